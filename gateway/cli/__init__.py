@@ -1,0 +1,1 @@
+"""The command line, where the processes are put together."""

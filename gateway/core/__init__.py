@@ -1,0 +1,1 @@
+"""The rules of the game without I/O: bytes and values in, values out."""

@@ -1,0 +1,50 @@
+"""What rules answer to an event: which fired, why, and the actions they ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.core.contacts import Contact
+from gateway.core.events import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One call to Meta that a rule asks for; the recipient is added when it is planned.
+
+    `body` is Meta's request body without `messaging_product` and recipient. A repeatable action
+    (mark_read, typing) may be posted twice without a customer noticing.
+    """
+
+    verb: str
+    body: Mapping[str, Any] = field(repr=False)
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule that fired: its name, the conditions that held in words, and its actions in order."""
+
+    rule: str
+    why: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rulebook says about one event; `note` tells why no rule was asked."""
+
+    fired: tuple[Fired, ...] = ()
+    note: str = ""
+
+
+class Rulebook(Protocol):
+    """What planning needs of the rules."""
+
+    @property
+    def version(self) -> str:
+        """Hash of the loaded rules, stamped on every record."""
+
+    def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
+        """Answer an event; pure and total. `contact` is the state before the event."""

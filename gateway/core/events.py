@@ -1,0 +1,89 @@
+"""What happened: one delivery is one POST, and everything inside it is an event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One POST as it was kept: the bytes that were signed and where they stand in the inbox."""
+
+    id: str  # "<partition>:<entry>", for example "3:1763830000000-0"
+    received_at: datetime
+    body: bytes
+    account: str = ""
+    secret: str = ""  # which of the active app secrets signed it, never the secret itself
+    origin: str = "meta"  # "meta", or "internal" for what we put back into the inbox ourselves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, with the key under which it has its effect once."""
+
+    kind: ClassVar[str]
+
+    key: str
+    delivery: str
+    item: int  # position among the events of its delivery
+    number: str  # our phone number id, "" where the event belongs to none
+    contact: str  # key of the customer, "" where there is none
+    at: datetime
+    raw: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Event):
+    """A customer wrote, tapped, reacted or sent a file."""
+
+    kind: ClassVar[str] = "message"
+
+    id: str  # wamid
+    type: str
+    text: str | None = field(default=None, repr=False)  # body, caption or the title that was tapped
+    tapped: str | None = None  # id of the button or list row
+    wa_id: str = field(default="", repr=False)
+    user_id: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Event):
+    """Meta tells how far one of our sends got."""
+
+    kind: ClassVar[str] = "status"
+
+    id: str  # wamid of our message
+    status: str
+    callback: str = ""  # biz_opaque_callback_data as we gave it
+    code: int | None = None
+    errors: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Anything else Meta tells: account, templates, echoes, errors of a value, unknown fields."""
+
+    kind: ClassVar[str] = "notice"
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned(Event):
+    """Something of our own that came back through the inbox, for example a timer that fired."""
+
+    kind: ClassVar[str] = "returned"
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable(Event):
+    """Bytes that Meta signed and that are no webhook, or an item that has no identity."""
+
+    kind: ClassVar[str] = "unreadable"
+
+    reason: str

@@ -1,0 +1,1 @@
+"""The language of automation rules: load, match, explain."""
