@@ -1,0 +1,121 @@
+"""Split a delivery into its events; pure and total: there are no bytes for which it raises.
+
+A delivery is walked by entry and change down to the items of the lists that the change's field
+bears. The walk finds a reader for each item, and the reader, told where the item stands, makes one
+event of it. What has no identity becomes Unreadable and hurts no neighbour.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from gateway.core import items, keys, notices
+from gateway.core.events import Delivery, Event
+from gateway.core.items import Place, Reader
+from gateway.core.reading import listed, people, text, within
+
+# orjson reads 1,024 levels but writes 254, and what was read must be written again.
+_SURELY_FLAT = 250
+
+Lists = Mapping[str, tuple[tuple[str, Reader], ...]]
+Found = tuple[Reader, Place, Any]
+
+_ECHOES = (("message_echoes", notices.by_id),)
+_GROUPS = (("groups", notices.by_content),)
+_ERRORS = ("errors", notices.value_error)
+
+# The lists that a field bears. Only what customers send to us becomes a Message or a Status:
+# echoes, history and standby must never start a rule.
+_WHATSAPP: Lists = {
+    "messages": (("messages", items.message), ("statuses", items.status), _ERRORS),
+    "calls": (("calls", notices.call), ("statuses", notices.call), _ERRORS),
+    "user_preferences": (("user_preferences", notices.preference), _ERRORS),
+    "message_echoes": _ECHOES,
+    "smb_message_echoes": _ECHOES,
+    "smb_app_state_sync": (("state_sync", notices.by_content),),
+    "history": (("messages", notices.by_id), ("history", notices.by_content), _ERRORS),
+    "standby": (
+        ("messages", notices.by_id),
+        ("message_echoes", notices.by_id),
+        ("statuses", notices.by_status),
+    ),
+    "automatic_events": (("automatic_events", notices.by_content),),
+    "group_lifecycle_update": _GROUPS,
+    "group_participants_update": _GROUPS,
+    "group_settings_update": _GROUPS,
+    "group_status_update": _GROUPS,
+}
+_OBJECTS: Mapping[str, Lists] = {
+    "whatsapp_business_account": _WHATSAPP,
+    "page": {},
+    "instagram": {},
+}
+
+
+def split(delivery: Delivery) -> list[Event]:
+    """Return the events of a delivery in Meta's order; there is always at least one."""
+    try:
+        body = _parse(delivery.body)
+    except orjson.JSONDecodeError:
+        return [items.unparsed(delivery, "not_json")]
+    except orjson.JSONEncodeError:
+        return [items.unparsed(delivery, "too_deep")]
+    if not isinstance(body, dict):
+        return [items.unparsed(delivery, "not_an_object")]
+    whole = Place(delivery)
+    events: list[Event] = []
+    for reader, place, raw in _walk(whole, body):
+        events.append(items.read(reader, place, len(events), raw))
+    return events or [notices.whole(whole._replace(field="empty"), 0, body)]
+
+
+def _parse(body: bytes) -> Any:
+    parsed = orjson.loads(body)
+    if body.count(b"[") + body.count(b"{") > _SURELY_FLAT:
+        orjson.dumps(parsed)
+    return parsed
+
+
+def _walk(whole: Place, body: dict[str, Any]) -> Iterator[Found]:
+    kind = body.get("object")
+    if whole.delivery.origin == "internal":
+        yield items.returned, whole, body
+    elif isinstance(kind, str) and kind in _OBJECTS:
+        for entry in listed(body, "entry"):
+            yield from _entry(whole, entry, _OBJECTS[kind])
+    else:
+        field = kind if isinstance(kind, str) else "unknown object"
+        yield notices.whole, whole._replace(field=field), body
+
+
+def _entry(whole: Place, entry: Any, lists: Lists) -> Iterator[Found]:
+    if not isinstance(entry, dict):
+        yield notices.change, whole, entry
+        return
+    place = whole._replace(entry=entry)
+    for change in listed(entry, "changes"):
+        yield from _change(place, change, lists)
+    for field in ("messaging", "standby"):
+        for raw in listed(entry, field):
+            yield notices.messaging, place._replace(field=field), raw
+
+
+def _change(entry: Place, change: Any, lists: Lists) -> Iterator[Found]:
+    if not isinstance(change, dict):
+        yield notices.change, entry, change
+        return
+    said, value = change.get("field"), within(change, "value")
+    field = said if isinstance(said, str) else ""
+    number = text(within(value, "metadata"), "phone_number_id")
+    bears = within(value, "standby") if field == "standby" else value
+    # Made once, for a value may bear a thousand errors.
+    value_key = keys.of_content(field, value) if value.get("errors") else ""
+    place = Place(entry.delivery, entry.entry, field, number, people(bears), value_key)
+    is_silent = True
+    for name, reader in lists.get(field, ()):
+        for raw in listed(bears, name):
+            is_silent = False
+            yield reader, place, raw
+    if is_silent:
+        yield notices.change, place, change

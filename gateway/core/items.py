@@ -1,0 +1,124 @@
+"""Make one event of one item of a webhook, with the key under which it is known; pure and total.
+
+The names are Meta's: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gateway.core import keys
+from gateway.core.events import Delivery, Event, Message, Returned, Status, Unreadable
+from gateway.core.reading import NOTHING, Person, customer, integer, listed, moment, text, words
+
+Raw = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where an item stands: what it does not say itself."""
+
+    delivery: Delivery
+    entry: Mapping[str, Any] = NOTHING
+    field: str = ""
+    number: str = ""
+    people: Mapping[str, Person] = NOTHING
+    value_key: str = ""  # only where the value bears errors
+
+
+Reader = Callable[[Place, int, Raw], Event | None]
+
+
+def read(reader: Reader, place: Place, item: int, raw: Any) -> Event:
+    """Let `reader` make an event, and make an Unreadable of what it cannot tell apart."""
+    if not isinstance(raw, dict):
+        return _unreadable(place, item, raw, "not_an_object")
+    return reader(place, item, raw) or _unreadable(place, item, raw, "no_identity")
+
+
+def unparsed(delivery: Delivery, reason: str) -> Unreadable:
+    """Make an Unreadable of a whole body, which is known by its bytes."""
+    key = keys.of_bytes("unreadable", delivery.body)
+    return Unreadable(key=key, **stands(Place(delivery), 0, None), reason=reason)
+
+
+def message(place: Place, item: int, raw: Raw) -> Message | None:
+    """Make a Message of an item of `messages`."""
+    if not (wamid := text(raw, "id")):
+        return None
+    kind = text(raw, "type") or "unknown"
+    said, tapped = words(kind, raw)
+    sender = customer(place.people, text(raw, "from"), text(raw, "from_user_id"))
+    return Message(
+        key=keys.join("message", place.number, wamid),
+        **stands(place, item, raw, sender.wa_id or sender.user_id),
+        id=wamid,
+        type=kind,
+        text=said,
+        tapped=tapped,
+        wa_id=sender.wa_id,
+        user_id=sender.user_id,
+        name=sender.name,
+        group=text(raw, "group_id"),
+    )
+
+
+def status(place: Place, item: int, raw: Raw) -> Status | None:
+    """Make a Status of an item of `statuses`."""
+    if not (parts := reached(raw)):
+        return None
+    errors = tuple(error for error in listed(raw, "errors") if isinstance(error, dict))
+    return Status(
+        key=keys.join("status", place.number, *parts),
+        **stands(place, item, raw, text(raw, "recipient_id") or text(raw, "recipient_user_id")),
+        id=parts[0],
+        status=parts[1],
+        callback=text(raw, "biz_opaque_callback_data"),
+        code=integer(errors[0].get("code")) if errors else None,
+        errors=errors,
+    )
+
+
+def returned(place: Place, item: int, raw: Raw) -> Returned | None:
+    """Make a Returned of what we put back into the inbox ourselves."""
+    what, key = text(raw, "what"), text(raw, "key")
+    if not what or not key:
+        return None
+    ours = place._replace(number=text(raw, "number"))
+    return Returned(
+        key=f"returned|{key}", **stands(ours, item, raw, text(raw, "contact")), what=what
+    )
+
+
+def stands(place: Place, item: int, raw: Any, contact: str = "") -> dict[str, Any]:
+    """Return the fields that all events have, without the key."""
+    return {
+        "delivery": place.delivery.id,
+        "item": item,
+        "number": place.number,
+        "contact": contact,
+        "at": _at(place, raw),
+        "raw": raw,
+    }
+
+
+def reached(raw: Raw) -> tuple[str, ...]:
+    """Return which message a status is about, how far it got and with whom; () if it says not."""
+    wamid, stage = text(raw, "id"), text(raw, "status")
+    if not wamid or not stage:
+        return ()
+    # A message to a group has a status for each participant, and only groups name one.
+    participant = text(raw, "recipient_participant_id")
+    participant = participant or text(raw, "recipient_participant_user_id")
+    return (wamid, stage, participant) if participant else (wamid, stage)
+
+
+def _at(place: Place, raw: Any) -> datetime:
+    received_at = place.delivery.received_at
+    said = raw.get("timestamp") if isinstance(raw, dict) else None
+    at = moment(said, received_at) or moment(place.entry.get("time"), received_at)
+    return at or received_at
+
+
+def _unreadable(place: Place, item: int, raw: Any, reason: str) -> Unreadable:
+    key = keys.of_content("unreadable", raw)
+    return Unreadable(key=key, **stands(place, item, raw), reason=reason)

@@ -1,0 +1,103 @@
+"""From a verdict to the next step of a send; pure: the time and the jitter are given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, assert_never
+
+import orjson
+
+from gateway.core.backoff import given_up, next_try
+from gateway.core.verdict import Accepted, Dead, Later, Unconfirmed, Verdict
+
+# What may be repeated is repeated plainly for so long, then dropped: nobody misses an old "typing".
+REPEAT_FOR = timedelta(seconds=10)
+REPEAT_AFTER_MS = 1_000
+
+Step = Literal["accepted", "later", "unconfirmed", "dead", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to make now; it was recorded before it was handed out."""
+
+    send: str
+    number: int
+    planned_at: datetime
+    first_at: datetime
+    expires_at: datetime
+    body: dict[str, Any] = field(repr=False)
+    rule: str
+    rank: str
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt: a fact to record, and a step that only the latest may take."""
+
+    send: str
+    attempt: int
+    step: Step
+    wamid: str = ""
+    wait_ms: int = 0  # for unconfirmed the moment until which evidence is waited for
+    error: str = ""
+    note: str = ""
+
+
+def outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) -> Outcome:
+    """Say what follows from the verdict on an attempt."""
+    match verdict:
+        case Accepted(wamid, message_status):
+            return _made(attempt, "accepted", {"message_status": message_status}, wamid=wamid)
+        case Dead(code, reason, details):
+            told = {"code": code, "reason": reason, "details": details}
+            return _failed(attempt, "dropped" if attempt.repeatable else "dead", told)
+        case Later():
+            return _again(attempt, verdict, now, jitter)
+        case Unconfirmed(reason):
+            return _unknown(attempt, reason, now)
+        case _:
+            assert_never(verdict)
+
+
+def _again(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
+    told = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
+    if attempt.repeatable:
+        return _repeat(attempt, told, now)
+    wait_s = next_try(attempt.number, verdict.wait_s, jitter, verdict.scope)
+    if given_up(attempt.number, now + timedelta(seconds=wait_s), attempt.expires_at):
+        return _failed(attempt, "dead", told | {"gave_up_after": attempt.number})
+    return _failed(attempt, "later", told, wait_ms=int(wait_s * 1000))
+
+
+def _unknown(attempt: Attempt, reason: str, now: datetime) -> Outcome:
+    told = {"code": None, "reason": reason}
+    if attempt.repeatable:
+        return _repeat(attempt, told, now)
+    till = int(attempt.expires_at.timestamp() * 1000)
+    return _failed(attempt, "unconfirmed", told, wait_ms=till)
+
+
+def _repeat(attempt: Attempt, told: Mapping[str, Any], now: datetime) -> Outcome:
+    if now - attempt.first_at > REPEAT_FOR:
+        return _failed(attempt, "dropped", told)
+    return _failed(attempt, "later", told, wait_ms=REPEAT_AFTER_MS)
+
+
+def _failed(attempt: Attempt, step: Step, told: Mapping[str, Any], *, wait_ms: int = 0) -> Outcome:
+    error = orjson.dumps(told).decode()
+    return _made(attempt, step, told, wait_ms=wait_ms, error=error)
+
+
+def _made(
+    attempt: Attempt,
+    step: Step,
+    told: Mapping[str, Any],
+    *,
+    wamid: str = "",
+    wait_ms: int = 0,
+    error: str = "",
+) -> Outcome:
+    note = orjson.dumps({"outcome": step, **told}).decode()
+    return Outcome(attempt.send, attempt.number, step, wamid, wait_ms, error, note)

@@ -1,0 +1,86 @@
+"""A send is our intent to call Meta once: what it is and how far it got; pure."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+REPLY, BULK = "reply", "bulk"
+
+# The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
+# was delivered cannot fail any more. The commit and pump scripts know these numbers.
+RUNGS: Mapping[str, int] = {
+    "queued": 0,
+    "attempting": 1,
+    "unconfirmed": 2,
+    "accepted": 3,
+    "sent": 4,
+    "failed": 5,
+    "delivered": 6,
+    "read": 7,
+    "played": 8,
+}
+
+REPLY_LIFETIME = timedelta(hours=1)
+BULK_LIFETIME = timedelta(hours=24)
+REPEATABLE_LIFETIME = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One request to Meta as it was planned; `lane` is the contact whose sends go in order."""
+
+    id: str
+    lane: str = field(repr=False)
+    rank: str
+    body: Mapping[str, Any] = field(repr=False)
+    expires_at: datetime
+    repeatable: bool = False
+    rule: str = ""
+    record: str = ""
+    due_at: datetime | None = None  # None is now
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a status webhook tells of a send: found by our callback data, or else by its wamid."""
+
+    send: str
+    attempt: str
+    wamid: str
+    stage: str
+    at: datetime
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def rung(self) -> int:
+        """Return how high on the ladder this news stands."""
+        return RUNGS[self.stage]
+
+
+def send_id(cause: str, rule: str, position: int) -> str:
+    """Return the id of a rule's send: made from its cause alone, so that planning twice is once."""
+    # Length first, so that no rule's name can imitate another's.
+    seed = f"{len(cause)}|{cause}|{len(rule)}|{rule}|{position}"
+    return base64.b32encode(sha256(seed.encode()).digest()[:15]).decode().lower()
+
+
+def callback(send: str, attempt: int) -> str:
+    """Return what a request carries in `biz_opaque_callback_data`, which every status repeats."""
+    return f"{send}.{attempt}"
+
+
+def from_callback(text: str) -> tuple[str, str]:
+    """Return send and attempt named by a status, ("", "") where the data is not ours."""
+    send, dot, attempt = text.partition(".")
+    ours = dot and len(send) == 24 and send.isalnum() and attempt.isdecimal()
+    return (send, attempt) if ours else ("", "")
+
+
+def lifetime(rank: str, *, repeatable: bool) -> timedelta:
+    """Return how long a send may be tried."""
+    if repeatable:
+        return REPEATABLE_LIFETIME
+    return REPLY_LIFETIME if rank == REPLY else BULK_LIFETIME

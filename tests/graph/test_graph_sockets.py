@@ -1,0 +1,249 @@
+"""The Graph client against servers that hang up, drip, babble and cut, on real sockets.
+
+The server here is bare, because what a library's server refuses to do is what is tested.
+"""
+
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gateway.core.verdict import Answer, Lost, NotConnected, Responded
+from gateway.graph.client import MAX_ANSWER_BYTES, Graph
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+Talk = Callable[[socket.socket], object]
+Serve = Callable[[Talk], str]
+
+
+def request_on(connection: socket.socket) -> bytes:
+    """Read one whole request; empty once the client has gone."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += (chunk := connection.recv(65536))
+        if not chunk:
+            return b""
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length")
+    )
+    while len(body) < length and (chunk := connection.recv(65536)):
+        body += chunk
+    return head + b"\r\n\r\n" + body
+
+
+def _talked(talk: Talk, connection: socket.socket) -> None:
+    with connection, contextlib.suppress(OSError):
+        connection.settimeout(10)
+        talk(connection)
+
+
+def _accepted(listener: socket.socket, talk: Talk) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=_talked, args=(talk, connection), daemon=True).start()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Give a function that lets `talk` have every connection, and returns the server's address."""
+    # Not every system lets a listening socket be shut down.
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+
+        def start(talk: Talk) -> str:
+            listener = socket.create_server(("127.0.0.1", 0))
+            stack.callback(listener.close)
+            # A blocked accept() outlives close(); shutdown() wakes it.
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)
+            threading.Thread(target=_accepted, args=(listener, talk), daemon=True).start()
+            return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        yield start
+
+
+def posted(base_url: str, total_s: float = 5) -> Answer:
+    graph = Graph(base_url, "v25.0", "EAAsecret", total_s=total_s)
+    try:
+        return graph.post_message("123", {"type": "text"})
+    finally:
+        graph.close()
+
+
+def saying(reply: bytes) -> Talk:
+    def talk(connection: socket.socket) -> None:
+        request_on(connection)
+        connection.sendall(reply)
+
+    return talk
+
+
+def dripping(start: bytes) -> Talk:
+    def talk(connection: socket.socket) -> None:
+        request_on(connection)
+        connection.sendall(start)
+        for _ in range(1000):
+            connection.sendall(b"x")
+            time.sleep(0.02)
+
+    return talk
+
+
+def test_a_refused_connection_reached_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    assert posted(f"http://127.0.0.1:{port}") == NotConnected("ConnectError")
+
+
+def test_a_failed_tls_handshake_reached_nobody(serve: Serve) -> None:
+    base_url = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+
+    assert posted(base_url.replace("http:", "https:")) == NotConnected("ConnectError")
+
+
+def test_a_tls_handshake_that_hangs_reached_nobody_and_ends(serve: Serve) -> None:
+    base_url = serve(lambda connection: connection.recv(65536) and connection.recv(65536))
+
+    answer = posted(base_url.replace("http:", "https:"), total_s=0.3)
+
+    assert answer == NotConnected("ConnectTimeout")
+
+
+def test_an_attempt_whose_time_is_over_before_it_connects_reached_nobody(serve: Serve) -> None:
+    assert posted(serve(saying(OK)), total_s=0) == NotConnected("ConnectTimeout")
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (b"", Lost("RemoteProtocolError")),
+        (b"HTTP/1.1 2", Lost("RemoteProtocolError")),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", Lost("RemoteProtocolError")),
+        (OK, Responded(200, b"{}")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", Responded(200, b"{")),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz",
+            Responded(200, b"{}"),
+        ),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>",
+            Responded(502, b"<html>"),
+        ),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Responded(200, b"{}")),
+    ],
+    ids=["silence", "half a line", "no http", "ok", "cut", "bad chunk", "html", "continue"],
+)
+def test_what_the_server_says_before_it_hangs_up_decides(
+    serve: Serve, reply: bytes, answer: Answer
+) -> None:
+    assert posted(serve(saying(reply))) == answer
+
+
+@pytest.mark.parametrize(
+    ("start", "answer"),
+    [
+        (b"", Lost("ReadTimeout")),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", Lost("ReadTimeout")),
+    ],
+    ids=["status", "headers"],
+)
+def test_a_server_that_drips_before_the_body_is_cut_off(
+    serve: Serve, start: bytes, answer: Answer
+) -> None:
+    began = time.monotonic()
+
+    assert posted(serve(dripping(start)), total_s=0.3) == answer
+    assert time.monotonic() - began < 2
+
+
+def test_a_server_that_drips_its_body_is_cut_off_and_its_status_counts(serve: Serve) -> None:
+    base_url = serve(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"))
+    began = time.monotonic()
+
+    answer = posted(base_url, total_s=0.3)
+
+    assert isinstance(answer, Responded)
+    assert answer.status == 200
+    assert time.monotonic() - began < 2
+
+
+def test_a_huge_body_is_read_up_to_the_limit(serve: Serve) -> None:
+    huge = 10 * 1024 * 1024
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % huge
+
+    answer = posted(serve(saying(head + b"x" * huge)))
+
+    assert answer == Responded(400, b"x" * MAX_ANSWER_BYTES)
+
+
+def test_a_post_that_finds_no_free_connection_reached_nobody(serve: Serve) -> None:
+    asked, done = threading.Event(), threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        request_on(connection)
+        asked.set()
+        done.wait(10)
+        connection.sendall(OK)
+
+    graph = Graph(serve(talk), "v25.0", "EAAsecret", connections=1, total_s=1)
+    first = threading.Thread(target=graph.post_message, args=("123", {}))
+    first.start()
+    asked.wait(10)
+
+    assert graph.post_message("123", {}) == NotConnected("PoolTimeout")
+    done.set()
+    first.join()
+    graph.close()
+
+
+def test_a_closed_client_opens_new_connections(serve: Serve) -> None:
+    graph = Graph(serve(saying(OK)), "v25.0", "EAAsecret")
+
+    graph.post_message("123", {})
+    graph.close()
+
+    assert graph.post_message("123", {}) == Responded(200, b"{}")
+    graph.close()
+    graph.close()
+
+
+FORKS = """
+import os, sys
+from gateway.graph.client import Graph
+
+graph = Graph(sys.argv[1], "v25.0", "EAAsecret")
+graph.post_message("parent", {})
+child = os.fork()
+if child == 0:
+    graph.post_message("child", {})
+    os._exit(0)
+os.waitpid(child, 0)
+graph.post_message("parent", {})
+graph.close()
+"""
+
+
+def test_a_child_opens_its_own_connection_and_the_parent_keeps_its_own(serve: Serve) -> None:
+    seen: list[tuple[int, bytes]] = []
+    connections = itertools.count(1)
+
+    def talk(connection: socket.socket) -> None:
+        nth = next(connections)
+        while request := request_on(connection):
+            seen.append((nth, request.split(b"/")[2]))
+            connection.sendall(OK)
+
+    script = [sys.executable, "-c", FORKS, serve(talk)]
+    subprocess.run(script, check=True, timeout=30)
+
+    assert seen == [(1, b"parent"), (2, b"child"), (1, b"parent")]
