@@ -1,0 +1,193 @@
+"""The only reader of the environment: every setting, checked once, before anything starts."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+
+
+class SettingsError(Exception):
+    """Settings are missing or malformed; `problems` has one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Keep the list, and put all of it into the message."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+def duration(text: object) -> object:
+    """Read "90s", "30m", "24h" or "7d"."""
+    found = re.fullmatch(r"(\d+)\s*([smhd])", str(text).strip())
+    if not found:
+        raise ValueError("is no duration: write a number and s, m, h or d, for example 30m")
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def size(text: object) -> object:
+    """Read "500000", "512MB" or "2GB"."""
+    found = re.fullmatch(r"(\d+)\s*(kb|mb|gb)?", str(text).strip().lower())
+    if not found:
+        raise ValueError("is no size: write bytes, or a number and KB, MB or GB, for example 512MB")
+    return int(found[1]) * _SIZES[found[2] or ""]
+
+
+def _secrets(text: object) -> object:
+    """Read one or several secrets, separated by commas or lines."""
+    parts = [part.strip() for part in re.split(r"[,\n]", str(text)) if part.strip()]
+    if not parts:
+        raise ValueError("is empty")
+    return tuple(SecretStr(part) for part in parts)
+
+
+def _keys(text: object) -> object:
+    """Read encryption keys: 32 bytes each, as 64 hexadecimal digits, the newest first."""
+    keys = _secrets(text)
+    assert isinstance(keys, tuple)  # noqa: S101 - narrows the type
+    if any(not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) for key in keys):
+        raise ValueError("holds a key that is not 64 hexadecimal digits (openssl rand -hex 32)")
+    return keys
+
+
+def _redis_url(text: object) -> object:
+    if not re.match(r"(redis|rediss|unix)://", str(text)):
+        raise ValueError("is no Redis address: write redis://host:6379/0")
+    return text
+
+
+def _http_url(text: object) -> object:
+    if not re.match(r"https?://[^/]+", str(text)):
+        raise ValueError("is no web address: write https://host")
+    return str(text).rstrip("/")
+
+
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Size = Annotated[int, BeforeValidator(size)]
+RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
+HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set; the field is the name of the variable in lower case."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    redis_url: RedisUrl = Field(description="Store, RedBeat, and broker unless that is set apart.")
+    celery_broker_url: str = Field(
+        "", repr=False, description="Celery's broker; REDIS_URL if unset."
+    )
+    meta_app_secret: Secrets = Field(description="App secrets, several while one is rotated.")
+    meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
+    meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")
+    meta_phone_number_id: str = Field(pattern=r"^\d+$", description="Our number's id at Meta.")
+    meta_graph_url: HttpUrl = Field("https://graph.facebook.com", description="Meta's Graph API.")
+    meta_graph_version: str = Field("v25.0", pattern=r"^v\d+\.\d+$", description="Graph version.")
+    meta_messages_per_second: int = Field(80, ge=1, le=1000, description="Granted by Meta.")
+    gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
+    gateway_rules_watch: bool = Field(False, description="Take up changed rules while running.")
+    gateway_encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)] = Field(
+        (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
+    )
+    gateway_retention: Duration = Field(
+        timedelta(days=7), description="How long worked-off deliveries stay."
+    )
+    gateway_store_bytes: Size = Field(
+        0, description="Memory limit where Redis has none; half of the host's memory if unset."
+    )
+    gateway_log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+
+    @property
+    def broker_url(self) -> str:
+        """Return where Celery's messages go."""
+        return self.celery_broker_url or self.redis_url
+
+    @property
+    def app_secrets(self) -> tuple[bytes, ...]:
+        """Return the app secrets as bytes, as signatures need them."""
+        return tuple(secret.get_secret_value().encode() for secret in self.meta_app_secret)
+
+    @property
+    def encryption_keys(self) -> tuple[bytes, ...]:
+        """Return the encryption keys as bytes, newest first."""
+        keys = self.gateway_encryption_keys
+        return tuple(bytes.fromhex(key.get_secret_value()) for key in keys)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read `env`, by default the process's environment over the file `.env`.
+
+        Every name may also be given as NAME_FILE, a file that holds the value (mounted secrets).
+        Raises SettingsError, which names everything that is missing or malformed at once.
+        """
+        if env is None:
+            env = {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ
+        problems: list[str] = []
+        given = _given(cls, env, problems)
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            problems += [_sentence(one) for one in error.errors() if one["loc"][0] not in given]
+            problems += [_sentence(one) for one in error.errors() if one["loc"][0] in given]
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    def shown(self) -> dict[str, str]:
+        """Return every setting as it may be logged: secrets only as "set" or "not set"."""
+        return {name: self._shown(name) for name in type(self).model_fields}
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        if name in SECRETS:
+            return "set" if value else "not set"
+        return _without_password(str(value))
+
+
+# Addresses may carry a password, so they are treated like secrets wherever they are shown.
+SECRETS = frozenset(
+    {"meta_app_secret", "meta_verify_token", "meta_access_token", "gateway_encryption_keys"}
+)
+
+
+def _given(model: type[BaseModel], env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """Return what `env` says of each field; an empty value counts as not given."""
+    given = {}
+    for field in model.model_fields:
+        name = field.upper()
+        value = env.get(name, "")
+        if path := env.get(f"{name}_FILE"):
+            try:
+                value = Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError):
+                problems.append(f"{name}_FILE: {path} cannot be read")
+                continue
+        if value:
+            given[field] = value
+    return given
+
+
+def _sentence(error: Any) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "missing":
+        return f"{name} is not set ({Settings.model_fields[name.lower()].description})"
+    told = error["ctx"]["error"] if error["type"] == "value_error" else _told(error)
+    return f"{name} {told}"
+
+
+def _told(error: Any) -> str:
+    """Put pydantic's sentence into ours, without the value, which may be a secret."""
+    return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1:***@", text)

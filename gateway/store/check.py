@@ -1,0 +1,20 @@
+"""What is looked at once, before a process starts to work with a server."""
+
+from typing import Any
+
+from gateway.store import keys
+from gateway.store.client import Store
+from gateway.store.pressure import Health, judge, layout_name
+
+
+def check(store: Store, limit_bytes: int = 0) -> Health:
+    """Judge the server, and mark an empty one with our layout.
+
+    Raises StoreUnavailableError where it does not answer.
+    """
+    info: Any = store.run(lambda client: client.info())
+    layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
+    health = judge(info, layout.decode() if layout else "", limit_bytes)
+    if not layout and not health.fatal:
+        store.run(lambda client: client.set(keys.LAYOUT_KEY, layout_name(), nx=True))
+    return health

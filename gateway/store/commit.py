@@ -1,0 +1,108 @@
+"""Commit: what was planned for one contact, whole or not at all."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.core.events import Event
+from gateway.core.keys import digest
+from gateway.core.plan import Failure, Plan, Record
+from gateway.core.sends import News, Send
+from gateway.store import keys
+from gateway.store.client import Call, Store
+from gateway.store.contacts import pack
+
+
+def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bool | Exception]:
+    """Commit each plan; False where it must be planned again, an error where it cannot be now.
+
+    Raises StoreUnavailableError where nothing can be said: what was committed is known by then, and
+    what was not is planned again.
+    """
+    replies = store.call_many([call(plan, retention) for plan in plans])
+    return [reply if isinstance(reply, Exception) else reply == 1 for reply in replies]
+
+
+def call(plan: Plan, retention: timedelta) -> Call:
+    """Return the script call that commits a plan; its version is new with every call."""
+    state = pack(plan.contact) if plan.changed else b""
+    args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
+    lifetime = int(retention.total_seconds() * 1000)
+    for record in plan.records:
+        args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
+    for send in plan.sends:
+        args += _verb("action", *_action(send))
+    for news in plan.news:
+        args += _verb("stage", *_stage(news))
+    for event in plan.events:
+        args += _verb("know", digest(event.key), _place(event), event.kind)
+    return Call("commit", keys.number(plan.number), args)
+
+
+def bury(store: Store, failures: Iterable[Failure]) -> None:
+    """Set events whose planning raised before a person, with all that is needed to look again.
+
+    They are not known: a later commit of the event removes its dead letter.
+    """
+    calls = []
+    for failure in failures:
+        event = failure.event
+        told: dict[str, Any] = {"error": failure.error, "trace": failure.trace, "key": event.key}
+        told |= {"delivery": event.delivery, "item": event.item, "raw": event.raw}
+        args = [b"event:" + digest(event.key), _json(told), 30 * keys.DAY_MS]
+        calls.append(Call("bury", keys.number(event.number), args))
+    for reply in store.call_many(calls):
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a moment as the store counts it."""
+    return int(moment.timestamp() * 1000)
+
+
+def _verb(name: str, *args: Any) -> list[Any]:
+    return [name, len(args), *args]
+
+
+def _place(event: Event) -> str:
+    """Return where an event stands: the value under which it is known."""
+    return f"{event.delivery}/{event.item}"
+
+
+def _action(send: Send) -> list[Any]:
+    due = milliseconds(send.due_at) if send.due_at else 0
+    row = _json({"body": send.body, "rule": send.rule, "record": send.record})
+    expires = milliseconds(send.expires_at)
+    return [send.id, send.lane, send.rank, due, expires, int(send.repeatable), row]
+
+
+def _stage(news: News) -> list[Any]:
+    error = _json(news.error) if news.error else ""
+    at = milliseconds(news.at)
+    return [news.send, news.wamid, news.stage, news.rung, at, error, news.attempt]
+
+
+def _record(record: Record) -> bytes:
+    event = record.event
+    return _json(
+        {
+            "key": event.key,
+            "kind": event.kind,
+            "delivery": event.delivery,
+            "item": event.item,
+            "at": milliseconds(event.at),
+            "rulebook": record.rulebook,
+            "first_contact": record.is_new,
+            "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],
+            "sends": record.sends,
+        }
+    )
+
+
+def _json(value: object) -> bytes:
+    # Numbers beyond 64 bits and lone surrogates come from strangers; they must not stop a commit.
+    return orjson.dumps(value, default=str)

@@ -1,0 +1,54 @@
+"""The names of all keys, and how long each kind lives.
+
+Every key of a partition shares a hash tag, and every key of a number another, so each script stays
+in one slot. `tests/store/test_lifetimes.py` holds the table below against a server.
+
+| key | holds | lives |
+|---|---|---|
+| {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
+| {p}lease, {p}count, {p}aside | cursor, counters, what cannot be committed now | for ever |
+| {n}known:<generation> | digests of committed events | 8 to 12 days from the commit |
+| {n}contact:<contact> | the customer's state | for ever |
+| {n}send:<id> | one send, its stage and attempts | while not final; then 30 days |
+| {n}wamid:<wamid> | the send that became this message | 30 days |
+| {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
+| {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
+| {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
+| {n}timer, {n}timers | what comes back through the inbox | until it fired |
+"""
+
+import hashlib
+import re
+
+LAYOUT = "1"
+PARTITIONS = 8
+SPACE = "gw:"
+
+NUMBERS = f"{SPACE}numbers"
+LAYOUT_KEY = f"{SPACE}layout"
+INBOX_BELL = f"{SPACE}bell"
+TICKED = f"{SPACE}ticked"
+WEB_COUNT = f"{SPACE}count"
+BEAT_PREFIX = f"{SPACE}beat:"
+
+DAY_MS = 86_400_000
+BELL_MS = 5_000
+
+
+def partition(index: int) -> str:
+    """Return the prefix of all keys of one inbox partition."""
+    return f"{SPACE}{{p{index}}}:"
+
+
+def number(phone_number_id: str) -> str:
+    """Return the prefix of all keys of one of our numbers, or of events that belong to none."""
+    name = phone_number_id
+    if not re.fullmatch(r"[\w.-]{0,64}", name, re.ASCII):
+        # A stranger's braces would move the hash tag, so odd names are only ever hashed.
+        name = "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{SPACE}{{n{name}}}:"
+
+
+def number_bell(phone_number_id: str, rank: str) -> str:
+    """Return the key that is set while a bell for the number's sends is on its way."""
+    return f"{number(phone_number_id)}bell:{rank}"

@@ -1,0 +1,154 @@
+-- commit: one contact's events of a batch, whole or not at all.
+-- KEYS  1 the number's prefix
+-- ARGV  1 contact, 2 version it was planned from, 3 version to write,
+--       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
+-- The six verbs:
+--       know    digest, place, kind
+--       contact (arguments 1 to 4 above)
+--       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, row
+--       stage   send, wamid, stage, its rank, at, error, attempt
+--       timer   id, due in ms, row
+--       record  id, row, lifetime in ms, contact
+-- Returns 1 when committed, 0 when refused: the contact changed, or an event is known by now.
+--
+-- A script that fails half-way keeps its first half. So everything is checked first; rows that
+-- nothing points at are written before the commit point; the commit point is one HSET of the
+-- contact, which carries the rest as `redo`; and the rest is repeatable. Whoever next commits this
+-- contact finishes what `redo` still holds.
+local number = KEYS[1]
+local now = clock()
+local DAY = 86400000
+
+local verbs, at = {}, 5
+while at <= #ARGV do
+  local size = tonumber(ARGV[at + 1])
+  local verb = {ARGV[at]}
+  for i = 1, size do verb[i + 1] = ARGV[at + 1 + i] end
+  verbs[#verbs + 1] = verb
+  at = at + 2 + size
+end
+if at ~= #ARGV + 1 then return redis.error_reply('commit: a verb lacks arguments') end
+
+local apply = {}
+
+function apply.know(digest, place, kind)
+  local generation = math.floor(now / GENERATION)
+  local bucket = known_bucket(number, generation, digest)
+  if redis.call('ZREM', number .. 'dead', 'event:' .. digest) == 1 then
+    redis.call('DEL', number .. 'dead:event:' .. digest)
+  end
+  if redis.call('HSET', bucket, digest:sub(5), place) == 1 then
+    redis.call('HINCRBY', number .. 'known:' .. generation, 'count', 1)
+    count(number, 'events.' .. kind)
+  end
+  if redis.call('HLEN', bucket) == 1 then
+    redis.call('PEXPIREAT', bucket, (generation + 3) * GENERATION)
+  end
+end
+
+function apply.push(id, lane, rank, due, place)
+  local send = number .. 'send:' .. id
+  if redis.call('HGET', send, 'stage') ~= 'new' then return end
+  if tonumber(due) > now then
+    redis.call('ZADD', number .. 'due', due, id)
+  else
+    redis.call('ZADD', number .. 'lane:' .. rank .. ':' .. lane, 'NX', place, id)
+    redis.call('ZADD', number .. 'ready:' .. rank, 'NX', now, lane)
+  end
+  redis.call('HSET', send, 'stage', 'queued')
+  count(number, 'sends.queued')
+end
+
+function apply.stage(id, wamid, stage, rung, when, failure, attempt)
+  local send = number .. 'send:' .. id
+  if id == '' or redis.call('EXISTS', send) == 0 then
+    id = redis.call('GET', number .. 'wamid:' .. wamid)
+    send = number .. 'send:' .. (id or '')
+    if not id or redis.call('EXISTS', send) == 0 then
+      return count(number, 'statuses.unmatched')
+    end
+  end
+  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid')
+  local before = tonumber(row[1])
+  -- The history holds each piece of news once, with Meta's own moment.
+  redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when)
+  if row[5] and row[5] ~= wamid and redis.call('HSETNX', send, 'wamid:' .. attempt, wamid) == 1 then
+    count(number, 'sends.doubled')
+  end
+  if row[2] or tonumber(rung) <= before then return end
+  -- Any status proves that Meta had the message, so nothing waits for the answer any more.
+  if before < 3 then
+    redis.call('HSET', send, 'wamid', wamid)
+    redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY)
+    redis.call('ZREM', number .. 'unconfirmed', id)
+    redis.call('ZREM', number .. 'due', id)
+    redis.call('PEXPIRE', send, 30 * DAY)
+    leave_lane(number, row[4], row[3], id, now)
+  end
+  if stage == 'failed' then
+    redis.call('HSET', send, 'final', 1, 'error', failure)
+    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+  end
+  redis.call('HSET', send, 'rung', rung, 'stage', stage)
+  count(number, 'sends.' .. stage)
+end
+
+function apply.timer(id, due, row)
+  redis.call('HSET', number .. 'timer', id, row)
+  redis.call('ZADD', number .. 'timers', 'NX', due, id)
+end
+
+local function run(rest)
+  for _, verb in ipairs(rest) do
+    apply[verb[1]](verb[2], verb[3], verb[4], verb[5], verb[6], verb[7], verb[8])
+  end
+end
+
+-- Finish what a script before this one left undone, then check.
+local contact = number .. 'contact:' .. ARGV[1]
+local before = redis.call('HMGET', contact, 'version', 'redo')
+local generation = math.floor(now / GENERATION)
+if redis.call('HEXISTS', number .. 'known:' .. generation, 'buckets') == 0 then
+  local last = redis.call('HGET', number .. 'known:' .. (generation - 1), 'count')
+  local buckets = last and math.max(64, math.ceil(tonumber(last) / 48)) or 4096
+  redis.call('HSET', number .. 'known:' .. generation, 'buckets', buckets)
+  redis.call('PEXPIREAT', number .. 'known:' .. generation, (generation + 4) * GENERATION)
+end
+if ARGV[1] ~= '' and before[2] then
+  run(cmsgpack.unpack(before[2]))
+  redis.call('HDEL', contact, 'redo')
+end
+if ARGV[4] ~= '' and (before[1] or '') ~= ARGV[2] then return 0 end
+for _, verb in ipairs(verbs) do
+  if verb[1] == 'know' and known_place(number, now, verb[2]) then return 0 end
+end
+
+-- Rows that nothing points at yet.
+local rest = {}
+local place = redis.call('INCR', number .. 'places')
+for i, verb in ipairs(verbs) do
+  if verb[1] == 'action' then
+    local send = number .. 'send:' .. verb[2]
+    if redis.call('EXISTS', send) == 0 then
+      redis.call('HSET', send, 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
+        'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'row', verb[8])
+    end
+    rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], place + i / 1024}
+  elseif verb[1] == 'record' then
+    redis.call('SET', number .. 'record:' .. verb[2], verb[3], 'PX', verb[4])
+    local list = number .. 'records:' .. verb[5]
+    redis.call('ZADD', list, 'NX', place + i / 1024, verb[2])
+    redis.call('ZREMRANGEBYRANK', list, 0, -101)
+    redis.call('PEXPIRE', list, verb[4])
+  else
+    rest[#rest + 1] = verb
+  end
+end
+
+-- The commit point, and what follows from it.
+if ARGV[4] ~= '' then
+  redis.call('HSET', contact, 'version', ARGV[3], 'state', ARGV[4], 'redo', cmsgpack.pack(rest))
+end
+run(rest)
+if ARGV[4] ~= '' then redis.call('HDEL', contact, 'redo') end
+return 1

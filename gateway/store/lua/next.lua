@@ -1,0 +1,76 @@
+-- next: pass what is done in a partition, and take what comes next. One script, so that a
+-- delivery is never between done and leased.
+-- KEYS  1 the partition's prefix
+-- ARGV  1 holder, 2 lease in ms, 3 most deliveries, 4 most bytes, 5 "1" to let go,
+--       6 fence (0 to take the lease anew), 7 cursor to move to ("" to leave it),
+--       8 how many deliveries that passes,
+--       9 how many set aside follow as pairs (entry, pause in ms), then entries come back from aside
+-- Returns {fence, entries}, entries as {id, header, body, tries when it was aside or 0}; nil where
+-- somebody else holds the partition or nothing waits in it.
+local lease, inbox, aside = KEYS[1] .. 'lease', KEYS[1] .. 'inbox', KEYS[1] .. 'aside'
+local holder, length = ARGV[1], tonumber(ARGV[2])
+local now = clock()
+local state = redis.call('HMGET', lease, 'holder', 'till', 'fence', 'cursor')
+local till, fence, cursor = tonumber(state[2] or 0), tonumber(state[3] or 0), state[4] or '0-0'
+-- A lease that ends further away than a lease is long was given by a clock that stepped back.
+local held = state[1] and state[1] ~= '' and till > now and till <= now + length
+
+if ARGV[6] ~= '0' then
+  if state[1] ~= holder or fence ~= tonumber(ARGV[6]) then return nil end
+  local pairs_end = 9 + 2 * tonumber(ARGV[9])
+  for i = 10, pairs_end, 2 do
+    redis.call('HINCRBY', aside .. ':tries', ARGV[i], 1)
+    redis.call('ZADD', aside, now + tonumber(ARGV[i + 1]), ARGV[i])
+  end
+  for i = pairs_end + 1, #ARGV do
+    redis.call('HDEL', aside .. ':tries', ARGV[i])
+    redis.call('ZREM', aside, ARGV[i])
+  end
+  if ARGV[7] ~= '' then
+    cursor = ARGV[7]
+    redis.call('HSET', lease, 'cursor', cursor)
+    redis.call('HINCRBY', KEYS[1] .. 'count', 'passed', tonumber(ARGV[8]))
+  end
+elseif held and state[1] ~= holder then
+  return nil
+end
+
+if ARGV[5] == '1' then
+  redis.call('HSET', lease, 'holder', '', 'till', 0)
+  return nil
+end
+
+local entries, bytes = {}, 0
+local most, room = tonumber(ARGV[3]), tonumber(ARGV[4])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 4)) do
+  local found = redis.call('XRANGE', inbox, id, id)[1]
+  if found then
+    local tries = redis.call('HGET', aside .. ':tries', id)
+    entries[#entries + 1] = {id, found[2][2], found[2][4], tonumber(tries or 1)}
+    bytes = bytes + #found[2][4]
+    redis.call('ZADD', aside, now + length, id)
+  else
+    redis.call('ZREM', aside, id)
+  end
+end
+local after = cursor
+while #entries < most and bytes < room do
+  -- In small steps: sixteen bodies of three megabytes must not be read to find that one is enough.
+  local step = math.min(most - #entries, 16)
+  if bytes == 0 then step = math.min(step, 4) end
+  local found = redis.call('XRANGE', inbox, '(' .. after, '+', 'COUNT', step)
+  for _, entry in ipairs(found) do
+    entries[#entries + 1] = {entry[1], entry[2][2], entry[2][4], 0}
+    bytes = bytes + #entry[2][4]
+    after = entry[1]
+  end
+  if #found < step then break end
+end
+
+if #entries == 0 then
+  if state[1] == holder then redis.call('HSET', lease, 'holder', '', 'till', 0) end
+  return nil
+end
+if ARGV[6] == '0' then fence = fence + 1 end
+redis.call('HSET', lease, 'holder', holder, 'till', now + length, 'fence', fence)
+return {fence, entries}

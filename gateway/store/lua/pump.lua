@@ -1,0 +1,183 @@
+-- pump: settle what became of attempts, then take as many new ones as the number's pace allows.
+-- KEYS  1 the number's prefix
+-- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
+--       5 names of calls whose answer never came, with commas: what they took is given back,
+--       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
+-- Outcomes: accepted, later, unconfirmed (wait is the expiry), dead, dropped.
+-- Returns {now, ms until the pace allows more, 1 if more is ready, taken}, taken as
+-- {id, attempt, planned, first, row, rank, repeatable, expires}.
+--
+-- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
+-- What happens next to the lane is decided only by the attempt that is the latest.
+local number = KEYS[1]
+local now = clock()
+local DAY, SILENCE, PATIENCE = 86400000, 10000, 60000
+local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
+
+local function raise(send, stage, rung)
+  redis.call('HSET', send, 'stage', stage, 'rung', rung)
+  count(number, 'sends.' .. stage)
+end
+
+local function bury(id, send, stage, failure)
+  redis.call('HSET', send, 'final', 1, 'error', failure)
+  -- Nobody needs to look at a tick or a "typing" that did not make it; it is counted.
+  if redis.call('HGET', send, 'repeatable') ~= '1' then
+    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+  end
+  redis.call('ZREM', number .. 'unconfirmed', id)
+  redis.call('PEXPIRE', send, 30 * DAY)
+  raise(send, stage, ACCEPTED)
+end
+
+local settle = {}
+
+function settle.accepted(id, send, row, wamid)
+  if wamid ~= '' then
+    if row.wamid and row.wamid ~= wamid then count(number, 'sends.doubled') end
+    redis.call('HSET', send, 'wamid', wamid)
+    redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY)
+  end
+  redis.call('ZREM', number .. 'unconfirmed', id)
+  redis.call('ZREM', number .. 'due', id)
+  redis.call('PEXPIRE', send, 30 * DAY)
+  if not row.final and row.rung < ACCEPTED then raise(send, 'accepted', ACCEPTED) end
+  leave_lane(number, row.rank, row.lane, id, now)
+end
+
+function settle.later(id, send, row, _, wait)
+  if not row.latest or row.final or row.rung >= ACCEPTED then return end
+  raise(send, 'queued', 0)
+  if wait <= PATIENCE then
+    redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
+  else
+    -- The conversation need not be silent for longer: the next send may pass.
+    redis.call('ZADD', number .. 'due', now + wait, id)
+    leave_lane(number, row.rank, row.lane, id, now)
+  end
+end
+
+function settle.unconfirmed(id, send, row, _, till)
+  if not row.latest or row.final or row.rung >= UNCONFIRMED then return end
+  raise(send, 'unconfirmed', UNCONFIRMED)
+  redis.call('ZADD', number .. 'unconfirmed', till, id)
+  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
+end
+
+function settle.dead(id, send, row, _, _, failure)
+  if row.final or row.rung >= ACCEPTED then return end
+  bury(id, send, 'dead', failure)
+  leave_lane(number, row.rank, row.lane, id, now)
+end
+
+function settle.dropped(id, send, row, _, _, failure)
+  if row.final or row.rung >= ACCEPTED then return end
+  bury(id, send, 'dropped', failure)
+  leave_lane(number, row.rank, row.lane, id, now)
+end
+
+local function read(send)
+  local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid')
+  return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
+    rank = f[5], final = f[6], wamid = f[7]}
+end
+
+-- The caller never saw what these calls took, so it has posted nothing of it.
+for name in ARGV[5]:gmatch('[^,]+') do
+  local lost = redis.call('GET', number .. 'take:' .. name)
+  for _, id in ipairs(lost and cmsgpack.unpack(lost) or {}) do
+    local send = number .. 'send:' .. id
+    local row = read(send)
+    if row and row.stage == 'attempting' then
+      redis.call('HINCRBY', send, 'attempts', -1)
+      raise(send, 'queued', 0)
+      redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
+    end
+  end
+  redis.call('DEL', number .. 'take:' .. name)
+end
+
+for i = 6, #ARGV, 7 do
+  local id, attempt = ARGV[i], tonumber(ARGV[i + 1])
+  local send = number .. 'send:' .. id
+  local row = read(send)
+  if row then
+    row.latest = row.attempts == attempt and row.stage == 'attempting'
+    redis.call('HSET', send, 'attempt:' .. attempt, ARGV[i + 6])
+    if ARGV[i + 5] ~= '' then
+      redis.call('HSETNX', send, 'first_error', ARGV[i + 5])
+      redis.call('HSET', send, 'last_error', ARGV[i + 5])
+    end
+    settle[ARGV[i + 2]](id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
+  end
+end
+
+-- Ask first, take after: tokens are counted before lanes are looked at, so that waiting lanes cost
+-- nothing. The bucket holds a tenth of a second's worth: a full second's burst would put nearly two
+-- seconds' messages into one, which Meta refuses.
+local want, rate = tonumber(ARGV[2]), tonumber(ARGV[3])
+local pace = redis.call('HMGET', number .. 'pace', 'tokens', 'at')
+local room = math.max(1, rate / 10)
+local elapsed = math.max(0, now - tonumber(pace[2] or 0))
+local tokens = math.min(room, tonumber(pace[1] or room) + elapsed * rate / 1000)
+local budget = math.min(want, math.floor(tokens))
+
+local function attempt(id, send, lane, rank)
+  local attempts = redis.call('HINCRBY', send, 'attempts', 1)
+  redis.call('HSETNX', send, 'first', now)
+  redis.call('HSET', send, 'attempting_at', now)
+  raise(send, 'attempting', ATTEMPTING)
+  redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
+  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires')
+  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5]}
+end
+
+-- Look at a lane's head: an attempt to make, or nil where the lane has to wait or was emptied.
+local function work(lane, rank)
+  local key = number .. 'lane:' .. rank .. ':' .. lane
+  for _ = 1, 8 do
+    local id = redis.call('ZRANGE', key, 0, 0)[1]
+    if not id then
+      redis.call('ZREM', number .. 'ready:' .. rank, lane)
+      return nil
+    end
+    local send = number .. 'send:' .. id
+    local row = read(send)
+    local expires = redis.call('HMGET', send, 'expires', 'repeatable')
+    if row and row.stage == 'attempting' and expires[2] ~= '1' then
+      -- Its lease ran out, so its process died: nobody knows whether Meta had it.
+      redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
+      raise(send, 'unconfirmed', UNCONFIRMED)
+      redis.call('ZADD', number .. 'unconfirmed', expires[1], id)
+      redis.call('ZADD', number .. 'ready:' .. rank, now + SILENCE, lane)
+      return nil
+    end
+    if row and not row.final and row.rung < UNCONFIRMED then
+      if tonumber(expires[1]) > now then return attempt(id, send, lane, rank) end
+      bury(id, send, 'expired', '{"reason":"expired before it could be sent"}')
+    end
+    redis.call('ZREM', key, id)
+  end
+  return nil
+end
+
+local taken = {}
+for _, rank in ipairs({'reply', 'bulk'}) do
+  local ready = number .. 'ready:' .. rank
+  if #taken < budget then
+    local lanes = redis.call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, budget - #taken)
+    for _, lane in ipairs(lanes) do taken[#taken + 1] = work(lane, rank) end
+  end
+end
+if #taken > 0 then
+  local ids = {}
+  for i, send in ipairs(taken) do ids[i] = send[1] end
+  redis.call('SET', number .. 'take:' .. ARGV[4], cmsgpack.pack(ids), 'PX', ARGV[1])
+  redis.call('HSET', number .. 'pace', 'tokens', tokens - #taken, 'at', now)
+end
+local more = 0
+for _, rank in ipairs({'reply', 'bulk'}) do
+  if redis.call('ZCOUNT', number .. 'ready:' .. rank, '-inf', now) > 0 then more = 1 end
+end
+local wait = tokens - #taken < 1 and math.ceil((1 - tokens + #taken) * 1000 / rate) or 0
+return {now, wait, more, taken}

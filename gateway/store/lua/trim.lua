@@ -1,0 +1,21 @@
+-- trim: drop what was worked off and is old. What waits, or was set aside, is never dropped.
+-- KEYS  1 the partition's prefix
+-- ARGV  1 retention in ms
+-- Returns how many were dropped; the server may leave a few more than it must.
+local inbox = KEYS[1] .. 'inbox'
+local cursor = redis.call('HGET', KEYS[1] .. 'lease', 'cursor')
+if not cursor then return 0 end
+
+local function earlier(a, b)
+  local ams, aseq = a:match('(%d+)-(%d+)')
+  local bms, bseq = b:match('(%d+)-(%d+)')
+  if ams == bms then return tonumber(aseq) < tonumber(bseq) end
+  return tonumber(ams) < tonumber(bms)
+end
+
+local limit = string.format('%.0f-0', math.max(0, clock() - tonumber(ARGV[1])))
+if earlier(cursor, limit) then limit = cursor end
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. 'aside', 0, -1)) do
+  if earlier(id, limit) then limit = id end
+end
+return redis.call('XTRIM', inbox, 'MINID', limit)

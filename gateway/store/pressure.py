@@ -1,0 +1,92 @@
+"""How the server stands: whether it answers, keeps, and has room for more."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from gateway.store import keys
+from gateway.store.client import meaning
+
+OLDEST_SERVER = (6, 2)
+REFUSE_FROM = 0.75
+POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong with the server, in sentences; nothing of it stops a start unless `fatal`."""
+
+    fatal: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    used_bytes: int = 0
+    limit_bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Say whether deliveries have to be refused, so that what was kept can be worked off."""
+        return bool(self.limit_bytes) and self.used_bytes > REFUSE_FROM * self.limit_bytes
+
+    @property
+    def ready(self) -> bool:
+        """Say whether deliveries are kept."""
+        return not self.fatal and not self.full
+
+
+def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
+    """Judge what the server says of itself (INFO) and the layout found in it; pure."""
+    fatal, warnings = [], []
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if version < OLDEST_SERVER:
+        fatal.append(f"Redis {info['redis_version']} is too old: 6.2 or newer is needed.")
+    if layout not in ("", layout_name()):
+        fatal.append(f"The store has layout {layout}; this version needs {layout_name()}.")
+    if info.get("role") == "slave" or info.get("role") == "replica":
+        fatal.append("Redis is a replica and cannot keep anything: use the address of its primary.")
+    if not int(info.get("aof_enabled", 0)):
+        warnings.append(
+            "Redis has no append-only file: what was acknowledged is lost when it stops. "
+            "Set appendonly yes and appendfsync always."
+        )
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        warnings.append("Redis may evict what waits: set maxmemory-policy noeviction.")
+    limit = int(info.get("maxmemory", 0)) or limit_bytes or int(info["total_system_memory"]) // 2
+    return Health(tuple(fatal), tuple(warnings), int(info["used_memory"]), limit)
+
+
+def layout_name() -> str:
+    """Return the layout that this version reads and writes."""
+    return f"{keys.LAYOUT}/{keys.PARTITIONS}"
+
+
+class Pressure:
+    """Looks at the server beside the requests, once a second."""
+
+    def __init__(self, client: redis.asyncio.Redis, limit_bytes: int) -> None:
+        """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
+        self._redis = client
+        self._limit_bytes = limit_bytes
+        self.health = Health()
+
+    async def look(self) -> Health:
+        """Ask the server now. Raises StoreUnavailableError."""
+        try:
+            layout = await self._redis.get(keys.LAYOUT_KEY)
+            info = await self._redis.info()
+        except RedisError as error:
+            raise meaning(error) from error
+        found = layout.decode() if isinstance(layout, bytes) else ""
+        self.health = judge(info, found, self._limit_bytes)
+        return self.health
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled; a server that is away says nothing new."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self.look()
+            except Exception:  # noqa: S112 - whoever keeps finds out by itself
+                continue

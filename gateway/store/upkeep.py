@@ -1,0 +1,123 @@
+"""What runs by the clock: what is due, what waits and does not move, and what is old."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.store import keys
+from gateway.store.client import Call, Store
+
+MOST_ITEMS = 1_000
+TICK_GUARD_MS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a tick found for one number."""
+
+    number: str
+    moved: int
+    timers: dict[str, bytes]  # id -> what comes back through the inbox
+    overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
+
+
+def may_tick(store: Store) -> bool:
+    """Say whether this tick is the first within 0.9 s; two beats at once do no harm."""
+    return store.mark(keys.TICKED, TICK_GUARD_MS)
+
+
+def list_number(store: Store, number: str) -> None:
+    """Make a number one that ticks and sweeps look at; done before its first commit."""
+    store.run(lambda client: client.sadd(keys.NUMBERS, number))
+
+
+def numbers(store: Store) -> list[str]:
+    """Return every number that has ever had an event, "" among them."""
+    found: Any = store.run(lambda client: client.smembers(keys.NUMBERS))
+    return sorted(name.decode() for name in found)
+
+
+def tick(store: Store) -> list[Due]:
+    """Move what is due of every number; at most 1,000 items each, so that no script is long."""
+    names = numbers(store)
+    calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
+    return [_due(name, reply) for name, reply in zip(names, store.call_many(calls), strict=True)]
+
+
+def forget_timer(store: Store, number: str, timer: str) -> None:
+    """Remove a timer that has arrived in the inbox."""
+    prefix = keys.number(number)
+
+    def removed(client: Any) -> None:
+        pipe = client.pipeline(transaction=True)
+        pipe.zrem(f"{prefix}timers", timer)
+        pipe.hdel(f"{prefix}timer", timer)
+        pipe.execute()
+
+    store.run(removed)
+
+
+def working(store: Store, number: str, within_ms: int) -> bool:
+    """Say whether some pump took sends of the number a moment ago."""
+    prefix = keys.number(number)
+
+    def asked(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        pipe.time()
+        pipe.hget(f"{prefix}pace", "at")
+        return pipe.execute()
+
+    (seconds, micros), at = store.run(asked)
+    return at is not None and seconds * 1000 + micros // 1000 - int(at) < within_ms
+
+
+def moved(store: Store, partition: int, cursor: str) -> bool:
+    """Say whether a partition's cursor moved since the last time this was asked."""
+    prefix = keys.partition(partition)
+    before: Any = store.run(lambda client: client.getset(f"{prefix}swept", cursor))
+    return before is not None and before.decode() != cursor
+
+
+def trim(store: Store, retention: timedelta) -> int:
+    """Drop worked-off deliveries that are older than `retention`; what waits is sacred."""
+    lifetime = int(retention.total_seconds() * 1000)
+    calls = [Call("trim", keys.partition(i), [lifetime]) for i in range(keys.PARTITIONS)]
+    return sum(_checked(reply) for reply in store.call_many(calls))
+
+
+def forget_dead(store: Store, before: datetime) -> int:
+    """Drop dead letters that are older than `before` from the lists."""
+    dropped = 0
+    for prefix in _prefixes(store):
+        dropped += store.run(
+            lambda client, key=f"{prefix}dead": client.zremrangebyscore(  # type: ignore[misc]
+                key, "-inf", int(before.timestamp() * 1000)
+            )
+        )
+    return dropped
+
+
+def count(store: Store, prefix: str, name: str, by: int = 1) -> None:
+    """Add to a counter."""
+    store.run(lambda client: client.hincrby(f"{prefix}count", name, by))
+
+
+def _prefixes(store: Store) -> Iterator[str]:
+    return (keys.number(name) for name in numbers(store))
+
+
+def _due(number: str, reply: Any) -> Due:
+    moved_items, timers, overdue = _checked(reply)
+    return Due(
+        number=number,
+        moved=moved_items,
+        timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
+        overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
+    )
+
+
+def _checked(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

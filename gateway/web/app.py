@@ -1,0 +1,102 @@
+"""The web application as data: routes, and a table from what goes wrong to what strangers see."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.core.signature import SignatureError
+from gateway.settings import Settings
+from gateway.store.body import Bodies
+from gateway.store.client import StoreUnavailableError, connect_async
+from gateway.store.counters import Counters
+from gateway.store.keep import Keeper
+from gateway.store.pressure import Pressure
+from gateway.web.health import HealthPages
+from gateway.web.metrics import MetricsPage
+from gateway.web.refusals import Refusals
+from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
+
+log = structlog.get_logger(__name__)
+
+# Strangers get a status and an empty body, whatever went wrong.
+ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
+    TooLargeError: (413, "too_large"),
+    SignatureError: (401, "unsigned"),
+    HandshakeError: (403, "handshake"),
+    StoreUnavailableError: (503, "store"),
+    ClientDisconnect: (400, "disconnected"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Keeps deliveries, unless the store has said that it is full or cannot keep."""
+
+    keeper: Keeper
+    pressure: Pressure
+
+    async def keep(self, body: bytes, *, secret: str) -> None:
+        """Return once the body is on disk. Raises StoreUnavailableError."""
+        if not self.pressure.health.ready:
+            raise StoreUnavailableError("not ready")
+        await self.keeper.keep(body, secret=secret)
+
+
+def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
+    """Put the web process together; `ring` returns at once, and some worker hears of it."""
+    client = connect_async(settings.redis_url)
+    keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
+    pressure = Pressure(client, settings.gateway_store_bytes)
+    counters = Counters(client)
+    refusals = Refusals(counters)
+    webhook = Webhook(
+        Guarded(keeper, pressure),
+        settings.app_secrets,
+        settings.meta_verify_token.get_secret_value(),
+    )
+    health = HealthPages(pressure.look)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        with contextlib.suppress(StoreUnavailableError):
+            await pressure.look()
+        keeper.start()
+        beside = [asyncio.create_task(pressure.watch()), asyncio.create_task(refusals.run())]
+        yield
+        await keeper.close()
+        for task in beside:
+            task.cancel()
+        await refusals.flush()
+        await client.aclose()
+
+    return Starlette(
+        routes=[
+            Route("/webhook", webhook.receive, methods=["POST"]),
+            Route("/webhook", webhook.shake_hands, methods=["GET"]),
+            Route("/healthz", health.live),
+            Route("/readyz", health.ready),
+            Route("/metrics", MetricsPage(counters).show),
+        ],
+        exception_handlers=_handlers(refusals),
+        lifespan=lifespan,
+    )
+
+
+def _handlers(refusals: Refusals) -> dict[Any, Any]:
+    def answer(_: Request, error: Exception) -> Response:
+        status, reason = ANSWERS[type(error)]
+        if isinstance(error, SignatureError):
+            reason = f"signature_{error.reason}"
+        refusals.add(reason)
+        log.debug("delivery_refused", reason=reason)
+        return Response(status_code=status)
+
+    return dict.fromkeys(ANSWERS, answer)

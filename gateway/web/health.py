@@ -1,0 +1,39 @@
+"""Whether the process is up, and whether it would keep a delivery now."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from gateway.store.client import StoreUnavailableError
+from gateway.store.pressure import Health
+
+Look = Callable[[], Awaitable[Health]]
+
+
+class HealthPages:
+    """The two pages that orchestrators ask."""
+
+    def __init__(self, look: Look) -> None:
+        """Take how to look at the store."""
+        self._look = look
+
+    async def live(self, _: Request) -> Response:
+        """Say that the process is up, whatever the store does."""
+        return PlainTextResponse("ok")
+
+    async def ready(self, _: Request) -> Response:
+        """Say whether a delivery would be kept now, and if not, why."""
+        try:
+            health = await self._look()
+        except StoreUnavailableError as error:
+            return _page(["The store does not answer."], [str(error)], ready=False)
+        problems = list(health.fatal)
+        if health.full:
+            problems.append("The store is nearly full: deliveries are refused until it is not.")
+        return _page(problems, list(health.warnings), ready=health.ready)
+
+
+def _page(problems: list[str], warnings: list[str], *, ready: bool) -> Response:
+    told = {"ready": ready, "problems": problems, "warnings": warnings}
+    return JSONResponse(told, status_code=200 if ready else 503)

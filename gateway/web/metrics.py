@@ -1,0 +1,96 @@
+"""What Prometheus asks for: the store's counters in its words."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.store.counters import Figures
+
+
+class Reading(Protocol):
+    """Where figures come from."""
+
+    async def read(self) -> Figures:
+        """Read everything. Raises StoreUnavailableError."""
+
+
+class MetricsPage:
+    """Shows the figures of all processes, as of now."""
+
+    def __init__(self, counters: Reading) -> None:
+        """Take where figures come from."""
+        self._counters = counters
+
+    async def show(self, _: Request) -> Response:
+        """Answer in Prometheus's text format. Raises StoreUnavailableError (503)."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Snapshot(await self._counters.read()))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Snapshot(Collector):
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _inbox(self._figures)
+        yield from _counters(self._figures)
+        yield from _sending(self._figures)
+
+
+def _inbox(figures: Figures) -> Iterable[Metric]:
+    kept = CounterMetricFamily("gateway_deliveries_kept", "Deliveries kept.", labels=["partition"])
+    waiting = GaugeMetricFamily(
+        "gateway_deliveries_waiting", "Deliveries not yet worked off.", labels=["partition"]
+    )
+    aside = GaugeMetricFamily(
+        "gateway_deliveries_aside", "Deliveries set aside.", labels=["partition"]
+    )
+    oldest = GaugeMetricFamily(
+        "gateway_oldest_delivery_seconds", "Age of the oldest that waits.", labels=["partition"]
+    )
+    for one in figures.partitions:
+        label = [str(one.index)]
+        kept.add_metric(label, one.kept)
+        waiting.add_metric(label, one.waiting)
+        aside.add_metric(label, one.aside)
+        oldest.add_metric(label, one.oldest_s)
+    return kept, waiting, aside, oldest
+
+
+def _counters(figures: Figures) -> Iterable[Metric]:
+    # "events.message" and the like are one family each, with the last word as its label.
+    both = {**figures.numbers, **figures.web}
+    for group, name, text, label in (
+        ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
+        ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),
+        ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
+        ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
+        ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),
+    ):
+        family = CounterMetricFamily(name, text, labels=[label])
+        for key, value in sorted(both.items()):
+            if key.startswith(f"{group}."):
+                family.add_metric([key.removeprefix(f"{group}.")], value)
+        yield family
+
+
+def _sending(figures: Figures) -> Iterable[Metric]:
+    ready = GaugeMetricFamily("gateway_lanes_ready", "Lanes that hold sends.", labels=["rank"])
+    oldest = GaugeMetricFamily(
+        "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["rank"]
+    )
+    for rank, lanes in figures.ready.items():
+        ready.add_metric([rank], lanes)
+        oldest.add_metric([rank], figures.oldest_ready_s.get(rank, 0.0))
+    dead = GaugeMetricFamily("gateway_dead_letters", "Dead letters.", value=figures.dead)
+    unconfirmed = GaugeMetricFamily(
+        "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed
+    )
+    return ready, oldest, dead, unconfirmed

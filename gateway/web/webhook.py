@@ -1,0 +1,89 @@
+"""The door: Meta's handshake, and deliveries that are verified, kept and only then acknowledged."""
+
+import hmac
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from gateway.core import signature
+
+# Meta sends up to 3 MB (Webhooks overview, "payload size"); the margin is for its own growth.
+MOST_BODY_BYTES = 3 * 1024 * 1024 + 256 * 1024
+MOST_CHALLENGE = 512
+HEADER = b"x-hub-signature-256"
+
+
+class TooLargeError(Exception):
+    """The body is larger than anything Meta sends."""
+
+
+class HandshakeError(Exception):
+    """Somebody who does not know the verify token asked for the handshake."""
+
+
+class Keeping(Protocol):
+    """What the door needs of the store."""
+
+    async def keep(self, body: bytes, *, secret: str) -> None:
+        """Return once the body is on disk. Raises StoreUnavailableError."""
+
+
+class Webhook:
+    """Meta's two requests."""
+
+    def __init__(self, keeper: Keeping, secrets: Sequence[bytes], verify_token: str) -> None:
+        """Take the active app secrets, newest first, and the token of the handshake."""
+        self._keeper = keeper
+        self._secrets = tuple(secrets)
+        self._verify_token = verify_token.encode()
+
+    async def receive(self, request: Request) -> Response:
+        """Verify one delivery, keep it, and only then answer 200.
+
+        200 tells Meta never to send this again, so it is given after the store said that the bytes
+        are on disk, together with every other delivery that waited at that moment.
+
+        Raises TooLargeError (413), SignatureError (401), StoreUnavailableError (503), and
+        ClientDisconnect where the body never came to its end: the table in app.py answers.
+        """
+        body = await read(request)
+        signed_by = signature.verify(body, _header(request), self._secrets)
+        await self._keeper.keep(body, secret=str(signed_by))
+        return Response(status_code=200)
+
+    async def shake_hands(self, request: Request) -> Response:
+        """Answer Meta's challenge byte for byte. Raises HandshakeError (403)."""
+        asked = request.query_params
+        token = asked.get("hub.verify_token", "").encode()
+        challenge = asked.get("hub.challenge", "")
+        known = hmac.compare_digest(token, self._verify_token)
+        if not known or asked.get("hub.mode") != "subscribe" or len(challenge) > MOST_CHALLENGE:
+            raise HandshakeError
+        # What a stranger wrote is given back, so nobody may take it for a page.
+        return PlainTextResponse(challenge, headers={"x-content-type-options": "nosniff"})
+
+
+async def read(request: Request) -> bytes:
+    """Return the body, counted while it arrives: Starlette's own reading has no limit.
+
+    Raises TooLargeError, and ClientDisconnect where the other side leaves in the middle.
+    """
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > MOST_BODY_BYTES:
+        raise TooLargeError
+    parts = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BODY_BYTES:
+            raise TooLargeError
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _header(request: Request) -> bytes | None:
+    """Return the signature as it was sent; two of them are none."""
+    found = [value for name, value in request.scope["headers"] if name == HEADER]
+    return found[0] if len(found) == 1 else None

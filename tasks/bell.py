@@ -1,0 +1,68 @@
+"""Bells: Celery messages that say that there is work, and never which.
+
+A bell that is lost, doubled or late does no harm: workers take whatever waits, and the sweep rings
+where something waits and nothing moves.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from kombu.exceptions import OperationalError
+
+from gateway.core.sends import REPLY
+from gateway.store import keys
+from gateway.store.client import Store
+from tasks.app import app
+
+log = structlog.get_logger(__name__)
+QUEUE_OF = {REPLY: "critical"}
+
+
+def ring_inbox() -> None:
+    """Ring for whoever drains the inbox."""
+    _ring("tasks.drain", "default")
+
+
+def ring_number(store: Store, number: str, rank: str) -> None:
+    """Ring for whoever sends for a number, unless a bell is on its way."""
+    if store.mark(keys.number_bell(number, rank), keys.BELL_MS):
+        _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+
+
+def _ring(task: str, queue: str, *args: str) -> None:
+    try:
+        app.send_task(task, args=args, queue=queue, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        log.warning("bell_unheard", task=task, error=type(error).__name__)
+
+
+class Ringer:
+    """Rings from a thread, so that an event loop never waits for the broker."""
+
+    def __init__(self, ring: Callable[[], None] = ring_inbox) -> None:
+        """Take what is to be done for each bell."""
+        self._ring = ring
+        self._wanted = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ring."""
+        self._thread.start()
+
+    def ring(self) -> None:
+        """Ask for a bell, and return at once."""
+        self._wanted.set()
+
+    def close(self, within_s: float = 5.0) -> None:
+        """Ring what was asked for, then end."""
+        self._closing = True
+        self._wanted.set()
+        self._thread.join(within_s)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._ring()

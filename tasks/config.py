@@ -1,0 +1,112 @@
+"""Every Celery setting, once, with a reason where it is not what one would expect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery.app.defaults import NAMESPACES, flatten
+from kombu import Queue
+
+from gateway.settings import Settings
+from gateway.store import keys
+from tasks.schedule import SCHEDULE
+
+QUEUES = ("critical", "default", "bulk", "scheduled")
+VISIBILITY_S = 120
+
+# Read by RedBeat and unknown to Celery.
+_REDBEAT = frozenset(
+    {"redbeat_redis_url", "redbeat_redis_options", "redbeat_key_prefix", "redbeat_lock_timeout"}
+)
+
+
+class UnknownOptionError(Exception):
+    """A setting has a name that nobody reads: Celery itself would say nothing."""
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """Return the whole configuration. Raises UnknownOptionError."""
+    options = _transport(settings) | _delivery() | _workers() | _beat(settings)
+    check(options)
+    return options
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Refuse names that neither Celery nor RedBeat knows, such as `task_max_retries`."""
+    known = set(dict(flatten(NAMESPACES))) | _REDBEAT
+    if unknown := sorted(set(options) - known):
+        raise UnknownOptionError(f"no such Celery setting: {', '.join(unknown)}")
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a broker that is away for a night comes back
+        "broker_pool_acquire_timeout": 5,
+        "broker_transport_options": {
+            # Longer than any task runs. A bell that comes back early would do no harm either.
+            "visibility_timeout": VISIBILITY_S,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            # Without these a frozen broker blocks whoever publishes for ever.
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            # One list a queue instead of four: priorities are queues of their own here.
+            "priority_steps": [0],
+            "client_name": "gateway",
+            "global_keyprefix": f"{keys.SPACE}celery:",
+        },
+    }
+
+
+def _delivery() -> dict[str, Any]:
+    return {
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_default_queue": "default",
+        "task_create_missing_queues": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # A message only rings; what became of a send is asked of the store. So no result backend,
+        # and no expiry, which would make beat clean up a backend that is not there.
+        "task_ignore_result": True,
+        "result_expires": None,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        # The outcome of a task that raised or hung is in the store; ringing again is the sweep's.
+        "task_acks_on_failure": True,
+        "task_acks_on_timeout": True,
+        # A repeated publish may ring twice, and a bell that is not heard is rung by the sweep.
+        "task_publish_retry": False,
+        # Retries are ours, by Meta's error code and the due index, never Celery's.
+        "task_annotations": {"*": {"max_retries": 0}},
+    }
+
+
+def _workers() -> dict[str, Any]:
+    return {
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        # Celery 6 turns this on; killing a task in the middle of its POST is what we never want.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # Events cost a third of the throughput; Flower's compose service turns them on by itself.
+        "worker_send_task_events": False,
+        "task_send_sent_event": False,
+        "worker_enable_remote_control": True,
+    }
+
+
+def _beat(settings: Settings) -> dict[str, Any]:
+    return {
+        "timezone": "UTC",
+        "beat_schedule": SCHEDULE,
+        "beat_scheduler": "redbeat.RedBeatScheduler",
+        "beat_max_loop_interval": 1,
+        "redbeat_redis_url": settings.redis_url,  # in the store, whatever the broker is
+        "redbeat_redis_options": {},
+        "redbeat_key_prefix": keys.BEAT_PREFIX,
+        # A second beat takes over this long after the first one died.
+        "redbeat_lock_timeout": 10,
+    }

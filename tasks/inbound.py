@@ -1,0 +1,151 @@
+"""The way in: whatever waits in the inbox gets its effect, once and in order."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from gateway.core.decisions import Rulebook
+from gateway.core.envelope import split
+from gateway.core.events import Event
+from gateway.core.plan import Plan, View, plan
+from gateway.core.sends import REPLY
+from gateway.store import keys
+from gateway.store.client import StoreUnavailableError
+from gateway.store.commit import bury, commit
+from gateway.store.contacts import load
+from gateway.store.inbox import EMPTY, Batch, Slice
+from gateway.store.upkeep import count, list_number
+from tasks.app import app
+from tasks.bell import ring_inbox, ring_number
+from tasks.worker import Worker, worker
+
+log = structlog.get_logger(__name__)
+
+SLICE_S = 0.5
+LINGER_S = 0.01
+MOST_EVENTS = 256
+# A commit refused so often has an obstacle that is not the delivery's: it is set aside.
+MOST_REFUSALS = 3
+
+
+@app.task(name="tasks.drain", queue="default", time_limit=60)
+def drain() -> None:
+    """Give every event that waits its effect, for one slice of time.
+
+    Nothing is marked before the work. Planning is pure; the commit refuses a contact that changed
+    or an event that became known meanwhile, and those are planned again. Dying anywhere leaves the
+    cursor where it was, and what stands after it is drained again. Every lease is given back.
+    """
+    at_work = worker()
+    at_work.inbox.clear_bell()
+    rulebook = at_work.rules.current()
+    ends = time.monotonic() + SLICE_S
+    with at_work.inbox.slice() as held:
+        batch = held.next()
+        while not batch.empty:
+            if batch.full and not held.shared:
+                batch = held.share(batch)
+                _call(at_work)
+            aside = effect(at_work, batch, rulebook)
+            batch = _following(held, aside, ends)
+    if any(one.has_work and not one.leased for one in at_work.inbox.look()):
+        _call(at_work)
+
+
+def _following(held: Slice, aside: Sequence[str], ends: float) -> Batch:
+    """Pass the batch in hand and return the next; empty where the slice or the work is over."""
+    if time.monotonic() > ends:
+        held.close(aside)
+        return EMPTY
+    batch = held.next(aside)
+    if batch.empty:
+        # What arrives this moment is cheaper to take now than with another Celery message.
+        time.sleep(LINGER_S)
+        batch = held.next()
+    return batch
+
+
+def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
+    """Plan and commit a batch; return the deliveries that cannot be committed now."""
+    events = [event for delivery in batch.deliveries for event in split(delivery)]
+    aside = set(batch.unopened)
+    sending: set[str] = set()
+    for events_at_once in _chunks(events, MOST_EVENTS):
+        aside |= _settle(at_work, events_at_once, rulebook, sending)
+    for number in sending:
+        ring_number(at_work.store, number, REPLY)
+    if aside:
+        log.error("deliveries_aside", deliveries=sorted(aside), unopened=batch.unopened)
+    log.info("batch_drained", deliveries=len(batch.deliveries), events=len(events))
+    return sorted(aside)
+
+
+def _settle(
+    at_work: Worker, events: Sequence[Event], rulebook: Rulebook, sending: set[str]
+) -> set[str]:
+    """Commit events, planning again what was refused; return the deliveries to set aside."""
+    aside: set[str] = set()
+    refused: Counter[str] = Counter()
+    while events:
+        again: list[Event] = []
+        for view, theirs in _views(at_work, events):
+            plans = _plan(at_work, view, theirs, rulebook, again)
+            for made, done in zip(plans, _commit(at_work, plans), strict=True):
+                if done is True:
+                    sending |= {view.number} if made.sends else set()
+                    continue
+                refused.update(event.key for event in made.events)
+                if isinstance(done, Exception):
+                    log.error("commit_failed", error=str(done), number=view.number)
+                    aside |= {event.delivery for event in made.events}
+                else:
+                    again += made.events
+        aside |= {event.delivery for event in again if refused[event.key] >= MOST_REFUSALS}
+        events = [event for event in again if event.delivery not in aside]
+    return aside
+
+
+def _views(at_work: Worker, events: Sequence[Event]) -> Iterator[tuple[View, list[Event]]]:
+    numbers: dict[str, list[Event]] = {}
+    for event in events:
+        numbers.setdefault(event.number, []).append(event)
+    for view in load(at_work.store, numbers):
+        yield view, numbers[view.number]
+
+
+def _plan(
+    at_work: Worker, view: View, events: list[Event], rulebook: Rulebook, again: list[Event]
+) -> tuple[Plan, ...]:
+    planned = plan(view, events, rulebook)
+    again += planned.rest
+    if planned.known:
+        count(at_work.store, keys.number(view.number), "events.known", planned.known)
+    if planned.failures:
+        bury(at_work.store, planned.failures)
+        for failure in planned.failures:
+            log.error("event_dead", event_key=failure.event.key, error=failure.error)
+    return planned.plans
+
+
+def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
+    for number in {made.number for made in plans} - at_work.listed:
+        list_number(at_work.store, number)
+        at_work.listed.add(number)
+    results = commit(at_work.store, plans, at_work.settings.gateway_retention)
+    for result in results:
+        # The store being away says nothing of a delivery: leave the cursor where it is.
+        if isinstance(result, StoreUnavailableError):
+            raise result
+    return results
+
+
+def _call(at_work: Worker) -> None:
+    if at_work.inbox.set_bell():
+        ring_inbox()
+
+
+def _chunks(events: Sequence[Event], size: int) -> Iterator[Sequence[Event]]:
+    for start in range(0, len(events), size):
+        yield events[start : start + size]

@@ -1,0 +1,99 @@
+"""The way out: whatever is ready to be sent is posted to Meta, at the number's pace."""
+
+import random
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gateway.core.outcome import Attempt, Outcome, outcome
+from gateway.core.sends import callback
+from gateway.core.verdict import Answer, NotConnected, verdict
+from gateway.store import keys
+from gateway.store.lanes import LEASE_MS
+from tasks.app import app
+from tasks.bell import ring_number
+from tasks.worker import Worker, worker
+
+log = structlog.get_logger(__name__)
+
+SLICE_S = 2.0
+LINGER_S = 0.01
+PATIENCE_S = 0.05
+MOST_IDLE = 2
+AT_ONCE = 32
+# An attempt is not begun when its lease might end before the answer is in.
+LATEST_START_S = LEASE_MS / 1000 - 12
+
+
+@app.task(name="tasks.pump", queue="critical")
+def pump(number: str, rank: str) -> None:
+    """Send what is ready for a number, many at once, for one slice of time.
+
+    An attempt is on disk before its first byte. Each answer, or its absence, becomes one outcome,
+    which is settled with the next take. Dying in the middle leaves attempts whose lease runs out;
+    nobody then knows whether Meta had them, and they are not posted again.
+    """
+    at_work = worker()
+    at_work.store.delete(keys.number_bell(number, rank))
+    lanes = at_work.lanes(number)
+    ends = time.monotonic() + SLICE_S
+    posting: set[Future[Outcome]] = set()
+    outcomes: list[Outcome] = []
+    idle = 0
+    while True:
+        over = time.monotonic() > ends
+        taken = lanes.pump(outcomes, 0 if over else AT_ONCE - len(posting))
+        posting |= {_post(at_work, number, attempt, taken.now) for attempt in taken.attempts}
+        outcomes, posting = _answers(posting)
+        idle = 0 if outcomes or posting else idle + 1
+        if idle and (over or idle > MOST_IDLE):
+            break
+        if idle:
+            time.sleep(max(taken.wait_s, LINGER_S))
+    if taken.more:
+        ring_number(at_work.store, number, rank)
+
+
+def _answers(posting: set[Future[Outcome]]) -> tuple[list[Outcome], set[Future[Outcome]]]:
+    """Wait a moment for the first answers; what became ready meanwhile is taken with them."""
+    if not posting:
+        return [], posting
+    done, left = wait(posting, timeout=PATIENCE_S, return_when=FIRST_COMPLETED)
+    return [future.result() for future in done], left
+
+
+def _post(at_work: Worker, number: str, attempt: Attempt, now: datetime) -> Future[Outcome]:
+    return at_work.posting.submit(_attempt, at_work, number, attempt, now, time.monotonic())
+
+
+def _attempt(
+    at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at: float
+) -> Outcome:
+    """Make one attempt, and judge it."""
+    if time.monotonic() - taken_at > LATEST_START_S:
+        seen: Answer = NotConnected("its lease was nearly over before it began")
+    else:
+        seen = at_work.graph.post_message(number, _request(attempt))
+    took = time.monotonic() - taken_at
+    came = outcome(attempt, verdict(seen), now + timedelta(seconds=took), random.random())  # noqa: S311
+    log.info(
+        "attempt_made",
+        send=attempt.send,
+        attempt=attempt.number,
+        rule=attempt.rule,
+        step=came.step,
+        told=came.error,
+        wait_ms=came.wait_ms if came.step == "later" else None,
+        ms=int(took * 1000),
+    )
+    return came
+
+
+def _request(attempt: Attempt) -> dict[str, Any]:
+    """Return the body to post; every status of the message will repeat our callback data."""
+    if attempt.repeatable:
+        return attempt.body
+    return attempt.body | {"biz_opaque_callback_data": callback(attempt.send, attempt.number)}

@@ -1,0 +1,79 @@
+"""What beat rings for: what is due, what waits and does not move, and what is old.
+
+Beat may come late, twice, or not at all for a while. So each of these does everything that is due,
+never "the item of this second", and nothing in them counts on having run before.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gateway.core.sends import BULK, REPLY
+from gateway.store import keys, upkeep
+from gateway.store.inbox import Standing
+from tasks.app import app
+from tasks.bell import ring_inbox, ring_number
+from tasks.worker import Worker, worker
+
+log = structlog.get_logger(__name__)
+
+# What waits for less is being worked on by somebody who was rung for.
+STILL_MS = 1_500
+DEAD_LETTERS_FOR = timedelta(days=30)
+
+
+@app.task(name="tasks.tick", queue="scheduled", time_limit=60)
+def tick() -> None:
+    """Move what is due, and ring where that made something ready."""
+    at_work = worker()
+    if not upkeep.may_tick(at_work.store):
+        return
+    for due in upkeep.tick(at_work.store):
+        for timer, row in due.timers.items():
+            # Nothing is taken out before it has arrived; twice is once, by the timer's id.
+            at_work.inbox.put_back(row)
+            upkeep.forget_timer(at_work.store, due.number, timer)
+        for rank in (REPLY, BULK):
+            if due.overdue_ms[rank] >= 0:
+                ring_number(at_work.store, due.number, rank)
+        if due.timers and at_work.inbox.set_bell():
+            ring_inbox()
+
+
+@app.task(name="tasks.sweep", queue="scheduled", time_limit=60)
+def sweep() -> None:
+    """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
+    at_work = worker()
+    still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
+    if still:
+        _found(at_work, "inbox")
+        at_work.inbox.set_bell()
+        ring_inbox()
+    for due in upkeep.tick(at_work.store):
+        for rank, overdue_ms in due.overdue_ms.items():
+            if overdue_ms > STILL_MS and not upkeep.working(at_work.store, due.number, STILL_MS):
+                _found(at_work, rank)
+                at_work.store.delete(keys.number_bell(due.number, rank))
+                ring_number(at_work.store, due.number, rank)
+
+
+@app.task(name="tasks.cleanup", queue="scheduled", time_limit=600)
+def cleanup() -> None:
+    """Drop what is old: worked-off deliveries and forgotten dead letters."""
+    at_work = worker()
+    dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
+    dead = upkeep.forget_dead(at_work.store, datetime.now(UTC) - DEAD_LETTERS_FOR)
+    log.info("cleaned_up", deliveries=dropped, dead_letters=dead)
+
+
+def _stands_still(at_work: Worker, one: Standing) -> bool:
+    if not one.has_work:
+        return False
+    moved = upkeep.moved(at_work.store, one.index, one.cursor)
+    waited = one.aside_due or one.now_ms - one.oldest_ms > STILL_MS
+    return waited and not one.leased and not moved
+
+
+def _found(at_work: Worker, what: str) -> None:
+    log.warning("sweep_rang", what=what)
+    upkeep.count(at_work.store, keys.SPACE, f"sweep.{what}")

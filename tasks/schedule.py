@@ -1,0 +1,21 @@
+"""What beat rings for, and when; RedBeat keeps it in the store, where it can be changed."""
+
+from celery.schedules import crontab
+
+SCHEDULE = {
+    "process-scheduled-messages": {
+        "task": "tasks.tick",
+        "schedule": 1.0,
+        "options": {"queue": "scheduled"},
+    },
+    "sweep-waiting": {
+        "task": "tasks.sweep",
+        "schedule": 2.0,
+        "options": {"queue": "scheduled"},
+    },
+    "cleanup-expired-sessions": {
+        "task": "tasks.cleanup",
+        "schedule": crontab(hour="2", minute="0"),
+        "options": {"queue": "scheduled"},
+    },
+}

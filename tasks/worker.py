@@ -1,0 +1,64 @@
+"""What one worker process holds: built when it is first needed, after the fork, once a process."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from gateway.graph.client import Graph
+from gateway.rules.source import Source
+from gateway.settings import Settings
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Inbox
+from gateway.store.lanes import Lanes
+
+SENDS_AT_ONCE = 64
+
+
+@dataclass(slots=True)
+class Worker:
+    """The store, the rules and the connection to Meta of this process."""
+
+    settings: Settings
+    store: Store
+    inbox: Inbox
+    rules: Source
+    graph: Graph
+    posting: ThreadPoolExecutor
+    _lanes: dict[str, Lanes] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+
+    def lanes(self, number: str) -> Lanes:
+        """Return the lanes of a number, which the pumps of this process share."""
+        per_second = self.settings.meta_messages_per_second
+        return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
+
+
+_workers: dict[int, Worker] = {}
+
+
+def worker() -> Worker:
+    """Return what this process holds: a client from before a fork answers the wrong child."""
+    pid = os.getpid()
+    if pid not in _workers:
+        _workers[pid] = build(Settings.from_env())
+    return _workers[pid]
+
+
+def build(settings: Settings) -> Worker:
+    """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
+    store = Store(settings.redis_url)
+    graph = Graph(
+        settings.meta_graph_url,
+        settings.meta_graph_version,
+        settings.meta_access_token.get_secret_value(),
+        connections=SENDS_AT_ONCE,
+    )
+    return Worker(
+        settings=settings,
+        store=store,
+        inbox=Inbox(store, Bodies(settings.encryption_keys)),
+        rules=Source(settings.gateway_rules, watch=settings.gateway_rules_watch),
+        graph=graph,
+        posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
+    )

@@ -1,0 +1,23 @@
+"""Fixtures that all tests share: one embedded server for the session, emptied for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.store.client import Store
+from tests.servers import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("valkey")).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[Store]:
+    opened = Store(server.url)
+    opened.redis.flushall()
+    yield opened
+    opened.close()

