@@ -1,0 +1,102 @@
+"""The Graph endpoint for messages: believe nobody, check everything, then accept."""
+
+import asyncio
+import hmac
+import re
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.sandbox.checks.message import check, is_read_mark
+from gateway.sandbox.config import Number
+from gateway.sandbox.errors import (
+    BAD_TOKEN,
+    INVALID,
+    NO_SUCH_OBJECT,
+    UNKNOWN_PATH,
+    Refusal,
+)
+from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.reading import as_json, read_body
+from gateway.sandbox.wire import Json
+
+# The server puts a function under this name into the scope that cuts the connection.
+CUT = "sandbox.cut"
+
+_GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><h1>Error {0}</h1></body></html>"
+
+
+class Graph:
+    """`POST /{version}/{phone_number_id}/messages`."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Serve one sandbox."""
+        self._sandbox = sandbox
+
+    async def messages(self, request: Request) -> Response:
+        """Answer one request, late if a fault says so."""
+        raw = await read_body(request)
+        verdict = self._judge(request, raw)
+        if isinstance(verdict, Refusal):
+            return self._refuse(verdict)
+        number, body = verdict
+        if is_read_mark(body):
+            return as_json(self._sandbox.mark_read(body))
+        slow = self._sandbox.faults.take("slow")
+        answer = await self._send(request, number, body, raw)
+        if slow is not None:
+            await asyncio.sleep(slow.seconds)
+        return answer
+
+    def _judge(self, request: Request, raw: bytes) -> Refusal | tuple[Number, Json]:
+        if not self._knows(request):
+            return Refusal(BAD_TOKEN, "The access token could not be used.", status=401)
+        if not re.fullmatch(r"v\d+\.\d+", request.path_params["version"]):
+            return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
+        number = self._sandbox.numbers.get(request.path_params["phone_number_id"])
+        if number is None:
+            return Refusal(INVALID, "There is no such phone number.", subcode=NO_SUCH_OBJECT)
+        body = _decode(request, raw)
+        if isinstance(body, Refusal):
+            return body
+        return check(body) or (number, body)
+
+    def _knows(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "").encode()
+        return hmac.compare_digest(given, f"Bearer {self._sandbox.config.access_token}".encode())
+
+    async def _send(self, request: Request, number: Number, body: Json, raw: bytes) -> Response:
+        faults = self._sandbox.faults
+        if broken := faults.take("http"):
+            return HTMLResponse(_GATEWAY_PAGE.format(broken.status), broken.status)
+        if error := faults.take("error"):
+            return self._refuse(Refusal(error.code, "The sandbox was asked to.", error.status))
+        if refusal := self._sandbox.limit(number, body):
+            return self._refuse(refusal)
+        answer = self._sandbox.accept(number, body, raw)
+        if faults.take("lose"):
+            await _cut(request)
+        return as_json(answer)
+
+    def _refuse(self, refusal: Refusal) -> Response:
+        self._sandbox.log.refuse(refusal, self._sandbox.clock())
+        return as_json(refusal.body(), refusal.status)
+
+
+def _decode(request: Request, raw: bytes) -> Json | Refusal:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        return Refusal(INVALID, "The content type must be application/json.")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return Refusal(INVALID, "The body is not JSON.")
+    return body if isinstance(body, dict) else Refusal(INVALID, "The body must be a JSON object.")
+
+
+async def _cut(request: Request) -> None:
+    abort = request.scope.get("extensions", {}).get(CUT, {}).get("abort")
+    if abort is None:
+        raise ConnectionAbortedError("This answer is lost on purpose.")
+    abort()
+    await request.receive()  # Returns once the connection is gone: no answer can slip out.

@@ -1,0 +1,185 @@
+"""Posting webhooks as Meta does: signed, several at a time, and again until the answer is 200."""
+
+import asyncio
+import hashlib
+import hmac
+import ssl
+from collections.abc import Callable, Coroutine, Iterator
+
+import httpx
+
+from gateway.sandbox.config import Config
+from gateway.sandbox.faults import Faults
+from gateway.sandbox.log import Tally
+from gateway.sandbox.updates import envelope
+from gateway.sandbox.wire import Json, escaped
+
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+NO_ANSWER = 0
+
+_TLS = ssl.create_default_context()
+# Below the five seconds after which servers commonly hang up on an idle connection.
+_IDLE_S = 2.0
+
+OnAttempt = Callable[[int], None]
+
+
+def signature(app_secret: str, body: bytes) -> str:
+    """Sign the bytes of a body as the header says it."""
+    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def pauses(first: tuple[float, ...], total_s: float) -> Iterator[float]:
+    """Give the pauses between attempts; the last one repeats until the total would be exceeded."""
+    waited = 0.0
+    for pause in first:
+        waited += pause
+        if waited > total_s:
+            return
+        yield pause
+    while first and (waited := waited + first[-1]) <= total_s:
+        yield first[-1]
+
+
+class _Batch:
+    """Updates that travel in one POST, and those who want to hear of its attempts."""
+
+    def __init__(self) -> None:
+        self.changes: list[Json] = []
+        self.hear: list[OnAttempt] = []
+        self.full = asyncio.Event()
+        self.settled = asyncio.Event()
+
+
+class Webhooks:
+    """The way from an update to the business's endpoint."""
+
+    def __init__(
+        self,
+        config: Config,
+        faults: Faults,
+        tally: Tally,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Prepare a client; nothing is posted before the first update."""
+        self._config = config
+        self._faults = faults
+        self._tally = tally
+        self._clients = [_client(transport) for _ in range(config.max_deliveries)]
+        # The last used is the next used, so that a quiet sandbox keeps few connections.
+        self._idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        for client in self._clients:
+            self._idle.put_nowait(client)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._batch: _Batch | None = None
+
+    def owe(self, updates: int, work: Coroutine[None, None, None]) -> None:
+        """Start work that sends so many updates; each is pending until `send` is done with it.
+
+        Beyond `pending_max` the updates are dropped and count as failed.
+        """
+        # A webhook that is down for good must not eat all memory.
+        if self._tally.pending + updates > self._config.pending_max:
+            self._tally.failed += updates
+            work.close()
+            return
+        self._tally.pending += updates
+        self._start(work)
+
+    async def send(self, change: Json, hear: OnAttempt) -> None:
+        """Post one owed update until it is taken or given up; `hear` is told of every attempt."""
+        try:
+            if self._config.batch_max == 1:
+                await self._deliver([change], [hear])
+            else:
+                await self._ride(change, hear)
+        finally:
+            self._tally.pending -= 1
+
+    async def aclose(self) -> None:
+        """Drop what is still owed and close all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in self._clients:
+            await client.aclose()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ride(self, change: Json, hear: OnAttempt) -> None:
+        batch = self._batch
+        if batch is None:
+            batch = self._batch = _Batch()
+            self._start(self._depart(batch))
+        batch.changes.append(change)
+        batch.hear.append(hear)
+        if len(batch.changes) >= self._config.batch_max:
+            self._batch = None
+            batch.full.set()
+        await batch.settled.wait()
+
+    async def _depart(self, batch: _Batch) -> None:
+        try:
+            await asyncio.wait_for(batch.full.wait(), self._config.batch_wait_s)
+        except TimeoutError:
+            if self._batch is batch:
+                self._batch = None
+        await self._deliver(batch.changes, batch.hear)
+        batch.settled.set()
+
+    async def _deliver(self, changes: list[Json], hear: list[OnAttempt]) -> None:
+        body = escaped(envelope(self._config.waba_id, changes))
+        if self._faults.take("duplicate"):
+            self.owe(1, self._repeat(body))
+        status = await self._attempt(body, hear)
+        for pause in pauses(self._config.retry_pauses_s, self._config.retry_for_s):
+            if status == httpx.codes.OK:
+                return
+            await asyncio.sleep(pause)
+            status = await self._attempt(body, hear)
+
+    async def _repeat(self, body: bytes) -> None:
+        try:
+            await self._attempt(body, [])
+        finally:
+            self._tally.pending -= 1
+
+    async def _attempt(self, body: bytes, hear: list[OnAttempt]) -> int:
+        client = await self._idle.get()
+        try:
+            status = await self._post(client, body)
+        finally:
+            self._idle.put_nowait(client)
+        self._tally.posted += 1
+        if status == httpx.codes.OK:
+            self._tally.ok += 1
+        else:
+            self._tally.failed += 1
+        for listener in hear:
+            listener(status)
+        return status
+
+    async def _post(self, client: httpx.AsyncClient, body: bytes) -> int:
+        headers = {
+            "content-type": "application/json",
+            SIGNATURE_HEADER: signature(self._config.app_secret, body),
+        }
+        try:
+            async with asyncio.timeout(self._config.webhook_timeout_s):
+                answer = await client.post(self._config.webhook_url, content=body, headers=headers)
+        except (httpx.HTTPError, TimeoutError):
+            return NO_ANSWER
+        return answer.status_code
+
+
+def _client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """Make a client of one connection; a shared pool of many costs three times as much a POST."""
+    limits = httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_S)
+    return httpx.AsyncClient(
+        transport=transport or httpx.AsyncHTTPTransport(verify=_TLS, limits=limits),
+        trust_env=False,
+        timeout=None,  # noqa: S113 - the deadline of the whole POST is set where it is made.
+    )

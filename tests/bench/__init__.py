@@ -1,0 +1,1 @@
+"""Measures the gateway, beside the usual recipe where that is at hand."""

@@ -1,0 +1,118 @@
+"""A load generator that costs little: prepared requests over a fixed number of connections.
+
+Run as a process of its own, so that its work is not the gateway's: it reads a plan as JSON from
+standard input and writes what it saw as JSON to standard output.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+from tests.made import delivery_body, message_item
+from tests.stack import signed
+
+
+class Connection(asyncio.Protocol):
+    """One connection that posts the next body as soon as the last was answered."""
+
+    def __init__(self, plan: "Plan") -> None:
+        self.plan = plan
+        self.waiting = b""
+        self.asked_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        request = next(self.plan.requests, None)
+        if request is None or time.perf_counter() > self.plan.ends:
+            self.transport.close()
+            return
+        self.asked_at = time.perf_counter()
+        self.transport.write(request)
+
+    def data_received(self, got: bytes) -> None:
+        self.waiting += got
+        head, end, body = self.waiting.partition(b"\r\n\r\n")
+        if not end or len(body) < _length(head):
+            return
+        self.waiting = b""
+        self.plan.took.append(time.perf_counter() - self.asked_at)
+        self.plan.ok += head.startswith(b"HTTP/1.1 200")
+        self.ask()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.plan.open -= 1
+        if not self.plan.open:
+            self.plan.done.set()
+
+
+class Plan:
+    """What is posted, and what came of it."""
+
+    def __init__(self, asked: dict[str, object]) -> None:
+        self.port = int(str(asked["port"]))
+        self.connections = int(str(asked["connections"]))
+        name, text = str(asked["name"]), str(asked["text"])
+        count = int(str(asked["count"]))
+        contacts = int(str(asked.get("contacts", 1000)))
+        self.requests = iter(
+            [
+                _request(
+                    delivery_body(
+                        message_item(f"wamid.{name}.{i}", text, f"3519{i % contacts:08d}")
+                    )
+                )
+                for i in range(count)
+            ]
+        )
+        self.seconds = float(str(asked["seconds"]))
+        self.ends = 0.0
+        self.took: list[float] = []
+        self.ok = 0
+        self.open = self.connections
+        self.done = asyncio.Event()
+
+    async def run(self) -> dict[str, float]:
+        """Post until the time is over or all is posted."""
+        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
+        self.ends = started + self.seconds
+        for _ in range(self.connections):
+            await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port)
+        await self.done.wait()
+        seconds = time.perf_counter() - started
+        self.took.sort()
+        return {
+            "ok": self.ok,
+            "answered": len(self.took),
+            "per_second": self.ok / seconds,
+            "p50_ms": _at(self.took, 0.5),
+            "p99_ms": _at(self.took, 0.99),
+        }
+
+
+def _at(took: list[float], share: float) -> float:
+    return took[min(len(took) - 1, int(len(took) * share))] * 1000 if took else 0.0
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0
+
+
+def _request(body: bytes) -> bytes:
+    head = (
+        "POST /webhook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"X-Hub-Signature-256: {signed(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+if __name__ == "__main__":
+    json.dump(asyncio.run(Plan(json.load(sys.stdin)).run()), sys.stdout)
