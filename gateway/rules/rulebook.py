@@ -1,0 +1,111 @@
+"""The loaded rules, and what they answer to a message; pure and total."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.core.contacts import Contact
+from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.events import Message
+from gateway.core.render import Values, fill, prepare
+from gateway.rules import models
+from gateway.rules.match import Condition, Facts, conditions
+from gateway.rules.text import pattern
+
+EMPTY = "; a text came out empty and is not sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of a rule, its body compiled."""
+
+    verb: str
+    body: Any
+
+    @property
+    def sends(self) -> bool:
+        """Say whether the customer gets a message."""
+        return self.verb in models.SENDS
+
+    def action(self, values: Values) -> Action | None:
+        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
+        body = fill(self.body, values)
+        if self.verb == models.SendText.verb and not body["text"]["body"].strip():
+            return None
+        return Action(self.verb, body, repeatable=not self.sends)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, ready to be asked."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+    steps: tuple[Step, ...]
+    pattern: str | None
+    sends: bool
+
+    @property
+    def why(self) -> str:
+        """Tell what must hold, in words."""
+        return " and ".join(condition.held for condition in self.conditions) or "always"
+
+    def failed(self, facts: Facts) -> Condition | None:
+        """Give the first condition that does not hold."""
+        for condition in self.conditions:
+            if not condition.holds(facts):
+                return condition
+        return None
+
+    def fire(self, facts: Facts) -> Fired:
+        """Build the actions for one message."""
+        values = facts.values() | self._groups(facts)
+        actions = [step.action(values) for step in self.steps]
+        why = self.why + (EMPTY if None in actions else "")
+        return Fired(self.name, why, tuple(action for action in actions if action))
+
+    def _groups(self, facts: Facts) -> dict[str, str]:
+        if self.pattern is None or facts.original is None:
+            return {}
+        found = pattern(self.pattern).search(facts.original)
+        return {name: text or "" for name, text in found.groupdict().items()} if found else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All rules in the order in which they are tried; `version` is their hash."""
+
+    version: str
+    rules: tuple[Rule, ...] = field(repr=False)
+    max_age: timedelta
+
+    def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
+        """Answer a message; the first rule that sends ends the search."""
+        if note := self.silence(event, contact, now):
+            return Decision(note=note)
+        facts = Facts(event, contact)
+        fired = []
+        for rule in self.rules:
+            if rule.failed(facts):
+                continue
+            fired.append(rule.fire(facts))
+            if rule.sends:
+                break
+        return Decision(tuple(fired))
+
+    def silence(self, event: Message, contact: Contact, now: datetime) -> str:
+        """Say why no rule is asked about a message, "" where rules are asked."""
+        if event.group:
+            return "group"
+        if not event.number:
+            return "no number"
+        if not (event.wa_id or event.user_id or contact.wa_id or contact.user_id):
+            return "no recipient"
+        return "too old" if now - event.at > self.max_age else ""
+
+
+def compiled(rule: models.Rule) -> Rule:
+    """Compile a rule that was found to be right."""
+    steps = tuple(Step(step.verb, prepare(step.body())) for step in rule.then)
+    source = rule.when.text.matches if rule.when.text else None
+    return Rule(rule.name, conditions(rule.when), steps, source, any(step.sends for step in steps))

@@ -1,0 +1,66 @@
+"""How texts are compared: case, accents and surrounding space do not matter; pure."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+MAX_COMPARED = 4096
+MAX_PATTERN = 1000
+
+# Marks above and below a letter. Those under 200 are part of how a script spells (Arabic, Hebrew,
+# Indic, kana), and without them other words would come out.
+FIRST_ACCENT = 200
+
+
+class PatternError(ValueError):
+    """A pattern cannot be used; the message says why."""
+
+
+def scanned(text: str) -> str:
+    """Take the part of a text that rules look at, without halves of characters."""
+    text = text[:MAX_COMPARED]
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def normal(text: str) -> str:
+    """Bring a text to the form in which it is compared."""
+    if text.isascii():
+        return text.lower().strip()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = unicodedata.normalize("NFKD", folded)
+    plain = "".join(letter for letter in letters if unicodedata.combining(letter) < FIRST_ACCENT)
+    return unicodedata.normalize("NFKC", plain).strip()
+
+
+def spelled(text: str) -> str:
+    """Give the words of a normal text between single spaces, "" where it has none."""
+    words = (ASCII_WORD if text.isascii() else WORD).findall(text)
+    return f" {' '.join(words)} " if words else ""
+
+
+@lru_cache(maxsize=1024)
+def pattern(source: str) -> Any:
+    """Compile a pattern; raises PatternError where RE2 cannot use it."""
+    if len(source) > MAX_PATTERN:
+        raise PatternError(f"the pattern is longer than {MAX_PATTERN:,} characters")
+    try:
+        return re2.compile(source, OPTIONS)
+    except re2.error as error:
+        said = error.args[0]
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise PatternError(f"the pattern cannot be read: {reason[:100]}") from None
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    return options
+
+
+OPTIONS = _options()
+ASCII_WORD = re.compile(r"\w+")
+WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+")

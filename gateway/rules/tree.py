@@ -1,0 +1,163 @@
+"""One rules file as YAML nodes: every scalar as written, every value with its line."""
+
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from gateway.rules.problems import QUOTES, Problem, short
+
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 32
+
+DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
+
+
+class Scalar(str):
+    """A word or text as it was written; `plain` says that it stood without quotes."""
+
+    __slots__ = ("line", "plain")
+    line: int
+    plain: bool
+
+
+class Seq(list[Any]):
+    """A list."""
+
+    __slots__ = ("line",)
+    line: int
+
+
+class Map(dict[str, Any]):
+    """A mapping."""
+
+    __slots__ = ("line",)
+    line: int
+
+
+class UnreadableError(Exception):
+    """The file cannot be read any further."""
+
+    def __init__(self, line: int, message: str) -> None:
+        self.line, self.message = line, message
+
+
+def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
+    """Read one file; the tree is None where YAML itself cannot be read."""
+    builder = _Builder()
+    tree = None
+    try:
+        tree = builder.build(_compose(source))
+    except UnreadableError as error:
+        builder.wrong.append((error.line, error.message))
+    lines = source.splitlines()
+    problems = [
+        Problem(file, line, _rule_at(lines, line), message) for line, message in builder.wrong
+    ]
+    return tree, problems
+
+
+def _compose(source: str) -> Node:
+    try:
+        node: Node | None = YAML(typ="safe", pure=True).compose(source)
+    except MarkedYAMLError as error:
+        raise UnreadableError(*_explained(error, source.splitlines())) from None
+    except RecursionError:
+        raise UnreadableError(1, f"nested deeper than {MAX_DEPTH} levels") from None
+    except ReaderError as error:
+        line = source.count("\n", 0, error.position) + 1
+        raise UnreadableError(line, "a control character, which YAML does not allow") from None
+    if node is None:
+        raise UnreadableError(0, "is empty; it should begin with `version: 1`")
+    return node
+
+
+def _explained(error: MarkedYAMLError, lines: list[str]) -> tuple[int, str]:
+    problem = error.problem or "it stops in the middle"
+    unfinished = "end of stream" in problem or "stream end" in problem
+    mark = error.context_mark if unfinished and error.context_mark else error.problem_mark
+    line = mark.line + 1 if mark else 0
+    if unfinished:
+        return line, "what is opened here is never closed"
+    if "another document" in problem:
+        return line, "a second document begins here; one file holds one"
+    if "'\\t'" in problem:
+        return line, "a tab stands here; use spaces"
+    if "{{" in "".join(lines[line - 1 : line]):
+        return line, f"YAML reads {{{{ as a mapping: {QUOTES}"
+    if "mapping values" in problem:
+        return line, f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
+    return line, f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
+
+
+def _rule_at(lines: list[str], line: int) -> str:
+    """Find the rule around a line: the name beside the outermost dash above it."""
+    indent, name = len(lines) + 1_000, ""
+    for text in reversed(lines[:line]):
+        dash = DASH.match(text)
+        if dash and len(dash[1]) < indent:
+            indent, name = len(dash[1]), (dash[2] or "").strip(" \"'")
+    return name
+
+
+class _Builder:
+    """Turn nodes into values; anchors count each time that they are used."""
+
+    def __init__(self) -> None:
+        self.wrong: list[tuple[int, str]] = []
+        self.characters = 0
+        self.reached = 0  # the furthest line, which is where an anchor goes wrong when it is used
+
+    def build(self, node: Node, line: int = 0, depth: int = 0) -> Scalar | Seq | Map:
+        line = line or node.start_mark.line + 1
+        self.reached = max(self.reached, line)
+        if depth > MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
+            raise UnreadableError(self.reached, message)
+        self._count(len(node.value) if isinstance(node, ScalarNode) else 0)
+        match node:
+            case MappingNode():
+                return self._mapping(node, line, depth)
+            case SequenceNode():
+                items = Seq(self.build(child, 0, depth + 1) for child in node.value)
+                items.line = line
+                return items
+            case _:
+                return self._scalar(node, line)
+
+    def _count(self, characters: int) -> None:
+        self.characters += characters + 1
+        if self.characters > MAX_CHARACTERS:
+            raise UnreadableError(self.reached, "anchors expand to more than 1 MB")
+
+    def _scalar(self, node: Any, line: int) -> Scalar:
+        if not str(node.tag).startswith("tag:yaml.org,2002:"):
+            return self._stand_in(line, f"{short(node.tag)} is a tag for YAML")
+        scalar = Scalar(node.value.encode(errors="replace").decode())
+        scalar.line, scalar.plain = line, not node.style
+        if scalar != node.value:
+            self.wrong.append((line, "an escape such as \\ud83d is half a character"))
+        return scalar
+
+    def _stand_in(self, line: int, message: str) -> Scalar:
+        """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
+        self.wrong.append((line, f"{message}: {QUOTES}"))
+        scalar = Scalar("?")
+        scalar.line, scalar.plain = line, False
+        return scalar
+
+    def _mapping(self, node: MappingNode, line: int, depth: int) -> Map | Scalar:
+        pairs = Map()
+        pairs.line = line
+        for key, child in node.value:
+            at = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode):
+                return self._stand_in(at, "YAML reads this as a mapping, not as a text")
+            self._count(len(key.value))
+            if key.value in pairs:
+                self.wrong.append((at, f"the key {short(key.value)} stands twice"))
+            pairs[key.value] = self.build(child, at, depth + 1)
+        return pairs

@@ -1,0 +1,142 @@
+"""The values that rules are made of, and what an author is told of a wrong one."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from gateway.core.render import MAX_TEXT
+from gateway.rules.problems import QUOTES, short
+from gateway.rules.text import PatternError, normal, pattern, spelled
+from gateway.rules.tree import Scalar
+
+MAX_NAME = 100
+DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
+
+# Meta takes these as text only, even where the text is a number.
+TEXT_FIELDS = frozenset(
+    {"body", "caption", "code", "coupon_code", "description", "display_text", "filename"}
+    | {"flow_message_version", "name", "payload", "phone", "text", "title", "zip"}
+)
+FILLED_IN = frozenset(
+    {"biz_opaque_callback_data", "message_id", "messaging_product", "recipient"}
+    | {"recipient_type", "status", "to", "typing_indicator"}
+)
+
+
+def wrong(message: str) -> NoReturn:
+    """Refuse a value in our own words."""
+    raise PydanticCustomError("rules", "{message}", {"message": message})
+
+
+def listed(value: Any) -> Any:
+    """Take one value for a list of one."""
+    if isinstance(value, list) and not value:
+        wrong("an empty list")
+    return value if isinstance(value, list) else [value]
+
+
+def _version(word: str) -> str:
+    return word if word == "1" else wrong(f"{short(word)} is not known; this gateway reads 1")
+
+
+def _event(word: str) -> str:
+    return word if word == "message" else wrong(f"{short(word)} makes no rule fire; known: message")
+
+
+def _name(word: str) -> str:
+    if len(word) > MAX_NAME or not word.isprintable():
+        wrong(f"must be one line of up to {MAX_NAME} characters")
+    return _filled(word)
+
+
+def _filled(word: str) -> str:
+    return word.strip() or wrong("empty")
+
+
+def _comparable(word: str) -> str:
+    return word if normal(word) else wrong("empty")
+
+
+def _spelled(word: str) -> str:
+    return word if spelled(normal(word)) else wrong(f"{short(word)} has no letters; use `contains`")
+
+
+def _pattern(source: str) -> str:
+    try:
+        pattern(source or wrong("empty"))
+    except PatternError as error:
+        wrong(str(error))
+    return source
+
+
+def _duration(value: Any) -> Any:
+    read = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not read or not int(read[1]):
+        wrong("must be a duration such as 90s, 30m, 2h or 1d")
+    return timedelta(seconds=int(read[1]) * UNITS[read[2]])
+
+
+def _sendable(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        wrong(f"has {len(text):,} characters; Meta takes {MAX_TEXT:,}")
+    return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
+
+
+def _matching(expression: str, example: str) -> AfterValidator:
+    def check(word: str) -> str:
+        return word if re.fullmatch(expression, word) else wrong(f"must look like {example}")
+
+    return AfterValidator(check)
+
+
+def _typed(value: Any, field: str = "") -> Any:
+    match value:
+        case dict():
+            return {str(key): _typed(inner, key) for key, inner in value.items()}
+        case list():
+            return [_typed(inner, field) for inner in value]
+        case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
+            return _json(str(value))
+        case _:
+            return str(value)
+
+
+def _json(word: str) -> str | bool | int | float:
+    if word in ("true", "false"):
+        return word == "true"
+    number = NUMBER.fullmatch(word)
+    if not number:
+        return word
+    return float(word) if number[2] else int(word)
+
+
+def _graph(body: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(FILLED_IN & body.keys()):
+        wrong(f"leave out {', '.join(taken)}, which the gateway fills in")
+    kind = body.get("type")
+    # Only contacts are a list.
+    if not isinstance(kind, str) or not isinstance(body.get(kind), dict | list):
+        wrong("needs `type` and a part of that name: {type: image, image: {...}}")
+    return body
+
+
+Version = Annotated[str, AfterValidator(_version)]
+EventKind = Annotated[str, AfterValidator(_event)]
+Name = Annotated[str, AfterValidator(_name)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
+Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
+Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+Sendable = Annotated[str, AfterValidator(_sendable)]
+TemplateName = Annotated[str, _matching(r"[a-z0-9_]{1,512}", "order_shipped")]
+Language = Annotated[str, _matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
+Components = Annotated[list[Any], AfterValidator(_typed)]
+GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]

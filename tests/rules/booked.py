@@ -1,0 +1,33 @@
+"""Rulebooks that tests write."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gateway.core.contacts import Contact
+from gateway.core.decisions import Decision
+from gateway.rules.load import load
+from gateway.rules.rulebook import Rulebook
+from tests.made import ANA, NOW, a_message
+
+HEAD = "version: 1\nrules:\n"
+
+
+def book(text: str) -> Rulebook:
+    """Load the text of a rules file; what begins with a dash is taken for its list of rules."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "rules.yaml")
+        file.write_text(HEAD + text if text.startswith("-") else text)
+        return load(file)
+
+
+def decided(rules: str, /, contact: Contact | None = None, **message: Any) -> Decision:
+    """Ask rules about one message of Ana's."""
+    event = a_message(**message)
+    return book(rules).decide(event, contact or Contact(ANA), NOW)
+
+
+def answer(rules: str, /, contact: Contact | None = None, **message: Any) -> str:
+    """Give the text of the first action of the first rule that fired."""
+    body: str = decided(rules, contact, **message).fired[0].actions[0].body["text"]["body"]
+    return body

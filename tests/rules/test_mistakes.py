@@ -1,0 +1,99 @@
+"""What an author is told of each mistake, word for word."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.rules.problems import RulebookError
+from tests.rules.booked import HEAD, book
+
+WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()
+MISTAKES = re.findall(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", WRITTEN, flags=re.MULTILINE)
+
+
+def told(rules: str) -> list[str]:
+    with pytest.raises(RulebookError) as refused:
+        book(rules)
+    problems = refused.value.problems
+    return [f"{problem.line}: {problem.rule!r}: {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("written", "messages"),
+    [pytest.param(written, messages, id=name) for name, written, messages in MISTAKES],
+)
+def test_mistake_is_told(written: str, messages: str) -> None:
+    assert "".join(f"=> {message}\n" for message in told(written)) == messages
+
+
+def test_all_mistakes_are_tried() -> None:
+    assert len(MISTAKES) == WRITTEN.count("\n# ") > 70
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        pytest.param(
+            f"then: {'x' * 4_097}",
+            "then.send_text: has 4,097 characters; Meta takes 4,096",
+            id="text",
+        ),
+        pytest.param(
+            f"then: x\n  when: {{text: {{matches: {'a' * 1_001}}}}}",
+            "when.text.matches: the pattern is longer than 1,000 characters",
+            id="pattern",
+        ),
+        pytest.param(
+            f"then: x\n  {'k' * 500}: x",
+            f"unknown key '{'k' * 40}…'; known: name, then, when",
+            id="key",
+        ),
+        pytest.param(
+            f"then: {'[' * 40}{']' * 40}",
+            "nested deeper than 32 levels, or an anchor holds itself",
+            id="nested",
+        ),
+        pytest.param(f"then: {'[' * 2_000}", "nested deeper than 32 levels", id="no end"),
+    ],
+)
+def test_what_is_too_long_is_told_in_short(rule: str, message: str) -> None:
+    (line,) = told(f"- name: it\n  {rule}\n")
+
+    assert line.split(": ", 2)[2] == message
+
+
+def test_a_name_that_stands_twice_is_told_with_its_first_place() -> None:
+    (message,) = told(f"{HEAD}- {{name: a, then: x}}\n- {{name: a, then: y}}\n")
+
+    assert message.startswith("4: 'a': the name is taken by the rule at ")
+    assert message.endswith(":3")
+
+
+def test_anchors_may_be_used_again() -> None:
+    rules = "- {name: a, then: &hi [Hello]}\n- {name: b, then: *hi}\n"
+
+    assert [rule.sends for rule in book(rules).rules] == [True, True]
+
+
+def test_anchors_that_explode_are_refused() -> None:
+    levels = [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 10)]
+
+    (message,) = told("\n".join(["x0: &x0 [lol]", *levels]))
+
+    assert message == "7: '': anchors expand to more than 1 MB"
+
+
+def test_the_rule_is_named_where_lists_inside_it_have_names_too() -> None:
+    rules = """\
+- name: first
+  then: x
+- name: it
+  then:
+    - send:
+        contacts:
+          - name: x
+            y: z: z
+"""
+    assert told(rules)[0].startswith("10: 'it': YAML reads")
+    assert told(rules.replace("- name: it", "- when: {}"))[0].startswith("10: '': YAML reads")
