@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 
+from gateway.store import keys
 from tests.made import NUMBER
 from tests.servers import Program, Server, free_port, wait_until
 
@@ -79,6 +81,7 @@ class Stack:
             "worker": [*gateway, "worker", "--inbound", "2"],
             "beat": [*celery, "beat"],
             "inbound": [*celery, "worker", "-Q", "default,scheduled", "-c", "2"],
+            "single": [*celery, "worker", "-Q", "default", "-c", "1"],
             "outbound": [*celery, "worker", "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
         }
         program = Program(commands[name.partition("#")[0]], self.env, self.folder / f"{name}.log")
@@ -91,6 +94,20 @@ class Stack:
         for program in self.programs.values():
             program.stop()
         self.client.close()
+
+    def run_one_worker(self) -> None:
+        """Start a single process that plans, and let it hear of what waits."""
+        self.run("single")
+        ring = [sys.executable, "-c", "from tasks.bell import ring_inbox; ring_inbox()"]
+        Program(ring, self.env, self.folder / "ring.log").process.wait(30)
+
+    def worked_off(self) -> int:
+        """Return how many deliveries were passed."""
+        with redis.Redis.from_url(self.server.url) as client:
+            counts = [
+                client.hget(f"{keys.partition(i)}count", "passed") for i in range(keys.PARTITIONS)
+            ]
+        return sum(int(str(count, "ascii")) for count in counts if isinstance(count, bytes))
 
     def post(self, body: bytes, **headers: str) -> httpx.Response:
         """Deliver as Meta does."""
@@ -119,6 +136,7 @@ class Stack:
 
     def metrics(self) -> dict[str, float]:
         """Return the figures of /metrics by name and label."""
+        wait_until(lambda: self._ok(f"{self.url}/metrics"), "the figures can be read")
         lines = self.client.get(f"{self.url}/metrics").text.splitlines()
         return {
             line.rpartition(" ")[0]: float(line.rpartition(" ")[2])

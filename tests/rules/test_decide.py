@@ -89,7 +89,13 @@ def test_max_age_is_taken_from_the_defaults(written: str, age: int) -> None:
         pytest.param(
             "{send_template: hello, language: en}",
             "send_template",
-            {"type": "template", "template": {"name": "hello", "language": {"code": "en"}}},
+            {
+                "type": "template",
+                "template": {
+                    "name": "hello",
+                    "language": {"policy": "deterministic", "code": "en"},
+                },
+            },
             False,
             id="template",
         ),

@@ -15,7 +15,8 @@ def text(body: str) -> Body:
 
 def template(name: str, language: str, components: list[Any] | None = None) -> Body:
     """Build a template message."""
-    inner: Body = {"name": name, "language": {"code": language}}
+    # Meta's schema asks for the policy, of which there is only this one.
+    inner: Body = {"name": name, "language": {"policy": "deterministic", "code": language}}
     if components:
         inner["components"] = components
     return {"type": "template", "template": inner}

@@ -1,0 +1,171 @@
+"""`scripts/bench`: what the gateway does on this machine, beside the usual recipe in the same run.
+
+The machine is shared and noisy, so the two take turns and the ratio is what counts.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tests.bench.recipe import Recipe
+from tests.made import delivery_body, message_item
+from tests.servers import Server, wait_until
+from tests.stack import Stack
+
+CONNECTIONS = 32
+BASELINE = Path(__file__).parents[3] / "shared" / "baseline" / "app.py"
+Figures = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How long and how often everything is measured."""
+
+    rounds: int
+    seconds: float
+    backlog: int
+    singles: int
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load, each round")
+    parser.add_argument("--backlog", type=int, default=10_000, help="deliveries to work off")
+    parser.add_argument("--singles", type=int, default=200, help="messages on an idle system")
+    parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    asked = Asked(given.rounds, given.seconds, given.backlog, given.singles)
+    recipe = given.baseline if given.baseline.exists() else None
+    ours, theirs = measure(asked, recipe)
+    if given.json:
+        sys.stdout.write(json.dumps({"gateway": ours, "recipe": theirs}) + "\n")
+    else:
+        Console().print(table(ours, theirs))
+        if recipe is None:
+            Console().print(f"No recipe at {given.baseline}: measured alone.")
+
+
+def measure(asked: Asked, recipe: Path | None) -> tuple[Figures, Figures]:
+    """Take turns, round by round."""
+    ours: Figures = {}
+    theirs: Figures = {}
+    with Progress(console=Console(stderr=True)) as progress:
+        total = asked.rounds * (2 if recipe else 1) * 2 + 1
+        task = progress.add_task("measuring", total=total)
+        for turn in range(asked.rounds):
+            for made, into in ((gateway, ours), *([(recipe_of(recipe), theirs)] if recipe else [])):
+                for step in (keeping, working_off):
+                    with_system(made, partial(step, asked=asked, turn=turn, into=into))
+                    progress.advance(task)
+        with_system(gateway, lambda one: idle(one, asked, ours))
+        progress.advance(task)
+    return ours, theirs
+
+
+System = Stack | Recipe
+
+
+def gateway(folder: Path, server: Server) -> System:
+    """Return the gateway, not yet started."""
+    return Stack(folder, server, GATEWAY_LOG_LEVEL="warning")
+
+
+def recipe_of(app: Path) -> Callable[[Path, Server], System]:
+    """Return how to make the usual recipe."""
+    return lambda folder, server: Recipe(folder, server, app)
+
+
+def with_system(make: Callable[[Path, Server], System], use: Callable[[System], None]) -> None:
+    """Give `use` a system with a fresh server of its own, and stop both."""
+    with tempfile.TemporaryDirectory(prefix="bench") as name:
+        folder = Path(name)
+        server = Server(folder / "valkey").start()
+        made = make(folder, server)
+        try:
+            use(made)
+        finally:
+            made.stop()
+            server.kill()
+
+
+def keeping(system: System, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure acknowledged deliveries a second, with appendfsync always."""
+    system.start("web")
+    seen = load(system.web_port, f"k{turn}", "hello", 200_000, asked.seconds)
+    into.setdefault("kept/s, 32 connections", []).append(seen["per_second"])
+    into.setdefault("kept p99 ms, 32 connections", []).append(seen["p99_ms"])
+
+
+def working_off(system: System, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how fast one worker process works off a backlog in which each event gets a reply."""
+    system.start("web")
+    count = asked.backlog if isinstance(system, Stack) else asked.backlog // 4
+    load(system.web_port, f"w{turn}", "color", count, 600)
+    system.programs["web"].stop()
+    system.run_one_worker()
+    wait_until(lambda: system.worked_off() > 0, "the worker begins", 60)
+    began, first = time.monotonic(), system.worked_off()
+    wait_until(lambda: system.worked_off() >= count, "the backlog is worked off", 600)
+    rate = (count - first) / (time.monotonic() - began)
+    into.setdefault("events/s, one worker process", []).append(rate)
+
+
+def idle(system: System, asked: Asked, into: Figures) -> None:
+    """Measure from webhook to POST where nothing else happens."""
+    assert isinstance(system, Stack)
+    system.start()
+    for i in range(asked.singles + 20):
+        body = delivery_body(message_item(f"wamid.idle{i}", "color", f"3519{i:08d}"))
+        sent_at = time.time()
+        system.post(body)
+        wait_until(lambda i=i: len(system.posted()) > i, "the reply is posted")  # type: ignore[misc]
+        if i >= 20:
+            took = (system.posted()[-1]["at"] - sent_at) * 1000
+            into.setdefault("webhook to POST ms, idle", []).append(took)
+
+
+def load(port: int, name: str, text: str, count: int, seconds: float) -> dict[str, float]:
+    """Run the load generator as a process of its own."""
+    asked = {"port": port, "connections": CONNECTIONS, "name": name, "text": text}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.load"],
+        input=json.dumps({**asked, "count": count, "seconds": seconds}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))
+
+
+def table(ours: Figures, theirs: Figures) -> Table:
+    """Put medians side by side."""
+    made = Table("", "gateway", "usual recipe", "ratio", title="Medians of one run")
+    for name, values in ours.items():
+        own = statistics.median(values)
+        cells = [f"{own:,.1f}"]
+        if name.startswith("webhook"):
+            cells[0] = f"p50 {own:,.1f}  p99 {sorted(values)[int(len(values) * 0.99)]:,.1f}"
+        if name in theirs:
+            other = statistics.median(theirs[name])
+            cells += [f"{other:,.1f}", f"{own / other:.1f} x"]
+        made.add_row(name, *cells)
+    return made
+
+
+if __name__ == "__main__":
+    main()

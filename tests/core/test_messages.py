@@ -1,0 +1,78 @@
+"""What goes out is what Meta's own description asks for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core.contacts import Contact
+from gateway.core.events import Message
+from gateway.core.messages import addressed, mark_read, template, text, typing
+from gateway.core.plan import View, plan
+from gateway.core.sends import callback
+from gateway.rules.load import load
+from tests.made import ANA, NOW, NUMBER, a_message
+from tests.meta_schema import needs_meta, problems
+
+KNOWN = Contact(ANA, wa_id=ANA)
+RULES = Path(__file__).parents[2] / "rules"
+
+
+def test_addressed_names_the_customer_with_a_plus_sign() -> None:
+    assert addressed(text("hi"), KNOWN) == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": f"+{ANA}",
+        "type": "text",
+        "text": {"body": "hi"},
+    }
+
+
+def test_addressed_names_a_customer_without_a_phone_number_by_user_id() -> None:
+    body = addressed(text("hi"), Contact("PT.1", user_id="PT.1"))
+
+    assert body["recipient"] == "PT.1"
+    assert "to" not in body
+
+
+def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
+    assert addressed(mark_read("wamid.1"), KNOWN) == {
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": "wamid.1",
+    }
+    assert typing("wamid.1")["typing_indicator"] == {"type": "text"}
+
+
+@needs_meta
+@pytest.mark.parametrize(
+    "body",
+    [
+        text("hi"),
+        template("we_answered", "en"),
+        template(
+            "order", "pt_PT", [{"type": "body", "parameters": [{"type": "text", "text": "1"}]}]
+        ),
+    ],
+    ids=["text", "template", "template with parameters"],
+)
+def test_bodies_are_what_metas_schema_describes(body: dict[str, Any]) -> None:
+    assert problems(addressed(body, KNOWN) | {"biz_opaque_callback_data": callback("a", 1)}) == []
+
+
+@needs_meta
+def test_the_schema_refuses_what_it_should() -> None:
+    assert problems(addressed({"type": "text", "text": {"body": 7}}, KNOWN))
+
+
+@needs_meta
+@pytest.mark.parametrize("said", ["which color?", "hi", "menu", "help", "anything else"])
+@pytest.mark.parametrize("new", [True, False], ids=["first contact", "known contact"])
+def test_what_the_example_rules_send_is_what_metas_schema_describes(said: str, new: bool) -> None:
+    before = KNOWN if new else KNOWN.after(a_message("wamid.0"))
+    event: Message = a_message("wamid.1", text=said)
+
+    made = plan(View(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(RULES)).plans
+
+    bodies = [dict(send.body) for one in made for send in one.sends if not send.repeatable]
+    assert [problem for body in bodies for problem in problems(body)] == []
