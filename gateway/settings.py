@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -25,7 +25,7 @@ class SettingsError(Exception):
 
 def duration(text: object) -> object:
     """Read "90s", "30m", "24h" or "7d"."""
-    found = re.fullmatch(r"(\d+)\s*([smhd])", str(text).strip())
+    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
     if not found:
         raise ValueError("is no duration: write a number and s, m, h or d, for example 30m")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
@@ -81,9 +81,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     redis_url: RedisUrl = Field(description="Store, RedBeat, and broker unless that is set apart.")
-    celery_broker_url: str = Field(
-        "", repr=False, description="Celery's broker; REDIS_URL if unset."
-    )
+    celery_broker_url: str = Field("", description="Celery's broker; REDIS_URL if unset.")
     meta_app_secret: Secrets = Field(description="App secrets, several while one is rotated.")
     meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
     meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")
@@ -130,21 +128,24 @@ class Settings(BaseModel):
         Raises SettingsError, which names everything that is missing or malformed at once.
         """
         if env is None:
-            env = {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ
-        problems: list[str] = []
-        given = _given(cls, env, problems)
+            env = environment()
+        given, problems = _given(cls, env)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            problems += [_sentence(one) for one in error.errors() if one["loc"][0] not in given]
-            problems += [_sentence(one) for one in error.errors() if one["loc"][0] in given]
+            # A file that cannot be read is the cause; that its setting is missing is not.
+            problems = {str(one["loc"][0]): _sentence(one) for one in error.errors()} | problems
         if problems:
-            raise SettingsError(problems)
+            raise SettingsError(list(problems.values()))
         return settings
 
     def shown(self) -> dict[str, str]:
         """Return every setting as it may be logged: secrets only as "set" or "not set"."""
         return {name: self._shown(name) for name in type(self).model_fields}
+
+    def __repr_args__(self) -> Iterable[tuple[str, str]]:
+        """Show in `repr` and `str` what may be logged, and no more."""
+        return self.shown().items()
 
     def _shown(self, name: str) -> str:
         value = getattr(self, name)
@@ -159,21 +160,21 @@ SECRETS = frozenset(
 )
 
 
-def _given(model: type[BaseModel], env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    """Return what `env` says of each field; an empty value counts as not given."""
-    given = {}
+def _given(model: type[BaseModel], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what `env` says of each field, and what could not be read; empty is not given."""
+    given, unreadable = {}, {}
     for field in model.model_fields:
         name = field.upper()
         value = env.get(name, "")
         if path := env.get(f"{name}_FILE"):
             try:
-                value = Path(path).read_text().strip()
-            except (OSError, UnicodeDecodeError):
-                problems.append(f"{name}_FILE: {path} cannot be read")
-                continue
+                value = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, ValueError):
+                # Without the path: whoever mixes the two names up has put the secret there.
+                unreadable[field] = f"{name}_FILE names a file that cannot be read"
         if value:
             given[field] = value
-    return given
+    return given, unreadable
 
 
 def _sentence(error: Any) -> str:
@@ -190,4 +191,10 @@ def _told(error: Any) -> str:
 
 
 def _without_password(text: str) -> str:
-    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1:***@", text)
+    """Leave out whoever logs in, and the query, which may hold a password as well."""
+    return re.sub(r"(?s)(?<=://).*@", "***@", text).partition("?")[0]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of this process over what the file `.env` says."""
+    return {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ

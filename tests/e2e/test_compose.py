@@ -1,0 +1,138 @@
+"""Each service's own command becomes healthy by its own check, and together they answer.
+
+No container engine is needed: commands, environment and health checks come from the compose file
+and run on loopback, with nothing replaced but addresses.
+"""
+
+import contextlib
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.compose import LOGIN, OURS, SERVICES, options
+from tests.made import delivery_body, message_item
+from tests.servers import Program, Server, free_port, wait_until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+class Composed:
+    """The services of the compose file as processes on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        asked = options(SERVICES["redis"]["command"])
+        self.server = Server(folder / "redis", **asked)
+        self.stack = Stack(folder, self.server)
+        self.flower_port = free_port()
+        self.folder = folder / "app"
+        self.folder.mkdir()
+        given = {name: v for name, v in self.stack.env.items() if name.startswith("META_")}
+        self.dotenv = given | {"FLOWER_BASIC_AUTH": ":".join(LOGIN)}
+
+    def start(self) -> None:
+        self.server.start()
+        self.stack.start("sandbox")
+        for name in OURS:
+            args = shlex.split(self._moved(SERVICES[name]["command"]))
+            with contextlib.chdir(self.folder):
+                program = Program(args, self._env(name), self.stack.folder / f"{name}.log")
+            self.stack.programs[name] = program
+
+    def stop(self) -> None:
+        self.stack.stop()
+        self.server.kill()
+
+    def healthy(self, name: str) -> bool:
+        """Run the service's own health check once."""
+        how, *args = SERVICES[name]["healthcheck"]["test"]
+        args = [self._moved(arg) for arg in args]
+        if how == "CMD-SHELL":
+            args = ["/bin/sh", "-c", *args]
+        env = self._env(name)
+        done = subprocess.run(args, env=env, cwd=self.folder, capture_output=True, timeout=30)
+        return done.returncode == 0
+
+    def _env(self, name: str) -> dict[str, str]:
+        own = SERVICES[name]["environment"]
+        here = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+        given = {key: self._moved(value) for key, value in (self.dotenv | own).items()}
+        return given | here | {"HOSTNAME": socket.gethostname()}
+
+    def _moved(self, text: str) -> str:
+        """Put our addresses in place of those inside the containers."""
+        for inside, outside in {
+            r"redis://redis:6379/0": self.server.url,
+            r"\b0\.0\.0\.0\b": "127.0.0.1",
+            r"\b8000\b": str(self.stack.web_port),
+            r"\b5555\b": str(self.flower_port),
+            r"/app/rules\b": str(self.stack.folder / "rules.yaml"),
+        }.items():
+            text = re.sub(inside, outside, text)
+        return text
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    made = Composed(tmp_path_factory.mktemp("compose"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_becomes_healthy_with_its_own_command(composed: Composed, name: str) -> None:
+    wait_until(lambda: composed.healthy(name), f"{name} is healthy", within_s=60)
+
+    assert composed.stack.programs[name].alive()
+
+
+def test_one_message_leads_to_one_reply_through_the_services(composed: Composed) -> None:
+    body = delivery_body(message_item("wamid.compose1", "which COLOR?"))
+
+    assert [composed.stack.post(body).status_code for _ in range(2)] == [200, 200]
+
+    wait_until(lambda: bool(composed.stack.posted()), "a reply is posted")
+    wait_until(composed.stack.idle, "nothing waits")
+    replies = [one["body"]["text"]["body"] for one in composed.stack.posted()]
+    assert replies == ["Yes: red, green and blue."]
+
+
+def test_flower_shows_the_workers_to_those_who_log_in(composed: Composed) -> None:
+    url = f"http://127.0.0.1:{composed.flower_port}"
+
+    def names() -> set[str]:
+        found = httpx.get(f"{url}/workers", params={"json": "true"}, auth=LOGIN).json()["data"]
+        return {one["hostname"].partition("@")[0] for one in found if one["status"]}
+
+    assert httpx.get(url).status_code == 401
+    assert httpx.get(url, auth=(LOGIN[0], "a guess")).status_code == 401
+    assert httpx.get(url, auth=LOGIN).status_code == 200
+    wait_until(lambda: names() == {"critical", "bulk", "default"}, "all workers are shown")
+
+
+def test_flower_only_looks(composed: Composed) -> None:
+    worker = f"bulk@{socket.gethostname()}"
+    url = f"http://127.0.0.1:{composed.flower_port}/api/worker/shutdown/{worker}"
+
+    assert httpx.post(url, auth=LOGIN).status_code == 403
+
+
+def test_a_service_that_has_ended_is_not_healthy(composed: Composed) -> None:
+    for name in OURS:
+        composed.stack.programs[name].process.terminate()
+    for name in OURS:
+        composed.stack.programs[name].stop(within_s=45)
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(composed.healthy, OURS)) == [False] * len(OURS)
