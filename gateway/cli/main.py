@@ -1,19 +1,46 @@
 """The command `gateway`: one entry for each thing that a person does with it."""
 
+import importlib
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from gateway import __version__
-from gateway.cli.serve import serve
-from gateway.cli.worker import worker
+
+# Each is a function in the module of its name, and help shows them in this order.
+COMMANDS = ("dev", "chat", "replay", "serve", "worker")
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: a process that starts pays for what it uses."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List all names."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(f"gateway.cli.{cmd_name}")
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
+    cls=Commands,
     help="A webhook gateway for Meta's WhatsApp Cloud API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
-app.command()(worker)
+
+
+@app.callback()
+def gateway() -> None:
+    """A webhook gateway for Meta's WhatsApp Cloud API."""
 
 
 @app.command()

@@ -1,0 +1,85 @@
+"""What a phone in the terminal shows and understands; pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DIGITS = range(5, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A button or a row of a list that can be tapped."""
+
+    kind: str
+    id: str
+    title: str
+    description: str = ""
+
+    def tap(self) -> dict[str, Any]:
+        """Return the wish of a customer who taps it."""
+        tapped = {"kind": self.kind, "id": self.id, "title": self.title}
+        return {"tap": tapped | ({"description": self.description} if self.description else {})}
+
+
+def customer(written: str) -> str | None:
+    """Return the digits of a phone number, None where it is none."""
+    digits = re.sub(r"[\s().+-]", "", written)
+    right = digits.isascii() and digits.isdigit() and len(digits) in DIGITS
+    return digits if right else None
+
+
+def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
+    """Return what a message offers to tap, in the order in which it is shown."""
+    match body.get("interactive"):
+        case {"type": "button", "action": {"buttons": list(buttons)}}:
+            replies = [button["reply"] for button in buttons]
+            return tuple(Offer("button", reply["id"], reply["title"]) for reply in replies)
+        case {"type": "list", "action": {"sections": list(sections)}}:
+            rows = [row for section in sections for row in section["rows"]]
+            return tuple(
+                Offer("list", row["id"], row["title"], row.get("description", "")) for row in rows
+            )
+        case _:
+            return ()
+
+
+def wish(line: str, offered: Sequence[Offer]) -> tuple[dict[str, Any], Offer | None]:
+    """Return what a customer does by a line: taps what has this number, or writes."""
+    numbered = {str(number): offer for number, offer in enumerate(offered, 1)}
+    tapped = numbered.get(line)
+    return (tapped.tap() if tapped else {"text": line}), tapped
+
+
+def bubble(body: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a message that came."""
+    kind = body.get("type", "text")
+    content = body.get(kind, {})
+    match kind:
+        case "text":
+            return str(content["body"]).splitlines()
+        case "interactive":
+            return _interactive(content, offers(body))
+        case "template":
+            return [f"[template {content['name']}] {', '.join(_parameters(content))}".rstrip()]
+        case "reaction":
+            return [f"[reaction] {content.get('emoji', '')}".rstrip()]
+        case _:
+            names = ("caption", "filename", "name", "address", "link", "id")
+            told = content if isinstance(content, Mapping) else {}
+            said = next((str(told[name]) for name in names if told.get(name)), "")
+            return [f"[{kind}] {said}".rstrip()]
+
+
+def _interactive(content: Mapping[str, Any], offered: Sequence[Offer]) -> list[str]:
+    parts = (content.get(name, {}).get("text", "") for name in ("header", "body", "footer"))
+    lines = [line for part in parts for line in str(part).splitlines()]
+    for number, offer in enumerate(offered, 1):
+        lines.append(f"  [{number}] {offer.title}{offer.description and f' - {offer.description}'}")
+    return lines if offered else [*lines, f"  [{content.get('type')}]"]
+
+
+def _parameters(content: Mapping[str, Any]) -> list[str]:
+    held = [one for part in content.get("components", []) for one in part.get("parameters", [])]
+    return [str(one["text"]) for one in held if "text" in one]

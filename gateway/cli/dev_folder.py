@@ -1,0 +1,110 @@
+"""The folder `.gateway/`: who runs here, and what chat and replay need to know of it."""
+
+import fcntl
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+FOLDER = Path(".gateway")
+# Held by `gateway dev`, and by its children: the system lets go of a lock when its holders are
+# dead, whatever killed them, so nothing here can be stale.
+DEV_LOCK, CHILDREN_LOCK = "dev.lock", "children.lock"
+STARTING_S = 15.0
+LOOK_EVERY_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that runs in this folder; `sandbox` and `app_secret` are "" where it is real."""
+
+    pid: int
+    web: str
+    sandbox: str
+    redis_url: str = field(repr=False)
+    rules: str
+    number: str
+    app_secret: str = field(repr=False)
+
+    @property
+    def webhook(self) -> str:
+        """Return where deliveries are posted to."""
+        return f"{self.web}/webhook"
+
+
+def make() -> None:
+    """Make the folder, for this user only. Raises OSError."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+
+
+def hold(lock: str, within_s: float) -> int | None:
+    """Take a lock and return its descriptor, which a child may inherit; None where it is taken."""
+    descriptor = _open(lock)
+    deadline = time.monotonic() + within_s
+    while not _locked(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(LOOK_EVERY_S)
+    return descriptor
+
+
+def publish(running: Running) -> None:
+    """Tell chat and replay, and nobody else on this machine."""
+    draft = FOLDER / "dev.json.new"
+    draft.unlink(missing_ok=True)
+    with open(draft, "x", opener=_private) as file:
+        json.dump(asdict(running), file)
+    draft.replace(FOLDER / "dev.json")
+
+
+def withdraw() -> None:
+    """Tell that nothing runs here, or not yet."""
+    (FOLDER / "dev.json").unlink(missing_ok=True)
+
+
+def find(within_s: float = STARTING_S) -> Running | None:
+    """Return what runs in this folder; waits for one that is starting."""
+    deadline = time.monotonic() + within_s
+    while _held():
+        if found := _read():
+            return found
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(LOOK_EVERY_S)
+    return None
+
+
+def _held() -> bool:
+    try:
+        descriptor = os.open(FOLDER / DEV_LOCK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _locked(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _read() -> Running | None:
+    try:
+        return Running(**json.loads((FOLDER / "dev.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _open(lock: str) -> int:
+    return _private(str(FOLDER / lock), os.O_RDWR | os.O_CREAT)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

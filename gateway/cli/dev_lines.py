@@ -1,0 +1,131 @@
+"""What `gateway dev` shows of a line that a child logged: one readable line, or nothing; pure."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Fields = Mapping[str, Any]
+
+BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
+# Said once by `gateway dev` itself, or of interest to nobody who plays.
+HIDDEN = frozenset({"rules_loaded", "rules_rejected"})
+STYLES = {"warning": ODD, "error": BAD, "critical": "bold red"}
+OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line for people, and the style that Rich gives it."""
+
+    text: str
+    style: str = ""
+
+
+def readable(child: str, raw: str, *, verbose: bool = False) -> Line | None:
+    """Return what to show of a line, None where it tells nothing that one must know."""
+    fields = _fields(raw)
+    if fields is None:
+        return Line(f"{child}: {raw}", QUIET) if verbose and raw.strip() else None
+    event = str(fields["event"])
+    try:
+        known = _KNOWN[event](fields) if event in _KNOWN else None
+    except (KeyError, TypeError, ValueError):
+        known = None  # the line has another form than it had, so it is shown as it is
+    if known or (event in HIDDEN and not verbose):
+        return known
+    style = STYLES.get(fields.get("level", ""), "")
+    return Line(_plain(child, event, fields), style or QUIET) if style or verbose else None
+
+
+def _fields(raw: str) -> Fields | None:
+    try:
+        fields = json.loads(raw)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and "event" in fields else None
+
+
+def _plain(child: str, event: str, fields: Fields) -> str:
+    told = [f"{name}={fields[name]}" for name in fields if name not in OF_EVERY_LINE]
+    raised = str(fields.get("exception", "")).strip().splitlines()[-1:]
+    return " ".join([f"{child}: {event}", *told, *raised])
+
+
+def _drained(fields: Fields) -> Line:
+    kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
+    held = ", ".join(many(number, kind) for kind, number in kinds.items())
+    parts = [f"in      kept {many(fields['deliveries'], 'delivery')}", held]
+    if sends := fields.get("sends"):
+        parts.append(f"planned {many(sends, 'send')}")
+    # What Meta tells of our own messages comes four times as often as what customers say.
+    return Line(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
+
+
+def many(number: int, thing: str) -> str:
+    """Return a number of things in words."""
+    if number == 1:
+        return f"1 {thing}"
+    plural = {"delivery": "deliveries", "status": "statuses"}.get(thing, f"{thing}s")
+    return f"{number} {plural}"
+
+
+def _attempt(fields: Fields) -> Line:
+    step, told = fields["step"], json.loads(fields["told"] or "{}")
+    number = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
+    said, style = _STEPS[step]
+    if step == "later":
+        said = f"{said} in {fields['wait_ms'] / 1000:.1f} s"
+    why = f"({told['code']}) {told['reason']}" if told.get("code") else told.get("reason", "")
+    parts = [f"out     {number} {said}", f"{fields['ms']} ms", f"rule {fields['rule']}", why]
+    return Line(" · ".join(part for part in parts if part), style)
+
+
+_STEPS = {
+    "accepted": ("accepted", ""),
+    "later": ("not taken now, again", ODD),
+    "unconfirmed": ("without an answer: nobody knows whether Meta took it", ODD),
+    "dead": ("refused for good", BAD),
+    "dropped": ("given up, nobody will miss it", QUIET),
+}
+
+
+def _event_dead(fields: Fields) -> Line:
+    return Line(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
+
+
+def _aside(fields: Fields) -> Line:
+    held = len(fields["deliveries"])
+    return Line(f"in      set aside {held}: cannot be committed now, tried again later", BAD)
+
+
+def _sweep(fields: Fields) -> Line:
+    what = {"inbox": "deliveries", "reply": "replies", "bulk": "broadcasts"}
+    waited = what.get(fields["what"], fields["what"])
+    return Line(f"sweep   {waited} waited and nobody worked: rang again", ODD)
+
+
+def _cleaned(fields: Fields) -> Line:
+    dropped = f"{fields['deliveries']} old deliveries, {fields['dead_letters']} dead letters"
+    return Line(f"cleanup dropped {dropped}", QUIET)
+
+
+def _died(fields: Fields) -> Line:
+    died = f"{fields['worker']} died (exit code {fields['exit_code']})"
+    return Line(f"worker  {died} and is started again", BAD)
+
+
+def _unheard(fields: Fields) -> Line:
+    return Line(f"bell    the broker did not hear {fields['task']}; the sweep rings later", ODD)
+
+
+_KNOWN: Mapping[str, Callable[[Fields], Line]] = {
+    "batch_drained": _drained,
+    "attempt_made": _attempt,
+    "event_dead": _event_dead,
+    "deliveries_aside": _aside,
+    "sweep_rang": _sweep,
+    "cleaned_up": _cleaned,
+    "worker_died": _died,
+    "bell_unheard": _unheard,
+}

@@ -1,0 +1,54 @@
+"""Why something was planned for an event, and how far it got: what every trace reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from gateway.core.events import Event
+from gateway.core.plan import record_id
+from gateway.store import keys
+from gateway.store.client import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record as it was committed; `fired` holds each rule that fired, and why."""
+
+    rulebook: str
+    first_contact: bool
+    fired: tuple[tuple[str, str], ...]
+    sends: tuple[str, ...]
+
+
+def find(store: Store, event: Event) -> Found | None:
+    """Return an event's record, None where nothing was planned for it.
+
+    Raises StoreUnavailableError.
+    """
+    name = f"{keys.number(event.number)}record:{record_id(event)}"
+    row: Any = store.run(lambda client: client.get(name))
+    if row is None:
+        return None
+    told = orjson.loads(row)
+    return Found(
+        rulebook=told["rulebook"],
+        first_contact=told["first_contact"],
+        fired=tuple((one["rule"], one["why"]) for one in told["fired"]),
+        sends=tuple(told["sends"]),
+    )
+
+
+def stages(store: Store, number: str, sends: Sequence[str]) -> list[str]:
+    """Return the stage of each send, "" where it is forgotten. Raises StoreUnavailableError."""
+    prefix = f"{keys.number(number)}send:"
+
+    def ask(client: Redis) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for send in sends:
+            pipe.hget(prefix + send, "stage")
+        return list(pipe.execute())
+
+    return [(stage or b"").decode() for stage in store.run(ask)]

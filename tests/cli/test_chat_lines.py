@@ -1,0 +1,106 @@
+"""What a phone in the terminal shows and understands."""
+
+from typing import Any
+
+import pytest
+
+from gateway.cli.chat_lines import Offer, bubble, customer, offers, wish
+
+BUTTONS: dict[str, Any] = {
+    "type": "interactive",
+    "interactive": {
+        "type": "button",
+        "header": {"type": "text", "text": "Hello"},
+        "body": {"text": "What\nnow?"},
+        "footer": {"text": "Tap"},
+        "action": {
+            "buttons": [
+                {"type": "reply", "reply": {"id": "a", "title": "Apples"}},
+                {"type": "reply", "reply": {"id": "b", "title": "Pears"}},
+            ]
+        },
+    },
+}
+LIST: dict[str, Any] = {
+    "type": "interactive",
+    "interactive": {
+        "type": "list",
+        "body": {"text": "Choose"},
+        "action": {
+            "button": "Open",
+            "sections": [
+                {"title": "One", "rows": [{"id": "x", "title": "X"}]},
+                {"title": "Two", "rows": [{"id": "y", "title": "Y", "description": "yes"}]},
+            ],
+        },
+    },
+}
+LINK: dict[str, Any] = {
+    "type": "interactive",
+    "interactive": {"type": "cta_url", "body": {"text": "Look"}, "action": {"name": "cta_url"}},
+}
+TEMPLATE: dict[str, Any] = {
+    "type": "template",
+    "template": {
+        "name": "order",
+        "components": [{"type": "body", "parameters": [{"type": "text", "text": "A7"}]}],
+    },
+}
+
+BUBBLES = {
+    "text": ({"text": {"body": "Hi\nyou"}}, ["Hi", "you"]),
+    "buttons": (BUTTONS, ["Hello", "What", "now?", "Tap", "  [1] Apples", "  [2] Pears"]),
+    "list": (LIST, ["Choose", "  [1] X", "  [2] Y - yes"]),
+    "link": (LINK, ["Look", "  [cta_url]"]),
+    "template": (TEMPLATE, ["[template order] A7"]),
+    "image": ({"type": "image", "image": {"id": "1", "caption": "us"}}, ["[image] us"]),
+    "reaction": ({"type": "reaction", "reaction": {"emoji": "👍"}}, ["[reaction] 👍"]),
+    "contacts": ({"type": "contacts", "contacts": [{}]}, ["[contacts]"]),
+}
+
+
+@pytest.mark.parametrize(("body", "shown"), BUBBLES.values(), ids=BUBBLES)
+def test_a_message_is_shown_in_lines(body: dict[str, Any], shown: list[str]) -> None:
+    assert bubble(body) == shown
+
+
+def test_buttons_are_offered() -> None:
+    assert offers(BUTTONS) == (Offer("button", "a", "Apples"), Offer("button", "b", "Pears"))
+
+
+def test_rows_of_all_sections_are_offered() -> None:
+    assert offers(LIST) == (Offer("list", "x", "X"), Offer("list", "y", "Y", "yes"))
+
+
+@pytest.mark.parametrize("body", [LINK, TEMPLATE, {"text": {"body": "Hi"}}])
+def test_other_messages_offer_nothing(body: dict[str, Any]) -> None:
+    assert offers(body) == ()
+
+
+def test_a_number_taps_what_it_stands_for() -> None:
+    told, tapped = wish("2", offers(LIST))
+
+    assert told == {"tap": {"kind": "list", "id": "y", "title": "Y", "description": "yes"}}
+    assert tapped == Offer("list", "y", "Y", "yes")
+
+
+@pytest.mark.parametrize("line", ["0", "3", "1.", "one", "²", "٢", "1" * 5000])
+def test_anything_else_is_a_text(line: str) -> None:
+    assert wish(line, offers(LIST)) == ({"text": line}, None)
+
+
+NUMBERS = {
+    "+351900000001": "351900000001",
+    "+351 900-000 (001)": "351900000001",
+    "351900000001": "351900000001",
+    "+12": None,
+    "+1234567890123456": None,
+    "Ana": None,
+    "": None,
+    "+٣٥١٩٠٠٠٠٠": None,
+}
+
+
+@pytest.mark.parametrize(("written", "digits"), NUMBERS.items())
+def test_a_phone_number_is_its_digits(written: str, digits: str | None) -> None:
+    assert customer(written) == digits

@@ -1,0 +1,114 @@
+"""Lines that processes log become lines that people read, or nothing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.cli.dev_lines import Line, readable
+
+
+def logged(event: str, level: str = "info", **fields: Any) -> str:
+    return json.dumps({**fields, "event": event, "level": level, "logger": "x", "timestamp": "t"})
+
+
+def attempt(step: str, number: int = 1, **told: Any) -> str:
+    given: dict[str, Any] = {"send": "s", "attempt": number, "rule": "colour", "step": step}
+    given["ms"] = 34
+    wait_ms = 2100 if step == "later" else None
+    return logged("attempt_made", **given, told=json.dumps(told) if told else "", wait_ms=wait_ms)
+
+
+THROTTLED: dict[str, Any] = {"code": 130429, "reason": "Send more slowly.", "details": ""}
+
+SHOWN = {
+    "one delivery": (
+        logged("batch_drained", deliveries=1, events=1),
+        Line("in      kept 1 delivery · 1 event"),
+    ),
+    "a batch with what was in it": (
+        logged("batch_drained", deliveries=2, events=3, kinds={"message": 1, "status": 2}, sends=1),
+        Line("in      kept 2 deliveries · 1 message, 2 statuses · planned 1 send"),
+    ),
+    "nothing but statuses": (
+        logged("batch_drained", deliveries=1, events=1, kinds={"status": 1}, sends=0),
+        Line("in      kept 1 delivery · 1 status", "bright_black"),
+    ),
+    "accepted": (attempt("accepted"), Line("out     attempt accepted · 34 ms · rule colour")),
+    "accepted the second time": (
+        attempt("accepted", 2),
+        Line("out     attempt 2 accepted · 34 ms · rule colour"),
+    ),
+    "throttled": (
+        attempt("later", **THROTTLED),
+        Line(
+            "out     attempt not taken now, again in 2.1 s · 34 ms · rule colour"
+            " · (130429) Send more slowly.",
+            "yellow",
+        ),
+    ),
+    "answer lost": (
+        attempt("unconfirmed", code=None, reason="ReadTimeout"),
+        Line(
+            "out     attempt without an answer: nobody knows whether Meta took it"
+            " · 34 ms · rule colour · ReadTimeout",
+            "yellow",
+        ),
+    ),
+    "a bug in planning": (
+        logged("event_dead", "error", event_key="k", error="KeyError"),
+        Line("in      an event could not be planned (KeyError): a dead letter", "red"),
+    ),
+    "what the sweep found": (
+        logged("sweep_rang", "warning", what="inbox"),
+        Line("sweep   deliveries waited and nobody worked: rang again", "yellow"),
+    ),
+    "a worker that died": (
+        logged("worker_died", "error", worker="bulk", exit_code=-9),
+        Line("worker  bulk died (exit code -9) and is started again", "red"),
+    ),
+    "an unknown warning": (
+        logged("odd_thing", "warning", number=7),
+        Line("web: odd_thing number=7", "yellow"),
+    ),
+    "an error with its cause": (
+        logged("task_raised", "error", exception="Traceback\n  …\nKeyError: 'x'"),
+        Line("web: task_raised KeyError: 'x'", "red"),
+    ),
+    "a known warning in a form of another day": (
+        logged("sweep_rang", "warning"),
+        Line("web: sweep_rang", "yellow"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "shown"), SHOWN.values(), ids=SHOWN)
+def test_a_line_that_matters_becomes_readable(raw: str, shown: Line) -> None:
+    assert readable("web", raw) == shown
+
+
+HIDDEN = {
+    "what nobody asked for": logged("Task tasks.drain succeeded"),
+    "what dev itself tells of the rules": logged("rules_rejected", "error", version="1"),
+    "a banner": " -------------- celery@host v5",
+    "a list": "[1]",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("raw", HIDDEN.values(), ids=HIDDEN)
+def test_a_line_that_tells_nothing_is_hidden(raw: str) -> None:
+    assert readable("web", raw) is None
+
+
+VERBOSE = {
+    "a banner": (" ---- celery", Line("web:  ---- celery", "bright_black")),
+    "an event": (logged("web_started", port=1), Line("web: web_started port=1", "bright_black")),
+    "an error": (logged("rules_rejected", "error"), Line("web: rules_rejected", "red")),
+    "nothing": ("  ", None),
+}
+
+
+@pytest.mark.parametrize(("raw", "shown"), VERBOSE.values(), ids=VERBOSE)
+def test_verbose_shows_every_line_that_has_words(raw: str, shown: Line | None) -> None:
+    assert readable("web", raw, verbose=True) == shown

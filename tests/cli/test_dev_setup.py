@@ -1,0 +1,94 @@
+"""`gateway dev` gives its children an environment in which nothing of the real Meta is left."""
+
+import json
+
+import pytest
+
+from gateway.cli.dev_setup import NUMBER, Setup, prepare
+from gateway.settings import SettingsError
+
+REAL = {
+    "META_APP_SECRET": "real secret",
+    "META_ACCESS_TOKEN_FILE": "/run/secrets/token",
+    "META_VERIFY_TOKEN": "real token",
+    "META_PHONE_NUMBER_ID": "42",
+    "META_GRAPH_VERSION": "v99.0",
+    "META_SOMETHING_NEW": "real",
+}
+
+
+def played(**env: str) -> Setup:
+    return prepare(REAL | env, 8000, real=False)
+
+
+def test_nothing_real_is_left_where_the_sandbox_plays_meta() -> None:
+    setup = played()
+
+    left = set(setup.environment.values()) & set(REAL.values())
+    assert left == set()
+    assert setup.settings.meta_graph_url == setup.sandbox
+    assert setup.settings.meta_phone_number_id == NUMBER
+
+
+def test_the_sandbox_knows_the_secrets_of_the_gateway() -> None:
+    setup = played()
+
+    config = json.loads(setup.sandbox_config())
+    assert config["app_secret"] == setup.settings.meta_app_secret[0].get_secret_value()
+    assert config["access_token"] == setup.settings.meta_access_token.get_secret_value()
+    assert config["webhook_url"] == "http://127.0.0.1:8000/webhook"
+
+
+def test_secrets_differ_from_run_to_run() -> None:
+    assert played().environment["META_APP_SECRET"] != played().environment["META_APP_SECRET"]
+
+
+def test_a_server_of_our_own_is_also_the_broker() -> None:
+    setup = played(CELERY_BROKER_URL="redis://elsewhere:6379/0")
+
+    assert setup.settings.redis_url == f"redis://127.0.0.1:{setup.redis_port}/0"
+    assert setup.settings.broker_url == setup.settings.redis_url
+
+
+def test_a_redis_that_is_given_is_used() -> None:
+    setup = played(REDIS_URL="redis://here:6379/0", CELERY_BROKER_URL="redis://there:6379/0")
+
+    assert setup.redis_port == 0
+    assert setup.settings.redis_url == "redis://here:6379/0"
+    assert setup.settings.broker_url == "redis://there:6379/0"
+
+
+def test_real_takes_everything_as_it_is_set_and_starts_no_sandbox() -> None:
+    given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
+    setup = prepare(given, 8000, real=True)
+
+    assert setup.settings.meta_graph_url == "https://graph.facebook.com"
+    assert setup.settings.app_secrets == (b"real secret",)
+    assert (setup.sandbox, list(setup.commands())) == ("", ["workers", "web"])
+
+
+def test_real_never_shares_data_with_play() -> None:
+    given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
+
+    assert prepare(given, 8000, real=True).folder != played().folder
+
+
+def test_real_secrets_are_not_written_down_for_others() -> None:
+    given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
+
+    assert prepare(given, 8000, real=True).running(1).app_secret == ""
+
+
+def test_real_with_nothing_set_is_refused_with_every_name() -> None:
+    with pytest.raises(SettingsError) as refused:
+        prepare({}, 8000, real=True)
+
+    assert [line.split()[0] for line in refused.value.problems] == [
+        "META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN", "META_PHONE_NUMBER_ID",
+    ]  # fmt: skip
+
+
+def test_the_ports_are_all_different() -> None:
+    setup = played()
+
+    assert len({8000, setup.sandbox_port, setup.redis_port}) == 3

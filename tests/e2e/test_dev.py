@@ -1,0 +1,99 @@
+"""`gateway dev` starts everything in one terminal, takes up changed rules, and leaves nothing."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.playing import Playing, running, tree
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def playing(tmp_path: Path) -> Iterator[Playing]:
+    made = Playing(tmp_path)
+    yield made
+    if made.program is not None and made.program.poll() is None:
+        made.end(signal.SIGTERM)
+
+
+def test_the_first_reply_comes_within_six_seconds_and_ctrl_c_ends_all(playing: Playing) -> None:
+    began = time.monotonic()
+    shown = playing.start().chat("hi")
+    took_s = time.monotonic() - began
+    assert playing.program is not None
+    family = tree(playing.program.pid)
+
+    assert "‹ Welcome!" in shown
+    assert took_s < 6
+    assert len(family) >= 8
+    assert playing.end(signal.SIGINT) == 0
+    assert running(family) == set()
+
+
+def test_a_run_that_was_killed_leaves_its_data_and_no_processes(playing: Playing) -> None:
+    playing.start().chat("hi")
+    assert playing.program is not None
+    family = tree(playing.program.pid)
+    playing.end(signal.SIGKILL)
+
+    assert "‹ Yes: red, green and blue." in playing.start().chat("Color")
+    wait_until(lambda: not running(family), "the processes of the killed run have ended")
+
+
+def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> None:
+    playing.start()
+    assert playing.program is not None
+    family = tree(playing.program.pid)
+    os.kill(playing.child("gateway.sandbox"), signal.SIGKILL)
+
+    assert playing.program.wait(25) == 1
+    assert "sandbox has ended (exit code -9)" in playing.said()
+    assert "Sandbox listening on" in playing.said()
+    assert running(family) == set()
+
+
+REFUSED = {
+    "no rules": ({"GATEWAY_RULES": "nowhere"}, "nowhere: cannot be read"),
+    "broken rules": ({"GATEWAY_RULES": "broken"}, "broken/b.yaml:2: "),
+    "a setting that is malformed": ({"GATEWAY_RETENTION": "long"}, "GATEWAY_RETENTION is no"),
+    "a Redis that is away": ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "does not answer"),
+}
+
+
+@pytest.mark.parametrize(("env", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_start_that_cannot_succeed_is_refused(
+    playing: Playing, env: dict[str, str], sentence: str
+) -> None:
+    (playing.folder / "broken").mkdir()
+    (playing.folder / "broken" / "a.yaml").write_text("version: 1\nrules: []\n")
+    (playing.folder / "broken" / "b.yaml").write_text("version: 1\nrules: [{name: x}]\n")
+
+    refused = playing.run("dev", "--port", str(playing.port), **env)
+
+    assert refused.returncode == 2
+    assert sentence in refused.stderr
+
+
+def test_a_port_that_is_taken_is_named(playing: Playing) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused = playing.run("dev", "--port", str(port))
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: Cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_real_without_settings_is_refused(playing: Playing) -> None:
+    refused = playing.run("dev", "--real", "--port", str(playing.port))
+
+    assert refused.returncode == 2
+    assert "META_ACCESS_TOKEN is not set" in refused.stderr
