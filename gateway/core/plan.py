@@ -118,8 +118,7 @@ def _by_contact(events: Iterable[Event]) -> dict[str, list[Event]]:
 def _fold(
     view: View, key: str, events: Sequence[Event], rulebook: Rulebook
 ) -> tuple[Plan, list[Failure]]:
-    nobody = key.startswith("\0")
-    contact = Contact("") if nobody else view.contacts.get(key, Contact(key))
+    contact = view.contacts.get(key, Contact(key)) if events[0].contact else Contact("")
     made = Plan(view.number, contact, changed=False, events=())
     failures = []
     for event in events:
@@ -133,7 +132,7 @@ def _fold(
 def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
     made = replace(made, events=(*made.events, event))
-    if isinstance(event, Status) and event.status in RUNGS:
+    if isinstance(event, Status) and RUNGS.get(event.status, 0) > RUNGS["accepted"]:
         return replace(made, news=(*made.news, _news(event)))
     if not isinstance(event, Message) or not made.contact.key:
         return made

@@ -49,16 +49,19 @@ class Bodies:
             raise UnknownRecordError(f"format {record[:1].hex() or 'none'}")
         unpacker = zlib.decompressobj(wbits=-15, zdict=ONE)
         try:
-            return unpacker.decompress(record[1:]) + unpacker.flush()
+            body = unpacker.decompress(record[1:]) + unpacker.flush()
         except zlib.error as error:
             raise UnknownRecordError("damaged") from error
+        if not unpacker.eof or unpacker.unused_data:
+            raise UnknownRecordError("damaged")
+        return body
 
     def _decrypted(self, key_id: bytes, nonce: bytes, sealed: bytes) -> bytes:
         if key_id not in self._ciphers:
             raise UnknownRecordError(f"key {key_id.hex()}")
         try:
             return self._ciphers[key_id].decrypt(nonce, sealed, key_id)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError where even the nonce is cut
             raise UnknownRecordError("damaged") from error
 
 

@@ -11,14 +11,24 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 T = TypeVar("T")
 
 TIMEOUT_S = 2.0
-# What a server says while it cannot serve for a time; anything else it says is a bug of ours.
-_AWAY = ("BUSY", "LOADING", "READONLY", "OOM", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS")
+# What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
+# driver has classes for some of it, and takes the first word away from those.
+_AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError)
+_AWAY_WORDS = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
 class StoreUnavailableError(Exception):
@@ -75,11 +85,9 @@ def sha(script: str) -> str:
 
 def meaning(error: RedisError) -> Exception:
     """Translate a driver's error: the store is away, or a script is wrong."""
-    if isinstance(error, ResponseError) and not str(error).startswith(_AWAY):
-        inner = str(error)
-        # A script's own error carries the server's word inside, for example OOM.
-        if not any(f"{word} " in inner for word in _AWAY):
-            return ScriptError(inner)
+    is_away = isinstance(error, _AWAY) or str(error).startswith(_AWAY_WORDS)
+    if isinstance(error, ResponseError) and not is_away:
+        return ScriptError(str(error))
     return StoreUnavailableError(type(error).__name__)
 
 

@@ -30,7 +30,7 @@ def call(plan: Plan, retention: timedelta) -> Call:
     """Return the script call that commits a plan; its version is new with every call."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
-    lifetime = int(retention.total_seconds() * 1000)
+    lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
     for send in plan.sends:
@@ -104,5 +104,5 @@ def _record(record: Record) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    # Numbers beyond 64 bits and lone surrogates come from strangers; they must not stop a commit.
+    # A value that is no JSON must not stop a commit: it is written as text.
     return orjson.dumps(value, default=str)

@@ -132,12 +132,16 @@ class Slice:
     def _read(self, asked: dict[int, list[object]]) -> Batch:
         calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
         batch = Batch([], {}, full=False)
+        failed: Exception | None = None
         for i, reply in zip(asked, self._store.call_many(calls), strict=True):
-            self._held.pop(i, None)
             if isinstance(reply, Exception):
-                raise reply
+                failed = reply
+                continue
+            self._held.pop(i, None)
             if reply is not None:
                 self._held[i] = self._hold(i, reply, batch)
+        if failed:  # only now, so that every lease that was given is known and given back
+            raise failed
         return batch
 
     def _hold(self, index: int, reply: list[object], batch: Batch) -> _Held:

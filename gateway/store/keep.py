@@ -3,7 +3,8 @@
 Each delivery has a future of its own. One task takes all that wait, appends them in one round trip
 (one script call a partition, one fsync on the server) and answers each by its own partition's
 reply. The task never dies: what goes wrong fails a batch with StoreUnavailableError, and the next
-batch is tried afresh.
+batch is tried afresh. Where the server cannot be reached all that wait are told so at once, for
+each batch behind would wait as long again.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from gateway.store.inbox import partition_of
 
 MOST_DELIVERIES = 64
 MOST_BYTES = 256 * 1024
-WAITING_BYTES = 64 * 1024 * 1024
+WAITING_BYTES = 64 * 1024 * 1024  # of bodies between their last byte and their answer
 LARGE_BODY = 64 * 1024
 
 
@@ -55,17 +56,24 @@ class Keeper:
         """Return once `body` is on disk. Raises StoreUnavailableError, and then it is not."""
         if self._bytes > WAITING_BYTES:
             raise StoreUnavailableError("too much waits to be kept")
+        self._bytes += len(body)
+        try:
+            record = await self._packed(body)
+            if self._closing:
+                raise StoreUnavailableError("closing")
+            kept = asyncio.get_running_loop().create_future()
+            header = f"{origin}|{secret}|".encode()
+            self._waiting.append(_Waiting(partition_of(body), header, record, kept))
+            self._wake.set()
+            # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
+            await asyncio.shield(kept)
+        finally:
+            self._bytes -= len(body)
+
+    async def _packed(self, body: bytes) -> bytes:
         if len(body) > LARGE_BODY:
-            record = await asyncio.to_thread(self._bodies.pack, body)
-        else:
-            record = self._bodies.pack(body)
-        kept = asyncio.get_running_loop().create_future()
-        partition = partition_of(body)
-        self._waiting.append(_Waiting(partition, f"{origin}|{secret}|".encode(), record, kept))
-        self._bytes += len(record)
-        self._wake.set()
-        # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
-        await asyncio.shield(kept)
+            return await asyncio.to_thread(self._bodies.pack, body)
+        return self._bodies.pack(body)
 
     def start(self) -> None:
         """Begin to keep; call it inside the event loop."""
@@ -90,7 +98,8 @@ class Keeper:
             try:
                 await self._keep(batch)
             except RedisError as error:
-                _fail(batch, type(error).__name__)
+                _fail([*batch, *self._waiting], type(error).__name__)
+                self._waiting.clear()
             except Exception as error:  # the keeper outlives any one batch
                 _fail(batch, type(error).__name__)
 
@@ -103,7 +112,6 @@ class Keeper:
             if batch and size > MOST_BYTES:
                 break
             batch.append(self._waiting.popleft())
-        self._bytes -= sum(len(one.record) for one in batch)
         return batch
 
     async def _keep(self, batch: list[_Waiting]) -> None:
@@ -115,7 +123,8 @@ class Keeper:
             if isinstance(reply, NoScriptError):
                 # Nothing of it ran: the server was restarted and has forgotten its scripts.
                 await self._redis.script_load(source("keep"))
-                (reply, *_) = await self._append([(partition, group)])
+                reply, again = await self._append([(partition, group)])
+                rung = rung or again
             _answer(group, reply)
         if rung is True:
             self._ring()

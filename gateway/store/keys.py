@@ -6,15 +6,21 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | key | holds | lives |
 |---|---|---|
 | {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
-| {p}lease, {p}count, {p}aside | cursor, counters, what cannot be committed now | for ever |
-| {n}known:<generation> | digests of committed events | 8 to 12 days from the commit |
+| {p}lease, {p}swept, {p}count | cursor and holder, the cursor last swept, counters | for ever |
+| {p}aside, {p}aside:tries | what cannot be committed now | while it waits |
+| {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
+| {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<contact> | the customer's state | for ever |
 | {n}send:<id> | one send, its stage and attempts | while not final; then 30 days |
 | {n}wamid:<wamid> | the send that became this message | 30 days |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
+| {n}take:<call> | what one call of a pump took | 30 seconds |
+| {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
+| {n}bell:<rank>, gw:bell, gw:ticked | a bell is on its way, a tick was made | seconds |
+| gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
 """
 
 import hashlib

@@ -1,65 +1,30 @@
-"""A commit is whole or not at all, and what fails half-way is healed by running it again."""
+"""A commit is whole or not at all: an event becomes known together with all that it causes."""
 
-import re
-from collections.abc import Iterator
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.exceptions import ResponseError
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
-from gateway.core.events import Event, Message
-from gateway.core.messages import text
-from gateway.core.plan import Plan, plan
-from gateway.store import keys
-from gateway.store.client import ScriptError, Store, source
-from gateway.store.commit import call, commit
-from gateway.store.contacts import load
+from gateway.core.events import Event
 from gateway.core.outcome import Outcome
+from gateway.core.plan import Failure, Record
+from gateway.store import keys
+from gateway.store.client import ScriptError, Store
+from gateway.store.commit import bury, call, commit
+from gateway.store.contacts import load
 from gateway.store.lanes import Lanes
-from tests.made import ANA, NUMBER, a_message, a_status
+from tests.made import ANA, NOW, NUMBER, a_message, a_status
+from tests.store.failing import broken, everything
+from tests.store.planning import planned
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, WEEK, a_send, counted, lanes, queue, take
 
 pytestmark = pytest.mark.store
-WEEK = timedelta(days=7)
-PREFIX = keys.number(NUMBER)
 
 
-class Greeter:
-    """Greets whoever writes for the first time, and echoes from then on."""
-
-    version = "v1"
-
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        said = "welcome" if contact.is_new else "again"
-        return Decision((Fired(said, "always", (Action("send_text", text(said)),)),))
-
-
-def planned(store: Store, *events: Event) -> list[Plan]:
-    (view,) = load(store, {NUMBER: events})
-    return list(plan(view, events, Greeter()).plans)
-
-
-def everything(store: Store) -> dict[bytes, object]:
-    """Return all that is stored, without what differs from one commit to the next by design."""
-    found: dict[bytes, object] = {}
-    for key in store.redis.keys("*"):
-        if key.endswith(b"}:count") or re.search(rb"known:\d+$", key):
-            continue  # What is counted may miss one when a script breaks; what is stored may not.
-        kind = store.redis.type(key)
-        if kind == b"hash":
-            fields = store.redis.hgetall(key)
-            ignored = (b"version", b"planned", b"first", b"attempting_at", b"expires")
-            # What is left to redo may stay: doing it again changes nothing.
-            ignored += (b"redo",)
-            found[key] = {k: v for k, v in fields.items() if k not in ignored}
-        elif kind == b"zset":
-            found[key] = store.redis.zrange(key, 0, -1)
-        elif kind == b"list":
-            found[key] = store.redis.lrange(key, 0, -1)
-        else:
-            found[key] = b"" if key.endswith(b"places") else store.redis.get(key)
-    return found
+def texts(store: Store) -> list[str]:
+    return [one.body["text"]["body"] for one in lanes(store).pump([], 50).attempts]
 
 
 def test_commit_makes_events_known_with_their_effect(store: Store) -> None:
@@ -68,24 +33,60 @@ def test_commit_makes_events_known_with_their_effect(store: Store) -> None:
     (view,) = load(store, {NUMBER: [a_message()]})
     assert view.known == {a_message().key}
     assert view.contacts[ANA].name == "Ana"
-    assert [a.body["text"] for a in Lanes(store, NUMBER, 80).pump([], 9).attempts] == [
-        {"body": "welcome"}
-    ]
+    assert texts(store) == ["welcome"]
+    assert counted(store, "events.message") == 1
+
+
+def test_what_was_loaded_is_what_was_committed(store: Store) -> None:
+    (plan,) = planned(store, a_message(user_id="US.1"))
+    commit(store, [plan], WEEK)
+
+    (view,) = load(store, {NUMBER: [a_message()]})
+    found = view.contacts[ANA]
+    assert (found.wa_id, found.user_id, found.last_inbound_at) == (ANA, "US.1", NOW)
+    assert found.version != plan.contact.version
+    assert abs(view.now.timestamp() * 1000 - now_ms(store)) < 2_000
+
+
+def test_nothing_is_loaded_of_a_stranger(store: Store) -> None:
+    (view,) = load(store, {NUMBER: [a_message(), a_status("wamid.o", "sent", contact="")]})
+
+    assert (view.contacts[ANA].version, view.contacts[ANA].is_new) == ("", True)
+    assert (list(view.contacts), view.known) == ([ANA], frozenset())
+
+
+def test_a_view_that_cannot_be_loaded_is_an_error(store: Store) -> None:
+    raw(store).set(f"{PREFIX}contact:{ANA}", "of another type")
+
+    with pytest.raises(ScriptError, match="WRONGTYPE"):
+        load(store, {NUMBER: [a_message()]})
 
 
 def test_commit_refuses_a_contact_that_changed_meanwhile(store: Store) -> None:
     stale = planned(store, a_message("wamid.2"))
     commit(store, planned(store, a_message("wamid.1")), WEEK)
+    before = everything(store)
 
     assert commit(store, stale, WEEK) == [False]
+    assert everything(store) == before
     assert commit(store, planned(store, a_message("wamid.2")), WEEK) == [True]
 
 
 def test_commit_refuses_an_event_that_is_known_by_now(store: Store) -> None:
     plans = planned(store, a_status("wamid.out", "sent"))
     commit(store, plans, WEEK)
+    before = everything(store)
 
     assert commit(store, plans, WEEK) == [False]
+    assert everything(store) == before
+
+
+def test_a_refused_plan_does_not_stop_its_neighbours(store: Store) -> None:
+    stale = planned(store, a_message("wamid.1"))
+    commit(store, stale, WEEK)
+    fresh = planned(store, a_message("wamid.2", "351900000002"))
+
+    assert commit(store, [*stale, *fresh], WEEK) == [False, True]
 
 
 def test_a_regrouped_redelivery_changes_nothing_but_the_new_event(store: Store) -> None:
@@ -97,75 +98,133 @@ def test_a_regrouped_redelivery_changes_nothing_but_the_new_event(store: Store) 
 
     assert [event.key for event in plans[0].events] == [f"message|{NUMBER}|wamid.2"]
     Lanes(store, NUMBER, 80).pump([Outcome(before[0].send, 1, "accepted", "wamid.out")], 0)
-    after = Lanes(store, NUMBER, 80).pump([], 9).attempts
-    assert [a.body["text"]["body"] for a in after] == ["again"]
+    assert texts(store) == ["again"]
 
 
-def failing(script: str, at: int) -> str:
-    """Return a script whose write number `at` raises, as a bug or a wrong type would."""
-    return f"""
-local writes, real = 0, redis.call
-local reading = {{TIME=1, HGET=1, HMGET=1, HEXISTS=1, EXISTS=1, GET=1, ZRANGE=1, LINDEX=1, HLEN=1}}
-local redis = setmetatable({{call = function(name, ...)
-  if not reading[name] then
-    writes = writes + 1
-    if writes == {at} then error('made to fail') end
-  end
-  return real(name, ...)
-end}}, {{__index = redis}})
-{source(script)}"""
+def test_what_a_dead_script_left_is_finished_by_the_next_commit_of_the_contact(
+    store: Store,
+) -> None:
+    events: list[Event] = [a_message("wamid.1"), a_message("wamid.2")]
+    (plan,) = planned(store, *events)
+    dying = call(plan, WEEK)
+    with pytest.raises(ResponseError, match="made to fail"):
+        raw(store).eval(broken("commit", 16), 1, dying.prefix, *dying.args)
+    assert raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo")
+
+    # A status says nothing of the contact's state, and finishes all the same.
+    commit(store, planned(store, a_status("wamid.o", "sent")), WEEK)
+
+    assert not planned(store, *events)
+    assert not raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo")
+    assert len(take(store, 1)) == 1
 
 
-def fails(store: Store, script: str, at: int, args: list[object]) -> bool:
-    try:
-        store.redis.eval(failing(script, at), 1, PREFIX, *args)
-    except ResponseError as error:
-        return "made to fail" in str(error)
-    return False
+def test_sends_of_one_commit_leave_in_the_order_of_the_plan(store: Store) -> None:
+    events = [a_message(f"wamid.{i}") for i in range(100)]
+    (plan,) = planned(store, *events)
+    commit(store, [plan], WEEK)
+
+    lane = raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, -1)
+
+    assert [member.decode() for member in lane] == [send.id for send in plan.sends]
 
 
-def every_write(store: Store, plans: list[Plan]) -> Iterator[int]:
-    """Yield how many writes a commit has, each time from the same beginning."""
-    dump = {key: store.redis.dump(key) for key in store.redis.keys("*")}
-    at = 0
-    while True:
-        at += 1
-        store.redis.flushall()
-        for key, value in dump.items():
-            store.redis.restore(key, 0, value)
-        if not fails(store, "commit", at, list(call(plans[0], WEEK).args)):
-            assert at > 10
-            return
-        yield at
+def test_a_send_that_is_planned_for_later_waits_until_it_is_due(store: Store) -> None:
+    due_at = datetime.now(UTC) + timedelta(hours=1)
+    queue(store, a_send("later", due_at=due_at))
+
+    assert take(store) == []
+    score = raw(store).zscore(f"{PREFIX}due", a_send("later").id)
+    assert int(score) == int(due_at.timestamp() * 1000)
 
 
-def test_each_write_of_a_commit_may_fail_and_running_it_again_heals(store: Store) -> None:
-    commit(store, planned(store, a_message("wamid.0")), WEEK)
-    (sent,) = Lanes(store, NUMBER, 80).pump([], 9).attempts
-    news = a_status("wamid.out", "delivered", f"{sent.send}.1")
-    events = [a_message("wamid.1"), news, a_message("wamid.2")]
-    plans = planned(store, *events)
-    dump = {key: store.redis.dump(key) for key in store.redis.keys("*")}
-    assert commit(store, plans, WEEK) == [True]
-    wanted = everything(store)
-    store.redis.flushall()
-    for key, value in dump.items():
-        store.redis.restore(key, 0, value)
+def test_committing_a_send_that_was_made_already_does_not_send_it_again(store: Store) -> None:
+    queue(store, a_send("one"))
+    assert take(store) == ["one"]
+    raw(store).delete(*raw(store).keys(f"{PREFIX}known:*"))
 
-    for at in every_write(store, plans):
-        # Another process comes: it loads, plans and commits, until there is nothing left to do.
-        for _ in range(3):
-            commit(store, planned(store, *events), WEEK)
-        assert not planned(store, *events), at
-        assert everything(store) == wanted, at
+    queue(store, a_send("one"))
+
+    assert raw(store).hget(f"{PREFIX}send:{a_send('one').id}", "attempts") == b"1"
+    assert take(store) == []
 
 
-def test_a_script_that_is_wrong_is_an_error_of_its_own_kind(store: Store) -> None:
+def test_the_record_says_what_fired_and_is_found_by_its_contact(store: Store) -> None:
+    (plan,) = planned(store, a_message())
+    commit(store, [plan], WEEK)
+
+    (record,) = plan.records
+    assert raw(store).zrange(f"{PREFIX}records:{ANA}", 0, -1) == [record.id.encode()]
+    told = json.loads(raw(store).get(f"{PREFIX}record:{record.id}"))
+    assert told["key"] == a_message().key
+    assert told["fired"] == [{"rule": "welcome", "why": "always"}]
+    assert (told["sends"], told["first_contact"]) == ([plan.sends[0].id], True)
+
+
+def test_a_contact_keeps_its_last_hundred_records(store: Store) -> None:
+    for start in (0, 60):
+        events = [a_message(f"wamid.{i}") for i in range(start, start + 60)]
+        commit(store, planned(store, *events), WEEK)
+
+    assert raw(store).zcard(f"{PREFIX}records:{ANA}") == 100
+
+
+def test_no_retention_at_all_does_not_stop_a_commit(store: Store) -> None:
+    (plan,) = planned(store, a_message())
+
+    assert isinstance(plan.records[0], Record)
+    assert commit(store, [plan], timedelta(0)) == [True]
+
+
+def a_failure(event: Event) -> Failure:
+    return Failure(event, "KeyError", "Traceback ...")
+
+
+def test_a_buried_event_is_a_dead_letter_with_all_that_is_needed(store: Store) -> None:
+    event = a_message(raw={"text": {"body": "hi"}}, item=3)
+    bury(store, [a_failure(event)])
+    bury(store, [a_failure(event)])
+
+    (name,) = raw(store).zrange(f"{PREFIX}dead", 0, -1)
+    told = json.loads(raw(store).get(f"{PREFIX}dead:".encode() + name))
+    assert told == {
+        "error": "KeyError", "trace": "Traceback ...", "key": event.key,
+        "delivery": "0:1-0", "item": 3, "raw": {"text": {"body": "hi"}},
+    }  # fmt: skip
+    assert counted(store, "events.dead") == 1
+
+
+def test_a_later_commit_of_a_buried_event_removes_its_dead_letter(store: Store) -> None:
+    bury(store, [a_failure(a_message("wamid.1")), a_failure(a_message("wamid.2"))])
+
+    commit(store, planned(store, a_message("wamid.1")), WEEK)
+
+    assert raw(store).zcard(f"{PREFIX}dead") == 1
+    assert len(raw(store).keys(f"{PREFIX}dead:*")) == 1
+
+
+def test_a_burial_that_cannot_be_written_is_an_error(store: Store) -> None:
+    raw(store).set(f"{PREFIX}dead", "of another type")
+
+    with pytest.raises(ScriptError, match="WRONGTYPE"):
+        bury(store, [a_failure(a_message())])
+
+
+@pytest.mark.parametrize(
+    "verb", [["know", 5, "x"], ["know", 3, "x"], ["known", 3, "a", "b", "c"], ["know"]]
+)
+def test_a_commit_whose_verbs_make_no_sense_writes_nothing(store: Store, verb: list[str]) -> None:
     with pytest.raises(ScriptError, match="lacks arguments"):
-        store.call("commit", PREFIX, "", "", "", "", "know", 5, "x")
+        store.call("commit", PREFIX, "", "", "", "", *verb)
+
+    assert raw(store).keys("*") == []
 
 
-def test_a_restarted_server_that_forgot_the_scripts_is_no_obstacle(store: Store) -> None:
-    store.redis.script_flush()
+def test_an_event_of_no_number_is_committed_like_any_other(store: Store) -> None:
+    event = a_status("wamid.o", "sent", number="", contact="")
+    (view,) = load(store, {"": [event]})
+    assert view.known == frozenset()
 
-    assert commit(store, planned(store, a_message()), WEEK) == [True]
+    store.call("commit", keys.number(""), "", "", "", "", "know", 3, b"d" * 16, "0:1-0/0", "notice")
+
+    assert raw(store).hgetall("gw:{n}:count") == {b"events.notice": b"1"}

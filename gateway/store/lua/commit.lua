@@ -17,11 +17,12 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
-local DAY = 86400000
+local SIZES = {know = 3, action = 7, stage = 7, timer = 3, record = 4}
 
 local verbs, at = {}, 5
 while at <= #ARGV do
   local size = tonumber(ARGV[at + 1])
+  if SIZES[ARGV[at]] ~= (size or -1) then return redis.error_reply('commit: a verb lacks arguments or is unknown') end
   local verb = {ARGV[at]}
   for i = 1, size do verb[i + 1] = ARGV[at + 1 + i] end
   verbs[#verbs + 1] = verb
@@ -41,7 +42,7 @@ function apply.know(digest, place, kind)
     redis.call('HINCRBY', number .. 'known:' .. generation, 'count', 1)
     count(number, 'events.' .. kind)
   end
-  if redis.call('HLEN', bucket) == 1 then
+  if redis.call('PTTL', bucket) < 0 then
     redis.call('PEXPIREAT', bucket, (generation + 3) * GENERATION)
   end
 end
@@ -50,7 +51,8 @@ function apply.push(id, lane, rank, due, place)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') ~= 'new' then return end
   if tonumber(due) > now then
-    redis.call('ZADD', number .. 'due', due, id)
+    -- What is due in the same moment stays in the order in which it was planned.
+    redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
   else
     redis.call('ZADD', number .. 'lane:' .. rank .. ':' .. lane, 'NX', place, id)
     redis.call('ZADD', number .. 'ready:' .. rank, 'NX', now, lane)
@@ -72,24 +74,22 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt)
   local before = tonumber(row[1])
   -- The history holds each piece of news once, with Meta's own moment.
   redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when)
-  if row[5] and row[5] ~= wamid and redis.call('HSETNX', send, 'wamid:' .. attempt, wamid) == 1 then
-    count(number, 'sends.doubled')
-  end
+  learn_wamid(number, id, row[5], wamid)
   if row[2] or tonumber(rung) <= before then return end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
-    redis.call('HSET', send, 'wamid', wamid)
-    redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY)
     redis.call('ZREM', number .. 'unconfirmed', id)
     redis.call('ZREM', number .. 'due', id)
     redis.call('PEXPIRE', send, 30 * DAY)
     leave_lane(number, row[4], row[3], id, now)
   end
+  -- The stage is written last, for it says that all of this was done.
   if stage == 'failed' then
-    redis.call('HSET', send, 'final', 1, 'error', failure)
     redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    redis.call('HSET', send, 'rung', rung, 'stage', stage, 'final', 1, 'error', failure)
+  else
+    redis.call('HSET', send, 'rung', rung, 'stage', stage)
   end
-  redis.call('HSET', send, 'rung', rung, 'stage', stage)
   count(number, 'sends.' .. stage)
 end
 
@@ -127,17 +127,18 @@ end
 local rest = {}
 local place = redis.call('INCR', number .. 'places')
 for i, verb in ipairs(verbs) do
+  local here = place + i / (#verbs + 1)
   if verb[1] == 'action' then
     local send = number .. 'send:' .. verb[2]
     if redis.call('EXISTS', send) == 0 then
       redis.call('HSET', send, 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
         'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'row', verb[8])
     end
-    rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], place + i / 1024}
+    rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then
     redis.call('SET', number .. 'record:' .. verb[2], verb[3], 'PX', verb[4])
     local list = number .. 'records:' .. verb[5]
-    redis.call('ZADD', list, 'NX', place + i / 1024, verb[2])
+    redis.call('ZADD', list, 'NX', here, verb[2])
     redis.call('ZREMRANGEBYRANK', list, 0, -101)
     redis.call('PEXPIRE', list, verb[4])
   else

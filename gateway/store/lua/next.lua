@@ -43,6 +43,7 @@ end
 local entries, bytes = {}, 0
 local most, room = tonumber(ARGV[3]), tonumber(ARGV[4])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 4)) do
+  if bytes >= room then break end
   local found = redis.call('XRANGE', inbox, id, id)[1]
   if found then
     local tries = redis.call('HGET', aside .. ':tries', id)
@@ -50,16 +51,19 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 
     bytes = bytes + #found[2][4]
     redis.call('ZADD', aside, now + length, id)
   else
+    redis.call('HDEL', aside .. ':tries', id)
     redis.call('ZREM', aside, id)
   end
 end
-local after = cursor
-while #entries < most and bytes < room do
+local after, full = cursor, false
+while not full and #entries < most and bytes < room do
   -- In small steps: sixteen bodies of three megabytes must not be read to find that one is enough.
   local step = math.min(most - #entries, 16)
   if bytes == 0 then step = math.min(step, 4) end
   local found = redis.call('XRANGE', inbox, '(' .. after, '+', 'COUNT', step)
   for _, entry in ipairs(found) do
+    full = #entries > 0 and bytes + #entry[2][4] > room
+    if full then break end
     entries[#entries + 1] = {entry[1], entry[2][2], entry[2][4], 0}
     bytes = bytes + #entry[2][4]
     after = entry[1]

@@ -4,6 +4,8 @@ local function clock()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+local DAY = 86400000
+
 -- Known events live in hashes of some 60 digests. A generation is four days of server time; an
 -- event is looked for in the current generation and the two before, and written into the current.
 local GENERATION = 345600000
@@ -25,18 +27,30 @@ local function known_place(number, now, digest)
   return false
 end
 
--- A lane's head is done with: the next send may go at once, an empty lane leaves the ready set.
-local function leave_lane(number, rank, lane, id, now)
-  local key = number .. 'lane:' .. rank .. ':' .. lane
-  local head = redis.call('ZRANGE', key, 0, 0)[1]
-  redis.call('ZREM', key, id)
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('ZREM', number .. 'ready:' .. rank, lane)
-  elseif head == id then
-    redis.call('ZADD', number .. 'ready:' .. rank, now, lane)
-  end
-end
-
 local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
+end
+
+-- A lane's head is done with: the next send may go at once, an empty lane leaves the ready set.
+-- The lane is changed last, so that a script which dies in between is healed when it is repeated.
+local function leave_lane(number, rank, lane, id, now)
+  local key, ready = number .. 'lane:' .. rank .. ':' .. lane, number .. 'ready:' .. rank
+  local heads = redis.call('ZRANGE', key, 0, 1)
+  if heads[1] == id and heads[2] then
+    redis.call('ZADD', ready, now, lane)
+  elseif heads[1] == id or not heads[1] then
+    redis.call('ZREM', ready, lane)
+  end
+  redis.call('ZREM', key, id)
+end
+
+-- A send becomes one message. A second wamid is found as well, and means that Meta took it twice.
+local function learn_wamid(number, id, first, wamid)
+  if wamid == '' or wamid == first then return end
+  local is_new = redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY, 'NX')
+  if not first then
+    redis.call('HSET', number .. 'send:' .. id, 'wamid', wamid)
+  elseif is_new then
+    count(number, 'sends.doubled')
+  end
 end

@@ -11,43 +11,38 @@
 -- What happens next to the lane is decided only by the attempt that is the latest.
 local number = KEYS[1]
 local now = clock()
-local DAY, SILENCE, PATIENCE = 86400000, 10000, 60000
+local SILENCE, PATIENCE = 10000, 60000
 local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
 
-local function raise(send, stage, rung)
-  redis.call('HSET', send, 'stage', stage, 'rung', rung)
+-- Always the last write about a send, for it says that all before it was done.
+local function raise(send, stage, rung, ...)
+  redis.call('HSET', send, 'stage', stage, 'rung', rung, ...)
   count(number, 'sends.' .. stage)
 end
 
 local function bury(id, send, stage, failure)
-  redis.call('HSET', send, 'final', 1, 'error', failure)
   -- Nobody needs to look at a tick or a "typing" that did not make it; it is counted.
   if redis.call('HGET', send, 'repeatable') ~= '1' then
     redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('PEXPIRE', send, 30 * DAY)
-  raise(send, stage, ACCEPTED)
+  raise(send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 
 local settle = {}
 
 function settle.accepted(id, send, row, wamid)
-  if wamid ~= '' then
-    if row.wamid and row.wamid ~= wamid then count(number, 'sends.doubled') end
-    redis.call('HSET', send, 'wamid', wamid)
-    redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY)
-  end
+  learn_wamid(number, id, row.wamid, wamid)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
   redis.call('PEXPIRE', send, 30 * DAY)
-  if not row.final and row.rung < ACCEPTED then raise(send, 'accepted', ACCEPTED) end
   leave_lane(number, row.rank, row.lane, id, now)
+  if not row.final and row.rung < ACCEPTED then raise(send, 'accepted', ACCEPTED) end
 end
 
 function settle.later(id, send, row, _, wait)
   if not row.latest or row.final or row.rung >= ACCEPTED then return end
-  raise(send, 'queued', 0)
   if wait <= PATIENCE then
     redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
   else
@@ -55,46 +50,53 @@ function settle.later(id, send, row, _, wait)
     redis.call('ZADD', number .. 'due', now + wait, id)
     leave_lane(number, row.rank, row.lane, id, now)
   end
+  raise(send, 'queued', 0)
 end
 
 function settle.unconfirmed(id, send, row, _, till)
   if not row.latest or row.final or row.rung >= UNCONFIRMED then return end
-  raise(send, 'unconfirmed', UNCONFIRMED)
   redis.call('ZADD', number .. 'unconfirmed', till, id)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
+  raise(send, 'unconfirmed', UNCONFIRMED)
 end
 
 function settle.dead(id, send, row, _, _, failure)
   if row.final or row.rung >= ACCEPTED then return end
-  bury(id, send, 'dead', failure)
   leave_lane(number, row.rank, row.lane, id, now)
+  bury(id, send, 'dead', failure)
 end
 
 function settle.dropped(id, send, row, _, _, failure)
   if row.final or row.rung >= ACCEPTED then return end
-  bury(id, send, 'dropped', failure)
   leave_lane(number, row.rank, row.lane, id, now)
+  bury(id, send, 'dropped', failure)
 end
 
 local function read(send)
-  local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid')
+  local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
+    'call')
   return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
-    rank = f[5], final = f[6], wamid = f[7]}
+    rank = f[5], final = f[6], wamid = f[7], call = f[8]}
 end
 
--- The caller never saw what these calls took, so it has posted nothing of it.
+for i = 6, #ARGV, 7 do
+  if not settle[ARGV[i + 2]] then return redis.error_reply('pump: no such outcome') end
+end
+
+-- The caller never saw what these calls took, so it has posted nothing of it. One that has not been
+-- run yet finds its own name here, and takes nothing.
 for name in ARGV[5]:gmatch('[^,]+') do
-  local lost = redis.call('GET', number .. 'take:' .. name)
-  for _, id in ipairs(lost and cmsgpack.unpack(lost) or {}) do
+  local lost = number .. 'take:' .. name
+  redis.call('SADD', lost, '')
+  redis.call('PEXPIRE', lost, ARGV[1])
+  for _, id in ipairs(redis.call('SMEMBERS', lost)) do
     local send = number .. 'send:' .. id
     local row = read(send)
-    if row and row.stage == 'attempting' then
-      redis.call('HINCRBY', send, 'attempts', -1)
-      raise(send, 'queued', 0)
+    if row and row.stage == 'attempting' and row.call == name then
       redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
+      raise(send, 'queued', 0, 'attempts', row.attempts - 1)
     end
   end
-  redis.call('DEL', number .. 'take:' .. name)
 end
 
 for i = 6, #ARGV, 7 do
@@ -115,19 +117,19 @@ end
 -- Ask first, take after: tokens are counted before lanes are looked at, so that waiting lanes cost
 -- nothing. The bucket holds a tenth of a second's worth: a full second's burst would put nearly two
 -- seconds' messages into one, which Meta refuses.
-local want, rate = tonumber(ARGV[2]), tonumber(ARGV[3])
+local rate, take = tonumber(ARGV[3]), number .. 'take:' .. ARGV[4]
+local want = redis.call('EXISTS', take) == 0 and tonumber(ARGV[2]) or 0
 local pace = redis.call('HMGET', number .. 'pace', 'tokens', 'at')
 local room = math.max(1, rate / 10)
-local elapsed = math.max(0, now - tonumber(pace[2] or 0))
-local tokens = math.min(room, tonumber(pace[1] or room) + elapsed * rate / 1000)
+local elapsed = now - tonumber(pace[2] or 0)
+local tokens = math.min(room, tonumber(pace[1] or room) + math.max(0, elapsed) * rate / 1000)
 local budget = math.min(want, math.floor(tokens))
 
-local function attempt(id, send, lane, rank)
-  local attempts = redis.call('HINCRBY', send, 'attempts', 1)
-  redis.call('HSETNX', send, 'first', now)
-  redis.call('HSET', send, 'attempting_at', now)
-  raise(send, 'attempting', ATTEMPTING)
+local function attempt(id, send, lane, rank, attempts)
+  redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
+  redis.call('HSETNX', send, 'first', now)
+  raise(send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call', ARGV[4])
   local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires')
   return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5]}
 end
@@ -147,13 +149,13 @@ local function work(lane, rank)
     if row and row.stage == 'attempting' and expires[2] ~= '1' then
       -- Its lease ran out, so its process died: nobody knows whether Meta had it.
       redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
-      raise(send, 'unconfirmed', UNCONFIRMED)
       redis.call('ZADD', number .. 'unconfirmed', expires[1], id)
       redis.call('ZADD', number .. 'ready:' .. rank, now + SILENCE, lane)
+      raise(send, 'unconfirmed', UNCONFIRMED)
       return nil
     end
     if row and not row.final and row.rung < UNCONFIRMED then
-      if tonumber(expires[1]) > now then return attempt(id, send, lane, rank) end
+      if tonumber(expires[1]) > now then return attempt(id, send, lane, rank, row.attempts + 1) end
       bury(id, send, 'expired', '{"reason":"expired before it could be sent"}')
     end
     redis.call('ZREM', key, id)
@@ -169,10 +171,9 @@ for _, rank in ipairs({'reply', 'bulk'}) do
     for _, lane in ipairs(lanes) do taken[#taken + 1] = work(lane, rank) end
   end
 end
-if #taken > 0 then
-  local ids = {}
-  for i, send in ipairs(taken) do ids[i] = send[1] end
-  redis.call('SET', number .. 'take:' .. ARGV[4], cmsgpack.pack(ids), 'PX', ARGV[1])
+if #taken > 0 then redis.call('PEXPIRE', take, ARGV[1]) end
+-- A clock that stepped back must not let the number wait until it has caught up.
+if #taken > 0 or elapsed < 0 then
   redis.call('HSET', number .. 'pace', 'tokens', tokens - #taken, 'at', now)
 end
 local more = 0

@@ -22,10 +22,10 @@ local lost = redis.call('ZRANGEBYSCORE', number .. 'unconfirmed', '-inf', now, '
 for _, id in ipairs(lost) do
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
+    redis.call('PEXPIRE', send, 30 * DAY)
+    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
-    redis.call('PEXPIRE', send, 30 * 86400000)
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
     count(number, 'sends.dead')
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
@@ -37,9 +37,16 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', number .. 'timers', '-inf', now,
   timers[#timers + 1] = redis.call('HGET', number .. 'timer', id) or ''
 end
 
+-- No lane is told to wait for longer than this: a moment beyond it was given by a clock that
+-- stepped back since.
+local LONGEST = 60000
 local overdue = {}
 for i, rank in ipairs({'reply', 'bulk'}) do
-  local head = redis.call('ZRANGE', number .. 'ready:' .. rank, 0, 0, 'WITHSCORES')
+  local ready = number .. 'ready:' .. rank
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', ready, now + LONGEST + 1, '+inf', 'LIMIT', 0, most)) do
+    redis.call('ZADD', ready, now + LONGEST, lane)
+  end
+  local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   overdue[i] = head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
 return {#due + #lost, timers, overdue}

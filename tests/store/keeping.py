@@ -1,0 +1,41 @@
+"""Deliveries put into the inbox without a web process, and partitions looked at from outside."""
+
+from typing import Any
+
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Batch, Inbox, Standing
+from tests.store.raw import raw
+
+
+def keep(store: Store, index: int, *texts: str, bodies: Bodies | None = None) -> list[str]:
+    """Keep bodies in one partition, and return the ids of the deliveries."""
+    packer = bodies or Bodies()
+    args: list[Any] = []
+    for text in texts:
+        args += ["meta|0|", packer.pack(text.encode())]
+    found = store.call("keep", keys.partition(index), *args)
+    return [f"{index}:{entry.decode()}" for entry in found]
+
+
+def inbox(store: Store, bodies: Bodies | None = None) -> Inbox:
+    return Inbox(store, bodies or Bodies())
+
+
+def read(batch: Batch) -> list[str]:
+    return [one.body.decode() for one in batch.deliveries]
+
+
+def standing(store: Store, index: int) -> Standing:
+    return inbox(store).look()[index]
+
+
+def lease(store: Store, index: int) -> dict[str, str]:
+    found = raw(store).hgetall(f"{keys.partition(index)}lease")
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
+def run_out(store: Store, index: int) -> None:
+    """Let the lease of a partition come to its end."""
+    raw(store).hset(f"{keys.partition(index)}lease", "till", 1)

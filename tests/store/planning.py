@@ -1,0 +1,26 @@
+"""A rulebook for tests of the store, and plans made with it from what the store says."""
+
+from gateway.core.contacts import Contact
+from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.events import Event, Message
+from gateway.core.messages import text
+from gateway.core.plan import Plan, plan
+from gateway.store.client import Store
+from gateway.store.contacts import load
+from tests.made import NUMBER
+
+
+class Greeter:
+    """Greets whoever writes for the first time, and says "again" from then on."""
+
+    version = "v1"
+
+    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+        said = "welcome" if contact.is_new else "again"
+        return Decision((Fired(said, "always", (Action("send_text", text(said)),)),))
+
+
+def planned(store: Store, *events: Event) -> list[Plan]:
+    """Load what is known of events and plan what is new."""
+    (view,) = load(store, {NUMBER: events})
+    return list(plan(view, events, Greeter()).plans)

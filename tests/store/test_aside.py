@@ -1,0 +1,174 @@
+"""What cannot be committed now is set aside: it waits, is tried again, and stops nobody."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.store import keys, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from tests.store.keeping import inbox, keep, lease, read, standing
+from tests.store.raw import now_ms, raw
+
+pytestmark = pytest.mark.store
+KEY = b"k" * 32
+ASIDE = f"{keys.partition(0)}aside"
+
+
+def one_pass(store: Store, *late: str, bodies: Bodies | None = None) -> list[str]:
+    """Read all that is there, setting aside what cannot be opened and what is `late`."""
+    found = []
+    with inbox(store, bodies).slice() as held:
+        batch = held.next()
+        while not batch.empty:
+            found += read(batch)
+            batch = held.next(aside=[*batch.unopened, *late])
+    return found
+
+
+def let_it_be_due(store: Store) -> None:
+    for entry in raw(store).zrange(ASIDE, 0, -1):
+        raw(store).zadd(ASIDE, {entry: now_ms(store)})
+
+
+def pause_s(store: Store) -> int:
+    ((_, due),) = raw(store).zrange(ASIDE, 0, -1, withscores=True)
+    return round((int(due) - now_ms(store)) / 1000)
+
+
+def test_a_record_of_a_missing_key_is_set_aside_and_later_ones_go_on(store: Store) -> None:
+    (sealed,) = keep(store, 0, "sealed", bodies=Bodies([KEY]))
+    keep(store, 0, "plain")
+
+    with inbox(store).slice() as held:
+        batch = held.next()
+        assert list(batch.unopened) == [sealed]
+        assert batch.unopened[sealed].startswith("key ")
+        assert read(batch) == ["plain"]
+
+
+def test_a_record_of_an_unknown_format_is_not_opened(store: Store) -> None:
+    (entry,) = store.call("keep", keys.partition(0), "meta||", b"\x09from the future")
+
+    with inbox(store).slice() as held:
+        batch = held.next()
+
+    assert batch.unopened == {f"0:{entry.decode()}": "format 09"}
+    assert not batch.empty
+
+
+def test_what_is_aside_counts_as_waiting_and_is_behind_the_cursor(store: Store) -> None:
+    (sealed, plain) = (
+        *keep(store, 0, "sealed", bodies=Bodies([KEY])),
+        *keep(store, 0, "plain"),
+    )
+
+    assert one_pass(store) == ["plain"]
+
+    found = standing(store, 0)
+    assert (found.aside, found.waiting, found.kept, found.oldest_ms) == (1, 1, 2, 0)
+    assert lease(store, 0)["cursor"] == plain.partition(":")[2]
+    assert raw(store).zrange(ASIDE, 0, -1) == [sealed.partition(":")[2].encode()]
+
+
+def test_what_is_aside_is_work_only_when_it_is_due(store: Store) -> None:
+    keep(store, 0, "sealed", bodies=Bodies([KEY]))
+    one_pass(store)
+    assert not standing(store, 0).has_work
+
+    let_it_be_due(store)
+
+    assert standing(store, 0).has_work
+
+
+def test_what_is_aside_is_tried_again_with_growing_pauses(store: Store) -> None:
+    keep(store, 0, "sealed", bodies=Bodies([KEY]))
+
+    pauses = []
+    for _ in range(7):
+        one_pass(store)
+        pauses.append(pause_s(store))
+        let_it_be_due(store)
+
+    assert pauses == [1, 5, 30, 120, 300, 300, 300]
+
+
+def test_what_can_be_opened_again_comes_back(store: Store) -> None:
+    keep(store, 0, "sealed", bodies=Bodies([KEY]))
+    one_pass(store)
+    keep(store, 0, "plain")
+    let_it_be_due(store)
+
+    assert one_pass(store, bodies=Bodies([KEY])) == ["sealed", "plain"]
+
+    found = standing(store, 0)
+    assert (found.aside, found.waiting, found.has_work) == (0, 0, False)
+    assert raw(store).exists(ASIDE, f"{ASIDE}:tries") == 0
+
+
+def test_what_cannot_be_committed_is_set_aside_like_what_cannot_be_opened(store: Store) -> None:
+    (first, _) = keep(store, 0, "first", "second")
+
+    assert one_pass(store, first) == ["first", "second"]
+
+    assert (standing(store, 0).aside, standing(store, 0).waiting) == (1, 1)
+
+
+def test_closing_sets_aside_as_well(store: Store) -> None:
+    (first, _) = keep(store, 0, "first", "second")
+    with inbox(store).slice() as held:
+        held.next()
+        held.close(aside=[first])
+
+    assert (standing(store, 0).aside, standing(store, 0).waiting) == (1, 1)
+
+
+def test_what_is_aside_in_another_hand_is_not_read_twice(store: Store) -> None:
+    (first,) = keep(store, 0, "first")
+    one_pass(store, first)
+    let_it_be_due(store)
+    with inbox(store).slice() as held:
+        assert read(held.next()) == ["first"]
+        assert not standing(store, 0).aside_due
+
+
+def test_a_slice_that_gives_up_leaves_aside_what_was_aside(store: Store) -> None:
+    (first,) = keep(store, 0, "first")
+    one_pass(store, first)
+    let_it_be_due(store)
+    with inbox(store).slice() as held:
+        held.next()
+
+    assert standing(store, 0).aside == 1
+
+
+def test_a_crowd_aside_does_not_fill_a_batch(store: Store) -> None:
+    late = keep(store, 0, *(f"late {i}" for i in range(20)))
+    one_pass(store, *late)
+    let_it_be_due(store)
+    keep(store, 0, "new")
+
+    with inbox(store).slice() as held:
+        found = read(held.next())
+
+    assert (len(found), found[-1]) == (5, "new")
+
+
+def test_what_is_aside_is_never_trimmed(store: Store) -> None:
+    places = keep(store, 0, "a", "b", "c", "d")
+    one_pass(store, places[1])
+
+    assert upkeep.trim(store, timedelta(0)) == 1
+
+    left = [entry.decode() for entry, _ in raw(store).xrange(f"{keys.partition(0)}inbox")]
+    assert left == [place.partition(":")[2] for place in places[1:]]
+
+
+def test_a_delivery_aside_that_is_gone_is_forgotten(store: Store) -> None:
+    (first,) = keep(store, 0, "first")
+    one_pass(store, first)
+    raw(store).delete(f"{keys.partition(0)}inbox")
+    let_it_be_due(store)
+
+    assert one_pass(store) == []
+    assert raw(store).exists(ASIDE, f"{ASIDE}:tries") == 0

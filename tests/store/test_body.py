@@ -1,0 +1,98 @@
+"""Stored bodies come back byte for byte, or are known to be closed to this process."""
+
+import hashlib
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.store.body import Bodies, UnknownRecordError
+from gateway.store.dictionary import ONE
+from tests.made import delivery_body, message_item
+
+OLD, NEW = b"o" * 32, b"n" * 32
+BODY = delivery_body(message_item("wamid.HBgMMzUxOTAwMDAwMDAxFQIAEhgUM0E", "Is there a red one?"))
+
+
+@given(st.binary(max_size=3_000))
+def test_any_bytes_come_back(body: bytes) -> None:
+    plain, sealed = Bodies(), Bodies([NEW])
+
+    assert plain.open(plain.pack(body)) == body
+    assert sealed.open(sealed.pack(body)) == body
+
+
+def test_three_megabytes_come_back() -> None:
+    body = os.urandom(1_500_000).hex().encode()
+
+    assert Bodies([NEW]).open(Bodies([NEW]).pack(body)) == body
+
+
+def test_a_plain_message_takes_less_than_six_tenths_of_its_size() -> None:
+    compact = json.dumps(json.loads(BODY), separators=(",", ":")).encode()
+
+    assert len(Bodies().pack(compact)) < 0.6 * len(compact)
+
+
+def test_a_record_of_today_opens_for_ever() -> None:
+    assert Bodies().open(bytes.fromhex("01232a1a6a01")) == b'{"object":"whatsapp_business_account"}'
+    sealed = bytes.fromhex(
+        "02eb8598ecd5899583e46a86920a4027bd0a5988285988027a19210428d5ed52eb1cfcfb9ca243"
+    )
+    assert Bodies([NEW]).open(sealed) == b'{"object":"whatsapp_business_account"}'
+
+
+def test_the_dictionary_is_frozen() -> None:
+    assert (
+        hashlib.sha256(ONE).hexdigest()
+        == "aaa15924deece561f47a0102924bb1acdde999b81a8b7a2ccdc93aff911aff04"
+    )
+
+
+def test_keys_are_rotated_with_the_newest_first() -> None:
+    before, after = Bodies([OLD]), Bodies([NEW, OLD])
+
+    assert after.open(before.pack(BODY)) == BODY
+    with pytest.raises(UnknownRecordError, match="key"):
+        before.open(after.pack(BODY))
+
+
+def test_what_was_kept_before_there_were_keys_still_opens() -> None:
+    assert Bodies([NEW]).open(Bodies().pack(BODY)) == BODY
+
+
+def test_a_sealed_body_is_not_readable_and_never_the_same_twice() -> None:
+    one, two = Bodies([NEW]).pack(b"a secret"), Bodies([NEW]).pack(b"a secret")
+
+    assert one != two
+    assert b"secret" not in one
+
+
+PLAIN, SEALED = Bodies().pack(BODY), Bodies([NEW]).pack(BODY)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"", b"\x00", b"\x03" + PLAIN[1:], b"{}", b"\x01", PLAIN[:-1], PLAIN[:20], PLAIN + b"\x00",
+        b"\x01\xff\xff", b"\x02", SEALED[:5], SEALED[:12], SEALED[:17], SEALED[:-1],
+        SEALED + b"\x00",
+        SEALED[:-1] + bytes([SEALED[-1] ^ 1]), SEALED[:1] + b"zzzz" + SEALED[5:],
+    ],
+    ids=[
+        "nothing", "format 0", "format 3", "no record", "no content", "cut by a byte",
+        "cut in half",
+        "too long", "no deflate", "no key", "no nonce", "half a nonce", "no seal", "seal cut",
+        "seal too long", "a flipped bit", "a key that we do not have",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_opened_whole_is_not_opened(record: bytes) -> None:
+    with pytest.raises(UnknownRecordError):
+        Bodies([NEW]).open(record)
+
+
+def test_a_sealed_record_is_closed_to_a_process_without_keys() -> None:
+    with pytest.raises(UnknownRecordError, match="key"):
+        Bodies().open(SEALED)

@@ -1,0 +1,60 @@
+"""Figures are read from the store, over all numbers and partitions."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.core.sends import BULK
+from gateway.store import keys, upkeep
+from gateway.store.client import Store, StoreUnavailableError, connect_async
+from gateway.store.counters import Counters, Figures
+from tests.made import ANA, NUMBER
+from tests.servers import Server, free_port
+from tests.store.keeping import keep
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, a_send, queue
+
+pytestmark = pytest.mark.store
+
+
+def figures(url: str) -> Figures:
+    async def read() -> Figures:
+        client = connect_async(url)
+        counters = Counters(client)
+        await counters.add({"refused.unsigned": 2, "kept": 1})
+        found = await counters.read()
+        await client.aclose()
+        return found
+
+    return asyncio.run(read())
+
+
+def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> None:
+    found = figures(server.url)
+
+    assert found.web == {"refused.unsigned": 2, "kept": 1}
+    assert (found.dead, found.unconfirmed, found.ready) == (0, 0, {"reply": 0, "bulk": 0})
+    assert [one.waiting for one in found.partitions] == [0] * 8
+
+
+def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) -> None:
+    for name in (NUMBER, "other", ""):
+        upkeep.list_number(store, name)
+        upkeep.count(store, keys.number(name), "events.known", 2)
+    queue(store, a_send("one"), a_send("bulk", rank=BULK))
+    raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
+    raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})
+    keep(store, 3, "a", "b")
+
+    found: Any = figures(server.url)
+
+    assert found.numbers["events.known"] == 6
+    assert (found.ready, found.dead) == ({"reply": 1, "bulk": 1}, 1)
+    assert 8 <= found.oldest_ready_s["reply"] < 12
+    assert (found.partitions[3].kept, found.partitions[3].waiting) == (2, 2)
+
+
+def test_figures_of_a_server_that_is_gone_are_not_made_up() -> None:
+    with pytest.raises(StoreUnavailableError):
+        figures(f"redis://127.0.0.1:{free_port()}/0")

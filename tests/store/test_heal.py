@@ -1,0 +1,219 @@
+"""A script that fails half-way keeps its first half: running it again heals each such half."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.core.events import Event
+from gateway.core.outcome import Outcome
+from gateway.store import keys, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Call, Store
+from gateway.store.commit import call, commit
+from gateway.store.inbox import LEASE_MS, Inbox
+from tests.made import a_message, a_status
+from tests.store.failing import dump, each_write, everything, restore
+from tests.store.planning import planned
+from tests.store.raw import now_ms, raw
+from tests.store.sending import (
+    PREFIX,
+    WEEK,
+    a_send,
+    lanes,
+    make_ready,
+    queue,
+    row,
+    settle,
+    tell,
+)
+
+pytestmark = pytest.mark.store
+PARTITION = keys.partition(3)
+
+
+def heals(store: Store, broken: Call, again: Callable[[], object]) -> int:
+    """Hold `again` after each failing write against `again` alone; return how many writes."""
+    begin = dump(store)
+    again()
+    wanted = everything(store)
+    restore(store, begin)
+    at = 0
+    for at in each_write(store, broken):
+        again()
+        assert everything(store) == wanted, f"after write {at}"
+    return at
+
+
+def commit_all(store: Store, *events: Event) -> None:
+    """Do what a worker does: load, plan and commit until there is nothing left to do."""
+    for _ in range(3):
+        commit(store, planned(store, *events), WEEK)
+    assert not planned(store, *events)
+
+
+@pytest.mark.parametrize("status", ["delivered", "failed"])
+def test_each_write_of_a_commit_may_fail(store: Store, status: str) -> None:
+    first, second = a_send("first"), a_send("second")
+    queue(store, first, second)
+    lanes(store).pump([], 9)
+    news = a_status("wamid.out", status, f"{first.id}.1")
+    events = [a_message("wamid.1"), news, a_message("wamid.2")]
+    (plan,) = planned(store, *events)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, *events)) > 25
+
+
+@pytest.mark.parametrize("status", ["delivered", "failed"])
+def test_each_write_of_a_commit_that_leaves_its_contact_alone_may_fail(
+    store: Store, status: str
+) -> None:
+    first, second = a_send("first"), a_send("second")
+    queue(store, first, second)
+    lanes(store).pump([], 9)
+    settle(store, first, "unconfirmed", wait_ms=now_ms(store) + 99_000)
+    news = a_status("wamid.out", status, f"{first.id}.1")
+    (plan,) = planned(store, news)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
+
+
+STEPS = ["accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled"]
+
+
+def outcomes(store: Store) -> list[Outcome]:
+    """Make one outcome of each kind, each with a lane of its own that has a second send."""
+    sends = {step: a_send(step, step, repeatable=step == "dropped") for step in STEPS}
+    queue(store, *sends.values(), *(a_send(f"next {step}", step) for step in STEPS))
+    lanes(store).pump([], 50)
+    tell(store, "sent", sends["doubled"], "wamid.first")
+    return [
+        Outcome(sends["accepted"].id, 1, "accepted", "wamid.a", note="{}"),
+        Outcome(sends["doubled"].id, 1, "accepted", "wamid.second", note="{}"),
+        Outcome(sends["soon"].id, 1, "later", "", 30_000, "{}", "{}"),
+        Outcome(sends["late"].id, 1, "later", "", 100_000, "{}", "{}"),
+        Outcome(sends["unconfirmed"].id, 1, "unconfirmed", "", now_ms(store) + 99_000, "{}", "{}"),
+        Outcome(sends["dead"].id, 1, "dead", error="{}", note="{}"),
+        Outcome(sends["dropped"].id, 1, "dropped", error="{}", note="{}"),
+    ]
+
+
+def pumping(name: str, lost: str, most: int, settled: list[Outcome]) -> Call:
+    args: list[object] = [30_000, most, 1_000, name, lost]
+    for one in settled:
+        args += [one.send, one.attempt, one.step, one.wamid, one.wait_ms, one.error, one.note]
+    return Call("pump", PREFIX, args)
+
+
+def run(store: Store, one: Call) -> None:
+    store.call(one.script, one.prefix, *one.args)
+
+
+def test_each_write_of_a_settling_may_fail(store: Store) -> None:
+    settled = outcomes(store)
+    broken = pumping("one", "", 0, settled)
+
+    assert heals(store, broken, lambda: run(store, pumping("two", "one", 0, settled))) > 35
+
+
+def test_each_write_of_a_take_may_fail(store: Store) -> None:
+    queue(store, a_send("killed", "1"), a_send("typing", "2", repeatable=True), a_send("b", "3"))
+    lanes(store).pump([], 9)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    queue(store, a_send("expired", "4", expires_at=past), a_send("next", "4"), a_send("c", "5"))
+    for lane in "12":
+        raw(store).zadd(f"{PREFIX}ready:reply", {lane: 0})
+    raw(store).delete(f"{PREFIX}pace")
+    broken = pumping("one", "", 9, [])
+
+    assert heals(store, broken, lambda: take_again(store)) > 20
+
+
+def take_again(store: Store) -> None:
+    run(store, pumping("two", "one", 9, []))
+    for lane, name, untouched in (
+        ("1", "killed", ("attempting", "1")),
+        ("2", "typing", ("attempting", "1")),
+        ("4", "next", ("queued", "0")),
+        ("5", "c", ("queued", "0")),
+    ):
+        told = row(store, a_send(name))
+        if (told["stage"], told["attempts"]) == untouched:
+            # Its lane was given a new moment before the failure, and is looked at when that came.
+            make_ready(store, lane)
+            run(store, pumping(f"again {lane}", "", 9, []))
+
+
+def test_each_write_of_giving_back_may_fail(store: Store) -> None:
+    queue(store, a_send("a", "1"), a_send("b", "2"))
+    run(store, pumping("lost", "", 9, []))
+    broken = pumping("one", "lost", 0, [])
+
+    assert heals(store, broken, lambda: run(store, pumping("two", "lost,one", 0, []))) > 5
+    assert row(store, a_send("a"))["attempts"] == "0"
+
+
+def test_each_write_of_a_tick_may_fail(store: Store) -> None:
+    lost, later = a_send("lost", "1"), a_send("later", "2")
+    queue(store, lost, later, a_send("next", "2"))
+    lanes(store).pump([], 9)
+    settle(store, lost, "unconfirmed", wait_ms=1)
+    settle(store, later, "later", wait_ms=90_000)
+    raw(store).zadd(f"{PREFIX}due", {later.id: 1})
+    raw(store).zadd(f"{PREFIX}ready:reply", {"stepped back": now_ms(store) + 9_000_000})
+    broken = Call("tick", PREFIX, [1_000])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 8
+
+
+def drain(store: Store, late: str) -> None:
+    """Pass everything in the partition but the first entry, which is set aside, as it stays."""
+    raw(store).hset(f"{PARTITION}lease", "till", 0)  # whoever failed is gone
+    with Inbox(store, Bodies()).slice() as held:
+        batch = held.next()
+        while not batch.empty:
+            batch = held.next(aside=[late])
+
+
+def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
+    for text in (b"first", b"second", b"third"):
+        store.call("keep", PARTITION, "meta||", Bodies().pack(text))
+    first, *_, last = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
+    fence, _ = store.call("next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0)
+    broken = Call(
+        "next", PARTITION, ["me", LEASE_MS, 9, 9_999, 0, fence, last, 3, 1, first, 60_000]
+    )
+
+    assert heals(store, broken, lambda: passed(store, f"3:{first}", last)) > 3
+
+
+def passed(store: Store, late: str, last: str) -> None:
+    drain(store, late)
+    assert raw(store).hget(f"{PARTITION}lease", "cursor") == last.encode()
+    # How often it was tried and who held it is not what is to be compared.
+    raw(store).delete(f"{PARTITION}lease", f"{PARTITION}aside:tries")
+
+
+def test_each_write_of_a_keep_may_fail_and_the_delivery_is_only_doubled(store: Store) -> None:
+    broken = Call("keep", PARTITION, ["meta||", b"one", "meta||", b"two"])
+
+    for at in each_write(store, broken):
+        run(store, broken)
+        bodies = {fields[b"b"] for _, fields in raw(store).xrange(f"{PARTITION}inbox")}
+        assert bodies == {b"one", b"two"}, at
+
+
+def test_each_write_of_a_burial_may_fail(store: Store) -> None:
+    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 1
+
+
+@pytest.mark.parametrize("retention", [timedelta(0), WEEK])
+def test_trimming_is_one_write_and_empties_nothing_that_waits(
+    store: Store, retention: timedelta
+) -> None:
+    store.call("keep", PARTITION, "meta||", b"one")
+
+    assert upkeep.trim(store, retention) == 0
+    assert raw(store).xlen(f"{PARTITION}inbox") == 1

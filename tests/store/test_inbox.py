@@ -1,0 +1,264 @@
+"""Partitions are leased, read in order, passed, and always given back."""
+
+import os
+from contextlib import suppress
+
+import pytest
+
+from gateway.core.envelope import split
+from gateway.store import keys
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.inbox import LEASE_MS, MOST_BYTES, partition_of, partition_of_place
+from tests.made import delivery_body, message_item, status_item
+from tests.servers import Server
+from tests.store.keeping import inbox, keep, lease, read, run_out, standing
+from tests.store.raw import now_ms, raw
+
+pytestmark = pytest.mark.store
+
+
+def all_leases_are_free(store: Store) -> bool:
+    return not any(one.leased for one in inbox(store).look())
+
+
+def test_deliveries_are_read_in_the_order_kept_and_once(store: Store) -> None:
+    texts = [f"body {i}" for i in range(150)]
+    keep(store, 2, *texts)
+
+    found = []
+    with inbox(store).slice() as held:
+        while not (batch := held.next()).empty:
+            assert len(batch.deliveries) <= 64
+            found += read(batch)
+
+    assert found == texts
+    assert all_leases_are_free(store)
+    assert (standing(store, 2).waiting, standing(store, 2).kept) == (0, 150)
+
+
+def test_a_delivery_knows_where_it_stands_and_who_signed_it(store: Store) -> None:
+    (place,) = keep(store, 5, "body")
+
+    with inbox(store).slice() as held:
+        (delivery,) = held.next().deliveries
+
+    assert (delivery.id, partition_of_place(delivery.id)) == (place, 5)
+    assert (delivery.origin, delivery.secret, delivery.account) == ("meta", "0", "")
+    assert abs(delivery.received_at.timestamp() * 1000 - now_ms(store)) < 2_000
+
+
+def test_a_slice_holds_every_partition_that_has_something(store: Store) -> None:
+    for index in range(keys.PARTITIONS):
+        keep(store, index, f"in {index}")
+
+    with inbox(store).slice() as held:
+        assert sorted(read(held.next())) == [f"in {i}" for i in range(8)]
+
+
+def test_a_partition_is_held_by_one_slice_at_a_time(store: Store) -> None:
+    keep(store, 0, "first", "second")
+    with inbox(store).slice() as one, inbox(store).slice() as other:
+        assert read(one.next()) == ["first", "second"]
+
+        keep(store, 0, "third")
+
+        assert other.next().empty
+        assert read(one.next()) == ["third"]
+
+
+def test_closing_passes_the_batch_and_gives_the_lease_back(store: Store) -> None:
+    keep(store, 0, "first")
+    with inbox(store).slice() as held:
+        held.next()
+        keep(store, 0, "second")
+        held.close()
+
+        assert not standing(store, 0).leased
+    with inbox(store).slice() as other:
+        assert read(other.next()) == ["second"]
+
+
+def test_leaving_without_closing_gives_the_lease_back_and_passes_nothing(store: Store) -> None:
+    keep(store, 0, "first")
+    with inbox(store).slice() as held:
+        held.next()
+
+    assert all_leases_are_free(store)
+    with inbox(store).slice() as other:
+        assert read(other.next()) == ["first"]
+
+
+def test_an_exception_gives_the_lease_back(store: Store) -> None:
+    keep(store, 0, "first")
+    with suppress(ZeroDivisionError), inbox(store).slice() as held:
+        raise ZeroDivisionError(len(held.next().deliveries))
+
+    assert all_leases_are_free(store)
+
+
+def test_an_empty_partition_is_let_go_at_once(store: Store) -> None:
+    keep(store, 0, "first")
+    with inbox(store).slice() as held:
+        held.next()
+        assert held.next().empty
+
+        assert all_leases_are_free(store)
+
+
+def test_each_batch_renews_the_lease(store: Store) -> None:
+    keep(store, 0, *(str(i) for i in range(100)))
+    with inbox(store).slice() as held:
+        held.next()
+        run_out(store, 0)
+        held.next()
+
+        assert LEASE_MS - 1_000 < int(lease(store, 0)["till"]) - now_ms(store) <= LEASE_MS
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_its_holder_passes_nothing(store: Store) -> None:
+    keep(store, 0, "first", "second")
+    with inbox(store).slice() as stale, inbox(store).slice() as fresh:
+        stale.next()
+        run_out(store, 0)
+
+        assert read(fresh.next()) == ["first", "second"]
+        assert lease(store, 0)["fence"] == "2"
+        assert stale.next().empty
+        stale.close()
+
+        assert "cursor" not in lease(store, 0)
+        assert standing(store, 0).leased  # by the one that took over
+
+
+def test_a_lease_that_ran_out_unnoticed_is_simply_kept(store: Store) -> None:
+    keep(store, 0, *(str(i) for i in range(65)))
+    with inbox(store).slice() as held:
+        held.next()
+        run_out(store, 0)
+
+        assert read(held.next()) == ["64"]
+
+
+def test_a_lease_from_before_the_clock_stepped_back_counts_as_run_out(store: Store) -> None:
+    keep(store, 0, "first")
+    with inbox(store).slice() as held, inbox(store).slice() as other:
+        held.next()
+        raw(store).hset(f"{keys.partition(0)}lease", "till", now_ms(store) + 3_600_000)
+
+        assert read(other.next()) == ["first"]
+
+
+def test_sharing_gives_back_every_second_partition_unread(store: Store) -> None:
+    for index in range(4):
+        keep(store, index, f"in {index}")
+    with inbox(store).slice() as held, inbox(store).slice() as other:
+        mine = held.share(held.next())
+
+        assert (sorted(read(mine)), sorted(read(other.next()))) == (
+            ["in 0", "in 2"],
+            ["in 1", "in 3"],
+        )
+        keep(store, 3, "later")
+        assert held.next().empty  # who has shared takes nothing new
+
+
+def test_a_full_batch_says_so(store: Store) -> None:
+    keep(store, 0, *(str(i) for i in range(64)))
+    with inbox(store).slice() as held:
+        assert held.next().full
+        keep(store, 0, "one more")
+        assert not held.next().full
+
+
+def test_a_batch_is_bounded_in_bytes_and_a_large_delivery_is_read_alone(store: Store) -> None:
+    sizes = [200_000, 200_000, 200_000, 3_000_000, 10]
+    texts = [os.urandom(size // 2).hex() for size in sizes]
+    keep(store, 0, *texts)
+
+    found = []
+    with inbox(store).slice() as held:
+        while not (batch := held.next()).empty:
+            found.append([len(one.body) for one in batch.deliveries])
+
+    assert [size for batch in found for size in batch] == sizes
+    assert all(sum(batch) < 2 * MOST_BYTES or len(batch) == 1 for batch in found)
+    assert [3_000_000] in found
+
+
+def test_a_broken_partition_does_not_cost_the_leases_of_the_others(store: Store) -> None:
+    for index in (0, 3, 6):
+        keep(store, index, f"in {index}")
+    raw(store).delete(f"{keys.partition(3)}inbox")
+    raw(store).set(f"{keys.partition(3)}inbox", "of another type")
+
+    with pytest.raises(ScriptError, match="WRONGTYPE"), inbox(store).slice() as held:
+        held.next()
+
+    raw(store).delete(f"{keys.partition(3)}inbox")
+    assert all_leases_are_free(store)
+
+
+def test_a_server_that_dies_in_a_slice_is_told_as_such(own: Server) -> None:
+    store = Store(own.url)
+    keep(store, 0, "first")
+    with inbox(store).slice() as held:
+        held.next()
+        own.kill()
+        with pytest.raises(StoreUnavailableError):
+            held.next()
+    store.close()
+
+
+def test_looking_tells_how_a_partition_stands(store: Store) -> None:
+    (first, _) = keep(store, 1, "first", "second")
+
+    found = standing(store, 1)
+
+    assert (found.index, found.cursor, found.leased, found.has_work) == (1, "0-0", False, True)
+    assert (found.waiting, found.kept, found.aside) == (2, 2, 0)
+    assert found.oldest_ms == int(first.partition(":")[2].partition("-")[0])
+    assert standing(store, 0).has_work is False
+
+
+def test_looking_at_a_broken_partition_is_an_error(store: Store) -> None:
+    raw(store).set(f"{keys.partition(1)}inbox", "of another type")
+
+    with pytest.raises(ScriptError, match="WRONGTYPE"):
+        inbox(store).look()
+
+
+def test_what_names_one_contact_goes_to_one_partition() -> None:
+    bodies = [
+        delivery_body(message_item("wamid.1")),
+        delivery_body(message_item("wamid.2", "much longer " * 100)),
+        delivery_body(statuses=[status_item("wamid.3", "sent")]),
+    ]
+
+    assert len({partition_of(body) for body in bodies}) == 1
+    assert (
+        len(
+            {
+                partition_of(delivery_body(message_item("w", sender=f"3519{i:08}")))
+                for i in range(99)
+            }
+        )
+        == 8
+    )
+
+
+def test_what_we_put_back_comes_as_an_event_of_our_own(store: Store) -> None:
+    inbox(store).put_back(b'{"what":"timer","key":"t1"}')
+
+    with inbox(store).slice() as held:
+        (delivery,) = held.next().deliveries
+    (event,) = split(delivery)
+    assert (delivery.origin, event.kind, event.key) == ("internal", "returned", "returned|t1")
+
+
+def test_the_bell_is_set_once_until_it_is_cleared(store: Store) -> None:
+    found = inbox(store)
+
+    assert (found.set_bell(), found.set_bell()) == (True, False)
+    found.clear_bell()
+    assert found.set_bell()
+    assert 0 < raw(store).pttl(keys.INBOX_BELL) <= keys.BELL_MS

@@ -1,0 +1,205 @@
+"""The table of keys.py held against a server: which keys there are, and how long each lives."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.crc import key_slot
+
+from gateway.core.plan import Failure
+from gateway.core.sends import BULK
+from gateway.store import keys, upkeep
+from gateway.store.check import check
+from gateway.store.client import Store, connect_async
+from gateway.store.commit import bury, commit
+from gateway.store.counters import Counters
+from tests.made import NUMBER, a_message
+from tests.servers import Server
+from tests.store.keeping import inbox, keep
+from tests.store.planning import planned
+from tests.store.raw import raw
+from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
+
+pytestmark = pytest.mark.store
+DAY = keys.DAY_MS
+FOREVER = None
+NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
+# Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
+KINDS: dict[str, tuple[int, int] | None] = {
+    "<p>inbox": FOREVER,
+    "<p>lease": FOREVER,
+    "<p>swept": FOREVER,
+    "<p>count": FOREVER,
+    "<p>aside": FOREVER,
+    "<p>aside:tries": FOREVER,
+    r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
+    r"<n>known:\d+": (12 * DAY, 16 * DAY),
+    r"<n>contact:\d+": FOREVER,
+    r"<n>send:queuedx+": FOREVER,
+    r"<n>send:attemptingx+": FOREVER,
+    r"<n>send:unconfirmedx+": FOREVER,
+    r"<n>send:laterx+": FOREVER,
+    r"<n>send:dueandwaitingx+": FOREVER,
+    r"<n>send:acceptedx+": (30 * DAY, 30 * DAY),
+    r"<n>send:readx+": (30 * DAY, 30 * DAY),
+    r"<n>send:failedx+": (30 * DAY, 30 * DAY),
+    r"<n>send:deadx+": (30 * DAY, 30 * DAY),
+    r"<n>send:expiredx+": (30 * DAY, 30 * DAY),
+    r"<n>send:[a-z2-7]{24}": FOREVER,
+    r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
+    r"<n>lane:(reply|bulk):\w+": FOREVER,
+    r"<n>ready:(reply|bulk)": FOREVER,
+    "<n>due": FOREVER,
+    "<n>unconfirmed": FOREVER,
+    "<n>take:[0-9a-f]{12}": (30_000, 30_000),
+    "<n>pace": FOREVER,
+    "<n>places": FOREVER,
+    "<n>count": FOREVER,
+    "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
+    r"<n>records:\d+": (7 * DAY, 7 * DAY),
+    "<n>dead": FOREVER,
+    "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
+    "<n>timer": FOREVER,
+    "<n>timers": FOREVER,
+    "<n>bell:(reply|bulk)": (5_000, 5_000),
+    "gw:bell": (5_000, 5_000),
+    "gw:ticked": (900, 900),
+    "gw:numbers": FOREVER,
+    "gw:layout": FOREVER,
+    "gw:count": FOREVER,
+}
+
+
+def kind_of(key: bytes) -> list[str]:
+    """Return the kinds that a key fits; a rule's send comes last, for it fits what all ids fit."""
+    found = []
+    for kind in KINDS:
+        pattern = kind.replace("<p>", NAMED["p"]).replace("<n>", NAMED["n"])
+        if re.fullmatch(pattern.encode(), key, re.DOTALL):
+            found.append(kind)
+    return found[:1] if b":send:" in key else found
+
+
+def live(store: Store, server: Server) -> None:
+    """Do everything that writes, once."""
+    check(store)
+    upkeep.list_number(store, NUMBER)
+    late, _ = keep(store, 2, "late", "passed")
+    with inbox(store).slice() as held:
+        held.next()
+        held.close(aside=[late])
+    upkeep.moved(store, 2, "0-0")
+    commit(store, planned(store, a_message()), WEEK)
+    bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
+    store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
+    send_in_all_stages(store)
+    inbox(store).set_bell()
+    for rank in ("reply", "bulk"):
+        store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
+    upkeep.may_tick(store)
+    asyncio.run(count(server))
+
+
+async def count(server: Server) -> None:
+    client = connect_async(server.url)
+    await Counters(client).add({"refused.unsigned": 1})
+    await client.aclose()
+
+
+def send_in_all_stages(store: Store) -> None:
+    now = datetime.now(UTC)
+    queue(store, a_send("expired", "expired", expires_at=now - timedelta(seconds=1)))
+    queue(store, a_send("dueandwaiting", "w", due_at=now + timedelta(hours=1)))
+    sends = {
+        name: a_send(name, name)
+        for name in ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting")
+    }
+    queue(store, *sends.values())
+    take(store)
+    for name in ("accepted", "read", "failed"):
+        settle(store, sends[name], "accepted", wamid=f"wamid.{name}")
+    tell(store, "read", sends["read"], "wamid.read")
+    tell(store, "failed", sends["failed"], "wamid.failed")
+    settle(store, sends["dead"], "dead", error="{}")
+    settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)
+    settle(store, sends["later"], "later", wait_ms=100_000)
+    queue(store, a_send("queued", "queued", rank=BULK))
+
+
+def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
+    store: Store, server: Server
+) -> None:
+    live(store, server)
+
+    seen: set[str] = set()
+    for key in raw(store).keys("*"):
+        (kind,) = kind_of(key)
+        seen.add(kind)
+        lives_ms, wanted = raw(store).pttl(key), KINDS[kind]
+        if wanted is FOREVER:
+            assert lives_ms == -1, key
+        else:
+            assert wanted[0] - 5_000 < lives_ms <= wanted[1], key
+    assert seen == set(KINDS)
+
+
+def test_every_kind_is_in_the_docstring() -> None:
+    told = set(re.findall(r"(?:\{[pn]\}|gw:)[a-z]+(?::tries)?", keys.__doc__ or ""))
+    kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
+
+    assert {re.match(r"(\{[pn]\}|gw:)[a-z]+(:tries)?", kind)[0] for kind in kinds} == told  # type: ignore[index]
+
+
+SCRIPTS: dict[str, tuple[str, list[Any]]] = {
+    "keep": (keys.partition(2), ["meta||", b"body"]),
+    "next": (keys.partition(2), ["holder", 5_000, 9, 9_999, 0, 0]),
+    "look": (keys.partition(2), []),
+    "trim": (keys.partition(2), [0]),
+    "load": (PREFIX, [1, "contact", b"d" * 16]),
+    "commit": (PREFIX, ["c", "", "v", "{}", "know", 3, b"d" * 16, "0:1-0/0", "message"]),
+    "bury": (PREFIX, ["event:x", "{}", 1_000]),
+    "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
+    "tick": (PREFIX, [1_000]),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_stays_in_the_slot_of_its_prefix(store: Store, script: str) -> None:
+    prefix, args = SCRIPTS[script]
+
+    store.call(script, prefix, *args)
+
+    assert {key_slot(key) for key in raw(store).keys("*")} <= {key_slot(prefix.encode())}
+
+
+def test_everything_of_a_number_and_of_a_partition_is_in_one_slot(
+    store: Store, server: Server
+) -> None:
+    live(store, server)
+    lanes(store).pump([], 9)
+
+    slots = {key: key_slot(key) for key in raw(store).keys("*")}
+    assert {slot for key, slot in slots.items() if key.startswith(PREFIX.encode())} == {
+        key_slot(PREFIX.encode())
+    }
+    assert {slot for key, slot in slots.items() if b"{p2}" in key} == {key_slot(b"{p2}")}
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("106540352242922", "gw:{n106540352242922}:"),
+        ("", "gw:{n}:"),
+        ("a-b.c_d", "gw:{na-b.c_d}:"),
+    ],
+)
+def test_the_prefix_of_a_number(name: str, prefix: str) -> None:
+    assert keys.number(name) == prefix
+
+
+@pytest.mark.parametrize("name", ["}{", "a b", "é", "1" * 65, "\ud800", "1\n"])
+def test_an_odd_number_is_only_ever_hashed(name: str) -> None:
+    assert re.fullmatch(r"gw:\{nx[0-9a-f]{32}\}:", keys.number(name))
+    assert keys.number(name) != keys.number(name + "x")

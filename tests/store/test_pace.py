@@ -1,0 +1,80 @@
+"""A number sends no faster than Meta allows, and its clock may step back."""
+
+import pytest
+
+from gateway.store.client import Store
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, a_send, lanes, queue, ready_in_s, take
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture(autouse=True)
+def many(store: Store) -> None:
+    queue(store, *(a_send(f"s{i}", f"lane{i}") for i in range(12)))
+
+
+def taken(store: Store, per_second: int, most: int = 50) -> int:
+    return len(lanes(store, per_second).pump([], most).attempts)
+
+
+def pass_ms(store: Store, milliseconds: int) -> None:
+    """Let time pass for the number's bucket."""
+    raw(store).hincrby(f"{PREFIX}pace", "at", -milliseconds)
+
+
+@pytest.mark.parametrize(("per_second", "at_once"), [(80, 8), (10, 1), (1, 1), (1_000, 12)])
+def test_the_bucket_holds_a_tenth_of_a_second(store: Store, per_second: int, at_once: int) -> None:
+    assert taken(store, per_second) == at_once
+
+
+def test_whoever_finds_the_bucket_empty_is_told_how_long_to_wait(store: Store) -> None:
+    found = lanes(store, 10).pump([], 50)
+
+    assert (len(found.attempts), found.more) == (1, True)
+    assert 0.09 <= found.wait_s <= 0.1
+
+
+def test_nobody_waits_where_a_token_is_left(store: Store) -> None:
+    assert lanes(store, 80).pump([], 3).wait_s == 0
+
+
+def test_over_time_the_number_gets_its_rate_and_no_more(store: Store) -> None:
+    found = []
+    for _ in range(4):
+        found.append(taken(store, 20))
+        pass_ms(store, 100)
+
+    assert found == [2, 2, 2, 2]
+
+
+def test_an_idle_number_saves_up_no_more_than_the_bucket(store: Store) -> None:
+    taken(store, 20)
+    pass_ms(store, 3_600_000)
+
+    assert taken(store, 20) == 2
+
+
+def test_asking_without_taking_costs_no_tokens(store: Store) -> None:
+    for _ in range(20):
+        assert taken(store, 10, most=0) == 0
+
+    assert taken(store, 10) == 1
+
+
+def test_a_clock_that_stepped_back_does_not_stop_the_number(store: Store) -> None:
+    taken(store, 10)
+    raw(store).hset(f"{PREFIX}pace", mapping={"at": now_ms(store) + 3_600_000, "tokens": 0})
+
+    assert taken(store, 10) == 0
+    pass_ms(store, 100)
+    assert taken(store, 10) == 1
+
+
+def test_a_lane_with_a_moment_from_before_a_step_back_waits_a_minute_at_most(store: Store) -> None:
+    raw(store).zadd(f"{PREFIX}ready:reply", {"lane0": now_ms(store) + 3_600_000})
+
+    store.call("tick", PREFIX, 1_000)
+
+    assert ready_in_s(store, "lane0") == 60
+    assert len(take(store)) == 11

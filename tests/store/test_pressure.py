@@ -1,0 +1,167 @@
+"""How a server stands is judged in sentences, and a full one is not kept in."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError
+
+from gateway.store import keys
+from gateway.store.check import check
+from gateway.store.client import Store, StoreUnavailableError, connect_async
+from gateway.store.pressure import Health, Pressure, judge, layout_name
+from tests.servers import Server, free_port, wait_until
+from tests.store.raw import raw
+
+INFO: dict[str, Any] = {
+    "redis_version": "7.2.4", "role": "master", "aof_enabled": 1, "maxmemory_policy": "noeviction",
+    "maxmemory": 0, "used_memory": 70, "total_system_memory": 200,
+}  # fmt: skip
+
+
+def judged(layout: str = "1/8", limit: int = 0, **info: Any) -> Health:
+    return judge(INFO | info, layout, limit)
+
+
+@pytest.mark.parametrize(
+    ("info", "layout", "fatal", "warning"),
+    [
+        ({}, "1/8", "", ""),
+        ({}, "", "", ""),
+        ({"redis_version": "6.2.0"}, "1/8", "", ""),
+        ({"redis_version": "10.0.1"}, "1/8", "", ""),
+        ({"redis_version": "6.0.20"}, "1/8", "too old", ""),
+        ({"redis_version": "5.0.7"}, "1/8", "too old", ""),
+        ({"role": "slave"}, "1/8", "replica", ""),
+        ({"role": "replica"}, "1/8", "replica", ""),
+        ({}, "1/16", "layout 1/16", ""),
+        ({}, "2/8", "needs 1/8", ""),
+        ({"aof_enabled": 0}, "1/8", "", "append-only"),
+        ({"maxmemory_policy": "allkeys-lru"}, "1/8", "", "evict"),
+    ],
+    ids=[
+        "good", "empty", "oldest", "two digits", "too old", "much too old", "slave", "replica",
+        "other partitions", "other version", "no append-only file", "eviction",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_server_is_said(
+    info: dict[str, Any], layout: str, fatal: str, warning: str
+) -> None:
+    found = judged(layout, **info)
+
+    assert (bool(found.fatal), bool(found.warnings)) == (bool(fatal), bool(warning))
+    assert fatal in " ".join(found.fatal)
+    assert warning in " ".join(found.warnings)
+    assert found.ready is not bool(fatal)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    found = judged("0/4", redis_version="5.0", role="slave", aof_enabled=0, maxmemory_policy="x")
+
+    assert (len(found.fatal), len(found.warnings)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("limit", "info", "full"),
+    [
+        (0, {}, False),
+        (0, {"used_memory": 76}, True),
+        (0, {"used_memory": 75}, False),
+        (80, {}, True),
+        (80, {"maxmemory": 1_000}, False),
+        (1_000, {"maxmemory": 80}, True),
+        (0, {"total_system_memory": 0}, False),
+    ],
+    ids=[
+        "below half the host", "above three quarters", "at three quarters", "a limit of ours",
+        "the server's limit counts first", "the server's smaller limit", "no limit known",
+    ],
+)  # fmt: skip
+def test_a_server_is_full_from_three_quarters_of_its_limit(
+    limit: int, info: dict[str, Any], full: bool
+) -> None:
+    found = judged(limit=limit, **info)
+
+    assert (found.full, found.ready) == (full, not full)
+
+
+@pytest.mark.store
+def test_a_real_server_is_good_and_takes_our_layout(store: Store) -> None:
+    found = check(store)
+
+    assert (found.fatal, found.warnings, found.ready) == ((), (), True)
+    assert 0 < found.used_bytes < found.limit_bytes
+    assert raw(store).get(keys.LAYOUT_KEY) == layout_name().encode() == b"1/8"
+
+
+@pytest.mark.store
+def test_a_store_of_another_layout_is_refused_and_left_alone(store: Store) -> None:
+    raw(store).set(keys.LAYOUT_KEY, "1/16")
+
+    assert check(store).ready is False
+    assert raw(store).get(keys.LAYOUT_KEY) == b"1/16"
+
+
+@pytest.mark.store
+def test_a_replica_is_refused_and_not_marked(own: Server) -> None:
+    store = Store(own.url)
+    raw(store).replicaof("127.0.0.1", 1)
+
+    found = check(store)
+    store.close()
+
+    assert (found.ready, len(found.fatal)) == (False, 1)
+
+
+@pytest.mark.store
+def test_pressure_is_looked_at_beside_the_requests(store: Store, server: Server) -> None:
+    raw(store).set(keys.LAYOUT_KEY, "1/16")
+
+    async def looking() -> Health:
+        client = connect_async(server.url)
+        pressure = Pressure(client, 1)
+        await pressure.look()
+        await client.aclose()
+        return pressure.health
+
+    found = asyncio.run(looking())
+    assert (found.full, found.ready, len(found.fatal)) == (True, False, 1)
+
+
+def test_a_server_that_is_not_there_is_away() -> None:
+    async def looking() -> None:
+        client = connect_async(f"redis://127.0.0.1:{free_port()}/0")
+        await Pressure(client, 0).look()
+
+    with pytest.raises(StoreUnavailableError):
+        asyncio.run(looking())
+
+
+class Away:
+    """A client whose server is away for the first question."""
+
+    def __init__(self, real: Any) -> None:
+        self.info = real.info
+        self._get = real.get
+        self.asked = 0
+
+    async def get(self, key: str) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            raise ConnectionError("refused")
+        return await self._get(key)
+
+
+@pytest.mark.store
+def test_watching_outlives_a_server_that_was_away(store: Store, server: Server) -> None:
+    async def watching() -> tuple[int, int]:
+        real = connect_async(server.url)
+        client: Any = Away(real)
+        pressure = Pressure(client, 1_000)
+        task = asyncio.create_task(pressure.watch())
+        await asyncio.to_thread(wait_until, lambda: pressure.health.used_bytes > 0, "it is seen")
+        task.cancel()
+        await real.aclose()
+        return client.asked, pressure.health.limit_bytes
+
+    assert asyncio.run(watching()) == (2, 1_000)

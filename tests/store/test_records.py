@@ -1,0 +1,37 @@
+"""A record is found by its event, and its sends tell how far they got."""
+
+import pytest
+
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from gateway.store.records import Found, find, stages
+from tests.made import NUMBER, a_message
+from tests.store.planning import planned
+from tests.store.sending import WEEK, take
+
+pytestmark = pytest.mark.store
+
+
+def test_what_was_planned_is_found_by_its_event(store: Store) -> None:
+    (plan,) = planned(store, a_message())
+    commit(store, [plan], WEEK)
+
+    found = find(store, a_message())
+
+    (send,) = plan.sends
+    assert found == Found("v1", True, (("welcome", "always"),), (send.id,))
+
+
+def test_nothing_is_found_where_nothing_was_planned(store: Store) -> None:
+    assert find(store, a_message()) is None
+
+
+def test_sends_tell_how_far_they_got(store: Store) -> None:
+    (plan,) = planned(store, a_message("wamid.1"), a_message("wamid.2"))
+    commit(store, [plan], WEEK)
+    take(store)
+
+    ids = [send.id for send in plan.sends]
+
+    assert stages(store, NUMBER, [*ids, "forgotten"]) == ["attempting", "queued", ""]
+    assert stages(store, NUMBER, []) == []

@@ -1,0 +1,257 @@
+"""What runs by the clock moves what is due, however late or often it comes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.store import keys, upkeep
+from gateway.store.client import ScriptError, Store
+from tests.made import ANA, NUMBER
+from tests.store.keeping import inbox, keep
+from tests.store.raw import now_ms, raw
+from tests.store.sending import (
+    PREFIX,
+    a_send,
+    counted,
+    dead_letters,
+    lanes,
+    queue,
+    queue_at_once,
+    ready_in_s,
+    row,
+    settle,
+    stage,
+    take,
+    tell,
+)  # fmt: skip
+
+pytestmark = pytest.mark.store
+ONE, TWO = a_send("one"), a_send("two")
+
+
+def tick(store: Store) -> upkeep.Due:
+    upkeep.list_number(store, NUMBER)
+    (found,) = upkeep.tick(store)
+    return found
+
+
+def become_due(store: Store, name: str = "due") -> None:
+    """Let the moment come for which everything in a set waits, without changing its order."""
+    for member, score in raw(store).zrange(f"{PREFIX}{name}", 0, -1, withscores=True):
+        raw(store).zadd(f"{PREFIX}{name}", {member: score - 3_700_000})
+
+
+def test_a_send_enters_its_lane_when_it_is_due(store: Store) -> None:
+    queue(store, a_send("later", due_at=datetime.now(UTC) + timedelta(hours=1)))
+    assert (tick(store).moved, take(store)) == (0, [])
+
+    become_due(store)
+
+    assert (tick(store).moved, take(store)) == (1, ["later"])
+    assert tick(store).moved == 0
+
+
+def test_what_is_due_in_the_same_moment_keeps_the_order_of_its_plan(store: Store) -> None:
+    due_at = datetime.now(UTC) + timedelta(hours=1)
+    sends = [a_send(name, due_at=due_at) for name in "zamb"]
+    queue_at_once(store, *sends)
+    become_due(store)
+
+    tick(store)
+
+    lane = raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, -1)
+    assert [member.decode() for member in lane] == [send.id for send in sends]
+
+
+def test_a_send_that_waited_for_another_attempt_goes_behind_its_successors(store: Store) -> None:
+    queue(store, ONE, TWO)
+    take(store)
+    settle(store, ONE, "later", wait_ms=90_000)
+    become_due(store)
+    tick(store)
+
+    assert take(store) == ["two"]
+    settle(store, TWO, "accepted", wamid="wamid.two")
+    (attempt,) = lanes(store).pump([], 9).attempts
+    assert (attempt.send, attempt.number) == (ONE.id, 2)
+
+
+@pytest.mark.parametrize("news", ["sent", "failed"])
+def test_what_was_settled_meanwhile_does_not_enter_its_lane(store: Store, news: str) -> None:
+    queue(store, ONE)
+    take(store)
+    settle(store, ONE, "later", wait_ms=90_000)
+    tell(store, news, ONE)
+    raw(store).zadd(f"{PREFIX}due", {ONE.id: 1, "forgotten": 1})
+
+    tick(store)
+
+    assert (take(store), raw(store).zcard(f"{PREFIX}due")) == ([], 0)
+
+
+def test_a_tick_does_not_disturb_a_lane_that_is_at_work(store: Store) -> None:
+    queue(store, ONE, a_send("later", due_at=datetime.now(UTC) + timedelta(hours=1)))
+    take(store)
+    become_due(store)
+
+    tick(store)
+
+    assert (ready_in_s(store), take(store)) == (30, [])
+
+
+def test_an_unconfirmed_send_that_expired_is_a_dead_letter(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 3_600_000)
+    assert (tick(store).moved, stage(store, ONE)) == (0, "unconfirmed")
+
+    become_due(store, "unconfirmed")
+
+    assert tick(store).moved == 1
+    assert (stage(store, ONE), row(store, ONE)["final"]) == ("dead", "1")
+    assert (dead_letters(store), counted(store, "sends.dead")) == ([f"send:{ONE.id}"], 1)
+    assert tick(store).moved == 0
+
+
+def test_what_was_confirmed_in_time_is_no_dead_letter(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    settle(store, ONE, "accepted", wamid="wamid.out")
+    raw(store).zadd(f"{PREFIX}unconfirmed", {ONE.id: 1})
+
+    tick(store)
+
+    assert (stage(store, ONE), dead_letters(store)) == ("accepted", [])
+    assert raw(store).zcard(f"{PREFIX}unconfirmed") == 0
+
+
+def test_a_tick_moves_a_bounded_number(store: Store) -> None:
+    raw(store).zadd(f"{PREFIX}due", {f"gone {i}": i for i in range(1_200)})
+
+    assert [tick(store).moved for _ in range(3)] == [1_000, 200, 0]
+
+
+def set_timer(store: Store, name: str, due: int) -> None:
+    store.call("commit", PREFIX, "", "", "", "", "timer", 3, name, due, f'{{"key":"{name}"}}')
+
+
+def test_a_timer_is_told_until_it_has_arrived(store: Store) -> None:
+    set_timer(store, "t1", now_ms(store))
+    set_timer(store, "t2", now_ms(store) + 3_600_000)
+
+    assert tick(store).timers == tick(store).timers == {"t1": b'{"key":"t1"}'}
+    upkeep.forget_timer(store, NUMBER, "t1")
+    upkeep.forget_timer(store, NUMBER, "t1")
+
+    assert tick(store).timers == {}
+    assert raw(store).hkeys(f"{PREFIX}timer") == [b"t2"]
+
+
+def test_a_timer_that_is_set_twice_keeps_its_first_moment(store: Store) -> None:
+    set_timer(store, "t1", 1)
+    set_timer(store, "t1", now_ms(store) + 3_600_000)
+
+    assert list(tick(store).timers) == ["t1"]
+
+
+def test_a_tick_tells_how_long_ready_lanes_have_waited(store: Store) -> None:
+    queue(store, ONE)
+    raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 4_000})
+    raw(store).zadd(f"{PREFIX}ready:bulk", {ANA: now_ms(store) + 4_000})
+
+    found = tick(store).overdue_ms
+
+    assert 4_000 <= found["reply"] < 6_000
+    assert found["bulk"] == -1
+    take(store)
+    assert tick(store).overdue_ms == {"reply": -1, "bulk": -1}
+
+
+def test_a_tick_runs_once_within_nine_tenths_of_a_second(store: Store) -> None:
+    assert (upkeep.may_tick(store), upkeep.may_tick(store)) == (True, False)
+    assert 0 < raw(store).pttl(keys.TICKED) <= 900
+
+    raw(store).delete(keys.TICKED)
+
+    assert upkeep.may_tick(store)
+
+
+def test_a_tick_that_is_wrong_is_told(store: Store) -> None:
+    raw(store).set(f"{PREFIX}due", "of another type")
+
+    with pytest.raises(ScriptError, match="WRONGTYPE"):
+        tick(store)
+
+
+def test_numbers_are_listed_once_and_nobody_is_one_of_them(store: Store) -> None:
+    for name in (NUMBER, "", NUMBER):
+        upkeep.list_number(store, name)
+
+    assert upkeep.numbers(store) == ["", NUMBER]
+
+
+def test_whoever_sends_for_a_number_is_seen(store: Store) -> None:
+    assert not upkeep.working(store, NUMBER, 60_000)
+    queue(store, ONE)
+    take(store)
+
+    assert upkeep.working(store, NUMBER, 60_000)
+    raw(store).hincrby(f"{PREFIX}pace", "at", -60_000)
+    assert not upkeep.working(store, NUMBER, 60_000)
+
+
+def test_a_cursor_that_moved_is_seen(store: Store) -> None:
+    found = [upkeep.moved(store, 0, cursor) for cursor in ("0-0", "0-0", "1-0", "1-0")]
+
+    assert found == [False, False, True, False]
+
+
+def passed(store: Store, index: int, count: int) -> list[str]:
+    """Keep and pass so many deliveries, and return where they stand."""
+    places = keep(store, index, *(f"body {i}" for i in range(count)))
+    with inbox(store).slice() as held:
+        while not held.next().empty:
+            pass
+    return [place.partition(":")[2] for place in places]
+
+
+def left(store: Store, index: int) -> list[str]:
+    return [entry.decode() for entry, _ in raw(store).xrange(f"{keys.partition(index)}inbox")]
+
+
+def test_trimming_never_passes_the_cursor(store: Store) -> None:
+    places = passed(store, 0, 300)
+    waiting = keep(store, 0, "new")
+    keep(store, 1, "never read")
+
+    assert upkeep.trim(store, timedelta(0)) == 299
+
+    assert left(store, 0) == [places[-1], waiting[0].partition(":")[2]]
+    assert len(left(store, 1)) == 1
+
+
+def test_what_is_younger_than_the_retention_stays(store: Store) -> None:
+    passed(store, 0, 5)
+
+    assert upkeep.trim(store, timedelta(days=7)) == 0
+    assert len(left(store, 0)) == 5
+
+
+def test_what_is_older_than_the_retention_goes(store: Store) -> None:
+    old = now_ms(store) - 8 * keys.DAY_MS
+    inbox_key = f"{keys.partition(0)}inbox"
+    for i in range(3):
+        raw(store).xadd(inbox_key, {"h": "meta||", "b": b"x"}, id=f"{old}-{i}")
+    (young,) = passed(store, 0, 1)
+
+    assert upkeep.trim(store, timedelta(days=7)) == 3
+    assert left(store, 0) == [young]
+
+
+def test_old_dead_letters_leave_the_list(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+    upkeep.list_number(store, "")
+    raw(store).zadd(f"{PREFIX}dead", {"old": now_ms(store) - 1_000_000, "new": now_ms(store)})
+
+    assert upkeep.forget_dead(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
+    assert dead_letters(store) == ["new"]
