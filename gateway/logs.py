@@ -4,19 +4,21 @@ A log driver that stops reading would freeze the event loop at `write()`. Lines 
 queue instead; what does not fit is dropped and counted, and the count is logged once there is room.
 """
 
+import contextlib
 import logging
 import logging.handlers
 import queue
 import re
-import sys
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 WAITING_LINES = 10_000
-# Seven digits in a row may be a phone number, wherever a library put it into its message.
-_DIGITS = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?![\w.:-])")
+STOP_WITHIN_S = 2.0
+# Seven digits in a row may be a phone number, wherever a library put it into its message. A number
+# with a point, a colon or a hyphen inside is a time, a version, an address or one of our own ids.
+_DIGITS = re.compile(r"(?<![\w-])(?<!\d[.:])\+?\d{7,15}(?![\w-]|[.:]\d)")
 
 
 class _DroppingHandler(logging.handlers.QueueHandler):
@@ -26,21 +28,49 @@ class _DroppingHandler(logging.handlers.QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
+            if self.dropped:
+                self.queue.put_nowait(self.prepare(_loss(self.dropped)))
+                self.dropped = 0
             self.queue.put_nowait(record)
         except queue.Full:
             self.dropped += 1
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        prepared: logging.LogRecord = super().prepare(record)
-        if self.dropped:
-            prepared.msg = f"{prepared.msg} (log_lines_dropped={self.dropped})"
-            self.dropped = 0
-        return prepared
+
+class _Listener(logging.handlers.QueueListener):
+    """Writes what waits in the queue.
+
+    Not through a handler and not to `sys.stderr`: when the process ends Python waits for the locks
+    of both, which a thread that is stuck in a write would never give back.
+    """
+
+    def __init__(self, lines: queue.Queue[logging.LogRecord], stream: TextIO | None) -> None:
+        super().__init__(lines)
+        self._stream = stream or open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write one line; a log that is gone is nobody's failure."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(f"{record.msg}\n")
+            self._stream.flush()
+
+    def stop(self) -> None:
+        """Write what waits, for two seconds at most: a stalled log must not hold up an exit."""
+        with contextlib.suppress(queue.Full):
+            self.enqueue_sentinel()
+        if self._thread is not None:
+            self._thread.join(STOP_WITHIN_S)
+
+
+def _loss(lines: int) -> logging.LogRecord:
+    told = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "lines": lines}
+    return logging.makeLogRecord({"msg": "log_lines_dropped", **told})
 
 
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask what looks like a phone number in a message that somebody else worded."""
-    event["event"] = _DIGITS.sub("…", str(event.get("event", "")))
+    """Mask what looks like a phone number in texts that somebody else worded."""
+    for name in ("event", "exception"):
+        if name in event:
+            event[name] = _DIGITS.sub("…", str(event[name]))
     return event
 
 
@@ -52,7 +82,6 @@ def configure(level: str = "info", stream: TextIO | None = None) -> logging.hand
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    writer = logging.StreamHandler(stream or sys.stderr)
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_LINES)
     handler = _DroppingHandler(lines)
     handler.setFormatter(_formatter(shared))
@@ -67,17 +96,18 @@ def configure(level: str = "info", stream: TextIO | None = None) -> logging.hand
     )
     for noisy in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    listener = logging.handlers.QueueListener(lines, writer)
+    listener = _Listener(lines, stream)
     listener.start()
     return listener
 
 
 def _formatter(shared: list[Processor]) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, masked],
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder({"lines"})],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            masked,
             structlog.processors.JSONRenderer(),
         ],
     )

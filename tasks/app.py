@@ -1,5 +1,6 @@
 """The Celery application: `celery -A tasks worker` and `celery -A tasks beat` start from here."""
 
+import atexit
 import sys
 from typing import Any
 
@@ -26,12 +27,7 @@ def configure(sender: Celery, **_: Any) -> None:
 
 
 @setup_logging.connect
-def log_ours(**_: Any) -> None:
-    """Keep Celery from setting up logging its own way."""
-    logs.configure(Settings.from_env().gateway_log_level)
-
-
 @worker_process_init.connect
-def log_after_fork(**_: Any) -> None:
-    """Start the writing thread again: threads do not survive a fork."""
-    logs.configure(Settings.from_env().gateway_log_level)
+def log_ours(**_: Any) -> None:
+    """Log our way, not Celery's; once more after a fork, which no writing thread survives."""
+    atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)

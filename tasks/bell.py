@@ -24,10 +24,12 @@ def ring_inbox() -> None:
     _ring("tasks.drain", "default")
 
 
-def ring_number(store: Store, number: str, rank: str) -> None:
-    """Ring for whoever sends for a number, unless a bell is on its way."""
-    if store.mark(keys.number_bell(number, rank), keys.BELL_MS):
-        _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+def ring_number(store: Store, number: str, rank: str) -> bool:
+    """Ring for whoever sends for a number; false where a bell is on its way already."""
+    if not store.mark(keys.number_bell(number, rank), keys.BELL_MS):
+        return False
+    _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+    return True
 
 
 def _ring(task: str, queue: str, *args: str) -> None:
@@ -43,7 +45,8 @@ class Ringer:
     def __init__(self, ring: Callable[[], None] = ring_inbox) -> None:
         """Take what is to be done for each bell."""
         self._ring = ring
-        self._wanted = threading.Event()
+        self._wake = threading.Event()
+        self._asked = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
 
@@ -53,16 +56,22 @@ class Ringer:
 
     def ring(self) -> None:
         """Ask for a bell, and return at once."""
-        self._wanted.set()
+        self._asked = True
+        self._wake.set()
 
-    def close(self, within_s: float = 5.0) -> None:
-        """Ring what was asked for, then end."""
+    def close(self, within_s: float = 3.0) -> None:
+        """Ring what was asked for, then end; a broker that is away is not waited for."""
         self._closing = True
-        self._wanted.set()
+        self._wake.set()
         self._thread.join(within_s)
 
     def _run(self) -> None:
-        while not self._closing:
-            self._wanted.wait()
-            self._wanted.clear()
-            self._ring()
+        closing = False
+        while not closing:
+            self._wake.wait()
+            self._wake.clear()
+            # Looked at before the bell, so that what was asked for before the end is rung for.
+            closing = self._closing
+            if self._asked:
+                self._asked = False
+                self._ring()

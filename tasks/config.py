@@ -1,5 +1,6 @@
 """Every Celery setting, once, with a reason where it is not what one would expect."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,7 @@ def check(options: Mapping[str, Any]) -> None:
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.broker_url,
+        "broker_use_ssl": _verified(settings.broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that is away for a night comes back
         "broker_pool_acquire_timeout": 5,
@@ -61,11 +63,22 @@ def _transport(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _verified(url: str) -> dict[str, Any] | None:
+    # Without this kombu talks TLS to whoever answers; `?ssl_cert_reqs=` in the address still wins.
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss://") else None
+
+
 def _delivery() -> dict[str, Any]:
     return {
-        "task_queues": [Queue(name) for name in QUEUES],
+        # Without a key of their own all four would get what is sent to the exchange's default one.
+        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_default_queue": "default",
         "task_create_missing_queues": False,
+        "task_routes": {
+            "tasks.drain": {"queue": "default"},
+            "tasks.pump": {"queue": "critical"},  # for replies; whoever rings for others says so
+            "tasks.*": {"queue": "scheduled"},
+        },
         "task_serializer": "json",
         "accept_content": ["json"],
         # A message only rings; what became of a send is asked of the store. So no result backend,

@@ -30,7 +30,7 @@ MOST_EVENTS = 256
 MOST_REFUSALS = 3
 
 
-@app.task(name="tasks.drain", queue="default", time_limit=60)
+@app.task(name="tasks.drain", time_limit=60)
 def drain() -> None:
     """Give every event that waits its effect, for one slice of time.
 
@@ -103,7 +103,8 @@ def _settle(
                 else:
                     again += made.events
         aside |= {event.delivery for event in again if refused[event.key] >= MOST_REFUSALS}
-        events = [event for event in again if event.delivery not in aside]
+        left = {id(event) for event in again if event.delivery not in aside}
+        events = [event for event in events if id(event) in left]  # in the order they came
     return aside
 
 

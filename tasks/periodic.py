@@ -22,7 +22,7 @@ STILL_MS = 1_500
 DEAD_LETTERS_FOR = timedelta(days=30)
 
 
-@app.task(name="tasks.tick", queue="scheduled", time_limit=60)
+@app.task(name="tasks.tick", time_limit=60)
 def tick() -> None:
     """Move what is due, and ring where that made something ready."""
     at_work = worker()
@@ -40,24 +40,24 @@ def tick() -> None:
             ring_inbox()
 
 
-@app.task(name="tasks.sweep", queue="scheduled", time_limit=60)
+@app.task(name="tasks.sweep", time_limit=60)
 def sweep() -> None:
     """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
     at_work = worker()
     still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
-    if still:
+    # A bell that went unheard is forgotten after some seconds; until then it may be on its way.
+    if still and at_work.inbox.set_bell():
         _found(at_work, "inbox")
-        at_work.inbox.set_bell()
         ring_inbox()
     for due in upkeep.tick(at_work.store):
         for rank, overdue_ms in due.overdue_ms.items():
-            if overdue_ms > STILL_MS and not upkeep.working(at_work.store, due.number, STILL_MS):
+            if overdue_ms <= STILL_MS or upkeep.working(at_work.store, due.number, STILL_MS):
+                continue
+            if ring_number(at_work.store, due.number, rank):
                 _found(at_work, rank)
-                at_work.store.delete(keys.number_bell(due.number, rank))
-                ring_number(at_work.store, due.number, rank)
 
 
-@app.task(name="tasks.cleanup", queue="scheduled", time_limit=600)
+@app.task(name="tasks.cleanup", time_limit=600)
 def cleanup() -> None:
     """Drop what is old: worked-off deliveries and forgotten dead letters."""
     at_work = worker()

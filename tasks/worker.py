@@ -40,9 +40,8 @@ _workers: dict[int, Worker] = {}
 def worker() -> Worker:
     """Return what this process holds: a client from before a fork answers the wrong child."""
     pid = os.getpid()
-    if pid not in _workers:
-        _workers[pid] = build(Settings.from_env())
-    return _workers[pid]
+    # Two threads may come here first at once; all must end with the same, which holds outcomes.
+    return _workers.get(pid) or _workers.setdefault(pid, build(Settings.from_env()))
 
 
 def build(settings: Settings) -> Worker:

@@ -1,8 +1,11 @@
 """`gateway serve`: the web process."""
 
 import atexit
+import gc
+import signal
 import socket
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
@@ -18,20 +21,35 @@ from tasks.bell import Ringer
 
 log = structlog.get_logger(__name__)
 
-STOP_WITHIN_S = 15
+# What then still drips in is let go; the rest of a stop, store and broker away, takes 8 s more.
+STOP_WITHIN_S = 10
 BACKLOG = 2048
+
+
+class _Config(uvicorn.Config):
+    """Uvicorn's configuration, which is also what it asks first in each web process."""
+
+    def configure_logging(self) -> None:
+        """Set up this process: our logs, and an end that leaves nothing unwritten or unrung.
+
+        Once it has stopped, uvicorn raises the signal again; by default that kills the process
+        before anything registered for its exit has run.
+        """
+        atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, _end)
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Web processes.", min=1)] = 1,
 ) -> None:
     """Start the web process: it verifies deliveries, keeps them, and answers."""
     settings = failing.settings()
     failing.look_at_store(settings)
     listening = bind(host, port)
-    config = uvicorn.Config(
+    config = _Config(
         "gateway.cli.serve:web",
         factory=True,
         workers=workers,
@@ -53,17 +71,21 @@ def serve(
 def web() -> Starlette:
     """Build the application inside a web process."""
     settings = Settings.from_env()
-    atexit.register(logs.configure(settings.gateway_log_level).stop)
     log.info("web_started", **settings.shown())
     ringer = Ringer()
     ringer.start()
     atexit.register(ringer.close)
-    return create_app(settings, ringer.ring)
+    made = create_app(settings, ringer.ring)
+    # What was imported lives as long as the process. Looking through all of it again and again for
+    # garbage stopped every request for some 50 ms, twice a second under load.
+    gc.collect()
+    gc.freeze()
+    return made
 
 
 def bind(host: str, port: int) -> socket.socket:
     """Take the port, or end with a sentence that names it."""
-    listening = socket.socket()
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
@@ -71,3 +93,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise failing.fail(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
     listening.set_inheritable(True)
     return listening
+
+
+def _end(_: int, __: FrameType | None) -> NoReturn:
+    raise SystemExit(0)

@@ -18,7 +18,7 @@ from gateway import logs
 from gateway.cli import failing
 from gateway.rules.load import load
 from gateway.store import keys
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.upkeep import count
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ STOP_WITHIN_S = 20
 LOOK_EVERY_S = 0.25
 # A worker that dies at once, again and again, must not be started in a tight circle.
 LONGEST_PAUSE_S = 30.0
+LIVED_WELL_S = 60.0
 
 
 @dataclass(slots=True)
@@ -38,8 +39,9 @@ class Kind:
     pool: str
     concurrency: int
     process: subprocess.Popen[bytes] | None = None
-    restarts: int = 0
+    deaths: int = 0  # since it last lived for a minute
     start_at: float = field(default=0.0)
+    started_at: float = field(default=0.0)
 
     def command(self) -> list[str]:
         """Return the Celery command that is run."""
@@ -89,31 +91,42 @@ def _supervise(running: list[Kind], store: Store) -> None:
     def stop(signum: int, _: FrameType | None) -> None:
         stopping.append(signum)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    while not stopping:
-        for kind in running:
-            _keep(kind, store)
-        time.sleep(LOOK_EVERY_S)
-    _stop(running)
+    # A terminal that is closed hangs up; the workers, in groups of their own, would stay.
+    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(how, stop)
+    try:
+        while not stopping:
+            for kind in running:
+                _keep(kind, store)
+            time.sleep(LOOK_EVERY_S)
+    finally:
+        _stop(running)
 
 
 def _keep(kind: Kind, store: Store) -> None:
     """Start what is not running, after a pause that grows while it keeps dying."""
     now = time.monotonic()
     if kind.process is not None and kind.process.poll() is not None:
-        log.error("worker_died", worker=kind.name, exit_code=kind.process.returncode)
-        kind.process = None
-        kind.restarts += 1
-        kind.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(kind.restarts, 6))
+        _mourn(kind, kind.process, now)
         try:
-            count(store, keys.SPACE, f"workers.restarted_{kind.name}")
-        except StoreUnavailableError:
+            count(store, keys.SPACE, f"workers.{kind.name}")
+        except (StoreUnavailableError, ScriptError):
             log.warning("restart_uncounted", worker=kind.name)
     if kind.process is None and now >= kind.start_at:
         # A group of its own, so that Ctrl-C in a terminal reaches the workers through us only.
         kind.process = subprocess.Popen(kind.command(), start_new_session=True)  # noqa: S603
+        kind.started_at = now
         log.info("worker_started", worker=kind.name, pid=kind.process.pid)
+
+
+def _mourn(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
+    """Decide when a worker that died is started again; its children end by themselves."""
+    log.error("worker_died", worker=kind.name, exit_code=process.returncode)
+    if now - kind.started_at > LIVED_WELL_S:
+        kind.deaths = 0
+    kind.deaths += 1
+    kind.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(kind.deaths, 6))
+    kind.process = None
 
 
 def _stop(running: list[Kind]) -> None:

@@ -22,7 +22,7 @@ from gateway.store.inbox import partition_of
 
 MOST_DELIVERIES = 64
 MOST_BYTES = 256 * 1024
-WAITING_BYTES = 64 * 1024 * 1024  # of bodies between their last byte and their answer
+WAITING_BYTES = 64 * 1024 * 1024
 LARGE_BODY = 64 * 1024
 
 
@@ -56,24 +56,25 @@ class Keeper:
         """Return once `body` is on disk. Raises StoreUnavailableError, and then it is not."""
         if self._bytes > WAITING_BYTES:
             raise StoreUnavailableError("too much waits to be kept")
-        self._bytes += len(body)
-        try:
-            record = await self._packed(body)
-            if self._closing:
-                raise StoreUnavailableError("closing")
-            kept = asyncio.get_running_loop().create_future()
-            header = f"{origin}|{secret}|".encode()
-            self._waiting.append(_Waiting(partition_of(body), header, record, kept))
-            self._wake.set()
-            # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
-            await asyncio.shield(kept)
-        finally:
-            self._bytes -= len(body)
+        record = await self._packed(body)
+        if self._closing:
+            raise StoreUnavailableError("closing")
+        kept = asyncio.get_running_loop().create_future()
+        partition = partition_of(body)
+        self._waiting.append(_Waiting(partition, f"{origin}|{secret}|".encode(), record, kept))
+        self._bytes += len(record)
+        self._wake.set()
+        # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
+        await asyncio.shield(kept)
 
     async def _packed(self, body: bytes) -> bytes:
-        if len(body) > LARGE_BODY:
+        if len(body) <= LARGE_BODY:
+            return self._bodies.pack(body)
+        self._bytes += len(body)  # Many may wait for a thread, and none of them is small.
+        try:
             return await asyncio.to_thread(self._bodies.pack, body)
-        return self._bodies.pack(body)
+        finally:
+            self._bytes -= len(body)
 
     def start(self) -> None:
         """Begin to keep; call it inside the event loop."""
@@ -98,8 +99,9 @@ class Keeper:
             try:
                 await self._keep(batch)
             except RedisError as error:
-                _fail([*batch, *self._waiting], type(error).__name__)
-                self._waiting.clear()
+                while self._waiting:
+                    batch += self._batch()
+                _fail(batch, type(error).__name__)
             except Exception as error:  # the keeper outlives any one batch
                 _fail(batch, type(error).__name__)
 
@@ -112,6 +114,7 @@ class Keeper:
             if batch and size > MOST_BYTES:
                 break
             batch.append(self._waiting.popleft())
+        self._bytes -= sum(len(one.record) for one in batch)
         return batch
 
     async def _keep(self, batch: list[_Waiting]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -74,6 +75,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         await keeper.close()
         for task in beside:
             task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await refusals.flush()
         await client.aclose()
 
@@ -99,4 +101,10 @@ def _handlers(refusals: Refusals) -> dict[Any, Any]:
         log.debug("delivery_refused", reason=reason)
         return Response(status_code=status)
 
-    return dict.fromkeys(ANSWERS, answer)
+    def elsewhere(_: Request, error: HTTPException) -> Response:
+        return Response(status_code=error.status_code, headers=error.headers)
+
+    def bug(_: Request, __: Exception) -> Response:
+        return Response(status_code=500)
+
+    return dict.fromkeys(ANSWERS, answer) | {HTTPException: elsewhere, Exception: bug}

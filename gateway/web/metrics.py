@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.store.client import StoreUnavailableError
 from gateway.store.counters import Figures
 
 
@@ -28,9 +29,13 @@ class MetricsPage:
         self._counters = counters
 
     async def show(self, _: Request) -> Response:
-        """Answer in Prometheus's text format. Raises StoreUnavailableError (503)."""
+        """Answer in Prometheus's text format, or 503 where the store cannot be asked."""
+        try:
+            figures = await self._counters.read()
+        except StoreUnavailableError:  # No delivery was refused, so it must not be counted as one.
+            return Response(status_code=503)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._counters.read()))
+        registry.register(_Snapshot(figures))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -73,6 +78,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
         ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
         ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
         ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),
+        ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):
         family = CounterMetricFamily(name, text, labels=[label])
         for key, value in sorted(both.items()):

@@ -1,0 +1,178 @@
+"""Whatever waits in the inbox gets its effect once and in order, through a real store."""
+
+import pytest
+
+from gateway.core.events import Message
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.upkeep import numbers
+from tasks import inbound
+from tasks.worker import Worker
+from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
+from tests.tasks.rig import (
+    PREFIX,
+    Echo,
+    counted,
+    keep,
+    planned,
+    rung,
+    take_effect,
+    waiting,
+)
+
+pytestmark = pytest.mark.store
+
+REPLY = "Yes: red, green and blue."
+ASKED = message_item("wamid.in1", "which color?")
+
+
+def test_a_message_has_its_effect_and_its_sender_is_rung_for(at_work: Worker, store: Store) -> None:
+    keep(store, delivery_body(ASKED))
+
+    inbound.drain()
+
+    assert planned(store) == [REPLY]
+    assert (waiting(at_work), rung(store, "critical")) == (0, 1)
+
+
+def test_an_empty_inbox_rings_for_nobody(at_work: Worker, store: Store) -> None:
+    inbound.drain()
+
+    assert (rung(store, "default"), rung(store, "critical")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "deliveries",
+    [
+        [delivery_body(ASKED, ASKED)],
+        [delivery_body(ASKED), delivery_body(ASKED)],
+        [delivery_body(ASKED), delivery_body(message_item("wamid.in2"), ASKED)],
+    ],
+    ids=["in one delivery", "in two", "regrouped"],
+)
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one after another"])
+def test_however_often_meta_redelivers_the_effect_is_one(
+    at_work: Worker, store: Store, deliveries: list[bytes], at_once: bool
+) -> None:
+    for body in deliveries:
+        keep(store, body)
+        if not at_once:
+            inbound.drain()
+    inbound.drain()
+
+    assert planned(store) == [REPLY]
+    assert counted(store, "events.known") == 1
+    assert waiting(at_work) == 0
+
+
+def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(
+    at_work: Worker, store: Store
+) -> None:
+    items = [message_item(f"wamid.{i}", f"{i:04}") for i in range(1000)]
+    keep(store, delivery_body(*items))
+
+    assert take_effect(at_work, Echo()) == []
+
+    assert planned(store) == [f"{i:04}" for i in range(1000)]
+    assert counted(store, "events.message") == 1000
+
+
+def test_what_was_refused_is_planned_again_in_its_order(at_work: Worker, store: Store) -> None:
+    others = iter([b"another worker's"])
+
+    def once(_: Message) -> None:
+        for version in others:
+            store.redis.hset(f"{PREFIX}contact:{ANA}", "version", version)
+
+    keep(store, delivery_body(message_item("wamid.first", "first")))
+    take_effect(at_work, Echo())
+    items = [message_item(f"wamid.{i}", f"{i:04}") for i in range(150)]
+    keep(store, delivery_body(*items))
+
+    assert take_effect(at_work, Echo(once)) == []
+
+    assert planned(store) == ["first", *(f"{i:04}" for i in range(150))]
+
+
+def test_an_event_that_cannot_be_planned_hurts_no_neighbour(at_work: Worker, store: Store) -> None:
+    def breaks(event: Message) -> None:
+        if event.text == "boom":
+            raise ZeroDivisionError("a rule's bug")
+
+    said = ["one", "boom", "two"]
+    keep(store, delivery_body(*(message_item(f"wamid.{word}", word) for word in said)))
+
+    assert take_effect(at_work, Echo(breaks)) == []
+
+    assert planned(store) == ["one", "two"]
+    assert store.redis.zcard(f"{PREFIX}dead") == 1
+    assert (waiting(at_work), counted(store, "events.dead")) == (0, 1)
+
+
+def test_a_dead_event_that_comes_again_is_planned_again(at_work: Worker, store: Store) -> None:
+    def breaks(_: Message) -> None:
+        raise ZeroDivisionError("a rule's bug")
+
+    keep(store, delivery_body(ASKED))
+    take_effect(at_work, Echo(breaks))
+    keep(store, delivery_body(ASKED))
+    take_effect(at_work, Echo())
+
+    assert planned(store) == ["which color?"]
+    assert store.redis.zcard(f"{PREFIX}dead") == 0
+
+
+def test_bytes_that_are_no_webhook_are_an_event_of_their_own(at_work: Worker, store: Store) -> None:
+    keep(store, b"\xff\x00 no JSON", b"[]", b'{"object": "moon_landing"}', delivery_body(ASKED))
+
+    inbound.drain()
+
+    assert planned(store) == [REPLY]
+    assert waiting(at_work) == 0
+    assert counted(store, "events.unreadable", number="") == 2
+
+
+def test_a_number_is_listed_before_its_first_commit(at_work: Worker, store: Store) -> None:
+    store.redis.set(f"{PREFIX}places", "no number")
+    keep(store, delivery_body(ASKED))
+
+    assert len(take_effect(at_work, Echo())) == 1
+
+    assert numbers(store) == [NUMBER]
+
+
+def test_statuses_of_sends_that_nobody_knows_are_counted(at_work: Worker, store: Store) -> None:
+    keep(store, delivery_body(statuses=[status_item("wamid.alien", "delivered")]))
+
+    inbound.drain()
+
+    assert counted(store, "statuses.unmatched") == 1
+    assert waiting(at_work) == 0
+
+
+def test_a_full_batch_is_shared_with_a_worker_that_is_called(at_work: Worker, store: Store) -> None:
+    bodies = [
+        delivery_body(message_item(f"wamid.{i}", "color", sender=f"3519{i % 40:08}"))
+        for i in range(1200)
+    ]
+    keep(store, *bodies)
+
+    while waiting(at_work):
+        inbound.drain()
+
+    assert rung(store, "default") >= 1
+    assert len(planned(store)) == 1200
+
+
+def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
+    at_work: Worker, store: Store
+) -> None:
+    keep(store, delivery_body(message_item("wamid.locked", "color")), bodies_as=Bodies([b"k" * 32]))
+    keep(store, delivery_body(ASKED))
+
+    inbound.drain()
+
+    assert planned(store) == [REPLY]
+    assert sum(one.aside for one in at_work.inbox.look()) == 1
+    assert store.redis.zcard(f"{keys.number('')}dead") == 0

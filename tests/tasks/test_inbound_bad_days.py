@@ -1,0 +1,148 @@
+"""What cannot be committed now waits: nothing of it is lost, and nothing else waits for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.events import Message
+from gateway.core.sends import send_id
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.inbox import Inbox
+from tasks import inbound
+from tasks.worker import Worker, build
+from tests.made import ANA, NUMBER, delivery_body, message_item
+from tests.servers import Server, wait_until
+from tests.tasks.rig import (
+    PREFIX,
+    Echo,
+    counted,
+    keep,
+    make_due,
+    planned,
+    raw,
+    take_effect,
+    waiting,
+)
+from tests.web.rig import nowhere
+
+pytestmark = pytest.mark.store
+
+BOB = "351900000002"
+FIRST = delivery_body(message_item("wamid.0", "first"))
+SECOND = delivery_body(message_item("wamid.1", "second"))
+BOBS = delivery_body(message_item("wamid.2", "bob's", sender=BOB))
+
+
+@pytest.fixture
+def own(tmp_path: Path, at_work: Worker) -> Iterator[tuple[Server, Worker]]:
+    """A server that a test may kill, and a worker that works with it."""
+    server = Server(tmp_path / "own").start()
+    made = build(at_work.settings.model_copy(update={"redis_url": server.url}))
+    yield server, made
+    made.posting.shutdown()
+    made.store.close()
+    server.kill()
+
+
+def aside(at_work: Worker) -> int:
+    return sum(one.aside for one in at_work.inbox.look())
+
+
+def test_a_contact_that_somebody_else_always_changes_is_set_aside(
+    at_work: Worker, store: Store
+) -> None:
+    asked = 0
+
+    def changes(event: Message) -> None:
+        nonlocal asked
+        if event.contact == ANA:
+            asked += 1
+            raw(store).hset(f"{PREFIX}contact:{ANA}", "version", f"theirs {asked}")
+
+    keep(store, FIRST)
+    take_effect(at_work, Echo())
+    keep(store, SECOND, BOBS)
+
+    late = take_effect(at_work, Echo(changes))
+
+    assert (len(late), asked, aside(at_work), waiting(at_work)) == (1, 3, 1, 1)
+    assert planned(store) == ["first", "bob's"]
+
+
+def test_what_was_set_aside_has_its_effect_once_the_obstacle_is_gone(
+    at_work: Worker, store: Store
+) -> None:
+    raw(store).set(f"{PREFIX}places", "no number")
+    keep(store, FIRST)
+    take_effect(at_work, Echo())
+    assert (planned(store), waiting(at_work)) == ([], 1)
+
+    raw(store).delete(f"{PREFIX}places")
+    make_due(store)
+    assert take_effect(at_work, Echo()) == []
+
+    assert (planned(store), waiting(at_work)) == (["first"], 0)
+
+
+def test_a_script_that_breaks_for_one_contact_stops_no_other(at_work: Worker, store: Store) -> None:
+    cause = f"message|{NUMBER}|wamid.0"
+    raw(store).set(f"{PREFIX}send:{send_id(cause, 'echo', 0)}", "of another type")
+    keep(store, FIRST, BOBS)
+
+    assert len(take_effect(at_work, Echo())) == 1
+
+    assert counted(store, "events.message") == 1
+    assert planned(store) == ["bob's"]
+
+
+def test_what_is_set_aside_is_tried_after_growing_pauses(at_work: Worker, store: Store) -> None:
+    raw(store).set(f"{PREFIX}places", "no number")
+    keep(store, FIRST)
+    pauses = []
+    for _ in range(3):
+        take_effect(at_work, Echo())
+        (one,) = [one for one in at_work.inbox.look() if one.aside]
+        (row,) = raw(store).zrange(f"{keys.partition(one.index)}aside", 0, 0, withscores=True)
+        pauses.append(round((row[1] - one.now_ms) / 1000))
+        make_due(store)
+
+    assert pauses == [1, 5, 30]
+
+
+def test_a_store_that_goes_away_leaves_all_waiting_and_no_lease(
+    own: tuple[Server, Worker],
+) -> None:
+    server, at_work = own
+    keep(at_work.store, FIRST)
+
+    with pytest.raises(StoreUnavailableError):
+        take_effect(at_work, Echo(lambda _: server.kill()))
+    server.start()
+
+    assert waiting(at_work) == 1
+    wait_until(lambda: not any(one.leased for one in at_work.inbox.look()), "the lease is over")
+    take_effect(at_work, Echo())
+    assert (planned(at_work.store), waiting(at_work)) == (["first"], 0)
+
+
+def test_a_worker_that_dies_after_its_commit_doubles_nothing(at_work: Worker, store: Store) -> None:
+    keep(store, FIRST)
+    with at_work.inbox.slice() as held:
+        inbound.effect(at_work, held.next(), Echo())  # and then it is gone, unpassed
+
+    assert waiting(at_work) == 1
+    take_effect(at_work, Echo())
+
+    assert (planned(store), waiting(at_work)) == (["first"], 0)
+
+
+def test_a_store_that_cannot_be_reached_ends_a_drain(
+    at_work: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_work, "inbox", Inbox(Store(nowhere()), Bodies()))
+
+    with pytest.raises(StoreUnavailableError):
+        inbound.drain()

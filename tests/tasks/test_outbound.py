@@ -1,0 +1,224 @@
+"""Whatever is ready is posted in order, each at most once unless Meta surely had it not."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core.sends import REPLY, from_callback
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.lanes import Lanes
+from tasks import outbound
+from tasks.worker import Worker, build
+from tests.made import ANA, NUMBER, delivery_body, message_item
+from tests.servers import Server
+from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
+from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, rung, take_effect
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def meta() -> Iterator[Meta]:
+    with a_meta() as running:
+        yield running
+
+
+@pytest.fixture
+def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """Hold what a worker holds, with Meta there."""
+    reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
+    monkeypatch.setattr(at_work, "graph", reached.graph)
+    yield at_work
+    reached.graph.close()
+    reached.posting.shutdown()
+    reached.store.close()
+
+
+def say(at_work: Worker, *texts: str, to: str = ANA) -> None:
+    """Let the gateway owe these texts to a customer."""
+    keep(at_work.store, delivery_body(*(message_item(f"in.{to}.{t}", t, to) for t in texts)))
+    assert take_effect(at_work, Echo()) == []
+
+
+def send_of(store: Store, number: int = 0) -> dict[str, str]:
+    (key, *_) = sorted(raw(store).keys(f"{PREFIX}send:*"))[number:]
+    return {name.decode(): value.decode() for name, value in raw(store).hgetall(key).items()}
+
+
+def test_the_sends_of_one_lane_go_one_after_another_in_order(sender: Worker, meta: Meta) -> None:
+    texts = [f"{i:02}" for i in range(20)]
+    say(sender, *texts)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert meta.texts() == texts
+    assert meta.most_of_one == 1
+    assert counted(sender.store, "sends.accepted") == 20
+    assert raw(sender.store).zcard(f"{PREFIX}ready:reply") == 0
+
+
+def test_lanes_do_not_wait_for_each_other(sender: Worker, meta: Meta) -> None:
+    together = threading.Barrier(10)
+
+    def at_once(body: Any) -> Reply:
+        together.wait(10)
+        return accept(body)
+
+    meta.answer = at_once
+    for i in range(10):
+        say(sender, f"to {i}", to=f"35190000{i:04}")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert sorted(meta.texts()) == [f"to {i}" for i in range(10)]
+
+
+def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta) -> None:
+    say(sender, "one")
+
+    outbound.pump(NUMBER, REPLY)
+
+    (body,) = meta.posted
+    (key,) = raw(sender.store).keys(f"{PREFIX}send:*")
+    send, attempt = from_callback(body.pop("biz_opaque_callback_data"))
+    assert key.decode().endswith(f"send:{send}")
+    assert attempt == "1"
+    assert body == {
+        "messaging_product": "whatsapp", "recipient_type": "individual", "to": f"+{ANA}",
+        "type": "text", "text": {"body": "one"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "stage"),
+    [
+        (accept, "accepted"),
+        (lambda _: (200, "no message"), "accepted"),
+        (refuse(131026), "dead"),
+        (refuse(131056), "queued"),
+        (refuse(130429), "queued"),
+        (refuse(131000, 500), "queued"),
+        (refuse(999_999, 400), "dead"),
+        (refuse(999_999, 503), "queued"),
+        (lambda _: (500, "an HTML page"), "unconfirmed"),
+        (lambda _: (302, {}), "unconfirmed"),
+        (lambda _: None, "unconfirmed"),
+    ],
+    ids=[
+        "accepted", "unreadable 2xx", "permanent", "pair", "throughput", "trouble", "unknown 4xx",
+        "unknown 5xx", "5xx of a proxy", "redirect", "answer lost",
+    ],
+)  # fmt: skip
+def test_what_meta_says_decides_what_becomes_of_a_send(
+    sender: Worker, meta: Meta, answer: Any, stage: str
+) -> None:
+    meta.answer = answer
+    say(sender, "one")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert send_of(sender.store)["stage"] == stage
+    assert len(meta.posted) == 1
+    assert (raw(sender.store).zcard(f"{PREFIX}dead") == 1) is (stage == "dead")
+
+
+def test_a_meta_that_cannot_be_reached_costs_an_attempt_and_no_send(at_work: Worker) -> None:
+    say(at_work, "one")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert send_of(at_work.store)["stage"] == "queued"
+    assert raw(at_work.store).zscore(f"{PREFIX}ready:reply", ANA) is not None
+
+
+def test_a_send_whose_answer_was_lost_is_not_posted_again(sender: Worker, meta: Meta) -> None:
+    meta.answer = lambda _: None
+    say(sender, "one", "two")
+    outbound.pump(NUMBER, REPLY)
+    meta.answer = accept
+
+    raw(sender.store).zadd(f"{PREFIX}ready:reply", {ANA: 0})  # the silence is over
+    outbound.pump(NUMBER, REPLY)
+
+    assert meta.texts() == ["one", "two"]
+    assert counted(sender.store, "sends.unconfirmed") == 1
+    assert counted(sender.store, "sends.accepted") == 1
+
+
+def test_a_slice_that_ends_before_the_work_rings_again(
+    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = sender.settings.model_copy(update={"meta_messages_per_second": 10})
+    monkeypatch.setattr(sender, "settings", slow)
+    for i in range(40):
+        say(sender, f"{i}", to=f"35190000{i:04}")
+    before = rung(sender.store, "critical")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert 10 <= len(meta.posted) <= 25
+    assert rung(sender.store, "critical") == before + 1
+
+
+def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(sender: Worker, meta: Meta) -> None:
+    say(sender, "one")
+    taken = Lanes(sender.store, NUMBER, 1000).pump([], 1)
+    (attempt,) = taken.attempts
+
+    waited = time.monotonic() - outbound.LATEST_START_S - 0.1
+    came = outbound._attempt(sender, NUMBER, attempt, taken.now, waited)
+
+    assert (came.step, meta.posted) == ("later", [])
+
+
+@pytest.fixture
+def apart(tmp_path: Path, at_work: Worker, meta: Meta) -> Iterator[tuple[Server, Worker]]:
+    """A server that a test may kill, with a worker that sends from it."""
+    server = Server(tmp_path / "apart").start()
+    changes = {"redis_url": server.url, "meta_graph_url": meta.url}
+    made = build(at_work.settings.model_copy(update=changes))
+    yield server, made
+    made.posting.shutdown()
+    made.graph.close()
+    made.store.close()
+    server.kill()
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, at_work: Worker, made: Worker) -> None:
+    """Let this process hold another worker's parts."""
+    for name in ("store", "inbox", "graph", "posting", "_lanes", "listed", "settings"):
+        monkeypatch.setattr(at_work, name, getattr(made, name))
+
+
+def test_what_became_of_a_post_is_settled_when_the_store_is_back(
+    at_work: Worker, meta: Meta, apart: tuple[Server, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, made = apart
+    hold(monkeypatch, at_work, made)
+    slow, away = threading.Event(), threading.Event()
+
+    def answer(body: Any) -> Reply:
+        if body["text"]["body"] == "fast":
+            server.kill()
+            away.set()
+        else:
+            # In the air while the store is found to be away.
+            assert away.wait(10)
+            slow.wait(1)
+        return accept(body)
+
+    meta.answer = answer
+    say(made, "fast")
+    say(made, "slow", to="351900000002")
+
+    with pytest.raises(StoreUnavailableError):
+        outbound.pump(NUMBER, REPLY)
+    server.start()
+    outbound.pump(NUMBER, REPLY)
+
+    assert [send_of(made.store, i)["stage"] for i in (0, 1)] == ["accepted", "accepted"]
+    assert sorted(meta.texts()) == ["fast", "slow"]

@@ -1,0 +1,194 @@
+"""What beat rings for: the sweep helps where something waits and nothing moves, and only there."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.core.sends import REPLY
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.upkeep import list_number
+from tasks import periodic
+from tasks.worker import Worker
+from tests.made import ANA, NUMBER, delivery_body, message_item
+from tests.tasks.rig import PREFIX, Echo, keep, make_due, planned, raw, rung, take_effect, waiting
+
+pytestmark = pytest.mark.store
+
+BODY = delivery_body(message_item("wamid.1", "one"))
+PARTITION = keys.partition(3)
+READY = f"{PREFIX}ready:{REPLY}"
+
+
+def now_ms(store: Store) -> int:
+    seconds, micros = raw(store).time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def keep_since(store: Store, age_ms: int) -> str:
+    """Keep a delivery that has waited for so long already."""
+    entry = f"{now_ms(store) - age_ms}-0"
+    raw(store).xadd(f"{PARTITION}inbox", {"h": "meta|0|", "b": Bodies().pack(BODY)}, id=entry)
+    raw(store).hincrby(f"{PARTITION}count", "kept", 1)
+    return entry
+
+
+def make_ready_since(store: Store, age_ms: int) -> None:
+    """Let a lane of the number be ready for so long already."""
+    list_number(store, NUMBER)
+    raw(store).zadd(READY, {ANA: now_ms(store) - age_ms})
+
+
+def found(store: Store, what: str) -> int:
+    return int(raw(store).hget(keys.WEB_COUNT, f"sweep.{what}") or 0)
+
+
+def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: Worker, store: Store) -> None:
+    keep_since(store, 10_000)
+
+    periodic.sweep()
+
+    assert (rung(store, "default"), found(store, "inbox")) == (1, 1)
+
+
+def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
+    at_work: Worker, store: Store
+) -> None:
+    keep_since(store, 200)
+
+    periodic.sweep()
+
+    assert (rung(store, "default"), found(store, "inbox")) == (0, 0)
+
+
+def test_repeated_sweeps_do_not_multiply_messages(at_work: Worker, store: Store) -> None:
+    keep_since(store, 10_000)
+    make_ready_since(store, 10_000)
+
+    for _ in range(5):
+        periodic.sweep()
+
+    assert (rung(store, "default"), rung(store, "critical")) == (1, 1)
+    # A bell that nobody heard is forgotten soon, so that somebody is called again.
+    assert 0 < raw(store).pttl(keys.INBOX_BELL) <= 5_000
+    assert 0 < raw(store).pttl(keys.number_bell(NUMBER, REPLY)) <= 5_000
+
+
+def test_a_long_backlog_with_a_live_holder_is_not_rung_for(at_work: Worker, store: Store) -> None:
+    keep_since(store, 60_000)
+    with at_work.inbox.slice() as held:
+        assert not held.next().empty
+        periodic.sweep()
+
+    assert rung(store, "default") == 0
+
+
+def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(at_work: Worker, store: Store) -> None:
+    entries = [keep_since(store, age) for age in (60_000, 50_000, 40_000)]
+    periodic.sweep()
+    raw(store).delete(keys.INBOX_BELL, f"{keys.SPACE}celery:default")
+
+    raw(store).hset(f"{PARTITION}lease", "cursor", entries[0])
+    periodic.sweep()
+    moving = rung(store, "default")
+    periodic.sweep()
+
+    assert (moving, rung(store, "default")) == (0, 1)
+
+
+def test_what_was_set_aside_is_rung_for_when_its_pause_is_over(
+    at_work: Worker, store: Store
+) -> None:
+    raw(store).set(f"{PREFIX}places", "no number")
+    keep(store, BODY)
+    take_effect(at_work, Echo())
+    periodic.sweep()
+    early = rung(store, "default")
+
+    make_due(store)
+    periodic.sweep()
+
+    assert (early, rung(store, "default")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "rings"),
+    [(10_000, 1), (500, 0), (-20_000, 0)],
+    ids=["still", "ready a moment ago", "leased or in backoff"],
+)
+def test_a_lane_is_rung_for_where_it_stands_still(
+    at_work: Worker, store: Store, age_ms: int, rings: int
+) -> None:
+    make_ready_since(store, age_ms)
+
+    periodic.sweep()
+
+    assert (rung(store, "critical"), found(store, REPLY)) == (rings, rings)
+
+
+def test_a_long_queue_of_sends_at_work_is_not_rung_for(at_work: Worker, store: Store) -> None:
+    make_ready_since(store, 60_000)
+    raw(store).hset(f"{PREFIX}pace", "at", now_ms(store))
+
+    periodic.sweep()
+
+    assert rung(store, "critical") == 0
+
+
+def test_two_ticks_at_once_are_one(at_work: Worker, store: Store) -> None:
+    make_ready_since(store, 0)
+    periodic.tick()
+    raw(store).delete(keys.number_bell(NUMBER, REPLY))
+
+    periodic.tick()
+
+    assert rung(store, "critical") == 1
+    assert 0 < raw(store).pttl(keys.TICKED) <= 900
+
+
+def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
+    at_work: Worker, store: Store
+) -> None:
+    keep(store, BODY)
+    take_effect(at_work, Echo())
+    raw(store).delete(f"{keys.SPACE}celery:critical", keys.number_bell(NUMBER, REPLY))
+    lane = f"{PREFIX}lane:{REPLY}:{ANA}"
+    (send,) = raw(store).zrange(lane, 0, 0)
+    raw(store).delete(lane, READY)
+    raw(store).zadd(f"{PREFIX}due", {send: now_ms(store) - 1})
+
+    periodic.tick()
+
+    assert (planned(store), rung(store, "critical")) == (["one"], 1)
+    assert raw(store).zcard(f"{PREFIX}due") == 0
+
+
+def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
+    at_work: Worker, store: Store
+) -> None:
+    list_number(store, NUMBER)
+    raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
+    raw(store).zadd(f"{PREFIX}timers", {"t1": now_ms(store) - 1})
+
+    periodic.tick()
+
+    assert (waiting(at_work), rung(store, "default")) == (1, 1)
+    assert (raw(store).zcard(f"{PREFIX}timers"), raw(store).hlen(f"{PREFIX}timer")) == (0, 0)
+
+
+def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store: Store) -> None:
+    week = int(timedelta(days=7).total_seconds() * 1000)
+    entries = [keep_since(store, week + age) for age in (9000, 8000, 7000)]
+    raw(store).hset(f"{PARTITION}lease", "cursor", entries[1])
+    month = datetime.now(UTC) - timedelta(days=30)
+    list_number(store, NUMBER)
+    stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}
+    raw(store).zadd(f"{PREFIX}dead", stamps)
+
+    periodic.cleanup()
+
+    left = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
+    assert entries[2] in left
+    assert entries[0] not in left
+    assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [b"send:new"]

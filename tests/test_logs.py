@@ -1,0 +1,154 @@
+"""Logs: one JSON object a line, never in anybody's way, and nothing private in them."""
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway import logs
+from tests.servers import wait_until
+
+PHONE = "351900000001"
+
+
+class Stalled(io.StringIO):
+    """A log driver that takes nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.flows = threading.Event(), threading.Event()
+
+    def write(self, line: str) -> int:
+        self.asked.set()
+        self.flows.wait(20)
+        return super().write(line)
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """Leave the logging of other tests as it was."""
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    yield
+    root.handlers = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def written(stream: io.StringIO) -> list[Any]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_our_lines_and_the_libraries_are_one_json_object_each() -> None:
+    stream = io.StringIO()
+    listener = logs.configure("info", stream)
+    structlog.get_logger("gateway.web").info("delivery_kept", partition=3, note="two\nlines")
+    logging.getLogger("kombu").warning("lost %s of %d", "one", 2)
+    listener.stop()
+
+    ours, theirs = written(stream)
+    assert ours.pop("timestamp").endswith("Z")
+    assert ours == {
+        "event": "delivery_kept", "level": "info", "logger": "gateway.web", "partition": 3,
+        "note": "two\nlines",
+    }  # fmt: skip
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == (
+        "lost one of 2", "warning", "kombu",
+    )  # fmt: skip
+
+
+def test_what_is_below_the_level_is_not_written() -> None:
+    stream = io.StringIO()
+    listener = logs.configure("warning", stream)
+    structlog.get_logger("gateway").info("delivery_kept")
+    logging.getLogger("celery").info("Task received")
+    listener.stop()
+
+    assert written(stream) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (f"to {PHONE}", "to …"),
+        (f"to +{PHONE}.", "to …."),
+        (f"wa_id:{PHONE}, again", "wa_id:…, again"),
+        (f"'{PHONE}'", "'…'"),
+        (f"/{PHONE}/messages?to={PHONE}", "/…/messages?to=…"),
+        ("3:1763830000000-0 passed", "3:1763830000000-0 passed"),
+        ("took 0.123456789 s", "took 0.123456789 s"),
+        ("redis://127.0.0.1:65535/0", "redis://127.0.0.1:65535/0"),
+        ("wamid.HBgMMzUxOTAwMDAwMDAxFQIA", "wamid.HBgMMzUxOTAwMDAwMDAxFQIA"),
+        ("send 5hq4x1234567z", "send 5hq4x1234567z"),
+    ],
+    ids=[
+        "word", "end", "colon", "quoted", "address", "place", "float", "port", "wamid", "send",
+    ],
+)  # fmt: skip
+def test_phone_numbers_are_masked_where_a_library_words_the_line(said: str, shown: str) -> None:
+    stream = io.StringIO()
+    listener = logs.configure("info", stream)
+    logging.getLogger("celery").info(said)
+    listener.stop()
+
+    assert written(stream)[0]["event"] == shown
+
+
+def test_phone_numbers_are_masked_in_tracebacks() -> None:
+    stream = io.StringIO()
+    listener = logs.configure("info", stream)
+    try:
+        raise KeyError(PHONE)
+    except KeyError:
+        logging.getLogger("celery").exception("task raised")
+        structlog.get_logger("gateway").exception("event_dead")
+    listener.stop()
+
+    assert ["KeyError: '…'" in line["exception"] for line in written(stream)] == [True, True]
+    assert PHONE not in stream.getvalue()
+
+
+def test_a_stalled_stream_does_not_stall_the_logger_and_what_was_lost_is_told() -> None:
+    stream = Stalled()
+    listener = logs.configure("info", stream)
+    log = structlog.get_logger("gateway")
+    log.info("first")
+    assert stream.asked.wait(5)  # The writer has it in hand, and the queue is empty.
+
+    began = time.monotonic()
+    for _ in range(logs.WAITING_LINES + 25):
+        log.info("delivery_kept")
+    assert time.monotonic() - began < 10
+    stream.flows.set()
+    wait_until(lambda: stream.getvalue().count("\n") > logs.WAITING_LINES, "all is written")
+    log.info("last")
+    listener.stop()
+
+    lines = written(stream)
+    assert len(lines) == logs.WAITING_LINES + 3
+    assert [line["event"] for line in lines[-2:]] == ["log_lines_dropped", "last"]
+    assert lines[-2]["lines"] == 25
+
+
+def test_a_stalled_stream_holds_up_no_exit() -> None:
+    script = (
+        "import atexit, structlog; from gateway import logs\n"
+        "atexit.register(logs.configure('info').stop)\n"
+        "for _ in range(20_000): structlog.get_logger('gateway').info('delivery_kept')\n"
+    )
+    reading, writing = os.pipe()
+    try:
+        process = subprocess.Popen([sys.executable, "-c", script], stderr=writing)
+        assert process.wait(timeout=15) is not None
+    finally:
+        os.close(writing)
+        os.close(reading)

@@ -1,0 +1,167 @@
+"""What orchestrators and Prometheus are told."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Inbox
+from gateway.store.upkeep import count, list_number
+from tests.made import NUMBER
+from tests.servers import Server
+from tests.web.rig import Web, a_web, nowhere
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as it comes: nothing on disk, and what waits may be evicted."""
+    options = {"appendonly": "no", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
+    running = Server(tmp_path_factory.mktemp("careless"), **options).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+async def web(server: Server, store: Store) -> AsyncIterator[Web]:
+    async with a_web(server.url) as running:
+        yield running
+
+
+async def figures(web: Web) -> dict[tuple[str, str], float]:
+    """Return every figure of /metrics by its name and label."""
+    answer = await web.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, "".join(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+async def test_a_process_is_up_whatever_the_store_does() -> None:
+    async with a_web(nowhere()) as web:
+        answer = await web.client.get("/healthz")
+
+    assert (answer.status_code, answer.text) == (200, "ok")
+
+
+@pytest.mark.store
+async def test_a_process_is_ready_while_the_store_keeps(web: Web) -> None:
+    answer = await web.client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "problems": [], "warnings": []}
+
+
+async def test_a_store_that_is_away_is_a_problem_in_words() -> None:
+    async with a_web(nowhere()) as web:
+        answer = await web.client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["The store does not answer."]
+
+
+@pytest.mark.store
+async def test_a_full_store_is_a_problem_in_words(server: Server, store: Store) -> None:
+    async with a_web(server.url, GATEWAY_STORE_BYTES="1") as web:
+        answer = await web.client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [
+        "The store is nearly full: deliveries are refused until it is not."
+    ]
+
+
+@pytest.mark.store
+async def test_a_store_of_another_layout_is_refused(web: Web, store: Store) -> None:
+    store.redis.set(keys.LAYOUT_KEY, "0/4")
+
+    answer = await web.client.get("/readyz")
+
+    assert answer.json()["problems"] == ["The store has layout 0/4; this version needs 1/8."]
+    assert (await web.deliver()).status_code == 503
+
+
+@pytest.mark.store
+async def test_a_careless_server_is_warned_about(careless: Server) -> None:
+    async with a_web(careless.url) as web:
+        answer = await web.client.get("/readyz")
+
+    assert answer.status_code == 200
+    lost, evicted = answer.json()["warnings"]
+    assert "appendonly yes" in lost
+    assert "noeviction" in evicted
+
+
+@pytest.mark.store
+async def test_figures_tell_what_was_kept_and_what_waits(web: Web, store: Store) -> None:
+    for _ in range(3):
+        await web.deliver()
+
+    found = await figures(web)
+
+    assert sorted(v for (name, _), v in found.items() if name == "gateway_deliveries_kept_total")[
+        -2:
+    ] == [0, 3]
+    (place,) = (p for (name, p), v in found.items() if name == "gateway_deliveries_waiting" and v)
+    assert found["gateway_deliveries_waiting", place] == 3
+    assert 0 <= found["gateway_oldest_delivery_seconds", place] < 10
+    assert found["gateway_deliveries_aside", place] == 0
+
+
+@pytest.mark.store
+async def test_figures_tell_what_was_set_aside(web: Web, store: Store) -> None:
+    await web.deliver()
+    with Inbox(store, Bodies()).slice() as held:
+        held.close([held.next().deliveries[0].id])
+
+    found = await figures(web)
+
+    aside = {name: v for (name, _), v in found.items() if v and name.startswith("gateway_deliv")}
+    assert aside == {
+        "gateway_deliveries_kept_total": 1,
+        "gateway_deliveries_waiting": 1,
+        "gateway_deliveries_aside": 1,
+    }
+
+
+@pytest.mark.store
+async def test_figures_of_all_numbers_and_processes_are_added_up(web: Web, store: Store) -> None:
+    for number in (NUMBER, "2"):
+        list_number(store, number)
+        count(store, keys.number(number), "events.message", 2)
+        count(store, keys.number(number), "events.known", 1)
+        count(store, keys.number(number), "sends.accepted", 5)
+    for name in ("refused.signature_missing", "sweep.inbox", "workers.critical"):
+        count(store, keys.SPACE, name)
+
+    found = await figures(web)
+
+    assert found["gateway_events_total", "message"] == 4
+    assert found["gateway_events_total", "known"] == 2
+    assert found["gateway_sends_total", "accepted"] == 10
+    assert found["gateway_deliveries_refused_total", "signature_missing"] == 1
+    assert found["gateway_sweep_rang_total", "inbox"] == 1
+    assert found["gateway_workers_restarted_total", "critical"] == 1
+
+
+@pytest.mark.store
+async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> None:
+    list_number(store, NUMBER)
+    now = int(store.redis.time()[0]) * 1000
+    store.redis.zadd(f"{keys.number(NUMBER)}ready:reply", {"ana": now - 60_000, "bob": now})
+    store.redis.zadd(f"{keys.number(NUMBER)}dead", {"send:1": now})
+    store.redis.zadd(f"{keys.number(NUMBER)}unconfirmed", {"2": now, "3": now})
+
+    found = await figures(web)
+
+    assert found["gateway_lanes_ready", "reply"] == 2
+    assert 59 <= found["gateway_oldest_lane_seconds", "reply"] <= 70
+    assert found["gateway_lanes_ready", "bulk"] == 0
+    assert found["gateway_dead_letters", ""] == 1
+    assert found["gateway_unconfirmed_sends", ""] == 2
