@@ -1,15 +1,23 @@
 """The Celery application: `celery -A tasks worker` and `celery -A tasks beat` start from here."""
 
 import atexit
+import gc
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
+import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 
 from gateway import logs
+from gateway.rules.load import load
+from gateway.rules.problems import RulebookError
 from gateway.settings import Settings, SettingsError
+from gateway.store.check import check
+from gateway.store.client import Store, StoreUnavailableError
 from tasks.config import UnknownOptionError, config
+
+log = structlog.get_logger(__name__)
 
 app = Celery(
     "gateway",
@@ -23,7 +31,30 @@ def configure(sender: Celery, **_: Any) -> None:
     try:
         sender.config_from_object(config(Settings.from_env()))
     except (SettingsError, UnknownOptionError) as error:
-        sys.exit(f"The settings are not complete:\n{error}")
+        _end(f"The settings are not complete:\n{error}")
+
+
+@worker_init.connect
+def look_first(**_: Any) -> None:
+    """End at the start, with exit code 2, where a worker could only do harm or nothing."""
+    settings = Settings.from_env()
+    try:
+        load(settings.gateway_rules)
+        health = check(Store(settings.redis_url), settings.gateway_store_bytes)
+    except RulebookError as error:
+        _end(f"The rules cannot be used:\n{error}")
+    except StoreUnavailableError:
+        log.warning("store_away")  # it may come back, and until then there is nothing to do
+        return
+    for warning in health.warnings:
+        log.warning("store_warns", told=warning)
+    if health.fatal:
+        _end(" ".join(health.fatal))
+
+
+def _end(sentence: str) -> NoReturn:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(2)
 
 
 @setup_logging.connect
@@ -31,3 +62,4 @@ def configure(sender: Celery, **_: Any) -> None:
 def log_ours(**_: Any) -> None:
     """Log our way, not Celery's; once more after a fork, which no writing thread survives."""
     atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
+    gc.freeze()  # what was imported is no garbage, and looking through it takes time

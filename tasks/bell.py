@@ -28,8 +28,13 @@ def ring_number(store: Store, number: str, rank: str) -> bool:
     """Ring for whoever sends for a number; false where a bell is on its way already."""
     if not store.mark(keys.number_bell(number, rank), keys.BELL_MS):
         return False
-    _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+    ring_anyway(number, rank)
     return True
+
+
+def ring_anyway(number: str, rank: str) -> None:
+    """Ring for whoever sends for a number, whatever is on its way."""
+    _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
 
 
 def _ring(task: str, queue: str, *args: str) -> None:

@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
 from gateway.core.events import Event
-from gateway.core.plan import Plan, View, plan
+from gateway.core.plan import Plan, Planned, View, plan, record_id
 from gateway.core.sends import REPLY
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
@@ -67,45 +68,45 @@ def _following(held: Slice, aside: Sequence[str], ends: float) -> Batch:
     return batch
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What came of a batch so far."""
+
+    sends: Counter[str] = field(default_factory=Counter)  # by number
+    refused: Counter[str] = field(default_factory=Counter)  # by event
+    aside: set[str] = field(default_factory=set)  # deliveries
+
+
 def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
     """Plan and commit a batch; return the deliveries that cannot be committed now."""
     events = [event for delivery in batch.deliveries for event in split(delivery)]
-    aside = set(batch.unopened)
-    sending: set[str] = set()
-    for events_at_once in _chunks(events, MOST_EVENTS):
-        aside |= _settle(at_work, events_at_once, rulebook, sending)
-    for number in sending:
-        ring_number(at_work.store, number, REPLY)
-    if aside:
-        log.error("deliveries_aside", deliveries=sorted(aside), unopened=batch.unopened)
-    log.info("batch_drained", deliveries=len(batch.deliveries), events=len(events))
-    return sorted(aside)
+    tally = _Tally(aside=set(batch.unopened))
+    for start in range(0, len(events), MOST_EVENTS):
+        _settle(at_work, events[start : start + MOST_EVENTS], rulebook, tally)
+    for number in tally.sends:
+        at_work.ringing.submit(ring_number, at_work.store, number, REPLY)
+    if tally.aside:
+        log.error("deliveries_aside", deliveries=sorted(tally.aside), unopened=batch.unopened)
+    log.info(
+        "batch_drained",
+        deliveries=len(batch.deliveries),
+        events=len(events),
+        kinds=Counter(event.kind for event in events),
+        sends=tally.sends.total(),
+    )
+    return sorted(tally.aside)
 
 
-def _settle(
-    at_work: Worker, events: Sequence[Event], rulebook: Rulebook, sending: set[str]
-) -> set[str]:
-    """Commit events, planning again what was refused; return the deliveries to set aside."""
-    aside: set[str] = set()
-    refused: Counter[str] = Counter()
+def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
+    """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
     while events:
-        again: list[Event] = []
+        again: set[int] = set()
         for view, theirs in _views(at_work, events):
-            plans = _plan(at_work, view, theirs, rulebook, again)
-            for made, done in zip(plans, _commit(at_work, plans), strict=True):
-                if done is True:
-                    sending |= {view.number} if made.sends else set()
-                    continue
-                refused.update(event.key for event in made.events)
-                if isinstance(done, Exception):
-                    log.error("commit_failed", error=str(done), number=view.number)
-                    aside |= {event.delivery for event in made.events}
-                else:
-                    again += made.events
-        aside |= {event.delivery for event in again if refused[event.key] >= MOST_REFUSALS}
-        left = {id(event) for event in again if event.delivery not in aside}
-        events = [event for event in events if id(event) in left]  # in the order they came
-    return aside
+            again |= {id(event) for event in _once(at_work, view, theirs, rulebook, tally)}
+        stuck = {key for key, times in tally.refused.items() if times >= MOST_REFUSALS}
+        tally.aside |= {event.delivery for event in events if event.key in stuck}
+        # In the order in which they came, whatever was refused and whatever was left for later.
+        events = [e for e in events if id(e) in again and e.delivery not in tally.aside]
 
 
 def _views(at_work: Worker, events: Sequence[Event]) -> Iterator[tuple[View, list[Event]]]:
@@ -116,18 +117,32 @@ def _views(at_work: Worker, events: Sequence[Event]) -> Iterator[tuple[View, lis
         yield view, numbers[view.number]
 
 
-def _plan(
-    at_work: Worker, view: View, events: list[Event], rulebook: Rulebook, again: list[Event]
-) -> tuple[Plan, ...]:
+def _once(
+    at_work: Worker, view: View, events: list[Event], rulebook: Rulebook, tally: _Tally
+) -> list[Event]:
+    """Plan and commit the events of one number; return those that must be planned again."""
     planned = plan(view, events, rulebook)
-    again += planned.rest
+    _note(at_work, view.number, planned)
+    again = list(planned.rest)
+    for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
+        if isinstance(done, Exception):
+            log.error("commit_failed", error=str(done), number=view.number)
+            tally.aside |= {event.delivery for event in made.events}
+        elif done:
+            tally.sends += Counter({view.number: len(made.sends)})
+        else:
+            tally.refused.update(event.key for event in made.events)
+            again += made.events
+    return again
+
+
+def _note(at_work: Worker, number: str, planned: Planned) -> None:
+    """Count what was known already, and set before a person what could not be planned."""
     if planned.known:
-        count(at_work.store, keys.number(view.number), "events.known", planned.known)
-    if planned.failures:
-        bury(at_work.store, planned.failures)
-        for failure in planned.failures:
-            log.error("event_dead", event_key=failure.event.key, error=failure.error)
-    return planned.plans
+        count(at_work.store, keys.number(number), "events.known", planned.known)
+    bury(at_work.store, planned.failures)
+    for failure in planned.failures:
+        log.error("event_dead", event_id=record_id(failure.event), error=failure.error)
 
 
 def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
@@ -145,8 +160,3 @@ def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
 def _call(at_work: Worker) -> None:
     if at_work.inbox.set_bell():
         ring_inbox()
-
-
-def _chunks(events: Sequence[Event], size: int) -> Iterator[Sequence[Event]]:
-    for start in range(0, len(events), size):
-        yield events[start : start + size]

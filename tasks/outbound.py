@@ -14,6 +14,7 @@ from gateway.core.verdict import Answer, NotConnected, verdict
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.lanes import LEASE_MS
+from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_number
 from tasks.worker import Worker, worker
@@ -38,7 +39,7 @@ def pump(number: str, rank: str) -> None:
     nobody then knows whether Meta had them, and they are not posted again.
     """
     at_work = worker()
-    at_work.store.delete(keys.number_bell(number, rank))
+    heard(at_work.store, keys.number_bell(number, rank))
     lanes = at_work.lanes(number)
     ends = time.monotonic() + SLICE_S
     posting: set[Future[Outcome]] = set()

@@ -12,7 +12,7 @@ from gateway.core.sends import BULK, REPLY
 from gateway.store import keys, upkeep
 from gateway.store.inbox import Standing
 from tasks.app import app
-from tasks.bell import ring_inbox, ring_number
+from tasks.bell import ring_anyway, ring_inbox, ring_number
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ DEAD_LETTERS_FOR = timedelta(days=30)
 def tick() -> None:
     """Move what is due, and ring where that made something ready."""
     at_work = worker()
+    at_work.rules.current()  # also where no message comes, so that a change is taken up or told of
     if not upkeep.may_tick(at_work.store):
         return
     for due in upkeep.tick(at_work.store):
@@ -33,11 +34,11 @@ def tick() -> None:
             # Nothing is taken out before it has arrived; twice is once, by the timer's id.
             at_work.inbox.put_back(row)
             upkeep.forget_timer(at_work.store, due.number, timer)
-        for rank in (REPLY, BULK):
-            if due.overdue_ms[rank] >= 0:
-                ring_number(at_work.store, due.number, rank)
         if due.timers and at_work.inbox.set_bell():
             ring_inbox()
+        for rank in (REPLY, BULK):
+            if due.overdue_ms[rank] >= 0 and not _worked_on(at_work, due.number):
+                ring_number(at_work.store, due.number, rank)
 
 
 @app.task(name="tasks.sweep", time_limit=60)
@@ -45,16 +46,16 @@ def sweep() -> None:
     """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
     at_work = worker()
     still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
-    # A bell that went unheard is forgotten after some seconds; until then it may be on its way.
-    if still and at_work.inbox.set_bell():
+    if still and upkeep.worth_ringing(at_work.store, keys.INBOX_BELL):
         _found(at_work, "inbox")
         ring_inbox()
     for due in upkeep.tick(at_work.store):
         for rank, overdue_ms in due.overdue_ms.items():
-            if overdue_ms <= STILL_MS or upkeep.working(at_work.store, due.number, STILL_MS):
+            if overdue_ms <= STILL_MS or _worked_on(at_work, due.number):
                 continue
-            if ring_number(at_work.store, due.number, rank):
+            if upkeep.worth_ringing(at_work.store, keys.number_bell(due.number, rank)):
                 _found(at_work, rank)
+                ring_anyway(due.number, rank)
 
 
 @app.task(name="tasks.cleanup", time_limit=600)
@@ -72,6 +73,10 @@ def _stands_still(at_work: Worker, one: Standing) -> bool:
     moved = upkeep.moved(at_work.store, one.index, one.cursor)
     waited = one.aside_due or one.now_ms - one.oldest_ms > STILL_MS
     return waited and not one.leased and not moved
+
+
+def _worked_on(at_work: Worker, number: str) -> bool:
+    return upkeep.working(at_work.store, number, STILL_MS)
 
 
 def _found(at_work: Worker, what: str) -> None:

@@ -25,6 +25,7 @@ class Worker:
     rules: Source
     graph: Graph
     posting: ThreadPoolExecutor
+    ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
 
@@ -60,4 +61,5 @@ def build(settings: Settings) -> Worker:
         rules=Source(settings.gateway_rules, watch=settings.gateway_rules_watch),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
+        ringing=ThreadPoolExecutor(1, thread_name_prefix="ring"),
     )

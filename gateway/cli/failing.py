@@ -13,7 +13,7 @@ from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 
 BAD_INPUT = 2
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(sentence: str) -> typer.Exit:
@@ -48,7 +48,9 @@ def look_at_store(given: Settings) -> None:
     store = Store(given.redis_url)
     try:
         health = check(store, given.gateway_store_bytes)
-    except StoreUnavailableError:
+    except StoreUnavailableError as error:
+        if "Auth" in str(error):
+            raise fail("Redis refuses the password in REDIS_URL.") from None
         errors.print("[yellow]warning:[/] Redis does not answer yet; waiting for it.")
         return
     finally:

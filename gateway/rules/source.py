@@ -51,7 +51,7 @@ class Source:
             self._rulebook = load(self.path)
         except RulebookError as error:
             self.problem = str(error)
-            log.error("rules_rejected", version=self._rulebook.version)
+            log.error("rules_rejected", version=self._rulebook.version, problems=self.problem)
         else:
             self.problem = None
             log.info("rules_loaded", version=self._rulebook.version)

@@ -12,6 +12,7 @@ from gateway.core.keys import conversation
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Call, Store, StoreUnavailableError
+from gateway.store.upkeep import heard
 
 LEASE_MS = 5_000
 MOST_DELIVERIES = 64
@@ -220,7 +221,7 @@ class Inbox:
 
     def clear_bell(self) -> None:
         """Let the next delivery ring again; done before looking, so that none goes unheard."""
-        self._store.delete(keys.INBOX_BELL)
+        heard(self._store, keys.INBOX_BELL)
 
     def set_bell(self) -> bool:
         """Mark a bell as on its way; false where one is already."""

@@ -19,7 +19,9 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
-| {n}bell:<rank>, gw:bell, gw:ticked | a bell is on its way, a tick was made | seconds |
+| {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
+| …bell:found | how often the sweep found something waiting since anybody heard | an hour |
+| gw:ran:<what> | that a tick or a sweep ran | a day after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
 """
 
@@ -32,13 +34,15 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
-INBOX_BELL = f"{SPACE}bell"
+INBOX_BELL = f"{SPACE}{{inbox}}bell"
 TICKED = f"{SPACE}ticked"
+RAN = f"{SPACE}ran:"
 WEB_COUNT = f"{SPACE}count"
 BEAT_PREFIX = f"{SPACE}beat:"
 
 DAY_MS = 86_400_000
-BELL_MS = 5_000
+# A bell that nobody hears: the sweep rings past it, so this only bounds what piles up meanwhile.
+BELL_MS = 60_000
 
 
 def partition(index: int) -> str:

@@ -53,7 +53,9 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
         )
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         warnings.append("Redis may evict what waits: set maxmemory-policy noeviction.")
-    limit = int(info.get("maxmemory", 0)) or limit_bytes or int(info["total_system_memory"]) // 2
+    limit = (
+        int(info.get("maxmemory", 0)) or limit_bytes or int(info.get("total_system_memory", 0)) // 2
+    )
     return Health(tuple(fatal), tuple(warnings), int(info["used_memory"]), limit)
 
 

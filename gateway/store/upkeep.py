@@ -10,6 +10,8 @@ from gateway.store.client import Call, Store
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
+FOUND_MS = 3_600_000
+MOST_SKIPPED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,15 @@ class Due:
 
 def may_tick(store: Store) -> bool:
     """Say whether this tick is the first within 0.9 s; two beats at once do no harm."""
-    return store.mark(keys.TICKED, TICK_GUARD_MS)
+    first = store.mark(keys.TICKED, TICK_GUARD_MS)
+    if first:
+        ran(store, "tick")
+    return first
+
+
+def ran(store: Store, what: str) -> None:
+    """Note that something ran by the clock; the key's lifetime tells when, by the server's."""
+    store.run(lambda client: client.set(f"{keys.RAN}{what}", 1, px=keys.DAY_MS))
 
 
 def list_number(store: Store, number: str) -> None:
@@ -77,6 +87,27 @@ def moved(store: Store, partition: int, cursor: str) -> bool:
     prefix = keys.partition(partition)
     before: Any = store.run(lambda client: client.getset(f"{prefix}swept", cursor))
     return before is not None and before.decode() != cursor
+
+
+def worth_ringing(store: Store, bell: str) -> bool:
+    """Say whether to ring for what was found waiting and still: the 1st, 2nd, 4th … time of it.
+
+    While no worker is there to hear, each finding would put one more message into the queue.
+    """
+
+    def counted(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        pipe.incr(f"{bell}:found")
+        pipe.pexpire(f"{bell}:found", FOUND_MS)
+        return pipe.execute()
+
+    times, _ = store.run(counted)
+    return bool(times & (times - 1) == 0 or times % MOST_SKIPPED == 0)
+
+
+def heard(store: Store, bell: str) -> None:
+    """Let the next who has work ring again; done before looking, so that none goes unheard."""
+    store.delete(bell, f"{bell}:found")
 
 
 def trim(store: Store, retention: timedelta) -> int:

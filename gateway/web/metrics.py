@@ -13,6 +13,9 @@ from starlette.responses import Response
 from gateway.store.client import StoreUnavailableError
 from gateway.store.counters import Figures
 
+# Sends of a rank are worked off by the workers of this Celery queue; the inbox by those of default.
+QUEUES = {"reply": "critical", "bulk": "bulk"}
+
 
 class Reading(Protocol):
     """Where figures come from."""
@@ -88,13 +91,13 @@ def _counters(figures: Figures) -> Iterable[Metric]:
 
 
 def _sending(figures: Figures) -> Iterable[Metric]:
-    ready = GaugeMetricFamily("gateway_lanes_ready", "Lanes that hold sends.", labels=["rank"])
+    ready = GaugeMetricFamily("gateway_lanes_ready", "Lanes that hold sends.", labels=["queue"])
     oldest = GaugeMetricFamily(
-        "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["rank"]
+        "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["queue"]
     )
     for rank, lanes in figures.ready.items():
-        ready.add_metric([rank], lanes)
-        oldest.add_metric([rank], figures.oldest_ready_s.get(rank, 0.0))
+        ready.add_metric([QUEUES[rank]], lanes)
+        oldest.add_metric([QUEUES[rank]], figures.oldest_ready_s.get(rank, 0.0))
     dead = GaugeMetricFamily("gateway_dead_letters", "Dead letters.", value=figures.dead)
     unconfirmed = GaugeMetricFamily(
         "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed

@@ -63,9 +63,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
-    "<n>bell:(reply|bulk)": (5_000, 5_000),
-    "gw:bell": (5_000, 5_000),
+    "<n>bell:(reply|bulk)": (60_000, 60_000),
+    "<n>bell:(reply|bulk):found": (3_600_000, 3_600_000),
+    "gw:{inbox}bell": (60_000, 60_000),
+    "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
+    "gw:ran:tick": (DAY, DAY),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:count": FOREVER,
@@ -96,8 +99,10 @@ def live(store: Store, server: Server) -> None:
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
     send_in_all_stages(store)
     inbox(store).set_bell()
+    upkeep.worth_ringing(store, keys.INBOX_BELL)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
+        upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
     upkeep.may_tick(store)
     asyncio.run(count(server))
 
@@ -146,10 +151,12 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    told = set(re.findall(r"(?:\{[pn]\}|gw:)[a-z]+(?::tries)?", keys.__doc__ or ""))
+    told = set(re.findall(r"(?:\{[pn]\}|gw:(?:\{inbox\})?)[a-z]+(?::tries)?", keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
-    assert {re.match(r"(\{[pn]\}|gw:)[a-z]+(:tries)?", kind)[0] for kind in kinds} == told  # type: ignore[index]
+    assert {
+        re.match(r"(\{[pn]\}|gw:(\{inbox\})?)[a-z]+(:tries)?", kind)[0] for kind in kinds
+    } == told  # type: ignore[index]
 
 
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {

@@ -152,7 +152,7 @@ def test_celery_without_settings_ends_with_all_that_is_missing(
 ) -> None:
     ended = python("", tmp_path, "-m", "celery", "-A", "tasks", command)
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "The settings are not complete:" in ended.stderr
     assert "META_APP_SECRET is not set" in ended.stderr
     assert "Traceback" not in ended.stderr

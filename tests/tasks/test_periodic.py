@@ -66,13 +66,24 @@ def test_repeated_sweeps_do_not_multiply_messages(at_work: Worker, store: Store)
     keep_since(store, 10_000)
     make_ready_since(store, 10_000)
 
-    for _ in range(5):
+    for _ in range(60):
         periodic.sweep()
 
-    assert (rung(store, "default"), rung(store, "critical")) == (1, 1)
-    # A bell that nobody heard is forgotten soon, so that somebody is called again.
-    assert 0 < raw(store).pttl(keys.INBOX_BELL) <= 5_000
-    assert 0 < raw(store).pttl(keys.number_bell(NUMBER, REPLY)) <= 5_000
+    # At the 1st, 2nd, 4th, 8th, 16th and 32nd time, and then once a minute.
+    assert (rung(store, "default"), rung(store, "critical")) == (6, 6)
+
+
+def test_a_bell_that_is_heard_makes_the_sweep_ring_at_once_again(
+    at_work: Worker, store: Store
+) -> None:
+    keep_since(store, 10_000)
+    for _ in range(3):
+        periodic.sweep()
+
+    at_work.inbox.clear_bell()
+    periodic.sweep()
+
+    assert rung(store, "default") == 3
 
 
 def test_a_long_backlog_with_a_live_holder_is_not_rung_for(at_work: Worker, store: Store) -> None:

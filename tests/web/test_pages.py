@@ -160,8 +160,8 @@ async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> Non
 
     found = await figures(web)
 
-    assert found["gateway_lanes_ready", "reply"] == 2
-    assert 59 <= found["gateway_oldest_lane_seconds", "reply"] <= 70
+    assert found["gateway_lanes_ready", "critical"] == 2
+    assert 59 <= found["gateway_oldest_lane_seconds", "critical"] <= 70
     assert found["gateway_lanes_ready", "bulk"] == 0
     assert found["gateway_dead_letters", ""] == 1
     assert found["gateway_unconfirmed_sends", ""] == 2
