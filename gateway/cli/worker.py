@@ -1,5 +1,6 @@
 """`gateway worker`: sensible workers for all queues, started and kept running."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -120,8 +121,10 @@ def _keep(kind: Kind, store: Store) -> None:
 
 
 def _mourn(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
-    """Decide when a worker that died is started again; its children end by themselves."""
+    """Decide when a worker that died is started again, and let none of its children stay."""
     log.error("worker_died", worker=kind.name, exit_code=process.returncode)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     if now - kind.started_at > LIVED_WELL_S:
         kind.deaths = 0
     kind.deaths += 1
