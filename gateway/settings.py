@@ -10,6 +10,8 @@ from typing import Annotated, Any, Self
 from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from gateway.store.address import parse
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
@@ -57,8 +59,7 @@ def _keys(text: object) -> object:
 
 
 def _redis_url(text: object) -> object:
-    if not re.match(r"(redis|rediss|unix)://", str(text)):
-        raise ValueError("is no Redis address: write redis://host:6379/0")
+    parse(str(text))
     return text
 
 
@@ -96,6 +97,11 @@ class Settings(BaseModel):
     )
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
+    )
+    gateway_unconfirmed: str = Field(
+        "evidence",
+        pattern="^(evidence|never|always)$",
+        description="Whether a send that Meta may have had is posted again, once.",
     )
     gateway_store_bytes: Size = Field(
         0, description="Memory limit where Redis has none; half of the host's memory if unset."

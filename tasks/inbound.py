@@ -4,12 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
 from gateway.core.events import Event
+from gateway.core.evidence import gap_of
 from gateway.core.plan import Plan, Planned, View, plan, record_id
 from gateway.core.sends import REPLY
 from gateway.store import keys
@@ -17,6 +19,7 @@ from gateway.store.client import StoreUnavailableError
 from gateway.store.commit import bury, commit
 from gateway.store.contacts import load
 from gateway.store.inbox import EMPTY, Batch, Slice
+from gateway.store.stream import note_gap
 from gateway.store.upkeep import count, list_number
 from tasks.app import app
 from tasks.bell import ring_inbox, ring_number
@@ -75,6 +78,7 @@ class _Tally:
     sends: Counter[str] = field(default_factory=Counter)  # by number
     refused: Counter[str] = field(default_factory=Counter)  # by event
     aside: set[str] = field(default_factory=set)  # deliveries
+    gap: timedelta = timedelta(0)  # in which statuses were held up
 
 
 def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
@@ -85,6 +89,8 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
         _settle(at_work, events[start : start + MOST_EVENTS], rulebook, tally)
     for number in tally.sends:
         at_work.ringing.submit(ring_number, at_work.store, number, REPLY)
+    if tally.gap:
+        note_gap(at_work.store, tally.gap)
     if tally.aside:
         log.error("deliveries_aside", deliveries=sorted(tally.aside), unopened=batch.unopened)
     log.info(
@@ -130,6 +136,7 @@ def _once(
             tally.aside |= {event.delivery for event in made.events}
         elif done:
             tally.sends += Counter({view.number: len(made.sends)})
+            tally.gap = max([tally.gap, *(gap_of(news.late) for news in made.news)])
         else:
             tally.refused.update(event.key for event in made.events)
             again += made.events

@@ -13,6 +13,7 @@ from gateway.store import keys, upkeep
 from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import ring_anyway, ring_inbox, ring_number
+from tasks.doubts import resolve
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,13 @@ def tick() -> None:
     """Move what is due, and ring where that made something ready."""
     at_work = worker()
     at_work.rules.current()  # also where no message comes, so that a change is taken up or told of
+    _make_room(at_work)
     if not upkeep.may_tick(at_work.store):
         return
+    standings = at_work.inbox.look()
     for due in upkeep.tick(at_work.store):
+        if due.doubts and resolve(at_work, due.number, standings):
+            ring_number(at_work.store, due.number, REPLY)
         for timer, row in due.timers.items():
             # Nothing is taken out before it has arrived; twice is once, by the timer's id.
             at_work.inbox.put_back(row)
@@ -45,6 +50,7 @@ def tick() -> None:
 def sweep() -> None:
     """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
     at_work = worker()
+    upkeep.ran(at_work.store, "sweep")
     still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
     if still and upkeep.worth_ringing(at_work.store, keys.INBOX_BELL):
         _found(at_work, "inbox")
@@ -65,6 +71,12 @@ def cleanup() -> None:
     dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
     dead = upkeep.forget_dead(at_work.store, datetime.now(UTC) - DEAD_LETTERS_FOR)
     log.info("cleaned_up", deliveries=dropped, dead_letters=dead)
+
+
+def _make_room(at_work: Worker) -> None:
+    """Let history yield; before anything is written, which a full server would refuse."""
+    if dropped := upkeep.make_room(at_work.store, at_work.settings.gateway_store_bytes):
+        log.warning("history_yields", deliveries=dropped)
 
 
 def _stands_still(at_work: Worker, one: Standing) -> bool:

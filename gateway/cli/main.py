@@ -8,8 +8,8 @@ from typer.core import TyperGroup
 
 from gateway import __version__
 
-# Each is a function in the module of its name, and help shows them in this order.
-COMMANDS = ("dev", "chat", "replay", "serve", "worker")
+# Each is a function, or a group of them, in the module of its name; help shows them in this order.
+COMMANDS = ("dev", "chat", "replay", "dead-letters", "serve", "worker", "status", "trace")
 
 
 class Commands(TyperGroup):
@@ -23,9 +23,12 @@ class Commands(TyperGroup):
         """Return the command of a name, None where there is none."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"gateway.cli.{cmd_name}")
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"gateway.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            return typer.main.get_command(command)
         alone = typer.Typer(add_completion=False)
-        alone.command(cmd_name)(getattr(module, cmd_name))
+        alone.command(cmd_name)(command)
         return typer.main.get_command(alone)
 
 

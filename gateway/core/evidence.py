@@ -17,6 +17,8 @@ CONFIRM_WAIT = timedelta(seconds=120)
 GAP_FACTOR = 3
 # A status that comes later than this after what it tells of was held up somewhere.
 LATE = timedelta(seconds=10)
+# Meta gives up after seven days, so what is older was posted by somebody who replays.
+NOT_LATE_BUT_OLD = timedelta(days=7)
 
 Policy = Literal["evidence", "never", "always"]
 Choice = Literal["again", "wait", "leave"]
@@ -55,6 +57,11 @@ def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choic
     # What was kept until the wait was over may hold the status that confirms it.
     worked_off = stream.worked_off_to >= max(wait_over, stream.whole_from)
     return "again" if whole and proved and worked_off else "wait"
+
+
+def gap_of(late: timedelta) -> timedelta:
+    """Return the gap that a status reveals which came `late`, nothing for one in time."""
+    return late if LATE < late < NOT_LATE_BUT_OLD else timedelta(0)
 
 
 def whole_after(gap_end: datetime, length: timedelta) -> datetime:

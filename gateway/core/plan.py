@@ -8,7 +8,7 @@ ids are made from the event alone. Nothing here knows a clock: `now` is the serv
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.contacts import Contact
@@ -148,7 +148,14 @@ def _news(event: Status) -> News:
     if event.status == "failed":
         told = event.errors[0] if event.errors else {}
         error = {"code": event.code, "title": told.get("title"), "source": "status"}
-    return News(send, attempt, event.id, event.status, event.at, error)
+    late = _kept_at(event) - event.at
+    return News(send, attempt, event.id, event.status, event.at, error, late)
+
+
+def _kept_at(event: Event) -> datetime:
+    """Return when the event's delivery was kept, which its place tells."""
+    milliseconds = event.delivery.partition(":")[2].partition("-")[0]
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
 def _with(

@@ -53,6 +53,7 @@ class News:
     stage: str
     at: datetime
     error: Mapping[str, Any] | None = None
+    late: timedelta = timedelta(0)  # between what it tells of and its being kept
 
     @property
     def rung(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import redis.asyncio
@@ -9,6 +10,7 @@ from redis.exceptions import RedisError
 
 from gateway.store import keys
 from gateway.store.client import meaning, source
+from gateway.store.stream import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class Counters:
         pipe = self._redis.pipeline(transaction=False)
         for name, by in counts.items():
             pipe.hincrby(keys.WEB_COUNT, name, by)
+        await _execute(pipe)
+
+    async def alive(self, gap: timedelta) -> None:
+        """Say that a web process is alive, and how long until now it could not keep."""
+        call = note(gap, alive=True)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.eval(source(call.script), 1, call.prefix, *call.args)
         await _execute(pipe)
 
     async def read(self) -> Figures:

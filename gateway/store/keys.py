@@ -17,6 +17,8 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}take:<call> | what one call of a pump took | 30 seconds |
 | {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
+| {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
+| {n}evidence, gw:stream | which statuses came; since when nothing kept them away | for ever |
 | {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
@@ -34,6 +36,7 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
+STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 TICKED = f"{SPACE}ticked"
 RAN = f"{SPACE}ran:"

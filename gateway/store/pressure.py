@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
+import structlog
 from redis.exceptions import RedisError
 
 from gateway.store import keys
-from gateway.store.client import meaning
+from gateway.store.client import meaning, source
+
+log = structlog.get_logger(__name__)
 
 OLDEST_SERVER = (6, 2)
+YIELD_FROM = 0.60
 REFUSE_FROM = 0.75
+# How much of the history goes each second while it yields.
+AN_EIGHTH = 8
 POLL_S = 1.0
 
 
@@ -26,14 +32,22 @@ class Health:
     limit_bytes: int = 0
 
     @property
+    def short(self) -> bool:
+        """Say whether what was worked off has to give way, before its retention is over."""
+        return self._beyond(YIELD_FROM)
+
+    @property
     def full(self) -> bool:
         """Say whether deliveries have to be refused, so that what was kept can be worked off."""
-        return bool(self.limit_bytes) and self.used_bytes > REFUSE_FROM * self.limit_bytes
+        return self._beyond(REFUSE_FROM)
 
     @property
     def ready(self) -> bool:
         """Say whether deliveries are kept."""
         return not self.fatal and not self.full
+
+    def _beyond(self, share: float) -> bool:
+        return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
 
 
 def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
@@ -51,6 +65,8 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
             "Redis has no append-only file: what was acknowledged is lost when it stops. "
             "Set appendonly yes and appendfsync always."
         )
+    if info.get("aof_last_write_status", "ok") != "ok":
+        warnings.append("Redis cannot write to its disk: deliveries are refused until it can.")
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         warnings.append("Redis may evict what waits: set maxmemory-policy noeviction.")
     limit = (
@@ -89,6 +105,16 @@ class Pressure:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                await self.look()
+                if (await self.look()).short:
+                    await self._make_room()
             except Exception:  # noqa: S112 - whoever keeps finds out by itself
                 continue
+
+    async def _make_room(self) -> None:
+        """Let history yield, as a tick does: a full server may carry no bell for a tick."""
+        pipe = self._redis.pipeline(transaction=False)
+        for index in range(keys.PARTITIONS):
+            pipe.eval(source("trim"), 1, keys.partition(index), 0, AN_EIGHTH)
+        dropped = sum(await pipe.execute())
+        if dropped:
+            log.warning("history_yields", deliveries=dropped)

@@ -17,6 +17,7 @@ from gateway.store.client import Store
 class Found:
     """A record as it was committed; `fired` holds each rule that fired, and why."""
 
+    key: str
     rulebook: str
     first_contact: bool
     fired: tuple[tuple[str, str], ...]
@@ -28,12 +29,18 @@ def find(store: Store, event: Event) -> Found | None:
 
     Raises StoreUnavailableError.
     """
-    name = f"{keys.number(event.number)}record:{record_id(event)}"
+    return load(store, event.number, record_id(event))
+
+
+def load(store: Store, number: str, record: str) -> Found | None:
+    """Return a record by its id. Raises StoreUnavailableError."""
+    name = f"{keys.number(number)}record:{record}"
     row: Any = store.run(lambda client: client.get(name))
     if row is None:
         return None
     told = orjson.loads(row)
     return Found(
+        key=told["key"],
         rulebook=told["rulebook"],
         first_contact=told["first_contact"],
         fired=tuple((one["rule"], one["why"]) for one in told["fired"]),

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.store import keys
 from gateway.store.client import Call, Store
+from gateway.store.pressure import AN_EIGHTH, judge
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
@@ -22,6 +23,7 @@ class Due:
     moved: int
     timers: dict[str, bytes]  # id -> what comes back through the inbox
     overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
+    doubts: int  # sends of which nobody knows whether Meta had them
 
 
 def may_tick(store: Store) -> bool:
@@ -113,11 +115,24 @@ def heard(store: Store, bell: str) -> None:
 def trim(store: Store, retention: timedelta) -> int:
     """Drop worked-off deliveries that are older than `retention`; what waits is sacred."""
     lifetime = int(retention.total_seconds() * 1000)
-    calls = [Call("trim", keys.partition(i), [lifetime]) for i in range(keys.PARTITIONS)]
     dropped = 0
-    while now := sum(_checked(reply) for reply in store.call_many(calls)):
+    while now := _trim(store, lifetime, 1):
         dropped += now
     return dropped
+
+
+def make_room(store: Store, limit_bytes: int) -> int:
+    """Drop the oldest eighth of what was worked off if the server is short of room.
+
+    `limit_bytes` counts where the server has no limit of its own (0: half of its host).
+    """
+    info: Any = store.run(lambda client: client.info())
+    return _trim(store, 0, AN_EIGHTH) if judge(info, "", limit_bytes).short else 0
+
+
+def _trim(store: Store, lifetime_ms: int, share: int) -> int:
+    calls = [Call("trim", keys.partition(i), [lifetime_ms, share]) for i in range(keys.PARTITIONS)]
+    return sum(_checked(reply) for reply in store.call_many(calls))
 
 
 def forget_dead(store: Store, before: datetime) -> int:
@@ -142,12 +157,13 @@ def _prefixes(store: Store) -> Iterator[str]:
 
 
 def _due(number: str, reply: Any) -> Due:
-    moved_items, timers, overdue = _checked(reply)
+    moved_items, timers, overdue, doubts = _checked(reply)
     return Due(
         number=number,
         moved=moved_items,
         timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
         overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
+        doubts=doubts,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.store.client import StoreUnavailableError, connect_async
 from gateway.store.counters import Counters
 from gateway.store.keep import Keeper
 from gateway.store.pressure import Pressure
+from gateway.web.alive import Alive
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import Refusals
@@ -57,7 +58,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
     keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
     pressure = Pressure(client, settings.gateway_store_bytes)
     counters = Counters(client)
-    refusals = Refusals(counters)
+    refusals, alive = Refusals(counters), Alive(counters)
     webhook = Webhook(
         Guarded(keeper, pressure),
         settings.app_secrets,
@@ -70,12 +71,11 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         with contextlib.suppress(StoreUnavailableError):
             await pressure.look()
         keeper.start()
-        beside = [asyncio.create_task(pressure.watch()), asyncio.create_task(refusals.run())]
+        runs = (pressure.watch(), refusals.run(), alive.run())
+        beside = [asyncio.create_task(run) for run in runs]
         yield
         await keeper.close()
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await _end(beside)
         await refusals.flush()
         await client.aclose()
 
@@ -87,17 +87,28 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
             Route("/readyz", health.ready),
             Route("/metrics", MetricsPage(counters).show),
         ],
-        exception_handlers=_handlers(refusals),
+        exception_handlers=_handlers(refusals, alive),
         lifespan=lifespan,
     )
 
 
-def _handlers(refusals: Refusals) -> dict[Any, Any]:
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until it is heard: a driver that is connecting may take a cancellation for itself."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, left = await asyncio.wait(tasks, timeout=0.1)
+        tasks = list(left)
+
+
+def _handlers(refusals: Refusals, alive: Alive) -> dict[Any, Any]:
     def answer(_: Request, error: Exception) -> Response:
         status, reason = ANSWERS[type(error)]
         if isinstance(error, SignatureError):
             reason = f"signature_{error.reason}"
         refusals.add(reason)
+        if isinstance(error, StoreUnavailableError):
+            alive.refused()
         log.debug("delivery_refused", reason=reason)
         return Response(status_code=status)
 

@@ -16,6 +16,7 @@ READS = (
 UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|known:\d+|take:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
+UNTOLD_FIELDS |= {b"doubted"}
 
 Dump = dict[bytes, tuple[bytes, int]]  # key -> value and milliseconds to live, 0 for ever
 
@@ -91,6 +92,8 @@ def _content(store: Store, key: bytes) -> object:
             return {member: int((score - now) / 10_000 + 0.7) for member, score in scores}
         case b"zset":
             return raw(store).zrange(key, 0, -1)
+        case b"set":
+            return raw(store).smembers(key)
         case b"stream":
             return [fields for _, fields in raw(store).xrange(key)]
         case _:

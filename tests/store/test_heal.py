@@ -166,6 +166,16 @@ def test_each_write_of_a_tick_may_fail(store: Store) -> None:
     assert heals(store, broken, lambda: run(store, broken)) > 8
 
 
+def test_each_write_of_repeating_a_doubt_may_fail(store: Store) -> None:
+    lost = a_send("lost", "1")
+    queue(store, lost)
+    lanes(store).pump([], 9)
+    settle(store, lost, "unconfirmed", wait_ms=now_ms(store) + 3_600_000)
+    broken = Call("again", PREFIX, [lost.id, 1])
+
+    assert heals(store, broken, lambda: run(store, broken)) == 6
+
+
 def drain(store: Store, late: str) -> None:
     """Pass everything in the partition but the first entry, which is set aside, as it stays."""
     raw(store).hset(f"{PARTITION}lease", "till", 0)  # whoever failed is gone

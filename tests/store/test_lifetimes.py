@@ -15,6 +15,7 @@ from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
 from gateway.store.counters import Counters
+from gateway.store.stream import note_gap
 from tests.made import NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep
@@ -59,6 +60,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>count": FOREVER,
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
     r"<n>records:\d+": (7 * DAY, 7 * DAY),
+    r"<n>doubts:(reply|bulk):\w+": (2 * DAY, 2 * DAY),
+    "<n>evidence": FOREVER,
+    "gw:stream": FOREVER,
     "<n>dead": FOREVER,
     "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>timer": FOREVER,
@@ -68,7 +72,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{inbox}bell": (60_000, 60_000),
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
-    "gw:ran:tick": (DAY, DAY),
+    "gw:ran:(tick|sweep)": (DAY, DAY),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:count": FOREVER,
@@ -100,6 +104,8 @@ def live(store: Store, server: Server) -> None:
     send_in_all_stages(store)
     inbox(store).set_bell()
     upkeep.worth_ringing(store, keys.INBOX_BELL)
+    note_gap(store, timedelta(seconds=20))
+    upkeep.ran(store, "sweep")
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))

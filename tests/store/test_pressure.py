@@ -38,10 +38,12 @@ def judged(layout: str = "1/8", limit: int = 0, **info: Any) -> Health:
         ({}, "2/8", "needs 1/8", ""),
         ({"aof_enabled": 0}, "1/8", "", "append-only"),
         ({"maxmemory_policy": "allkeys-lru"}, "1/8", "", "evict"),
+        ({"aof_last_write_status": "err"}, "1/8", "", "disk"),
     ],
     ids=[
         "good", "empty", "oldest", "two digits", "too old", "much too old", "slave", "replica",
         "other partitions", "other version", "no append-only file", "eviction",
+        "full disk",
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_server_is_said(
@@ -83,6 +85,16 @@ def test_a_server_is_full_from_three_quarters_of_its_limit(
     found = judged(limit=limit, **info)
 
     assert (found.full, found.ready) == (full, not full)
+
+
+@pytest.mark.parametrize(
+    ("used", "short", "full"),
+    [(60, False, False), (61, True, False), (75, True, False), (76, True, True)],
+)
+def test_history_yields_before_deliveries_are_refused(used: int, short: bool, full: bool) -> None:
+    found = judged(maxmemory=100, used_memory=used)
+
+    assert (found.short, found.full) == (short, full)
 
 
 @pytest.mark.store

@@ -19,7 +19,9 @@ def test_what_was_planned_is_found_by_its_event(store: Store) -> None:
     found = find(store, a_message())
 
     (send,) = plan.sends
-    assert found == Found("v1", True, (("welcome", "always"),), (send.id,))
+    assert found == Found(
+        f"message|{NUMBER}|wamid.1", "v1", True, (("welcome", "always"),), (send.id,)
+    )
 
 
 def test_nothing_is_found_where_nothing_was_planned(store: Store) -> None:

@@ -70,14 +70,20 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt)
       return count(number, 'statuses.unmatched')
     end
   end
-  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid')
+  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'attempting_at')
   local before = tonumber(row[1])
   -- The history holds each piece of news once, with Meta's own moment.
   redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when)
   learn_wamid(number, id, row[5], wamid)
+  -- That this one has its status shows that statuses of its time do come.
+  local proved = tonumber(redis.call('HGET', number .. 'evidence', 'proved') or 0)
+  if tonumber(row[6] or 0) > proved then
+    redis.call('HSET', number .. 'evidence', 'proved', row[6])
+  end
   if row[2] or tonumber(rung) <= before then return end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
+    overtake(number, row[4], row[3], id)
     redis.call('ZREM', number .. 'unconfirmed', id)
     redis.call('ZREM', number .. 'due', id)
     redis.call('PEXPIRE', send, 30 * DAY)

@@ -54,3 +54,11 @@ local function learn_wamid(number, id, first, wamid)
     count(number, 'sends.doubled')
   end
 end
+
+-- A doubt is a send of which nobody knows whether Meta had it. Once a later send of its lane was
+-- accepted, to repeat it would break the order, so it is told.
+local function overtake(number, rank, lane, id)
+  for _, doubt in ipairs(redis.call('SMEMBERS', number .. 'doubts:' .. rank .. ':' .. lane)) do
+    if doubt ~= id then redis.call('HSET', number .. 'send:' .. doubt, 'overtaken', 1) end
+  end
+end

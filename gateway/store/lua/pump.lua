@@ -30,10 +30,20 @@ local function bury(id, send, stage, failure)
   raise(send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 
+local function doubt(id, send, row, till)
+  local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
+  redis.call('SADD', doubts, id)
+  redis.call('PEXPIRE', doubts, DAY + DAY)
+  redis.call('ZADD', number .. 'unconfirmed', till, id)
+  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
+  raise(send, 'unconfirmed', UNCONFIRMED, 'doubted', now)
+end
+
 local settle = {}
 
 function settle.accepted(id, send, row, wamid)
   learn_wamid(number, id, row.wamid, wamid)
+  overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
   redis.call('PEXPIRE', send, 30 * DAY)
@@ -55,9 +65,7 @@ end
 
 function settle.unconfirmed(id, send, row, _, till)
   if not row.latest or row.final or row.rung >= UNCONFIRMED then return end
-  redis.call('ZADD', number .. 'unconfirmed', till, id)
-  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
-  raise(send, 'unconfirmed', UNCONFIRMED)
+  doubt(id, send, row, till)
 end
 
 function settle.dead(id, send, row, _, _, failure)
@@ -149,9 +157,7 @@ local function work(lane, rank)
     if row and row.stage == 'attempting' and expires[2] ~= '1' then
       -- Its lease ran out, so its process died: nobody knows whether Meta had it.
       redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
-      redis.call('ZADD', number .. 'unconfirmed', expires[1], id)
-      redis.call('ZADD', number .. 'ready:' .. rank, now + SILENCE, lane)
-      raise(send, 'unconfirmed', UNCONFIRMED)
+      doubt(id, send, row, expires[1])
       return nil
     end
     if row and not row.final and row.rung < UNCONFIRMED then

@@ -1,7 +1,8 @@
 -- tick: move what is due of one number, at most 1,000 items.
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
--- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank}.
+-- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
+-- sends are unconfirmed}.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
@@ -49,4 +50,4 @@ for i, rank in ipairs({'reply', 'bulk'}) do
   local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   overdue[i] = head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
-return {#due + #lost, timers, overdue}
+return {#due + #lost, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed')}

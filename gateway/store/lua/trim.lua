@@ -1,7 +1,8 @@
 -- trim: drop what was worked off and is old. What waits, or was set aside, is never dropped.
 -- KEYS  1 the partition's prefix
--- ARGV  1 retention in ms
+-- ARGV  1 retention in ms, 2 how much of what was worked off may go at once: 8 is an eighth
 -- Returns how many were dropped, a bounded number: 0 when nothing is left to drop.
+local MOST = 10000
 local inbox = KEYS[1] .. 'inbox'
 local cursor = redis.call('HGET', KEYS[1] .. 'lease', 'cursor')
 if not cursor then return 0 end
@@ -18,6 +19,10 @@ if earlier(cursor, limit) then limit = cursor end
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. 'aside', 0, -1)) do
   if earlier(id, limit) then limit = id end
 end
+local counts = redis.call('HMGET', KEYS[1] .. 'count', 'kept', 'passed')
+local waiting = tonumber(counts[1] or 0) - tonumber(counts[2] or 0)
+local share = math.ceil((redis.call('XLEN', inbox) - waiting) / tonumber(ARGV[2]))
+local most = math.min(MOST, math.max(100, share))
 -- Whole nodes first, which is cheap and has a limit of its own; then the few entries that are left.
-local dropped = redis.call('XTRIM', inbox, 'MINID', '~', limit)
+local dropped = redis.call('XTRIM', inbox, 'MINID', '~', limit, 'LIMIT', most)
 return dropped > 0 and dropped or redis.call('XTRIM', inbox, 'MINID', limit)

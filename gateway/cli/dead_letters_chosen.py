@@ -1,0 +1,108 @@
+"""Which dead letters a command is about: some by their ids, or all that fit its filters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import typer
+from pydantic import TypeAdapter
+
+from gateway.cli import failing
+from gateway.cli.trace_line import many
+from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
+from gateway.settings import Duration
+from gateway.store import dead
+from gateway.store.client import Store
+
+_DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What was written on the command line; what is empty asks for all."""
+
+    number: str
+    causes: Sequence[str]
+    codes: Sequence[int]
+    since: str
+    until: str
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing was written."""
+        return not any((self.number, self.causes, self.codes, self.since, self.until))
+
+    def wanted(self, now: datetime) -> Wanted:
+        """Return what is asked for, or end the command."""
+        if strange := sorted(set(self.causes) - set(CAUSES)):
+            raise failing.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
+        return Wanted(
+            number=self.number or None,
+            causes=frozenset(self.causes),
+            codes=frozenset(self.codes),
+            since=_moment(self.since, now),
+            until=_moment(self.until, now),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A dead letter to do something with; `delivery` is "" for a send."""
+
+    id: str
+    number: str
+    cause: str
+    delivery: str
+
+
+def choose(store: Store, ids: Sequence[str], filters: Filters, *, every: bool) -> list[Chosen]:
+    """Return what was named, or what fits, or end the command where it is not clear which."""
+    if ids and (every or not filters.empty):
+        raise failing.fail("Name dead letters by their ids, or give filters, but not both.")
+    if ids:
+        return [_chosen(one(store, name)) for name in dict.fromkeys(ids)]
+    if filters.empty and not every:
+        raise failing.fail("Say which dead letters: ids, filters such as --cause, or --all.")
+    return [_chosen(letter) for letter in dead.letters(store, filters.wanted(dead.now(store)))]
+
+
+def one(store: Store, name: str) -> Letter:
+    """Return the dead letter of an id, or end the command."""
+    letter = dead.find(store, name)
+    if letter is None:
+        raise failing.fail(f"There is no dead letter {name}.")
+    return letter
+
+
+def confirm(verb: str, chosen: Sequence[Chosen]) -> None:
+    """Ask a person, and end the command unless they agree."""
+    causes = counted(Counter(one.cause for one in chosen))
+    typer.confirm(f"{verb} {many(len(chosen), 'dead letter')} ({causes})?", abort=True, err=True)
+
+
+def counted(causes: Counter[str]) -> str:
+    """Word how many died of what, the most frequent first."""
+    return ", ".join(f"{cause} {count:,}" for cause, count in causes.most_common())
+
+
+def _chosen(letter: Letter) -> Chosen:
+    delivery = letter.delivery if isinstance(letter, DeadEvent) else ""
+    return Chosen(letter.id, letter.number, letter.cause, delivery)
+
+
+def _moment(written: str, now: datetime) -> datetime | None:
+    """Read "2h" as two hours ago, and a moment without a zone as UTC."""
+    if not written:
+        return None
+    try:
+        return now - _DURATION.validate_python(written)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        raise failing.fail(
+            f"{written} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,83 @@
+"""What is done with many dead letters, one after the other, at a chosen speed."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.cli import failing
+from gateway.cli.dead_letters_chosen import Chosen
+from gateway.core.dead import DeadSend, Letter
+from gateway.store import dead, keys
+from gateway.store.client import Store
+from tasks.bell import ring_inbox, ring_number
+
+Done = dict[str, list[str]]  # what became of it -> ids
+
+
+class Redriver:
+    """Redrives what was chosen, and rings for whoever works on it."""
+
+    def __init__(self, store: Store, *, unconfirmed: bool, rings: bool) -> None:
+        """`unconfirmed` also begins again what Meta may have had."""
+        self._store = store
+        self._unconfirmed = unconfirmed
+        self._rings = rings
+        self._deliveries: dict[str, str] = {}
+
+    def one(self, chosen: Chosen) -> str:
+        """Redrive one; a delivery is kept once more for all of its events together."""
+        if chosen.delivery in self._deliveries:
+            return self._deliveries[chosen.delivery]
+        # Looked at again, for much may happen between the first and the last of many.
+        letter = dead.find(self._store, chosen.id, [chosen.number])
+        if letter is None:
+            return "changed"
+        came = dead.redrive(self._store, letter, unconfirmed=self._unconfirmed)
+        if chosen.delivery:
+            self._deliveries[chosen.delivery] = came
+        if came == "redriven" and self._rings:
+            self._ring(letter)
+        return came
+
+    def _ring(self, letter: Letter) -> None:
+        if isinstance(letter, DeadSend):
+            ring_number(self._store, letter.number, letter.rank)
+        elif self._store.mark(keys.INBOX_BELL, keys.BELL_MS):
+            ring_inbox()
+
+
+def dropping(store: Store, chosen: Chosen) -> str:
+    """Drop one."""
+    letter = dead.find(store, chosen.id, [chosen.number])
+    return "dropped" if letter and dead.drop(store, letter) else "changed"
+
+
+def each(
+    chosen: Sequence[Chosen],
+    act: Callable[[Chosen], str],
+    *,
+    per_second: float = 0,
+    silent: bool = False,
+) -> Done:
+    """Act on each, showing how far it got; return the ids by what became of them."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    done: Done = {}
+    with Progress(*columns, console=failing.errors, disable=silent) as progress:
+        paced = _paced(chosen, per_second)
+        for one in progress.track(paced, total=len(chosen), description="Working"):
+            done.setdefault(act(one), []).append(one.id)
+    return done
+
+
+def _paced(chosen: Sequence[Chosen], per_second: float) -> Iterator[Chosen]:
+    began = time.monotonic()
+    for turn, one in enumerate(chosen):
+        if per_second:
+            time.sleep(max(0.0, began + turn / per_second - time.monotonic()))
+        yield one

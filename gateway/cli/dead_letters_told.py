@@ -1,0 +1,157 @@
+"""How dead letters are told: texts and phone numbers masked unless they are asked for; pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from gateway.cli.trace_line import clock, span
+from gateway.core.dead import DeadEvent, DeadSend, Letter, Step
+
+SHOWN_DIGITS = 4
+_PEOPLE = frozenset(
+    {"to", "from", "recipient", "recipient_id", "wa_id", "user_id", "from_user_id", "phone"}
+)
+_PUBLIC = frozenset(
+    {"type", "messaging_product", "recipient_type", "policy", "code", "status", "timestamp"}
+)
+_FRAME = re.compile(r'  File ".*", line \d+, in .*')
+
+
+def table(letters: Sequence[Letter], now: datetime) -> Table:
+    """Return one line a letter."""
+    shown = Table(
+        Column("id", no_wrap=True),
+        Column("age", no_wrap=True, justify="right"),
+        Column("cause", no_wrap=True),
+        Column("tries", justify="right"),
+        Column("what to do", overflow="fold"),
+        box=None,
+        pad_edge=False,
+    )
+    for letter in letters:
+        cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
+        tries = str(letter.attempts) if isinstance(letter, DeadSend) else ""
+        # As texts, so that nothing of them is read as markup.
+        row = (letter.id, span(now - letter.at), cause, tries, letter.advice)
+        shown.add_row(*map(Text, row))
+    return shown
+
+
+def brief(letter: Letter) -> dict[str, Any]:
+    """Return what a list tells of a letter, as JSON has it."""
+    told = {
+        "id": letter.id,
+        "kind": "send" if isinstance(letter, DeadSend) else "event",
+        "number": letter.number,
+        "died": letter.at.isoformat(timespec="milliseconds"),
+        "cause": letter.cause,
+        "code": letter.code,
+        "error": _worded(letter.error),
+        "advice": letter.advice,
+    }
+    if isinstance(letter, DeadSend):
+        told |= {"attempts": letter.attempts, "redriven": letter.redriven}
+    return told
+
+
+def whole(letter: Letter, *, reveal: bool) -> dict[str, Any]:
+    """Return all there is to tell, as JSON has it."""
+    more = _of_send(letter, reveal) if isinstance(letter, DeadSend) else _of_event(letter, reveal)
+    return brief(letter) | more
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what `whole` tells in one line each."""
+    for name, value in told.items():
+        if isinstance(value, bool):
+            yield name.replace("_", " "), "yes" if value else "no"
+        elif isinstance(value, (str, int)) and name != "trace":
+            yield name.replace("_", " "), str(value)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Hide every text and figure that is not known to be harmless, and keep the shape."""
+    match value:
+        case dict():
+            # Only there is a name not a person's.
+            public = name == "template" and isinstance(value.get("name"), str)
+            hidden = {key: masked(one, key) for key, one in value.items()}
+            return hidden | ({"name": value["name"]} if public else {})
+        case list():
+            return [masked(one, name) for one in value]
+        case None | bool():
+            return value
+        case str() if name in _PEOPLE:
+            return person(value)
+        case _ if name in _PUBLIC:
+            return value
+        case _:
+            return f"({len(str(value))} characters)"
+
+
+def person(contact: str) -> str:
+    """Name a customer by the last digits."""
+    return f"…{contact[-SHOWN_DIGITS:]}" if len(contact) > 2 * SHOWN_DIGITS else "…"
+
+
+def printable(text: str) -> str:
+    """Leave out what a terminal would obey: a traceback may quote what a customer wrote."""
+    return "".join(one if one.isprintable() or one == "\n" else "�" for one in text)
+
+
+def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
+    return {
+        "to": letter.lane if reveal else person(letter.lane),
+        "rule": letter.rule,
+        "rank": letter.rank,
+        "record": letter.record,
+        "expires": letter.expires_at.isoformat(timespec="milliseconds"),
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.last_error),
+        "meta_had_it": letter.accepted,
+        "meta_may_have_had_it": letter.open and not letter.accepted,
+        "story": [_step(step) for step in letter.story],
+        "body": letter.body if reveal else masked(dict(letter.body)),
+    }
+
+
+def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
+    # The last line of a traceback quotes what the code stumbled over.
+    frames = [line for line in letter.trace.splitlines() if _FRAME.fullmatch(line)]
+    return {
+        "key": letter.key,
+        "delivery": letter.delivery,
+        "item": letter.item,
+        "trace": letter.trace if reveal else "\n".join(frames),
+        "body": letter.raw if reveal else masked(letter.raw),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    at = step.at.isoformat(timespec="milliseconds") if step.at else None
+    outcome = step.told.get("outcome", "")
+    told = ": ".join(filter(None, [outcome, _worded(step.told)]))
+    return {"at": at, "what": step.what, "told": told}
+
+
+def story(told: Mapping[str, Any]) -> Table:
+    """Return the steps of a send, one a line."""
+    shown = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
+    for step in told.get("story", ()):
+        at = clock(datetime.fromisoformat(step["at"])) if step["at"] else ""
+        shown.add_row(Text(at, "dim"), Text(step["what"]), Text(step["told"]))
+    return shown
+
+
+def _worded(error: Mapping[str, Any]) -> str:
+    code, details = error.get("code"), error.get("details")
+    parts = [
+        f"{code}:" if code is not None else "",
+        str(error.get("reason") or error.get("title") or ""),
+        f"({details})" if details else "",
+    ]
+    return " ".join(filter(None, parts))

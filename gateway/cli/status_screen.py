@@ -1,0 +1,92 @@
+"""The screen of `gateway status`."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from gateway.cli.status_view import View, restarted
+from gateway.core.sends import RUNGS
+from gateway.store.standing import NumberStanding, Reading
+
+NOBODY = "none"
+STAGES = (*list(RUNGS)[3:], "dead", "expired", "dropped", "doubled")
+
+
+def screen(view: View) -> RenderableType:
+    """Draw everything."""
+    parts: list[RenderableType] = [_verdict(view)]
+    if view.now:
+        parts += [_facts(view, view.now), _queues(view, view.now)]
+    return Group(*parts)
+
+
+def _verdict(view: View) -> Text:
+    wrong = view.wrong
+    told = Text("● all is well", "bold green")
+    if wrong:
+        told = Text("\n".join(f"✗ {sentence}" for sentence in wrong), "bold red")
+    for warning in view.now.health.warnings if view.now else ():
+        told.append(f"\n! {warning}", "yellow")
+    return told
+
+
+def _facts(view: View, now: Reading) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in _rows(view, now):
+        table.add_row(Text(name, "dim"), value)
+    return table
+
+
+def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
+    rate = "–" if view.kept_per_s is None else f"{view.kept_per_s:,.1f}/s"
+    yield "kept", f"{rate}, {now.kept:,} in all"
+    yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
+    for number in now.numbers:
+        yield f"sends of {number.number or NOBODY}", _sends(number)
+    yield "dead letters", _listed(now.causes) or "none"
+    for what in ("tick", "sweep"):
+        ago = now.ago_s.get(what)
+        yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
+    used, limit = now.health.used_bytes, now.health.limit_bytes
+    yield "memory", f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    yield "rulebook", view.rulebook or "cannot be read here"
+    yield "restarted", _listed(restarted(now)) or "no worker"
+
+
+def _queues(view: View, now: Reading) -> Table:
+    table = Table("queue", _right("waiting"), _right("oldest"), "")
+    for one in now.partitions:
+        oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
+        state = {"moving": view.moves(one.index), f"{one.aside} aside": one.aside > 0}
+        told = ", ".join(name for name, holds in state.items() if holds)
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), told)
+    for number in now.numbers:
+        for rank, lanes in number.lanes.items():
+            name = f"{rank} {number.number or NOBODY}"
+            table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "")
+    return table
+
+
+def _sends(number: NumberStanding) -> str:
+    """Tell how many sends ever reached each stage, and how many wait for something."""
+    stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
+    now = {"later": number.due, "unconfirmed": number.unconfirmed, "dead letters": number.dead}
+    return _listed(stages | {name: count for name, count in now.items() if count}) or "none"
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _seconds(waited_s: float) -> str:
+    return f"{waited_s:,.1f} s" if waited_s else ""
+
+
+def _mb(size: int) -> str:
+    return f"{size / (1 << 20):,.1f} MB"

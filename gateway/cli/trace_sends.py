@@ -1,0 +1,119 @@
+"""The story of one send: what it asks for, its attempts, its statuses, and where it waits; pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.cli.trace_line import Line, Tone, clock, many, span
+from gateway.cli.trace_words import Words
+from gateway.core.codes import rule_of
+from gateway.core.evidence import LATE
+from gateway.core.sends import RUNGS
+from gateway.store.traced_sends import Sent, Told
+
+FORGOTTEN = "forgotten: a send is kept for 30 days after it ended"
+REDRIVEN = "redriven"
+_TONES: Mapping[str, Tone] = {
+    "accepted": "good", "sent": "good", "delivered": "good", "read": "good", "played": "good",
+    "failed": "bad", "dead": "bad", "expired": "bad", "dropped": "bad",
+    "unconfirmed": "odd", "later": "odd", "killed": "odd",
+}  # fmt: skip
+
+
+def of_send(sent: Sent, words: Words) -> Line:
+    """Tell the story of a send."""
+    if not sent.stage:
+        return Line(f"send {sent.id}", FORGOTTEN, tone="odd")
+    cause = f"by rule {sent.rule}" if sent.rule else "by no rule"
+    told = f"{words.request(sent.body)}, {cause}, {sent.rank}: {sent.stage}"
+    head = Line(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
+    return head.then(*_attempts(sent), *_message(sent), *_statuses(sent), *_standing(sent))
+
+
+def _attempts(sent: Sent) -> Iterator[Line]:
+    for number in range(1, sent.attempts + 1):
+        at = sent.first_at if number == 1 else None
+        if number == sent.attempts and number > 1:
+            at = sent.latest_at
+        note = sent.notes.get(number)
+        if note is None:
+            under_way = number == sent.attempts and sent.stage == "attempting"
+            told = "under way, or its process died" if under_way else "no outcome is known"
+            yield Line(f"attempt {number}", told, at, "odd")
+        else:
+            outcome = str(note.get("outcome", ""))
+            yield Line(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))
+
+
+def _outcome(outcome: str, note: Mapping[str, Any]) -> str:
+    if outcome == "killed":
+        return "its process died: nobody knows whether Meta had it"
+    # Meta's usual word beside the id of a message says nothing more.
+    held = note.get("message_status")
+    more = [f"Meta says {held}"] if held and held != "accepted" else []
+    if tries := note.get("gave_up_after"):
+        more.append(f"given up after {many(tries, 'attempt')}")
+    return ": ".join(filter(None, [outcome, "; ".join([*_reason(note), *more])]))
+
+
+def _reason(note: Mapping[str, Any]) -> Iterator[str]:
+    """Give Meta's code, what it advises, and what it said itself."""
+    code = note.get("code")
+    advice = str(note.get("reason") or "")
+    if code is not None:
+        advice = advice or rule_of(code, 400).advice
+        yield f"code {code}: {advice}"
+    elif advice:
+        yield advice
+    for name in ("title", "details"):
+        if said := note.get(name):
+            yield f"Meta says {said}"
+
+
+def _message(sent: Sent) -> Iterator[Line]:
+    if sent.wamid:
+        yield Line("message", sent.wamid)
+
+
+def _statuses(sent: Sent) -> Iterator[Line]:
+    for told in sent.statuses:
+        if told.stage == REDRIVEN:
+            yield Line(REDRIVEN, f"by a person, after attempt {told.attempt}", told.at, "odd")
+            continue
+        said = list(_reason(sent.error)) if told.stage == sent.stage == "failed" else []
+        if sent.attempts > 1 and told.attempt:
+            said.append(f"of attempt {told.attempt}")
+        if told.kept_at and told.kept_at - told.at > LATE:
+            said.append(f"late: kept {span(told.kept_at - told.at)} after it")
+        if not _obeyed(told, sent):
+            said.append(f"noted, not obeyed: it was {sent.stage} already")
+        yield Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
+
+
+def _obeyed(told: Told, sent: Sent) -> bool:
+    """Say whether a status could move the send: the ladder has one way, and an end."""
+    begun_again = [one.attempt for one in sent.statuses if one.stage == REDRIVEN]
+    if told.attempt and any(int(told.attempt) <= int(attempt) for attempt in begun_again):
+        return True  # What it was before it began again is not noted.
+    if told.stage == "failed":
+        return sent.stage == "failed"
+    return RUNGS.get(told.stage, 0) <= RUNGS.get(sent.stage, -1)
+
+
+def _standing(sent: Sent) -> Iterator[Line]:
+    where = sent.standing
+    if where.ahead is not None and not sent.is_final:
+        before = f"{many(where.ahead, 'send')} before it" if where.ahead else "it is next"
+        until = f", not before {clock(where.lane_at)}" if where.lane_at else ""
+        yield Line("in its lane", before + until, tone="odd")
+    if where.due_at:
+        yield Line("waits", "until its moment comes", where.due_at, "odd")
+    if where.unconfirmed_till:
+        till = clock(where.unconfirmed_till)
+        told = f"nobody knows whether Meta had it; evidence may come until {till}"
+        yield Line("unconfirmed", told, tone="odd")
+    if where.dead_at:
+        # What a status told of the failure stands beside the status.
+        told = "Meta took it, and could not deliver it" if sent.stage == "failed" else ""
+        yield Line("dead letter", told or "; ".join(_reason(sent.error)), where.dead_at, "bad")
+    elif sent.is_final and sent.stage != "failed":
+        yield Line("ended", "; ".join(_reason(sent.error)), tone="bad")

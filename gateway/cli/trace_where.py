@@ -1,0 +1,22 @@
+"""Which gateway is looked at: the `gateway dev` of this folder, or the one of the settings."""
+
+from pathlib import Path
+
+from gateway.cli import dev_folder, failing
+from gateway.cli.dev_setup import prepare
+from gateway.settings import Settings, environment
+
+# No process is started, so this port is never listened to.
+ANY_PORT = 1
+
+
+def settings() -> Settings:
+    """Return the settings of what runs in this folder, or else of the environment, or end."""
+    running = dev_folder.find()
+    if running is None:
+        return failing.settings()
+    with failing.sentences():
+        given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
+    return given.model_copy(
+        update={"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
+    )

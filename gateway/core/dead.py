@@ -1,0 +1,111 @@
+"""What a dead letter is: what a person has to look at, and which of them are asked for; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from gateway.core.codes import rule_of
+
+Cause = Literal[
+    "refused", "gave_up", "expired", "failed_status", "unconfirmed", "planning", "killed_worker"
+]
+CAUSES: tuple[str, ...] = get_args(Cause)
+KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
+
+_ADVICE: Mapping[Cause, str] = {
+    "refused": "Look at Meta's answer.",
+    "gave_up": "Redrive it when Meta can be reached again.",
+    "expired": "Redrive it if the customer still wants it: it waited for too long.",
+    "failed_status": "Look at the status: Meta took it and could not deliver it.",
+    "unconfirmed": "Ask the customer, or look at their phone: Meta may have had it.",
+    "planning": "Mend the gateway or the rule as the trace says, then redrive it.",
+    "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """What a person has to look at."""
+
+    id: str
+    number: str
+    died_ms: int
+    cause: Cause
+    code: int | None
+    error: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def at(self) -> datetime:
+        """Return when it died."""
+        return moment(self.died_ms)
+
+    @property
+    def advice(self) -> str:
+        """Say what to do about it, by Meta's table where there is a code."""
+        return _ADVICE[self.cause] if self.code is None else rule_of(self.code, 400).advice
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a send; not every attempt left its moment."""
+
+    what: str
+    at: datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadSend(Dead):
+    """A send that ended without reaching the customer, as far as is known."""
+
+    lane: str = field(repr=False)
+    rank: str
+    rule: str
+    record: str
+    body: Mapping[str, Any] = field(repr=False)
+    expires_at: datetime
+    attempts: int
+    redriven: int
+    first_error: Mapping[str, Any] = field(repr=False)
+    last_error: Mapping[str, Any] = field(repr=False)
+    story: tuple[Step, ...] = field(repr=False)
+    accepted: bool  # news came that Meta had it after all
+    open: bool  # nobody knows whether Meta had one of its attempts
+    fields: int  # how much the store knew of it: more means that news came since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadEvent(Dead):
+    """An event whose planning raised; its neighbours had their effect."""
+
+    key: str
+    delivery: str
+    item: int
+    raw: Any = field(repr=False)
+    trace: str = field(repr=False)
+
+
+Letter = DeadSend | DeadEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead letters are asked for; what is empty asks for all."""
+
+    number: str | None = None
+    causes: frozenset[str] = frozenset()
+    codes: frozenset[int] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, letter: Letter) -> bool:
+        """Say whether a letter of the right number and time is asked for."""
+        if self.causes and letter.cause not in self.causes:
+            return False
+        return not self.codes or letter.code in self.codes
+
+
+def moment(milliseconds: str | float) -> datetime:
+    """Return a moment of the store."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

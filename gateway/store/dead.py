@@ -1,0 +1,155 @@
+"""Dead letters: found, begun again, and let go. All of it may raise StoreUnavailableError."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, assert_never
+
+import orjson
+from redis import Redis
+
+from gateway.core.dead import DeadEvent, DeadSend, Letter, Wanted, moment
+from gateway.core.dead_rows import dead_event, dead_send
+from gateway.core.sends import lifetime
+from gateway.store import keys, upkeep
+from gateway.store.client import Store
+from gateway.store.commit import milliseconds
+
+AT_ONCE = 200
+_SEND, _EVENT = b"send:", b"event:"
+
+# What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
+# looked at; the delivery that an event came in is no longer kept.
+Redriven = Literal["redriven", "accepted", "unconfirmed", "changed", "trimmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A dead letter as it stands in the list of a number."""
+
+    died_ms: int
+    number: str
+    member: bytes
+
+
+def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
+    """Yield what is wanted, the newest first, read bit by bit."""
+    numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
+    listed = [one for number in numbers for one in _listed(store, number, wanted)]
+    listed.sort(key=lambda one: one.died_ms, reverse=True)
+    for start in range(0, len(listed), AT_ONCE):
+        yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
+
+
+def find(store: Store, name: str, numbers: Sequence[str] = ()) -> Letter | None:
+    """Return the dead letter of an id, None where there is none; by default of any number."""
+    member, asked = _member(name), numbers or upkeep.numbers(store)
+
+    def ask(client: Redis) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for number in asked:
+            pipe.zscore(f"{keys.number(number)}dead", member)
+        return list(pipe.execute())
+
+    scores = zip(asked, store.run(ask), strict=True)
+    listed = [_Listed(int(died), number, member) for number, died in scores if died is not None]
+    return next(_read(store, listed), None)
+
+
+def redrive(store: Store, letter: Letter, *, unconfirmed: bool = False) -> Redriven:
+    """Let a dead letter begin again, once for each time that it died; asking again is safe.
+
+    `unconfirmed` is a person's word that twice is better than not at all.
+    """
+    match letter:
+        case DeadSend():
+            return _redrive_send(store, letter, unconfirmed=unconfirmed)
+        case DeadEvent():
+            return _redrive_event(store, letter)
+        case _:
+            assert_never(letter)
+
+
+def drop(store: Store, letter: Letter) -> bool:
+    """Take a dead letter away; false where it is gone, or died again since it was read."""
+    args = [_member(letter.id), letter.died_ms]
+    return bool(store.call("drop", keys.number(letter.number), *args))
+
+
+def now(store: Store) -> datetime:
+    """Return the server's time, by which letters died."""
+    seconds, micros = store.run(lambda client: client.time())
+    return moment(seconds * 1000 + micros // 1000)
+
+
+def _redrive_send(store: Store, letter: DeadSend, *, unconfirmed: bool) -> Redriven:
+    if letter.accepted:
+        return "accepted"
+    if letter.open and not unconfirmed:
+        return "unconfirmed"
+    lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
+    args = [letter.id, letter.redriven, letter.fields, lasts_ms]
+    done = store.call("redrive", keys.number(letter.number), *args)
+    return "redriven" if done else "changed"
+
+
+def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
+    """Keep the delivery once more, byte for byte: this event is not known, its neighbours are.
+
+    The dead letter stays until its event is committed, so that nothing is lost in between.
+    """
+    place, _, entry = letter.delivery.partition(":")
+    prefix = keys.partition(int(place))
+    found: Any = store.run(lambda client: client.xrange(f"{prefix}inbox", entry, entry))
+    if not found:
+        return "trimmed"
+    ((_, kept),) = found
+    store.call("keep", prefix, kept[b"h"], kept[b"b"])
+    upkeep.count(store, keys.number(letter.number), "events.redriven")
+    return "redriven"
+
+
+def _listed(store: Store, number: str, wanted: Wanted) -> list[_Listed]:
+    key = f"{keys.number(number)}dead"
+    oldest = milliseconds(wanted.since) if wanted.since else "-inf"
+    newest = milliseconds(wanted.until) if wanted.until else "+inf"
+    found: Any = store.run(
+        lambda client: client.zrangebyscore(key, oldest, newest, withscores=True)
+    )
+    return [_Listed(int(died), number, member) for member, died in found]
+
+
+def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[Letter]:
+    """Read the rows; what has none any more, or lives again, is no dead letter."""
+
+    def ask(client: Redis) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for one in listed:
+            prefix = keys.number(one.number).encode()
+            if one.member.startswith(_SEND):
+                pipe.hgetall(prefix + one.member)
+            else:
+                pipe.get(prefix + b"dead:" + one.member)
+        return list(pipe.execute())
+
+    for one, row in zip(listed, store.run(ask), strict=True):
+        letter = _letter(one, row)
+        if letter:
+            yield letter
+
+
+def _letter(one: _Listed, row: Any) -> Letter | None:
+    if one.member.startswith(_SEND):
+        told = {name.decode(): value.decode() for name, value in row.items()}
+        name = one.member.removeprefix(_SEND).decode()
+        return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
+    name = one.member.removeprefix(_EVENT).hex()
+    return dead_event(name, one.number, one.died_ms, orjson.loads(row)) if row else None
+
+
+def _member(name: str) -> bytes:
+    """Return how a dead letter is listed: an event by its digest, which is written as 32 digits."""
+    if re.fullmatch("[0-9a-f]{32}", name):
+        return _EVENT + bytes.fromhex(name)
+    return _SEND + name.encode(errors="replace")

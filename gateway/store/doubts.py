@@ -1,0 +1,73 @@
+"""Unconfirmed sends, with all that is known about each."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.evidence import Doubt
+from gateway.store import keys
+from gateway.store.client import Store
+
+_FIELDS = ("stage", "attempts", "doubted", "repeated", "overtaken", "row")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """An unconfirmed send, and the attempt that nobody knows about."""
+
+    send: str
+    attempt: int
+    doubt: Doubt
+
+
+def doubts(store: Store, number: str, most: int = 100) -> list[Doubted]:
+    """Return the unconfirmed sends of a number, those that expire first."""
+    prefix = keys.number(number)
+    sends: Any = store.run(lambda client: client.zrange(f"{prefix}unconfirmed", 0, most - 1))
+
+    def read(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        for send in sends:
+            pipe.hmget(f"{prefix}send:{send.decode()}", *_FIELDS)
+        return pipe.execute()
+
+    rows: Any = store.run(read) if sends else []
+    return [
+        _doubted(send.decode(), row)
+        for send, row in zip(sends, rows, strict=True)
+        if row[0] == b"unconfirmed"
+    ]
+
+
+def proved_to(store: Store, number: str) -> datetime | None:
+    """Return the latest attempt of the number whose message had a status."""
+    key = f"{keys.number(number)}evidence"
+    moment: Any = store.run(lambda client: client.hget(key, "proved"))
+    return _moment(moment) if moment else None
+
+
+def again(store: Store, number: str, doubted: Doubted) -> bool:
+    """Put a send back into its lane, once; false where something became known meanwhile."""
+    args = (doubted.send, doubted.attempt)
+    return bool(store.call("again", keys.number(number), *args) == 1)
+
+
+def _doubted(send: str, row: list[Any]) -> Doubted:
+    _, attempts, doubted, repeated, overtaken, packed = row
+    body = orjson.loads(packed)["body"]
+    return Doubted(
+        send,
+        int(attempts),
+        Doubt(
+            attempted_at=_moment(doubted),
+            is_template=body.get("type") == "template",
+            repeated=repeated is not None,
+            overtaken=overtaken is not None,
+        ),
+    )
+
+
+def _moment(milliseconds: Any) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

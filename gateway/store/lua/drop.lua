@@ -1,0 +1,9 @@
+-- drop: take a dead letter away for good; a send's row stays until it expires.
+-- KEYS  1 the number's prefix
+-- ARGV  1 dead letter, 2 moment of its death
+-- Returns 1 when done, 0 where it is gone, or died again since it was looked at.
+local died = redis.call('ZSCORE', KEYS[1] .. 'dead', ARGV[1])
+if not died or tonumber(died) ~= tonumber(ARGV[2]) then return 0 end
+redis.call('DEL', KEYS[1] .. 'dead:' .. ARGV[1])
+redis.call('ZREM', KEYS[1] .. 'dead', ARGV[1])
+return 1

@@ -1,0 +1,36 @@
+-- redrive: let a dead send begin again, at the end of its lane.
+-- KEYS  1 the number's prefix
+-- ARGV  1 send, 2 how often it was redriven, 3 how many fields its row has, 4 lifetime in ms
+-- Returns 1 when done, 0 where it is no longer what was looked at: somebody else was faster, or
+-- news of it came.
+--
+-- It is queued while it is still final, which a pump would only sweep away. The one write that
+-- makes it true is the RENAME of a copy; if the script dies after that, whoever repeats it takes
+-- the dead letter away.
+local number, id, times = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local now = clock()
+local send, copy, letter = number .. 'send:' .. id, number .. 'redrive:' .. id, 'send:' .. id
+if not redis.call('ZSCORE', number .. 'dead', letter) then return 0 end
+
+local row = redis.call('HMGET', send, 'final', 'redriven', 'attempts', 'lane', 'rank', 'wamid')
+local before = tonumber(row[2] or 0)
+if not row[1] and before == times + 1 then
+  redis.call('ZREM', number .. 'dead', letter)
+  return 1
+end
+if not row[1] or before ~= times or redis.call('HLEN', send) ~= tonumber(ARGV[3]) then return 0 end
+
+redis.call('COPY', send, copy, 'REPLACE')
+-- The message that failed keeps its wamid beside, for the one to come has another.
+if row[6] then redis.call('HSET', copy, 'wamid:' .. row[3], row[6]) end
+redis.call('HDEL', copy, 'final', 'error', 'wamid')
+redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
+  'redriven', times + 1, 'at:redriven:' .. row[3], now)
+redis.call('PERSIST', copy)
+
+redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)
+redis.call('ZADD', number .. 'ready:' .. row[5], 'NX', now, row[4])
+redis.call('RENAME', copy, send)
+redis.call('ZREM', number .. 'dead', letter)
+count(number, 'sends.redriven')
+return 1

@@ -1,0 +1,134 @@
+"""How everything stands at one moment: what a person looks at to see whether all is well."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from gateway.core.dead import Wanted
+from gateway.store import dead, keys, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Inbox, Standing
+from gateway.store.pressure import Health, judge
+from gateway.store.traced_sends import ask
+
+RANKS = ("reply", "bulk")
+BY_THE_CLOCK = ("tick", "sweep")
+# The newest are looked at for their causes; the rest are only counted.
+MOST_LETTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The lanes of one number and rank that hold sends."""
+
+    ready: int = 0
+    overdue_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStanding:
+    """One of our numbers."""
+
+    number: str
+    counts: Mapping[str, int]
+    dead: int
+    unconfirmed: int
+    due: int
+    lanes: Mapping[str, Lanes]  # by rank
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Return how many sends ever reached each stage."""
+        sends = (one for one in self.counts.items() if one[0].startswith("sends."))
+        return {name.removeprefix("sends."): count for name, count in sends}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything at one moment of the server's clock."""
+
+    now_ms: int
+    health: Health
+    partitions: tuple[Standing, ...]
+    numbers: tuple[NumberStanding, ...]
+    causes: Mapping[str, int] = field(default_factory=dict)
+    ago_s: Mapping[str, float] = field(default_factory=dict)  # what ran by the clock
+    counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
+
+    @property
+    def kept(self) -> int:
+        """Return how many deliveries were ever kept."""
+        return sum(one.kept for one in self.partitions)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many deliveries wait, those set aside among them."""
+        return sum(one.waiting for one in self.partitions)
+
+    @property
+    def oldest_s(self) -> float:
+        """Return for how long the oldest delivery has waited."""
+        waits = [one.now_ms - one.oldest_ms for one in self.partitions if one.oldest_ms]
+        return max(waits, default=0) / 1000
+
+    def total(self, name: str) -> int:
+        """Return a counter, summed over all numbers."""
+        return sum(one.counts.get(name, 0) for one in self.numbers)
+
+
+def read(store: Store, limit_bytes: int) -> Reading:
+    """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
+    partitions = tuple(Inbox(store, Bodies()).look())
+    info, layout, counts, *lives = ask(
+        store,
+        ("INFO",),
+        ("GET", keys.LAYOUT_KEY),
+        ("HGETALL", f"{keys.SPACE}count"),
+        *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
+    )
+    return Reading(
+        now_ms=partitions[0].now_ms,
+        health=judge(info, layout.decode() if layout else "", limit_bytes),
+        partitions=partitions,
+        numbers=tuple(_number(store, name) for name in upkeep.numbers(store)),
+        causes=Counter(one.cause for one in islice(dead.letters(store, Wanted()), MOST_LETTERS)),
+        ago_s={
+            what: (keys.DAY_MS - left) / 1000
+            for what, left in zip(BY_THE_CLOCK, lives, strict=True)
+            if left > 0
+        },
+        counts=_counts(counts),
+    )
+
+
+def _number(store: Store, name: str) -> NumberStanding:
+    prefix = keys.number(name)
+    commands: list[tuple[Any, ...]] = [
+        ("TIME",),
+        ("HGETALL", f"{prefix}count"),
+        *(("ZCARD", f"{prefix}{what}") for what in ("dead", "unconfirmed", "due")),
+    ]
+    for rank in RANKS:
+        ready = f"{prefix}ready:{rank}"
+        commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
+    (seconds, _), counts, buried, unconfirmed, due, *lanes = ask(store, *commands)
+    return NumberStanding(
+        name,
+        _counts(counts),
+        buried,
+        unconfirmed,
+        due,
+        {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
+    )
+
+
+def _lanes(seconds: int, ready: int, head: Any) -> Lanes:
+    overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
+    return Lanes(ready, overdue_s)
+
+
+def _counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in raw.items()}

@@ -1,0 +1,29 @@
+"""The stream of statuses: whether anything could have kept one from reaching us, and until when."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.core.evidence import CONFIRM_WAIT, GAP_FACTOR
+from gateway.store import keys
+from gateway.store.client import Call, Store
+
+# A web process says once a second that it is alive.
+SILENT_MS = 3_000
+
+
+def note(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
+    """Return the call that notes a gap which ends now, or that a web process is alive."""
+    wait_ms = int(CONFIRM_WAIT.total_seconds() * 1000)
+    gap_ms = max(0, int(gap.total_seconds() * 1000))
+    return Call("stream", keys.STREAM, [gap_ms, int(alive), SILENT_MS, wait_ms, GAP_FACTOR])
+
+
+def whole_from(store: Store) -> datetime:
+    """Return the moment from which the stream counts as whole; in the future after a gap."""
+    moment: Any = store.call("stream", keys.STREAM, *note().args)
+    return datetime.fromtimestamp(moment / 1000, UTC)
+
+
+def note_gap(store: Store, length: timedelta) -> None:
+    """Note that something was late or missing for so long until now."""
+    store.call("stream", keys.STREAM, *note(length).args)

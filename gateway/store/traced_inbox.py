@@ -1,0 +1,125 @@
+"""The inbox as a trace sees it: deliveries read where they stand, and nothing taken."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.core.dead import moment
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Event
+from gateway.store import keys
+from gateway.store.body import Bodies, UnknownRecordError
+from gateway.store.client import Store
+
+# How much of what waits in one partition is looked through, and in which steps.
+MOST_WAITING = 2_000
+STEP = 50
+GONE = "its delivery is no longer in the inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where an event was kept; `problem` says why its delivery tells no more than that."""
+
+    delivery: str
+    item: int
+    problem: str = ""
+    origin: str = ""
+    secret: str = ""  # which of the active app secrets signed it
+    event: Event | None = field(default=None, repr=False)
+
+    @property
+    def partition(self) -> int:
+        """Return the partition of the inbox."""
+        return int(self.delivery.partition(":")[0])
+
+    @property
+    def at(self) -> datetime:
+        """Return when it was kept, by the server's clock."""
+        return moment(self.delivery.partition(":")[2].partition("-")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Events that were found among what waits, and what could not be looked through."""
+
+    kept: tuple[Kept, ...] = ()
+    aside: frozenset[str] = frozenset()  # ids of deliveries
+    unopened: int = 0
+    cut: bool = False
+
+
+class TracedInbox:
+    """Reads deliveries of all partitions."""
+
+    def __init__(self, store: Store, bodies: Bodies) -> None:
+        """Take the store and how bodies are opened."""
+        self._store = store
+        self._bodies = bodies
+
+    def kept(self, place: str) -> Kept:
+        """Return what is left of where an event was known to stand, "<delivery>/<item>"."""
+        delivery, _, item = place.rpartition("/")
+        index, _, entry = delivery.partition(":")
+        found = self._range(int(index), entry, entry, 1)
+        if not found:
+            return Kept(delivery, int(item), GONE)
+        try:
+            opened = self._delivery(delivery, found[0][1])
+        except UnknownRecordError as error:
+            return Kept(delivery, int(item), f"its delivery cannot be opened here: {error}")
+        return _kept(opened, split(opened)[int(item)])
+
+    def waiting(self, wanted: Callable[[Event], bool]) -> Waiting:
+        """Look through what waits or is set aside, up to MOST_WAITING deliveries a partition."""
+        found: list[Kept] = []
+        aside: set[str] = set()
+        unopened = 0
+        cut = False
+        for index in range(keys.PARTITIONS):
+            for looked, (entry, fields, late) in enumerate(self._entries(index)):
+                if cut := cut or looked >= MOST_WAITING:
+                    break
+                kept = self._opened(f"{index}:{entry}", fields, wanted)
+                unopened += kept is None
+                aside |= {f"{index}:{entry}"} if late else set()
+                found += kept or []
+        return Waiting(tuple(found), frozenset(aside), unopened, cut)
+
+    def _opened(
+        self, delivery: str, fields: dict[bytes, bytes], wanted: Callable[[Event], bool]
+    ) -> list[Kept] | None:
+        try:
+            opened = self._delivery(delivery, fields)
+        except UnknownRecordError:
+            return None
+        return [_kept(opened, event) for event in split(opened) if wanted(event)]
+
+    def _delivery(self, place: str, fields: dict[bytes, bytes]) -> Delivery:
+        origin, secret, account = fields[b"h"].decode().split("|", 2)
+        at = moment(place.partition(":")[2].partition("-")[0])
+        return Delivery(place, at, self._bodies.open(fields[b"b"]), account, secret, origin)
+
+    def _entries(self, index: int) -> Iterator[tuple[str, dict[bytes, bytes], bool]]:
+        """Give what is set aside, then what stands after the cursor."""
+        prefix = keys.partition(index)
+        late: Any = self._store.run(lambda client: client.zrange(f"{prefix}aside", 0, MOST_WAITING))
+        for raw in late:
+            entry = raw.decode()
+            for _, fields in self._range(index, entry, entry, 1):
+                yield entry, fields, True
+        cursor: Any = self._store.run(lambda client: client.hget(f"{prefix}lease", "cursor"))
+        after = cursor.decode() if cursor else "0-0"
+        while found := self._range(index, f"({after}", "+", STEP):
+            for raw, fields in found:
+                after = raw.decode()
+                yield after, fields, False
+
+    def _range(self, index: int, first: str, last: str, most: int) -> Any:
+        name = f"{keys.partition(index)}inbox"
+        return self._store.run(lambda client: client.xrange(name, first, last, count=most))
+
+
+def _kept(delivery: Delivery, event: Event) -> Kept:
+    return Kept(delivery.id, event.item, "", delivery.origin, delivery.secret, event)

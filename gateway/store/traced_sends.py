@@ -1,0 +1,183 @@
+"""Sends as a trace sees them: their rows, and where each of them waits or has ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.dead import moment
+from gateway.core.keys import digest, join
+from gateway.core.sends import RUNGS
+from gateway.store import keys
+from gateway.store.client import Store
+
+Note = Mapping[str, Any]
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A status of a send: its stage, for which attempt, Meta's moment, and when it was kept."""
+
+    stage: str
+    attempt: str
+    at: datetime
+    kept_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a send waits or has ended; all None where it does neither."""
+
+    due_at: datetime | None = None
+    unconfirmed_till: datetime | None = None
+    dead_at: datetime | None = None
+    ahead: int | None = None  # sends before it in its lane
+    lane_at: datetime | None = None  # when its lane may next be worked
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A send as it is stored; its stage is "" where it is forgotten."""
+
+    id: str
+    stage: str = ""
+    rule: str = ""
+    record: str = ""
+    rank: str = ""
+    wamid: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    planned_at: datetime | None = None
+    first_at: datetime | None = None
+    latest_at: datetime | None = None
+    attempts: int = 0
+    notes: Mapping[int, Note] = field(default_factory=dict)
+    statuses: tuple[Told, ...] = ()
+    error: Note = field(default_factory=dict)
+    is_final: bool = False
+    standing: Standing = Standing()
+
+
+def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
+    """Run plain commands in one round trip. Raises StoreUnavailableError or ScriptError."""
+
+    def run(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        return list(pipe.execute())
+
+    return store.run(run) if commands else []
+
+
+def read(store: Store, number: str, ids: Sequence[str]) -> list[Sent]:
+    """Return sends by their ids, in two round trips. Raises StoreUnavailableError."""
+    prefix = keys.number(number)
+    found = ask(store, *(["HGETALL", f"{prefix}send:{one}"] for one in ids))
+    rows = [{name.decode(): value.decode() for name, value in raw.items()} for raw in found]
+    standings = _standings(store, prefix, list(zip(ids, rows, strict=True)))
+    known = _kept_at(store, number, rows)
+    return [
+        _sent(one, row, standing, known) if row else Sent(one)
+        for one, row, standing in zip(ids, rows, standings, strict=True)
+    ]
+
+
+def _standings(store: Store, prefix: str, rows: Sequence[tuple[str, Row]]) -> list[Standing]:
+    commands: list[Sequence[Any]] = []
+    for one, row in rows:
+        rank, lane = row.get("rank", ""), row.get("lane", "")
+        commands += [
+            ("ZSCORE", f"{prefix}due", one),
+            ("ZSCORE", f"{prefix}unconfirmed", one),
+            ("ZSCORE", f"{prefix}dead", f"send:{one}"),
+            ("ZRANK", f"{prefix}lane:{rank}:{lane}", one),
+            ("ZSCORE", f"{prefix}ready:{rank}", lane),
+        ]
+    found = ask(store, *commands)
+    return [_standing(*found[start : start + 5]) for start in range(0, len(found), 5)]
+
+
+def _standing(due: Any, unconfirmed: Any, dead: Any, ahead: Any, ready: Any) -> Standing:
+    lane_at = _moment(ready) if ahead is not None else None
+    return Standing(_moment(due), _moment(unconfirmed), _moment(dead), ahead, lane_at)
+
+
+def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
+    """Return when statuses were kept, by wamid and stage, as far as they are still known."""
+    asked = [
+        (row["wamid"], stage)
+        for row in rows
+        for stage, _ in (_status(name) for name in row if name.startswith("at:"))
+        if "wamid" in row
+    ]
+    places = known(store, number, [join("status", number, *one) for one in asked])
+    return {
+        one: moment(place.partition(":")[2].partition("-")[0])
+        for one, place in zip(asked, places, strict=True)
+        if place
+    }
+
+
+def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
+    """Return where each event stands, "<delivery>/<item>", "" for one that is not known."""
+    if not event_keys:
+        return []
+    digests = [digest(key) for key in event_keys]
+    _, _, places = store.call("load", keys.number(number), 0, *digests)
+    return [place.decode() if place else "" for place in places]
+
+
+def _sent(
+    name: str, row: Row, standing: Standing, kept_at: Mapping[tuple[str, str], datetime]
+) -> Sent:
+    told = orjson.loads(row["row"])
+    wamid = row.get("wamid", "")
+    statuses = [
+        Told(stage, attempt, moment(row[field]), kept_at.get((wamid, stage)))
+        for field in row
+        if field.startswith("at:")
+        for stage, attempt in [_status(field)]
+    ]
+    return Sent(
+        id=name,
+        stage=row["stage"],
+        rule=told["rule"],
+        record=told["record"],
+        rank=row["rank"],
+        wamid=wamid,
+        body=told["body"],
+        planned_at=_moment(row["planned"]),
+        first_at=_moment(row.get("first")),
+        latest_at=_moment(row.get("attempting_at")),
+        attempts=int(row["attempts"]),
+        notes={
+            int(field.removeprefix("attempt:")): _note(value)
+            for field, value in row.items()
+            if field.startswith("attempt:")
+        },
+        statuses=tuple(sorted(statuses, key=lambda one: (one.at, RUNGS.get(one.stage, 0)))),
+        error=_note(row.get("error", "{}")),
+        is_final="final" in row,
+        standing=standing,
+    )
+
+
+def _status(field: str) -> tuple[str, str]:
+    _, stage, attempt = field.split(":", 2)
+    return stage, attempt
+
+
+def _note(text: str) -> Note:
+    """Read what was noted; a note that is no object is shown as it is."""
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        told = text
+    return told if isinstance(told, dict) else {"outcome": str(told)}
+
+
+def _moment(milliseconds: Any) -> datetime | None:
+    return None if milliseconds is None else moment(milliseconds)

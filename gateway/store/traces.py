@@ -1,0 +1,199 @@
+"""Everything the store knows of a message, a send or a customer, from whichever end it is asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.dead import moment
+from gateway.core.events import Message
+from gateway.core.keys import digest, join
+from gateway.core.sends import RUNGS
+from gateway.store import keys, records, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.records import Found
+from gateway.store.traced_inbox import Kept, TracedInbox, Waiting
+from gateway.store.traced_sends import Sent, ask, known, read
+
+STATUSES = tuple(stage for stage, rung in RUNGS.items() if rung > RUNGS["accepted"])
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An event set before a person, because it could not be planned."""
+
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One event and what followed from it, as far as each of these is known."""
+
+    number: str
+    key: str = ""  # "" where no event is known
+    kept: Kept | None = None
+    known: bool = False
+    waits: str = ""  # "waiting" or "aside" where it was not planned yet
+    failed: Failed | None = None
+    record: Found | None = None
+    sends: tuple[Sent, ...] = ()
+    foreign: tuple[str, ...] = ()  # statuses of a message that no send of ours became
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One customer of one number: the latest of what was planned, and what waits to be sent."""
+
+    number: str
+    last_inbound_at: datetime | None
+    traces: tuple[Trace, ...]
+    lanes: dict[str, int]  # rank -> how many wait
+    sends: tuple[Sent, ...]  # the first of those that wait and are in no trace above
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was found, and how much of what waits could not be looked through."""
+
+    traces: tuple[Trace, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+    unopened: int = 0
+    cut: bool = False
+
+    @property
+    def found(self) -> bool:
+        """Say whether anything is known."""
+        return bool(self.traces or self.conversations)
+
+
+class Traces:
+    """Finds them; every method raises StoreUnavailableError."""
+
+    def __init__(self, store: Store, bodies: Bodies) -> None:
+        """Take the store and how bodies are opened."""
+        self._store = store
+        self._inbox = TracedInbox(store, bodies)
+
+    def of_wamid(self, wamid: str) -> Search:
+        """Find a message of a customer, or one that a send of ours became."""
+        if found := self._everywhere(lambda number: self._by_wamid(number, wamid)):
+            return Search(found)
+        waiting = self._inbox.waiting(lambda one: isinstance(one, Message) and one.id == wamid)
+        # What was committed between the two looks was missed by both of them.
+        found = _waiting(waiting) or self._everywhere(lambda number: self._by_wamid(number, wamid))
+        return Search(found, unopened=waiting.unopened, cut=waiting.cut)
+
+    def of_send(self, send: str) -> Search:
+        """Find a send by its id."""
+        return Search(self._everywhere(lambda number: self._by_send(number, send)))
+
+    def of_contact(self, contact: str, limit: int) -> Search:
+        """Find the latest `limit` records of a customer, what waits in their lanes, and to come."""
+        found = [self._conversation(one, contact, limit) for one in upkeep.numbers(self._store)]
+        waiting = self._inbox.waiting(lambda one: one.contact == contact)
+        conversations = tuple(one for one in found if one)
+        return Search(_waiting(waiting), conversations, waiting.unopened, waiting.cut)
+
+    def _everywhere(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
+        found = (find(number) for number in upkeep.numbers(self._store))
+        return tuple(one for one in found if one)
+
+    def _by_wamid(self, number: str, wamid: str) -> Trace | None:
+        (send,) = ask(self._store, ("GET", f"{keys.number(number)}wamid:{wamid}"))
+        by_send = self._by_send(number, send.decode()) if send else None
+        return (
+            by_send
+            or self._by_event(number, join("message", number, wamid))
+            or self._foreign(number, wamid)
+        )
+
+    def _by_send(self, number: str, send: str) -> Trace | None:
+        (sent,) = read(self._store, number, [send])
+        if not sent.stage:
+            return None
+        record = records.load(self._store, number, sent.record) if sent.record else None
+        trace = self._by_event(number, record.key) if record else None
+        return trace or Trace(number, sends=(sent,))
+
+    def _by_event(self, number: str, key: str) -> Trace | None:
+        (place,) = known(self._store, number, [key])
+        record = records.load(self._store, number, digest(key).hex())
+        failed, buried = self._failed(number, key)
+        if not (place or record or failed):
+            return None
+        stands = place or buried
+        return Trace(
+            number,
+            key,
+            kept=self._inbox.kept(stands) if stands else None,
+            known=bool(place),
+            failed=failed,
+            record=record,
+            sends=tuple(read(self._store, number, record.sends)) if record else (),
+        )
+
+    def _failed(self, number: str, key: str) -> tuple[Failed | None, str]:
+        name = b"event:" + digest(key)
+        prefix = keys.number(number).encode()
+        score, raw = ask(
+            self._store, ("ZSCORE", prefix + b"dead", name), ("GET", prefix + b"dead:" + name)
+        )
+        if score is None or raw is None:
+            return None, ""
+        told = orjson.loads(raw)
+        return Failed(moment(score), told["error"]), f"{told['delivery']}/{told['item']}"
+
+    def _foreign(self, number: str, wamid: str) -> Trace | None:
+        asked = [join("status", number, wamid, stage) for stage in STATUSES]
+        places = known(self._store, number, asked)
+        told = tuple(stage for stage, place in zip(STATUSES, places, strict=True) if place)
+        return Trace(number, known=True, foreign=told) if told else None
+
+    def _conversation(self, number: str, contact: str, limit: int) -> Conversation | None:
+        prefix = keys.number(number)
+        state, latest, *lanes = ask(
+            self._store,
+            ("HGET", f"{prefix}contact:{contact}", "state"),
+            ("ZREVRANGE", f"{prefix}records:{contact}", 0, limit - 1),
+            *(("ZCARD", f"{prefix}lane:{rank}:{contact}") for rank in ("reply", "bulk")),
+            *(
+                ("ZRANGE", f"{prefix}lane:{rank}:{contact}", 0, limit - 1)
+                for rank in ("reply", "bulk")
+            ),
+        )
+        if not (state or latest or any(lanes)):
+            return None
+        found = [records.load(self._store, number, one.decode()) for one in reversed(latest)]
+        traces = [self._by_event(number, one.key) for one in found if one]
+        told = tuple(one for one in traces if one)
+        shown = {sent.id for trace in told for sent in trace.sends}
+        waiting = [one.decode() for one in (*lanes[2], *lanes[3])]
+        return Conversation(
+            number,
+            _last_inbound(state),
+            told,
+            {"reply": lanes[0], "bulk": lanes[1]},
+            tuple(read(self._store, number, [one for one in waiting if one not in shown])),
+        )
+
+
+def _waiting(found: Waiting) -> tuple[Trace, ...]:
+    return tuple(
+        Trace(
+            one.event.number,
+            one.event.key,
+            kept=one,
+            waits="aside" if one.delivery in found.aside else "waiting",
+        )
+        for one in found.kept
+        if one.event
+    )
+
+
+def _last_inbound(state: Any) -> datetime | None:
+    last = orjson.loads(state)["last_inbound_at"] if state else None
+    return moment(last) if last is not None else None

@@ -1,0 +1,51 @@
+"""Says once a second that statuses can be kept, and afterwards how long they could not.
+
+Whether an unconfirmed send may be repeated rests on it: see `gateway/core/evidence.py`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+from gateway.store.client import StoreUnavailableError
+
+BEAT_S = 1.0
+
+
+class Stream(Protocol):
+    """Where it is noted."""
+
+    async def alive(self, gap: timedelta) -> None:
+        """Say that a web process is alive after a gap. Raises StoreUnavailableError."""
+
+
+class Alive:
+    """Notes that this process keeps deliveries, and each time in which it could not."""
+
+    def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take where it is noted."""
+        self._stream = stream
+        self._clock = clock
+        self._refusing_since: float | None = None
+
+    def refused(self) -> None:
+        """Note that a delivery could not be kept now; Meta posts it again, some time."""
+        if self._refusing_since is None:
+            self._refusing_since = self._clock()
+
+    async def beat(self) -> None:
+        """Note that this process is alive; what cannot be noted now goes into the next gap."""
+        since, self._refusing_since = self._refusing_since, None
+        gap = self._clock() - since if since is not None else 0.0
+        try:
+            await self._stream.alive(timedelta(seconds=gap))
+        except StoreUnavailableError:
+            self._refusing_since = self._clock() if since is None else since
+
+    async def run(self) -> None:
+        """Beat again and again, until cancelled."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(BEAT_S)

@@ -1,0 +1,125 @@
+"""`gateway status` looks twice, tells what it saw, and its exit code says whether all is well."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.store import keys, upkeep
+from gateway.store.client import Store
+from tests.cli.playing import GATEWAY, RULES, environment
+from tests.made import NUMBER
+from tests.servers import Server, free_port
+from tests.store.keeping import keep
+from tests.store.raw import raw
+from tests.store.sending import a_send, queue, settle, take
+
+pytestmark = pytest.mark.store
+
+
+def write_settings(redis_url: str) -> None:
+    Path(".env").write_text(
+        f"REDIS_URL={redis_url}\nMETA_APP_SECRET=s\nMETA_VERIFY_TOKEN=v\n"
+        "META_ACCESS_TOKEN=t\nMETA_PHONE_NUMBER_ID=1\nGATEWAY_RULES=rules.yaml\n"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.yaml").write_text(RULES)
+    write_settings(server.url)
+
+
+@pytest.fixture
+def ticking(store: Store) -> Store:
+    """Let everything be well: a tick ran, and one number is known."""
+    upkeep.list_number(store, NUMBER)
+    upkeep.ran(store, "tick")
+    return store
+
+
+def status(*args: str) -> Result:
+    return CliRunner().invoke(app, ["status", *args])
+
+
+def test_where_all_is_well_the_exit_code_is_0(ticking: Store) -> None:
+    keep(ticking, 2, "a")
+
+    result = status("--once")
+
+    assert result.exit_code == 0
+    assert result.output.startswith("● all is well\n")
+    assert "0.0/s, 1 in all" in result.output
+
+
+def test_what_is_wrong_is_named_and_the_exit_code_is_1(ticking: Store) -> None:
+    queue(ticking, a_send("one"))
+    take(ticking)
+    settle(ticking, a_send("one"), "dead", error='{"code":190}')
+    raw(ticking).delete(f"{keys.RAN}tick")
+
+    result = status("--json")
+
+    told = json.loads(result.output)
+    assert result.exit_code == 1
+    assert told["wrong"] == [
+        "There was no tick within a day: is beat running?",
+        "1 dead letter: see gateway dead-letters list.",
+    ]
+    assert told["dead_letters"] == {"refused": 1}
+    assert told["numbers"][NUMBER]["dead"] == 1
+
+
+def test_the_rulebook_is_the_one_of_the_rules_here(ticking: Store) -> None:
+    version = json.loads(status("--json").output)["rulebook"]
+    Path("rules.yaml").write_text("version: 2")
+
+    assert len(version) == 12
+    assert json.loads(status("--json").output)["rulebook"] == ""
+
+
+def test_a_store_that_is_away_is_wrong() -> None:
+    write_settings(f"redis://127.0.0.1:{free_port()}/0")
+
+    result = status()
+
+    assert result.exit_code == 1
+    assert "Redis does not answer" in result.output
+
+
+def test_bad_settings_are_bad_input() -> None:
+    Path(".env").write_text("REDIS_URL=nowhere\n")
+
+    assert status("--once").exit_code == 2
+
+
+def test_at_a_terminal_it_stays_up_to_date_until_it_is_stopped(ticking: Store) -> None:
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen(
+        [*GATEWAY, "status"], env=environment(TERM="xterm"), stdin=theirs, stdout=theirs
+    )
+    os.close(theirs)
+    try:
+        seen(ours, b"0 in all")
+        keep(ticking, 2, "a")
+        seen(ours, b"1 in all")
+        program.send_signal(signal.SIGINT)
+        seen(ours, b"\x1b[?1049l")  # The terminal is given back as it was.
+        assert program.wait(10) == 0
+    finally:
+        program.kill()
+        os.close(ours)
+
+
+def seen(terminal: int, wanted: bytes) -> None:
+    """Read what a terminal shows until something is there."""
+    shown = b""
+    while wanted not in shown:
+        shown += os.read(terminal, 65_536)

@@ -1,0 +1,162 @@
+"""What is wrong is named, and what two readings tell is worked out; by table."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gateway.cli.status_judge import judge
+from gateway.cli.status_screen import screen
+from gateway.cli.status_view import View
+from gateway.store.inbox import Standing
+from gateway.store.pressure import Health
+from gateway.store.standing import Lanes, NumberStanding, Reading
+
+NOW_MS = 1_795_374_900_000
+IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100)
+WELL = Reading(
+    now_ms=NOW_MS,
+    health=Health(used_bytes=50 << 20, limit_bytes=100 << 20),
+    partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
+    numbers=(
+        NumberStanding(
+            "1", {"sends.accepted": 7, "sends.read": 2, "events.message": 9}, 0, 0, 0,
+            {"reply": Lanes(), "bulk": Lanes()},
+        ),
+    ),
+    ago_s={"tick": 0.8, "sweep": 4.0},
+    counts={"workers.default": 2, "sweep.inbox": 1},
+)  # fmt: skip
+
+
+def partition(**fields: Any) -> dict[str, Any]:
+    return {"partitions": (replace(IDLE, **fields),)}
+
+
+def number(**fields: Any) -> dict[str, Any]:
+    return {"numbers": (replace(WELL.numbers[0], **fields),)}
+
+
+MB = 1 << 20
+VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "well": ({}, []),
+    "a limit that nobody set": ({"health": Health(used_bytes=90 * MB)}, []),
+    "only warnings": ({"health": Health(warnings=("no file",))}, []),
+    "at sixty percent": ({"health": Health((), (), 60 * MB, 100 * MB)}, []),
+    "nearly full": (
+        {"health": Health((), (), 61 * MB, 100 * MB)},
+        ["Redis is nearly full: 61 % of its limit are used."],
+    ),
+    "a replica": ({"health": Health(("It is a replica.",))}, ["It is a replica."]),
+    "never ticked": ({"ago_s": {}}, ["There was no tick within a day: is beat running?"]),
+    "ticked in time": ({"ago_s": {"tick": 10.0}}, []),
+    "ticked long ago": (
+        {"ago_s": {"tick": 11.0}},
+        ["The last tick was 11 s ago: are beat and a worker running?"],
+    ),
+    "waits": (partition(oldest_ms=NOW_MS - 60_000), []),
+    "waits for long": (
+        partition(oldest_ms=NOW_MS - 61_000),
+        ["A delivery has waited for 61 s: is a worker running?"],
+    ),
+    "set aside": (partition(aside=1), ["1 delivery set aside: search the log for that word."]),
+    "a lane that is due": (number(lanes={"reply": Lanes(1, 60.0)}), []),
+    "a lane that stands": (
+        number(lanes={"reply": Lanes(1, 61.0)}),
+        ["A reply of number 1 has waited for 61 s to be sent."],
+    ),
+    "unconfirmed": (number(unconfirmed=3), []),
+    "dead letters": (number(dead=1_200), ["1,200 dead letters: see gateway dead-letters list."]),
+    "doubled": (number(counts={"sends.doubled": 1}), ["1 send reached Meta twice."]),
+}
+
+
+@pytest.mark.parametrize(("fields", "wrong"), VERDICTS.values(), ids=VERDICTS)
+def test_what_is_wrong_is_named(fields: dict[str, Any], wrong: list[str]) -> None:
+    assert judge(replace(WELL, **fields)) == wrong
+
+
+def test_a_store_that_is_away_is_all_that_is_said() -> None:
+    assert View(None).plain() == {
+        "well": False,
+        "wrong": ["Redis does not answer: nothing is kept, and Meta is told to come again."],
+        "rulebook": "",
+    }
+
+
+def earlier(**fields: Any) -> Reading:
+    partitions = (replace(IDLE, **{"kept": 90, **fields}), WELL.partitions[1])
+    return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions)
+
+
+RATES = {
+    "two readings": (earlier(), 5.0),
+    "one reading": (None, None),
+    "a store that was emptied": (earlier(kept=400), None),
+    "a clock that was set back": (replace(earlier(), now_ms=NOW_MS), None),
+}
+
+
+@pytest.mark.parametrize(("before", "rate"), RATES.values(), ids=RATES)
+def test_the_rate_is_that_between_two_readings(before: Reading | None, rate: float | None) -> None:
+    assert View(WELL, before).kept_per_s == rate
+
+
+def test_a_partition_moves_when_its_cursor_did() -> None:
+    view = View(WELL, earlier(cursor="4-0"))
+
+    assert [view.moves(0), view.moves(1)] == [True, False]
+    assert not View(WELL).moves(0)
+    assert not View(None, WELL).moves(0)
+
+
+def test_json_tells_everything() -> None:
+    told = View(WELL, earlier(cursor="4-0"), "v1").plain()
+
+    assert (told["well"], told["rulebook"], told["kept"], told["kept_per_s"]) == (
+        True, "v1", 120, 5.0,
+    )  # fmt: skip
+    assert told["partitions"][0] == {"waiting": 0, "aside": 0, "moves": True}
+    assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2}
+    assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
+
+
+def drawn(view: View) -> str:
+    console = Console(width=120, color_system=None)
+    with console.capture() as captured:
+        console.print(screen(view))
+    return captured.get()
+
+
+def test_the_screen_shows_that_all_is_well() -> None:
+    rows = [line.split() for line in drawn(View(WELL, earlier(cursor="4-0"), "v1")).splitlines()]
+
+    assert rows[:10] == [
+        ["●", "all", "is", "well"],
+        ["kept", "5.0/s,", "120", "in", "all"],
+        ["waiting", "0,", "the", "oldest", "for", "0.0", "s"],
+        ["sends", "of", "1", "accepted", "7,", "read", "2"],
+        ["dead", "letters", "none"],
+        ["last", "tick", "0.8", "s", "ago"],
+        ["last", "sweep", "4.0", "s", "ago"],
+        ["memory", "50.0", "MB", "of", "100.0", "MB"],
+        ["rulebook", "v1"],
+        ["restarted", "default", "2"],
+    ]
+    assert ["│", "inbox", "0", "│", "0", "│", "│", "moving", "│"] in rows
+
+
+def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
+    health = Health(warnings=("Redis has no append-only file.",))
+    told = drawn(View(replace(WELL, health=health, ago_s={}, **number(dead=2)), None, ""))
+
+    assert told.startswith("✗ There was no tick within a day: is beat running?\n✗ 2 dead letters")
+    assert "! Redis has no append-only file." in told
+    assert "not within a day" in told
+    assert "cannot be read here" in told
+    assert "dead letters 2" in told
+
+
+def test_the_screen_of_a_store_that_is_away_is_one_sentence() -> None:
+    assert drawn(View(None)).count("\n") == 1

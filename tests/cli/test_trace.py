@@ -1,0 +1,151 @@
+"""`gateway trace` tells a story on one screen, as JSON, or says in one sentence why not."""
+
+import json
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import dev_folder
+from gateway.cli.dev_folder import Running
+from gateway.cli.main import app
+from gateway.store import upkeep
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from tests.made import ANA, NUMBER, a_message, delivery_body, message_item
+from tests.servers import Server, free_port
+from tests.store.keeping import keep
+from tests.store.planning import planned
+from tests.store.sending import settle, take
+
+pytestmark = pytest.mark.store
+MOMENT = r"^[│├└─\s]+(\d\S+ \S+Z)?\s+"
+
+
+def write_settings(redis_url: str) -> None:
+    Path(".env").write_text(
+        f"REDIS_URL={redis_url}\nMETA_APP_SECRET=s\nMETA_VERIFY_TOKEN=v\n"
+        "META_ACCESS_TOKEN=t\nMETA_PHONE_NUMBER_ID=1\n"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_settings(server.url)
+
+
+@pytest.fixture
+def send(store: Store) -> str:
+    """Let a message be kept, planned and answered, and return the id of the answer's send."""
+    upkeep.list_number(store, NUMBER)
+    (place,) = keep(store, 3, delivery_body(message_item("wamid.in", "a secret")).decode())
+    (plan,) = planned(store, a_message("wamid.in", delivery=place))
+    assert commit(store, [plan], timedelta(days=7)) == [True]
+    take(store)
+    (made,) = plan.sends
+    settle(store, made, "accepted", wamid="wamid.out", note='{"outcome":"accepted"}')
+    return made.id
+
+
+def trace(*args: str) -> Result:
+    return CliRunner().invoke(app, ["trace", *args])
+
+
+def test_a_story_is_one_tree(send: str) -> None:
+    result = trace("wamid.in")
+
+    assert result.exit_code == 0
+    told = [re.sub(MOMENT, "", line) for line in result.output.splitlines()]
+    assert told[0] == f"message wamid.in  text from …0001 (8 characters) to number {NUMBER}"
+    assert told[2:] == [
+        "planned      rulebook v1, first contact",
+        "rule welcome  always",
+        f"send {send}  text (7 characters), by rule welcome, reply: accepted",
+        "attempt 1    accepted",
+        "message      wamid.out",
+    ]
+
+
+@pytest.mark.parametrize("asked", ["wamid.in", "wamid.out", "the send"])
+def test_every_end_leads_to_the_same_story(send: str, asked: str) -> None:
+    assert trace(send if asked == "the send" else asked).output == trace("wamid.in").output
+
+
+@pytest.mark.parametrize("spelling", [f"+{ANA}", "+351 900-000 001", "(+351) 900.000.001"])
+def test_a_customer_is_found_however_the_number_is_spelled(send: str, spelling: str) -> None:
+    result = trace(spelling)
+
+    assert result.exit_code == 0
+    assert result.output.startswith(f"customer of number {NUMBER}")
+    assert "message wamid.in" in result.output
+    assert ANA not in result.output
+
+
+def test_what_is_private_is_shown_where_it_is_asked_for(send: str) -> None:
+    assert "a secret" not in trace("wamid.in").output
+    assert f'from {ANA} "a secret"' in trace("wamid.in", "--reveal").output
+
+
+def test_a_text_cannot_steer_the_terminal(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+    keep(store, 3, delivery_body(message_item("wamid.in", "a\x1b[2J\nb\x9b2J")).decode())
+
+    assert '"a\\x1b[2J\\nb\\x9b2J"' in trace("wamid.in", "--reveal").output
+
+
+def test_json_has_the_same_story(send: str) -> None:
+    result = trace("wamid.in", "--json")
+
+    told = json.loads(result.output)
+    (story,) = told["story"]
+    assert (result.exit_code, told["found"]) == (0, True)
+    assert [line["what"] for line in story["below"]] == ["kept", "planned", f"send {send}"]
+
+
+def test_what_is_not_known_here_ends_with_code_1(store: Store) -> None:
+    result = trace("wamid.never")
+
+    assert result.exit_code == 1
+    assert "not known here: never kept, or more than 8 days ago" in result.output
+    assert json.loads(trace("wamid.never", "--json").output)["found"] is False
+
+
+@pytest.mark.parametrize("asked", ["", "351900000001", "+12", "wamid.", "wamid.a b", "A" * 24])
+def test_what_names_nothing_is_one_sentence(asked: str) -> None:
+    result = trace(asked)
+
+    assert result.exit_code == 2
+    assert "error: Give a wamid, the id of a send" in " ".join(result.output.split())
+
+
+def test_a_store_that_is_away_is_one_sentence() -> None:
+    write_settings(f"redis://127.0.0.1:{free_port()}/0")
+
+    result = trace("wamid.in")
+
+    assert result.exit_code == 2
+    assert "Redis does not answer, so nothing can be told." in result.output
+
+
+def test_without_settings_what_is_missing_is_told() -> None:
+    Path(".env").write_text("")
+
+    result = trace("wamid.in")
+
+    assert result.exit_code == 2
+    assert "REDIS_URL is not set" in result.output
+
+
+def test_the_gateway_dev_of_the_folder_is_looked_at(send: str, server: Server) -> None:
+    Path(".env").write_text("")
+    dev_folder.make()
+    held = dev_folder.hold(dev_folder.DEV_LOCK, 1)
+    dev_folder.publish(Running(1, "http://web", "http://meta", server.url, "rules", NUMBER, "s"))
+
+    assert held is not None
+    assert trace("wamid.in").exit_code == 0
+    os.close(held)

@@ -1,0 +1,330 @@
+"""The story of an event is told in order, what is not known as plainly as what is; by table."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.cli.trace_line import Line
+from gateway.cli.trace_sends import of_send
+from gateway.cli.trace_story import Teller
+from gateway.cli.trace_words import Words
+from gateway.store.records import Found
+from gateway.store.traced_inbox import GONE, Kept
+from gateway.store.traced_sends import Sent, Standing, Told
+from gateway.store.traces import Conversation, Failed, Search, Trace
+from tests.made import ANA, NOW, NUMBER, a_message, a_status
+
+KEY = f"message|{NUMBER}|wamid.1"
+KEPT_MS = int(NOW.timestamp() * 1000)
+DELIVERY = f"3:{KEPT_MS}-0"
+WEEK = timedelta(days=7)
+KEPT = Kept(DELIVERY, 0, origin="meta", secret="1", event=a_message())
+RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,))
+SENT = Sent(
+    "s" * 24, "queued", "welcome", "r", "reply", body={"type": "text", "text": {"body": "hello"}},
+    planned_at=NOW,
+)  # fmt: skip
+
+
+def tell(found: Search, *, reveal: bool = False, now: datetime = NOW) -> list[Line]:
+    return Teller(Words(reveal), now, WEEK).tell(found)
+
+
+def below(trace: Trace, **others: Any) -> list[str]:
+    """Tell one trace and return the lines right below its head."""
+    (line,) = tell(Search((trace,)), **others)
+    return [f"{one.what}: {one.told}" for one in line.below]
+
+
+KEPT_LINE = f"kept: delivery {DELIVERY}, item 0; signed with app secret 2"
+STORIES = {
+    "planned": (
+        Trace(NUMBER, KEY, KEPT, known=True, record=RECORD),
+        [KEPT_LINE, "planned: rulebook v1, first contact"],
+    ),
+    "not the first contact": (
+        Trace(NUMBER, KEY, KEPT, known=True, record=replace(RECORD, first_contact=False)),
+        [KEPT_LINE, "planned: rulebook v1, not the first contact"],
+    ),
+    "no rule": (
+        Trace(NUMBER, KEY, KEPT, known=True),
+        [KEPT_LINE, "planned: known, but no rule fired: no record is kept"],
+    ),
+    "waiting": (
+        Trace(NUMBER, KEY, KEPT, waits="waiting"),
+        [KEPT_LINE, "planned: not yet: still waiting in partition 3"],
+    ),
+    "aside": (
+        Trace(NUMBER, KEY, KEPT, waits="aside"),
+        [KEPT_LINE, "planned: not yet: set aside in partition 3"],
+    ),
+    "failed": (
+        Trace(NUMBER, KEY, KEPT, failed=Failed(NOW, "KeyError")),
+        [KEPT_LINE, "dead letter: planning failed: KeyError"],
+    ),
+    "trimmed": (
+        Trace(NUMBER, KEY, Kept(DELIVERY, 0, GONE), known=True),
+        [
+            f"kept: delivery {DELIVERY}, item 0; its delivery is no longer in the inbox",
+            "planned: known, but no rule fired: no record is kept",
+        ],
+    ),
+    "put back": (
+        Trace(NUMBER, KEY, replace(KEPT, origin="internal"), known=True),
+        [
+            f"kept: delivery {DELIVERY}, item 0; put back by the gateway itself",
+            "planned: known, but no rule fired: no record is kept",
+        ],
+    ),
+    "not ours": (
+        Trace(NUMBER, known=True, foreign=("sent", "read")),
+        ["statuses: sent, read; no send of ours became this message"],
+    ),
+    "a send alone": (
+        Trace(NUMBER, sends=(SENT,)),
+        [
+            "kept: by which event it was caused is not known any more",
+            f"send {'s' * 24}: text (5 characters), by rule welcome, reply: queued",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("trace", "lines"), STORIES.values(), ids=STORIES)
+def test_a_story_is_told_in_order(trace: Trace, lines: list[str]) -> None:
+    assert below(trace) == lines
+
+
+def test_where_a_record_may_have_gone_it_is_not_said_that_no_rule_fired() -> None:
+    trace = Trace(NUMBER, KEY, KEPT, known=True)
+
+    assert below(trace, now=NOW + timedelta(days=9))[-1] == (
+        "planned: known, but there is no record: no rule fired, or it is too old "
+        "(records are kept for 7 d)"
+    )
+
+
+def test_the_rules_that_fired_are_told_with_their_reasons() -> None:
+    (line,) = tell(Search((Trace(NUMBER, KEY, KEPT, record=RECORD, sends=(SENT,)),)))
+
+    planned = line.below[1]
+    assert planned.at == NOW
+    assert [(one.what, one.told) for one in planned.below] == [
+        ("rule welcome", "this is the first contact")
+    ]
+
+
+def test_texts_and_numbers_are_masked_unless_asked_for() -> None:
+    trace = Trace(NUMBER, KEY, KEPT, known=True, record=RECORD, sends=(SENT,))
+    masked, shown = (str(tell(Search((trace,)), reveal=reveal)) for reveal in (False, True))
+
+    assert "text from …0001 (2 characters)" in masked
+    assert "'text (5 characters)" in masked
+    assert ANA not in masked
+    assert f'text from {ANA} "hi"' in shown
+    assert '"hello"' in shown
+
+
+REQUESTS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "text": ({"type": "text", "text": {"body": "hey"}}, "text (3 characters)", 'text "hey"'),
+    "template": ({"type": "template", "template": {"name": "t"}}, "template t", "template t"),
+    "other": ({"type": "image", "image": {"id": "1"}}, "image", 'image {"id":"1"}'),
+    "read": ({"status": "read"}, "mark_read", "mark_read"),
+    "typing": ({"status": "read", "typing_indicator": {}}, "typing", "typing"),
+    "odd": ({"type": "text", "text": None}, "text (0 characters)", 'text ""'),
+}
+
+
+@pytest.mark.parametrize(("body", "masked", "shown"), REQUESTS.values(), ids=REQUESTS)
+def test_what_is_asked_of_meta_is_named(body: dict[str, Any], masked: str, shown: str) -> None:
+    assert (Words().request(body), Words(reveal=True).request(body)) == (masked, shown)
+
+
+def test_an_event_that_is_no_message_is_named_by_its_kind() -> None:
+    assert Words().event(a_status("wamid.1", "read")) == "status"
+
+
+def lines_of(**fields: Any) -> list[str]:
+    """Tell a send and return the lines below it."""
+    told = of_send(replace(SENT, **fields), Words())
+    return [f"{one.what}: {one.told}" for one in told.below]
+
+
+LATER = {
+    "outcome": "later", "code": 131056, "reason": "Wait.", "details": "Too many (fbtrace_id A)",
+}  # fmt: skip
+ATTEMPTS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "under way": (
+        {"stage": "attempting", "attempts": 1},
+        ["attempt 1: under way, or its process died"],
+    ),
+    "without outcome": (
+        {"stage": "accepted", "attempts": 1},
+        ["attempt 1: no outcome is known"],
+    ),
+    "refused for now": (
+        {"attempts": 1, "notes": {1: LATER}},
+        ["attempt 1: later: code 131056: Wait.; Meta says Too many (fbtrace_id A)"],
+    ),
+    "killed": (
+        {"attempts": 1, "notes": {1: {"outcome": "killed"}}},
+        ["attempt 1: its process died: nobody knows whether Meta had it"],
+    ),
+    "held": (
+        {"attempts": 1, "notes": {1: {"outcome": "accepted", "message_status": "paused"}}},
+        ["attempt 1: accepted: Meta says paused"],
+    ),
+    "given up": (
+        {"attempts": 1, "notes": {1: {"outcome": "dead", "code": None, "gave_up_after": 8}}},
+        ["attempt 1: dead: given up after 8 attempts"],
+    ),
+    "a message": (
+        {"attempts": 1, "notes": {1: {"outcome": "accepted"}}, "wamid": "wamid.o"},
+        ["attempt 1: accepted", "message: wamid.o"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "lines"), ATTEMPTS.values(), ids=ATTEMPTS)
+def test_an_attempt_is_told_with_what_meta_said(fields: dict[str, Any], lines: list[str]) -> None:
+    assert lines_of(**fields) == lines
+
+
+def test_only_moments_that_were_noted_are_told() -> None:
+    later = NOW + timedelta(seconds=9)
+    told = of_send(replace(SENT, attempts=3, first_at=NOW, latest_at=later), Words())
+
+    assert [one.at for one in told.below] == [NOW, None, later]
+
+
+def status(stage: str, attempt: str = "1", kept_s: int | None = None) -> Told:
+    kept_at = None if kept_s is None else NOW + timedelta(seconds=kept_s)
+    return Told(stage, attempt, NOW, kept_at)
+
+
+FAILED = {"code": 131026, "title": "Message undeliverable", "source": "status"}
+STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "in time": ({"stage": "sent", "statuses": (status("sent", kept_s=10),)}, ["sent: "]),
+    "late": (
+        {"stage": "sent", "statuses": (status("sent", kept_s=75),)},
+        ["sent: late: kept 1 m after it"],
+    ),
+    "a little late, of the second attempt": (
+        {
+            "stage": "sent", "attempts": 2, "statuses": (status("sent", "2", kept_s=11),),
+            "notes": {1: {"outcome": "later"}, 2: {"outcome": "accepted"}},
+        },
+        ["attempt 1: later", "attempt 2: accepted", "sent: of attempt 2; late: kept 11 s after it"],
+    ),
+    "failed": (
+        {"stage": "failed", "statuses": (status("failed"),), "error": FAILED},
+        [
+            "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
+            "not accepted.; Meta says Message undeliverable"
+        ],
+    ),
+    "failed after delivered": (
+        {"stage": "delivered", "statuses": (status("delivered"), status("failed"))},
+        ["delivered: ", "failed: noted, not obeyed: it was delivered already"],
+    ),
+    "delivered after failed": (
+        {"stage": "failed", "statuses": (status("delivered"),), "error": FAILED},
+        ["delivered: noted, not obeyed: it was failed already"],
+    ),
+    "after its end": (
+        {"stage": "expired", "statuses": (status("sent"),)},
+        ["sent: noted, not obeyed: it was expired already"],
+    ),
+    "begun again": (
+        {"stage": "queued", "statuses": (status("failed"), status("redriven"))},
+        ["failed: ", "redriven: by a person, after attempt 1"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "lines"), STATUSES.values(), ids=STATUSES)
+def test_a_status_is_told_with_what_is_odd_about_it(
+    fields: dict[str, Any], lines: list[str]
+) -> None:
+    assert lines_of(**fields) == lines
+
+
+ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "next": ({"standing": Standing(ahead=0)}, ["in its lane: it is next"]),
+    "behind": (
+        {"standing": Standing(ahead=2, lane_at=NOW)},
+        ["in its lane: 2 sends before it, not before 2026-11-22 12:00:00Z"],
+    ),
+    "for its moment": ({"standing": Standing(due_at=NOW)}, ["waits: until its moment comes"]),
+    "for evidence": (
+        {"stage": "unconfirmed", "standing": Standing(unconfirmed_till=NOW)},
+        [
+            "unconfirmed: nobody knows whether Meta had it; evidence may come until "
+            "2026-11-22 12:00:00Z"
+        ],
+    ),
+    "dead": (
+        {
+            "stage": "dead", "is_final": True, "error": {"code": 190, "reason": "Renew."},
+            "standing": Standing(dead_at=NOW, ahead=0),
+        },
+        ["dead letter: code 190: Renew."],
+    ),
+    "failed by a status": (
+        {"stage": "failed", "is_final": True, "error": FAILED, "standing": Standing(dead_at=NOW)},
+        ["dead letter: Meta took it, and could not deliver it"],
+    ),
+    "dropped": (
+        {"stage": "dropped", "is_final": True, "error": {"code": None, "reason": "no answer"}},
+        ["ended: no answer"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "lines"), ENDS.values(), ids=ENDS)
+def test_where_a_send_waits_or_ended_is_told(fields: dict[str, Any], lines: list[str]) -> None:
+    assert lines_of(**fields) == lines
+
+
+def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
+    told = of_send(Sent("a" * 24), Words())
+
+    assert told.told == "forgotten: a send is kept for 30 days after it ended"
+
+
+def test_nothing_is_told_as_nothing_and_with_what_may_hide_it() -> None:
+    lines = tell(Search(unopened=1, cut=True))
+
+    assert [one.told for one in lines] == [
+        "not known here: never kept, or more than 8 days ago",
+        "not all of it was looked through",
+        "1 delivery cannot be opened here: is a key missing?",
+    ]
+
+
+def test_a_customer_is_told_from_their_last_word_to_what_waits() -> None:
+    (line,) = tell(Search(conversations=(Conversation(NUMBER, NOW, (), {"bulk": 3}, (SENT,)),)))
+
+    assert [f"{one.what}: {one.told}" for one in line.below] == [
+        "wrote last: ",
+        "planned: nothing in the last 7 d",
+        "bulk lane: 3 sends in it",
+        f"send {'s' * 24}: text (5 characters), by rule welcome, reply: queued",
+    ]
+
+
+def test_a_customer_who_never_wrote_is_said_so() -> None:
+    (line,) = tell(Search(conversations=(Conversation(NUMBER, None, (), {"reply": 0}, ()),)))
+
+    assert line.below[0] == Line("wrote last", "never")
+
+
+def test_a_line_as_json_has_moments_with_their_zone() -> None:
+    line = Line("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").then(Line("c"))
+
+    assert line.plain() == {
+        "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "told": "b", "tone": "odd",
+        "below": [{"at": None, "what": "c", "told": "", "tone": "", "below": []}],
+    }  # fmt: skip

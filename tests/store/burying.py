@@ -1,0 +1,40 @@
+"""Sends that died, each in its own way, and the letters that they became."""
+
+import json
+
+from gateway.core.dead import DeadSend
+from gateway.core.sends import Send
+from gateway.store import dead, upkeep
+from gateway.store.client import Store
+from tests.made import NUMBER
+from tests.store.sending import queue, settle, take
+
+
+def die(store: Store, send: Send, attempt: int = 1, code: int = 131047) -> None:
+    """Let the next attempt of a send that waits be refused for good."""
+    take(store)
+    error = {"code": code, "reason": "Send a template.", "details": "24 hours"}
+    note = json.dumps({"outcome": "dead"} | error)
+    settle(store, send, "dead", attempt, error=json.dumps(error), note=note)
+
+
+def died(store: Store, send: Send) -> DeadSend:
+    queue(store, send)
+    die(store, send)
+    return found(store, send)
+
+
+def doubted(store: Store, send: Send) -> DeadSend:
+    """Let a send die of which nobody knows whether Meta had it."""
+    queue(store, send)
+    take(store)
+    settle(store, send, "unconfirmed", wait_ms=1, note='{"outcome":"unconfirmed"}')
+    upkeep.list_number(store, NUMBER)
+    upkeep.tick(store)
+    return found(store, send)
+
+
+def found(store: Store, send: Send) -> DeadSend:
+    letter = dead.find(store, send.id, [NUMBER])
+    assert isinstance(letter, DeadSend)
+    return letter

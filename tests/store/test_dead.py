@@ -1,0 +1,178 @@
+"""Dead letters are found, begin again exactly once, and are let go."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.core.dead import Letter, Wanted
+from gateway.core.plan import Failure
+from gateway.store import dead, keys, upkeep
+from gateway.store.client import Call, Store
+from gateway.store.commit import bury, commit
+from gateway.store.upkeep import list_number
+from tests.made import NUMBER, a_message
+from tests.store.burying import die, died
+from tests.store.failing import each_write
+from tests.store.keeping import inbox, keep
+from tests.store.planning import planned
+from tests.store.raw import now_ms, raw
+from tests.store.sending import (
+    PREFIX,
+    WEEK,
+    a_send,
+    counted,
+    dead_letters,
+    queue,
+    stage,
+    take,
+)
+
+pytestmark = pytest.mark.store
+ONE, TWO = a_send("one"), a_send("two")
+
+
+@pytest.fixture(autouse=True)
+def _listed(store: Store) -> None:
+    list_number(store, NUMBER)
+
+
+def names(letters: Iterable[Letter]) -> list[str]:
+    return [one.id.rstrip("x") for one in letters]
+
+
+def test_letters_are_read_the_newest_first_from_all_numbers(store: Store) -> None:
+    queue(store, ONE, TWO)
+    for send in (ONE, TWO):
+        die(store, send)
+    list_number(store, "1")
+    bury(store, [Failure(a_message(number="1"), "KeyError", "a trace")])
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{TWO.id}": 1})
+    raw(store).zadd(
+        f"{keys.number('1')}dead", {raw(store).zrange(f"{keys.number('1')}dead", 0, 0)[0]: 2}
+    )
+
+    read = list(dead.letters(store, Wanted()))
+
+    assert [(one.number, one.cause) for one in read] == [
+        (NUMBER, "refused"),
+        ("1", "planning"),
+        (NUMBER, "refused"),
+    ]
+    assert [one.died_ms for one in read][1:] == [2, 1]
+
+
+def moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+FILTERS = {
+    "nothing": (Wanted(), ["one", "two"]),
+    "number": (Wanted(number=NUMBER), ["one", "two"]),
+    "another number": (Wanted(number="1"), []),
+    "cause": (Wanted(causes=frozenset({"expired"})), ["two"]),
+    "code": (Wanted(codes=frozenset({131047})), ["one"]),
+    "since": (Wanted(since=moment(2_000)), ["one"]),
+    "until": (Wanted(until=moment(1_000)), ["two"]),
+    "between": (Wanted(since=moment(1_250), until=moment(1_750)), []),
+}
+
+
+@pytest.mark.parametrize(("wanted", "expected"), FILTERS.values(), ids=FILTERS)
+def test_filters_choose(store: Store, wanted: Wanted, expected: list[str]) -> None:
+    died(store, ONE)
+    queue(store, a_send("two", expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    take(store)
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{TWO.id}": 1_000, f"send:{ONE.id}": 2_000})
+
+    assert names(dead.letters(store, wanted)) == expected
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "ff" * 16, "zz" * 16, "\ud800"])
+def test_an_unknown_id_finds_nothing(store: Store, name: str) -> None:
+    died(store, ONE)
+
+    assert dead.find(store, name) is None
+
+
+def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
+    queue(store, ONE)
+    raw(store).zadd(
+        f"{PREFIX}dead", {f"send:{ONE.id}": 1, "send:gone": 2, b"event:" + b"g" * 16: 3}
+    )
+
+    assert list(dead.letters(store, Wanted())) == []
+
+
+def delivered(store: Store) -> tuple[str, Letter]:
+    """Keep a delivery, pass it, and let the planning of its event have failed."""
+    place, _ = keep(store, 2, "a delivery", "another, which holds the cursor")
+    with inbox(store).slice() as held:
+        held.next()
+        held.next()
+    event = a_message(delivery=place)
+    bury(store, [Failure(event, "KeyError", "a trace")])
+    (letter,) = dead.letters(store, Wanted())
+    return place, letter
+
+
+def test_the_delivery_of_a_redriven_event_comes_again_byte_for_byte(store: Store) -> None:
+    place, letter = delivered(store)
+
+    assert dead.redrive(store, letter) == "redriven"
+
+    with inbox(store).slice() as held:
+        (again,) = held.next().deliveries
+    assert (again.body, again.origin, again.secret) == (b"a delivery", "meta", "0")
+    assert again.id.startswith("2:")
+    assert again.id != place
+    assert counted(store, "events.redriven") == 1
+
+
+def test_the_letter_of_an_event_stays_until_the_event_is_committed(store: Store) -> None:
+    _, letter = delivered(store)
+    dead.redrive(store, letter)
+    assert dead.find(store, letter.id) == letter
+
+    commit(store, planned(store, a_message()), WEEK)
+
+    assert dead.find(store, letter.id) is None
+    assert dead_letters(store) == []
+
+
+def test_an_event_whose_delivery_was_trimmed_cannot_be_redriven(store: Store) -> None:
+    _, letter = delivered(store)
+    upkeep.trim(store, timedelta(0))
+
+    assert dead.redrive(store, letter) == "trimmed"
+    assert dead.find(store, letter.id) == letter
+
+
+def test_a_dropped_send_is_off_the_list_and_its_row_expires(store: Store) -> None:
+    letter = died(store, ONE)
+
+    assert [dead.drop(store, letter) for _ in range(2)] == [True, False]
+
+    assert (dead_letters(store), stage(store, ONE)) == ([], "dead")
+    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") > 29 * keys.DAY_MS
+
+
+def test_what_died_again_since_it_was_read_is_not_dropped(store: Store) -> None:
+    letter = died(store, ONE)
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{ONE.id}": letter.died_ms + 1})
+
+    assert dead.drop(store, letter) is False
+    assert dead_letters(store) == [f"send:{ONE.id}"]
+
+
+def test_each_write_of_a_drop_may_fail(store: Store) -> None:
+    _, letter = delivered(store)
+    member = b"event:" + bytes.fromhex(letter.id)
+
+    for _ in each_write(store, Call("drop", PREFIX, [member, letter.died_ms])):
+        assert dead.drop(store, letter) is True
+        assert raw(store).keys(f"{PREFIX}dead*") == []
+
+
+def test_now_is_the_servers(store: Store) -> None:
+    assert abs(dead.now(store).timestamp() * 1000 - now_ms(store)) < 2_000

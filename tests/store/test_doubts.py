@@ -1,0 +1,149 @@
+"""What is known about an unconfirmed send, and how it comes back into its lane once."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.core.messages import template
+from gateway.core.outcome import Outcome
+from gateway.core.sends import Send
+from gateway.store import keys
+from gateway.store.client import Store
+from gateway.store.doubts import again, doubts, proved_to
+from gateway.store.stream import note, note_gap, whole_from
+from tests.made import NUMBER
+from tests.store.raw import now_ms, raw
+from tests.store.sending import FAST, PREFIX, a_send, lanes, queue, tell
+
+pytestmark = pytest.mark.store
+ONE, TWO = a_send("one"), a_send("two")
+
+
+def doubted(store: Store, send: Send = ONE) -> None:
+    """Take a send, and never learn what became of it."""
+    queue(store, send)
+    (attempt,) = lanes(store).pump([], 1).attempts
+    till = now_ms(store) + 3_600_000
+    lanes(store).pump([Outcome(send.id, attempt.number, "unconfirmed", wait_ms=till)], 0)
+
+
+def pass_silence(store: Store) -> None:
+    """Let the ten seconds be over for which a lane waits for an unconfirmed send."""
+    for lane in raw(store).zrange(f"{PREFIX}ready:reply", 0, -1):
+        raw(store).zadd(f"{PREFIX}ready:reply", {lane: 0})
+
+
+def test_a_doubt_is_found_with_its_attempt(store: Store) -> None:
+    doubted(store)
+
+    (found,) = doubts(store, NUMBER)
+
+    assert (found.send, found.attempt) == (ONE.id, 1)
+    assert (found.doubt.is_template, found.doubt.repeated, found.doubt.overtaken) == (False,) * 3
+
+
+def test_a_template_is_told_apart(store: Store) -> None:
+    doubted(store, a_send("template", body=template("order", "en")))
+
+    assert doubts(store, NUMBER)[0].doubt.is_template
+
+
+def test_a_doubt_learns_that_a_later_send_of_its_lane_was_accepted(store: Store) -> None:
+    doubted(store)
+    pass_silence(store)
+    queue(store, TWO)
+    (attempt,) = lanes(store).pump([], 1).attempts
+
+    lanes(store).pump([Outcome(attempt.send, 1, "accepted", "wamid.two")], 0)
+
+    (found,) = doubts(store, NUMBER)
+    assert (attempt.send, found.doubt.overtaken) == (TWO.id, True)
+    assert not again(store, NUMBER, found)
+
+
+def test_a_doubt_comes_back_into_its_lane_once(store: Store) -> None:
+    doubted(store)
+    (found,) = doubts(store, NUMBER)
+    pass_silence(store)
+    lanes(store).pump([], 1)
+
+    assert (again(store, NUMBER, found), again(store, NUMBER, found)) == (True, False)
+
+    (attempt,) = lanes(store).pump([], 1).attempts
+    assert (attempt.send, attempt.number) == (ONE.id, 2)
+    till = now_ms(store) + 3_600_000
+    lanes(store).pump([Outcome(ONE.id, 2, "unconfirmed", wait_ms=till)], 0)
+    (still,) = doubts(store, NUMBER)
+    assert still.doubt.repeated
+    assert not again(store, NUMBER, still)
+
+
+def test_a_doubt_that_a_status_confirmed_meanwhile_is_not_repeated(store: Store) -> None:
+    doubted(store)
+    (found,) = doubts(store, NUMBER)
+
+    tell(store, "sent", ONE)
+
+    assert not again(store, NUMBER, found)
+    assert doubts(store, NUMBER) == []
+
+
+def test_a_status_proves_that_statuses_of_its_time_come(store: Store) -> None:
+    queue(store, ONE)
+    lanes(store, FAST).pump([], 1)
+    before = proved_to(store, NUMBER)
+
+    tell(store, "sent", ONE)
+
+    after = proved_to(store, NUMBER)
+    assert before is None
+    assert after is not None
+    assert abs(after.timestamp() * 1000 - now_ms(store)) < 60_000
+
+
+def ahead_s(store: Store) -> float:
+    """Return how many seconds from now the stream counts as whole."""
+    return whole_from(store).timestamp() - now_ms(store) / 1000
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "wanted_s"), [(5, 120), (40, 120), (41, 123), (600, 1800)], ids=str
+)
+def test_a_gap_is_waited_for_three_times_its_length_and_two_minutes_at_least(
+    store: Store, gap_s: int, wanted_s: int
+) -> None:
+    call = note(alive=True)
+    store.call(call.script, call.prefix, *call.args)
+
+    note_gap(store, timedelta(seconds=gap_s))
+
+    assert ahead_s(store) == pytest.approx(wanted_s, abs=2)
+
+
+def test_without_a_gap_the_stream_is_whole(store: Store) -> None:
+    call = note(alive=True)
+    store.call(call.script, call.prefix, *call.args)
+    store.call(call.script, call.prefix, *call.args)
+
+    assert ahead_s(store) < 0
+
+
+def test_a_time_without_a_web_process_is_a_gap_while_it_lasts_and_after(store: Store) -> None:
+    raw(store).hset(keys.STREAM, "alive", now_ms(store) - 100_000)
+
+    lasting = ahead_s(store)
+    call = note(alive=True)
+    store.call(call.script, call.prefix, *call.args)
+
+    assert lasting == pytest.approx(300, abs=2)
+    assert ahead_s(store) == pytest.approx(300, abs=2)
+
+
+def test_a_shorter_gap_does_not_shorten_the_wait_after_a_longer_one(store: Store) -> None:
+    call = note(alive=True)
+    store.call(call.script, call.prefix, *call.args)
+    note_gap(store, timedelta(seconds=600))
+
+    note_gap(store, timedelta(seconds=1))
+
+    assert ahead_s(store) == pytest.approx(1800, abs=2)

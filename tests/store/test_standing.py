@@ -1,0 +1,111 @@
+"""One reading tells how everything stands, and changes nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.core.sends import BULK
+from gateway.store import keys, upkeep
+from gateway.store.check import check
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.standing import Lanes, Reading, read
+from tests.made import ANA, NUMBER
+from tests.servers import free_port
+from tests.store.keeping import inbox, keep
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, a_send, queue, settle, take
+
+pytestmark = pytest.mark.store
+ONE = a_send("one")
+
+
+def reading(store: Store) -> Reading:
+    return read(store, 1_000_000_000)
+
+
+def test_an_empty_store_stands_still(store: Store) -> None:
+    found = reading(store)
+
+    assert (found.kept, found.waiting, found.oldest_s) == (0, 0, 0.0)
+    assert (found.numbers, found.causes, found.ago_s, found.counts) == ((), {}, {}, {})
+    assert raw(store).keys("*") == []
+
+
+def test_what_is_kept_waits_until_it_is_passed(store: Store) -> None:
+    keep(store, 2, "a", "b")
+    keep(store, 5, "c")
+    before = reading(store)
+    with inbox(store).slice() as held:
+        while not held.next().empty:
+            pass
+    after = reading(store)
+
+    assert (before.kept, before.waiting, after.kept, after.waiting) == (3, 3, 3, 0)
+    assert [i for i in range(8) if before.partitions[i].cursor != after.partitions[i].cursor] == [
+        2, 5,
+    ]  # fmt: skip
+
+
+def test_the_oldest_is_the_oldest_of_all_partitions(store: Store) -> None:
+    keep(store, 2, "new")
+    entry = f"{now_ms(store) - 90_000}-0"
+    raw(store).xadd(f"{keys.partition(4)}inbox", {"h": "meta|0|", "b": b"x"}, id=entry)
+
+    assert 90 <= reading(store).oldest_s < 100
+
+
+def test_each_number_is_told_apart(store: Store) -> None:
+    for name in (NUMBER, "another"):
+        upkeep.list_number(store, name)
+    due_at = datetime.now(UTC) + timedelta(hours=1)
+    queue(store, ONE, a_send("due", due_at=due_at), a_send("bulk", rank=BULK))
+    raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
+
+    ours, other = reading(store).numbers
+
+    assert (ours.number, ours.due, ours.stages["queued"]) == (NUMBER, 1, 3)
+    assert ours.lanes["bulk"].ready == 1
+    assert 8 <= ours.lanes["reply"].overdue_s < 12
+    assert other.lanes == {"reply": Lanes(), "bulk": Lanes()}
+
+
+def test_dead_letters_are_told_by_cause(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+    queue(store, ONE, a_send("two", lane="351900000002"))
+    take(store)
+    settle(store, ONE, "dead", error='{"code":190}')
+    settle(store, a_send("two"), "dead", error='{"code":null,"gave_up_after":8}')
+
+    found = reading(store)
+
+    assert found.causes == {"refused": 1, "gave_up": 1}
+    assert (found.numbers[0].dead, found.total("sends.dead")) == (2, 2)
+
+
+def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) -> None:
+    upkeep.may_tick(store)
+    raw(store).set(f"{keys.RAN}sweep", 1, px=keys.DAY_MS - 42_000)
+
+    ago_s = reading(store).ago_s
+
+    assert 0 <= ago_s["tick"] < 5
+    assert 42 <= ago_s["sweep"] < 47
+
+
+def test_the_server_and_its_counters_are_told(store: Store) -> None:
+    check(store)
+    upkeep.count(store, keys.SPACE, "workers.default")
+
+    found = reading(store)
+
+    assert found.counts == {"workers.default": 1}
+    assert (found.health.fatal, found.health.limit_bytes) == ((), 1_000_000_000)
+    assert found.health.used_bytes > 0
+
+
+def test_a_store_that_is_away_tells_nothing() -> None:
+    away = Store(f"redis://127.0.0.1:{free_port()}/0")
+
+    with pytest.raises(StoreUnavailableError):
+        reading(away)
+    away.close()

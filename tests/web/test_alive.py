@@ -1,0 +1,67 @@
+"""A web process says that it lives, and how long it could not keep."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.store.client import StoreUnavailableError
+from gateway.web.alive import Alive
+
+pytestmark = pytest.mark.anyio
+
+
+class Noted:
+    """Notes gaps in seconds, or is away."""
+
+    def __init__(self) -> None:
+        self.gaps: list[float] = []
+        self.away = False
+
+    async def alive(self, gap: timedelta) -> None:
+        if self.away:
+            raise StoreUnavailableError("away")
+        self.gaps.append(gap.total_seconds())
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_while_all_is_kept_there_is_no_gap() -> None:
+    noted = Noted()
+
+    await Alive(noted).beat()
+
+    assert noted.gaps == [0.0]
+
+
+async def test_a_refusal_begins_a_gap_that_ends_with_the_next_beat() -> None:
+    noted, clock = Noted(), Clock()
+    alive = Alive(noted, clock)
+    alive.refused()
+    clock.now += 2
+    alive.refused()
+    clock.now += 3
+
+    await alive.beat()
+    await alive.beat()
+
+    assert noted.gaps == [5.0, 0.0]
+
+
+async def test_a_store_that_is_away_is_a_gap_from_the_first_beat_it_missed() -> None:
+    noted, clock = Noted(), Clock()
+    alive = Alive(noted, clock)
+    noted.away = True
+    await alive.beat()
+    clock.now += 60
+    await alive.beat()
+    noted.away = False
+    clock.now += 1
+
+    await alive.beat()
+
+    assert noted.gaps == [61.0]
