@@ -10,9 +10,10 @@ import structlog
 
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
-from gateway.core.events import Event
+from gateway.core.events import Delivery, Event, Unreadable
 from gateway.core.evidence import gap_of
-from gateway.core.plan import Plan, Planned, View, plan, record_id
+from gateway.core.keys import of_bytes
+from gateway.core.plan import Failure, Plan, Planned, View, plan, record_id
 from gateway.core.sends import REPLY
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
@@ -20,7 +21,7 @@ from gateway.store.commit import bury, commit
 from gateway.store.contacts import load
 from gateway.store.inbox import EMPTY, Batch, Slice
 from gateway.store.stream import note_gap
-from gateway.store.upkeep import count, list_number
+from gateway.store.upkeep import count, list_number, planning_stopped, stop_planning
 from tasks.app import app
 from tasks.bell import ring_inbox, ring_number
 from tasks.worker import Worker, worker
@@ -30,11 +31,17 @@ log = structlog.get_logger(__name__)
 SLICE_S = 0.5
 LINGER_S = 0.01
 MOST_EVENTS = 256
+MOST_DEATHS = 2
+KILLED = "killed_worker"
 # A commit refused so often has an obstacle that is not the delivery's: it is set aside.
 MOST_REFUSALS = 3
 
 
-@app.task(name="tasks.drain", time_limit=60)
+class PlanningStoppedError(Exception):
+    """Planning fails for too many events: the release or its rules are wrong, not the events."""
+
+
+@app.task(name="tasks.drain", time_limit=20)
 def drain() -> None:
     """Give every event that waits its effect, for one slice of time.
 
@@ -45,6 +52,8 @@ def drain() -> None:
     at_work = worker()
     at_work.inbox.clear_bell()
     rulebook = at_work.rules.current()
+    if planning_stopped(at_work.store) == at_work.release:
+        return
     ends = time.monotonic() + SLICE_S
     with at_work.inbox.slice() as held:
         batch = held.next()
@@ -83,8 +92,13 @@ class _Tally:
 
 def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
     """Plan and commit a batch; return the deliveries that cannot be committed now."""
-    events = [event for delivery in batch.deliveries for event in split(delivery)]
+    careful = [delivery for delivery in batch.deliveries if delivery.id in batch.careful]
+    rest = [delivery for delivery in batch.deliveries if delivery.id not in batch.careful]
+    events = [event for delivery in rest for event in split(delivery)]
     tally = _Tally(aside=set(batch.unopened))
+    for delivery in careful:
+        events_of_it = _carefully(at_work, delivery, rulebook, tally)
+        log.warning("delivery_drained_carefully", delivery=delivery.id, events=events_of_it)
     for start in range(0, len(events), MOST_EVENTS):
         _settle(at_work, events[start : start + MOST_EVENTS], rulebook, tally)
     for number in tally.sends:
@@ -101,6 +115,47 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
         sends=tally.sends.total(),
     )
     return sorted(tally.aside)
+
+
+def _carefully(at_work: Worker, delivery: Delivery, rulebook: Rulebook, tally: _Tally) -> int:
+    """Give a delivery its effect event by event, each written down before it is touched.
+
+    Whoever held it before has died. What two of those who came after died over as well is set
+    before a person: three deaths at most, and the partition goes on.
+    """
+    if at_work.inbox.suspect(delivery.id) > MOST_DEATHS:
+        _give_up(at_work, _whole(delivery))
+        return 0
+    events = split(delivery)
+    before = delivery.id
+    for event in events:
+        place = f"{delivery.id}/{event.item}"
+        if at_work.inbox.suspect(place, before) > MOST_DEATHS:
+            _give_up(at_work, event)
+        else:
+            _settle(at_work, [event], rulebook, tally)
+        before = place
+    return len(events)
+
+
+def _whole(delivery: Delivery) -> Event:
+    """Return a delivery that cannot even be split as one event."""
+    return Unreadable(
+        key=of_bytes("killed", delivery.body),
+        delivery=delivery.id,
+        item=0,
+        number="",
+        contact="",
+        at=delivery.received_at,
+        raw=None,
+        reason=KILLED,
+    )
+
+
+def _give_up(at_work: Worker, event: Event) -> None:
+    _list(at_work, event.number)
+    bury(at_work.store, [Failure(event, KILLED, "")])
+    log.error("event_dead", event_id=record_id(event), error=KILLED)
 
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
@@ -144,7 +199,17 @@ def _once(
 
 
 def _note(at_work: Worker, number: str, planned: Planned) -> None:
-    """Count what was known already, and set before a person what could not be planned."""
+    """Count what was known already, and set before a person what could not be planned.
+
+    Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
+    """
+    works = sum(len(made.events) for made in planned.plans)
+    if at_work.breaker.note(works, len(planned.failures), time.monotonic()):
+        at_work.breaker.reset()
+        stop_planning(at_work.store, at_work.release)
+        raise PlanningStoppedError
+    if planned.failures:
+        _list(at_work, number)
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)
     bury(at_work.store, planned.failures)
@@ -153,15 +218,21 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
 
 
 def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
-    for number in {made.number for made in plans} - at_work.listed:
-        list_number(at_work.store, number)
-        at_work.listed.add(number)
+    for number in {made.number for made in plans}:
+        _list(at_work, number)
     results = commit(at_work.store, plans, at_work.settings.gateway_retention)
     for result in results:
         # The store being away says nothing of a delivery: leave the cursor where it is.
         if isinstance(result, StoreUnavailableError):
             raise result
     return results
+
+
+def _list(at_work: Worker, number: str) -> None:
+    """Make a number one that ticks and sweeps look at, before there is anything to look at."""
+    if number not in at_work.listed:
+        list_number(at_work.store, number)
+        at_work.listed.add(number)
 
 
 def _call(at_work: Worker) -> None:

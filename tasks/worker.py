@@ -4,6 +4,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from gateway import __version__
+from gateway.core.breaker import Breaker
 from gateway.graph.client import Graph
 from gateway.rules.source import Source
 from gateway.settings import Settings
@@ -25,9 +27,15 @@ class Worker:
     rules: Source
     graph: Graph
     posting: ThreadPoolExecutor
+    breaker: Breaker
     ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
+
+    @property
+    def release(self) -> str:
+        """Name what planning is done by: the code and the rules."""
+        return f"{__version__}/{self.rules.current().version}"
 
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
@@ -61,5 +69,6 @@ def build(settings: Settings) -> Worker:
         rules=Source(settings.gateway_rules, watch=settings.gateway_rules_watch),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
+        breaker=Breaker(),
         ringing=ThreadPoolExecutor(1, thread_name_prefix="ring"),
     )

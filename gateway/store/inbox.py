@@ -29,6 +29,7 @@ class Batch:
     deliveries: list[Delivery]
     unopened: dict[str, str]  # delivery id -> why
     full: bool
+    careful: set[str] = field(default_factory=set)  # deliveries that may kill whoever touches them
 
     @property
     def empty(self) -> bool:
@@ -99,7 +100,7 @@ class Slice:
         self._release({i: self._unread(self._held[i]) for i in given})
         mine = [one for one in batch.deliveries if partition_of_place(one.id) not in given]
         unopened = {k: v for k, v in batch.unopened.items() if partition_of_place(k) not in given}
-        return Batch(mine, unopened, full=batch.full)
+        return Batch(mine, unopened, full=batch.full, careful=batch.careful)
 
     def close(self, aside: Sequence[str] = ()) -> None:
         """Pass the batch in hand, and give everything back."""
@@ -146,12 +147,13 @@ class Slice:
         return batch
 
     def _hold(self, index: int, reply: list[object], batch: Batch) -> _Held:
-        fence, entries = reply
+        fence, entries, careful = reply
         assert isinstance(fence, int) and isinstance(entries, list)  # noqa: S101, PT018
         held = _Held(index, fence)
         for raw_id, header, record, tries in entries:
             entry = raw_id.decode()
             held.entries.append(entry)
+            batch.careful |= {f"{index}:{entry}"} if careful else set()
             if tries:
                 held.tries[entry] = tries
             try:
@@ -213,6 +215,15 @@ class Inbox:
         """Tell how each partition stands, in one round trip."""
         calls = [Call("look", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
         return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
+
+    def suspect(self, place: str, harmless: str = "") -> int:
+        """Write down what is in hand before it is touched; return how often it was.
+
+        `place` is a delivery's id, with an item's number behind it or without; `harmless` is what
+        was in hand before and is done with.
+        """
+        prefix = keys.partition(partition_of_place(place))
+        return int(self._store.call("suspect", prefix, place, harmless))
 
     def put_back(self, body: bytes) -> None:
         """Append something of our own, which comes back as an event."""

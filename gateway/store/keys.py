@@ -8,6 +8,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
 | {p}lease, {p}swept, {p}count | cursor and holder, the cursor last swept, counters | for ever |
 | {p}aside, {p}aside:tries | what cannot be committed now | while it waits |
+| {p}suspects | what was in hand when a worker died | until its lease is given back |
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<contact> | the customer's state | for ever |
@@ -22,6 +23,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
+| gw:stopped | the release that must not plan | 5 minutes |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
 | gw:ran:<what> | that a tick or a sweep ran | a day after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
@@ -36,6 +38,7 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
+STOPPED = f"{SPACE}stopped"
 STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 TICKED = f"{SPACE}ticked"

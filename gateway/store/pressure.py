@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
@@ -80,6 +80,12 @@ def layout_name() -> str:
     return f"{keys.LAYOUT}/{keys.PARTITIONS}"
 
 
+PLANNING_STOPPED = (
+    "Planning has stopped: too many events raised an error. Deliveries are kept; roll back the "
+    "release or the rules, and look at the dead letters."
+)
+
+
 class Pressure:
     """Looks at the server beside the requests, once a second."""
 
@@ -92,12 +98,14 @@ class Pressure:
     async def look(self) -> Health:
         """Ask the server now. Raises StoreUnavailableError."""
         try:
-            layout = await self._redis.get(keys.LAYOUT_KEY)
+            layout, stopped = await self._redis.mget(keys.LAYOUT_KEY, keys.STOPPED)
             info = await self._redis.info()
         except RedisError as error:
             raise meaning(error) from error
         found = layout.decode() if isinstance(layout, bytes) else ""
         self.health = judge(info, found, self._limit_bytes)
+        if stopped:
+            self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
         return self.health
 
     async def watch(self) -> None:

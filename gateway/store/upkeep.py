@@ -11,6 +11,7 @@ from gateway.store.pressure import AN_EIGHTH, judge
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
+STOPPED_MS = 300_000
 FOUND_MS = 3_600_000
 MOST_SKIPPED = 32
 
@@ -110,6 +111,17 @@ def worth_ringing(store: Store, bell: str) -> bool:
 def heard(store: Store, bell: str) -> None:
     """Let the next who has work ring again; done before looking, so that none goes unheard."""
     store.delete(bell, f"{bell}:found")
+
+
+def stop_planning(store: Store, release: str) -> None:
+    """Note that a release must not plan for five minutes; another release may."""
+    store.run(lambda client: client.set(keys.STOPPED, release, px=STOPPED_MS))
+
+
+def planning_stopped(store: Store) -> str:
+    """Return the release that must not plan now, "" for none."""
+    release: Any = store.run(lambda client: client.get(keys.STOPPED))
+    return release.decode() if release else ""
 
 
 def trim(store: Store, retention: timedelta) -> int:

@@ -189,7 +189,7 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
     for text in (b"first", b"second", b"third"):
         store.call("keep", PARTITION, "meta||", Bodies().pack(text))
     first, *_, last = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
-    fence, _ = store.call("next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0)
+    fence, *_ = store.call("next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0)
     broken = Call(
         "next", PARTITION, ["me", LEASE_MS, 9, 9_999, 0, fence, last, 3, 1, first, 60_000]
     )

@@ -121,7 +121,8 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_passes_nothing(store:
         stale.next()
         run_out(store, 0)
 
-        assert read(fresh.next()) == ["first", "second"]
+        # Its holder may have died over something, so what it held is read one by one.
+        assert read(fresh.next()) == ["first"]
         assert lease(store, 0)["fence"] == "2"
         assert stale.next().empty
         stale.close()

@@ -33,6 +33,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>lease": FOREVER,
     "<p>swept": FOREVER,
     "<p>count": FOREVER,
+    "<p>suspects": FOREVER,
+    "gw:stopped": (300_000, 300_000),
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
     r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
@@ -106,6 +108,8 @@ def live(store: Store, server: Server) -> None:
     upkeep.worth_ringing(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
     upkeep.ran(store, "sweep")
+    upkeep.stop_planning(store, "release")
+    inbox(store).suspect("2:1-0")
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))

@@ -5,8 +5,8 @@
 --       6 fence (0 to take the lease anew), 7 cursor to move to ("" to leave it),
 --       8 how many deliveries that passes,
 --       9 how many set aside follow as pairs (entry, pause in ms), then entries come back from aside
--- Returns {fence, entries}, entries as {id, header, body, tries when it was aside or 0}; nil where
--- somebody else holds the partition or nothing waits in it.
+-- Returns {fence, entries, 1 if one of them may kill its worker}, entries as {id, header, body, tries
+-- when it was aside or 0}; nil where somebody else holds the partition or nothing waits in it.
 local lease, inbox, aside = KEYS[1] .. 'lease', KEYS[1] .. 'inbox', KEYS[1] .. 'aside'
 local holder, length = ARGV[1], tonumber(ARGV[2])
 local now = clock()
@@ -36,13 +36,27 @@ elseif held and state[1] ~= holder then
 end
 
 if ARGV[5] == '1' then
+  redis.call('DEL', KEYS[1] .. 'suspects')
   redis.call('HSET', lease, 'holder', '', 'till', 0)
   return nil
 end
 
+-- Who never gave the lease back has died over something in the batch that it held. That is read
+-- again one delivery at a time, until the cursor has passed it.
+if ARGV[6] == '0' and state[1] and state[1] ~= '' and state[1] ~= holder then
+  local batch = redis.call('XRANGE', inbox, '(' .. cursor, '+', 'COUNT', ARGV[3])
+  if #batch > 0 then redis.call('HSET', lease, 'careful', batch[#batch][1]) end
+end
+local careful = redis.call('HGET', lease, 'careful')
+if careful and #redis.call('XRANGE', inbox, '(' .. cursor, careful, 'COUNT', 1) == 0 then
+  redis.call('DEL', KEYS[1] .. 'suspects')
+  redis.call('HDEL', lease, 'careful')
+  careful = false
+end
+
 local entries, bytes = {}, 0
-local most, room = tonumber(ARGV[3]), tonumber(ARGV[4])
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 4)) do
+local most, room = careful and 1 or tonumber(ARGV[3]), tonumber(ARGV[4])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, math.min(most, 4))) do
   if bytes >= room then break end
   local found = redis.call('XRANGE', inbox, id, id)[1]
   if found then
@@ -77,4 +91,4 @@ if #entries == 0 then
 end
 if ARGV[6] == '0' then fence = fence + 1 end
 redis.call('HSET', lease, 'holder', holder, 'till', now + length, 'fence', fence)
-return {fence, entries}
+return {fence, entries, careful and 1 or 0}

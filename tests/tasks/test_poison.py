@@ -1,0 +1,140 @@
+"""What kills workers is found in three deaths at most, and its partition goes on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.core.contacts import Contact
+from gateway.core.decisions import Decision
+from gateway.core.events import Message
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Slice, partition_of
+from tasks import inbound
+from tasks.inbound import PlanningStoppedError, effect
+from tasks.worker import Worker
+from tests.made import NUMBER, delivery_body, message_item
+from tests.tasks.rig import Echo, keep, planned, raw
+
+pytestmark = pytest.mark.store
+
+
+class DeathError(BaseException):
+    """Stands for a kill: nothing of ours catches it, and the lease is not given back."""
+
+
+class Deadly(Echo):
+    """Dies over one text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deaths = 0
+
+    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+        if event.text == "poison":
+            self.deaths += 1
+            raise DeathError
+        return super().decide(event, contact, now)
+
+
+def drained(at_work: Worker, rulebook: Deadly) -> bool:
+    """Drain until nothing waits, as one process; False where it died on the way."""
+    held = Slice(at_work.store, Bodies())
+    try:
+        batch = held.next()
+        while not batch.empty:
+            batch = held.next(effect(at_work, batch, rulebook))
+    except DeathError:
+        return False
+    held.close()
+    return True
+
+
+def run_out(store: Store) -> None:
+    """Let the leases of the dead run out."""
+    for index in range(keys.PARTITIONS):
+        if raw(store).hexists(f"{keys.partition(index)}lease", "till"):
+            raw(store).hset(f"{keys.partition(index)}lease", "till", 1)
+
+
+def lives(at_work: Worker, store: Store, rulebook: Deadly) -> Iterator[bool]:
+    """Start a process again and again, until one lives to the end."""
+    for _ in range(9):
+        lived = drained(at_work, rulebook)
+        yield lived
+        if lived:
+            return
+        run_out(store)
+
+
+def same_contact(*texts: str) -> list[bytes]:
+    return [delivery_body(message_item(f"wamid.p{i}", text)) for i, text in enumerate(texts)]
+
+
+def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_their_effect(
+    at_work: Worker, store: Store
+) -> None:
+    keep(store, *same_contact("one", "poison", "three"))
+    keep(store, delivery_body(*(message_item(f"wamid.b{t}", t) for t in ("a", "poison", "c"))))
+    rulebook = Deadly()
+
+    told = list(lives(at_work, store, rulebook))
+
+    assert told[-1]
+    assert rulebook.deaths <= 6  # three for each
+    assert sorted(planned(store)) == ["a", "c", "one", "three"]
+    prefix = keys.number(NUMBER)
+    assert raw(store).zcard(f"{prefix}dead") == 2
+    assert not any(one.has_work for one in at_work.inbox.look())
+
+
+def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Store) -> None:
+    keep(store, *same_contact("one", "two"))
+    assert not Slice(store, Bodies()).next().empty
+    run_out(store)
+
+    assert drained(at_work, Deadly())
+
+    assert planned(store) == ["one", "two"]
+    partition = keys.partition(partition_of(same_contact("one")[0]))
+    assert not raw(store).hexists(f"{partition}lease", "careful")
+    assert not raw(store).exists(f"{partition}suspects")
+
+
+class Broken(Echo):
+    """A release in which planning raises for every message."""
+
+    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+        raise KeyError(event.type)
+
+
+def take_all(at_work: Worker, rulebook: Echo) -> None:
+    with at_work.inbox.slice() as held:
+        batch = held.next()
+        while not batch.empty:
+            batch = held.next(effect(at_work, batch, rulebook))
+
+
+def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
+    at_work: Worker, store: Store
+) -> None:
+    items = [message_item(f"wamid.{i}", "hi", f"3519{i:08d}") for i in range(90)]
+    keep(store, *(delivery_body(item) for item in items))
+
+    with pytest.raises(PlanningStoppedError):
+        take_all(at_work, Broken())
+
+    assert raw(store).get(keys.STOPPED).decode() == at_work.release
+    assert raw(store).zcard(f"{keys.number(NUMBER)}dead") < 20
+    inbound.drain.run()
+    assert sum(one.waiting for one in at_work.inbox.look()) > 70
+
+
+def test_a_rollback_goes_on_where_planning_stopped(at_work: Worker, store: Store) -> None:
+    keep(store, *same_contact("one"))
+    raw(store).set(keys.STOPPED, "another release/another rulebook")
+
+    assert drained(at_work, Deadly())
+
+    assert planned(store) == ["one"]
