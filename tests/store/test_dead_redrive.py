@@ -160,6 +160,19 @@ def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double
     assert counted(store, "sends.doubled") == 0
 
 
+def test_late_news_of_an_attempt_that_failed_does_not_stop_the_redriven_one(
+    store: Store,
+) -> None:
+    queue(store, ONE)
+    take(store)
+    tell(store, "failed", ONE, attempt=1)
+    assert dead.redrive(store, found(store, ONE)) == "redriven"
+
+    tell(store, "sent", ONE, attempt=1)
+
+    assert take(store) == ["one"]
+
+
 def redriving(letter: DeadSend) -> Call:
     args = [letter.id, letter.redriven, letter.fields, HOUR_MS]
     return Call("redrive", PREFIX, args)

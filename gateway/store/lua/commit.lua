@@ -81,6 +81,8 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt)
     redis.call('HSET', number .. 'evidence', 'proved', row[6])
   end
   if row[2] or tonumber(rung) <= before then return end
+  -- Late news of an attempt that failed says nothing of the one that a person asked for since.
+  if stage ~= 'failed' and redis.call('HEXISTS', send, 'at:failed:' .. attempt) == 1 then return end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
     overtake(number, row[4], row[3], id)
