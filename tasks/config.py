@@ -1,6 +1,5 @@
 """Every Celery setting, once, with a reason where it is not what one would expect."""
 
-import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +8,10 @@ from kombu import Queue
 
 from gateway.settings import Settings
 from gateway.store import keys
+from tasks.broker import broker, schedule_store
 from tasks.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
-VISIBILITY_S = 120
 
 # Read by RedBeat and unknown to Celery.
 _REDBEAT = frozenset(
@@ -40,32 +39,10 @@ def check(options: Mapping[str, Any]) -> None:
 
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
-        "broker_url": settings.broker_url,
-        "broker_use_ssl": _verified(settings.broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that is away for a night comes back
         "broker_pool_acquire_timeout": 5,
-        "broker_transport_options": {
-            # Longer than any task runs. A bell that comes back early would do no harm either.
-            "visibility_timeout": VISIBILITY_S,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
-            # Without these a frozen broker blocks whoever publishes for ever.
-            "socket_timeout": 5,
-            "socket_connect_timeout": 2,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-            # One list a queue instead of four: priorities are queues of their own here.
-            "priority_steps": [0],
-            "client_name": "gateway",
-            "global_keyprefix": f"{keys.SPACE}celery:",
-        },
-    }
-
-
-def _verified(url: str) -> dict[str, Any] | None:
-    # Without this kombu talks TLS to whoever answers; `?ssl_cert_reqs=` in the address still wins.
-    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss://") else None
+    } | broker(settings.broker_url)
 
 
 def _delivery() -> dict[str, Any]:
@@ -112,13 +89,12 @@ def _workers() -> dict[str, Any]:
 
 
 def _beat(settings: Settings) -> dict[str, Any]:
-    return {
+    # In the store, whatever the broker is.
+    return schedule_store(settings.redis_url) | {
         "timezone": "UTC",
         "beat_schedule": SCHEDULE,
         "beat_scheduler": "redbeat.RedBeatScheduler",
         "beat_max_loop_interval": 1,
-        "redbeat_redis_url": settings.redis_url,  # in the store, whatever the broker is
-        "redbeat_redis_options": {},
         "redbeat_key_prefix": keys.BEAT_PREFIX,
         # A second beat takes over this long after the first one died.
         "redbeat_lock_timeout": 10,

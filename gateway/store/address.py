@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 SENTINEL_PORT = 26379
@@ -23,6 +24,11 @@ class Address:
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """Return what the server behind the sentinels is asked for and with."""
+        return {"db": self.db, "username": self.username, "password": self.password}
 
 
 def parse(text: str) -> Address:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     ClusterError,
@@ -21,10 +22,22 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from gateway.store.address import parse
 
 T = TypeVar("T")
 
 TIMEOUT_S = 2.0
+_OPTIONS: dict[str, Any] = {
+    "socket_timeout": TIMEOUT_S,
+    "socket_connect_timeout": TIMEOUT_S,
+    "health_check_interval": 15,
+}
+# Well under the time after which the driver would give the connection up.
+REPLICATED_WITHIN_MS = 1_000
+# What is answered, given its effect or posted must outlive the primary; all else is made again.
+_REPLICATED = frozenset({"keep", "commit", "pump"})
 # What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
 # driver has classes for some of it, and takes the first word away from those.
 _AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError)
@@ -48,26 +61,38 @@ class Call:
     args: Sequence[Any]
 
 
+class AsyncClient(redis.asyncio.Redis):
+    """A client for an event loop, which knows how many replicas must have what is kept."""
+
+    replicas = 0
+
+
 def connect(url: str) -> redis.Redis:
     """Return a client that gives up after two seconds and never repeats a call by itself."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=15,
-    )
+    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)}
+    if not address.sentinels:
+        return redis.Redis.from_url(address.url, **options)
+    asked: Any = Sentinel
+    sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+    return cast(redis.Redis, sentinels.master_for(address.primary))
 
 
-def connect_async(url: str) -> redis.asyncio.Redis:
+def connect_async(url: str) -> AsyncClient:
     """Return the same for an event loop."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), 0),
-        health_check_interval=15,
-    )
+    address, options = parse(url), _OPTIONS | {"retry": AsyncRetry(NoBackoff(), 0)}
+    if address.sentinels:
+        asked: Any = AsyncSentinel
+        sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+        client = sentinels.master_for(address.primary, redis_class=AsyncClient)
+    else:
+        client = AsyncClient.from_url(address.url, **options)
+    client.replicas = address.replicas
+    return cast(AsyncClient, client)
+
+
+def replicas_of(client: redis.asyncio.Redis) -> int:
+    """Return how many replicas must have what is kept through this client."""
+    return client.replicas if isinstance(client, AsyncClient) else 0
 
 
 @cache
@@ -91,12 +116,21 @@ def meaning(error: RedisError) -> Exception:
     return StoreUnavailableError(type(error).__name__)
 
 
+def must_have(replicas: int, reply: Any) -> None:
+    """Raise StoreUnavailableError where WAIT did not count enough replicas: nothing happened."""
+    if isinstance(reply, RedisError):  # only a replica refuses to wait: it has become one
+        raise StoreUnavailableError(type(reply).__name__)
+    if reply < replicas:
+        raise StoreUnavailableError("not replicated")
+
+
 class Store:
     """Runs scripts and plain commands on one Redis; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
         """Remember where the server is; the first call connects."""
         self.redis = connect(url)
+        self.replicas = parse(url).replicas
 
     def call(self, script: str, prefix: str, *args: Any) -> Any:
         """Run one script. Raises StoreUnavailableError or ScriptError."""
@@ -108,7 +142,8 @@ class Store:
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts in one round trip; a failed one gives its error in its place.
 
-        Raises StoreUnavailableError where the server cannot be reached at all.
+        Raises StoreUnavailableError where the server cannot be reached at all, or where too few
+        replicas have what must outlive it.
         """
         if not calls:
             return []
@@ -123,15 +158,22 @@ class Store:
 
     def _run(self, calls: Sequence[Call], *, by_hash: bool) -> list[Any]:
         pipe = self.redis.pipeline(transaction=False)
+        replicas = self.replicas if any(call.script in _REPLICATED for call in calls) else 0
         for call in calls:
             if by_hash:
                 pipe.evalsha(sha(call.script), 1, call.prefix, *call.args)
             else:
                 pipe.eval(source(call.script), 1, call.prefix, *call.args)
+        if replicas:
+            # It tells of what its own connection wrote; a pipeline has one for all of its commands.
+            pipe.wait(replicas, REPLICATED_WITHIN_MS)
         try:
-            return list(pipe.execute(raise_on_error=False))
+            results = list(pipe.execute(raise_on_error=False))
         except RedisError as error:
             raise meaning(error) from error
+        if replicas:
+            must_have(replicas, results.pop())
+        return results
 
     def mark(self, key: str, lifetime_ms: int) -> bool:
         """Set a key that vanishes by itself; false where it is set already."""

@@ -3,8 +3,8 @@
 Each delivery has a future of its own. One task takes all that wait, appends them in one round trip
 (one script call a partition, one fsync on the server) and answers each by its own partition's
 reply. The task never dies: what goes wrong fails a batch with StoreUnavailableError, and the next
-batch is tried afresh. Where the server cannot be reached all that wait are told so at once, for
-each batch behind would wait as long again.
+batch is tried afresh. Where the server cannot be reached, or too few replicas have the batch, all
+that wait are told so at once, for each batch behind would wait as long again.
 """
 
 import asyncio
@@ -17,7 +17,14 @@ from redis.exceptions import NoScriptError, RedisError
 
 from gateway.store import keys
 from gateway.store.body import Bodies
-from gateway.store.client import StoreUnavailableError, sha, source
+from gateway.store.client import (
+    REPLICATED_WITHIN_MS,
+    StoreUnavailableError,
+    must_have,
+    replicas_of,
+    sha,
+    source,
+)
 from gateway.store.inbox import partition_of
 
 MOST_DELIVERIES = 64
@@ -44,6 +51,7 @@ class Keeper:
     ) -> None:
         """Take the client to use; `ring` is called, and must return at once, when work begins."""
         self._redis = client
+        self._replicas = replicas_of(client)
         self._bodies = bodies
         self._ring = ring
         self._waiting: deque[_Waiting] = deque()
@@ -98,12 +106,12 @@ class Keeper:
             batch = self._batch()
             try:
                 await self._keep(batch)
-            except RedisError as error:
+            except (RedisError, StoreUnavailableError) as error:
                 while self._waiting:
                     batch += self._batch()
-                _fail(batch, type(error).__name__)
+                _fail(batch, error)
             except Exception as error:  # the keeper outlives any one batch
-                _fail(batch, type(error).__name__)
+                _fail(batch, error)
 
     def _batch(self) -> list[_Waiting]:
         """Take what waits, up to what a script may hold; a large body travels alone."""
@@ -142,13 +150,17 @@ class Keeper:
             pairs = [part for one in group for part in (one.header, one.record)]
             pipe.evalsha(sha("keep"), 1, keys.partition(partition), *pairs)
         pipe.set(keys.INBOX_BELL, 1, nx=True, px=keys.BELL_MS)
+        if self._replicas:
+            pipe.wait(self._replicas, REPLICATED_WITHIN_MS)
         replies: list[object] = await pipe.execute(raise_on_error=False)
+        if self._replicas:
+            must_have(self._replicas, replies.pop())
         return replies
 
 
 def _answer(group: list[_Waiting], reply: object) -> None:
     if isinstance(reply, Exception):
-        return _fail(group, type(reply).__name__)
+        return _fail(group, reply)
     for one in group:
         # A future that is done already belongs to somebody who no longer waits.
         if not one.kept.done():
@@ -156,7 +168,8 @@ def _answer(group: list[_Waiting], reply: object) -> None:
     return None
 
 
-def _fail(group: list[_Waiting], reason: str) -> None:
+def _fail(group: list[_Waiting], error: Exception) -> None:
+    reason = str(error) if isinstance(error, StoreUnavailableError) else type(error).__name__
     for one in group:
         if not one.kept.done():
             one.kept.set_exception(StoreUnavailableError(reason))

@@ -1,0 +1,78 @@
+"""What Celery and RedBeat are told of the servers that they talk to, by the form of the address."""
+
+import ssl
+from typing import Any
+from urllib.parse import quote
+
+from gateway.store import keys
+from gateway.store.address import Address, AddressError, parse
+
+VISIBILITY_S = 120
+_REDIS = {
+    # Longer than any task runs. A bell that comes back early would do no harm either.
+    "visibility_timeout": VISIBILITY_S,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # Without these a frozen broker blocks whoever publishes for ever.
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    # One list a queue instead of four: priorities are queues of their own here.
+    "priority_steps": [0],
+    "client_name": "gateway",
+    "global_keyprefix": f"{keys.SPACE}celery:",
+}
+
+
+def broker(url: str) -> dict[str, Any]:
+    """Return the settings of Celery that depend on where its messages go."""
+    try:
+        address = parse(url)
+    except AddressError:
+        return _broker(url, {})  # another kind of broker: a bell asks nothing more of it
+    if not address.sentinels:
+        return _broker(address.url, _REDIS)
+    return _broker(_sentinels(address), _REDIS | {"master_name": address.primary})
+
+
+def schedule_store(url: str) -> dict[str, Any]:
+    """Return the settings of RedBeat, which keeps its schedule in the store."""
+    address = parse(url)
+    if not address.sentinels:
+        return {"redbeat_redis_url": address.url, "redbeat_redis_options": {}}
+    options = address.login | {
+        "sentinels": list(address.sentinels),
+        "service_name": address.primary,
+        "socket_timeout": _REDIS["socket_timeout"],
+    }
+    # RedBeat looks at the beginning only, and Celery, which shows it, reads no list of hosts.
+    url = f"redis-sentinel://{address.primary}"
+    return {"redbeat_redis_url": url, "redbeat_redis_options": options}
+
+
+def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "broker_url": url,
+        "broker_use_ssl": _verified(url),
+        "broker_transport_options": options,
+    }
+
+
+def _sentinels(address: Address) -> str:
+    """Return the address as kombu reads it: one of each sentinel, and the login with each."""
+    login = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
+    login = "" if login == ":@" else login
+    each = (f"sentinel://{login}{host}:{port}/{address.db}" for host, port in address.sentinels)
+    return ";".join(each)
+
+
+def _verified(url: str) -> dict[str, Any] | None:
+    # Without this kombu talks TLS to whoever answers; `?ssl_cert_reqs=` in the address still wins.
+    if url.startswith("rediss://"):
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    if url.startswith("amqps://"):
+        # Where there is a name, even none, kombu puts the address's own, and only then it is held
+        # against the certificate.
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    return None

@@ -1,0 +1,90 @@
+"""One address says where the store is, and how many replicas must have what counts."""
+
+import asyncio
+
+import pytest
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncPool
+from redis.exceptions import ConnectionError
+from redis.sentinel import SentinelConnectionPool
+
+from gateway.settings import Settings
+from gateway.store.address import Address, AddressError, parse
+from gateway.store.client import Store, StoreUnavailableError, connect_async, replicas_of
+from tests.servers import free_port
+
+BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "replicas"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0", 0),
+        ("redis://host/0?replicas=2", "redis://host/0", 2),
+        ("rediss://host/0?ssl_cert_reqs=none&replicas=1", "rediss://host/0?ssl_cert_reqs=none", 1),
+        ("unix:///run/redis.sock?db=1&replicas=1", "unix:///run/redis.sock?db=1", 1),
+    ],
+)
+def test_replicas_are_ours_and_the_rest_is_the_drivers(text: str, url: str, replicas: int) -> None:
+    assert parse(text) == Address(url, replicas)
+
+
+def test_an_address_behind_sentinels_names_them_and_what_they_watch() -> None:
+    found = parse(BEHIND)
+
+    assert found.sentinels == (("one", 1), ("two", 26379), ("three", 3))
+    assert (found.primary, found.db, found.replicas) == ("main", 2, 1)
+    assert (found.username, found.password) == ("ana", "a/b")
+    assert "a/b" not in repr(found)
+    assert parse("redis-sentinel://:word@one/main").password == "word"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host:6379",
+        "redis",
+        "amqp://host//",
+        "redis://host/0?replicas=many",
+        "redis-sentinel://one:1",
+        "redis-sentinel:///main",
+        "redis-sentinel://one:port/main",
+        "redis-sentinel://one/main/0?db=1",
+        "redis-sentinel://one,/main",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(AddressError):
+        parse(text)
+
+
+def test_the_login_of_an_address_behind_sentinels_is_not_shown() -> None:
+    needed = ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN")
+    env = dict.fromkeys(needed, "s") | {"META_PHONE_NUMBER_ID": "1", "REDIS_URL": BEHIND}
+
+    shown = Settings.from_env(env).shown()["redis_url"]
+
+    assert shown == "redis-sentinel://***@one:1,two,three:3/main/2"
+
+
+def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:
+    for client in (Store(BEHIND).redis, connect_async(BEHIND)):
+        pool = client.connection_pool
+        assert isinstance(pool, SentinelConnectionPool | AsyncPool)
+        asked = pool.sentinel_manager.sentinels[0].connection_pool.connection_kwargs
+        for given in (pool.connection_kwargs, asked):
+            assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
+        assert (pool.connection_kwargs["db"], pool.connection_kwargs["username"]) == (2, "ana")
+        assert asked.get("username") is None
+    assert replicas_of(connect_async(BEHIND)) == 1
+
+
+def test_sentinels_that_are_away_are_a_store_that_is_away() -> None:
+    url = f"redis-sentinel://127.0.0.1:{free_port()}/main"
+
+    async def ask() -> None:
+        await connect_async(url).ping()
+
+    with pytest.raises(StoreUnavailableError):
+        Store(url).mark("gw:x", 1)
+    with pytest.raises(ConnectionError, match="main"):
+        asyncio.run(ask())
