@@ -57,7 +57,8 @@ def a_message(wamid: str = "wamid.1", contact: str = ANA, **others: Any) -> Mess
 def a_status(wamid: str, status: str, callback: str = "", **others: Any) -> Status:
     """Make a status event."""
     given: dict[str, Any] = {
-        "key": f"status|{NUMBER}|{wamid}|{status}", "delivery": f"0:{int(NOW.timestamp()) * 1000}-0", "item": 0,
+        "key": f"status|{NUMBER}|{wamid}|{status}", "item": 0,
+        "delivery": f"0:{int(NOW.timestamp()) * 1000}-0",
         "number": NUMBER, "contact": ANA, "at": NOW, "raw": {}, "id": wamid, "status": status,
         "callback": callback,
     }  # fmt: skip

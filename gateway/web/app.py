@@ -79,7 +79,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         await refusals.flush()
         await client.aclose()
 
-    return Starlette(
+    made = Starlette(
         routes=[
             Route("/webhook", webhook.receive, methods=["POST"]),
             Route("/webhook", webhook.shake_hands, methods=["GET"]),
@@ -90,6 +90,8 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         exception_handlers=_handlers(refusals, alive),
         lifespan=lifespan,
     )
+    made.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
+    return made
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -153,15 +153,17 @@ class Away:
     """A client whose server is away for the first question."""
 
     def __init__(self, real: Any) -> None:
-        self.info = real.info
-        self._get = real.get
+        self._real = real
         self.asked = 0
 
-    async def get(self, key: str) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def mget(self, *names: str) -> Any:
         self.asked += 1
         if self.asked == 1:
             raise ConnectionError("refused")
-        return await self._get(key)
+        return await self._real.mget(*names)
 
 
 @pytest.mark.store

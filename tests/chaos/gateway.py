@@ -1,0 +1,165 @@
+"""The gateway as something to break: its faults, and what it has on record afterwards."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import httpx
+import redis
+
+from gateway.core.sends import send_id
+from gateway.store import keys
+from tests.made import NUMBER, delivery_body, message_item
+from tests.servers import Program, Server, wait_until
+from tests.stack import Stack
+
+# Statuses that were refused while a process was away come back soon, so that a run has an end.
+SANDBOX = {"retry_pauses_s": [0.2, 0.5, 1.0, 2.0]}
+IN_DOUBT = frozenset({"unconfirmed", "dead", "expired"})
+SETTLE_S = 120.0
+
+
+class Gateway:
+    """One gateway with a server of its own; whatever is killed is started again at once."""
+
+    name = "gateway"
+    faults: tuple[str, ...] = (
+        "web",
+        "inbound, main process",
+        "inbound, a child",
+        "inbound, whole group",
+        "outbound",
+        "beat",
+        "Redis",
+    )
+    programs: tuple[str, ...] = ("sandbox", "web", "inbound", "outbound", "beat")
+    contacts = 500
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Server(folder / "valkey").start()
+        self.stack = self.made(folder)
+        self._gone: list[Program] = []
+
+    def made(self, folder: Path) -> Stack:
+        return Stack(folder, self.server, GATEWAY_LOG_LEVEL="warning")
+
+    def start(self) -> None:
+        self.stack.start(*self.programs, sandbox=SANDBOX)
+        wait_until(lambda: self.post(0) and self.answered() > 0, "the first reply is posted", 60)
+
+    def stop(self) -> None:
+        for program in self._gone:
+            program.kill()
+        self.stack.stop()
+        self.server.kill()
+
+    def post(self, message: int) -> bool:
+        """Deliver one message, and say whether it was acknowledged."""
+        try:
+            return self.stack.post(self.body(message)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def body(self, message: int) -> bytes:
+        sender = f"3519{message % self.contacts:08d}"
+        return delivery_body(message_item(wamid(message), "which color?", sender))
+
+    def inflict(self, fault: str) -> None:
+        """Kill with signal 9, without a warning."""
+        if fault == "Redis":
+            self.server.kill()
+            self.server.start()
+            return
+        name, _, part = fault.partition(", ")
+        program = self.stack.programs[name]
+        if part == "main process":
+            os.kill(program.pid, signal.SIGKILL)
+            program.process.wait(20)
+        elif part == "a child":
+            for child in children(program.pid)[:1]:
+                os.kill(child, signal.SIGKILL)
+        else:
+            program.kill()
+
+    def revive(self) -> None:
+        """Start again what is not there, as an init system or an orchestrator does."""
+        for name in self.programs:
+            program = self.stack.programs[name]
+            if not program.alive():
+                self._gone.append(program)
+                self.stack.run(name)
+
+    def start_anew(self) -> None:
+        """Start every worker again, as a person does who is called because nothing moves."""
+        for name in ("inbound", "outbound"):
+            self.stack.programs[name].kill()
+        self.revive()
+
+    def answered(self) -> int:
+        """Return how many replies Meta took, as far as the gateway knows."""
+        try:
+            with redis.Redis.from_url(self.server.url, socket_timeout=2) as client:
+                found = client.hget(f"{keys.number(NUMBER)}count", "sends.accepted")
+        except redis.RedisError:
+            return 0
+        return int(found) if isinstance(found, bytes) else 0
+
+    def settle(self) -> None:
+        """Wait until nothing moves any more."""
+        wait_until(self.still, "nothing waits", SETTLE_S)
+
+    def still(self) -> bool:
+        self.revive()
+        found = self.stack.client.get(f"{self.stack.meta_url}/sandbox/log").json()
+        if found["webhooks"]["pending"] == 0 and self.stack.idle():
+            return True
+        time.sleep(0.5)  # The log is long, and reading it takes the time of those it waits for.
+        return False
+
+    def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
+        """Return how often each message was answered, as the sandbox saw it."""
+        sends = {reply_id(message): message for message in messages}
+        seen = Counter(str(one["callback"]).partition(".")[0] for one in self.stack.posted())
+        return {sends[send]: times for send, times in seen.items() if send in sends}
+
+    def in_doubt(self, messages: Iterable[int]) -> set[int]:
+        """Return the messages whose reply is on record as one that nobody can be sure of."""
+        asked = list(messages)
+        with redis.Redis.from_url(self.server.url) as client:
+            pipe = client.pipeline(transaction=False)
+            for message in asked:
+                pipe.hget(f"{keys.number(NUMBER)}send:{reply_id(message)}", "stage")
+            stages = [stage.decode() if stage else "" for stage in pipe.execute()]
+        return {m for m, stage in zip(asked, stages, strict=True) if stage in IN_DOUBT}
+
+    def story(self, message: int) -> str:
+        """Return what `gateway trace` tells of a message."""
+        asked = [sys.executable, "-c", "from gateway.cli.main import main; main()", "trace"]
+        told = subprocess.run(
+            [*asked, wamid(message)],
+            env=os.environ | self.stack.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return told.stdout or told.stderr
+
+
+def wamid(message: int) -> str:
+    return f"wamid.chaos.{message}"
+
+
+def reply_id(message: int) -> str:
+    """Return the id of the only reply to a message."""
+    return send_id(f"message|{NUMBER}|{wamid(message)}", "colour", 0)
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]

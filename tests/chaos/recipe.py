@@ -1,0 +1,97 @@
+"""The usual recipe as something to break, with the same load, the same judge and the same kills."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import redis
+
+from tests.chaos.gateway import SANDBOX, SETTLE_S, Gateway
+from tests.servers import Program, Server, wait_until
+from tests.stack import Stack
+
+ABANDONED_S = 10.0  # The longest pause between two tries of a send is 4 s.
+
+
+class RecipeStack(Stack):
+    """The recipe's processes, started as its authors say, beside our sandbox."""
+
+    def __init__(self, folder: Path, server: Server, app: Path) -> None:
+        super().__init__(folder, server, PYTHONPATH=str(app.parent))
+        celery = [sys.executable, "-m", "celery", "-A", app.stem, "worker", "-Q"]
+        web = [sys.executable, "-m", "uvicorn", f"{app.stem}:web", "--no-access-log", "--port"]
+        self.commands = {
+            "web": [*web, str(self.web_port)],
+            "inbound": [*celery, "default", "-c", "2"],
+            "outbound": [*celery, "critical", "-c", "4"],
+        }
+
+    def run(self, name: str) -> Program:
+        if name not in self.commands:
+            return super().run(name)
+        program = Program(self.commands[name], self.env, self.folder / f"{name}.log")
+        self.programs[name] = program
+        return program
+
+
+class Recipe(Gateway):
+    """One task a webhook, one a send; it keeps no record, so nothing of it is ever in doubt."""
+
+    name = "usual recipe"
+    faults = ("web", "inbound, whole group", "outbound", "Redis")
+    programs = ("sandbox", "web", "inbound", "outbound")
+    contacts = 10**8  # Its posts name no cause, so each customer asks once and is told by number.
+
+    def __init__(self, folder: Path, app: Path) -> None:
+        self._app = app
+        self._held: list[bytes] = []
+        self._held_since = 0.0
+        super().__init__(folder)
+
+    def made(self, folder: Path) -> Stack:
+        return RecipeStack(folder, self.server, self._app)
+
+    def start(self) -> None:
+        self.stack.start("sandbox", sandbox=SANDBOX)
+        for name in self.programs[1:]:
+            self.stack.run(name)
+        wait_until(lambda: self.post(0), "the recipe answers", 60)
+        wait_until(lambda: self.answered() > 0, "the first reply is posted", 60)
+
+    def answered(self) -> int:
+        return len(self.stack.posted())
+
+    def still(self) -> bool:
+        """Say whether it is at rest, after the hour in which the broker holds tasks back."""
+        self.revive()
+        with redis.Redis.from_url(self.server.url) as client:
+            waiting = sum(int(str(client.llen(queue))) for queue in ("default", "critical"))
+            found = client.zrange("unacked_index", 0, -1)
+            held = found if isinstance(found, list) else []
+            if waiting or held != self._held:
+                self._held, self._held_since = held, time.monotonic()
+            # Only what nobody works on stands still for so long: a killed worker held it, and it
+            # comes back after the broker's visibility timeout of one hour, which passes here.
+            elif time.monotonic() - self._held_since > ABANDONED_S:
+                for tag in held:
+                    client.zadd("unacked_index", {tag: 1}, xx=True)
+        return waiting == 0 and not held
+
+    def settle(self) -> None:
+        try:
+            wait_until(self.still, "nothing waits in the recipe's queues", SETTLE_S / 2)
+        except AssertionError:
+            self.start_anew()  # Its worker may hang for good after a kill of Redis.
+            wait_until(self.still, "nothing waits in the recipe's queues", SETTLE_S)
+
+    def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
+        seen = Counter(int(one["to"].lstrip("+")[4:]) for one in self.stack.posted())
+        return {message: seen[message] for message in messages}
+
+    def in_doubt(self, messages: Iterable[int]) -> set[int]:
+        return set()
+
+    def story(self, message: int) -> str:
+        return ""

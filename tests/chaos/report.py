@@ -1,0 +1,36 @@
+"""The table of a run, for a terminal and for the documentation."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+
+from tests.chaos.run import Found
+
+COLUMNS = ("tries", "kept", "lost", "doubled", "in doubt", "hung")
+
+
+def table(found: Found) -> Table:
+    """Return the table of one system for a terminal."""
+    made = Table("killed with signal 9", *COLUMNS, title=found.system)
+    for name, figures in _rows(found):
+        made.add_row(name, *(f"{figure:,}" for figure in figures))
+    return made
+
+
+def markdown(found: Sequence[Found], told: str) -> str:
+    """Return the tables of all systems as Markdown; `told` says when and how they were made."""
+    lines = [f"Made on {told}.", ""]
+    lines += [f"| System | Killed with signal 9 | {' | '.join(COLUMNS)} |"]
+    lines += ["|---|---|" + "---:|" * len(COLUMNS)]
+    for one in found:
+        for name, figures in _rows(one):
+            cells = " | ".join(f"{figure:,}" for figure in figures)
+            lines.append(f"| {one.system} | {name} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(found: Found) -> Iterator[tuple[str, list[int]]]:
+    counts = (found.tries, found.kept, found.lost, found.doubled, found.in_doubt, found.hung)
+    for fault in sorted(found.tries):
+        yield fault, [count[fault] for count in counts]
+    yield "all", [count.total() for count in counts]

@@ -1,0 +1,73 @@
+"""What became of every reply: how often Meta saw it, and the stage in which the gateway has it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from gateway.store import keys
+from tests.made import NUMBER, delivery_body, message_item
+from tests.servers import wait_until
+from tests.stack import Stack
+
+PREFIX = keys.number(NUMBER)
+
+
+def asking(count: int, name: str = "f", contacts: int = 150) -> list[bytes]:
+    """Return deliveries that ask for one reply each."""
+    return [
+        delivery_body(message_item(f"wamid.{name}{i}", "color", f"3519{i % contacts:08d}"))
+        for i in range(count)
+    ]
+
+
+@contextmanager
+def reaching(stack: Stack, **addresses: str) -> Iterator[None]:
+    """Let the processes that are started meanwhile use other addresses."""
+    before = dict(stack.env)
+    stack.env.update(addresses)
+    try:
+        yield
+    finally:
+        stack.env.clear()
+        stack.env.update(before)
+
+
+def stages(stack: Stack) -> dict[str, str]:
+    """Return the stage of every send on record."""
+    with redis.Redis.from_url(stack.server.url, decode_responses=True) as client:
+        rows: Any = list(client.scan_iter(f"{PREFIX}send:*", 1000))
+        pipe = client.pipeline(transaction=False)
+        for row in rows:
+            pipe.hget(row, "stage")
+        return {
+            row.removeprefix(f"{PREFIX}send:"): str(stage)
+            for row, stage in zip(rows, pipe.execute(), strict=True)
+        }
+
+
+def ledger(stack: Stack) -> Counter[tuple[int, str]]:
+    """Count the sends by how often Meta saw them and by their stage."""
+    posts = Counter(one["callback"].partition(".")[0] for one in stack.posted())
+    kept = stages(stack)
+    assert set(posts) <= set(kept), "Meta was posted a send that is not on record"
+    return Counter((posts[send], stage) for send, stage in kept.items())
+
+
+def at_rest(stack: Stack, within_s: float = 60.0) -> None:
+    """Wait until nothing waits, and no status is still to come."""
+
+    def told_all() -> bool:
+        found = stack.client.get(f"{stack.meta_url}/sandbox/log").json()
+        return bool(found["webhooks"]["pending"] == 0)
+
+    wait_until(lambda: stack.idle() and told_all() and stack.idle(), "nothing waits", within_s)
+
+
+def leased(stack: Stack) -> int:
+    """Return how many partitions somebody holds."""
+    with redis.Redis.from_url(stack.server.url) as client:
+        held = [client.hget(f"{keys.partition(i)}lease", "holder") for i in range(keys.PARTITIONS)]
+    return sum(bool(one) for one in held)

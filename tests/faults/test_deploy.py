@@ -1,0 +1,172 @@
+"""Processes that are told to end and are started anew: no answer is broken, nothing is lost."""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from gateway.rules.load import load
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import partition_of
+from tests.made import NUMBER, delivery_body, message_item
+from tests.servers import Server, wait_until
+from tests.stack import RULES, Stack
+from tests.store.raw import raw
+
+pytestmark = pytest.mark.faults
+CLIENTS = 4
+FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("valkey")).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def stack(tmp_path: Path, server: Server, store: Store) -> Iterator[Stack]:
+    made = Stack(tmp_path, server)
+    yield made
+    made.stop()
+
+
+class Load:
+    """Clients that deliver on and on, each delivery again until it was acknowledged."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.answers: Counter[int] = Counter()
+        self.acknowledged = 0
+        self._over = threading.Event()
+        self._numbers = itertools.count()
+        self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        self.wait_for(100)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more were acknowledged."""
+        wanted = self.acknowledged + more
+        wait_until(lambda: self.acknowledged >= wanted, "deliveries are acknowledged")
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            number = next(self._numbers)
+            item = message_item(f"wamid.d{number}", "color", f"3519{number % 90:08}")
+            while self._status(delivery_body(item)) != 200:
+                time.sleep(0.01)
+            self.acknowledged += 1
+
+    def _status(self, body: bytes) -> int:
+        try:
+            status = self.stack.post(body).status_code
+        except httpx.HTTPError:
+            return 0  # nobody listens, or the connection was closed before an answer
+        self.answers[status] += 1
+        return status
+
+
+def replies(stack: Stack) -> dict[str, str]:
+    """Return the text of each send that Meta accepted; one that came twice fails."""
+    found = {one["callback"].partition(".")[0]: one for one in stack.posted()}
+    assert len(found) == len(stack.posted())
+    return {send: one["body"]["text"]["body"] for send, one in found.items()}
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
+    stack: Stack, store: Store, name: str
+) -> None:
+    stack.start()
+    with Load(stack) as load:
+        wait_until(lambda: bool(stack.posted()), "the workers are at work")
+        wait_until(lambda: bool(raw(store).exists(f"{keys.RAN}tick")), "beat is at work")
+        began = time.monotonic()
+        assert stack.programs[name].stop() == 0
+        took = time.monotonic() - began
+        stack.run(name)
+        load.wait_for(100)
+
+    assert took < 20
+    assert set(load.answers) == {200}
+    wait_until(lambda: len(stack.posted()) >= load.acknowledged, "every reply is posted")
+    wait_until(stack.idle, "nothing waits")
+    assert len(replies(stack)) == load.acknowledged
+    assert stack.metrics()["gateway_unconfirmed_sends"] == 0
+
+
+def test_each_event_is_planned_under_one_version_while_workers_take_up_new_rules(
+    stack: Stack, store: Store
+) -> None:
+    before, after = stack.folder / "rules.yaml", stack.folder / "new.yaml"
+    after.write_text(RULES.replace("Yes", "New"))
+    versions = {load(before).version: "Yes", load(after).version: "New"}
+    stack.start("sandbox", "web", "beat", "inbound#1", "inbound#2", "outbound")
+    with Load(stack) as running:
+        for name in ("inbound#1", "inbound#2"):
+            stack.env["GATEWAY_RULES"] = str(after)
+            stack.programs[name].stop()
+            running.wait_for(50)
+            stack.run(name)
+            running.wait_for(200)
+
+    wait_until(lambda: len(stack.posted()) >= running.acknowledged, "every reply is posted")
+    told = replies(stack)
+    records = [orjson.loads(raw(store).get(key)) for key in raw(store).keys("*}:record:*")]
+    assert len(records) == len({one["key"] for one in records}) == running.acknowledged
+    assert {one["rulebook"] for one in records} == set(versions)
+    for one in records:
+        (send,) = one["sends"]
+        assert told[send].startswith(versions[one["rulebook"]])
+
+
+def test_what_a_worker_cannot_open_waits_aside_for_one_that_can(stack: Stack, store: Store) -> None:
+    bodies = [delivery_body(message_item(f"wamid.{i}")) for i in range(3)]
+    where = keys.partition(partition_of(bodies[0]))
+    without_key = dict(stack.env)
+    stack.env["GATEWAY_ENCRYPTION_KEYS"] = "ab" * 32
+    with_key = stack.env
+    stack.start("web", "beat")
+    store.call("keep", where, "meta|0|", FROM_THE_FUTURE)
+    assert [stack.post(body).status_code for body in bodies[:2]] == [200, 200]
+    store.call("keep", where, "meta|0|", Bodies().pack(bodies[2]))
+
+    stack.env = without_key
+    old = stack.run("inbound")
+    wait_until(lambda: events(stack, "message") == 1, "the partition goes on")
+    assert (aside(stack), events(stack, "unreadable")) == (3, 0)
+    old.stop()
+    stack.env = with_key
+    stack.run("inbound")
+
+    wait_until(lambda: events(stack, "message") == 3, "all that can be opened has its effect")
+    wait_until(lambda: aside(stack) == 1, "what nobody can open waits on")
+    assert events(stack, "unreadable") == 0
+    assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 0
+
+
+def events(stack: Stack, kind: str) -> float:
+    return stack.metrics().get(f'gateway_events_total{{kind="{kind}"}}', 0)
+
+
+def aside(stack: Stack) -> float:
+    figures = stack.metrics()
+    return sum(figures[name] for name in figures if name.startswith("gateway_deliveries_aside"))
