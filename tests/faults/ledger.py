@@ -56,7 +56,7 @@ def ledger(stack: Stack) -> Counter[tuple[int, str]]:
     return Counter((posts[send], stage) for send, stage in kept.items())
 
 
-def at_rest(stack: Stack, within_s: float = 60.0) -> None:
+def at_rest(stack: Stack, within_s: float = 120.0) -> None:
     """Wait until nothing waits, and no status is still to come."""
 
     def told_all() -> bool:

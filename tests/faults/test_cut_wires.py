@@ -11,7 +11,7 @@ from tests.faults.relay import SOUND, Fault, Relay, relay
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 COUNT = 300
 CONFIRMED = {"sent", "delivered", "read"}
 
@@ -40,7 +40,9 @@ def all_posted_or_in_doubt(stack: Stack, count: int) -> None:
         unconfirmed = stack.metrics()["gateway_unconfirmed_sends"]
         return len(stack.posted()) + unconfirmed >= count
 
-    wait_until(accounted, "every reply is posted or in doubt", 60)
+    # Celery connects again after pauses of up to 30 s, and a worker that died of it is started
+    # again after a pause of up to 30 s as well.
+    wait_until(accounted, "every reply is posted or in doubt", 150)
     at_rest(stack)
 
 
