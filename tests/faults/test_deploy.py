@@ -121,6 +121,7 @@ def test_each_event_is_planned_under_one_version_while_workers_take_up_new_rules
     versions = {load(before).version: "Yes", load(after).version: "New"}
     stack.start("sandbox", "web", "beat", "inbound#1", "inbound#2", "outbound")
     with Load(stack) as running:
+        wait_until(lambda: len(stack.posted()) > 20, "something is planned under the old rules")
         for name in ("inbound#1", "inbound#2"):
             stack.env["GATEWAY_RULES"] = str(after)
             stack.programs[name].stop()
