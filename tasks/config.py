@@ -81,7 +81,7 @@ def _workers() -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         # Celery 6 turns this on; killing a task in the middle of its POST is what we never want.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Events cost a third of the throughput; Flower's compose service turns them on by itself.
+        # Events cost a third of the throughput; FLOWER_ENABLE_EVENTS turns them on where wanted.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
         "worker_enable_remote_control": True,

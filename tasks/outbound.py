@@ -36,7 +36,7 @@ def pump(number: str, rank: str) -> None:
 
     An attempt is on disk before its first byte. Each answer, or its absence, becomes one outcome,
     which is settled with the next take. Dying in the middle leaves attempts whose lease runs out;
-    nobody then knows whether Meta had them, and they are not posted again.
+    nobody then knows whether Meta had them, and only evidence may repeat them (tasks/doubts.py).
     """
     at_work = worker()
     heard(at_work.store, keys.number_bell(number, rank))
