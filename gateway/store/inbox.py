@@ -183,6 +183,11 @@ class Slice:
         self._store.call_many(calls)
 
 
+def _give_back(held: Slice) -> None:
+    with suppress(StoreUnavailableError):  # the leases run out by themselves
+        held.abandon()
+
+
 def partition_of(body: bytes) -> int:
     """Choose the partition: whatever names the same contact first goes to the same one."""
     return zlib.crc32(conversation(body) or body[:4096]) % keys.PARTITIONS
@@ -203,13 +208,18 @@ class Inbox:
 
     @contextmanager
     def slice(self) -> Iterator[Slice]:
-        """Hold partitions for a while, and give every lease back whatever happens."""
+        """Hold partitions for a while, and give every lease back, also where something raised.
+
+        A process that is ended, as by the hard time limit, which asks before it kills, gives none
+        back: it dies over what it has in hand, and only a lease that runs out tells that.
+        """
         held = Slice(self._store, self._bodies)
         try:
             yield held
-        finally:
-            with suppress(StoreUnavailableError):  # the leases run out by themselves
-                held.abandon()
+        except Exception:
+            _give_back(held)
+            raise
+        _give_back(held)
 
     def look(self) -> list[Standing]:
         """Tell how each partition stands, in one round trip."""

@@ -96,6 +96,19 @@ def test_an_exception_gives_the_lease_back(store: Store) -> None:
     assert all_leases_are_free(store)
 
 
+@pytest.mark.parametrize("ended_by", [SystemExit, KeyboardInterrupt])
+def test_a_process_that_is_ended_counts_as_dead_over_what_it_held(
+    store: Store, ended_by: type[BaseException]
+) -> None:
+    (place,) = keep(store, 0, "first")
+    with suppress(ended_by), inbox(store).slice() as held:
+        inbox(store).suspect(held.next().deliveries[0].id)
+        raise ended_by
+
+    assert standing(store, 0).leased
+    assert inbox(store).suspect(place) == 2
+
+
 def test_an_empty_partition_is_let_go_at_once(store: Store) -> None:
     keep(store, 0, "first")
     with inbox(store).slice() as held:
