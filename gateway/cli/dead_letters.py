@@ -25,6 +25,7 @@ LEFT = {
     "unconfirmed": "Meta may have had them, so their customers might read them twice; "
     "add --unconfirmed where that is better than not at all.",
     "changed": "They are no longer what they were: somebody was faster, or news came.",
+    "too_often": "They were redriven 50 times already; drop them.",
     "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
 }
 

@@ -26,27 +26,70 @@ def of_send(sent: Sent, words: Words) -> Line:
     cause = f"by rule {sent.rule}" if sent.rule else "by no rule"
     told = f"{words.request(sent.body)}, {cause}, {sent.rank}: {sent.stage}"
     head = Line(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
-    return head.then(*_attempts(sent), *_message(sent), *_statuses(sent), *_standing(sent))
+    return head.then(*_tries(sent), *_standing(sent))
 
 
-def _attempts(sent: Sent) -> Iterator[Line]:
-    for number in range(1, sent.attempts + 1):
-        at = sent.first_at if number == 1 else None
-        if number == sent.attempts and number > 1:
-            at = sent.latest_at
-        note = sent.notes.get(number)
-        if note is None:
-            under_way = number == sent.attempts and sent.stage == "attempting"
-            told = "under way, or its process died" if under_way else "no outcome is known"
-            yield Line(f"attempt {number}", told, at, "odd")
-        else:
-            outcome = str(note.get("outcome", ""))
-            yield Line(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))
+def _tries(sent: Sent) -> Iterator[Line]:
+    """Tell attempt after attempt, each with what it became and the news until the next."""
+    news = _by_attempt(sent)
+    became = _became(sent)
+    forgotten = 0
+    for number in range(max([sent.attempts, *news]) + 1):
+        if number in _remembered(sent):
+            if forgotten:
+                yield Line("attempts", f"{many(forgotten, 'more', 'more')}, refused long ago")
+            forgotten = 0
+            yield _attempt(number, sent)
+        elif number:
+            forgotten += 1
+        if number in became:
+            yield Line("message", became[number])
+        yield from (_status(told, sent) for told in news.get(number, ()))
+
+
+def _remembered(sent: Sent) -> set[int]:
+    """Return the attempts that left something; the latest is always one of them."""
+    left = {*sent.began, *sent.notes, sent.attempts}
+    return {number for number in left if 0 < number <= sent.attempts}
+
+
+def _by_attempt(sent: Sent) -> dict[int, list[Told]]:
+    """Return the statuses behind which attempt each is told.
+
+    Meta's moments are whole seconds, so none is told before the attempt that it is about.
+    """
+    found: dict[int, list[Told]] = {}
+    for told in sent.statuses:
+        own = int(told.attempt or 0)
+        begun = [number for number, at in sent.began.items() if at <= told.at]
+        found.setdefault(max([own, *begun]), []).append(told)
+    return found
+
+
+def _became(sent: Sent) -> dict[int, str]:
+    """Return the messages by the attempt that became them, as far as it is known which."""
+    if not sent.wamid:
+        return dict(sent.messages)
+    accepted = [n for n, note in sent.notes.items() if note.get("outcome") == "accepted"]
+    latest = max([n for n in accepted if n not in sent.messages], default=sent.attempts)
+    return {**sent.messages, latest: sent.wamid}
+
+
+def _attempt(number: int, sent: Sent) -> Line:
+    at, note = sent.began.get(number), sent.notes.get(number)
+    if note is None:
+        under_way = number == sent.attempts and sent.stage == "attempting"
+        told = "under way, or its process died" if under_way else "no outcome is known"
+        return Line(f"attempt {number}", told, at, "odd")
+    outcome = str(note.get("outcome", ""))
+    return Line(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))
 
 
 def _outcome(outcome: str, note: Mapping[str, Any]) -> str:
     if outcome == "killed":
         return "its process died: nobody knows whether Meta had it"
+    took_ms = note.get("ms")
+    outcome = outcome if took_ms is None else f"{outcome} after {took_ms:,} ms"
     # Meta's usual word beside the id of a message says nothing more.
     held = note.get("message_status")
     more = [f"Meta says {held}"] if held and held != "accepted" else []
@@ -69,24 +112,17 @@ def _reason(note: Mapping[str, Any]) -> Iterator[str]:
             yield f"Meta says {said}"
 
 
-def _message(sent: Sent) -> Iterator[Line]:
-    if sent.wamid:
-        yield Line("message", sent.wamid)
-
-
-def _statuses(sent: Sent) -> Iterator[Line]:
-    for told in sent.statuses:
-        if told.stage == REDRIVEN:
-            yield Line(REDRIVEN, f"by a person, after attempt {told.attempt}", told.at, "odd")
-            continue
-        said = list(_reason(sent.error)) if told.stage == sent.stage == "failed" else []
-        if sent.attempts > 1 and told.attempt:
-            said.append(f"of attempt {told.attempt}")
-        if told.kept_at and told.kept_at - told.at > LATE:
-            said.append(f"late: kept {span(told.kept_at - told.at)} after it")
-        if not _obeyed(told, sent):
-            said.append(f"noted, not obeyed: it was {sent.stage} already")
-        yield Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
+def _status(told: Told, sent: Sent) -> Line:
+    if told.stage == REDRIVEN:
+        return Line(REDRIVEN, f"by a person, after attempt {told.attempt}", told.at, "odd")
+    said = list(_reason(sent.error)) if told.stage == sent.stage == "failed" else []
+    if sent.attempts > 1 and told.attempt:
+        said.append(f"of attempt {told.attempt}")
+    if told.kept_at and told.kept_at - told.at > LATE:
+        said.append(f"late: kept {span(told.kept_at - told.at)} after it")
+    if not _obeyed(told, sent):
+        said.append(f"noted, not obeyed: it was {sent.stage} already")
+    return Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
 
 
 def _obeyed(told: Told, sent: Sent) -> bool:

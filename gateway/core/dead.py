@@ -48,7 +48,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened to a send; not every attempt left its moment."""
+    """Something that happened to a send."""
 
     what: str
     at: datetime | None = None

@@ -14,6 +14,7 @@ import orjson
 from gateway.core.dead import KILLED_WORKER, Cause, DeadEvent, DeadSend, Step, moment
 
 _OPEN = frozenset({"unconfirmed", "killed"})
+TOLD = 24  # as the pump script has it: so many of the latest attempts are never forgotten
 _DELIVERED = frozenset({"delivered", "read", "played"})
 
 
@@ -22,7 +23,7 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
     error, first, last = (_json(row.get(key)) for key in ("error", "first_error", "last_error"))
     planned = _json(row.get("row"))
     attempts = int(row["attempts"])
-    notes = {n: _json(row.get(f"attempt:{n}")) for n in range(1, attempts + 1)}
+    notes = {n: _json(row.get(f"attempt:{n}")) for n in _told(row, attempts)}
     seen = _statuses(row)
     return DeadSend(
         id=name,
@@ -79,6 +80,17 @@ def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
             return "refused" if "code" in error else "unconfirmed"
 
 
+def _told(row: Mapping[str, str], attempts: int) -> list[int]:
+    """Return the attempts that left something; old ones that were refused are forgotten.
+
+    A moment without its attempt is of one that was given back before it was made.
+    """
+    latest = range(max(1, attempts - TOLD + 1), attempts + 1)
+    fields = (name.partition(":") for name in row)
+    named = {int(n) for name, _, n in fields if name in ("attempt", "began")}
+    return sorted({*latest, *(n for n in named if n <= attempts)})
+
+
 Seen = dict[int, dict[str, datetime]]  # attempt (0 where it is not known) -> what -> when
 
 
@@ -113,11 +125,9 @@ def _story(
     steps = [Step("planned", moment(row["planned"]))]
     for attempt in sorted({0, *notes, *seen}):
         if attempt in notes:
-            began = row.get("first") if attempt == 1 else None
-            if attempt == len(notes):
-                began = row.get("attempting_at", began)
-            told = notes[attempt]
-            steps.append(Step(f"attempt {attempt}", moment(began) if began else None, told))
+            began = row.get(f"began:{attempt}")
+            at = moment(began) if began else None
+            steps.append(Step(f"attempt {attempt}", at, notes[attempt]))
         news = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
         steps += [Step(what, at) for what, at in news]
     return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))

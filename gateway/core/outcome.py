@@ -25,11 +25,18 @@ class Attempt:
     number: int
     planned_at: datetime
     first_at: datetime
+    began_at: datetime
     expires_at: datetime
     body: dict[str, Any] = field(repr=False)
     rule: str
     rank: str
     repeatable: bool
+    spent: int = 0  # attempts before a person let the send begin again
+
+    @property
+    def tries(self) -> int:
+        """Return which attempt of its budget this is: a redrive gives a fresh one."""
+        return self.number - self.spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,11 @@ def outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) ->
     """Say what follows from the verdict on an attempt."""
     match verdict:
         case Accepted(wamid, message_status):
-            return _made(attempt, "accepted", {"message_status": message_status}, wamid=wamid)
+            held = {"message_status": message_status}
+            return _made(attempt, "accepted", held, now, wamid=wamid)
         case Dead(code, reason, details):
             told = {"code": code, "reason": reason, "details": details}
-            return _failed(attempt, "dropped" if attempt.repeatable else "dead", told)
+            return _failed(attempt, "dropped" if attempt.repeatable else "dead", told, now)
         case Later():
             return _again(attempt, verdict, now, jitter)
         case Unconfirmed(reason):
@@ -65,10 +73,10 @@ def _again(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Ou
     told = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
     if attempt.repeatable:
         return _repeat(attempt, told, now)
-    wait_s = next_try(attempt.number, verdict.wait_s, jitter, verdict.scope)
-    if given_up(attempt.number, now + timedelta(seconds=wait_s), attempt.expires_at):
-        return _failed(attempt, "dead", told | {"gave_up_after": attempt.number})
-    return _failed(attempt, "later", told, wait_ms=int(wait_s * 1000))
+    wait_s = next_try(attempt.tries, verdict.wait_s, jitter, verdict.scope)
+    if given_up(attempt.tries, now + timedelta(seconds=wait_s), attempt.expires_at):
+        return _failed(attempt, "dead", told | {"gave_up_after": attempt.tries}, now)
+    return _failed(attempt, "later", told, now, wait_ms=int(wait_s * 1000))
 
 
 def _unknown(attempt: Attempt, reason: str, now: datetime) -> Outcome:
@@ -76,28 +84,32 @@ def _unknown(attempt: Attempt, reason: str, now: datetime) -> Outcome:
     if attempt.repeatable:
         return _repeat(attempt, told, now)
     till = int(attempt.expires_at.timestamp() * 1000)
-    return _failed(attempt, "unconfirmed", told, wait_ms=till)
+    return _failed(attempt, "unconfirmed", told, now, wait_ms=till)
 
 
 def _repeat(attempt: Attempt, told: Mapping[str, Any], now: datetime) -> Outcome:
     if now - attempt.first_at > REPEAT_FOR:
-        return _failed(attempt, "dropped", told)
-    return _failed(attempt, "later", told, wait_ms=REPEAT_AFTER_MS)
+        return _failed(attempt, "dropped", told, now)
+    return _failed(attempt, "later", told, now, wait_ms=REPEAT_AFTER_MS)
 
 
-def _failed(attempt: Attempt, step: Step, told: Mapping[str, Any], *, wait_ms: int = 0) -> Outcome:
+def _failed(
+    attempt: Attempt, step: Step, told: Mapping[str, Any], now: datetime, *, wait_ms: int = 0
+) -> Outcome:
     error = orjson.dumps(told).decode()
-    return _made(attempt, step, told, wait_ms=wait_ms, error=error)
+    return _made(attempt, step, told, now, wait_ms=wait_ms, error=error)
 
 
 def _made(
     attempt: Attempt,
     step: Step,
     told: Mapping[str, Any],
+    now: datetime,
     *,
     wamid: str = "",
     wait_ms: int = 0,
     error: str = "",
 ) -> Outcome:
-    note = orjson.dumps({"outcome": step, **told}).decode()
+    took_ms = max(0, round((now - attempt.began_at).total_seconds() * 1000))
+    note = orjson.dumps({"outcome": step, "ms": took_ms, **told}).decode()
     return Outcome(attempt.send, attempt.number, step, wamid, wait_ms, error, note)

@@ -20,8 +20,10 @@ AT_ONCE = 200
 _SEND, _EVENT = b"send:", b"event:"
 
 # What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
-# looked at; the delivery that an event came in is no longer kept.
-Redriven = Literal["redriven", "accepted", "unconfirmed", "changed", "trimmed"]
+# looked at; the delivery that an event came in is no longer kept; it was redriven often enough.
+Redriven = Literal["redriven", "accepted", "unconfirmed", "changed", "trimmed", "too_often"]
+# What was begun again so often will not pass the next time either, and its row has to stay small.
+MOST_REDRIVES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def _redrive_send(store: Store, letter: DeadSend, *, unconfirmed: bool) -> Redri
         return "accepted"
     if letter.open and not unconfirmed:
         return "unconfirmed"
+    if letter.redriven >= MOST_REDRIVES:
+        return "too_often"
     lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
     args = [letter.id, letter.redriven, letter.fields, lasts_ms]
     done = store.call("redrive", keys.number(letter.number), *args)

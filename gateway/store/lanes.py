@@ -58,17 +58,20 @@ class Lanes:
                 self._unsettled = settled + self._unsettled
                 self._unanswered += [*lost, name]
             raise
-        return Taken([_attempt(row) for row in taken], _moment(now), bool(more), wait / 1000)
+        began = _moment(now)
+        return Taken([_attempt(row, began) for row in taken], began, bool(more), wait / 1000)
 
 
-def _attempt(row: list[Any]) -> Attempt:
-    send, number, planned, first, packed, rank, repeatable, expires = row
+def _attempt(row: list[Any], began: datetime) -> Attempt:
+    send, number, planned, first, packed, rank, repeatable, expires, spent = row
     told = orjson.loads(packed)
     return Attempt(
         send=send.decode(),
         number=number,
+        spent=int(spent),
         planned_at=_moment(planned),
         first_at=_moment(first),
+        began_at=began,
         expires_at=_moment(expires),
         body=told["body"],
         rule=told["rule"],

@@ -1,6 +1,6 @@
 """Sends as a trace sees them: their rows, and where each of them waits or has ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,10 +50,10 @@ class Sent:
     wamid: str = ""
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     planned_at: datetime | None = None
-    first_at: datetime | None = None
-    latest_at: datetime | None = None
     attempts: int = 0
+    began: Mapping[int, datetime] = field(default_factory=dict)  # when each attempt began
     notes: Mapping[int, Note] = field(default_factory=dict)
+    messages: Mapping[int, str] = field(default_factory=dict)  # what earlier attempts became
     statuses: tuple[Told, ...] = ()
     error: Note = field(default_factory=dict)
     is_final: bool = False
@@ -108,10 +108,10 @@ def _standing(due: Any, unconfirmed: Any, dead: Any, ahead: Any, ready: Any) -> 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
     """Return when statuses were kept, by wamid and stage, as far as they are still known."""
     asked = [
-        (row["wamid"], stage)
+        (wamid, stage)
         for row in rows
-        for stage, _ in (_status(name) for name in row if name.startswith("at:"))
-        if "wamid" in row
+        for stage, attempt in (_status(name) for name in row if name.startswith("at:"))
+        if (wamid := _wamid(row, attempt))
     ]
     places = known(store, number, [join("status", number, *one) for one in asked])
     return {
@@ -134,9 +134,8 @@ def _sent(
     name: str, row: Row, standing: Standing, kept_at: Mapping[tuple[str, str], datetime]
 ) -> Sent:
     told = orjson.loads(row["row"])
-    wamid = row.get("wamid", "")
     statuses = [
-        Told(stage, attempt, moment(row[field]), kept_at.get((wamid, stage)))
+        Told(stage, attempt, moment(row[field]), kept_at.get((_wamid(row, attempt), stage)))
         for field in row
         if field.startswith("at:")
         for stage, attempt in [_status(field)]
@@ -147,22 +146,30 @@ def _sent(
         rule=told["rule"],
         record=told["record"],
         rank=row["rank"],
-        wamid=wamid,
+        wamid=row.get("wamid", ""),
         body=told["body"],
         planned_at=_moment(row["planned"]),
-        first_at=_moment(row.get("first")),
-        latest_at=_moment(row.get("attempting_at")),
         attempts=int(row["attempts"]),
-        notes={
-            int(field.removeprefix("attempt:")): _note(value)
-            for field, value in row.items()
-            if field.startswith("attempt:")
-        },
+        began={n: moment(at) for n, at in _numbered(row, "began")},
+        notes={n: _note(text) for n, text in _numbered(row, "attempt")},
+        messages=dict(_numbered(row, "wamid")),
         statuses=tuple(sorted(statuses, key=lambda one: (one.at, RUNGS.get(one.stage, 0)))),
         error=_note(row.get("error", "{}")),
         is_final="final" in row,
         standing=standing,
     )
+
+
+def _numbered(row: Row, name: str) -> Iterator[tuple[int, str]]:
+    """Give what is stored of each attempt under a name."""
+    for field_, value in row.items():
+        if field_.startswith(f"{name}:"):
+            yield int(field_.removeprefix(f"{name}:")), value
+
+
+def _wamid(row: Row, attempt: str) -> str:
+    """Return the message that an attempt became, as far as is known."""
+    return row.get(f"wamid:{attempt}") or row.get("wamid", "")
 
 
 def _status(field: str) -> tuple[str, str]:

@@ -168,6 +168,10 @@ ATTEMPTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"attempts": 1, "notes": {1: LATER}},
         ["attempt 1: later: code 131056: Wait.; Meta says Too many (fbtrace_id A)"],
     ),
+    "with how long it took": (
+        {"attempts": 1, "notes": {1: LATER | {"ms": 1_234}}},
+        ["attempt 1: later after 1,234 ms: code 131056: Wait.; Meta says Too many (fbtrace_id A)"],
+    ),
     "killed": (
         {"attempts": 1, "notes": {1: {"outcome": "killed"}}},
         ["attempt 1: its process died: nobody knows whether Meta had it"],
@@ -192,11 +196,50 @@ def test_an_attempt_is_told_with_what_meta_said(fields: dict[str, Any], lines: l
     assert lines_of(**fields) == lines
 
 
-def test_only_moments_that_were_noted_are_told() -> None:
-    later = NOW + timedelta(seconds=9)
-    told = of_send(replace(SENT, attempts=3, first_at=NOW, latest_at=later), Words())
+def test_every_attempt_has_its_moment() -> None:
+    began = {number: NOW + timedelta(seconds=9 * number) for number in (1, 2, 3)}
+    told = of_send(replace(SENT, attempts=3, began=began), Words())
 
-    assert [one.at for one in told.below] == [NOW, None, later]
+    assert [one.at for one in told.below] == list(began.values())
+
+
+def test_attempts_that_are_not_told_of_any_more_are_counted() -> None:
+    lines = lines_of(attempts=12, notes={3: {"outcome": "killed"}, 12: {"outcome": "accepted"}})
+
+    assert lines == [
+        "attempts: 2 more, refused long ago",
+        "attempt 3: its process died: nobody knows whether Meta had it",
+        "attempts: 8 more, refused long ago",
+        "attempt 12: accepted",
+    ]
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_a_send_that_was_redriven_is_told_in_the_order_in_which_it_happened() -> None:
+    lines = lines_of(
+        stage="delivered", attempts=2, wamid="wamid.2", messages={1: "wamid.1"},
+        began={1: at(0.5), 2: at(3.7)},
+        notes={1: {"outcome": "accepted"}, 2: {"outcome": "accepted"}},
+        statuses=(
+            Told("sent", "1", at(0)), Told("failed", "1", at(3)), Told("redriven", "1", at(3.6)),
+            Told("delivered", "2", at(3)), Told("sent", "1", at(9)),
+        ),
+    )  # fmt: skip
+
+    assert [line.partition(";")[0] for line in lines] == [
+        "attempt 1: accepted",
+        "message: wamid.1",
+        "sent: of attempt 1",
+        "failed: of attempt 1",
+        "redriven: by a person, after attempt 1",
+        "attempt 2: accepted",
+        "message: wamid.2",
+        "delivered: of attempt 2",
+        "sent: of attempt 1",
+    ]
 
 
 def status(stage: str, attempt: str = "1", kept_s: int | None = None) -> Told:

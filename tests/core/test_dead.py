@@ -20,8 +20,8 @@ def letter(error: Any, *notes: Any, stage: str = "dead", **others: Any) -> DeadS
     """Read the row of a send with one attempt for each note; None is an attempt without one."""
     row = {
         "stage": stage, "rung": "3", "final": "1", "attempts": str(len(notes)), "lane": ANA,
-        "rank": "reply", "planned": "1000", "first": "2000", "attempting_at": "8000",
-        "expires": "9000", "row": '{"body":{"type":"text"},"rule":"colour","record":"r"}',
+        "rank": "reply", "planned": "1000", "expires": "9000",
+        "row": '{"body":{"type":"text"},"rule":"colour","record":"r"}',
         "error": json.dumps(error),
     }  # fmt: skip
     row |= {f"attempt:{n}": json.dumps(note) for n, note in enumerate(notes, 1) if note}
@@ -93,6 +93,22 @@ OPEN = {
         True,
     ),
     "accepted after it was given up": (letter(REFUSED, ACCEPTED), False, True),
+    "given back before it was made": (
+        letter({"reason": "expired"}, stage="expired", began__1=5),
+        False,
+        False,
+    ),
+    "refused for good long ago": (
+        letter(REFUSED, *[None] * 10, *[DEAD] * 24, stage="dead"),
+        False,
+        False,
+    ),
+    "in doubt long ago": (letter(REFUSED, DOUBT, *[None] * 9, *[DEAD] * 24), True, False),
+    "under way long ago": (
+        letter(REFUSED, *[None] * 10, *[DEAD] * 24, began__3=5),
+        True,
+        False,
+    ),
     "never tried": (letter({"reason": "expired"}, stage="expired"), False, False),
 }
 
@@ -106,8 +122,9 @@ def test_what_meta_may_have_had_is_told_from_what_it_had(
 
 def test_the_story_of_a_send_is_in_order() -> None:
     dead = letter(
-        REFUSED, DOUBT, {"outcome": "later"}, REFUSED, at__redriven__1=5000, at__sent__1=4000
-    )
+        REFUSED, DOUBT, {"outcome": "later"}, REFUSED, at__redriven__1=5000, at__sent__1=4000,
+        began__1=2000, began__2=6000,
+    )  # fmt: skip
 
     told = [(step.what, step.at and round(step.at.timestamp())) for step in dead.story]
 
@@ -116,8 +133,8 @@ def test_the_story_of_a_send_is_in_order() -> None:
         ("attempt 1", 2),
         ("sent", 4),
         ("redriven", 5),
-        ("attempt 2", None),
-        ("attempt 3", 8),
+        ("attempt 2", 6),
+        ("attempt 3", None),
         ("dead", 7),
     ]
     assert dead.story[1].told["reason"] == "no answer"

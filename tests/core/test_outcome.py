@@ -18,7 +18,8 @@ DEAD = Dead(131047, "closed", "24 hours")
 
 def an_attempt(**others: Any) -> Attempt:
     given: dict[str, Any] = {
-        "send": "s", "number": 1, "planned_at": NOW, "first_at": NOW, "expires_at": NOW + HOUR,
+        "send": "s", "number": 1, "planned_at": NOW, "first_at": NOW, "began_at": NOW,
+        "expires_at": NOW + HOUR,
         "body": {"text": "secret"}, "rule": "r", "rank": "reply", "repeatable": False,
     }  # fmt: skip
     return Attempt(**(given | others))
@@ -40,6 +41,9 @@ def came(verdict: Verdict, jitter: float = 0.5, **others: Any) -> Outcome:
         (Later(4, "slow", "app", 60.0), {}, "later", 60_500),
         (Later(131056, "pair", "pair", None), {"number": 2}, "later", 4_000),
         (LATER, {"number": 8}, "dead", 0),
+        (LATER, {"number": 9, "spent": 8}, "later", 500),
+        (LATER, {"number": 15, "spent": 8}, "later", 150_000),
+        (LATER, {"number": 16, "spent": 8}, "dead", 0),
         (LATER, {"expires_at": NOW + timedelta(seconds=0.5)}, "dead", 0),
         (UNKNOWN, {}, "unconfirmed", 1_795_352_400_000),
         (UNKNOWN, {"number": 8}, "unconfirmed", 1_795_352_400_000),
@@ -54,6 +58,8 @@ def came(verdict: Verdict, jitter: float = 0.5, **others: Any) -> Outcome:
         "accepted", "accepted without a wamid, the last attempt", "refused for good",
         "again after a first backoff", "longer after the third", "at most five minutes",
         "after what Meta asks for", "a pair waits without jitter", "given up after eight",
+        "a redrive begins with the first backoff", "and goes on to the last",
+        "given up after eight since the redrive",
         "given up where it would expire", "unconfirmed until it expires",
         "unconfirmed though it was the last attempt", "repeatable accepted",
         "repeatable refused for good", "repeatable again", "repeatable repeated without evidence",
@@ -73,7 +79,7 @@ def test_an_outcome_names_its_attempt_and_the_message() -> None:
 
     assert found == Outcome(
         "s", 2, "accepted", "wamid.o", 0, "",
-        '{"outcome":"accepted","message_status":"held_for_quality_assessment"}',
+        '{"outcome":"accepted","ms":0,"message_status":"held_for_quality_assessment"}',
     )  # fmt: skip
 
 
@@ -81,11 +87,19 @@ def test_a_refusal_is_told_as_error_and_in_the_history() -> None:
     found = came(DEAD)
 
     assert json.loads(found.error) == {"code": 131047, "reason": "closed", "details": "24 hours"}
-    assert json.loads(found.note) == json.loads(found.error) | {"outcome": "dead"}
+    assert json.loads(found.note) == json.loads(found.error) | {"outcome": "dead", "ms": 0}
 
 
 def test_giving_up_says_after_how_many_attempts() -> None:
     assert json.loads(came(LATER, number=8).error)["gave_up_after"] == 8
+    assert json.loads(came(LATER, number=21, spent=13).error)["gave_up_after"] == 8
+
+
+@pytest.mark.parametrize(("began_s_ago", "took_ms"), [(1.25, 1_250), (-1, 0)])
+def test_an_outcome_tells_how_long_the_attempt_took(began_s_ago: float, took_ms: int) -> None:
+    found = came(DEAD, began_at=NOW - timedelta(seconds=began_s_ago))
+
+    assert json.loads(found.note)["ms"] == took_ms
 
 
 def test_the_body_of_an_attempt_is_not_in_its_repr() -> None:

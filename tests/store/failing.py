@@ -84,7 +84,8 @@ def _content(store: Store, key: bytes) -> object:
     match raw(store).type(key):
         case b"hash":
             fields = raw(store).hgetall(key)
-            return {name: value for name, value in fields.items() if name not in UNTOLD_FIELDS}
+            untold = {name for name in fields if name.startswith(b"began:")} | UNTOLD_FIELDS
+            return {name: value for name, value in fields.items() if name not in untold}
         case b"zset" if b"}:ready:" in key or key.endswith(b"}:due"):
             now = now_ms(store)
             scores = raw(store).zrange(key, 0, -1, withscores=True)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.core.backoff import MAX_ATTEMPTS
 from gateway.core.dead import DeadSend
+from gateway.core.dead_rows import TOLD
 from gateway.core.sends import BULK
 from gateway.store import dead
 from gateway.store.client import Call, Store
@@ -70,6 +72,63 @@ def test_a_send_that_fails_again_can_be_redriven_again(store: Store) -> None:
 
     assert take(store) == ["one"]
     assert (row(store, ONE)["attempts"], row(store, ONE)["redriven"]) == ("3", "2")
+
+
+def try_for_good(store: Store, refusals: int) -> list[int]:
+    """Let Meta say "later" to every attempt but the last, and return the tries of each."""
+    tries = []
+    for _ in range(refusals):
+        make_ready(store)
+        (attempt,) = lanes(store).pump([], 9).attempts
+        tries.append(attempt.tries)
+        step = "dead" if attempt.tries == MAX_ATTEMPTS else "later"
+        note = f'{{"outcome":"{step}","ms":1,"code":2}}'
+        settle(store, ONE, step, attempt.number, error='{"code":2,"gave_up_after":8}', note=note)
+    return tries
+
+
+def test_a_redrive_gives_a_fresh_budget_of_attempts(store: Store) -> None:
+    queue(store, ONE)
+    assert try_for_good(store, 8) == [*range(1, 9)]
+
+    assert dead.redrive(store, found(store, ONE)) == "redriven"
+
+    assert try_for_good(store, 8) == [*range(1, 9)]
+    letter = found(store, ONE)
+    assert (letter.attempts, letter.redriven, letter.cause) == (16, 1, "gave_up")
+
+
+def test_a_row_stays_small_however_often_its_send_is_tried(store: Store) -> None:
+    queue(store, ONE)
+    sizes = []
+    for _ in range(12):
+        try_for_good(store, 8)
+        sizes.append(raw(store).hlen(f"{PREFIX}send:{ONE.id}"))
+        assert dead.redrive(store, found(store, ONE)) == "redriven"
+
+    # Only that it was begun again is added, once for each time.
+    assert sizes[-1] - sizes[4] == 12 - 5
+    assert sum(name.startswith("attempt:") for name in row(store, ONE)) == TOLD
+
+
+def test_what_meta_may_have_had_long_ago_is_never_forgotten(store: Store) -> None:
+    dead.redrive(store, doubted(store, ONE), unconfirmed=True)
+    for _ in range(4):
+        try_for_good(store, 8)
+        letter = found(store, ONE)
+        assert dead.redrive(store, letter) == "unconfirmed"
+        dead.redrive(store, letter, unconfirmed=True)
+
+    assert letter.attempts == 33
+    assert letter.story[1].what == "attempt 1"
+
+
+def test_a_send_is_not_redriven_for_ever(store: Store) -> None:
+    died(store, ONE)
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", "redriven", dead.MOST_REDRIVES)
+
+    assert dead.redrive(store, found(store, ONE)) == "too_often"
+    assert dead_letters(store) == [f"send:{ONE.id}"]
 
 
 def test_one_letter_redriven_twice_is_sent_once(store: Store) -> None:

@@ -204,9 +204,7 @@ def test_a_send_tells_its_attempts_and_statuses(store: Store) -> None:
     assert sent.notes == {1: {"outcome": "later", "code": 4}, 2: {"outcome": "no object"}}
     assert [(one.stage, one.attempt) for one in sent.statuses] == [("sent", "2"), ("read", "2")]
     assert sent.planned_at
-    assert sent.first_at
-    assert sent.latest_at
-    assert sent.planned_at <= sent.first_at <= sent.latest_at
+    assert sent.planned_at <= sent.began[1] <= sent.began[2]
 
 
 def test_a_status_tells_when_it_was_kept(store: Store) -> None:

@@ -5,7 +5,7 @@
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
 -- Outcomes: accepted, later, unconfirmed (wait is the expiry), dead, dropped.
 -- Returns {now, ms until the pace allows more, 1 if more is ready, taken}, taken as
--- {id, attempt, planned, first, row, rank, repeatable, expires}.
+-- {id, attempt, planned, first, row, rank, repeatable, expires, attempts before the last redrive}.
 --
 -- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
 -- What happens next to the lane is decided only by the attempt that is the latest.
@@ -13,6 +13,7 @@ local number = KEYS[1]
 local now = clock()
 local SILENCE, PATIENCE = 10000, 60000
 local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
+local TOLD = 24 -- attempts of a send that are told of, refused or not
 
 -- Always the last write about a send, for it says that all before it was done.
 local function raise(send, stage, rung, ...)
@@ -133,13 +134,24 @@ local elapsed = now - tonumber(pace[2] or 0)
 local tokens = math.min(room, tonumber(pace[1] or room) + math.max(0, elapsed) * rate / 1000)
 local budget = math.min(want, math.floor(tokens))
 
+-- A row stays small: of a refusal so long ago neither a decision nor a person needs to know.
+local function forget(send, attempt)
+  local note = redis.call('HGET', send, 'attempt:' .. attempt)
+  if note and (note:find('"outcome":"later"', 1, true) or note:find('"outcome":"dead"', 1, true)) then
+    redis.call('HDEL', send, 'attempt:' .. attempt, 'began:' .. attempt)
+  end
+end
+
 local function attempt(id, send, lane, rank, attempts)
+  forget(send, attempts - TOLD)
   redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
   redis.call('HSETNX', send, 'first', now)
+  redis.call('HSET', send, 'began:' .. attempts, now)
   raise(send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call', ARGV[4])
-  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires')
-  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5]}
+  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires',
+    'spent')
+  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0}
 end
 
 -- Look at a lane's head: an attempt to make, or nil where the lane has to wait or was emptied.

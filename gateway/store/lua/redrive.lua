@@ -1,4 +1,6 @@
 -- redrive: let a dead send begin again, at the end of its lane.
+-- Its attempts go on counting, for Meta's statuses name them; `spent` says how many of them were made
+-- before, and are no part of what it may still try.
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 how often it was redriven, 3 how many fields its row has, 4 lifetime in ms
 -- Returns 1 when done, 0 where it is no longer what was looked at: somebody else was faster, or
@@ -25,7 +27,7 @@ redis.call('COPY', send, copy, 'REPLACE')
 if row[6] then redis.call('HSET', copy, 'wamid:' .. row[3], row[6]) end
 redis.call('HDEL', copy, 'final', 'error', 'wamid')
 redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
-  'redriven', times + 1, 'at:redriven:' .. row[3], now)
+  'redriven', times + 1, 'spent', row[3], 'at:redriven:' .. row[3], now)
 redis.call('PERSIST', copy)
 
 redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)
