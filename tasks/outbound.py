@@ -3,20 +3,23 @@
 import random
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
+from gateway.core.allowed import refusal
 from gateway.core.outcome import Attempt, Outcome, outcome
 from gateway.core.sends import callback
-from gateway.core.verdict import Answer, NotConnected, verdict
+from gateway.core.verdict import NotConnected, Verdict, verdict
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.lanes import LEASE_MS
 from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_number
+from tasks.pauses import heed, mended, spread
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -28,6 +31,7 @@ MOST_IDLE = 2
 AT_ONCE = 32
 # An attempt is not begun when its lease might end before the answer is in.
 LATEST_START_S = LEASE_MS / 1000 - 12
+WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
 
 
 @app.task(name="tasks.pump")
@@ -46,19 +50,20 @@ def pump(number: str, rank: str) -> None:
     outcomes: list[Outcome] = []
     idle = 0
     while True:
-        over = time.monotonic() > ends
+        left_s = ends - time.monotonic()
         try:
-            taken = lanes.pump(outcomes, 0 if over else AT_ONCE - len(posting))
+            taken = lanes.pump(outcomes, AT_ONCE - len(posting) if left_s > 0 else 0)
         except StoreUnavailableError:
             if not posting:
                 raise
             # Nobody else will ever hear these answers; they go to the store with the next call.
             ends, outcomes, posting = 0.0, [future.result() for future in posting], set()
             continue
+        heed(at_work, number, taken)
         posting |= {_post(at_work, number, attempt, taken.now) for attempt in taken.attempts}
         outcomes, posting = _answers(posting)
         idle = 0 if outcomes or posting else idle + 1
-        if idle and (over or idle > MOST_IDLE):
+        if idle and (idle > MOST_IDLE or taken.wait_s > left_s):
             break
         if idle:
             time.sleep(max(taken.wait_s, LINGER_S))
@@ -82,12 +87,12 @@ def _attempt(
     at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at: float
 ) -> Outcome:
     """Make one attempt, and judge it."""
-    if time.monotonic() - taken_at > LATEST_START_S:
-        seen: Answer = NotConnected("its lease was nearly over before it began")
-    else:
-        seen = at_work.graph.post_message(number, _request(attempt))
+    judged = _judged(at_work, number, attempt, now, taken_at)
     took = time.monotonic() - taken_at
-    came = outcome(attempt, verdict(seen), now + timedelta(seconds=took), random.random())  # noqa: S311
+    came = outcome(attempt, judged, now + timedelta(seconds=took), random.random())  # noqa: S311
+    if mended(at_work, judged):
+        came = replace(came, wait_ms=0)  # so the number is probed with the new token at once
+    spread(at_work, number, judged, came)
     log.info(
         "attempt_made",
         send=attempt.send,
@@ -95,10 +100,22 @@ def _attempt(
         rule=attempt.rule,
         step=came.step,
         told=came.error,
-        wait_ms=came.wait_ms if came.step == "later" else None,
+        wait_ms=came.wait_ms if came.step in WAITS else None,
         ms=int(took * 1000),
     )
     return came
+
+
+def _judged(
+    at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at: float
+) -> Verdict:
+    """Post, unless something stands against it, and judge what was seen."""
+    waited = time.monotonic() - taken_at
+    if waited > LATEST_START_S:
+        return verdict(NotConnected("its lease was nearly over before it began"))
+    if stands_against := refusal(attempt, now + timedelta(seconds=waited)):
+        return stands_against
+    return verdict(at_work.graph.post_message(number, _request(attempt)))
 
 
 def _request(attempt: Attempt) -> dict[str, Any]:

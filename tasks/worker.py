@@ -8,7 +8,7 @@ from gateway import __version__
 from gateway.core.breaker import Breaker
 from gateway.graph.client import Graph
 from gateway.rules.source import Source
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
@@ -41,6 +41,14 @@ class Worker:
         """Return the lanes of a number, which the pumps of this process share."""
         per_second = self.settings.meta_messages_per_second
         return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
+
+    def renew_token(self) -> bool:
+        """Read the token again, where it is kept in a file; say whether it is another one."""
+        try:
+            token = Settings.from_env().meta_access_token.get_secret_value()
+            return self.graph.use_token(token)
+        except (SettingsError, ValueError):
+            return False  # half-written: the old one stays, and the next probe looks again
 
 
 _workers: dict[int, Worker] = {}

@@ -15,6 +15,7 @@ class Contact:
     user_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     last_inbound_at: datetime | None = None
+    opted_out_at: datetime | None = None
     version: str = ""
 
     @property

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
+
+# What becomes of a free-form message to a customer who has been silent for 24 hours: a dead letter,
+# nothing, another try when they write again, or a template (its body) instead.
+WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Action:
     verb: str
     body: Mapping[str, Any] = field(repr=False)
     repeatable: bool = False
+    marketing: bool = False  # not for those who asked for no more of it
+    when_closed: WhenClosed = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,22 @@ from typing import Any, Literal, assert_never
 import orjson
 
 from gateway.core.backoff import given_up, next_try
-from gateway.core.verdict import Accepted, Dead, Later, Unconfirmed, Verdict
+from gateway.core.contacts import Contact
+from gateway.core.sends import Closed as WhenClosed
+from gateway.core.verdict import Accepted, Closed, Dead, Later, Paused, Unconfirmed, Verdict
 
 # What may be repeated is repeated plainly for so long, then dropped: nobody misses an old "typing".
 REPEAT_FOR = timedelta(seconds=10)
 REPEAT_AFTER_MS = 1_000
 
-Step = Literal["accepted", "later", "unconfirmed", "dead", "dropped"]
+# After a pause the next probe is made so much later; where something was mended, at once.
+PROBE_AFTER_MS = 30_000
+THROUGHPUT, WINDOW_CLOSED = 130429, 131047
+
+Step = Literal[
+    "accepted", "later", "rests", "slower", "pair", "paused", "instead", "parked", "unconfirmed",
+    "dead", "dropped",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,15 @@ class Attempt:
     rule: str
     rank: str
     repeatable: bool
-    spent: int = 0  # attempts before a person let the send begin again
+    contact: Contact
+    marketing: bool = False
+    closed: WhenClosed = ""  # what follows where the customer has been silent for 24 hours
+    spent: int = 0  # attempts that do not count: before a redrive, and refused for others' reasons
+    pair_refusals: int = 0
 
     @property
     def tries(self) -> int:
-        """Return which attempt of its budget this is: a redrive gives a fresh one."""
+        """Return which attempt of its budget this is."""
         return self.number - self.spent
 
 
@@ -62,32 +75,57 @@ def outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) ->
             told = {"code": code, "reason": reason, "details": details}
             return _failed(attempt, "dropped" if attempt.repeatable else "dead", told, now)
         case Later():
-            return _again(attempt, verdict, now, jitter)
+            return _later(attempt, verdict, now, jitter)
+        case Paused(code, reason, _, details):
+            told = {"code": code, "reason": reason, "details": details}
+            return _failed(attempt, "paused", told, now, wait_ms=PROBE_AFTER_MS)
+        case Closed(reason, details):
+            told = {"code": WINDOW_CLOSED, "reason": reason, "details": details}
+            return _failed(attempt, _CLOSED[attempt.closed], told, now)
         case Unconfirmed(reason):
             return _unknown(attempt, reason, now)
         case _:
             assert_never(verdict)
 
 
-def _again(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
+_CLOSED: Mapping[WhenClosed, Step] = {
+    "": "dead", "drop": "dropped", "wait": "parked", "template": "instead",
+}  # fmt: skip
+
+
+def _later(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
     told = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
+    if attempt.repeatable and now - attempt.first_at > REPEAT_FOR:
+        return _failed(attempt, "dropped", told, now)
+    match verdict.scope:
+        case "send":
+            return _again(attempt, verdict, told, now, jitter)
+        case "pair":
+            wait_s = next_try(attempt.pair_refusals + 1, verdict.wait_s, jitter, "pair")
+            return _failed(attempt, "pair", told, now, wait_ms=int(wait_s * 1000))
+        case "number" | "account" | "app":
+            step: Step = "slower" if verdict.code == THROUGHPUT else "rests"
+            return _failed(attempt, step, told, now, wait_ms=int((verdict.wait_s or 0) * 1000))
+        case _:
+            assert_never(verdict.scope)
+
+
+def _again(
+    attempt: Attempt, verdict: Later, told: Mapping[str, Any], now: datetime, jitter: float
+) -> Outcome:
     if attempt.repeatable:
-        return _repeat(attempt, told, now)
-    wait_s = next_try(attempt.tries, verdict.wait_s, jitter, verdict.scope)
+        return _failed(attempt, "later", told, now, wait_ms=REPEAT_AFTER_MS)
+    wait_s = next_try(attempt.tries, verdict.wait_s, jitter)
     if given_up(attempt.tries, now + timedelta(seconds=wait_s), attempt.expires_at):
-        return _failed(attempt, "dead", told | {"gave_up_after": attempt.tries}, now)
+        return _failed(attempt, "dead", {**told, "gave_up_after": attempt.tries}, now)
     return _failed(attempt, "later", told, now, wait_ms=int(wait_s * 1000))
 
 
 def _unknown(attempt: Attempt, reason: str, now: datetime) -> Outcome:
     told = {"code": None, "reason": reason}
-    if attempt.repeatable:
-        return _repeat(attempt, told, now)
-    till = int(attempt.expires_at.timestamp() * 1000)
-    return _failed(attempt, "unconfirmed", told, now, wait_ms=till)
-
-
-def _repeat(attempt: Attempt, told: Mapping[str, Any], now: datetime) -> Outcome:
+    if not attempt.repeatable:
+        till = int(attempt.expires_at.timestamp() * 1000)
+        return _failed(attempt, "unconfirmed", told, now, wait_ms=till)
     if now - attempt.first_at > REPEAT_FOR:
         return _failed(attempt, "dropped", told, now)
     return _failed(attempt, "later", told, now, wait_ms=REPEAT_AFTER_MS)

@@ -8,18 +8,20 @@ ids are made from the event alone. Nothing here knows a clock: `now` is the serv
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision, Fired, Rulebook
+from gateway.core.decisions import Action, Decision, Fired, Rulebook
 from gateway.core.events import Event, Message, Status
 from gateway.core.keys import digest
 from gateway.core.messages import addressed
-from gateway.core.sends import REPLY, RUNGS, News, Send, from_callback, lifetime, send_id
+from gateway.core.sends import REPLY, RUNGS, Closed, News, Send, from_callback, lifetime, send_id
 
 # A commit script blocks the server for everybody, so it gets no more than this at once.
 MOST_EVENTS = 100
+# What came earlier is no longer part of what Meta counts now: a backlog must not slow replies down.
+MOMENT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Plan:
     events: tuple[Event, ...]
     sends: tuple[Send, ...] = ()
     news: tuple[News, ...] = ()
+    inbound: int = 0  # messages of a moment ago: they use the number's throughput too
     records: tuple[Record, ...] = ()
 
 
@@ -137,7 +140,8 @@ def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     if not isinstance(event, Message) or not made.contact.key:
         return made
     before, after = made.contact, made.contact.after(event)
-    made = replace(made, contact=after, changed=True)
+    inbound = made.inbound + (now - event.at < MOMENT)
+    made = replace(made, contact=after, changed=True, inbound=inbound)
     decision = rulebook.decide(event, before, now)
     return _with(made, event, decision, before, rulebook.version, now) if decision.fired else made
 
@@ -163,22 +167,39 @@ def _with(
 ) -> Plan:
     """Add the sends that rules ask for, and the record that says why."""
     record = record_id(event)
-    sends = []
-    for fired in decision.fired:
-        for position, action in enumerate(fired.actions):
-            sends.append(
-                Send(
-                    id=send_id(event.key, fired.rule, position),
-                    lane=made.contact.key,
-                    rank=REPLY,
-                    body=addressed(action.body, made.contact),
-                    expires_at=now + lifetime(REPLY, repeatable=action.repeatable),
-                    repeatable=action.repeatable,
-                    rule=fired.rule,
-                    record=record,
-                )
-            )
+    sends = [
+        _send(made, event, fired.rule, position, action, now)
+        for fired in decision.fired
+        for position, action in enumerate(fired.actions)
+    ]
     told = Record(
         record, event, version, before.is_new, decision.fired, tuple(send.id for send in sends)
     )
     return replace(made, sends=(*made.sends, *sends), records=(*made.records, told))
+
+
+def _send(
+    made: Plan, event: Message, rule: str, position: int, action: Action, now: datetime
+) -> Send:
+    """Make the send of one action; its id is made from its cause alone."""
+    closed, instead = _when_closed(action, made.contact)
+    lasts = lifetime(REPLY, repeatable=action.repeatable, waits=closed == "wait")
+    return Send(
+        id=send_id(event.key, rule, position),
+        lane=made.contact.key,
+        rank=REPLY,
+        body=addressed(action.body, made.contact),
+        expires_at=now + lasts,
+        repeatable=action.repeatable,
+        rule=rule,
+        record=record_id(event),
+        marketing=action.marketing,
+        closed=closed,
+        instead=instead,
+    )
+
+
+def _when_closed(action: Action, contact: Contact) -> tuple[Closed, Mapping[str, Any] | None]:
+    if isinstance(action.when_closed, Mapping):
+        return "template", addressed(action.when_closed, contact)
+    return action.when_closed, None

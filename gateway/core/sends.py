@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 REPLY, BULK = "reply", "bulk"
+
+# What follows where the customer has been silent for 24 hours: "" is a dead letter.
+Closed = Literal["", "drop", "wait", "template"]
 
 # The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
 # was delivered cannot fail any more. The commit and pump scripts know these numbers.
@@ -26,6 +29,7 @@ RUNGS: Mapping[str, int] = {
 REPLY_LIFETIME = timedelta(hours=1)
 BULK_LIFETIME = timedelta(hours=24)
 REPEATABLE_LIFETIME = timedelta(minutes=5)
+WAITING_LIFETIME = timedelta(days=7)  # of what may wait until its customer writes again
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class Send:
     rule: str = ""
     record: str = ""
     due_at: datetime | None = None  # None is now
+    marketing: bool = False
+    closed: Closed = ""
+    instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,10 @@ def from_callback(text: str) -> tuple[str, str]:
     return (send, attempt) if ours else ("", "")
 
 
-def lifetime(rank: str, *, repeatable: bool) -> timedelta:
-    """Return how long a send may be tried."""
+def lifetime(rank: str, *, repeatable: bool, waits: bool = False) -> timedelta:
+    """Return how long a send may be tried, or may wait for its customer to write."""
     if repeatable:
         return REPEATABLE_LIFETIME
+    if waits:
+        return WAITING_LIFETIME
     return REPLY_LIFETIME if rank == REPLY else BULK_LIFETIME

@@ -7,7 +7,8 @@ from typing import Any, assert_never
 
 import orjson
 
-from gateway.core.codes import Scope, rule_of
+from gateway.core.codes import Rule, Scope, rule_of
+from gateway.core.reading import integer
 
 _MAX_WAMID = 256
 _MAX_TEXT = 300
@@ -60,6 +61,24 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Meta takes nothing of the number or account until a person has mended what the code names."""
+
+    code: int
+    reason: str
+    scope: Scope
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The customer has been silent for 24 hours: only a template reaches them."""
+
+    reason: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """Nobody knows whether Meta took it; only evidence may tell."""
 
@@ -68,14 +87,15 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Meta refused, and will refuse the same again."""
+    """Meta refused, and will refuse the same again; `opted_out` where the customer asked for it."""
 
     code: int | None
     reason: str
     details: str
+    opted_out: bool = False
 
 
-Verdict = Accepted | Later | Unconfirmed | Dead
+Verdict = Accepted | Later | Paused | Closed | Unconfirmed | Dead
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -100,22 +120,31 @@ def _accepted(body: bytes) -> Accepted:
             return Accepted("", "")
 
 
-def _refused(status: int, body: bytes) -> Later | Unconfirmed | Dead:
+def _refused(status: int, body: bytes) -> Verdict:
     match _parsed(body):
         # True is an int to Python, and no code to Meta.
         case {"error": {"code": int(code)} as error} if not isinstance(code, bool):
-            return _by_code(code, status, error)
+            rule = rule_of(code, status, integer(error.get("error_subcode")))
+            return by_rule(rule, code, _told(error))
         case _:
             # Also a redirect, or a 404 in HTML that a mistyped address gives: what is no Graph
             # error was said by something between us and Meta, which may have passed the request on.
             return Unconfirmed(f"HTTP {status} without a Graph error")
 
 
-def _by_code(code: int, status: int, error: Mapping[str, Any]) -> Later | Dead:
-    rule = rule_of(code, status)
-    if rule.kind == "permanent":
-        return Dead(code, rule.advice, _told(error))
-    return Later(code, rule.advice, rule.scope, rule.wait_s, _told(error))
+def by_rule(rule: Rule, code: int, details: str) -> Later | Paused | Closed | Dead:
+    """Judge a refusal by what the table says of its code."""
+    match rule.kind:
+        case "again" | "later":
+            return Later(code, rule.advice, rule.scope, rule.wait_s, details)
+        case "pause":
+            return Paused(code, rule.advice, rule.scope, details)
+        case "window":
+            return Closed(rule.advice, details)
+        case "never" | "opted_out":
+            return Dead(code, rule.advice, details, opted_out=rule.kind == "opted_out")
+        case _:
+            assert_never(rule.kind)
 
 
 def _told(error: Mapping[str, Any]) -> str:

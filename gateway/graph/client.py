@@ -23,12 +23,9 @@ class Graph:
         self, base_url: str, version: str, token: str, *, connections: int = 64, total_s: float = 10
     ) -> None:
         """Take `connections`, at least as many as threads will post, and the time of one post."""
-        # Found out later, it would be told in an exception that quotes the whole header.
-        if not (token.isascii() and token.isprintable() and " " not in token):
-            raise ValueError("the access token holds characters that no HTTP header can carry")
+        self.use_token(token)
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._headers = {
-            "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "User-Agent": f"whatsapp-gateway/{__version__}",
             # Answers are short, and what is not compressed cannot grow when it is unpacked.
@@ -37,6 +34,14 @@ class Graph:
         self._connections = connections
         self._total_s = total_s
         self._clients: dict[int, httpx.Client] = {}
+
+    def use_token(self, token: str) -> bool:
+        """Use another token from the next post on; say whether it is another one."""
+        # Found out later, it would be told in an exception that quotes the whole header.
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            raise ValueError("the access token holds characters that no HTTP header can carry")
+        before, self._bearer = getattr(self, "_bearer", ""), f"Bearer {token}"
+        return before != self._bearer
 
     def post_message(self, number: str, body: Mapping[str, Any]) -> Answer:
         """Post one message of our phone number id `number`, once, and say what was seen of it.
@@ -47,8 +52,9 @@ class Graph:
         content = orjson.dumps(dict(body))
         client = self._client()
         try:
+            headers = {"Authorization": self._bearer}
             with client.stream(
-                "POST", url, content=content, timeout=limits(self._total_s)
+                "POST", url, content=content, headers=headers, timeout=limits(self._total_s)
             ) as response:
                 return Responded(response.status_code, _read(response))
         # The reason is the kind of the error only: its text may quote the header or the address.

@@ -21,7 +21,7 @@ def load(path: Path) -> Rulebook:
     """
     files = [_read(file) for file in rule_files(path)]
     problems = [problem for file in files for problem in file.problems]
-    problems += [*_names_taken(files), *_ages_taken(files)]
+    problems += [*_names_taken(files), *_defaults_taken(files)]
     if problems:
         raise RulebookError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
     return _assembled([file.book for file in files if file.book])
@@ -74,19 +74,20 @@ def _names_taken(files: list[Checked]) -> Iterator[Problem]:
         first.setdefault(name, f"{file}:{rule.line}")
 
 
-def _ages_taken(files: list[Checked]) -> Iterator[Problem]:
+def _defaults_taken(files: list[Checked]) -> Iterator[Problem]:
     setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
         line = file.tree["defaults"].line
-        message = f"defaults: max_age is set in {setting[0].file} already"
+        message = f"defaults are set in {setting[0].file} already"
         yield Problem(file.file, line, "", message)
 
 
 def _assembled(books: list[Book]) -> Rulebook:
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
-    max_age = next(set_here, Defaults()).max_age
+    defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
-    said = [rule.model_dump(mode="json", exclude_defaults=True) for rule in rules]
-    written = json.dumps([max_age.total_seconds(), said], sort_keys=True)
+    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
+    written = json.dumps(said, sort_keys=True)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
-    return Rulebook(version, tuple(map(compiled, rules)), max_age)
+    made = tuple(compiled(rule, defaults) for rule in rules)
+    return Rulebook(version, made, defaults.max_age)

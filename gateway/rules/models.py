@@ -69,17 +69,6 @@ class When(Model):
     first_contact: bool | None = None
 
 
-class SendText(Model):
-    """Send a text."""
-
-    verb: ClassVar[str] = "send_text"
-    send_text: Sendable
-
-    def body(self) -> messages.Body:
-        """Build Meta's body, placeholders and all."""
-        return messages.text(self.send_text)
-
-
 class SendTemplate(Model):
     """Send a template that Meta has approved."""
 
@@ -87,10 +76,32 @@ class SendTemplate(Model):
     send_template: TemplateName
     language: Language
     components: Components | None = None
+    marketing: bool = False
 
     def body(self) -> messages.Body:
         """Build Meta's body, placeholders and all."""
         return messages.template(self.send_template, self.language, self.components)
+
+
+def _when_closed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return SendTemplate.model_validate(value)
+    return value if value in ("drop", "wait") else wrong("must be drop, wait or a send_template")
+
+
+WhenClosed = Annotated[SendTemplate | Literal["drop", "wait"] | None, BeforeValidator(_when_closed)]
+
+
+class SendText(Model):
+    """Send a text."""
+
+    verb: ClassVar[str] = "send_text"
+    send_text: Sendable
+    window_closed: WhenClosed = None
+
+    def body(self) -> messages.Body:
+        """Build Meta's body, placeholders and all."""
+        return messages.text(self.send_text)
 
 
 class Send(Model):
@@ -98,6 +109,7 @@ class Send(Model):
 
     verb: ClassVar[str] = "send"
     send: GraphBody
+    window_closed: WhenClosed = None
 
     def body(self) -> messages.Body:
         """Give Meta's body, placeholders and all."""
@@ -155,6 +167,7 @@ class Defaults(Model):
     """What holds for every rule."""
 
     max_age: Duration = timedelta(minutes=30)
+    window_closed: WhenClosed = None
 
 
 class Book(Model):

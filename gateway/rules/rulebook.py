@@ -21,6 +21,8 @@ class Step:
 
     verb: str
     body: Any
+    marketing: bool = False
+    closed: Any = ""  # "drop", "wait", or the compiled body of a template
 
     @property
     def sends(self) -> bool:
@@ -32,7 +34,13 @@ class Step:
         body = fill(self.body, values)
         if self.verb == models.SendText.verb and not body["text"]["body"].strip():
             return None
-        return Action(self.verb, body, repeatable=not self.sends)
+        return Action(
+            self.verb,
+            body,
+            repeatable=not self.sends,
+            marketing=self.marketing,
+            when_closed=fill(self.closed, values),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,17 @@ class Rulebook:
         return "too old" if now - event.at > self.max_age else ""
 
 
-def compiled(rule: models.Rule) -> Rule:
+def compiled(rule: models.Rule, defaults: models.Defaults) -> Rule:
     """Compile a rule that was found to be right."""
-    steps = tuple(Step(step.verb, prepare(step.body())) for step in rule.then)
+    steps = tuple(_step(step, defaults) for step in rule.then)
     source = rule.when.text.matches if rule.when.text else None
     return Rule(rule.name, conditions(rule.when), steps, source, any(step.sends for step in steps))
+
+
+def _step(step: models.Step, defaults: models.Defaults) -> Step:
+    marketing = isinstance(step, models.SendTemplate) and step.marketing
+    closed: models.WhenClosed = None
+    if isinstance(step, models.SendText | models.Send):
+        closed = step.window_closed or defaults.window_closed
+    said = closed.body() if isinstance(closed, models.SendTemplate) else closed or ""
+    return Step(step.verb, prepare(step.body()), marketing, prepare(said))

@@ -1,6 +1,7 @@
 """One way to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -97,9 +98,12 @@ def replicas_of(client: redis.asyncio.Redis) -> int:
 
 @cache
 def source(script: str) -> str:
-    """Return the text of a script with the prelude before it."""
+    """Return the text of a script, after the prelude and the parts that it names (`-- with: …`)."""
     folder = Path(__file__).with_name("lua")
-    return f"{(folder / 'prelude.lua').read_text()}\n{(folder / f'{script}.lua').read_text()}"
+    text = (folder / f"{script}.lua").read_text()
+    named = re.search(r"^-- with: (.*)$", text, re.MULTILINE)
+    parts = ["prelude", *(named[1].split(", ") if named else [])]
+    return "\n".join([*((folder / f"{part}.lua").read_text() for part in parts), text])
 
 
 @cache

@@ -37,6 +37,8 @@ def call(plan: Plan, retention: timedelta) -> Call:
         args += _verb("action", *_action(send))
     for news in plan.news:
         args += _verb("stage", *_stage(news))
+    if plan.inbound:
+        args += _verb("pace", plan.inbound)
     for event in plan.events:
         args += _verb("know", digest(event.key), _place(event), event.kind)
     return Call("commit", keys.number(plan.number), args)
@@ -75,9 +77,13 @@ def _place(event: Event) -> str:
 
 def _action(send: Send) -> list[Any]:
     due = milliseconds(send.due_at) if send.due_at else 0
-    row = _json({"body": send.body, "rule": send.rule, "record": send.record})
+    row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
+    # Most sends have none of these, and a row is kept for a month.
+    row |= {"instead": send.instead} if send.instead else {}
+    row |= {"marketing": True} if send.marketing else {}
     expires = milliseconds(send.expires_at)
-    return [send.id, send.lane, send.rank, due, expires, int(send.repeatable), row]
+    told = [int(send.repeatable), send.closed, send.rule, _json(row)]
+    return [send.id, send.lane, send.rank, due, expires, *told]
 
 
 def _stage(news: News) -> list[Any]:

@@ -56,7 +56,7 @@ def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any)
         number=number,
         now=datetime.fromtimestamp(now / 1000, UTC),
         contacts={
-            key: _contact(key, version, state)
+            key: unpack(key, version, state)
             for key, version, state in zip(contacts, rows[::2], rows[1::2], strict=True)
         },
         known=frozenset(
@@ -65,8 +65,9 @@ def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any)
     )
 
 
-def _contact(key: str, version: bytes | None, state: bytes | None) -> Contact:
-    if version is None or state is None:
+def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
+    """Return a contact from its stored state, a new one where there is none."""
+    if version is None or not state:
         return Contact(key)
     kept = orjson.loads(state)
     last = kept["last_inbound_at"]

@@ -15,6 +15,10 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}send:<id> | one send, its stage and attempts | while not final; then 30 days |
 | {n}wamid:<wamid> | the send that became this message | 30 days |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
+| {n}pair:<contact> | when all that was sent to a customer is earned again | 276 seconds at most |
+| {n}stops | why a machine paused the number, and what a person holds | while it stands |
+| {n}holding, {n}held:<rule> | sends of rules that are held | while they are |
+| {n}parked, {n}parked:<contact> | sends that wait until their customer writes | while they wait |
 | {n}take:<call> | what one call of a pump took | 30 seconds |
 | {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |

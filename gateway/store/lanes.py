@@ -12,6 +12,7 @@ import orjson
 from gateway.core.outcome import Attempt, Outcome
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.contacts import unpack
 
 LEASE_MS = 30_000
 
@@ -24,6 +25,8 @@ class Taken:
     now: datetime
     more: bool
     wait_s: float
+    probes: bool  # the number is paused, and its one attempt shows whether it still has to be
+    resumed: bool  # an attempt showed that it need not be any longer
 
 
 class Lanes:
@@ -52,31 +55,38 @@ class Lanes:
         for one in settled:
             args += [one.send, one.attempt, one.step, one.wamid, one.wait_ms, one.error, one.note]
         try:
-            now, wait, more, taken = self._store.call("pump", self._prefix, *args)
+            answer = self._store.call("pump", self._prefix, *args)
         except Exception:
             with self._lock:
                 self._unsettled = settled + self._unsettled
                 self._unanswered += [*lost, name]
             raise
+        now, wait, more, probes, resumed, taken = answer
         began = _moment(now)
-        return Taken([_attempt(row, began) for row in taken], began, bool(more), wait / 1000)
+        attempts = [_attempt(row, began) for row in taken]
+        return Taken(attempts, began, bool(more), wait / 1000, bool(probes), bool(resumed))
 
 
 def _attempt(row: list[Any], began: datetime) -> Attempt:
-    send, number, planned, first, packed, rank, repeatable, expires, spent = row
+    send, number, planned, first, packed, rank, repeatable, expires, spent, *more = row
+    closed, instead, pair_refusals, contact, state = more
     told = orjson.loads(packed)
     return Attempt(
         send=send.decode(),
         number=number,
-        spent=int(spent),
         planned_at=_moment(planned),
         first_at=_moment(first),
         began_at=began,
         expires_at=_moment(expires),
-        body=told["body"],
+        body=told["instead"] if instead else told["body"],
         rule=told["rule"],
         rank=rank.decode(),
         repeatable=repeatable == b"1",
+        contact=unpack(contact.decode(), b"", state),
+        marketing=told.get("marketing", False),
+        closed="" if instead else closed.decode(),
+        spent=int(spent),
+        pair_refusals=int(pair_refusals),
     )
 
 

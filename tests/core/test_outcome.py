@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
+from gateway.core.contacts import Contact
 from gateway.core.outcome import Attempt, Outcome, outcome
-from gateway.core.verdict import Accepted, Dead, Later, Unconfirmed, Verdict
+from gateway.core.verdict import Accepted, Closed, Dead, Later, Paused, Unconfirmed, Verdict
 from tests.made import NOW
 
 HOUR = timedelta(hours=1)
 LATER = Later(131000, "again", "send", None, "down")
 UNKNOWN = Unconfirmed("no answer")
-DEAD = Dead(131047, "closed", "24 hours")
+DEAD = Dead(131026, "undeliverable", "no WhatsApp")
+CLOSED = Closed("closed", "24 hours")
+PAUSED = Paused(190, "Renew the token.", "account", "expired")
+SLOWER = Later(130429, "slow", "number", 1.0)
+LONG_AGO = {"repeatable": True, "first_at": NOW - timedelta(seconds=11)}
 
 
 def an_attempt(**others: Any) -> Attempt:
@@ -21,6 +26,7 @@ def an_attempt(**others: Any) -> Attempt:
         "send": "s", "number": 1, "planned_at": NOW, "first_at": NOW, "began_at": NOW,
         "expires_at": NOW + HOUR,
         "body": {"text": "secret"}, "rule": "r", "rank": "reply", "repeatable": False,
+        "contact": Contact("c"),
     }  # fmt: skip
     return Attempt(**(given | others))
 
@@ -38,8 +44,20 @@ def came(verdict: Verdict, jitter: float = 0.5, **others: Any) -> Outcome:
         (LATER, {}, "later", 500),
         (LATER, {"number": 3}, "later", 8_000),
         (LATER, {"number": 7}, "later", 150_000),
-        (Later(4, "slow", "app", 60.0), {}, "later", 60_500),
-        (Later(131056, "pair", "pair", None), {"number": 2}, "later", 4_000),
+        (Later(4, "slow", "app", 60.0), {}, "rests", 60_000),
+        (Later(80007, "slow", "account", 60.0), {"number": 9}, "rests", 60_000),
+        (SLOWER, {"number": 9}, "slower", 1_000),
+        (SLOWER, {"repeatable": True}, "slower", 1_000),
+        (SLOWER, LONG_AGO, "dropped", 0),
+        (Later(131056, "pair", "pair", None), {"number": 9}, "pair", 1_000),
+        (Later(131056, "pair", "pair", None), {"pair_refusals": 2}, "pair", 16_000),
+        (Later(131056, "pair", "pair", None), {"pair_refusals": 9}, "pair", 300_000),
+        (PAUSED, {"number": 9}, "paused", 30_000),
+        (PAUSED, {"repeatable": True}, "paused", 30_000),
+        (CLOSED, {}, "dead", 0),
+        (CLOSED, {"closed": "drop"}, "dropped", 0),
+        (CLOSED, {"closed": "wait"}, "parked", 0),
+        (CLOSED, {"closed": "template"}, "instead", 0),
         (LATER, {"number": 8}, "dead", 0),
         (LATER, {"number": 9, "spent": 8}, "later", 500),
         (LATER, {"number": 15, "spent": 8}, "later", 150_000),
@@ -51,13 +69,20 @@ def came(verdict: Verdict, jitter: float = 0.5, **others: Any) -> Outcome:
         (DEAD, {"repeatable": True}, "dropped", 0),
         (LATER, {"repeatable": True}, "later", 1_000),
         (UNKNOWN, {"repeatable": True}, "later", 1_000),
-        (LATER, {"repeatable": True, "first_at": NOW - timedelta(seconds=11)}, "dropped", 0),
-        (UNKNOWN, {"repeatable": True, "first_at": NOW - timedelta(seconds=11)}, "dropped", 0),
+        (LATER, LONG_AGO, "dropped", 0),
+        (UNKNOWN, LONG_AGO, "dropped", 0),
     ],
     ids=[
         "accepted", "accepted without a wamid, the last attempt", "refused for good",
         "again after a first backoff", "longer after the third", "at most five minutes",
-        "after what Meta asks for", "a pair waits without jitter", "given up after eight",
+        "the number rests for a limit of its app", "and of its account, at no cost",
+        "a number that sends too fast is slowed down", "by a signal too",
+        "a signal is dropped after ten seconds",
+        "a pair waits without jitter",
+        "a pair waits four times as long after each refusal", "and five minutes at most",
+        "a pause costs no attempt", "a signal can find it as well", "a closed window is final",
+        "or drops what the rule lets go", "or parks it", "or sends a template instead",
+        "given up after eight",
         "a redrive begins with the first backoff", "and goes on to the last",
         "given up after eight since the redrive",
         "given up where it would expire", "unconfirmed until it expires",
@@ -86,8 +111,14 @@ def test_an_outcome_names_its_attempt_and_the_message() -> None:
 def test_a_refusal_is_told_as_error_and_in_the_history() -> None:
     found = came(DEAD)
 
-    assert json.loads(found.error) == {"code": 131047, "reason": "closed", "details": "24 hours"}
+    assert json.loads(found.error) == {
+        "code": 131026, "reason": "undeliverable", "details": "no WhatsApp",
+    }  # fmt: skip
     assert json.loads(found.note) == json.loads(found.error) | {"outcome": "dead", "ms": 0}
+
+
+def test_a_closed_window_is_told_with_metas_code() -> None:
+    assert json.loads(came(CLOSED).error)["code"] == 131047
 
 
 def test_giving_up_says_after_how_many_attempts() -> None:

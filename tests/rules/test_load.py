@@ -62,7 +62,7 @@ def test_max_age_is_set_in_one_file_only(tmp_path: Path) -> None:
     rules = "version: 1\ndefaults: {max_age: 1h}\nrules: []\n"
     write(tmp_path, a=rules, b="version: 1\nrules: []", c=rules)
 
-    assert told(tmp_path) == ["c.yaml:2: defaults: max_age is set in a.yaml already"]
+    assert told(tmp_path) == ["c.yaml:2: defaults are set in a.yaml already"]
 
 
 def test_the_error_carries_its_problems(tmp_path: Path) -> None:

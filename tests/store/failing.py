@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
 
@@ -9,28 +10,44 @@ from gateway.store.client import Call, Store, source
 from tests.store.raw import now_ms, raw
 
 READS = (
-    "TIME", "GET", "EXISTS", "HGET", "HMGET", "HEXISTS", "PTTL", "SMEMBERS", "XRANGE", "ZCARD",
-    "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE",
+    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "PTTL", "SMEMBERS", "XRANGE",
+    "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
 )  # fmt: skip
 # What is counted may miss one when a script breaks, and tokens may be kept; what is stored may not.
-UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|known:\d+|take:.*)$")
+UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|known:\d+|take:.*|pair:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
-UNTOLD_FIELDS |= {b"doubted"}
+UNTOLD_FIELDS |= {b"doubted", b"paused_at", b"probe_at", b"resumed_at", b"probes"}
 
-Dump = dict[bytes, tuple[bytes, int]]  # key -> value and milliseconds to live, 0 for ever
+
+@dataclass(frozen=True)
+class Dump:
+    """All that was stored at one moment."""
+
+    at_ms: int
+    keys: dict[bytes, tuple[bytes, int]]  # key -> value and milliseconds to live, 0 for ever
 
 
 def dump(store: Store) -> Dump:
     """Return all that is stored, to begin again from there."""
     found = raw(store).keys("*")
-    return {key: (raw(store).dump(key), max(0, raw(store).pttl(key))) for key in found}
+    kept = {key: (raw(store).dump(key), max(0, raw(store).pttl(key))) for key in found}
+    return Dump(now_ms(store), kept)
 
 
 def restore(store: Store, dumped: Dump) -> None:
+    """Begin again, as if the moments at which lanes may be worked had moved with the time."""
     raw(store).flushall()
-    for key, (value, lifetime_ms) in dumped.items():
+    passed_ms = now_ms(store) - dumped.at_ms
+    for key, (value, lifetime_ms) in dumped.keys.items():
         raw(store).restore(key, lifetime_ms, value)
+        if _holds_moments(key):
+            for member, _ in raw(store).zrange(key, 0, -1, withscores=True):
+                raw(store).zincrby(key, passed_ms, member)
+
+
+def _holds_moments(key: bytes) -> bool:
+    return b"}:ready:" in key or key.endswith(b"}:due")
 
 
 def each_write(store: Store, call: Call) -> Iterator[int]:
@@ -86,10 +103,10 @@ def _content(store: Store, key: bytes) -> object:
             fields = raw(store).hgetall(key)
             untold = {name for name in fields if name.startswith(b"began:")} | UNTOLD_FIELDS
             return {name: value for name, value in fields.items() if name not in untold}
-        case b"zset" if b"}:ready:" in key or key.endswith(b"}:due"):
+        case b"zset" if _holds_moments(key):
             now = now_ms(store)
             scores = raw(store).zrange(key, 0, -1, withscores=True)
-            # Moments are told apart by tens of seconds, and up to seven may pass in a test.
+            # Moments are told apart by tens of seconds, and up to seven may pass meanwhile.
             return {member: int((score - now) / 10_000 + 0.7) for member, score in scores}
         case b"zset":
             return raw(store).zrange(key, 0, -1)

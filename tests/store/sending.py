@@ -84,7 +84,8 @@ def ready_in_s(store: Store, lane: str = ANA, rank: str = REPLY) -> int | None:
 
 
 def make_ready(store: Store, lane: str = ANA, rank: str = REPLY) -> None:
-    """Let the moment come for which a lane waits."""
+    """Let the moment come for which a lane waits, and its customer be long without a message."""
+    raw(store).delete(f"{PREFIX}pair:{lane}")
     raw(store).zadd(f"{PREFIX}ready:{rank}", {lane: now_ms(store)})
 
 

@@ -78,7 +78,10 @@ def test_each_write_of_a_commit_that_leaves_its_contact_alone_may_fail(
     assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
 
 
-STEPS = ["accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled"]
+STEPS = [
+    "accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled", "rests", "slower",
+    "pair", "paused", "instead", "parked",
+]  # fmt: skip
 
 
 def outcomes(store: Store) -> list[Outcome]:
@@ -95,6 +98,12 @@ def outcomes(store: Store) -> list[Outcome]:
         Outcome(sends["unconfirmed"].id, 1, "unconfirmed", "", now_ms(store) + 99_000, "{}", "{}"),
         Outcome(sends["dead"].id, 1, "dead", error="{}", note="{}"),
         Outcome(sends["dropped"].id, 1, "dropped", error="{}", note="{}"),
+        Outcome(sends["rests"].id, 1, "rests", "", 30_000, "{}", "{}"),
+        Outcome(sends["slower"].id, 1, "slower", "", 1_000, "{}", "{}"),
+        Outcome(sends["pair"].id, 1, "pair", "", 16_000, "{}", "{}"),
+        Outcome(sends["paused"].id, 1, "paused", "", 30_000, "{}", "{}"),
+        Outcome(sends["instead"].id, 1, "instead", error="{}", note="{}"),
+        Outcome(sends["parked"].id, 1, "parked", error="{}", note="{}"),
     ]
 
 

@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import keys, upkeep
+from gateway.store import keys, stops, upkeep
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
     r"<n>send:queuedx+": FOREVER,
+    r"<n>send:heldx+": FOREVER,
+    r"<n>send:parkedx+": FOREVER,
     r"<n>send:attemptingx+": FOREVER,
     r"<n>send:unconfirmedx+": FOREVER,
     r"<n>send:laterx+": FOREVER,
@@ -57,6 +59,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>due": FOREVER,
     "<n>unconfirmed": FOREVER,
     "<n>take:[0-9a-f]{12}": (30_000, 30_000),
+    r"<n>pair:\w+": (6_000, 276_000),
+    "<n>stops": FOREVER,
+    "<n>holding": FOREVER,
+    "<n>held:odd rule": FOREVER,
+    "<n>parked": FOREVER,
+    r"<n>parked:parked": FOREVER,
     "<n>pace": FOREVER,
     "<n>places": FOREVER,
     "<n>count": FOREVER,
@@ -127,11 +135,10 @@ def send_in_all_stages(store: Store) -> None:
     now = datetime.now(UTC)
     queue(store, a_send("expired", "expired", expires_at=now - timedelta(seconds=1)))
     queue(store, a_send("dueandwaiting", "w", due_at=now + timedelta(hours=1)))
-    sends = {
-        name: a_send(name, name)
-        for name in ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting")
-    }
-    queue(store, *sends.values())
+    names = ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting", "parked")
+    sends = {name: a_send(name, name) for name in names}
+    queue(store, *sends.values(), a_send("held", "held", rule="odd rule"))
+    stops.hold(store, [NUMBER], "odd rule", "why")
     take(store)
     for name in ("accepted", "read", "failed"):
         settle(store, sends[name], "accepted", wamid=f"wamid.{name}")
@@ -139,6 +146,7 @@ def send_in_all_stages(store: Store) -> None:
     tell(store, "failed", sends["failed"], "wamid.failed")
     settle(store, sends["dead"], "dead", error="{}")
     settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)
+    settle(store, sends["parked"], "parked")
     settle(store, sends["later"], "later", wait_ms=100_000)
     queue(store, a_send("queued", "queued", rank=BULK))
 
@@ -178,6 +186,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "bury": (PREFIX, ["event:x", "{}", 1_000]),
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
     "tick": (PREFIX, [1_000]),
+    "stop": (PREFIX, ["pause", "{}", 1_000]),
 }
 
 

@@ -24,6 +24,7 @@ class Meta:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.posted: list[Any] = []
+        self.tokens: list[str] = []
         self.answer: Callable[[Any], Reply] = accept
         self.lock = threading.Lock()
         self.in_hand: list[str] = []
@@ -54,6 +55,7 @@ def a_meta() -> Iterator[Meta]:
 
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])
+            meta.tokens.append(self.headers["authorization"])
             reply = meta.take(json.loads(self.rfile.read(length)))
             self.close_connection = reply is None
             if reply is not None:

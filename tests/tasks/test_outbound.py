@@ -100,7 +100,10 @@ def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta)
         (lambda _: (200, "no message"), "accepted"),
         (refuse(131026), "dead"),
         (refuse(131056), "queued"),
-        (refuse(130429), "queued"),
+        (refuse(80007), "queued"),
+        (refuse(190, 401), "queued"),
+        (refuse(131047), "dead"),
+        (refuse(131050), "dead"),
         (refuse(131000, 500), "queued"),
         (refuse(999_999, 400), "dead"),
         (refuse(999_999, 503), "queued"),
@@ -109,7 +112,8 @@ def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta)
         (lambda _: None, "unconfirmed"),
     ],
     ids=[
-        "accepted", "unreadable 2xx", "permanent", "pair", "throughput", "trouble", "unknown 4xx",
+        "accepted", "unreadable 2xx", "permanent", "pair", "account", "token", "window",
+        "opted out", "trouble", "unknown 4xx",
         "unknown 5xx", "5xx of a proxy", "redirect", "answer lost",
     ],
 )  # fmt: skip
@@ -124,6 +128,17 @@ def test_what_meta_says_decides_what_becomes_of_a_send(
     assert send_of(sender.store)["stage"] == stage
     assert len(meta.posted) == 1
     assert (raw(sender.store).zcard(f"{PREFIX}dead") == 1) is (stage == "dead")
+
+
+def test_a_number_that_sent_too_fast_waits_in_place_and_goes_on(sender: Worker, meta: Meta) -> None:
+    answers = [refuse(130429), accept]
+    meta.answer = lambda body: answers.pop(0)(body)
+    say(sender, "one")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert send_of(sender.store)["stage"] == "accepted"
+    assert send_of(sender.store)["spent"] == "1"
 
 
 def test_a_meta_that_cannot_be_reached_costs_an_attempt_and_no_send(at_work: Worker) -> None:

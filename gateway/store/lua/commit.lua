@@ -1,14 +1,17 @@
 -- commit: one contact's events of a batch, whole or not at all.
+-- with: pace, lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
--- The six verbs:
+-- The verbs:
 --       know    digest, place, kind
 --       contact (arguments 1 to 4 above)
---       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, row
+--       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
+--               a closed window, rule, row
 --       stage   send, wamid, stage, its rank, at, error, attempt
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
+--       pace    how many messages came in a moment ago
 -- Returns 1 when committed, 0 when refused: the contact changed, or an event is known by now.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
@@ -17,7 +20,7 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
-local SIZES = {know = 3, action = 7, stage = 7, timer = 3, record = 4}
+local SIZES = {know = 3, action = 9, stage = 7, timer = 3, record = 4, pace = 1}
 
 local verbs, at = {}, 5
 while at <= #ARGV do
@@ -106,6 +109,15 @@ function apply.timer(id, due, row)
   redis.call('ZADD', number .. 'timers', 'NX', due, id)
 end
 
+-- What was parked until the customer writes goes before what is planned now, for it keeps its place.
+function apply.unpark(lane)
+  unpark(number, lane, now)
+end
+
+function apply.pace(messages)
+  pay_inbound(number, now, tonumber(messages))
+end
+
 local function run(rest)
   for _, verb in ipairs(rest) do
     apply[verb[1]](verb[2], verb[3], verb[4], verb[5], verb[6], verb[7], verb[8])
@@ -133,6 +145,9 @@ end
 
 -- Rows that nothing points at yet.
 local rest = {}
+if ARGV[4] ~= '' and redis.call('EXISTS', number .. 'parked:' .. ARGV[1]) == 1 then
+  rest[1] = {'unpark', ARGV[1]}
+end
 local place = redis.call('INCR', number .. 'places')
 for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
@@ -140,7 +155,8 @@ for i, verb in ipairs(verbs) do
     local send = number .. 'send:' .. verb[2]
     if redis.call('EXISTS', send) == 0 then
       redis.call('HSET', send, 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
-        'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'row', verb[8])
+        'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'closed', verb[8],
+        'rule', verb[9], 'row', verb[10])
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then

@@ -1,92 +1,17 @@
 -- pump: settle what became of attempts, then take as many new ones as the number's pace allows.
+-- with: stops, pace, lanes, settle
 -- KEYS  1 the number's prefix
 -- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
 --       5 names of calls whose answer never came, with commas: what they took is given back,
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
--- Outcomes: accepted, later, unconfirmed (wait is the expiry), dead, dropped.
--- Returns {now, ms until the pace allows more, 1 if more is ready, taken}, taken as
--- {id, attempt, planned, first, row, rank, repeatable, expires, attempts before the last redrive}.
---
--- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
--- What happens next to the lane is decided only by the attempt that is the latest.
+-- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
+-- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, 1
+-- if the number goes on after a pause, taken}, taken as {id, attempt, planned, first, row, rank,
+-- repeatable, expires, attempts that do not count, what follows a closed window, "1" if the template
+-- goes instead, refusals for the pair, contact, its state}.
 local number = KEYS[1]
 local now = clock()
-local SILENCE, PATIENCE = 10000, 60000
-local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
 local TOLD = 24 -- attempts of a send that are told of, refused or not
-
--- Always the last write about a send, for it says that all before it was done.
-local function raise(send, stage, rung, ...)
-  redis.call('HSET', send, 'stage', stage, 'rung', rung, ...)
-  count(number, 'sends.' .. stage)
-end
-
-local function bury(id, send, stage, failure)
-  -- Nobody needs to look at a tick or a "typing" that did not make it; it is counted.
-  if redis.call('HGET', send, 'repeatable') ~= '1' then
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
-  end
-  redis.call('ZREM', number .. 'unconfirmed', id)
-  redis.call('PEXPIRE', send, 30 * DAY)
-  raise(send, stage, ACCEPTED, 'final', 1, 'error', failure)
-end
-
-local function doubt(id, send, row, till)
-  local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
-  redis.call('SADD', doubts, id)
-  redis.call('PEXPIRE', doubts, DAY + DAY)
-  redis.call('ZADD', number .. 'unconfirmed', till, id)
-  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
-  raise(send, 'unconfirmed', UNCONFIRMED, 'doubted', now)
-end
-
-local settle = {}
-
-function settle.accepted(id, send, row, wamid)
-  learn_wamid(number, id, row.wamid, wamid)
-  overtake(number, row.rank, row.lane, id)
-  redis.call('ZREM', number .. 'unconfirmed', id)
-  redis.call('ZREM', number .. 'due', id)
-  redis.call('PEXPIRE', send, 30 * DAY)
-  leave_lane(number, row.rank, row.lane, id, now)
-  if not row.final and row.rung < ACCEPTED then raise(send, 'accepted', ACCEPTED) end
-end
-
-function settle.later(id, send, row, _, wait)
-  if not row.latest or row.final or row.rung >= ACCEPTED then return end
-  if wait <= PATIENCE then
-    redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
-  else
-    -- The conversation need not be silent for longer: the next send may pass.
-    redis.call('ZADD', number .. 'due', now + wait, id)
-    leave_lane(number, row.rank, row.lane, id, now)
-  end
-  raise(send, 'queued', 0)
-end
-
-function settle.unconfirmed(id, send, row, _, till)
-  if not row.latest or row.final or row.rung >= UNCONFIRMED then return end
-  doubt(id, send, row, till)
-end
-
-function settle.dead(id, send, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
-  leave_lane(number, row.rank, row.lane, id, now)
-  bury(id, send, 'dead', failure)
-end
-
-function settle.dropped(id, send, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
-  leave_lane(number, row.rank, row.lane, id, now)
-  bury(id, send, 'dropped', failure)
-end
-
-local function read(send)
-  local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call')
-  return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
-    rank = f[5], final = f[6], wamid = f[7], call = f[8]}
-end
 
 for i = 6, #ARGV, 7 do
   if not settle[ARGV[i + 2]] then return redis.error_reply('pump: no such outcome') end
@@ -100,18 +25,30 @@ for name in ARGV[5]:gmatch('[^,]+') do
   redis.call('PEXPIRE', lost, ARGV[1])
   for _, id in ipairs(redis.call('SMEMBERS', lost)) do
     local send = number .. 'send:' .. id
-    local row = read(send)
+    local row = read_send(send)
     if row and row.stage == 'attempting' and row.call == name then
       redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
-      raise(send, 'queued', 0, 'attempts', row.attempts - 1)
+      raise(number, send, 'queued', 0, 'attempts', row.attempts - 1)
     end
   end
 end
 
+-- An acceptance of what was begun since a pause shows that it is over; a mere "typing" shows less.
+local stops, resumed = stops_of(number), 0
+local function look_up(send, row)
+  if resumed == 1 or not stops.paused or row.began < tonumber(stops.paused_at) then return end
+  if redis.call('HGET', send, 'repeatable') == '1' then
+    redis.call('HSET', number .. 'stops', 'probe_at', now)
+  else
+    resume(number, now)
+    resumed = 1
+  end
+end
+
 for i = 6, #ARGV, 7 do
-  local id, attempt = ARGV[i], tonumber(ARGV[i + 1])
+  local id, attempt, step = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local send = number .. 'send:' .. id
-  local row = read(send)
+  local row = read_send(send)
   if row then
     row.latest = row.attempts == attempt and row.stage == 'attempting'
     redis.call('HSET', send, 'attempt:' .. attempt, ARGV[i + 6])
@@ -119,25 +56,27 @@ for i = 6, #ARGV, 7 do
       redis.call('HSETNX', send, 'first_error', ARGV[i + 5])
       redis.call('HSET', send, 'last_error', ARGV[i + 5])
     end
-    settle[ARGV[i + 2]](id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
+    if step == 'accepted' then look_up(send, row) end
+    settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
   end
 end
 
 -- Ask first, take after: tokens are counted before lanes are looked at, so that waiting lanes cost
--- nothing. The bucket holds a tenth of a second's worth: a full second's burst would put nearly two
--- seconds' messages into one, which Meta refuses.
-local rate, take = tonumber(ARGV[3]), number .. 'take:' .. ARGV[4]
+-- nothing, and neither do those of a number that is paused, held or at rest.
+local take = number .. 'take:' .. ARGV[4]
 local want = redis.call('EXISTS', take) == 0 and tonumber(ARGV[2]) or 0
-local pace = redis.call('HMGET', number .. 'pace', 'tokens', 'at')
-local room = math.max(1, rate / 10)
-local elapsed = now - tonumber(pace[2] or 0)
-local tokens = math.min(room, tonumber(pace[1] or room) + math.max(0, elapsed) * rate / 1000)
-local budget = math.min(want, math.floor(tokens))
+local pace = pace_of(number, now, tonumber(ARGV[3]))
+if #ARGV > 5 then stops = stops_of(number) end
+local stopped = stopped_for(stops, now) > 0
+local budget = math.min(want, math.floor(pace.tokens))
+if stopped or pace.rest > 0 then budget = 0 end
+local probing = stops.paused and budget > 0
+if probing then budget = 1 end
 
 -- A row stays small: of a refusal so long ago neither a decision nor a person needs to know.
 local function forget(send, attempt)
   local note = redis.call('HGET', send, 'attempt:' .. attempt)
-  if note and (note:find('"outcome":"later"', 1, true) or note:find('"outcome":"dead"', 1, true)) then
+  if note and not note:find('"outcome":"[aku]') then
     redis.call('HDEL', send, 'attempt:' .. attempt, 'began:' .. attempt)
   end
 end
@@ -148,10 +87,27 @@ local function attempt(id, send, lane, rank, attempts)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
   redis.call('HSETNX', send, 'first', now)
   redis.call('HSET', send, 'began:' .. attempts, now)
-  raise(send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call', ARGV[4])
-  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires',
-    'spent')
-  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0}
+  raise(number, send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call',
+    ARGV[4])
+  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
+    'closed', 'instead', 'pair_refusals')
+  if row[4] ~= '1' then pay_pair(number, now, lane) end
+  local contact = redis.call('HGET', number .. 'contact:' .. lane, 'state')
+  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0, row[7] or '',
+    row[8] or '', row[9] or 0, lane, contact or ''}
+end
+
+-- Say whether a head may go now: "wait" with its lane for the pair, or be held, out of its lane.
+local function may_go(id, send, lane, rank, key)
+  local said = redis.call('HMGET', send, 'repeatable', 'rule')
+  if stops.any_rule and stops.rules[said[2] or ''] then
+    hold_send(number, said[2], key, id)
+    return 'held'
+  end
+  local from = said[1] == '1' and 0 or pair_from(number, lane)
+  if from <= now then return 'go' end
+  redis.call('ZADD', number .. 'ready:' .. rank, from, lane)
+  return 'wait'
 end
 
 -- Look at a lane's head: an attempt to make, or nil where the lane has to wait or was emptied.
@@ -164,17 +120,22 @@ local function work(lane, rank)
       return nil
     end
     local send = number .. 'send:' .. id
-    local row = read(send)
+    local row = read_send(send)
     local expires = redis.call('HMGET', send, 'expires', 'repeatable')
     if row and row.stage == 'attempting' and expires[2] ~= '1' then
       -- Its lease ran out, so its process died: nobody knows whether Meta had it.
       redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
-      doubt(id, send, row, expires[1])
+      doubt(number, now, id, send, row, expires[1])
       return nil
     end
     if row and not row.final and row.rung < UNCONFIRMED then
-      if tonumber(expires[1]) > now then return attempt(id, send, lane, rank, row.attempts + 1) end
-      bury(id, send, 'expired', '{"reason":"expired before it could be sent"}')
+      if tonumber(expires[1]) <= now then
+        bury(number, now, id, 'expired', '{"reason":"expired before it could be sent"}')
+      else
+        local may = may_go(id, send, lane, rank, key)
+        if may == 'go' then return attempt(id, send, lane, rank, row.attempts + 1) end
+        if may == 'wait' then return nil end
+      end
     end
     redis.call('ZREM', key, id)
   end
@@ -190,13 +151,17 @@ for _, rank in ipairs({'reply', 'bulk'}) do
   end
 end
 if #taken > 0 then redis.call('PEXPIRE', take, ARGV[1]) end
+if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not let the number wait until it has caught up.
-if #taken > 0 or elapsed < 0 then
-  redis.call('HSET', number .. 'pace', 'tokens', tokens - #taken, 'at', now)
+if #taken > 0 or pace.back then
+  redis.call('HSET', number .. 'pace', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate)
 end
 local more = 0
 for _, rank in ipairs({'reply', 'bulk'}) do
   if redis.call('ZCOUNT', number .. 'ready:' .. rank, '-inf', now) > 0 then more = 1 end
 end
-local wait = tokens - #taken < 1 and math.ceil((1 - tokens + #taken) * 1000 / rate) or 0
-return {now, wait, more, taken}
+-- Nobody needs to be called for what may not go: the tick rings when its time has come.
+if stopped or probing or pace.rest > 1000 then more = 0 end
+local left = pace.tokens - #taken
+local wait = left < 1 and math.ceil((1 - left) * 1000 / pace.rate) or 0
+return {now, math.max(wait, pace.rest), more, probing and 1 or 0, resumed, taken}

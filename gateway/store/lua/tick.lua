@@ -1,8 +1,9 @@
--- tick: move what is due of one number, at most 1,000 items.
+-- tick: move what is due of one number, at most 1,000 items of each kind.
+-- with: stops, pace, lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
--- sends are unconfirmed}.
+-- sends are unconfirmed}; a number that may not send has no ready lane.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
@@ -16,6 +17,35 @@ for _, id in ipairs(due) do
     redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
   end
   redis.call('ZREM', number .. 'due', id)
+end
+
+-- What a person let go on comes back to its place.
+local stops, moved = stops_of(number), 0
+for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
+  if not stops.rules[rule] then
+    local held = number .. 'held:' .. rule
+    local found = redis.call('ZRANGE', held, 0, most - 1, 'WITHSCORES')
+    for i = 1, #found, 2 do
+      local row = redis.call('HMGET', number .. 'send:' .. found[i], 'lane', 'rank', 'final')
+      if row[1] and not row[3] then
+        redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', found[i + 1], found[i])
+        redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
+      end
+      redis.call('ZREM', held, found[i])
+    end
+    moved = moved + #found / 2
+    if #found < 2 * most then redis.call('SREM', number .. 'holding', rule) end
+  end
+end
+
+-- Whoever did not write in time hears nothing any more.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', number .. 'parked', '-inf', now, 'LIMIT', 0, most)) do
+  local row = read_send(number .. 'send:' .. id)
+  if row and row.stage == 'parked' then
+    redis.call('ZREM', number .. 'parked:' .. row.lane, id)
+    bury(number, now, id, 'expired', '{"reason":"the customer did not write again in time"}')
+  end
+  redis.call('ZREM', number .. 'parked', id)
 end
 
 -- Evidence can come until a send expires; after that a person decides.
@@ -42,12 +72,13 @@ end
 -- stepped back since.
 local LONGEST = 60000
 local overdue = {}
+local may_send = stopped_for(stops, now) == 0 and pace_of(number, now, 1).rest == 0
 for i, rank in ipairs({'reply', 'bulk'}) do
   local ready = number .. 'ready:' .. rank
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', ready, now + LONGEST + 1, '+inf', 'LIMIT', 0, most)) do
     redis.call('ZADD', ready, now + LONGEST, lane)
   end
   local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
-  overdue[i] = head[2] and math.max(-1, now - tonumber(head[2])) or -1
+  overdue[i] = may_send and head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
-return {#due + #lost, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed')}
+return {#due + #lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed')}

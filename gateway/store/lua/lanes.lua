@@ -1,0 +1,54 @@
+-- Lanes: where sends stand while they wait, and what is written about them.
+local SILENCE, PATIENCE = 10000, 60000
+local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
+
+local function read_send(send)
+  local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
+    'call', 'spent', 'attempting_at')
+  return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
+    rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
+    began = tonumber(f[10] or 0)}
+end
+
+-- Always the last write about a send, for it says that all before it was done.
+local function raise(number, send, stage, rung, ...)
+  redis.call('HSET', send, 'stage', stage, 'rung', rung, ...)
+  count(number, 'sends.' .. stage)
+end
+
+local function bury(number, now, id, stage, failure)
+  local send = number .. 'send:' .. id
+  -- Nobody needs to look at a tick or a "typing" that did not make it, nor at what a rule let go.
+  if stage ~= 'dropped' and redis.call('HGET', send, 'repeatable') ~= '1' then
+    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+  end
+  redis.call('ZREM', number .. 'unconfirmed', id)
+  redis.call('PEXPIRE', send, 30 * DAY)
+  raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
+end
+
+-- Set a send aside until its customer writes again; it keeps its place.
+local function park(number, id, row, now)
+  local key = number .. 'lane:' .. row.rank .. ':' .. row.lane
+  local place = redis.call('ZSCORE', key, id) or redis.call('INCR', number .. 'places')
+  redis.call('ZADD', number .. 'parked:' .. row.lane, place, id)
+  redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
+  leave_lane(number, row.rank, row.lane, id, now)
+  raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1)
+end
+
+-- The customer wrote: what was parked may go, before what is planned now.
+local function unpark(number, lane, now)
+  for _, id in ipairs(redis.call('ZRANGE', number .. 'parked:' .. lane, 0, 99)) do
+    local send = number .. 'send:' .. id
+    local row = read_send(send)
+    if row and row.stage == 'parked' then
+      local place = redis.call('ZSCORE', number .. 'parked:' .. lane, id)
+      redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. lane, 'NX', place, id)
+      redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, lane)
+      raise(number, send, 'queued', 0)
+    end
+    redis.call('ZREM', number .. 'parked', id)
+    redis.call('ZREM', number .. 'parked:' .. lane, id)
+  end
+end

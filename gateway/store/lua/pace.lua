@@ -1,0 +1,69 @@
+-- Pace: how many messages of a number may go now, and when the next may go to one customer.
+-- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
+-- Meta `granted` since the settings were written, until when the number has to `rest`, and how `slow`
+-- Meta's refusals made it at `slow_at`.
+local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
+local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
+
+-- Refusals teach a share of the rate, which heals by itself within a minute.
+local function slowness(slow, slow_at, now)
+  if not slow then return 1 end
+  return math.min(1, tonumber(slow) + math.max(0, now - tonumber(slow_at)) / HEALED_IN)
+end
+
+-- The bucket holds a tenth of a second's worth: a full second's burst would put nearly two seconds'
+-- messages into one, which Meta refuses.
+local function filled(tokens, at, rate, now)
+  local room = math.max(1, rate / 10)
+  local elapsed = now - tonumber(at or 0)
+  return math.min(room, tonumber(tokens or room) + math.max(0, elapsed) * rate / 1000), elapsed
+end
+
+local function pace_of(number, now, configured)
+  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'granted', 'rest', 'slow', 'slow_at')
+  local granted = math.max(configured, tonumber(f[3] or 0))
+  local rate = math.max(1, granted * slowness(f[5], f[6], now))
+  local tokens, elapsed = filled(f[1], f[2], rate, now)
+  local rest = math.max(0, tonumber(f[4] or 0) - now)
+  return {tokens = tokens, rate = rate, rest = rest, back = elapsed < 0}
+end
+
+-- Customers' messages use the throughput of a number as well. What they owe is bounded by a second's
+-- worth, so that a backlog that is worked off does not silence the number.
+local function pay_inbound(number, now, messages)
+  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'rate')
+  if not f[3] then return end
+  local rate = tonumber(f[3])
+  local tokens = math.max(-rate, filled(f[1], f[2], rate, now) - messages)
+  redis.call('HSET', number .. 'pace', 'tokens', tokens, 'at', now)
+end
+
+local function rest(number, now, wait)
+  local before = tonumber(redis.call('HGET', number .. 'pace', 'rest') or 0)
+  if now + wait > before then redis.call('HSET', number .. 'pace', 'rest', now + wait) end
+end
+
+-- Refusals come in crowds, and each crowd is one lesson.
+local function slow_down(number, now)
+  local f = redis.call('HMGET', number .. 'pace', 'slow', 'slow_at')
+  if f[2] and now - tonumber(f[2]) < CALM then return end
+  local slow = math.max(LEAST, slowness(f[1], f[2], now) * 0.8)
+  redis.call('HSET', number .. 'pace', 'slow', string.format('%.4f', slow), 'slow_at', now)
+end
+
+-- The moment from which one more message may go to a customer, and one more that goes.
+local function pair_from(number, lane)
+  local paid = redis.call('GET', number .. 'pair:' .. lane)
+  return paid and tonumber(paid) - (PAIR_BURST - 1) * PAIR_EVERY or 0
+end
+
+local function pay_pair(number, now, lane)
+  local key = number .. 'pair:' .. lane
+  local paid = math.max(now, tonumber(redis.call('GET', key) or 0)) + PAIR_EVERY
+  redis.call('SET', key, paid, 'PX', paid - now)
+end
+
+local function rest_pair(number, now, lane, wait)
+  local paid = now + wait + (PAIR_BURST - 1) * PAIR_EVERY
+  redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
+end

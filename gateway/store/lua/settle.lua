@@ -1,0 +1,101 @@
+-- Settle: what becomes of a send after an attempt.
+-- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
+-- What happens next to the lane is decided only by the attempt that is the latest (`open`).
+local settle = {}
+
+local function open(row, below)
+  return row.latest and not row.final and row.rung < below
+end
+
+-- What was refused for a reason that is not the send's costs it none of its tries.
+local function again(number, now, send, row, wait, ...)
+  redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
+  raise(number, send, 'queued', 0, 'spent', row.spent + 1, ...)
+end
+
+local function doubt(number, now, id, send, row, till)
+  local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
+  redis.call('SADD', doubts, id)
+  redis.call('PEXPIRE', doubts, DAY + DAY)
+  redis.call('ZADD', number .. 'unconfirmed', till, id)
+  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
+  raise(number, send, 'unconfirmed', UNCONFIRMED, 'doubted', now)
+end
+
+function settle.accepted(number, now, id, send, row, wamid)
+  learn_wamid(number, id, row.wamid, wamid)
+  overtake(number, row.rank, row.lane, id)
+  redis.call('ZREM', number .. 'unconfirmed', id)
+  redis.call('ZREM', number .. 'due', id)
+  redis.call('PEXPIRE', send, 30 * DAY)
+  leave_lane(number, row.rank, row.lane, id, now)
+  if not row.final and row.rung < ACCEPTED then raise(number, send, 'accepted', ACCEPTED) end
+end
+
+function settle.later(number, now, id, send, row, _, wait)
+  if not open(row, ACCEPTED) then return end
+  if wait <= PATIENCE then
+    redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
+  else
+    -- The conversation need not be silent for longer: the next send may pass.
+    redis.call('ZADD', number .. 'due', now + wait, id)
+    leave_lane(number, row.rank, row.lane, id, now)
+  end
+  raise(number, send, 'queued', 0)
+end
+
+-- The number has to wait, and the send with it.
+function settle.rests(number, now, _, send, row, _, wait)
+  rest(number, now, wait)
+  if open(row, ACCEPTED) then again(number, now, send, row, 0) end
+end
+
+-- The number sent too fast.
+function settle.slower(number, now, id, send, row, wamid, wait)
+  slow_down(number, now)
+  settle.rests(number, now, id, send, row, wamid, wait)
+end
+
+-- Only this conversation has to wait, in either rank and for as long as it takes.
+function settle.pair(number, now, _, send, row, _, wait)
+  rest_pair(number, now, row.lane, wait)
+  if not open(row, ACCEPTED) then return end
+  local refused = tonumber(redis.call('HGET', send, 'pair_refusals') or 0)
+  again(number, now, send, row, wait, 'pair_refusals', refused + 1)
+end
+
+-- Nothing of the number goes until a person has mended something. A send that pauses it again, though
+-- others were accepted in between, is at fault itself.
+function settle.paused(number, now, id, send, row, _, wait, failure)
+  pause(number, now, failure, wait)
+  if not open(row, ACCEPTED) then return end
+  local before = tonumber(redis.call('HGET', send, 'paused_at') or 0)
+  local resumed = tonumber(redis.call('HGET', number .. 'stops', 'resumed_at') or 0)
+  if before > 0 and before < resumed then return settle.dead(number, now, id, send, row, '', 0, failure) end
+  again(number, now, send, row, 0, 'paused_at', now)
+end
+
+-- The customer has been silent for 24 hours, and the rule has a template for that.
+function settle.instead(number, now, _, send, row)
+  if open(row, ACCEPTED) then again(number, now, send, row, 0, 'instead', 1) end
+end
+
+function settle.parked(number, now, id, _, row)
+  if open(row, ACCEPTED) then park(number, id, row, now) end
+end
+
+function settle.unconfirmed(number, now, id, send, row, _, till)
+  if open(row, UNCONFIRMED) then doubt(number, now, id, send, row, till) end
+end
+
+function settle.dead(number, now, id, _, row, _, _, failure)
+  if row.final or row.rung >= ACCEPTED then return end
+  leave_lane(number, row.rank, row.lane, id, now)
+  bury(number, now, id, 'dead', failure)
+end
+
+function settle.dropped(number, now, id, _, row, _, _, failure)
+  if row.final or row.rung >= ACCEPTED then return end
+  leave_lane(number, row.rank, row.lane, id, now)
+  bury(number, now, id, 'dropped', failure)
+end

@@ -1,0 +1,52 @@
+-- stop: keep a number from sending, or let it go on.
+-- with: stops, pace
+-- KEYS  1 the number's prefix
+-- ARGV  1 what is asked, then what it needs:
+--       pause   why, ms until the first probe
+--       look    (probe at once where the number is paused)
+--       rest    ms
+--       hold    "" or a rule, why
+--       release "" or a rule
+--       grant   messages per second
+-- Returns 1 where something changed.
+local number = KEYS[1]
+local now = clock()
+local asked = {}
+
+function asked.pause(why, wait)
+  pause(number, now, why, tonumber(wait))
+  return 1
+end
+
+function asked.look()
+  local is_paused = redis.call('HEXISTS', number .. 'stops', 'paused')
+  if is_paused == 1 then redis.call('HSET', number .. 'stops', 'probe_at', now) end
+  return is_paused
+end
+
+function asked.rest(wait)
+  rest(number, now, tonumber(wait))
+  return 1
+end
+
+local function held(rule)
+  return rule == '' and 'held' or 'rule:' .. rule
+end
+
+function asked.hold(rule, why)
+  return redis.call('HSET', number .. 'stops', held(rule), now .. '|' .. why)
+end
+
+function asked.release(rule)
+  return redis.call('HDEL', number .. 'stops', held(rule))
+end
+
+function asked.grant(rate)
+  local before = tonumber(redis.call('HGET', number .. 'pace', 'granted') or 0)
+  if tonumber(rate) <= before then return 0 end
+  redis.call('HSET', number .. 'pace', 'granted', rate)
+  return 1
+end
+
+if not asked[ARGV[1]] then return redis.error_reply('stop: nobody knows how') end
+return asked[ARGV[1]](ARGV[2], ARGV[3])

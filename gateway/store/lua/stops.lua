@@ -1,0 +1,57 @@
+-- Stops: what keeps a number from sending. A machine pauses it, a person holds it or one of its rules.
+-- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `held` and
+-- `rule:<name>` (who, and since when).
+local PROBE_FIRST, PROBE_LAST = 30000, 300000
+
+local function stops_of(number)
+  local stops = {rules = {}, any_rule = false}
+  local found = redis.call('HGETALL', number .. 'stops')
+  for i = 1, #found, 2 do
+    local rule = found[i]:match('^rule:(.*)$')
+    if rule then
+      stops.rules[rule], stops.any_rule = true, true
+    else
+      stops[found[i]] = found[i + 1]
+    end
+  end
+  return stops
+end
+
+-- For how long a number sends nothing: 0 where it may, a probe among it.
+local function stopped_for(stops, now)
+  if stops.held then return PROBE_LAST end
+  if not stops.paused then return 0 end
+  return math.max(0, tonumber(stops.probe_at) - now)
+end
+
+-- Whoever probes sees to it that nobody else does so at the same time.
+local function probe(number, stops, now)
+  local wait = math.min(PROBE_LAST, PROBE_FIRST * 2 ^ math.min(8, tonumber(stops.probes)))
+  redis.call('HSET', number .. 'stops', 'probe_at', now + wait, 'probes', stops.probes + 1)
+end
+
+-- A pause begins once, however many refusals tell of it; what they say last is what is told.
+local function pause(number, now, why, wait)
+  local key = number .. 'stops'
+  if redis.call('HEXISTS', key, 'paused') == 0 then
+    redis.call('HSET', key, 'paused', why, 'paused_at', now, 'probe_at', now + wait, 'probes', 0)
+  elseif wait == 0 then
+    redis.call('HSET', key, 'paused', why, 'probe_at', now) -- something was mended: look at once
+  else
+    redis.call('HSET', key, 'paused', why)
+  end
+end
+
+local function resume(number, now)
+  redis.call('HSET', number .. 'stops', 'resumed_at', now)
+  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes')
+end
+
+-- Sends of a rule that is held leave their lanes, so that nobody has to pass them again and again;
+-- they come back to the places that they had.
+local function hold_send(number, rule, lane_key, id)
+  local place = redis.call('ZSCORE', lane_key, id)
+  redis.call('SADD', number .. 'holding', rule)
+  redis.call('ZADD', number .. 'held:' .. rule, place, id)
+  redis.call('ZREM', lane_key, id)
+end

@@ -1,0 +1,64 @@
+"""What stands against posting a send at this moment, as a table."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.core.allowed import refusal
+from gateway.core.contacts import Contact
+from gateway.core.verdict import Closed, Dead
+from tests.core.test_outcome import an_attempt
+from tests.made import NOW
+
+DAY = timedelta(hours=24)
+FREE_FORM = {"type": "text", "text": {"body": "secret"}}
+TEMPLATE = {"type": "template", "template": {"name": "offer"}}
+
+
+def stands_against(last: timedelta | None, *, opted_out: bool = False, **others: Any) -> str:
+    """Name what stands against a send to a customer who wrote `last` ago."""
+    contact = Contact(
+        "c",
+        last_inbound_at=None if last is None else NOW - last,
+        opted_out_at=NOW if opted_out else None,
+    )
+    match refusal(an_attempt(**({"body": FREE_FORM, "contact": contact} | others)), NOW):
+        case Closed():
+            return "window"
+        case Dead(code=131050):
+            return "opted out"
+        case None:
+            return ""
+        case odd:
+            raise AssertionError(odd)
+
+
+@pytest.mark.parametrize(
+    ("last", "others", "expected"),
+    [
+        (timedelta(0), {}, ""),
+        (DAY - timedelta(milliseconds=1), {}, ""),
+        (DAY, {}, "window"),
+        (None, {}, "window"),
+        (None, {"body": TEMPLATE}, ""),
+        (None, {"body": {"status": "read"}, "repeatable": True}, ""),
+        (DAY, {"rank": "bulk"}, "window"),
+        (timedelta(0), {"opted_out": True}, ""),
+        (timedelta(0), {"opted_out": True, "rank": "bulk"}, "opted out"),
+        (timedelta(0), {"opted_out": True, "rank": "bulk", "body": TEMPLATE}, "opted out"),
+        (timedelta(0), {"opted_out": True, "body": TEMPLATE}, ""),
+        (timedelta(0), {"opted_out": True, "body": TEMPLATE, "marketing": True}, "opted out"),
+        (timedelta(0), {"body": TEMPLATE, "marketing": True}, ""),
+    ],
+    ids=[
+        "written just now", "the last moment", "a day ago", "never written", "a template",
+        "a signal", "a broadcast", "a reply to who wants no marketing", "a broadcast to them",
+        "a broadcast template to them", "a template of service to them", "marketing to them",
+        "marketing to others",
+    ],
+)  # fmt: skip
+def test_what_stands_against_a_send(
+    last: timedelta | None, others: dict[str, Any], expected: str
+) -> None:
+    assert stands_against(last, **others) == expected

@@ -1,0 +1,94 @@
+"""One customer gets a message every six seconds, and 45 of them at once."""
+
+import pytest
+
+from gateway.core.outcome import Outcome
+from gateway.core.sends import BULK
+from gateway.store.client import Store
+from tests.made import ANA
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, a_send, lanes, queue, ready_in_s, settle, take
+
+pytestmark = pytest.mark.store
+BURST = 45
+BEN = "351900000002"
+
+
+def talk(store: Store, most: int = 60) -> int:
+    """Send to one customer as long as it goes, and return how many went."""
+    for sent in range(most):
+        attempts = lanes(store).pump([], 1).attempts
+        if not attempts:
+            return sent
+        (one,) = attempts
+        lanes(store).pump([Outcome(one.send, one.number, "accepted", f"wamid.{one.send}")], 0)
+    return most
+
+
+def spend(store: Store, messages: int, lane: str = ANA) -> None:
+    """Let so many messages have gone to a customer just now."""
+    paid = now_ms(store) + messages * 6_000
+    raw(store).set(f"{PREFIX}pair:{lane}", paid, px=messages * 6_000)
+
+
+def test_a_customer_gets_a_burst_and_then_has_to_wait(store: Store) -> None:
+    queue(store, *(a_send(f"s{i}") for i in range(BURST + 5)))
+
+    assert talk(store) == BURST
+    assert ready_in_s(store) in (5, 6)
+
+
+def test_others_do_not_wait_for_them(store: Store) -> None:
+    spend(store, BURST)
+    queue(store, a_send("ana"), a_send("ben", BEN))
+
+    assert take(store) == ["ben"]
+
+
+def test_what_was_earned_again_may_be_sent(store: Store) -> None:
+    spend(store, BURST - 1)
+    queue(store, a_send("one"), a_send("two"))
+
+    assert talk(store) == 1
+
+
+def test_both_ranks_share_what_a_customer_may_get(store: Store) -> None:
+    spend(store, BURST)
+    queue(store, a_send("bulk", rank=BULK))
+
+    assert take(store) == []
+    assert ready_in_s(store, ANA, BULK) == 6
+
+
+def test_a_typing_is_no_message(store: Store) -> None:
+    spend(store, BURST)
+    queue(store, a_send("typing", repeatable=True))
+
+    assert take(store) == ["typing"]
+
+
+def test_a_refusal_for_the_pair_delays_this_conversation_only(store: Store) -> None:
+    ana, after, ben = a_send("ana"), a_send("after"), a_send("ben", BEN)
+    queue(store, ana, after, ben)
+    take(store)
+
+    settle(store, ana, "pair", wait_ms=64_000)
+    settle(store, ben, "accepted", wamid="wamid.ben")
+    queue(store, a_send("more", BEN))
+
+    assert ready_in_s(store) == 64
+    assert take(store) == ["more"]
+
+
+def test_each_refusal_for_the_pair_is_counted_and_none_is_a_try(store: Store) -> None:
+    ana = a_send("ana")
+    queue(store, ana)
+    for attempt in (1, 2):
+        (one,) = lanes(store).pump([], 9).attempts
+        assert (one.pair_refusals, one.tries) == (attempt - 1, 1)
+        settle(store, ana, "pair", attempt, wait_ms=0)
+        raw(store).delete(f"{PREFIX}pair:{ANA}")
+        raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store)})
+
+    (one,) = lanes(store).pump([], 9).attempts
+    assert (one.number, one.pair_refusals, one.tries) == (3, 2, 1)

@@ -1,0 +1,177 @@
+"""A refused token stops the house and not the sends; a renewed one lets it go on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.core.sends import REPLY
+from gateway.store import stops, upkeep
+from gateway.store.client import Store
+from tasks import outbound
+from tasks.worker import Worker, build
+from tests.made import NUMBER, delivery_body, message_item
+from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
+from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, take_effect
+
+pytestmark = pytest.mark.store
+OTHER = "106540352242923"
+OTHERS_PREFIX = PREFIX.replace(NUMBER, OTHER)
+
+
+@pytest.fixture
+def meta() -> Iterator[Meta]:
+    with a_meta() as running:
+        yield running
+
+
+@pytest.fixture
+def token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the token in a file, as a mounted secret."""
+    file = tmp_path / "token"
+    file.write_text("EAAold")
+    monkeypatch.setenv("META_ACCESS_TOKEN_FILE", str(file))
+    return file
+
+
+@pytest.fixture
+def sender(
+    at_work: Worker, meta: Meta, token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Worker]:
+    """Hold what a worker holds, with Meta there and the token of the file."""
+    reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
+    reached.graph.use_token(token_file.read_text())
+    monkeypatch.setattr(at_work, "graph", reached.graph)
+    yield at_work
+    reached.graph.close()
+    reached.posting.shutdown()
+    reached.store.close()
+
+
+def owe(at_work: Worker, messages: int, number: str = NUMBER) -> None:
+    """Let the gateway owe replies to as many customers."""
+    upkeep.list_number(at_work.store, number)
+    for i in range(messages):
+        item = message_item(f"wamid.{number}.{i}", str(i), f"35190000{i:04}")
+        keep(at_work.store, delivery_body(item, number=number))
+    while at_work.inbox.look() and sum(one.waiting for one in at_work.inbox.look()):
+        take_effect(at_work, Echo())
+
+
+def standing(store: Store, prefix: str = PREFIX) -> stops.Stops:
+    return stops.read(raw(store).hgetall(f"{prefix}stops"))
+
+
+def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:
+    meta.answer = refuse(190, 401)
+    owe(sender, 100)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert len(meta.posted) <= outbound.AT_ONCE
+    assert counted(sender.store, "sends.dead") == 0
+    pause = standing(sender.store).pause
+    assert pause
+    assert pause.told["code"] == 190
+
+
+def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
+    sender: Worker, meta: Meta
+) -> None:
+    meta.answer = refuse(190, 401)
+    upkeep.list_number(sender.store, OTHER)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert standing(sender.store, OTHERS_PREFIX).pause
+
+
+def test_what_is_wrong_with_one_number_leaves_the_others_alone(sender: Worker, meta: Meta) -> None:
+    meta.answer = refuse(133010)
+    upkeep.list_number(sender.store, OTHER)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert standing(sender.store).pause
+    assert standing(sender.store, OTHERS_PREFIX).pause is None
+
+
+def test_a_limit_of_the_account_lets_all_its_numbers_rest(sender: Worker, meta: Meta) -> None:
+    meta.answer = refuse(80007)
+    upkeep.list_number(sender.store, OTHER)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    rests = [raw(sender.store).hget(f"{one}pace", "rest") for one in (PREFIX, OTHERS_PREFIX)]
+    assert None not in rests
+
+
+def test_a_token_that_was_renewed_in_its_file_is_used_at_once(
+    sender: Worker, meta: Meta, token_file: Path
+) -> None:
+    def until_renewed(body: Any) -> Reply:
+        if meta.tokens[-1] == "Bearer EAAold":
+            token_file.write_text("EAAnew")
+            return refuse(190, 401)(body)
+        return accept(body)
+
+    meta.answer = until_renewed
+    owe(sender, 3)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert counted(sender.store, "sends.accepted") == 3
+    assert standing(sender.store).pause is None
+
+
+def test_a_probe_looks_into_the_file_first(sender: Worker, meta: Meta, token_file: Path) -> None:
+    stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
+    owe(sender, 1)
+    token_file.write_text("EAAnew")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert meta.tokens == ["Bearer EAAnew"]
+    assert standing(sender.store).pause is None
+
+
+@pytest.mark.parametrize("written", ["", "a b", "\n"])
+def test_a_file_that_is_being_written_changes_nothing(
+    sender: Worker, meta: Meta, token_file: Path, written: str
+) -> None:
+    token_file.write_text(written)
+
+    assert not sender.renew_token()
+
+
+def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
+    sender: Worker, meta: Meta
+) -> None:
+    upkeep.list_number(sender.store, OTHER)
+    stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
+    stops.pause(sender.store, [OTHER], '{"code":190}', 300_000)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    pause = standing(sender.store, OTHERS_PREFIX).pause
+    assert pause
+    assert pause.probe_at.timestamp() - pause.since.timestamp() < 60
+
+
+def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, meta: Meta) -> None:
+    owe(sender, 1)
+    (contact,) = raw(sender.store).keys(f"{PREFIX}contact:*")
+    state = orjson.loads(raw(sender.store).hget(contact, "state"))
+    state["last_inbound_at"] -= 24 * 3_600_000
+    raw(sender.store).hset(contact, "state", orjson.dumps(state))
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert meta.posted == []
+    assert counted(sender.store, "sends.dead") == 1
