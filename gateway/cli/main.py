@@ -9,7 +9,10 @@ from typer.core import TyperGroup
 from gateway import __version__
 
 # Each is a function, or a group of them, in the module of its name; help shows them in this order.
-COMMANDS = ("dev", "chat", "replay", "dead-letters", "serve", "worker", "status", "trace")
+COMMANDS = (
+    "dev", "chat", "replay", "dead-letters", "hold", "release", "serve", "worker", "status",
+    "trace",
+)  # fmt: skip
 
 
 class Commands(TyperGroup):

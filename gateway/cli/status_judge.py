@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gateway.cli.holds import sentences
 from gateway.cli.trace_line import many
 from gateway.store.standing import Reading
 
@@ -44,6 +45,9 @@ def _waits(reading: Reading) -> Iterator[str]:
 
 
 def _sends(reading: Reading) -> Iterator[str]:
+    for number in reading.numbers:
+        for told in sentences(number.stops):
+            yield f"Number {number.number} is {told}."
     if letters := sum(one.dead for one in reading.numbers):
         yield f"{many(letters, 'dead letter')}: see gateway dead-letters list."
     if doubled := reading.total("sends.doubled"):

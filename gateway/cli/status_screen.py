@@ -72,7 +72,12 @@ def _queues(view: View, now: Reading) -> Table:
 def _sends(number: NumberStanding) -> str:
     """Tell how many sends ever reached each stage, and how many wait for something."""
     stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
-    now = {"later": number.due, "unconfirmed": number.unconfirmed, "dead letters": number.dead}
+    now = {
+        "later": number.due,
+        "parked": number.parked,
+        "unconfirmed": number.unconfirmed,
+        "dead letters": number.dead,
+    }
     return _listed(stages | {name: count for name, count in now.items() if count}) or "none"
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.cli.holds import plain
 from gateway.cli.status_judge import judge
 from gateway.store.standing import NumberStanding, Reading
 
@@ -74,6 +75,8 @@ def _number(one: NumberStanding) -> dict[str, Any]:
         "dead": one.dead,
         "unconfirmed": one.unconfirmed,
         "due_later": one.due,
+        "parked": one.parked,
+        **plain(one.stops),
         "lanes": {
             rank: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
             for rank, lanes in one.lanes.items()

@@ -7,11 +7,12 @@ from itertools import islice
 from typing import Any
 
 from gateway.core.dead import Wanted
-from gateway.store import dead, keys, upkeep
+from gateway.store import dead, keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.pressure import Health, judge
+from gateway.store.stops import Stops
 from gateway.store.traced_sends import ask
 
 RANKS = ("reply", "bulk")
@@ -37,6 +38,8 @@ class NumberStanding:
     dead: int
     unconfirmed: int
     due: int
+    parked: int  # until their customers write again
+    stops: Stops
     lanes: Mapping[str, Lanes]  # by rank
 
     @property
@@ -109,18 +112,21 @@ def _number(store: Store, name: str) -> NumberStanding:
     commands: list[tuple[Any, ...]] = [
         ("TIME",),
         ("HGETALL", f"{prefix}count"),
-        *(("ZCARD", f"{prefix}{what}") for what in ("dead", "unconfirmed", "due")),
+        *(("ZCARD", f"{prefix}{what}") for what in ("dead", "unconfirmed", "due", "parked")),
+        ("HGETALL", f"{prefix}stops"),
     ]
     for rank in RANKS:
         ready = f"{prefix}ready:{rank}"
         commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
-    (seconds, _), counts, buried, unconfirmed, due, *lanes = ask(store, *commands)
+    (seconds, _), counts, buried, unconfirmed, due, parked, stopped, *lanes = ask(store, *commands)
     return NumberStanding(
         name,
         _counts(counts),
         buried,
         unconfirmed,
         due,
+        parked,
+        stops.read(stopped),
         {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
     )
 

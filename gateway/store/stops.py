@@ -1,6 +1,6 @@
 """What keeps a number from sending: a machine pauses it, a person holds it or one of its rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 from gateway.core.dead import moment
 from gateway.store import keys
 from gateway.store.client import Call, Store
+from gateway.store.traced_sends import ask
 
 RULE = "rule:"
 
@@ -71,6 +72,17 @@ def hold(store: Store, numbers: Iterable[str], rule: str, why: str) -> None:
 def release(store: Store, numbers: Iterable[str], rule: str) -> int:
     """Let what was held go on; return for how many numbers that changed something."""
     return _ask(store, numbers, "release", rule)
+
+
+def of(store: Store, numbers: Sequence[str]) -> dict[str, Stops]:
+    """Return what keeps each of these numbers from sending."""
+    found = ask(store, *(("HGETALL", key(one)) for one in numbers))
+    return {one: read(raw) for one, raw in zip(numbers, found, strict=True)}
+
+
+def key(number: str) -> str:
+    """Return where the stops of a number are stored."""
+    return f"{keys.number(number)}stops"
 
 
 def read(raw: Mapping[bytes, bytes]) -> Stops:

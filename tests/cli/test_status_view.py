@@ -1,6 +1,7 @@
 """What is wrong is named, and what two readings tell is worked out; by table."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from gateway.cli.status_view import View
 from gateway.store.inbox import Standing
 from gateway.store.pressure import Health
 from gateway.store.standing import Lanes, NumberStanding, Reading
+from gateway.store.stops import Hold, Pause, Stops
 
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000
 IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100)
 WELL = Reading(
@@ -21,8 +24,8 @@ WELL = Reading(
     partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
     numbers=(
         NumberStanding(
-            "1", {"sends.accepted": 7, "sends.read": 2, "events.message": 9}, 0, 0, 0,
-            {"reply": Lanes(), "bulk": Lanes()},
+            "1", {"sends.accepted": 7, "sends.read": 2, "events.message": 9}, 0, 0, 0, 0,
+            Stops(), {"reply": Lanes(), "bulk": Lanes()},
         ),
     ),
     ago_s={"tick": 0.8, "sweep": 4.0},
@@ -42,6 +45,20 @@ MB = 1 << 20
 VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "well": ({}, []),
     "a limit that nobody set": ({"health": Health(used_bytes=90 * MB)}, []),
+    "a number that a person holds": (
+        number(stops=Stops(None, (Hold("", AT, "the shop burns"), Hold("offers", AT, "")))),
+        [
+            "Number 1 is held since 2026-11-22 12:00:00 UTC: the shop burns.",
+            "Number 1 is held for rule offers since 2026-11-22 12:00:00 UTC.",
+        ],
+    ),
+    "a number that Meta stops": (
+        number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))),
+        [
+            "Number 1 is paused since 2026-11-22 12:00:00 UTC: Renew the access token. (code 190); "
+            "asked again at 12:00:00."
+        ],
+    ),
     "only warnings": ({"health": Health(warnings=("no file",))}, []),
     "at sixty percent": ({"health": Health((), (), 60 * MB, 100 * MB)}, []),
     "nearly full": (

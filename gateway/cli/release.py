@@ -1,0 +1,21 @@
+"""`gateway release`: what a person held goes on."""
+
+import typer
+
+from gateway.cli import failing
+from gateway.cli.holds import Json, Number, Rule, asked, show
+from gateway.store import stops
+
+
+def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
+    """Let what was held go on: the numbers, one of them, or what one rule says.
+
+    A rule that is held by its own name is released by its own name.
+    """
+    with asked(number, rule) as (store, numbers):
+        if not stops.release(store, numbers, rule):
+            held = [one for found in stops.of(store, numbers).values() for one in found.holds]
+            names = ", ".join(sorted({one.rule or "all of a number" for one in held}))
+            raise failing.fail(f"That is not held. Held: {names or 'nothing'}.")
+        show(store, numbers, json=json)
+        typer.echo("Released.", err=True)
