@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from gateway.settings import Settings
 from gateway.store.client import Store
+from tasks.app import app as ours
 from tasks.beat import Beat
 from tasks.config import config
 from tests.servers import Server, free_port
@@ -40,17 +41,18 @@ def at(own: Server) -> Iterator[Store]:
 
 
 @pytest.fixture
-def make(own: Server, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Return how to make a beat as a process of its own would have it."""
+def make(own: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Give a way to make a beat as a process of its own would have it."""
 
     def made(**env: str) -> Beat:
         for name, value in (ENV | {"REDIS_URL": own.url} | env).items():
             monkeypatch.setenv(name, value)
-        app = Celery("test", set_as_current=False)
+        app = Celery("test")
         app.config_from_object(config(Settings.from_env()))
         return Beat(app)
 
-    return made
+    yield made
+    ours.set_current()  # schedules that were read from the store ask the current one for the time
 
 
 def told(*beats: Beat) -> list[str]:
