@@ -6,8 +6,11 @@ from urllib.parse import quote
 
 from gateway.store import keys
 from gateway.store.address import Address, AddressError, parse
+from gateway.store.client import TIMEOUT_S
 
 VISIBILITY_S = 120
+# A tick asks some ten times, and beat's turn is over after ten seconds without one.
+_IMPATIENT = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
 _REDIS = {
     # Longer than any task runs. A bell that comes back early would do no harm either.
     "visibility_timeout": VISIBILITY_S,
@@ -40,11 +43,11 @@ def schedule_store(url: str) -> dict[str, Any]:
     """Return the settings of RedBeat, which keeps its schedule in the store."""
     address = parse(url)
     if not address.sentinels:
-        return {"redbeat_redis_url": address.url, "redbeat_redis_options": {}}
+        return {"redbeat_redis_url": address.url, "redbeat_redis_options": dict(_IMPATIENT)}
     options = address.login | {
         "sentinels": list(address.sentinels),
         "service_name": address.primary,
-        "socket_timeout": _REDIS["socket_timeout"],
+        "socket_timeout": TIMEOUT_S,  # also to connect, and for the sentinels
     }
     # RedBeat looks at the beginning only, and Celery, which shows it, reads no list of hosts.
     url = f"redis-sentinel://{address.primary}"

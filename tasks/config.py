@@ -93,9 +93,9 @@ def _beat(settings: Settings) -> dict[str, Any]:
     return schedule_store(settings.redis_url) | {
         "timezone": "UTC",
         "beat_schedule": SCHEDULE,
-        "beat_scheduler": "redbeat.RedBeatScheduler",
+        "beat_scheduler": "tasks.beat.Beat",
         "beat_max_loop_interval": 1,
         "redbeat_key_prefix": keys.BEAT_PREFIX,
-        # A second beat takes over this long after the first one died.
+        # A second beat takes over this long after the first one died (tasks/beat.py).
         "redbeat_lock_timeout": 10,
     }

@@ -76,7 +76,7 @@ def cleanup() -> None:
 def _make_room(at_work: Worker) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
     if dropped := upkeep.make_room(at_work.store, at_work.settings.gateway_store_bytes):
-        log.warning("history_yields", deliveries=dropped)
+        log.warning("history_yields", dropped=dropped)
 
 
 def _stands_still(at_work: Worker, one: Standing) -> bool:

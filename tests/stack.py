@@ -1,5 +1,6 @@
 """The whole gateway as real processes on loopback: server, web, workers, beat and the sandbox."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -136,11 +137,18 @@ class Stack:
 
     def metrics(self) -> dict[str, float]:
         """Return the figures of /metrics by name and label."""
-        wait_until(lambda: self._ok(f"{self.url}/metrics"), "the figures can be read")
-        lines = self.client.get(f"{self.url}/metrics").text.splitlines()
+        page: list[str] = []
+
+        def read() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = self.client.get(f"{self.url}/metrics")
+                page[:] = answer.text.splitlines() if answer.status_code == 200 else []
+            return bool(page)
+
+        wait_until(read, "the figures can be read")
         return {
             line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
-            for line in lines
+            for line in page
             if not line.startswith("#")
         }
 

@@ -114,10 +114,15 @@ def sha(script: str) -> str:
 
 def meaning(error: RedisError) -> Exception:
     """Translate a driver's error: the store is away, or a script is wrong."""
-    is_away = isinstance(error, _AWAY) or str(error).startswith(_AWAY_WORDS)
+    is_away = isinstance(error, _AWAY) or _said(error).startswith(_AWAY_WORDS)
     if isinstance(error, ResponseError) and not is_away:
         return ScriptError(str(error))
     return StoreUnavailableError(type(error).__name__)
+
+
+def _said(error: RedisError) -> str:
+    """Return what the server said; the driver's pipelines put words of their own before it."""
+    return str(error).rpartition(" of pipeline caused error: ")[2].lstrip("('\"")
 
 
 def must_have(replicas: int, reply: Any) -> None:

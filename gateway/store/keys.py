@@ -22,6 +22,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}take:<call> | what one call of a pump took | 30 seconds |
 | {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
+| {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
 | {n}evidence, gw:stream | which statuses came; since when nothing kept them away | for ever |
 | {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
@@ -29,7 +30,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
-| gw:ran:<what> | that a tick or a sweep ran | a day after the last |
+| gw:ran:<what> | that a tick or a sweep ran, that web could write | a day after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
 """
 

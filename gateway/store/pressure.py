@@ -1,16 +1,16 @@
 """How the server stands: whether it answers, keeps, and has room for more."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.store import keys
-from gateway.store.client import meaning, source
+from gateway.store.client import Call, meaning, source
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ class Health:
     warnings: tuple[str, ...] = ()
     used_bytes: int = 0
     limit_bytes: int = 0
+    refusal: str = ""  # what the server said when something was to be written
 
     @property
     def short(self) -> bool:
@@ -44,7 +45,7 @@ class Health:
     @property
     def ready(self) -> bool:
         """Say whether deliveries are kept."""
-        return not self.fatal and not self.full
+        return not (self.fatal or self.refusal or self.full)
 
     def _beyond(self, share: float) -> bool:
         return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
@@ -80,6 +81,15 @@ def layout_name() -> str:
     return f"{keys.LAYOUT}/{keys.PARTITIONS}"
 
 
+def yielding(numbers: Iterable[str]) -> list[Call]:
+    """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
+
+    History is what was worked off, and the records of why something was planned for it.
+    """
+    deliveries = (Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS))
+    return [*deliveries, *(Call("forget", keys.number(name), [AN_EIGHTH]) for name in numbers)]
+
+
 PLANNING_STOPPED = (
     "Planning has stopped: too many events raised an error. Deliveries are kept; roll back the "
     "release or the rules, and look at the dead letters."
@@ -100,13 +110,22 @@ class Pressure:
         try:
             layout, stopped = await self._redis.mget(keys.LAYOUT_KEY, keys.STOPPED)
             info = await self._redis.info()
+            refusal = await self._refusal()
         except RedisError as error:
             raise meaning(error) from error
         found = layout.decode() if isinstance(layout, bytes) else ""
-        self.health = judge(info, found, self._limit_bytes)
+        self.health = replace(judge(info, found, self._limit_bytes), refusal=refusal)
         if stopped:
             self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
         return self.health
+
+    async def _refusal(self) -> str:
+        """Try to write: a server may refuse to for reasons that it does not tell of itself."""
+        try:
+            await self._redis.set(f"{keys.RAN}web", 1, px=keys.DAY_MS)
+        except ResponseError as error:
+            return str(error)
+        return ""
 
     async def watch(self) -> None:
         """Look again and again, until cancelled; a server that is away says nothing new."""
@@ -120,9 +139,9 @@ class Pressure:
 
     async def _make_room(self) -> None:
         """Let history yield, as a tick does: a full server may carry no bell for a tick."""
+        found: Any = self._redis.smembers(keys.NUMBERS)
         pipe = self._redis.pipeline(transaction=False)
-        for index in range(keys.PARTITIONS):
-            pipe.eval(source("trim"), 1, keys.partition(index), 0, AN_EIGHTH)
-        dropped = sum(await pipe.execute())
-        if dropped:
-            log.warning("history_yields", deliveries=dropped)
+        for call in yielding(name.decode() for name in await found):
+            pipe.eval(source(call.script), 1, call.prefix, *call.args)
+        if dropped := sum(await pipe.execute()):
+            log.warning("history_yields", dropped=dropped)

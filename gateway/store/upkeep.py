@@ -1,13 +1,13 @@
 """What runs by the clock: what is due, what waits and does not move, and what is old."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.store import keys
 from gateway.store.client import Call, Store
-from gateway.store.pressure import AN_EIGHTH, judge
+from gateway.store.pressure import judge, yielding
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
@@ -128,22 +128,24 @@ def trim(store: Store, retention: timedelta) -> int:
     """Drop worked-off deliveries that are older than `retention`; what waits is sacred."""
     lifetime = int(retention.total_seconds() * 1000)
     dropped = 0
-    while now := _trim(store, lifetime, 1):
+    calls = [Call("trim", keys.partition(i), [lifetime, 1]) for i in range(keys.PARTITIONS)]
+    while now := _dropped(store, calls):
         dropped += now
     return dropped
 
 
 def make_room(store: Store, limit_bytes: int) -> int:
-    """Drop the oldest eighth of what was worked off if the server is short of room.
+    """Drop the oldest of the history, deliveries and records, if the server is short of room.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).
     """
     info: Any = store.run(lambda client: client.info())
-    return _trim(store, 0, AN_EIGHTH) if judge(info, "", limit_bytes).short else 0
+    if not judge(info, "", limit_bytes).short:
+        return 0
+    return _dropped(store, yielding(numbers(store)))
 
 
-def _trim(store: Store, lifetime_ms: int, share: int) -> int:
-    calls = [Call("trim", keys.partition(i), [lifetime_ms, share]) for i in range(keys.PARTITIONS)]
+def _dropped(store: Store, calls: Sequence[Call]) -> int:
     return sum(_checked(reply) for reply in store.call_many(calls))
 
 

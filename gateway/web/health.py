@@ -31,6 +31,8 @@ class HealthPages:
         problems = list(health.fatal)
         if health.full:
             problems.append("The store is nearly full: deliveries are refused until it is not.")
+        if health.refusal and not problems:
+            problems.append(f"The store refuses to write: {health.refusal}")
         return _page(problems, list(health.warnings), ready=health.ready)
 
 

@@ -37,10 +37,10 @@ def test_the_schedule_is_in_the_store_with_all_its_entries(stack: Stack) -> None
 
 def test_a_second_beat_takes_over_when_the_first_is_killed(stack: Stack) -> None:
     stack.start("sandbox", "web", "inbound", "outbound", "beat#1", "beat#2")
-    holders = [name for name in ("beat#1", "beat#2")]
+    holders = ("beat#1", "beat#2")
 
     def leading() -> list[str]:
-        return [n for n in holders if "Sending due task" in stack.programs[n].said()]
+        return [n for n in holders if "beat_leads" in stack.programs[n].said()]
 
     wait_until(lambda: bool(leading()), "one beat leads")
     assert len(leading()) == 1

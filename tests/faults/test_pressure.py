@@ -28,8 +28,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, server: Server, store: Store) -> Iterator[Stack]:
-    # The store is emptied first: beat ends when its lock vanishes, and then nobody rings.
+def stack(tmp_path: Path, server: Server) -> Iterator[Stack]:
     made = Stack(tmp_path, server, GATEWAY_RETENTION="1s").start("web", "beat")
     yield made
     made.stop()

@@ -13,8 +13,9 @@ READS = (
     "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "PTTL", "SMEMBERS", "XRANGE",
     "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
 )  # fmt: skip
-# What is counted may miss one when a script breaks, and tokens may be kept; what is stored may not.
-UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|known:\d+|take:.*|pair:.*)$")
+# What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
+# twice; what is stored may not.
+UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|recorded|known:\d+|take:.*|pair:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
 UNTOLD_FIELDS |= {b"doubted", b"paused_at", b"probe_at", b"resumed_at", b"probes"}

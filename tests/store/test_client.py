@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
@@ -67,6 +68,18 @@ def test_anything_else_is_a_script_that_is_wrong(error: RedisError) -> None:
 
     assert isinstance(found, ScriptError)
     assert str(found) == str(error)
+
+
+def test_what_a_server_says_inside_a_pipeline_means_the_same(harmed: Store) -> None:
+    raw(harmed).config_set("min-replicas-to-write", 1)
+
+    def piped(client: redis.Redis) -> None:
+        pipe = client.pipeline(transaction=False)
+        pipe.set("a", 1)
+        pipe.execute()
+
+    with pytest.raises(StoreUnavailableError):
+        harmed.run(piped)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Figures are read from the store, over all numbers and partitions."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,3 +59,15 @@ def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) 
 def test_figures_of_a_server_that_is_gone_are_not_made_up() -> None:
     with pytest.raises(StoreUnavailableError):
         figures(f"redis://127.0.0.1:{free_port()}/0")
+
+
+def test_a_server_that_refuses_to_write_is_away_for_whoever_notes(own: Server) -> None:
+    async def noting() -> None:
+        client = connect_async(own.url)
+        await client.config_set("min-replicas-to-write", 1)
+        for noted in (Counters(client).alive(timedelta(0)), Counters(client).add({"kept": 1})):
+            with pytest.raises(StoreUnavailableError):
+                await noted
+        await client.aclose()
+
+    asyncio.run(noting())

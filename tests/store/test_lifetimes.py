@@ -15,6 +15,7 @@ from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
 from gateway.store.counters import Counters
+from gateway.store.pressure import Pressure
 from gateway.store.stream import note_gap
 from tests.made import NUMBER, a_message
 from tests.servers import Server
@@ -70,6 +71,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>count": FOREVER,
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
     r"<n>records:\d+": (7 * DAY, 7 * DAY),
+    "<n>recorded": (7 * DAY, 7 * DAY),
     r"<n>doubts:(reply|bulk):\w+": (2 * DAY, 2 * DAY),
     "<n>evidence": FOREVER,
     "gw:stream": FOREVER,
@@ -82,7 +84,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{inbox}bell": (60_000, 60_000),
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
-    "gw:ran:(tick|sweep)": (DAY, DAY),
+    "gw:ran:(tick|sweep|web)": (DAY, DAY),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:count": FOREVER,
@@ -128,6 +130,7 @@ def live(store: Store, server: Server) -> None:
 async def count(server: Server) -> None:
     client = connect_async(server.url)
     await Counters(client).add({"refused.unsigned": 1})
+    await Pressure(client, 0).look()
     await client.aclose()
 
 
@@ -187,6 +190,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),
+    "forget": (PREFIX, [8]),
+    "turn": ("gw:{turn}", ["name", 1_000]),
 }
 
 

@@ -35,7 +35,7 @@ def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
     given = pool.connection_kwargs
     assert (given["username"], given["password"], given["db"]) == ("ana", "a/b", 2)
     asked = pool.sentinel_manager.sentinels[0].connection_pool.connection_kwargs
-    assert (asked.get("username"), asked["socket_timeout"]) == (None, 5)
+    assert (asked.get("username"), asked["socket_timeout"]) == (None, 2)
 
 
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])

@@ -56,7 +56,7 @@ def python(script: str, tmp_path: Path, *args: str) -> subprocess.CompletedProce
         ("worker_send_task_events", False),
         ("broker_connection_max_retries", None),
         ("broker_connection_retry_on_startup", True),
-        ("beat_scheduler", "redbeat.RedBeatScheduler"),
+        ("beat_scheduler", "tasks.beat.Beat"),
         ("timezone", "UTC"),
     ],
 )

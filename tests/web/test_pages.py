@@ -78,6 +78,23 @@ async def test_a_full_store_is_a_problem_in_words(server: Server, store: Store) 
 
 
 @pytest.mark.store
+async def test_a_store_that_refuses_to_write_is_a_problem_in_its_own_words(
+    server: Server, store: Store
+) -> None:
+    store.redis.config_set("min-replicas-to-write", 1)
+    try:
+        async with a_web(server.url) as web:
+            answer = await web.client.get("/readyz")
+            delivered = await web.deliver()
+    finally:
+        store.redis.config_set("min-replicas-to-write", 0)
+
+    assert (answer.status_code, delivered.status_code) == (503, 503)
+    (told,) = answer.json()["problems"]
+    assert told.startswith("The store refuses to write: NOREPLICAS")
+
+
+@pytest.mark.store
 async def test_a_store_of_another_layout_is_refused(web: Web, store: Store) -> None:
     store.redis.set(keys.LAYOUT_KEY, "0/4")
 

@@ -160,6 +160,11 @@ for i, verb in ipairs(verbs) do
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then
+    -- Listed before it is there, so that none is without its entry; two entries do no harm. What
+    -- is older than they live is dropped from the list on the way.
+    local written, since = number .. 'recorded', string.format('%.0f', math.max(0, now - verb[4]))
+    redis.call('XADD', written, 'MINID', '~', since, '*', verb[2], verb[5])
+    redis.call('PEXPIRE', written, verb[4])
     redis.call('SET', number .. 'record:' .. verb[2], verb[3], 'PX', verb[4])
     local list = number .. 'records:' .. verb[5]
     redis.call('ZADD', list, 'NX', here, verb[2])

@@ -1,0 +1,94 @@
+"""Beat: RedBeat's schedule, rung for by one of several processes that outlive their store.
+
+RedBeat takes its lock before the first tick and ends with the first error. Here every tick begins
+by asking for the turn, and whatever goes wrong in it is left for the next one. Two may ring for a
+moment after a fail-over; that does no harm, for what they ring for guards itself.
+"""
+
+from typing import Any
+
+import structlog
+from celery import Celery
+from redbeat.schedulers import RedBeatScheduler, get_redis
+
+from gateway.settings import Settings
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.turn import Turn
+
+log = structlog.get_logger(__name__)
+
+
+class Beat(RedBeatScheduler):  # type: ignore[misc]
+    """A scheduler that stands by, leads, and waits while its servers cannot serve."""
+
+    # Given to `maybe_due`. Celery's own producer would wait for a broker for ever when it is first
+    # needed; without it each bell takes one from the pool, as the other bells do.
+    _maybe_due_kwargs: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, app: Celery, **options: Any) -> None:
+        """Take the application; Celery itself makes this, so the store is made here."""
+        self._leads = False
+        self._failing = False
+        self._installed = False
+        super().__init__(app, **options)
+        store = Store(Settings.from_env().redis_url)
+        self._turn = Turn(store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000))
+        self.lock_key = None  # so that RedBeat takes no lock of its own
+
+    def setup_schedule(self) -> None:
+        """Do nothing yet: the store may be away, and then the first ticks wait for it."""
+
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Ring for what is due if it is our turn; return for how many seconds to sleep."""
+        try:
+            wait_s = float(super().tick()) if self._may_lead() else self.max_interval
+        except Exception as error:
+            self._note(type(error.__context__ or error).__name__)
+            return float(self.max_interval)
+        self._note("")
+        return wait_s
+
+    def maybe_due(self, entry: Any, **_: Any) -> float:
+        """Ring if an entry is due; return in how many seconds to look at it again."""
+        due, wait_s = entry.is_due()
+        if due:
+            # Noted afterwards, so that what could not be rung for is still due.
+            self.apply_async(entry, advance=False)
+            self.reserve(entry)
+        return float(wait_s)
+
+    def close(self) -> None:
+        """Give the turn back; a store that is away is asked once."""
+        if self._leads:
+            self._leads = False
+            try:
+                self._turn.give_back()
+            except StoreUnavailableError:
+                log.warning("beat_turn_kept")
+        super().close()
+
+    def _may_lead(self) -> bool:
+        """Ask for the turn, and see that there is a schedule to ring for."""
+        self._install()
+        mine = self._turn.mine()
+        if mine != self._leads:
+            log.info("beat_leads" if mine else "beat_stands_by")
+        self._leads = mine
+        return mine
+
+    def _install(self) -> None:
+        """Write the schedule, once a process and where a store lost it: later changes count.
+
+        RedBeat writes the names of all entries last, so they tell that all of it is there.
+        """
+        if not self._installed or not get_redis(self.app).exists(self.app.redbeat_conf.statics_key):
+            super().setup_schedule()
+            self._installed = True
+
+    def _note(self, error: str) -> None:
+        """Tell that beat began to fail, or works again, once each."""
+        if error and not self._failing:
+            log.warning("beat_failing", error=error)
+        elif self._failing and not error:
+            log.info("beat_recovered")
+        self._failing = bool(error)

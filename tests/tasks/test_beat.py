@@ -1,0 +1,192 @@
+"""Beat rings while it has the turn, and whatever goes wrong in a tick is left for the next."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from celery.schedules import schedule
+from redbeat.schedulers import RedBeatSchedulerEntry, get_redis
+from structlog.testing import capture_logs
+
+from gateway.settings import Settings
+from gateway.store.client import Store
+from tasks.app import app as ours
+from tasks.beat import Beat
+from tasks.config import config
+from tests.servers import Server, free_port
+from tests.tasks.rig import raw, rung
+
+pytestmark = pytest.mark.store
+LOCK, TICK = "gw:beat::lock", "gw:beat:process-scheduled-messages"
+ENV = {
+    "META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v", "META_ACCESS_TOKEN": "t",
+    "META_PHONE_NUMBER_ID": "1",
+}  # fmt: skip
+Make = Callable[..., Beat]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path / "valkey", appendonly="no").start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def at(own: Server) -> Iterator[Store]:
+    opened = Store(own.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make(own: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Give a way to make a beat as a process of its own would have it."""
+
+    def made(**env: str) -> Beat:
+        for name, value in (ENV | {"REDIS_URL": own.url} | env).items():
+            monkeypatch.setenv(name, value)
+        app = Celery("test")
+        app.config_from_object(config(Settings.from_env()))
+        return Beat(app)
+
+    yield made
+    ours.set_current()  # schedules that were read from the store ask the current one for the time
+
+
+def told(*beats: Beat) -> list[str]:
+    """Let each beat tick once, and return what they told."""
+    with capture_logs() as logs:
+        for beat in beats:
+            beat.tick()
+    return [one["event"] for one in logs]
+
+
+def test_the_beat_that_leads_rings_for_what_is_due(make: Make, at: Store) -> None:
+    beat = make()
+    assert told(beat) == ["beat_leads"]
+    make_due(at)
+
+    beat.tick()
+
+    assert rung(at, "scheduled") == 3
+    assert told(beat) == []
+    assert rung(at, "scheduled") == 3
+
+
+def test_a_second_beat_stands_by_in_silence(make: Make, at: Store) -> None:
+    one, other = make(), make()
+    assert told(one, other) == ["beat_leads"]
+    make_due(at)
+
+    assert told(other) == []
+
+    assert rung(at, "scheduled") == 0
+
+
+def test_a_beat_that_ends_gives_its_turn_to_the_next(make: Make) -> None:
+    one, other = make(), make()
+    told(one, other)
+
+    one.close()
+
+    assert told(other) == ["beat_leads"]
+
+
+def test_a_beat_that_stands_by_ends_without_touching_the_turn(make: Make, at: Store) -> None:
+    one, other = make(), make()
+    told(one, other)
+
+    other.close()
+
+    assert raw(at).exists(LOCK)
+
+
+def test_a_beat_that_lost_its_turn_stands_by(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).set(LOCK, "another")
+    make_due(at)
+
+    assert told(beat) == ["beat_stands_by"]
+    assert rung(at, "scheduled") == 0
+
+
+def test_trouble_is_told_once_and_so_is_its_end(make: Make, own: Server, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).config_set("maxmemory", 1)
+
+    assert told(beat, beat, beat) == ["beat_failing"]
+    raw(at).config_set("maxmemory", 0)
+    assert told(beat, beat, beat) == ["beat_recovered"]
+
+
+def test_a_beat_that_starts_before_its_store_waits_for_it(make: Make, own: Server) -> None:
+    own.kill()
+    beat = make()
+    assert told(beat, beat) == ["beat_failing"]
+
+    own.start()
+
+    assert told(beat) == ["beat_leads", "beat_recovered"]
+
+
+def test_a_store_that_lost_the_schedule_is_given_it_again(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).flushall()
+
+    told(beat)
+
+    assert raw(at).zcard("gw:beat::schedule") == 3
+
+
+def test_what_could_not_be_rung_for_is_due_still(make: Make, at: Store) -> None:
+    beat = make(CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")
+    told(beat)
+    make_due(at)
+
+    assert told(beat) == ["beat_failing"]
+
+    assert raw(at).zcount("gw:beat::schedule", 0, 0) == 3
+
+
+def test_a_schedule_that_is_changed_while_beat_runs_counts(make: Make, at: Store) -> None:
+    one, other = make(), make()
+    told(one, other)
+    change(one, 3_600)
+    one.close()
+
+    told(other)
+
+    assert due_in_s(other, at) > 3_000
+
+
+def test_an_entry_that_cannot_be_read_does_not_end_beat(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).hset(TICK, "definition", "no JSON")
+    make_due(at)
+
+    assert told(beat) == ["beat_failing"]
+
+
+def make_due(store: Store) -> None:
+    """Let every entry be one that never ran."""
+    for name in raw(store).zrange("gw:beat::schedule", 0, -1):
+        raw(store).hset(name, "meta", '{"last_run_at": null}')
+        raw(store).zadd("gw:beat::schedule", {name: 0})
+
+
+def change(beat: Beat, every_s: int) -> None:
+    """Change how often the tick is rung for, as RedBeat's documentation says."""
+    entry = RedBeatSchedulerEntry.from_key(TICK, app=beat.app)
+    entry.schedule = schedule(every_s)
+    entry.save()
+
+
+def due_in_s(beat: Beat, store: Store) -> float:
+    score = get_redis(beat.app).zscore("gw:beat::schedule", TICK)
+    return float(score) - float(raw(store).time()[0])
