@@ -38,7 +38,11 @@ def delivery_body(*messages: Any, statuses: Any = (), number: str = NUMBER) -> b
         value["messages"] = list(messages)
     if statuses:
         value["statuses"] = list(statuses)
-    change = {"field": "messages", "value": value}
+    return bytes_of({"field": "messages", "value": value})
+
+
+def bytes_of(change: Any) -> bytes:
+    """Make the body of one POST that holds one change."""
     return json.dumps(
         {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}
     ).encode()

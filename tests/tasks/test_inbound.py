@@ -9,7 +9,7 @@ from gateway.store.client import Store
 from gateway.store.upkeep import numbers
 from tasks import inbound
 from tasks.worker import Worker
-from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
+from tests.made import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
 from tests.tasks.rig import (
     PREFIX,
     Echo,
@@ -176,3 +176,12 @@ def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     assert planned(store) == [REPLY]
     assert sum(one.aside for one in at_work.inbox.look()) == 1
     assert store.redis.zcard(f"{keys.number('')}dead") == 0
+
+
+def test_an_upgrade_by_meta_raises_the_pace_of_our_number(at_work: Worker, store: Store) -> None:
+    told = {"display_phone_number": "15550001111", "event": "THROUGHPUT_UPGRADE"}
+    keep(store, bytes_of({"field": "phone_number_quality_update", "value": told}))
+
+    take_effect(at_work, Echo())
+
+    assert raw(store).hget(f"{PREFIX}pace", "granted") == b"1000"
