@@ -16,6 +16,7 @@ from tests.tasks.rig import (
     counted,
     keep,
     planned,
+    raw,
     rung,
     take_effect,
     waiting,
