@@ -7,6 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.status_view import View, restarted
+from gateway.cli.trace_line import many
 from gateway.core.sends import RUNGS
 from gateway.store.standing import NumberStanding, Reading
 
@@ -46,6 +47,8 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     for number in now.numbers:
         yield f"sends of {number.number or NOBODY}", _sends(number)
     yield "dead letters", _listed(now.causes) or "none"
+    if now.given_up:
+        yield "given up", many(now.given_up, "delivery", "deliveries")
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"

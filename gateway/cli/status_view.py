@@ -55,6 +55,7 @@ class View:
             ],
             "numbers": {one.number: _number(one) for one in now.numbers},
             "dead_letters": dict(now.causes),
+            "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,

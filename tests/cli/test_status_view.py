@@ -17,7 +17,7 @@ from gateway.store.stops import Hold, Pause, Stops
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000
-IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100)
+IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
 WELL = Reading(
     now_ms=NOW_MS,
     health=Health(used_bytes=50 << 20, limit_bytes=100 << 20),
@@ -77,7 +77,10 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         partition(oldest_ms=NOW_MS - 61_000),
         ["A delivery has waited for 61 s: is a worker running?"],
     ),
-    "set aside": (partition(aside=1), ["1 delivery set aside: search the log for that word."]),
+    "set aside": (
+        partition(aside=1),
+        ["1 delivery set aside: see gateway dead-letters list --cause aside."],
+    ),
     "a lane that is due": (number(lanes={"reply": Lanes(1, 60.0)}), []),
     "a lane that stands": (
         number(lanes={"reply": Lanes(1, 61.0)}),

@@ -103,7 +103,10 @@ def _content(store: Store, key: bytes) -> object:
         case b"hash":
             fields = raw(store).hgetall(key)
             untold = {name for name in fields if name.startswith(b"began:")} | UNTOLD_FIELDS
-            return {name: value for name, value in fields.items() if name not in untold}
+            kept = {name: value for name, value in fields.items() if name not in untold}
+            # Before the reason stands the moment.
+            noted = {name: value.partition(b" ")[2] for name, value in kept.items()}
+            return noted if key.endswith(b"}:aside:why") else kept
         case b"zset" if _holds_moments(key):
             now = now_ms(store)
             scores = raw(store).zrange(key, 0, -1, withscores=True)

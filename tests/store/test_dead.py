@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.dead import Letter, Wanted
+from gateway.core.dead import Wanted
 from gateway.core.plan import Failure
 from gateway.store import dead, keys, upkeep
 from gateway.store.client import Call, Store
 from gateway.store.commit import bury, commit
+from gateway.store.dead import DeadLetter
 from gateway.store.upkeep import list_number
 from tests.made import NUMBER, a_message
 from tests.store.burying import die, died
@@ -37,7 +38,7 @@ def _listed(store: Store) -> None:
     list_number(store, NUMBER)
 
 
-def names(letters: Iterable[Letter]) -> list[str]:
+def names(letters: Iterable[DeadLetter]) -> list[str]:
     return [one.id.rstrip("x") for one in letters]
 
 
@@ -104,7 +105,7 @@ def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
     assert list(dead.letters(store, Wanted())) == []
 
 
-def delivered(store: Store) -> tuple[str, Letter]:
+def delivered(store: Store) -> tuple[str, DeadLetter]:
     """Keep a delivery, pass it, and let the planning of its event have failed."""
     place, _ = keep(store, 2, "a delivery", "another, which holds the cursor")
     with inbox(store).slice() as held:
