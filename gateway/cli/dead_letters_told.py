@@ -36,9 +36,8 @@ def table(letters: Sequence[Letter], now: datetime) -> Table:
     )
     for letter in letters:
         cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
-        tries = "" if isinstance(letter, DeadEvent) else str(letter.attempts)
         # As texts, so that nothing of them is read as markup.
-        row = (letter.id, span(now - letter.at), cause, tries, letter.advice)
+        row = (letter.id, span(now - letter.at), cause, str(letter.attempts), letter.advice)
         shown.add_row(*map(Text, row))
     return shown
 
@@ -54,12 +53,12 @@ def brief(letter: Letter) -> dict[str, Any]:
         "code": letter.code,
         "error": _worded(letter.error),
         "advice": letter.advice,
+        "attempts": letter.attempts,
     }
     if isinstance(letter, DeadSend):
-        told |= {"attempts": letter.attempts, "redriven": letter.redriven}
+        told |= {"redriven": letter.redriven}
     if isinstance(letter, Aside):
-        told |= {"class": letter.error["class"], "attempts": letter.attempts}
-        told |= {"next_try": _at(letter.next_at)}
+        told |= {"class": letter.error["class"], "next_try": _at(letter.next_at)}
     return told
 
 
@@ -134,11 +133,18 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
 
 def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
     # The last line of a traceback quotes what the code stumbled over.
+    steps = [
+        Step("died", letter.first_at, letter.first_error),
+        Step("died again", letter.at, letter.error),
+    ]
     frames = [line for line in letter.trace.splitlines() if _FRAME.fullmatch(line)]
     return {
         "key": letter.key,
         "delivery": letter.delivery,
         "item": letter.item,
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.error),
+        "story": [_step(step) for step in steps[: letter.attempts]],
         "trace": letter.trace if reveal else "\n".join(frames),
         "body": letter.raw if reveal else masked(letter.raw),
     }

@@ -97,6 +97,9 @@ class DeadEvent(Dead):
     item: int
     raw: Any = field(repr=False)
     trace: str = field(repr=False)
+    attempts: int  # in how many deliveries its planning raised
+    first_error: Mapping[str, Any] = field(repr=False)
+    first_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

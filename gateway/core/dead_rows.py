@@ -49,8 +49,10 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
     )
 
 
-def dead_event(name: str, number: str, died_ms: int, told: Mapping[str, Any]) -> DeadEvent:
-    """Read what was kept of an event."""
+def dead_event(
+    name: str, number: str, died_ms: int, told: Mapping[str, Any], deaths: Mapping[str, str]
+) -> DeadEvent:
+    """Read what was kept of an event, and how often it died."""
     killed = told["error"] == KILLED_WORKER
     return DeadEvent(
         id=name,
@@ -64,6 +66,9 @@ def dead_event(name: str, number: str, died_ms: int, told: Mapping[str, Any]) ->
         item=told["item"],
         raw=told["raw"],
         trace=told["trace"],
+        attempts=int(deaths.get("times", 1)),
+        first_error={"reason": deaths.get("first", told["error"])},
+        first_at=moment(deaths.get("first_at", died_ms)),
     )
 
 

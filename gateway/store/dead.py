@@ -1,7 +1,7 @@
 """Dead letters: found, begun again, and let go. All of it may raise StoreUnavailableError."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, assert_never
@@ -136,21 +136,26 @@ def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
                 pipe.hgetall(prefix + one.member)
             else:
                 pipe.get(prefix + b"dead:" + one.member)
+                pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
 
-    for one, row in zip(listed, store.run(ask), strict=True):
-        letter = _letter(one, row)
+    rows = iter(store.run(ask))
+    for one in listed:
+        row = next(rows)
+        deaths = {} if one.member.startswith(_SEND) else next(rows)
+        letter = _letter(one, row, deaths)
         if letter:
             yield letter
 
 
-def _letter(one: _Listed, row: Any) -> DeadLetter | None:
+def _letter(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadLetter | None:
     if one.member.startswith(_SEND):
         told = {name.decode(): value.decode() for name, value in row.items()}
         name = one.member.removeprefix(_SEND).decode()
         return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
     name = one.member.removeprefix(_EVENT).hex()
-    return dead_event(name, one.number, one.died_ms, orjson.loads(row)) if row else None
+    told = {field.decode(): value.decode() for field, value in deaths.items()}
+    return dead_event(name, one.number, one.died_ms, orjson.loads(row), told) if row else None
 
 
 def _member(name: str) -> bytes:

@@ -70,6 +70,11 @@ class Standing:
     given_up: int  # deliveries that a person let go without their effect
 
     @property
+    def passed(self) -> int:
+        """Return how many deliveries the cursor ever passed."""
+        return self.kept - (self.waiting - self.aside)
+
+    @property
     def has_work(self) -> bool:
         """Say whether a worker would find something."""
         return bool(self.oldest_ms) or self.aside_due

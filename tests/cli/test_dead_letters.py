@@ -146,6 +146,10 @@ def test_show_tells_where_planning_raised_and_not_what_it_quoted(store: Store) -
 
     masked, revealed = told("show", name), told("show", name, "--reveal")
 
+    assert (masked["attempts"], masked["first_error"], masked["last_error"]) == (
+        1, "KeyError", "KeyError",
+    )  # fmt: skip
+    assert [step["what"] for step in masked["story"]] == ["died"]
     assert masked["trace"] == '  File "plan.py", line 7, in _after'
     assert masked["body"] == {"from": "…0001", "text": {"body": "(4 characters)"}}
     assert (revealed["trace"], revealed["body"]["text"]["body"]) == (TRACE, "wish")

@@ -24,7 +24,7 @@ WELL = Reading(
     partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
     numbers=(
         NumberStanding(
-            "1", {"sends.accepted": 7, "sends.read": 2, "events.message": 9}, 0, 0, 0, 0,
+            "1", {"sends.accepted": 7, "sends.read": 2, "sends.attempting": 3}, 0, 0, 0, 0,
             Stops(), {"reply": Lanes(), "bulk": Lanes()},
         ),
     ),
@@ -107,7 +107,8 @@ def test_a_store_that_is_away_is_all_that_is_said() -> None:
 
 def earlier(**fields: Any) -> Reading:
     partitions = (replace(IDLE, **{"kept": 90, **fields}), WELL.partitions[1])
-    return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions)
+    numbers = (replace(WELL.numbers[0], counts={}),)
+    return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions, numbers=numbers)
 
 
 RATES = {
@@ -137,8 +138,11 @@ def test_json_tells_everything() -> None:
     assert (told["well"], told["rulebook"], told["kept"], told["kept_per_s"]) == (
         True, "v1", 120, 5.0,
     )  # fmt: skip
-    assert told["partitions"][0] == {"waiting": 0, "aside": 0, "moves": True}
-    assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2}
+    assert told["partitions"][0] == {
+        "waiting": 0, "aside": 0, "moves": True, "passed_per_s": 5.0,
+    }  # fmt: skip
+    assert told["numbers"]["1"]["attempts_per_s"] == 1.5
+    assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2, "attempting": 3}
     assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
 
 
@@ -156,7 +160,7 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["●", "all", "is", "well"],
         ["kept", "5.0/s,", "120", "in", "all"],
         ["waiting", "0,", "the", "oldest", "for", "0.0", "s"],
-        ["sends", "of", "1", "accepted", "7,", "read", "2"],
+        ["sends", "of", "1", "1.5/s", "tried,", "accepted", "7,", "read", "2"],
         ["dead", "letters", "none"],
         ["last", "tick", "0.8", "s", "ago"],
         ["last", "sweep", "4.0", "s", "ago"],
@@ -164,7 +168,7 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["rulebook", "v1"],
         ["restarted", "default", "2"],
     ]
-    assert ["│", "inbox", "0", "│", "0", "│", "│", "moving", "│"] in rows
+    assert ["│", "inbox", "0", "│", "0", "│", "│", "5.0/s", "│", "moving", "│"] in rows
 
 
 def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:

@@ -153,11 +153,23 @@ def test_a_send_that_was_never_tried_tells_only_its_plan_and_its_end() -> None:
 def test_an_event_has_a_cause_and_all_that_is_needed_to_look_again(error: str, cause: str) -> None:
     told = {"error": error, "trace": "t", "key": "k", "delivery": "0:1-0", "item": 2, "raw": {}}
 
-    dead = dead_event("ff", NUMBER, 7_000, told)
+    dead = dead_event("ff", NUMBER, 7_000, told, {})
 
     assert (dead.cause, dead.code, dead.error) == (cause, None, {"reason": error})
     assert (dead.key, dead.delivery, dead.item, dead.trace) == ("k", "0:1-0", 2, "t")
     assert dead.advice.startswith("Mend")
+
+
+def test_an_event_that_died_again_tells_its_first_error_too() -> None:
+    told = {"error": "KeyError", "trace": "t", "key": "k", "delivery": "0:9-0", "item": 2}
+    deaths = {"times": "3", "first": "ValueError", "first_at": "5000"}
+
+    dead = dead_event("ff", NUMBER, 7_000, told | {"raw": {}}, deaths)
+
+    assert (dead.attempts, dead.first_error, dead.error) == (
+        3, {"reason": "ValueError"}, {"reason": "KeyError"},
+    )  # fmt: skip
+    assert (dead.first_at.timestamp(), dead.at.timestamp()) == (5, 7)
 
 
 WANTED = {

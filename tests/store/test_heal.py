@@ -224,7 +224,7 @@ def test_each_write_of_a_keep_may_fail_and_the_delivery_is_only_doubled(store: S
 
 
 def test_each_write_of_a_burial_may_fail(store: Store) -> None:
-    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000])
+    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000, "0:1-0/0", "KeyError"])
 
     assert heals(store, broken, lambda: run(store, broken)) > 1
 
