@@ -79,7 +79,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in told.items():
         if isinstance(value, bool):
             yield name.replace("_", " "), "yes" if value else "no"
-        elif isinstance(value, (str, int)) and name != "trace":
+        elif isinstance(value, (str, int)) and name != "trace" and value != "":
             yield name.replace("_", " "), str(value)
         elif name == "events" and value:
             yield name, ", ".join(f"{kind} {count}" for kind, count in value.items())

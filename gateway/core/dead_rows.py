@@ -41,7 +41,7 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
         attempts=attempts,
         redriven=int(row.get("redriven", 0)),
         first_error=first or error,
-        last_error=last or error,
+        last_error=error if row["stage"] == "failed" else last or error,
         story=_story(row, notes, seen, died_ms),
         accepted=any(_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
         open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items()),
@@ -134,7 +134,8 @@ def _story(
             at = moment(began) if began else None
             steps.append(Step(f"attempt {attempt}", at, notes[attempt]))
         news = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
-        steps += [Step(what, at) for what, at in news]
+        ended = _json(row.get(f"ended:{attempt}"))
+        steps += [Step(what, at, ended if what == "redriven" else {}) for what, at in news]
     return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))
 
 

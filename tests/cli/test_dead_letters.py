@@ -86,7 +86,7 @@ def test_the_list_tells_the_cause_and_what_to_do(store: Store) -> None:
 
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if name in line)
-    assert line.split()[1:5] == ["0", "s", "refused", "131047"]
+    assert line.split()[2:6] == ["s", "refused", "131047", "1"]
     assert "2 dead letters (" in result.output
     assert "unconfirmed 1" in result.output
 

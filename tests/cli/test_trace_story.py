@@ -293,8 +293,15 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["sent: noted, not obeyed: it was expired already"],
     ),
     "begun again": (
-        {"stage": "queued", "statuses": (status("failed"), status("redriven"))},
-        ["failed: ", "redriven: by a person, after attempt 1"],
+        {
+            "stage": "queued", "statuses": (status("failed"), status("redriven")),
+            "ended": {1: FAILED},
+        },
+        [
+            "failed: ",
+            "redriven: by a person, after attempt 1; it had ended: code 131026: The customer "
+            "cannot get it: no WhatsApp, an old one, or terms not accepted.",
+        ],
     ),
 }  # fmt: skip
 
