@@ -89,10 +89,9 @@ class Teller:
             yield Line("dead letter", told, trace.failed.at, "bad")
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"
-            at = next((one.planned_at for one in trace.sends if one.planned_at), None)
             fired = [Line(f"rule {rule}", why, tone="good") for rule, why in trace.record.fired]
             told = f"rulebook {trace.record.rulebook}, {first}"
-            yield Line("planned", told, at).then(*fired)
+            yield Line("planned", told, trace.record.planned_at).then(*fired)
         elif trace.known:
             yield Line("planned", self._no_record(trace))
 

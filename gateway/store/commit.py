@@ -102,6 +102,7 @@ def _record(record: Record) -> bytes:
             "delivery": event.delivery,
             "item": event.item,
             "at": milliseconds(event.at),
+            "planned": milliseconds(record.planned_at),
             "rulebook": record.rulebook,
             "first_contact": record.is_new,
             "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],

@@ -179,6 +179,30 @@ def test_letters_chosen_by_a_filter_are_redriven_after_a_question(store: Store) 
     assert take(store) == ["two"]
 
 
+@pytest.mark.parametrize(("verb", "done"), [("redrive", "redriven"), ("drop", "dropped")])
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["--cause", "refused"], 2),
+        (["--number", NUMBER], 2),
+        (["--number", "1"], 0),
+        (["--since", "1h"], 1),
+        (["--until", "1h"], 1),
+        (["--since", "1h", "--cause", "expired"], 0),
+    ],
+)
+def test_what_is_redriven_or_dropped_is_chosen_as_what_is_listed(
+    store: Store, verb: str, done: str, filters: list[str], count: int
+) -> None:
+    refuse(store, "old")
+    refuse(store, "new")
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{'old'.ljust(24, 'x')}": 1_000_000})
+
+    assert len(listed(*filters)) == count
+    assert told(verb, *filters, "--yes")[done] == count
+    assert len(dead_letters(store)) == 2 - count
+
+
 def test_all_are_redriven_at_the_speed_that_was_asked_for(store: Store) -> None:
     for i in range(6):
         refuse(store, f"send{i}")

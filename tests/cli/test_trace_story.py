@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 KEPT = Kept(DELIVERY, 0, origin="meta", secret="1", event=a_message())
 WHY = f"{KEPT_MS} {Obstacle('unopened', 'key 1').packed().decode()}"
 ASIDE = aside(DELIVERY, 3, KEPT_MS + 9_000, WHY, WHY)
-RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,))
+RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,), NOW)
 SENT = Sent(
     "s" * 24, "queued", "welcome", "r", "reply", body={"type": "text", "text": {"body": "hello"}},
     planned_at=NOW,
