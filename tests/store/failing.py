@@ -119,4 +119,4 @@ def _content(store: Store, key: bytes) -> object:
         case b"stream":
             return [fields for _, fields in raw(store).xrange(key)]
         case _:
-            return raw(store).get(key)
+            return re.sub(rb'"planned":\d+', b"", raw(store).get(key))
