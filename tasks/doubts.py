@@ -9,7 +9,7 @@ import structlog
 from gateway.core.evidence import Policy, Stream, choose
 from gateway.store.doubts import again, doubts, proved_to
 from gateway.store.inbox import Standing
-from gateway.store.stream import whole_from
+from gateway.store.stream import lost_to, whole_from
 from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ def resolve(at_work: Worker, number: str, standings: Sequence[Standing]) -> int:
         whole_from=whole_from(at_work.store),
         proved_to=proved_to(at_work.store, number),
         worked_off_to=min(_worked_off_to(one) for one in standings),
+        lost_to=lost_to(at_work.store),
     )
     policy = cast(Policy, at_work.settings.gateway_unconfirmed)
     now = _moment(standings[0].now_ms)

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import structlog
 
+from gateway.core.aside import Obstacle
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
-from gateway.core.events import Delivery, Event, Unreadable
+from gateway.core.events import Delivery, Event, Message, Unreadable
 from gateway.core.evidence import gap_of
 from gateway.core.granted import granted
 from gateway.core.keys import of_bytes
@@ -20,8 +21,8 @@ from gateway.store import keys, stops
 from gateway.store.client import StoreUnavailableError
 from gateway.store.commit import bury, commit
 from gateway.store.contacts import load
-from gateway.store.inbox import EMPTY, Batch, Slice
-from gateway.store.stream import note_gap
+from gateway.store.inbox import EMPTY, Batch, Late, Slice
+from gateway.store.stream import note_gap, note_lost
 from gateway.store.upkeep import count, list_number, planning_stopped, stop_planning
 from tasks.app import app
 from tasks.bell import ring_inbox, ring_number
@@ -68,7 +69,7 @@ def drain() -> None:
         _call(at_work)
 
 
-def _following(held: Slice, aside: Sequence[str], ends: float) -> Batch:
+def _following(held: Slice, aside: Late, ends: float) -> Batch:
     """Pass the batch in hand and return the next; empty where the slice or the work is over."""
     if time.monotonic() > ends:
         held.close(aside)
@@ -87,16 +88,20 @@ class _Tally:
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
     refused: Counter[str] = field(default_factory=Counter)  # by event
-    aside: set[str] = field(default_factory=set)  # deliveries
+    aside: dict[str, Obstacle] = field(default_factory=dict)  # by delivery
     gap: timedelta = timedelta(0)  # in which statuses were held up
 
+    def set_aside(self, event: Event, obstacle: Obstacle) -> None:
+        """Note what stands in the way of an event's delivery, the first thing that is met."""
+        self.aside.setdefault(event.delivery, obstacle)
 
-def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
-    """Plan and commit a batch; return the deliveries that cannot be committed now."""
+
+def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
+    """Plan and commit a batch; return the deliveries that cannot be committed now, and why."""
     careful = [delivery for delivery in batch.deliveries if delivery.id in batch.careful]
     rest = [delivery for delivery in batch.deliveries if delivery.id not in batch.careful]
     events = [event for delivery in rest for event in split(delivery)]
-    tally = _Tally(aside=set(batch.unopened))
+    tally = _Tally(aside={k: Obstacle("unopened", why) for k, why in batch.unopened.items()})
     for delivery in careful:
         events_of_it = _carefully(at_work, delivery, rulebook, tally)
         log.warning("delivery_drained_carefully", delivery=delivery.id, events=events_of_it)
@@ -107,7 +112,7 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
     if tally.gap:
         note_gap(at_work.store, tally.gap)
     if tally.aside:
-        log.error("deliveries_aside", deliveries=sorted(tally.aside), unopened=batch.unopened)
+        log.error("deliveries_aside", why={k: one.reason for k, one in tally.aside.items()})
     log.info(
         "batch_drained",
         deliveries=len(batch.deliveries),
@@ -115,7 +120,7 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> list[str]:
         kinds=Counter(event.kind for event in events),
         sends=tally.sends.total(),
     )
-    return sorted(tally.aside)
+    return tally.aside
 
 
 def _carefully(at_work: Worker, delivery: Delivery, rulebook: Rulebook, tally: _Tally) -> int:
@@ -154,9 +159,22 @@ def _whole(delivery: Delivery) -> Event:
 
 
 def _give_up(at_work: Worker, event: Event) -> None:
-    _list(at_work, event.number)
-    bury(at_work.store, [Failure(event, KILLED, "")])
-    log.error("event_dead", event_id=record_id(event), error=KILLED)
+    _bury(at_work, [Failure(event, KILLED, "")])
+
+
+def _bury(at_work: Worker, failures: Sequence[Failure]) -> None:
+    """Set events before a person.
+
+    What is no message may be the status that a doubt waits for, or hold it. So first it is noted
+    that some are lost, or their silence would be taken for evidence.
+    """
+    if any(not isinstance(one.event, Message) for one in failures):
+        note_lost(at_work.store)
+    for number in {one.event.number for one in failures}:
+        _list(at_work, number)
+    bury(at_work.store, failures)
+    for one in failures:
+        log.error("event_dead", event_id=record_id(one.event), error=one.error)
 
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
@@ -166,7 +184,9 @@ def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally:
         for view, theirs in _views(at_work, events):
             again |= {id(event) for event in _once(at_work, view, theirs, rulebook, tally)}
         stuck = {key for key, times in tally.refused.items() if times >= MOST_REFUSALS}
-        tally.aside |= {event.delivery for event in events if event.key in stuck}
+        for event in events:
+            if event.key in stuck:
+                tally.set_aside(event, Obstacle("contended", number=event.number))
         # In the order in which they came, whatever was refused and whatever was left for later.
         events = [e for e in events if id(e) in again and e.delivery not in tally.aside]
 
@@ -190,7 +210,8 @@ def _once(
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):
             log.error("commit_failed", error=str(done), number=view.number)
-            tally.aside |= {event.delivery for event in made.events}
+            for event in made.events:
+                tally.set_aside(event, Obstacle("failed", str(done), view.number))
         elif done:
             tally.sends += Counter({view.number: len(made.sends)})
             tally.gap = max([tally.gap, *(gap_of(news.late) for news in made.news)])
@@ -210,13 +231,9 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
         at_work.breaker.reset()
         stop_planning(at_work.store, at_work.release)
         raise PlanningStoppedError
-    if planned.failures:
-        _list(at_work, number)
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)
-    bury(at_work.store, planned.failures)
-    for failure in planned.failures:
-        log.error("event_dead", event_id=record_id(failure.event), error=failure.error)
+    _bury(at_work, planned.failures)
 
 
 def _take_grants(at_work: Worker, planned: Planned) -> None:

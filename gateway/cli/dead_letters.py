@@ -14,14 +14,18 @@ from rich.text import Text
 from gateway.cli import dead_letters_told as told
 from gateway.cli import dev_folder, failing, trace_where
 from gateway.cli.dead_letters_chosen import Filters, choose, confirm, counted, one
-from gateway.cli.dead_letters_doing import Done, Redriver, dropping, each
+from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
-from gateway.core.dead import Letter
-from gateway.store import dead
+from gateway.core.dead import Aside, Letter
+from gateway.store import dead, letters
+from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.traced_inbox import Inside, TracedInbox
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
+    "aside": "They wait and are tried again by themselves; add --aside to give them up for good, "
+    "without the effect that they should have had.",
     "unconfirmed": "Meta may have had them, so their customers might read them twice; "
     "add --unconfirmed where that is better than not at all.",
     "changed": "They are no longer what they were: somebody was faster, or news came.",
@@ -63,7 +67,7 @@ def list_letters(
     with _store() as store:
         now = dead.now(store)
         wanted = Filters(number, cause or (), code or (), since, until).wanted(now)
-        for letter in dead.letters(store, wanted):
+        for letter in letters.letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
                 shown.append(letter)
@@ -84,7 +88,9 @@ def show(
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _store() as store:
-        whole = told.whole(one(store, name), reveal=reveal)
+        letter = one(store, name)
+        inside = _inside(store, letter) if isinstance(letter, Aside) else None
+        whole = told.whole(letter, inside, reveal=reveal)
     if json:
         _print(whole)
         return
@@ -136,6 +142,9 @@ def drop(
     since: Since = "",
     until: Until = "",
     every: All = False,
+    aside: Annotated[
+        bool, typer.Option("--aside", help="Also what was set aside: it never has its effect then.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -145,7 +154,7 @@ def drop(
         chosen = choose(store, ids or (), filters, every=every)
         if chosen and not ids and not yes:
             confirm("Drop", chosen)
-        done = each(chosen, lambda letter: dropping(store, letter), silent=json)
+        done = each(chosen, Dropper(store, aside=aside).one, silent=json)
     _tell("dropped", done, json=json)
 
 
@@ -158,6 +167,12 @@ def _store() -> Iterator[Store]:
         raise failing.fail("Redis does not answer; what was done so far stays done.") from None
     finally:
         store.close()
+
+
+def _inside(store: Store, letter: Aside) -> Inside:
+    """Open a delivery, if this process has what it takes."""
+    bodies = Bodies(trace_where.settings().encryption_keys)
+    return TracedInbox(store, bodies).inside(letter.id)
 
 
 def _tell(verb: str, done: Done, *, json: bool) -> None:

@@ -12,7 +12,7 @@ from gateway.cli import failing
 from gateway.cli.trace_line import many
 from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
 from gateway.settings import Duration
-from gateway.store import dead
+from gateway.store import dead, letters
 from gateway.store.client import Store
 
 _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
@@ -64,12 +64,12 @@ def choose(store: Store, ids: Sequence[str], filters: Filters, *, every: bool) -
         return [_chosen(one(store, name)) for name in dict.fromkeys(ids)]
     if filters.empty and not every:
         raise failing.fail("Say which dead letters: ids, filters such as --cause, or --all.")
-    return [_chosen(letter) for letter in dead.letters(store, filters.wanted(dead.now(store)))]
+    return [_chosen(letter) for letter in letters.letters(store, filters.wanted(dead.now(store)))]
 
 
 def one(store: Store, name: str) -> Letter:
     """Return the dead letter of an id, or end the command."""
-    letter = dead.find(store, name)
+    letter = letters.find(store, name)
     if letter is None:
         raise failing.fail(f"There is no dead letter {name}.")
     return letter

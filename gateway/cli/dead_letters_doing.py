@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.cli import failing
 from gateway.cli.dead_letters_chosen import Chosen
 from gateway.core.dead import DeadSend, Letter
-from gateway.store import dead, keys
+from gateway.store import keys, letters
 from gateway.store.client import Store
 from tasks.bell import ring_inbox, ring_number
 
@@ -30,10 +30,10 @@ class Redriver:
         if chosen.delivery in self._deliveries:
             return self._deliveries[chosen.delivery]
         # Looked at again, for much may happen between the first and the last of many.
-        letter = dead.find(self._store, chosen.id, [chosen.number])
+        letter = letters.find(self._store, chosen.id, [chosen.number])
         if letter is None:
             return "changed"
-        came = dead.redrive(self._store, letter, unconfirmed=self._unconfirmed)
+        came = letters.redrive(self._store, letter, unconfirmed=self._unconfirmed)
         if chosen.delivery:
             self._deliveries[chosen.delivery] = came
         if came == "redriven" and self._rings:
@@ -47,10 +47,18 @@ class Redriver:
             ring_inbox()
 
 
-def dropping(store: Store, chosen: Chosen) -> str:
-    """Drop one."""
-    letter = dead.find(store, chosen.id, [chosen.number])
-    return "dropped" if letter and dead.drop(store, letter) else "changed"
+class Dropper:
+    """Drops what was chosen, and what was set aside only where that was asked for."""
+
+    def __init__(self, store: Store, *, aside: bool) -> None:
+        """`aside` is a person's word that what waits need not have its effect."""
+        self._store = store
+        self._aside = aside
+
+    def one(self, chosen: Chosen) -> str:
+        """Drop one."""
+        letter = letters.find(self._store, chosen.id, [chosen.number])
+        return letters.drop(self._store, letter, given_up=self._aside) if letter else "changed"
 
 
 def each(

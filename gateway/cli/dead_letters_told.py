@@ -9,9 +9,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.trace_line import clock, span
-from gateway.core.dead import DeadEvent, DeadSend, Letter, Step
+from gateway.core.dead import Aside, DeadEvent, DeadSend, Letter, Step
+from gateway.store.traced_inbox import Inside
 
 SHOWN_DIGITS = 4
+_KINDS = {DeadSend: "send", DeadEvent: "event", Aside: "delivery"}
 _PEOPLE = frozenset(
     {"to", "from", "recipient", "recipient_id", "wa_id", "user_id", "from_user_id", "phone"}
 )
@@ -34,9 +36,8 @@ def table(letters: Sequence[Letter], now: datetime) -> Table:
     )
     for letter in letters:
         cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
-        tries = str(letter.attempts) if isinstance(letter, DeadSend) else ""
         # As texts, so that nothing of them is read as markup.
-        row = (letter.id, span(now - letter.at), cause, tries, letter.advice)
+        row = (letter.id, span(now - letter.at), cause, str(letter.attempts), letter.advice)
         shown.add_row(*map(Text, row))
     return shown
 
@@ -45,22 +46,31 @@ def brief(letter: Letter) -> dict[str, Any]:
     """Return what a list tells of a letter, as JSON has it."""
     told = {
         "id": letter.id,
-        "kind": "send" if isinstance(letter, DeadSend) else "event",
+        "kind": _KINDS[type(letter)],
         "number": letter.number,
-        "died": letter.at.isoformat(timespec="milliseconds"),
+        "died": _at(letter.at),
         "cause": letter.cause,
         "code": letter.code,
         "error": _worded(letter.error),
         "advice": letter.advice,
+        "attempts": letter.attempts,
     }
     if isinstance(letter, DeadSend):
-        told |= {"attempts": letter.attempts, "redriven": letter.redriven}
+        told |= {"redriven": letter.redriven}
+    if isinstance(letter, Aside):
+        told |= {"class": letter.error["class"], "next_try": _at(letter.next_at)}
     return told
 
 
-def whole(letter: Letter, *, reveal: bool) -> dict[str, Any]:
-    """Return all there is to tell, as JSON has it."""
-    more = _of_send(letter, reveal) if isinstance(letter, DeadSend) else _of_event(letter, reveal)
+def whole(letter: Letter, inside: Inside | None = None, *, reveal: bool) -> dict[str, Any]:
+    """Return all there is to tell, as JSON has it; `inside` is what a delivery set aside holds."""
+    match letter:
+        case DeadSend():
+            more = _of_send(letter, reveal)
+        case DeadEvent():
+            more = _of_event(letter, reveal)
+        case Aside():
+            more = _of_aside(letter, inside or Inside("it was not looked at"), reveal)
     return brief(letter) | more
 
 
@@ -69,8 +79,10 @@ def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in told.items():
         if isinstance(value, bool):
             yield name.replace("_", " "), "yes" if value else "no"
-        elif isinstance(value, (str, int)) and name != "trace":
+        elif isinstance(value, (str, int)) and name != "trace" and value != "":
             yield name.replace("_", " "), str(value)
+        elif name == "events" and value:
+            yield name, ", ".join(f"{kind} {count}" for kind, count in value.items())
 
 
 def masked(value: Any, name: str = "") -> Any:
@@ -109,7 +121,7 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
         "rule": letter.rule,
         "rank": letter.rank,
         "record": letter.record,
-        "expires": letter.expires_at.isoformat(timespec="milliseconds"),
+        "expires": _at(letter.expires_at),
         "first_error": _worded(letter.first_error),
         "last_error": _worded(letter.last_error),
         "meta_had_it": letter.accepted,
@@ -121,18 +133,47 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
 
 def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
     # The last line of a traceback quotes what the code stumbled over.
+    steps = [
+        Step("died", letter.first_at, letter.first_error),
+        Step("died again", letter.at, letter.error),
+    ]
     frames = [line for line in letter.trace.splitlines() if _FRAME.fullmatch(line)]
     return {
         "key": letter.key,
         "delivery": letter.delivery,
         "item": letter.item,
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.error),
+        "story": [_step(step) for step in steps[: letter.attempts]],
         "trace": letter.trace if reveal else "\n".join(frames),
         "body": letter.raw if reveal else masked(letter.raw),
     }
 
 
+def _of_aside(letter: Aside, inside: Inside, reveal: bool) -> dict[str, Any]:
+    steps = [
+        Step("kept", letter.kept_at),
+        Step("set aside", letter.at, letter.first_error),
+        Step("set aside", letter.last_at, letter.last_error),
+    ]
+    return {
+        "kept": _at(letter.kept_at),
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.last_error),
+        "opens_here": not inside.problem,
+        "why_not": inside.problem,
+        "events": dict(inside.kinds),
+        "story": [_step(step) for step in steps[: 2 + (letter.attempts > 1)]],
+        "body": inside.body if reveal else masked(inside.body),
+    }
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
 def _step(step: Step) -> dict[str, Any]:
-    at = step.at.isoformat(timespec="milliseconds") if step.at else None
+    at = _at(step.at) if step.at else None
     outcome = step.told.get("outcome", "")
     told = ": ".join(filter(None, [outcome, _worded(step.told)]))
     return {"at": at, "what": step.what, "told": told}

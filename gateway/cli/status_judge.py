@@ -36,7 +36,8 @@ def _waits(reading: Reading) -> Iterator[str]:
     if reading.oldest_s > MOST_WAIT_S:
         yield f"A delivery has waited for {reading.oldest_s:.0f} s: is a worker running?"
     if aside := sum(one.aside for one in reading.partitions):
-        yield f"{many(aside, 'delivery', 'deliveries')} set aside: search the log for that word."
+        late = many(aside, "delivery", "deliveries")
+        yield f"{late} set aside: see gateway dead-letters list --cause aside."
     for number in reading.numbers:
         for rank, lanes in number.lanes.items():
             if lanes.overdue_s > MOST_WAIT_S:

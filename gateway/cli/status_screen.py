@@ -7,6 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.status_view import View, restarted
+from gateway.cli.trace_line import many
 from gateway.core.sends import RUNGS
 from gateway.store.standing import NumberStanding, Reading
 
@@ -40,12 +41,14 @@ def _facts(view: View, now: Reading) -> Table:
 
 
 def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
-    rate = "–" if view.kept_per_s is None else f"{view.kept_per_s:,.1f}/s"
-    yield "kept", f"{rate}, {now.kept:,} in all"
+    yield "kept", f"{_rate(view.kept_per_s)}, {now.kept:,} in all"
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
-        yield f"sends of {number.number or NOBODY}", _sends(number)
+        tried = f"{_rate(view.attempts_per_s(number.number))} tried, "
+        yield f"sends of {number.number or NOBODY}", tried + _sends(number)
     yield "dead letters", _listed(now.causes) or "none"
+    if now.given_up:
+        yield "given up", many(now.given_up, "delivery", "deliveries")
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
@@ -56,16 +59,17 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
 
 
 def _queues(view: View, now: Reading) -> Table:
-    table = Table("queue", _right("waiting"), _right("oldest"), "")
+    table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
     for one in now.partitions:
         oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
         state = {"moving": view.moves(one.index), f"{one.aside} aside": one.aside > 0}
         told = ", ".join(name for name, holds in state.items() if holds)
-        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), told)
+        rate = _rate(view.passed_per_s(one.index))
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, told)
     for number in now.numbers:
         for rank, lanes in number.lanes.items():
             name = f"{rank} {number.number or NOBODY}"
-            table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "")
+            table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "", "")
     return table
 
 
@@ -79,6 +83,10 @@ def _sends(number: NumberStanding) -> str:
         "dead letters": number.dead,
     }
     return _listed(stages | {name: count for name, count in now.items() if count}) or "none"
+
+
+def _rate(per_s: float | None) -> str:
+    return "–" if per_s is None else f"{per_s:,.1f}/s"
 
 
 def _right(name: str) -> Column:

@@ -1,5 +1,6 @@
 """What `gateway status` shows, made from two readings; pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,18 +25,35 @@ class View:
     @property
     def kept_per_s(self) -> float | None:
         """Return how many deliveries were kept a second between the readings."""
-        if self.now is None or self.before is None:
-            return None
-        seconds = (self.now.now_ms - self.before.now_ms) / 1000
-        # A clock that was set back, or a store that was emptied, tells nothing.
-        kept = self.now.kept - self.before.kept
-        return kept / seconds if seconds > 0 and kept >= 0 else None
+        return self._rate(lambda reading: reading.kept)
+
+    def passed_per_s(self, index: int) -> float | None:
+        """Return how many deliveries of a partition were worked off a second."""
+        return self._rate(lambda reading: reading.partitions[index].passed)
+
+    def attempts_per_s(self, number: str) -> float | None:
+        """Return how many attempts to send were begun for a number a second."""
+
+        def begun(reading: Reading) -> int:
+            stages = (one.stages for one in reading.numbers if one.number == number)
+            return sum(one.get("attempting", 0) for one in stages)
+
+        return self._rate(begun)
 
     def moves(self, index: int) -> bool:
         """Say whether a partition's cursor moved between the readings."""
         if self.now is None or self.before is None:
             return False
         return self.now.partitions[index].cursor != self.before.partitions[index].cursor
+
+    def _rate(self, count: Callable[[Reading], int]) -> float | None:
+        """Return by how much a count grew a second between the readings."""
+        if self.now is None or self.before is None:
+            return None
+        seconds = (self.now.now_ms - self.before.now_ms) / 1000
+        # A clock that was set back, or a store that was emptied, tells nothing.
+        more = count(self.now) - count(self.before)
+        return more / seconds if seconds > 0 and more >= 0 else None
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
@@ -50,11 +68,20 @@ class View:
             "waiting": now.waiting,
             "oldest_s": now.oldest_s,
             "partitions": [
-                {"waiting": one.waiting, "aside": one.aside, "moves": self.moves(one.index)}
+                {
+                    "waiting": one.waiting,
+                    "aside": one.aside,
+                    "moves": self.moves(one.index),
+                    "passed_per_s": self.passed_per_s(one.index),
+                }
                 for one in now.partitions
             ],
-            "numbers": {one.number: _number(one) for one in now.numbers},
+            "numbers": {
+                one.number: {"attempts_per_s": self.attempts_per_s(one.number)} | _number(one)
+                for one in now.numbers
+            },
             "dead_letters": dict(now.causes),
+            "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,

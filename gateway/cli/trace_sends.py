@@ -114,7 +114,9 @@ def _reason(note: Mapping[str, Any]) -> Iterator[str]:
 
 def _status(told: Told, sent: Sent) -> Line:
     if told.stage == REDRIVEN:
-        return Line(REDRIVEN, f"by a person, after attempt {told.attempt}", told.at, "odd")
+        ended = sent.ended.get(int(told.attempt), {})
+        said = [f"by a person, after attempt {told.attempt}", *_reason(ended)]
+        return Line(REDRIVEN, "; it had ended: ".join(said[:2]), told.at, "odd")
     said = list(_reason(sent.error)) if told.stage == sent.stage == "failed" else []
     if sent.attempts > 1 and told.attempt:
         said.append(f"of attempt {told.attempt}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.cli.trace_line import Line, many, span
+from gateway.cli.trace_line import Line, clock, many, span
 from gateway.cli.trace_sends import of_send
 from gateway.cli.trace_words import Words
 from gateway.store.traced_inbox import Kept
@@ -74,7 +74,12 @@ class Teller:
             return
         told = [f"delivery {kept.delivery}, item {kept.item}", _signed(kept), kept.problem]
         yield Line("kept", "; ".join(filter(None, told)), kept.at)
-        if trace.waits:
+        if late := trace.aside:
+            tried = f"tried {many(late.attempts, 'time')}, next at {clock(late.next_at)}"
+            yield Line("set aside", f"{late.last_error['reason']}; {tried}", late.at, "odd")
+        if trace.waits == "given_up":
+            yield Line("planned", "never: a person gave its delivery up", tone="bad")
+        elif trace.waits:
             how = "set aside" if trace.waits == "aside" else "still waiting"
             yield Line("planned", f"not yet: {how} in partition {kept.partition}", tone="odd")
 
@@ -84,10 +89,9 @@ class Teller:
             yield Line("dead letter", told, trace.failed.at, "bad")
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"
-            at = next((one.planned_at for one in trace.sends if one.planned_at), None)
             fired = [Line(f"rule {rule}", why, tone="good") for rule, why in trace.record.fired]
             told = f"rulebook {trace.record.rulebook}, {first}"
-            yield Line("planned", told, at).then(*fired)
+            yield Line("planned", told, trace.record.planned_at).then(*fired)
         elif trace.known:
             yield Line("planned", self._no_record(trace))
 

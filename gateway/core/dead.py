@@ -8,7 +8,14 @@ from typing import Any, Literal, get_args
 from gateway.core.codes import rule_of
 
 Cause = Literal[
-    "refused", "gave_up", "expired", "failed_status", "unconfirmed", "planning", "killed_worker"
+    "refused",
+    "gave_up",
+    "expired",
+    "failed_status",
+    "unconfirmed",
+    "planning",
+    "killed_worker",
+    "aside",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
 KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
@@ -21,6 +28,12 @@ _ADVICE: Mapping[Cause, str] = {
     "unconfirmed": "Ask the customer, or look at their phone: Meta may have had it.",
     "planning": "Mend the gateway or the rule as the trace says, then redrive it.",
     "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
+    "aside": "Remove the obstacle that it names; it is tried again by itself.",
+}
+_ADVICE_ASIDE: Mapping[str, str] = {
+    "unopened": "Give the workers the encryption key or the release that it needs.",
+    "failed": "Mend the store as the error says.",
+    "contended": "Wait; if it stays, look for who else writes to this store.",
 }
 
 
@@ -84,9 +97,33 @@ class DeadEvent(Dead):
     item: int
     raw: Any = field(repr=False)
     trace: str = field(repr=False)
+    attempts: int  # in how many deliveries its planning raised
+    first_error: Mapping[str, Any] = field(repr=False)
+    first_at: datetime
 
 
-Letter = DeadSend | DeadEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside(Dead):
+    """A delivery that was set aside: it is not dead, waits, and is tried again by itself.
+
+    It "died" when it was first set aside; `number` is "" where nobody could open it.
+    """
+
+    kept_at: datetime
+    attempts: int
+    first_error: Mapping[str, Any] = field(repr=False)
+    last_error: Mapping[str, Any] = field(repr=False)
+    last_at: datetime
+    next_at: datetime
+
+    @property
+    def advice(self) -> str:
+        """Say what to do about the obstacle."""
+        kind = str(self.error.get("class"))
+        return _ADVICE_ASIDE.get(kind, _ADVICE["aside"])
+
+
+Letter = DeadSend | DeadEvent | Aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
         attempts=attempts,
         redriven=int(row.get("redriven", 0)),
         first_error=first or error,
-        last_error=last or error,
+        last_error=error if row["stage"] == "failed" else last or error,
         story=_story(row, notes, seen, died_ms),
         accepted=any(_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
         open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items()),
@@ -49,8 +49,10 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
     )
 
 
-def dead_event(name: str, number: str, died_ms: int, told: Mapping[str, Any]) -> DeadEvent:
-    """Read what was kept of an event."""
+def dead_event(
+    name: str, number: str, died_ms: int, told: Mapping[str, Any], deaths: Mapping[str, str]
+) -> DeadEvent:
+    """Read what was kept of an event, and how often it died."""
     killed = told["error"] == KILLED_WORKER
     return DeadEvent(
         id=name,
@@ -64,6 +66,9 @@ def dead_event(name: str, number: str, died_ms: int, told: Mapping[str, Any]) ->
         item=told["item"],
         raw=told["raw"],
         trace=told["trace"],
+        attempts=int(deaths.get("times", 1)),
+        first_error={"reason": deaths.get("first", told["error"])},
+        first_at=moment(deaths.get("first_at", died_ms)),
     )
 
 
@@ -129,7 +134,8 @@ def _story(
             at = moment(began) if began else None
             steps.append(Step(f"attempt {attempt}", at, notes[attempt]))
         news = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
-        steps += [Step(what, at) for what, at in news]
+        ended = _json(row.get(f"ended:{attempt}"))
+        steps += [Step(what, at, ended if what == "redriven" else {}) for what, at in news]
     return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))
 
 

@@ -40,7 +40,8 @@ class Stream:
 
     whole_from: datetime  # the end of the last gap, and what has to pass after it
     proved_to: datetime | None  # the latest attempt of the number that had its status
-    worked_off_to: datetime  # everything kept before this moment is committed
+    worked_off_to: datetime  # everything kept before this moment is committed, or given up
+    lost_to: datetime | None = None  # a person gave up deliveries that may have held statuses
 
 
 def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choice:
@@ -50,7 +51,8 @@ def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choic
     wait_over = doubt.attempted_at + CONFIRM_WAIT
     if policy == "always":
         return "again" if now >= wait_over else "wait"
-    if doubt.is_template:
+    lost = stream.lost_to is not None and doubt.attempted_at <= stream.lost_to
+    if doubt.is_template or lost:
         return "leave"
     proved = stream.proved_to is not None and stream.proved_to > doubt.attempted_at
     whole = now >= max(wait_over, stream.whole_from)

@@ -44,6 +44,7 @@ class Record:
     is_new: bool
     fired: tuple[Fired, ...] = field(repr=False)
     sends: tuple[str, ...]
+    planned_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,13 @@ def _with(
         for position, action in enumerate(fired.actions)
     ]
     told = Record(
-        record, event, version, before.is_new, decision.fired, tuple(send.id for send in sends)
+        id=record,
+        event=event,
+        rulebook=version,
+        is_new=before.is_new,
+        fired=decision.fired,
+        sends=tuple(send.id for send in sends),
+        planned_at=now,
     )
     return replace(made, sends=(*made.sends, *sends), records=(*made.records, told))
 

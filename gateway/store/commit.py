@@ -55,6 +55,7 @@ def bury(store: Store, failures: Iterable[Failure]) -> None:
         told: dict[str, Any] = {"error": failure.error, "trace": failure.trace, "key": event.key}
         told |= {"delivery": event.delivery, "item": event.item, "raw": event.raw}
         args = [b"event:" + digest(event.key), _json(told), 30 * keys.DAY_MS]
+        args += [_place(event), failure.error]
         calls.append(Call("bury", keys.number(event.number), args))
     for reply in store.call_many(calls):
         if isinstance(reply, Exception):
@@ -101,6 +102,7 @@ def _record(record: Record) -> bytes:
             "delivery": event.delivery,
             "item": event.item,
             "at": milliseconds(event.at),
+            "planned": milliseconds(record.planned_at),
             "rulebook": record.rulebook,
             "first_contact": record.is_new,
             "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],

@@ -22,6 +22,7 @@ class PartitionFigures:
     waiting: int
     aside: int
     oldest_s: float
+    given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _counts(raw: dict[bytes, bytes]) -> dict[str, int]:
 
 
 def _partition(index: int, look: list[Any]) -> PartitionFigures:
-    now, _, _, oldest, kept, passed, aside, _ = look
+    now, _, _, oldest, kept, passed, aside, _, given_up = look
     waited = (now - int(oldest)) / 1000 if int(oldest) else 0.0
-    return PartitionFigures(index, int(kept), int(kept) - int(passed) + aside, aside, waited)
+    waiting = int(kept) - int(passed) + aside
+    return PartitionFigures(index, int(kept), waiting, aside, waited, int(given_up))

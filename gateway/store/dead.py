@@ -1,7 +1,7 @@
 """Dead letters: found, begun again, and let go. All of it may raise StoreUnavailableError."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, assert_never
@@ -9,7 +9,7 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.dead import DeadEvent, DeadSend, Letter, Wanted, moment
+from gateway.core.dead import DeadEvent, DeadSend, Wanted, moment
 from gateway.core.dead_rows import dead_event, dead_send
 from gateway.core.sends import lifetime
 from gateway.store import keys, upkeep
@@ -17,6 +17,7 @@ from gateway.store.client import Store
 from gateway.store.commit import milliseconds
 
 AT_ONCE = 200
+DeadLetter = DeadSend | DeadEvent
 _SEND, _EVENT = b"send:", b"event:"
 
 # What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
@@ -35,7 +36,7 @@ class _Listed:
     member: bytes
 
 
-def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
+def letters(store: Store, wanted: Wanted) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit."""
     numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
     listed = [one for number in numbers for one in _listed(store, number, wanted)]
@@ -44,7 +45,7 @@ def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
         yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
 
 
-def find(store: Store, name: str, numbers: Sequence[str] = ()) -> Letter | None:
+def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | None:
     """Return the dead letter of an id, None where there is none; by default of any number."""
     member, asked = _member(name), numbers or upkeep.numbers(store)
 
@@ -59,7 +60,7 @@ def find(store: Store, name: str, numbers: Sequence[str] = ()) -> Letter | None:
     return next(_read(store, listed), None)
 
 
-def redrive(store: Store, letter: Letter, *, unconfirmed: bool = False) -> Redriven:
+def redrive(store: Store, letter: DeadLetter, *, unconfirmed: bool = False) -> Redriven:
     """Let a dead letter begin again, once for each time that it died; asking again is safe.
 
     `unconfirmed` is a person's word that twice is better than not at all.
@@ -73,7 +74,7 @@ def redrive(store: Store, letter: Letter, *, unconfirmed: bool = False) -> Redri
             assert_never(letter)
 
 
-def drop(store: Store, letter: Letter) -> bool:
+def drop(store: Store, letter: DeadLetter) -> bool:
     """Take a dead letter away; false where it is gone, or died again since it was read."""
     args = [_member(letter.id), letter.died_ms]
     return bool(store.call("drop", keys.number(letter.number), *args))
@@ -124,7 +125,7 @@ def _listed(store: Store, number: str, wanted: Wanted) -> list[_Listed]:
     return [_Listed(int(died), number, member) for member, died in found]
 
 
-def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[Letter]:
+def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
     """Read the rows; what has none any more, or lives again, is no dead letter."""
 
     def ask(client: Redis) -> list[Any]:
@@ -135,21 +136,26 @@ def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[Letter]:
                 pipe.hgetall(prefix + one.member)
             else:
                 pipe.get(prefix + b"dead:" + one.member)
+                pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
 
-    for one, row in zip(listed, store.run(ask), strict=True):
-        letter = _letter(one, row)
+    rows = iter(store.run(ask))
+    for one in listed:
+        row = next(rows)
+        deaths = {} if one.member.startswith(_SEND) else next(rows)
+        letter = _letter(one, row, deaths)
         if letter:
             yield letter
 
 
-def _letter(one: _Listed, row: Any) -> Letter | None:
+def _letter(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadLetter | None:
     if one.member.startswith(_SEND):
         told = {name.decode(): value.decode() for name, value in row.items()}
         name = one.member.removeprefix(_SEND).decode()
         return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
     name = one.member.removeprefix(_EVENT).hex()
-    return dead_event(name, one.number, one.died_ms, orjson.loads(row)) if row else None
+    told = {field.decode(): value.decode() for field, value in deaths.items()}
+    return dead_event(name, one.number, one.died_ms, orjson.loads(row), told) if row else None
 
 
 def _member(name: str) -> bytes:

@@ -2,11 +2,13 @@
 
 import secrets
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
+from gateway.core.aside import Obstacle
 from gateway.core.events import Delivery
 from gateway.core.keys import conversation
 from gateway.store import keys
@@ -20,6 +22,8 @@ MOST_BYTES = 512 * 1024
 RELEASE = 4  # where among the arguments of the script it is said that the lease is given back
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
+Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
+NONE_LATE: Late = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -63,6 +67,12 @@ class Standing:
     aside: int
     aside_due: bool
     kept: int
+    given_up: int  # deliveries that a person let go without their effect
+
+    @property
+    def passed(self) -> int:
+        """Return how many deliveries the cursor ever passed."""
+        return self.kept - (self.waiting - self.aside)
 
     @property
     def has_work(self) -> bool:
@@ -81,14 +91,13 @@ class Slice:
         self._held: dict[int, _Held] = {}
         self.shared = False
 
-    def next(self, aside: Sequence[str] = ()) -> Batch:
+    def next(self, aside: Late = NONE_LATE) -> Batch:
         """Pass the batch in hand, and read the next one from every partition that has something.
 
-        `aside` names the deliveries that cannot be committed now. A partition whose lease was lost
-        is not passed: its new holder finds what was committed known.
+        What is set `aside` cannot be committed now. A partition whose lease was lost is not passed:
+        its new holder finds what was committed known.
         """
-        late = set(aside)
-        asked = {i: self._passed(held, late) for i, held in self._held.items()}
+        asked = {i: self._passed(held, aside) for i, held in self._held.items()}
         if not self.shared:
             asked |= {i: self._args(0) for i in range(keys.PARTITIONS) if i not in asked}
         return self._read(asked)
@@ -102,10 +111,9 @@ class Slice:
         unopened = {k: v for k, v in batch.unopened.items() if partition_of_place(k) not in given}
         return Batch(mine, unopened, full=batch.full, careful=batch.careful)
 
-    def close(self, aside: Sequence[str] = ()) -> None:
+    def close(self, aside: Late = NONE_LATE) -> None:
         """Pass the batch in hand, and give everything back."""
-        late = set(aside)
-        self._release({i: self._passed(held, late) for i, held in self._held.items()})
+        self._release({i: self._passed(held, aside) for i, held in self._held.items()})
 
     def abandon(self) -> None:
         """Give everything back unpassed; it is read again by whoever comes next."""
@@ -117,19 +125,20 @@ class Slice:
     def _unread(self, held: _Held) -> list[object]:
         return [*self._args(held.fence), "", 0, 0]
 
-    def _passed(self, held: _Held, late: set[str]) -> list[object]:
+    def _passed(self, held: _Held, late: Late) -> list[object]:
         """Build the arguments that pass what was read; what is late is set aside."""
         new = [entry for entry in held.entries if entry not in held.tries]
         pauses: list[object] = []
         back = []
         for entry in held.entries:
-            if f"{held.index}:{entry}" in late:
+            if obstacle := late.get(f"{held.index}:{entry}"):
                 tries = held.tries.get(entry, 0)
-                pauses += [entry, PAUSES_MS[min(tries, len(PAUSES_MS) - 1)]]
+                pause_ms = PAUSES_MS[min(tries, len(PAUSES_MS) - 1)]
+                pauses += [entry, pause_ms, obstacle.packed()]
             elif entry in held.tries:
                 back.append(entry)
         cursor = new[-1] if new else ""
-        return [*self._args(held.fence), cursor, len(new), len(pauses) // 2, *pauses, *back]
+        return [*self._args(held.fence), cursor, len(new), len(pauses) // 3, *pauses, *back]
 
     def _read(self, asked: dict[int, list[object]]) -> Batch:
         calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
@@ -153,7 +162,8 @@ class Slice:
         for raw_id, header, record, tries in entries:
             entry = raw_id.decode()
             held.entries.append(entry)
-            batch.careful |= {f"{index}:{entry}"} if careful else set()
+            # Nobody's death over what was aside is told by the cursor, so care is taken each time.
+            batch.careful |= {f"{index}:{entry}"} if careful or tries else set()
             if tries:
                 held.tries[entry] = tries
             try:
@@ -253,7 +263,7 @@ def _standing(index: int, reply: object) -> Standing:
     if isinstance(reply, Exception):
         raise reply
     assert isinstance(reply, list)  # noqa: S101
-    now, cursor, leased, oldest, kept, passed, aside, due = reply
+    now, cursor, leased, oldest, kept, passed, aside, due, given_up = reply
     return Standing(
         index=index,
         now_ms=now,
@@ -264,4 +274,5 @@ def _standing(index: int, reply: object) -> Standing:
         aside=aside,
         aside_due=due == b"1",
         kept=int(kept),
+        given_up=int(given_up),
     )

@@ -7,7 +7,8 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 |---|---|---|
 | {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
 | {p}lease, {p}swept, {p}count | cursor and holder, the cursor last swept, counters | for ever |
-| {p}aside, {p}aside:tries | what cannot be committed now | while it waits |
+| {p}aside, {p}aside:tries, {p}aside:why | what cannot be committed now, and why | while it waits |
+| {p}given_up | deliveries that a person let go | 30 days after the last |
 | {p}suspects | what was in hand when a worker died | until its lease is given back |
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
@@ -25,7 +26,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
 | {n}evidence, gw:stream | which statuses came; since when nothing kept them away | for ever |
-| {n}dead, {n}dead:<id> | what a person has to look at | 30 days |
+| {n}dead, {n}dead:<id>, {n}deaths:<id> | what a person has to look at, its deaths | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |

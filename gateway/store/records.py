@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 from redis import Redis
 
+from gateway.core.dead import moment
 from gateway.core.events import Event
 from gateway.core.plan import record_id
 from gateway.store import keys
@@ -22,6 +24,7 @@ class Found:
     first_contact: bool
     fired: tuple[tuple[str, str], ...]
     sends: tuple[str, ...]
+    planned_at: datetime | None = None
 
 
 def find(store: Store, event: Event) -> Found | None:
@@ -45,6 +48,7 @@ def load(store: Store, number: str, record: str) -> Found | None:
         first_contact=told["first_contact"],
         fired=tuple((one["rule"], one["why"]) for one in told["fired"]),
         sends=tuple(told["sends"]),
+        planned_at=moment(told["planned"]) if "planned" in told else None,
     )
 
 

@@ -1,7 +1,7 @@
 """How everything stands at one moment: what a person looks at to see whether all is well."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -77,6 +77,11 @@ class Reading:
         waits = [one.now_ms - one.oldest_ms for one in self.partitions if one.oldest_ms]
         return max(waits, default=0) / 1000
 
+    @property
+    def given_up(self) -> int:
+        """Return how many deliveries a person ever let go without their effect."""
+        return sum(one.given_up for one in self.partitions)
+
     def total(self, name: str) -> int:
         """Return a counter, summed over all numbers."""
         return sum(one.counts.get(name, 0) for one in self.numbers)
@@ -97,7 +102,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         health=judge(info, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
         numbers=tuple(_number(store, name) for name in upkeep.numbers(store)),
-        causes=Counter(one.cause for one in islice(dead.letters(store, Wanted()), MOST_LETTERS)),
+        causes=_causes(store, partitions),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
             for what, left in zip(BY_THE_CLOCK, lives, strict=True)
@@ -105,6 +110,13 @@ def read(store: Store, limit_bytes: int) -> Reading:
         },
         counts=_counts(counts),
     )
+
+
+def _causes(store: Store, partitions: Sequence[Standing]) -> Mapping[str, int]:
+    """Count what `gateway dead-letters` lists; what was set aside is told by the partitions."""
+    causes = Counter(one.cause for one in islice(dead.letters(store, Wanted()), MOST_LETTERS))
+    late = sum(one.aside for one in partitions)
+    return causes | Counter({"aside": late} if late else {})
 
 
 def _number(store: Store, name: str) -> NumberStanding:

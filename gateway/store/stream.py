@@ -24,6 +24,19 @@ def whole_from(store: Store) -> datetime:
     return datetime.fromtimestamp(moment / 1000, UTC)
 
 
+def note_lost(store: Store) -> None:
+    """Note that statuses of what was tried until a little after now may be lost for good."""
+    seconds, _ = store.run(lambda client: client.time())
+    until_ms = (seconds + int(CONFIRM_WAIT.total_seconds())) * 1000
+    store.run(lambda client: client.hset(keys.STREAM, "lost", str(until_ms)))
+
+
+def lost_to(store: Store) -> datetime | None:
+    """Return the moment until which statuses may be lost for good, None where none are."""
+    until_ms: Any = store.run(lambda client: client.hget(keys.STREAM, "lost"))
+    return datetime.fromtimestamp(int(until_ms) / 1000, UTC) if until_ms else None
+
+
 def note_gap(store: Store, length: timedelta) -> None:
     """Note that something was late or missing for so long until now."""
     store.call("stream", keys.STREAM, *note(length).args)

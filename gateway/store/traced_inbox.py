@@ -1,9 +1,12 @@
 """The inbox as a trace sees it: deliveries read where they stand, and nothing taken."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+import orjson
 
 from gateway.core.dead import moment
 from gateway.core.envelope import split
@@ -15,6 +18,7 @@ from gateway.store.client import Store
 # How much of what waits in one partition is looked through, and in which steps.
 MOST_WAITING = 2_000
 STEP = 50
+State = Literal["waiting", "aside", "given_up"]
 GONE = "its delivery is no longer in the inbox"
 
 
@@ -45,9 +49,18 @@ class Waiting:
     """Events that were found among what waits, and what could not be looked through."""
 
     kept: tuple[Kept, ...] = ()
-    aside: frozenset[str] = frozenset()  # ids of deliveries
+    states: Mapping[str, State] = field(default_factory=dict)  # by delivery
     unopened: int = 0
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a delivery holds, as far as this process can open it."""
+
+    problem: str = ""
+    kinds: Mapping[str, int] = field(default_factory=dict)  # how many events of each
+    body: Any = field(default=None, repr=False)
 
 
 class TracedInbox:
@@ -71,21 +84,34 @@ class TracedInbox:
             return Kept(delivery, int(item), f"its delivery cannot be opened here: {error}")
         return _kept(opened, split(opened)[int(item)])
 
+    def inside(self, delivery: str) -> Inside:
+        """Return what a delivery holds."""
+        index, _, entry = delivery.partition(":")
+        found = self._range(int(index), entry, entry, 1)
+        if not found:
+            return Inside(GONE)
+        try:
+            opened = self._delivery(delivery, found[0][1])
+        except UnknownRecordError as error:
+            return Inside(f"this process cannot open it: {error}")
+        kinds = Counter(event.kind for event in split(opened))
+        return Inside("", kinds, _parsed(opened.body))
+
     def waiting(self, wanted: Callable[[Event], bool]) -> Waiting:
-        """Look through what waits or is set aside, up to MOST_WAITING deliveries a partition."""
+        """Look through what is not committed, up to MOST_WAITING deliveries a partition."""
         found: list[Kept] = []
-        aside: set[str] = set()
+        states: dict[str, State] = {}
         unopened = 0
         cut = False
         for index in range(keys.PARTITIONS):
-            for looked, (entry, fields, late) in enumerate(self._entries(index)):
+            for looked, (entry, fields, state) in enumerate(self._entries(index)):
                 if cut := cut or looked >= MOST_WAITING:
                     break
                 kept = self._opened(f"{index}:{entry}", fields, wanted)
                 unopened += kept is None
-                aside |= {f"{index}:{entry}"} if late else set()
+                states[f"{index}:{entry}"] = state
                 found += kept or []
-        return Waiting(tuple(found), frozenset(aside), unopened, cut)
+        return Waiting(tuple(found), states, unopened, cut)
 
     def _opened(
         self, delivery: str, fields: dict[bytes, bytes], wanted: Callable[[Event], bool]
@@ -101,24 +127,36 @@ class TracedInbox:
         at = moment(place.partition(":")[2].partition("-")[0])
         return Delivery(place, at, self._bodies.open(fields[b"b"]), account, secret, origin)
 
-    def _entries(self, index: int) -> Iterator[tuple[str, dict[bytes, bytes], bool]]:
-        """Give what is set aside, then what stands after the cursor."""
+    def _entries(self, index: int) -> Iterator[tuple[str, dict[bytes, bytes], State]]:
+        """Give what is set aside, what was given up, then what stands after the cursor."""
+        yield from self._listed(index, "aside")
+        yield from self._listed(index, "given_up")
         prefix = keys.partition(index)
-        late: Any = self._store.run(lambda client: client.zrange(f"{prefix}aside", 0, MOST_WAITING))
-        for raw in late:
-            entry = raw.decode()
-            for _, fields in self._range(index, entry, entry, 1):
-                yield entry, fields, True
         cursor: Any = self._store.run(lambda client: client.hget(f"{prefix}lease", "cursor"))
         after = cursor.decode() if cursor else "0-0"
         while found := self._range(index, f"({after}", "+", STEP):
             for raw, fields in found:
                 after = raw.decode()
-                yield after, fields, False
+                yield after, fields, "waiting"
+
+    def _listed(self, index: int, state: State) -> Iterator[tuple[str, dict[bytes, bytes], State]]:
+        key = f"{keys.partition(index)}{state}"
+        listed: Any = self._store.run(lambda client: client.zrange(key, 0, MOST_WAITING))
+        for raw in listed:
+            entry = raw.decode()
+            for _, fields in self._range(index, entry, entry, 1):
+                yield entry, fields, state
 
     def _range(self, index: int, first: str, last: str, most: int) -> Any:
         name = f"{keys.partition(index)}inbox"
         return self._store.run(lambda client: client.xrange(name, first, last, count=most))
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace")
 
 
 def _kept(delivery: Delivery, event: Event) -> Kept:

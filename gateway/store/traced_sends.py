@@ -54,6 +54,7 @@ class Sent:
     began: Mapping[int, datetime] = field(default_factory=dict)  # when each attempt began
     notes: Mapping[int, Note] = field(default_factory=dict)
     messages: Mapping[int, str] = field(default_factory=dict)  # what earlier attempts became
+    ended: Mapping[int, Note] = field(default_factory=dict)  # why it ended before a redrive
     statuses: tuple[Told, ...] = ()
     error: Note = field(default_factory=dict)
     is_final: bool = False
@@ -153,6 +154,7 @@ def _sent(
         began={n: moment(at) for n, at in _numbered(row, "began")},
         notes={n: _note(text) for n, text in _numbered(row, "attempt")},
         messages=dict(_numbered(row, "wamid")),
+        ended={n: _note(text) for n, text in _numbered(row, "ended")},
         statuses=tuple(sorted(statuses, key=lambda one: (one.at, RUNGS.get(one.stage, 0)))),
         error=_note(row.get("error", "{}")),
         is_final="final" in row,

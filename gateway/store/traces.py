@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import moment
+from gateway.core.dead import Aside, moment
 from gateway.core.events import Message
 from gateway.core.keys import digest, join
 from gateway.core.sends import RUNGS
-from gateway.store import keys, records, upkeep
+from gateway.store import aside, keys, records, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.records import Found
-from gateway.store.traced_inbox import Kept, TracedInbox, Waiting
+from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting
 from gateway.store.traced_sends import Sent, ask, known, read
 
 STATUSES = tuple(stage for stage, rung in RUNGS.items() if rung > RUNGS["accepted"])
@@ -37,7 +37,8 @@ class Trace:
     key: str = ""  # "" where no event is known
     kept: Kept | None = None
     known: bool = False
-    waits: str = ""  # "waiting" or "aside" where it was not planned yet
+    waits: State | None = None  # where it was not planned
+    aside: Aside | None = None  # why it was not, where it was set aside
     failed: Failed | None = None
     record: Found | None = None
     sends: tuple[Sent, ...] = ()
@@ -80,11 +81,15 @@ class Traces:
 
     def of_wamid(self, wamid: str) -> Search:
         """Find a message of a customer, or one that a send of ours became."""
-        if found := self._everywhere(lambda number: self._by_wamid(number, wamid)):
+
+        def find(number: str) -> Trace | None:
+            return self._by_wamid(number, wamid)
+
+        if found := self._everywhere(find):
             return Search(found)
         waiting = self._inbox.waiting(lambda one: isinstance(one, Message) and one.id == wamid)
         # What was committed between the two looks was missed by both of them.
-        found = _waiting(waiting) or self._everywhere(lambda number: self._by_wamid(number, wamid))
+        found = self._waiting(waiting) or self._everywhere(find)
         return Search(found, unopened=waiting.unopened, cut=waiting.cut)
 
     def of_send(self, send: str) -> Search:
@@ -96,11 +101,24 @@ class Traces:
         found = [self._conversation(one, contact, limit) for one in upkeep.numbers(self._store)]
         waiting = self._inbox.waiting(lambda one: one.contact == contact)
         conversations = tuple(one for one in found if one)
-        return Search(_waiting(waiting), conversations, waiting.unopened, waiting.cut)
+        return Search(self._waiting(waiting), conversations, waiting.unopened, waiting.cut)
 
     def _everywhere(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
         found = (find(number) for number in upkeep.numbers(self._store))
         return tuple(one for one in found if one)
+
+    def _waiting(self, found: Waiting) -> tuple[Trace, ...]:
+        return tuple(
+            Trace(
+                one.event.number,
+                one.event.key,
+                kept=one,
+                waits=found.states[one.delivery],
+                aside=aside.find(self._store, one.delivery),
+            )
+            for one in found.kept
+            if one.event
+        )
 
     def _by_wamid(self, number: str, wamid: str) -> Trace | None:
         (send,) = ask(self._store, ("GET", f"{keys.number(number)}wamid:{wamid}"))
@@ -179,19 +197,6 @@ class Traces:
             {"reply": lanes[0], "bulk": lanes[1]},
             tuple(read(self._store, number, [one for one in waiting if one not in shown])),
         )
-
-
-def _waiting(found: Waiting) -> tuple[Trace, ...]:
-    return tuple(
-        Trace(
-            one.event.number,
-            one.event.key,
-            kept=one,
-            waits="aside" if one.delivery in found.aside else "waiting",
-        )
-        for one in found.kept
-        if one.event
-    )
 
 
 def _last_inbound(state: Any) -> datetime | None:

@@ -60,6 +60,9 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
     aside = GaugeMetricFamily(
         "gateway_deliveries_aside", "Deliveries set aside.", labels=["partition"]
     )
+    given_up = CounterMetricFamily(
+        "gateway_deliveries_given_up", "Let go by a person, unworked.", labels=["partition"]
+    )
     oldest = GaugeMetricFamily(
         "gateway_oldest_delivery_seconds", "Age of the oldest that waits.", labels=["partition"]
     )
@@ -68,8 +71,9 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
         kept.add_metric(label, one.kept)
         waiting.add_metric(label, one.waiting)
         aside.add_metric(label, one.aside)
+        given_up.add_metric(label, one.given_up)
         oldest.add_metric(label, one.oldest_s)
-    return kept, waiting, aside, oldest
+    return kept, waiting, aside, given_up, oldest
 
 
 def _counters(figures: Figures) -> Iterable[Metric]:

@@ -86,7 +86,7 @@ def test_the_list_tells_the_cause_and_what_to_do(store: Store) -> None:
 
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if name in line)
-    assert line.split()[1:5] == ["0", "s", "refused", "131047"]
+    assert line.split()[2:6] == ["s", "refused", "131047", "1"]
     assert "2 dead letters (" in result.output
     assert "unconfirmed 1" in result.output
 
@@ -146,6 +146,10 @@ def test_show_tells_where_planning_raised_and_not_what_it_quoted(store: Store) -
 
     masked, revealed = told("show", name), told("show", name, "--reveal")
 
+    assert (masked["attempts"], masked["first_error"], masked["last_error"]) == (
+        1, "KeyError", "KeyError",
+    )  # fmt: skip
+    assert [step["what"] for step in masked["story"]] == ["died"]
     assert masked["trace"] == '  File "plan.py", line 7, in _after'
     assert masked["body"] == {"from": "…0001", "text": {"body": "(4 characters)"}}
     assert (revealed["trace"], revealed["body"]["text"]["body"]) == (TRACE, "wish")
@@ -173,6 +177,30 @@ def test_letters_chosen_by_a_filter_are_redriven_after_a_question(store: Store) 
 
     assert run("redrive", "--code", "131026", answer="y\n").exit_code == 0
     assert take(store) == ["two"]
+
+
+@pytest.mark.parametrize(("verb", "done"), [("redrive", "redriven"), ("drop", "dropped")])
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["--cause", "refused"], 2),
+        (["--number", NUMBER], 2),
+        (["--number", "1"], 0),
+        (["--since", "1h"], 1),
+        (["--until", "1h"], 1),
+        (["--since", "1h", "--cause", "expired"], 0),
+    ],
+)
+def test_what_is_redriven_or_dropped_is_chosen_as_what_is_listed(
+    store: Store, verb: str, done: str, filters: list[str], count: int
+) -> None:
+    refuse(store, "old")
+    refuse(store, "new")
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{'old'.ljust(24, 'x')}": 1_000_000})
+
+    assert len(listed(*filters)) == count
+    assert told(verb, *filters, "--yes")[done] == count
+    assert len(dead_letters(store)) == 2 - count
 
 
 def test_all_are_redriven_at_the_speed_that_was_asked_for(store: Store) -> None:

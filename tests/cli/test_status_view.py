@@ -17,14 +17,14 @@ from gateway.store.stops import Hold, Pause, Stops
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000
-IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100)
+IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
 WELL = Reading(
     now_ms=NOW_MS,
     health=Health(used_bytes=50 << 20, limit_bytes=100 << 20),
     partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
     numbers=(
         NumberStanding(
-            "1", {"sends.accepted": 7, "sends.read": 2, "events.message": 9}, 0, 0, 0, 0,
+            "1", {"sends.accepted": 7, "sends.read": 2, "sends.attempting": 3}, 0, 0, 0, 0,
             Stops(), {"reply": Lanes(), "bulk": Lanes()},
         ),
     ),
@@ -77,7 +77,10 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         partition(oldest_ms=NOW_MS - 61_000),
         ["A delivery has waited for 61 s: is a worker running?"],
     ),
-    "set aside": (partition(aside=1), ["1 delivery set aside: search the log for that word."]),
+    "set aside": (
+        partition(aside=1),
+        ["1 delivery set aside: see gateway dead-letters list --cause aside."],
+    ),
     "a lane that is due": (number(lanes={"reply": Lanes(1, 60.0)}), []),
     "a lane that stands": (
         number(lanes={"reply": Lanes(1, 61.0)}),
@@ -104,7 +107,8 @@ def test_a_store_that_is_away_is_all_that_is_said() -> None:
 
 def earlier(**fields: Any) -> Reading:
     partitions = (replace(IDLE, **{"kept": 90, **fields}), WELL.partitions[1])
-    return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions)
+    numbers = (replace(WELL.numbers[0], counts={}),)
+    return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions, numbers=numbers)
 
 
 RATES = {
@@ -134,8 +138,11 @@ def test_json_tells_everything() -> None:
     assert (told["well"], told["rulebook"], told["kept"], told["kept_per_s"]) == (
         True, "v1", 120, 5.0,
     )  # fmt: skip
-    assert told["partitions"][0] == {"waiting": 0, "aside": 0, "moves": True}
-    assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2}
+    assert told["partitions"][0] == {
+        "waiting": 0, "aside": 0, "moves": True, "passed_per_s": 5.0,
+    }  # fmt: skip
+    assert told["numbers"]["1"]["attempts_per_s"] == 1.5
+    assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2, "attempting": 3}
     assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
 
 
@@ -153,7 +160,7 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["●", "all", "is", "well"],
         ["kept", "5.0/s,", "120", "in", "all"],
         ["waiting", "0,", "the", "oldest", "for", "0.0", "s"],
-        ["sends", "of", "1", "accepted", "7,", "read", "2"],
+        ["sends", "of", "1", "1.5/s", "tried,", "accepted", "7,", "read", "2"],
         ["dead", "letters", "none"],
         ["last", "tick", "0.8", "s", "ago"],
         ["last", "sweep", "4.0", "s", "ago"],
@@ -161,7 +168,7 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["rulebook", "v1"],
         ["restarted", "default", "2"],
     ]
-    assert ["│", "inbox", "0", "│", "0", "│", "│", "moving", "│"] in rows
+    assert ["│", "inbox", "0", "│", "0", "│", "│", "5.0/s", "│", "moving", "│"] in rows
 
 
 def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:

@@ -10,6 +10,7 @@ from gateway.cli.trace_line import Line
 from gateway.cli.trace_sends import of_send
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
+from gateway.core.aside import Obstacle, aside
 from gateway.store.records import Found
 from gateway.store.traced_inbox import GONE, Kept
 from gateway.store.traced_sends import Sent, Standing, Told
@@ -21,7 +22,9 @@ KEPT_MS = int(NOW.timestamp() * 1000)
 DELIVERY = f"3:{KEPT_MS}-0"
 WEEK = timedelta(days=7)
 KEPT = Kept(DELIVERY, 0, origin="meta", secret="1", event=a_message())
-RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,))
+WHY = f"{KEPT_MS} {Obstacle('unopened', 'key 1').packed().decode()}"
+ASIDE = aside(DELIVERY, 3, KEPT_MS + 9_000, WHY, WHY)
+RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,), NOW)
 SENT = Sent(
     "s" * 24, "queued", "welcome", "r", "reply", body={"type": "text", "text": {"body": "hello"}},
     planned_at=NOW,
@@ -57,8 +60,17 @@ STORIES = {
         [KEPT_LINE, "planned: not yet: still waiting in partition 3"],
     ),
     "aside": (
-        Trace(NUMBER, KEY, KEPT, waits="aside"),
-        [KEPT_LINE, "planned: not yet: set aside in partition 3"],
+        Trace(NUMBER, KEY, KEPT, waits="aside", aside=ASIDE),
+        [
+            KEPT_LINE,
+            "set aside: a worker could not open it: key 1; tried 3 times, "
+            "next at 2026-11-22 12:00:09Z",
+            "planned: not yet: set aside in partition 3",
+        ],
+    ),
+    "given up": (
+        Trace(NUMBER, KEY, KEPT, waits="given_up"),
+        [KEPT_LINE, "planned: never: a person gave its delivery up"],
     ),
     "failed": (
         Trace(NUMBER, KEY, KEPT, failed=Failed(NOW, "KeyError")),
@@ -281,8 +293,15 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["sent: noted, not obeyed: it was expired already"],
     ),
     "begun again": (
-        {"stage": "queued", "statuses": (status("failed"), status("redriven"))},
-        ["failed: ", "redriven: by a person, after attempt 1"],
+        {
+            "stage": "queued", "statuses": (status("failed"), status("redriven")),
+            "ended": {1: FAILED},
+        },
+        [
+            "failed: ",
+            "redriven: by a person, after attempt 1; it had ended: code 131026: The customer "
+            "cannot get it: no WhatsApp, an old one, or terms not accepted.",
+        ],
     ),
 }  # fmt: skip
 

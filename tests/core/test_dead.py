@@ -123,7 +123,7 @@ def test_what_meta_may_have_had_is_told_from_what_it_had(
 def test_the_story_of_a_send_is_in_order() -> None:
     dead = letter(
         REFUSED, DOUBT, {"outcome": "later"}, REFUSED, at__redriven__1=5000, at__sent__1=4000,
-        began__1=2000, began__2=6000,
+        began__1=2000, began__2=6000, ended__1=json.dumps(REFUSED),
     )  # fmt: skip
 
     told = [(step.what, step.at and round(step.at.timestamp())) for step in dead.story]
@@ -138,6 +138,16 @@ def test_the_story_of_a_send_is_in_order() -> None:
         ("dead", 7),
     ]
     assert dead.story[1].told["reason"] == "no answer"
+    assert dead.story[3].told == REFUSED
+
+
+def test_the_last_error_of_a_message_that_meta_failed_is_that_of_its_status() -> None:
+    dead = letter(
+        {"code": 131026}, {"outcome": "later"}, ACCEPTED, stage="failed",
+        first_error='{"code":131056}', last_error='{"code":4}',
+    )  # fmt: skip
+
+    assert (dead.first_error["code"], dead.last_error["code"]) == (131056, 131026)
 
 
 def test_a_send_that_was_never_tried_tells_only_its_plan_and_its_end() -> None:
@@ -153,11 +163,23 @@ def test_a_send_that_was_never_tried_tells_only_its_plan_and_its_end() -> None:
 def test_an_event_has_a_cause_and_all_that_is_needed_to_look_again(error: str, cause: str) -> None:
     told = {"error": error, "trace": "t", "key": "k", "delivery": "0:1-0", "item": 2, "raw": {}}
 
-    dead = dead_event("ff", NUMBER, 7_000, told)
+    dead = dead_event("ff", NUMBER, 7_000, told, {})
 
     assert (dead.cause, dead.code, dead.error) == (cause, None, {"reason": error})
     assert (dead.key, dead.delivery, dead.item, dead.trace) == ("k", "0:1-0", 2, "t")
     assert dead.advice.startswith("Mend")
+
+
+def test_an_event_that_died_again_tells_its_first_error_too() -> None:
+    told = {"error": "KeyError", "trace": "t", "key": "k", "delivery": "0:9-0", "item": 2}
+    deaths = {"times": "3", "first": "ValueError", "first_at": "5000"}
+
+    dead = dead_event("ff", NUMBER, 7_000, told | {"raw": {}}, deaths)
+
+    assert (dead.attempts, dead.first_error, dead.error) == (
+        3, {"reason": "ValueError"}, {"reason": "KeyError"},
+    )  # fmt: skip
+    assert (dead.first_at.timestamp(), dead.at.timestamp()) == (5, 7)
 
 
 WANTED = {

@@ -18,7 +18,7 @@ READS = (
 UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|recorded|known:\d+|take:.*|pair:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
-UNTOLD_FIELDS |= {b"doubted", b"paused_at", b"probe_at", b"resumed_at", b"probes"}
+UNTOLD_FIELDS |= {b"doubted", b"paused_at", b"probe_at", b"resumed_at", b"probes", b"first_at"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,10 @@ def _content(store: Store, key: bytes) -> object:
         case b"hash":
             fields = raw(store).hgetall(key)
             untold = {name for name in fields if name.startswith(b"began:")} | UNTOLD_FIELDS
-            return {name: value for name, value in fields.items() if name not in untold}
+            kept = {name: value for name, value in fields.items() if name not in untold}
+            # Before the reason stands the moment.
+            noted = {name: value.partition(b" ")[2] for name, value in kept.items()}
+            return noted if key.endswith(b"}:aside:why") else kept
         case b"zset" if _holds_moments(key):
             now = now_ms(store)
             scores = raw(store).zrange(key, 0, -1, withscores=True)
@@ -116,4 +119,4 @@ def _content(store: Store, key: bytes) -> object:
         case b"stream":
             return [fields for _, fields in raw(store).xrange(key)]
         case _:
-            return raw(store).get(key)
+            return re.sub(rb'"planned":\d+', b"", raw(store).get(key))

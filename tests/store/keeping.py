@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from gateway.core.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Batch, Inbox, Standing
+from tests.made import NUMBER
 from tests.store.raw import raw
 
 
@@ -21,6 +23,11 @@ def keep(store: Store, index: int, *texts: str, bodies: Bodies | None = None) ->
 
 def inbox(store: Store, bodies: Bodies | None = None) -> Inbox:
     return Inbox(store, bodies or Bodies())
+
+
+def late(*places: str) -> dict[str, Obstacle]:
+    """Name deliveries that cannot be committed now."""
+    return {place: Obstacle("failed", "an error", NUMBER) for place in places}
 
 
 def read(batch: Batch) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from gateway.store import keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from tests.store.keeping import inbox, keep, lease, read, standing
+from tests.store.keeping import inbox, keep, late, lease, read, standing
 from tests.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store
@@ -15,14 +15,14 @@ KEY = b"k" * 32
 ASIDE = f"{keys.partition(0)}aside"
 
 
-def one_pass(store: Store, *late: str, bodies: Bodies | None = None) -> list[str]:
-    """Read all that is there, setting aside what cannot be opened and what is `late`."""
+def one_pass(store: Store, *places: str, bodies: Bodies | None = None) -> list[str]:
+    """Read all that is there, setting aside what cannot be opened and what is named."""
     found = []
     with inbox(store, bodies).slice() as held:
         batch = held.next()
         while not batch.empty:
             found += read(batch)
-            batch = held.next(aside=[*batch.unopened, *late])
+            batch = held.next(late(*batch.unopened, *places))
     return found
 
 
@@ -118,7 +118,7 @@ def test_closing_sets_aside_as_well(store: Store) -> None:
     (first, _) = keep(store, 0, "first", "second")
     with inbox(store).slice() as held:
         held.next()
-        held.close(aside=[first])
+        held.close(late(first))
 
     assert (standing(store, 0).aside, standing(store, 0).waiting) == (1, 1)
 
@@ -143,8 +143,8 @@ def test_a_slice_that_gives_up_leaves_aside_what_was_aside(store: Store) -> None
 
 
 def test_a_crowd_aside_does_not_fill_a_batch(store: Store) -> None:
-    late = keep(store, 0, *(f"late {i}" for i in range(20)))
-    one_pass(store, *late)
+    crowd = keep(store, 0, *(f"late {i}" for i in range(20)))
+    one_pass(store, *crowd)
     let_it_be_due(store)
     keep(store, 0, "new")
 

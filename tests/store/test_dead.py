@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.dead import Letter, Wanted
+from gateway.core.dead import DeadEvent, Wanted
 from gateway.core.plan import Failure
 from gateway.store import dead, keys, upkeep
 from gateway.store.client import Call, Store
 from gateway.store.commit import bury, commit
+from gateway.store.dead import DeadLetter
 from gateway.store.upkeep import list_number
 from tests.made import NUMBER, a_message
 from tests.store.burying import die, died
@@ -37,7 +38,7 @@ def _listed(store: Store) -> None:
     list_number(store, NUMBER)
 
 
-def names(letters: Iterable[Letter]) -> list[str]:
+def names(letters: Iterable[DeadLetter]) -> list[str]:
     return [one.id.rstrip("x") for one in letters]
 
 
@@ -104,7 +105,7 @@ def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
     assert list(dead.letters(store, Wanted())) == []
 
 
-def delivered(store: Store) -> tuple[str, Letter]:
+def delivered(store: Store) -> tuple[str, DeadLetter]:
     """Keep a delivery, pass it, and let the planning of its event have failed."""
     place, _ = keep(store, 2, "a delivery", "another, which holds the cursor")
     with inbox(store).slice() as held:
@@ -140,6 +141,24 @@ def test_the_letter_of_an_event_stays_until_the_event_is_committed(store: Store)
     assert dead_letters(store) == []
 
 
+def test_an_event_that_dies_again_is_told_with_both_errors_and_lives_on(store: Store) -> None:
+    _, letter = delivered(store)
+    member = b"event:" + bytes.fromhex(letter.id)
+    raw(store).zadd(f"{PREFIX}dead", {member: 1_000})
+    raw(store).hset(f"{PREFIX}deaths:".encode() + member, "first_at", 1)
+
+    for _ in range(2):  # the same delivery, read twice, is one death
+        bury(store, [Failure(a_message(delivery="0:9-0"), "ValueError", "another trace")])
+
+    again = dead.find(store, letter.id)
+    assert isinstance(again, DeadEvent)
+    assert (again.attempts, again.trace, again.first_at.timestamp()) == (2, "another trace", 0.001)
+    assert [again.first_error["reason"], again.error["reason"]] == ["KeyError", "ValueError"]
+    assert again.died_ms > 1_000
+    assert dead.drop(store, letter) is False
+    assert counted(store, "events.dead") == 2
+
+
 def test_an_event_whose_delivery_was_trimmed_cannot_be_redriven(store: Store) -> None:
     _, letter = delivered(store)
     upkeep.trim(store, timedelta(0))
@@ -171,7 +190,7 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
 
     for _ in each_write(store, Call("drop", PREFIX, [member, letter.died_ms])):
         assert dead.drop(store, letter) is True
-        assert raw(store).keys(f"{PREFIX}dead*") == []
+        assert raw(store).keys(f"{PREFIX}dea*") == []
 
 
 def test_now_is_the_servers(store: Store) -> None:

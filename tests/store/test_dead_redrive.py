@@ -1,5 +1,6 @@
 """A dead send begins again exactly once, and only where Meta did not have it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -106,8 +107,8 @@ def test_a_row_stays_small_however_often_its_send_is_tried(store: Store) -> None
         sizes.append(raw(store).hlen(f"{PREFIX}send:{ONE.id}"))
         assert dead.redrive(store, found(store, ONE)) == "redriven"
 
-    # Only that it was begun again is added, once for each time.
-    assert sizes[-1] - sizes[4] == 12 - 5
+    # Only that it was begun again, and what it had ended over, is added for each time.
+    assert sizes[-1] - sizes[4] == 2 * (12 - 5)
     assert sum(name.startswith("attempt:") for name in row(store, ONE)) == TOLD
 
 
@@ -215,6 +216,7 @@ def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double
     settle(store, ONE, "accepted", 2, wamid="wamid.2", note='{"outcome":"accepted"}')
 
     told = row(store, ONE)
+    assert json.loads(told["ended:1"]) == json.loads(told["first_error"]) == {"code": 131026}
     assert (told["wamid"], told["wamid:1"], told["stage"]) == ("wamid.2", "wamid.1", "accepted")
     assert counted(store, "sends.doubled") == 0
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.core.aside import Obstacle
 from gateway.core.events import Event
 from gateway.core.outcome import Outcome
 from gateway.store import keys, upkeep
@@ -191,7 +192,7 @@ def drain(store: Store, late: str) -> None:
     with Inbox(store, Bodies()).slice() as held:
         batch = held.next()
         while not batch.empty:
-            batch = held.next(aside=[late])
+            batch = held.next(aside={late: Obstacle("failed", "an error")})
 
 
 def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
@@ -199,9 +200,9 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
         store.call("keep", PARTITION, "meta||", Bodies().pack(text))
     first, *_, last = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
     fence, *_ = store.call("next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0)
-    broken = Call(
-        "next", PARTITION, ["me", LEASE_MS, 9, 9_999, 0, fence, last, 3, 1, first, 60_000]
-    )
+    why = Obstacle("failed", "an error").packed()
+    args = ["me", LEASE_MS, 9, 9_999, 0, fence, last, 3, 1, first, 60_000, why]
+    broken = Call("next", PARTITION, args)
 
     assert heals(store, broken, lambda: passed(store, f"3:{first}", last)) > 3
 
@@ -223,7 +224,7 @@ def test_each_write_of_a_keep_may_fail_and_the_delivery_is_only_doubled(store: S
 
 
 def test_each_write_of_a_burial_may_fail(store: Store) -> None:
-    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000])
+    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000, "0:1-0/0", "KeyError"])
 
     assert heals(store, broken, lambda: run(store, broken)) > 1
 

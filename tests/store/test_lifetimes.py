@@ -19,7 +19,7 @@ from gateway.store.pressure import Pressure
 from gateway.store.stream import note_gap
 from tests.made import NUMBER, a_message
 from tests.servers import Server
-from tests.store.keeping import inbox, keep
+from tests.store.keeping import inbox, keep, late
 from tests.store.planning import planned
 from tests.store.raw import raw
 from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:stopped": (300_000, 300_000),
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
+    "<p>aside:why": FOREVER,
+    "<p>given_up": (30 * DAY, 30 * DAY),
     r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
@@ -77,6 +79,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:stream": FOREVER,
     "<n>dead": FOREVER,
     "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
+    "<n>deaths:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
     "<n>bell:(reply|bulk)": (60_000, 60_000),
@@ -105,10 +108,11 @@ def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
     check(store)
     upkeep.list_number(store, NUMBER)
-    late, _ = keep(store, 2, "late", "passed")
+    first, second, _ = keep(store, 2, "late", "given up", "passed")
     with inbox(store).slice() as held:
         held.next()
-        held.close(aside=[late])
+        held.close(late(first, second))
+    store.call("give_up", keys.partition(2), second.partition(":")[2])
     upkeep.moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
     bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
@@ -172,7 +176,7 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{inbox\})?)[a-z]+(?::tries)?"
+    pattern = r"(?:\{[pn]\}|gw:(?:\{inbox\})?)[a-z_]+(?::tries|:why)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
@@ -182,11 +186,12 @@ def test_every_kind_is_in_the_docstring() -> None:
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "keep": (keys.partition(2), ["meta||", b"body"]),
     "next": (keys.partition(2), ["holder", 5_000, 9, 9_999, 0, 0]),
+    "give_up": (keys.partition(2), ["1-0"]),
     "look": (keys.partition(2), []),
     "trim": (keys.partition(2), [0]),
     "load": (PREFIX, [1, "contact", b"d" * 16]),
     "commit": (PREFIX, ["c", "", "v", "{}", "know", 3, b"d" * 16, "0:1-0/0", "message"]),
-    "bury": (PREFIX, ["event:x", "{}", 1_000]),
+    "bury": (PREFIX, ["event:x", "{}", 1_000, "0:1-0/0", "KeyError"]),
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),

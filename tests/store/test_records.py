@@ -20,7 +20,12 @@ def test_what_was_planned_is_found_by_its_event(store: Store) -> None:
 
     (send,) = plan.sends
     assert found == Found(
-        f"message|{NUMBER}|wamid.1", "v1", True, (("welcome", "always"),), (send.id,)
+        f"message|{NUMBER}|wamid.1",
+        "v1",
+        True,
+        (("welcome", "always"),),
+        (send.id,),
+        plan.records[0].planned_at,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.plan import Failure, Plan
 from gateway.core.sends import BULK
-from gateway.store import keys, traced_inbox, upkeep
+from gateway.store import keys, letters, traced_inbox, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import bury, commit
@@ -15,7 +15,7 @@ from gateway.store.inbox import Batch
 from gateway.store.traced_inbox import GONE
 from gateway.store.traces import Search, Trace, Traces
 from tests.made import ANA, NUMBER, a_message, a_status, delivery_body, message_item
-from tests.store.keeping import inbox, keep
+from tests.store.keeping import inbox, keep, late
 from tests.store.planning import planned
 from tests.store.raw import raw
 from tests.store.sending import PREFIX, WEEK, a_send, queue, settle, take, tell
@@ -90,7 +90,7 @@ def test_a_message_that_no_rule_answered_is_known_and_has_no_record(store: Store
 
     trace = only(traces(store).of_wamid("wamid.1"))
 
-    assert (trace.known, trace.record, trace.sends, trace.waits) == (True, None, (), "")
+    assert (trace.known, trace.record, trace.sends, trace.waits) == (True, None, (), None)
 
 
 def test_what_was_never_seen_is_not_found(store: Store) -> None:
@@ -105,7 +105,7 @@ def pass_all(store: Store, *aside: str) -> None:
     with inbox(store).slice() as held:
         batch: Batch = held.next()
         while not batch.empty:
-            batch = held.next(aside)
+            batch = held.next(late(*aside))
 
 
 def test_what_still_waits_is_found_where_it_waits(store: Store) -> None:
@@ -124,7 +124,21 @@ def test_what_was_set_aside_is_said_to_be(store: Store) -> None:
     keep(store, 3, "behind it")
     pass_all(store, event.delivery)
 
-    assert only(traces(store).of_wamid("wamid.1")).waits == "aside"
+    trace = only(traces(store).of_wamid("wamid.1"))
+    assert trace.waits == "aside"
+    assert trace.aside
+    assert trace.aside.last_error["class"] == "failed"
+
+
+def test_what_a_person_gave_up_is_said_to_be(store: Store) -> None:
+    event = keep_message(store)
+    keep(store, 3, "behind it")
+    pass_all(store, event.delivery)
+    letter = letters.find(store, event.delivery)
+    assert letter
+    letters.drop(store, letter, given_up=True)
+
+    assert only(traces(store).of_wamid("wamid.1")).waits == "given_up"
 
 
 def test_what_was_passed_and_is_not_known_is_not_said_to_wait(store: Store) -> None:

@@ -11,7 +11,7 @@ from gateway.store import keys, upkeep
 from gateway.store.client import Store, connect_async
 from gateway.store.pressure import Pressure
 from tests.servers import Server, wait_until
-from tests.store.keeping import inbox, keep
+from tests.store.keeping import inbox, keep, late
 from tests.store.raw import raw
 
 pytestmark = pytest.mark.store
@@ -73,7 +73,7 @@ def test_what_was_set_aside_yields_to_nothing(store: Store) -> None:
     places = keep(store, 0, *(f"body {i}" for i in range(300)))
     with inbox(store).slice() as held:
         held.next()
-        held.close([places[10]])
+        held.close(late(places[10]))
     entries = [place.partition(":")[2] for place in places]
 
     while upkeep.make_room(store, A_TINY_LIMIT):

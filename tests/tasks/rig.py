@@ -12,7 +12,7 @@ from gateway.core.messages import text
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.inbox import partition_of
+from gateway.store.inbox import Late, partition_of
 from tasks.inbound import effect
 from tasks.worker import Worker
 from tests.made import NUMBER
@@ -53,7 +53,7 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
         store.call("keep", prefix, "meta|0|", (bodies_as or Bodies()).pack(body))
 
 
-def take_effect(at_work: Worker, rulebook: Echo) -> list[str]:
+def take_effect(at_work: Worker, rulebook: Echo) -> Late:
     """Give one batch its effect, pass it, and return what was set aside."""
     with at_work.inbox.slice() as held:
         aside = effect(at_work, held.next(), rulebook)

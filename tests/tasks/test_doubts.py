@@ -9,7 +9,7 @@ from gateway.core.outcome import Outcome
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.lanes import Lanes
-from gateway.store.stream import note
+from gateway.store.stream import note, note_lost
 from tasks.doubts import resolve
 from tasks.worker import Worker
 from tests.made import NUMBER, delivery_body, message_item, status_item
@@ -78,9 +78,20 @@ def lacks_proof(store: Store) -> None:
     raw(store).delete(f"{PREFIX}evidence")
 
 
+def has_lost_statuses(store: Store) -> None:
+    note_lost(store)
+
+
 @pytest.mark.parametrize(
     "obstacle",
-    [waits_in_an_inbox, is_set_aside, met_a_gap, has_no_web_process, lacks_proof],
+    [
+        waits_in_an_inbox,
+        is_set_aside,
+        met_a_gap,
+        has_no_web_process,
+        lacks_proof,
+        has_lost_statuses,
+    ],
     ids=lambda it: it.__name__,
 )
 def test_while_a_status_may_still_be_on_its_way_it_is_not_repeated(

@@ -2,8 +2,9 @@
 
 import pytest
 
+from gateway.core.dead import Wanted
 from gateway.core.events import Message
-from gateway.store import keys
+from gateway.store import keys, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.upkeep import numbers
@@ -75,7 +76,7 @@ def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(
     items = [message_item(f"wamid.{i}", f"{i:04}") for i in range(1000)]
     keep(store, delivery_body(*items))
 
-    assert take_effect(at_work, Echo()) == []
+    assert take_effect(at_work, Echo()) == {}
 
     assert planned(store) == [f"{i:04}" for i in range(1000)]
     assert counted(store, "events.message") == 1000
@@ -93,7 +94,7 @@ def test_what_was_refused_is_planned_again_in_its_order(at_work: Worker, store: 
     items = [message_item(f"wamid.{i}", f"{i:04}") for i in range(150)]
     keep(store, delivery_body(*items))
 
-    assert take_effect(at_work, Echo(once)) == []
+    assert take_effect(at_work, Echo(once)) == {}
 
     assert planned(store) == ["first", *(f"{i:04}" for i in range(150))]
 
@@ -106,7 +107,7 @@ def test_an_event_that_cannot_be_planned_hurts_no_neighbour(at_work: Worker, sto
     said = ["one", "boom", "two"]
     keep(store, delivery_body(*(message_item(f"wamid.{word}", word) for word in said)))
 
-    assert take_effect(at_work, Echo(breaks)) == []
+    assert take_effect(at_work, Echo(breaks)) == {}
 
     assert planned(store) == ["one", "two"]
     assert store.redis.zcard(f"{PREFIX}dead") == 1
@@ -177,7 +178,8 @@ def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     inbound.drain()
 
     assert planned(store) == [REPLY]
-    assert sum(one.aside for one in at_work.inbox.look()) == 1
+    (letter,) = letters.letters(store, Wanted())
+    assert (letter.cause, letter.error["class"], letter.number) == ("aside", "unopened", "")
     assert store.redis.zcard(f"{keys.number('')}dead") == 0
 
 

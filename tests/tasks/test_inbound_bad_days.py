@@ -68,7 +68,8 @@ def test_a_contact_that_somebody_else_always_changes_is_set_aside(
 
     late = take_effect(at_work, Echo(changes))
 
-    assert (len(late), asked, aside(at_work), waiting(at_work)) == (1, 3, 1, 1)
+    assert [(one.kind, one.number) for one in late.values()] == [("contended", NUMBER)]
+    assert (asked, aside(at_work), waiting(at_work)) == (3, 1, 1)
     assert planned(store) == ["first", "bob's"]
 
 
@@ -82,7 +83,7 @@ def test_what_was_set_aside_has_its_effect_once_the_obstacle_is_gone(
 
     raw(store).delete(f"{PREFIX}places")
     make_due(store)
-    assert take_effect(at_work, Echo()) == []
+    assert take_effect(at_work, Echo()) == {}
 
     assert (planned(store), waiting(at_work)) == (["first"], 0)
 
@@ -92,8 +93,10 @@ def test_a_script_that_breaks_for_one_contact_stops_no_other(at_work: Worker, st
     raw(store).set(f"{PREFIX}send:{send_id(cause, 'echo', 0)}", "of another type")
     keep(store, FIRST, BOBS)
 
-    assert len(take_effect(at_work, Echo())) == 1
+    (obstacle,) = take_effect(at_work, Echo()).values()
 
+    assert (obstacle.kind, obstacle.number) == ("failed", NUMBER)
+    assert "WRONGTYPE" in obstacle.reason
     assert counted(store, "events.message") == 1
     assert planned(store) == ["bob's"]
 

@@ -41,7 +41,7 @@ def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iter
 def say(at_work: Worker, *texts: str, to: str = ANA) -> None:
     """Let the gateway owe these texts to a customer."""
     keep(at_work.store, delivery_body(*(message_item(f"in.{to}.{t}", t, to) for t in texts)))
-    assert take_effect(at_work, Echo()) == []
+    assert take_effect(at_work, Echo()) == {}
 
 
 def send_of(store: Store, number: int = 0) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.core.aside import Obstacle
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision
 from gateway.core.events import Message
@@ -15,7 +16,7 @@ from tasks import inbound
 from tasks.inbound import PlanningStoppedError, effect
 from tasks.worker import Worker
 from tests.made import NUMBER, delivery_body, message_item
-from tests.tasks.rig import Echo, keep, planned, raw
+from tests.tasks.rig import Echo, keep, make_due, planned, raw
 
 pytestmark = pytest.mark.store
 
@@ -87,6 +88,26 @@ def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_thei
     prefix = keys.number(NUMBER)
     assert raw(store).zcard(f"{prefix}dead") == 2
     assert not any(one.has_work for one in at_work.inbox.look())
+
+
+def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
+    at_work: Worker, store: Store
+) -> None:
+    keep(store, *same_contact("poison"))
+    with at_work.inbox.slice() as held:
+        held.close({one.id: Obstacle("failed") for one in held.next().deliveries})
+    make_due(store)
+    rulebook = Deadly()
+
+    for _ in range(4):
+        if drained(at_work, rulebook):
+            break
+        run_out(store)
+        make_due(store)
+
+    assert rulebook.deaths == 2
+    assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 1
+    assert sum(one.waiting for one in at_work.inbox.look()) == 0
 
 
 def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Store) -> None:

@@ -12,6 +12,7 @@ from gateway.store.inbox import Inbox
 from gateway.store.upkeep import count, list_number
 from tests.made import NUMBER
 from tests.servers import Server
+from tests.store.keeping import late
 from tests.web.rig import Web, a_web, nowhere
 
 pytestmark = pytest.mark.anyio
@@ -135,7 +136,7 @@ async def test_figures_tell_what_was_kept_and_what_waits(web: Web, store: Store)
 async def test_figures_tell_what_was_set_aside(web: Web, store: Store) -> None:
     await web.deliver()
     with Inbox(store, Bodies()).slice() as held:
-        held.close([held.next().deliveries[0].id])
+        held.close(late(held.next().deliveries[0].id))
 
     found = await figures(web)
 

@@ -39,7 +39,7 @@ function apply.know(digest, place, kind)
   local generation = math.floor(now / GENERATION)
   local bucket = known_bucket(number, generation, digest)
   if redis.call('ZREM', number .. 'dead', 'event:' .. digest) == 1 then
-    redis.call('DEL', number .. 'dead:event:' .. digest)
+    redis.call('DEL', number .. 'dead:event:' .. digest, number .. 'deaths:event:' .. digest)
   end
   if redis.call('HSET', bucket, digest:sub(5), place) == 1 then
     redis.call('HINCRBY', number .. 'known:' .. generation, 'count', 1)

@@ -4,7 +4,8 @@
 -- ARGV  1 holder, 2 lease in ms, 3 most deliveries, 4 most bytes, 5 "1" to let go,
 --       6 fence (0 to take the lease anew), 7 cursor to move to ("" to leave it),
 --       8 how many deliveries that passes,
---       9 how many set aside follow as pairs (entry, pause in ms), then entries come back from aside
+--       9 how many set aside follow as triples (entry, pause in ms, why), then entries that come
+--       back from aside
 -- Returns {fence, entries, 1 if one of them may kill its worker}, entries as {id, header, body, tries
 -- when it was aside or 0}; nil where somebody else holds the partition or nothing waits in it.
 local lease, inbox, aside = KEYS[1] .. 'lease', KEYS[1] .. 'inbox', KEYS[1] .. 'aside'
@@ -17,15 +18,15 @@ local held = state[1] and state[1] ~= '' and till > now and till <= now + length
 
 if ARGV[6] ~= '0' then
   if state[1] ~= holder or fence ~= tonumber(ARGV[6]) then return nil end
-  local pairs_end = 9 + 2 * tonumber(ARGV[9])
-  for i = 10, pairs_end, 2 do
+  local last = 9 + 3 * tonumber(ARGV[9])
+  for i = 10, last, 3 do
+    local why = now .. ' ' .. ARGV[i + 2]
+    redis.call('HSETNX', aside .. ':why', ARGV[i] .. ':first', why)
+    redis.call('HSET', aside .. ':why', ARGV[i] .. ':last', why)
     redis.call('HINCRBY', aside .. ':tries', ARGV[i], 1)
     redis.call('ZADD', aside, now + tonumber(ARGV[i + 1]), ARGV[i])
   end
-  for i = pairs_end + 1, #ARGV do
-    redis.call('HDEL', aside .. ':tries', ARGV[i])
-    redis.call('ZREM', aside, ARGV[i])
-  end
+  for i = last + 1, #ARGV do leave_aside(KEYS[1], ARGV[i]) end
   if ARGV[7] ~= '' then
     cursor = ARGV[7]
     redis.call('HSET', lease, 'cursor', cursor)
@@ -65,8 +66,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 
     bytes = bytes + #found[2][4]
     redis.call('ZADD', aside, now + length, id)
   else
-    redis.call('HDEL', aside .. ':tries', id)
-    redis.call('ZREM', aside, id)
+    leave_aside(KEYS[1], id)
   end
 end
 local after, full = cursor, false

@@ -31,6 +31,13 @@ local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
 end
 
+-- A delivery is no longer set aside: why it was goes away with it.
+local function leave_aside(partition, entry)
+  redis.call('HDEL', partition .. 'aside:why', entry .. ':first', entry .. ':last')
+  redis.call('HDEL', partition .. 'aside:tries', entry)
+  redis.call('ZREM', partition .. 'aside', entry)
+end
+
 -- A lane's head is done with: the next send may go at once, an empty lane leaves the ready set.
 -- The lane is changed last, so that a script which dies in between is healed when it is repeated.
 local function leave_lane(number, rank, lane, id, now)

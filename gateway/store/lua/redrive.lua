@@ -14,7 +14,8 @@ local now = clock()
 local send, copy, letter = number .. 'send:' .. id, number .. 'redrive:' .. id, 'send:' .. id
 if not redis.call('ZSCORE', number .. 'dead', letter) then return 0 end
 
-local row = redis.call('HMGET', send, 'final', 'redriven', 'attempts', 'lane', 'rank', 'wamid')
+local row = redis.call('HMGET', send, 'final', 'redriven', 'attempts', 'lane', 'rank', 'wamid',
+  'error')
 local before = tonumber(row[2] or 0)
 if not row[1] and before == times + 1 then
   redis.call('ZREM', number .. 'dead', letter)
@@ -25,6 +26,10 @@ if not row[1] or before ~= times or redis.call('HLEN', send) ~= tonumber(ARGV[3]
 redis.call('COPY', send, copy, 'REPLACE')
 -- The message that failed keeps its wamid beside, for the one to come has another.
 if row[6] then redis.call('HSET', copy, 'wamid:' .. row[3], row[6]) end
+if row[7] then
+  redis.call('HSETNX', copy, 'first_error', row[7])
+  redis.call('HSET', copy, 'ended:' .. row[3], row[7])
+end
 redis.call('HDEL', copy, 'final', 'error', 'wamid')
 redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'at:redriven:' .. row[3], now)

@@ -1,0 +1,48 @@
+"""Everything that a person has to look at: what is dead, and what was set aside.
+
+All of it may raise StoreUnavailableError.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from typing import Literal
+
+from gateway.core.dead import Aside, Letter, Wanted
+from gateway.store import aside, dead, stream
+from gateway.store.client import Store
+from gateway.store.dead import Redriven
+
+Dropped = Literal["dropped", "aside", "changed"]
+
+
+def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
+    """Yield what is wanted, the newest first."""
+    both = (dead.letters(store, wanted), aside.deliveries(store, wanted))
+    return merge(*both, key=lambda one: one.died_ms, reverse=True)
+
+
+def find(store: Store, name: str, numbers: Sequence[str] = ()) -> Letter | None:
+    """Return what has an id, None where there is nothing; by default of any number."""
+    return aside.find(store, name) or dead.find(store, name, numbers)
+
+
+def redrive(store: Store, letter: Letter, *, unconfirmed: bool = False) -> Redriven:
+    """Let it begin again; what was set aside is tried now instead of later."""
+    if isinstance(letter, Aside):
+        tried = aside.try_now(store, letter, dead.now(store))
+        return "redriven" if tried else "changed"
+    return dead.redrive(store, letter, unconfirmed=unconfirmed)
+
+
+def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
+    """Take it away; what was set aside waits for its effect, so it takes a person's word.
+
+    What is given up may hold statuses. So first it is noted that some are lost: else their silence
+    would be taken for evidence that Meta never had a message, and it would be sent twice.
+    """
+    if not isinstance(letter, Aside):
+        return "dropped" if dead.drop(store, letter) else "changed"
+    if not given_up:
+        return "aside"
+    stream.note_lost(store)
+    return "dropped" if aside.give_up(store, letter) else "changed"

@@ -1,0 +1,13 @@
+-- give_up: a person lets a delivery that was set aside go, without its effect; that is counted.
+-- KEYS  1 the partition's prefix
+-- ARGV  1 entry
+-- Returns 1 when done, 0 where it is no longer aside.
+local given_up = KEYS[1] .. 'given_up'
+if not redis.call('ZSCORE', KEYS[1] .. 'aside', ARGV[1]) then return 0 end
+local now = clock()
+redis.call('ZADD', given_up, now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', given_up, '-inf', now - 30 * DAY)
+redis.call('PEXPIRE', given_up, 30 * DAY)
+leave_aside(KEYS[1], ARGV[1])
+count(KEYS[1], 'given_up')
+return 1
