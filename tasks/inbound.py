@@ -214,6 +214,8 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
         _list(at_work, number)
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)
+    if planned.repeated:
+        count(at_work.store, keys.number(number), "statuses.repeated", planned.repeated)
     bury(at_work.store, planned.failures)
     for failure in planned.failures:
         log.error("event_dead", event_id=record_id(failure.event), error=failure.error)

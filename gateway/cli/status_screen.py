@@ -45,6 +45,8 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
         yield f"sends of {number.number or NOBODY}", _sends(number)
+        if number.statuses:
+            yield "odd statuses", _listed(number.statuses)
     yield "dead letters", _listed(now.causes) or "none"
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)

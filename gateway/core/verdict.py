@@ -1,6 +1,5 @@
 """What an attempt to reach Meta comes to, decided from what was seen of it (pure and total)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -8,12 +7,10 @@ from typing import Any, assert_never
 import orjson
 
 from gateway.core.codes import Rule, Scope, rule_of
+from gateway.core.fit import fit
 from gateway.core.reading import integer
 
 _MAX_WAMID = 256
-_MAX_TEXT = 300
-# Meta's words may quote a phone number, in any spelling, or a token.
-_PRIVATE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}|[\w-]{32,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def _accepted(body: bytes) -> Accepted:
     """Read what can be read; a 2xx stands, because asking again might send twice."""
     match _parsed(body):
         case {"messages": [{"id": str(wamid), **more}, *_]} if len(wamid) <= _MAX_WAMID:
-            return Accepted(wamid, _text(more.get("message_status")))
+            return Accepted(wamid, fit(more.get("message_status")))
         case _:
             return Accepted("", "")
 
@@ -150,16 +147,9 @@ def by_rule(rule: Rule, code: int, details: str) -> Later | Paused | Closed | De
 def _told(error: Mapping[str, Any]) -> str:
     """Keep Meta's details and its trace id; `message` is left out, for it may quote the token."""
     error_data = error.get("error_data")
-    details = _text(error_data.get("details")) if isinstance(error_data, Mapping) else ""
-    trace = _text(error.get("fbtrace_id"))
+    details = fit(error_data.get("details")) if isinstance(error_data, Mapping) else ""
+    trace = fit(error.get("fbtrace_id"))
     return f"{details} (fbtrace_id {trace})".strip() if trace else details
-
-
-def _text(value: object) -> str:
-    """Make foreign text fit to be kept: one line, of bounded length, without what is private."""
-    if not isinstance(value, str):
-        return ""
-    return _PRIVATE.sub("…", " ".join(value.split()))[:_MAX_TEXT]
 
 
 def _parsed(body: bytes) -> Any:

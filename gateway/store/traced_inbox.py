@@ -1,6 +1,6 @@
 """The inbox as a trace sees it: deliveries read where they stand, and nothing taken."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from gateway.core.dead import moment
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.keys import digest
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store
@@ -48,6 +49,15 @@ class Waiting:
     aside: frozenset[str] = frozenset()  # ids of deliveries
     unopened: int = 0
     cut: bool = False
+
+
+def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
+    """Return where each event stands, "<delivery>/<item>", "" for one that is not known."""
+    if not event_keys:
+        return []
+    digests = [digest(key) for key in event_keys]
+    _, _, places = store.call("load", keys.number(number), 0, *digests)
+    return [place.decode() if place else "" for place in places]
 
 
 class TracedInbox:

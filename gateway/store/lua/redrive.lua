@@ -25,7 +25,7 @@ if not row[1] or before ~= times or redis.call('HLEN', send) ~= tonumber(ARGV[3]
 redis.call('COPY', send, copy, 'REPLACE')
 -- The message that failed keeps its wamid beside, for the one to come has another.
 if row[6] then redis.call('HSET', copy, 'wamid:' .. row[3], row[6]) end
-redis.call('HDEL', copy, 'final', 'error', 'wamid')
+redis.call('HDEL', copy, 'final', 'error', 'wamid', 'pricing')
 redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'at:redriven:' .. row[3], now)
 redis.call('PERSIST', copy)
