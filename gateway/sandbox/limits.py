@@ -48,10 +48,6 @@ class Limits:
         self._numbers: dict[str, Allowance] = {}
         self._pairs = Allowance(PAIR_EVERY_S, PAIR_BURST)
 
-    def granted(self, number_id: str) -> int:
-        """Give how many messages a second a number may send."""
-        return self._granted[number_id]
-
     def grant(self, number_id: str, messages_per_second: int) -> None:
         """Let a number send so many messages a second from now on; it begins with all of them."""
         self._granted[number_id] = messages_per_second
