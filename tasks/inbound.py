@@ -233,6 +233,8 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
         raise PlanningStoppedError
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)
+    if planned.repeated:
+        count(at_work.store, keys.number(number), "statuses.repeated", planned.repeated)
     _bury(at_work, planned.failures)
 
 

@@ -74,8 +74,8 @@ def _attempt(fields: Fields) -> Line:
     step, told = fields["step"], json.loads(fields["told"] or "{}")
     number = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
     said, style = _STEPS[step]
-    if step == "later":
-        said = f"{said} in {fields['wait_ms'] / 1000:.1f} s"
+    if (wait_ms := fields["wait_ms"]) is not None:
+        said = f"{said} in {wait_ms / 1000:.1f} s"
     why = f"({told['code']}) {told['reason']}" if told.get("code") else told.get("reason", "")
     parts = [f"out     {number} {said}", f"{fields['ms']} ms", f"rule {fields['rule']}", why]
     return Line(" · ".join(part for part in parts if part), style)
@@ -84,6 +84,12 @@ def _attempt(fields: Fields) -> Line:
 _STEPS = {
     "accepted": ("accepted", ""),
     "later": ("not taken now, again", ODD),
+    "rests": ("not taken now, the number rests; again", ODD),
+    "slower": ("not taken now, the number sends more slowly; again", ODD),
+    "pair": ("not taken now, this customer got too many; again", ODD),
+    "paused": ("not taken until a person mends it; tried again", BAD),
+    "instead": ("not sent, the window is closed: its template goes instead", ODD),
+    "parked": ("not sent, the window is closed: waits for the customer", ODD),
     "unconfirmed": ("without an answer: nobody knows whether Meta took it", ODD),
     "dead": ("refused for good", BAD),
     "dropped": ("given up, nobody will miss it", QUIET),

@@ -46,6 +46,8 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     for number in now.numbers:
         tried = f"{_rate(view.attempts_per_s(number.number))} tried, "
         yield f"sends of {number.number or NOBODY}", tried + _sends(number)
+        if number.statuses:
+            yield "odd statuses", _listed(number.statuses)
     yield "dead letters", _listed(now.causes) or "none"
     if now.given_up:
         yield "given up", many(now.given_up, "delivery", "deliveries")

@@ -99,6 +99,7 @@ def restarted(now: Reading) -> dict[str, int]:
 def _number(one: NumberStanding) -> dict[str, Any]:
     return {
         "sends": one.stages,
+        "odd_statuses": one.statuses,
         "dead": one.dead,
         "unconfirmed": one.unconfirmed,
         "due_later": one.due,

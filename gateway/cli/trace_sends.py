@@ -1,5 +1,6 @@
 """The story of one send: what it asks for, its attempts, its statuses, and where it waits; pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,8 @@ def of_send(sent: Sent, words: Words) -> Line:
     cause = f"by rule {sent.rule}" if sent.rule else "by no rule"
     told = f"{words.request(sent.body)}, {cause}, {sent.rank}: {sent.stage}"
     head = Line(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
-    return head.then(*_tries(sent), *_standing(sent))
+    told_of = (*_price(sent), *_members(sent, words))
+    return head.then(*_tries(sent), *told_of, *_standing(sent))
 
 
 def _tries(sent: Sent) -> Iterator[Line]:
@@ -110,6 +112,10 @@ def _reason(note: Mapping[str, Any]) -> Iterator[str]:
     for name in ("title", "details"):
         if said := note.get(name):
             yield f"Meta says {said}"
+    if trace := note.get("fbtrace_id"):
+        yield f"fbtrace_id {trace}"
+    for also in note.get("more") or ():
+        yield f"also {'; '.join(_reason(also))}"
 
 
 def _status(told: Told, sent: Sent) -> Line:
@@ -125,6 +131,29 @@ def _status(told: Told, sent: Sent) -> Line:
     if not _obeyed(told, sent):
         said.append(f"noted, not obeyed: it was {sent.stage} already")
     return Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
+
+
+def _price(sent: Sent) -> Iterator[Line]:
+    """Tell what Meta asks for the message, in Meta's words."""
+    if not sent.pricing:
+        return
+    paid = {True: "billable", False: "not billable"}.get(sent.pricing.get("billable", ""), "")
+    words = (sent.pricing.get(name) for name in ("category", "type", "pricing_model"))
+    yield Line("pricing", ", ".join(str(word) for word in (paid, *words) if word))
+
+
+def _members(sent: Sent, words: Words) -> Iterator[Line]:
+    """Tell how far a message got with a group, and with whom of them it failed."""
+    stages = Counter(one.stage for one in sent.standing.members)
+    if not stages:
+        return
+    told = ", ".join(f"{stage} {stages[stage]:,}" for stage in RUNGS if stages[stage])
+    failed = [one for one in sent.standing.members if one.stage == "failed"]
+    below = (
+        Line(words.person(one.name), "; ".join(_reason({"code": one.code})), one.at, "bad")
+        for one in failed
+    )
+    yield Line("participants", told, tone="odd" if failed else "").then(*below)
 
 
 def _obeyed(told: Told, sent: Sent) -> bool:

@@ -60,6 +60,8 @@ class Status(Event):
     callback: str = ""  # biz_opaque_callback_data as we gave it
     code: int | None = None
     errors: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    participant: str = field(default="", repr=False)  # of a group, whom it is about
+    pricing: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 
 from gateway.core import keys
 from gateway.core.events import Delivery, Event, Message, Returned, Status, Unreadable
-from gateway.core.reading import NOTHING, Person, customer, integer, listed, moment, text, words
+from gateway.core.reading import (
+    NOTHING,
+    Person,
+    customer,
+    integer,
+    listed,
+    moment,
+    text,
+    within,
+    words,
+)
 
 Raw = dict[str, Any]
 
@@ -75,6 +85,8 @@ def status(place: Place, item: int, raw: Raw) -> Status | None:
         callback=text(raw, "biz_opaque_callback_data"),
         code=integer(errors[0].get("code")) if errors else None,
         errors=errors,
+        participant=_participant(raw),
+        pricing=within(raw, "pricing"),
     )
 
 
@@ -106,10 +118,15 @@ def reached(raw: Raw) -> tuple[str, ...]:
     wamid, stage = text(raw, "id"), text(raw, "status")
     if not wamid or not stage:
         return ()
-    # A message to a group has a status for each participant, and only groups name one.
-    participant = text(raw, "recipient_participant_id")
-    participant = participant or text(raw, "recipient_participant_user_id")
+    # A message to a group has a status for each participant.
+    participant = _participant(raw)
     return (wamid, stage, participant) if participant else (wamid, stage)
+
+
+def _participant(raw: Raw) -> str:
+    """Return whom of a group a status is about; only groups name one."""
+    found = text(raw, "recipient_participant_id")
+    return found or text(raw, "recipient_participant_user_id")
 
 
 def _at(place: Place, raw: Any) -> datetime:

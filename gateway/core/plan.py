@@ -8,7 +8,7 @@ ids are made from the event alone. Nothing here knows a clock: `now` is the serv
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.core.contacts import Contact
@@ -16,7 +16,8 @@ from gateway.core.decisions import Action, Decision, Fired, Rulebook
 from gateway.core.events import Event, Message, Status
 from gateway.core.keys import digest
 from gateway.core.messages import addressed
-from gateway.core.sends import REPLY, RUNGS, Closed, News, Send, from_callback, lifetime, send_id
+from gateway.core.news import news_of
+from gateway.core.sends import REPLY, Closed, News, Send, lifetime, send_id
 
 # A commit script blocks the server for everybody, so it gets no more than this at once.
 MOST_EVENTS = 100
@@ -78,11 +79,13 @@ class Planned:
     failures: tuple[Failure, ...]
     known: int
     rest: tuple[Event, ...]
+    repeated: int = 0  # statuses among the known
 
 
 def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
     """Plan the events of one number, each contact's in their order."""
-    fresh, known = _fresh(view, events)
+    fresh = _fresh(view, events)
+    repeated = _statuses(events) - _statuses(fresh)
     plans, failures, rest = [], [], []
     for contact, group in _by_contact(fresh).items():
         rest += group[MOST_EVENTS:]
@@ -90,7 +93,8 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
         if made[0].events:
             plans.append(made[0])
         failures += made[1]
-    return Planned(tuple(plans), tuple(failures), known, tuple(rest))
+    known = len(events) - len(fresh)
+    return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated)
 
 
 def record_id(event: Event) -> str:
@@ -98,17 +102,19 @@ def record_id(event: Event) -> str:
     return digest(event.key).hex()
 
 
-def _fresh(view: View, events: Iterable[Event]) -> tuple[list[Event], int]:
+def _fresh(view: View, events: Iterable[Event]) -> list[Event]:
     """Drop events that are known, or repeated within the batch."""
     seen = set(view.known)
-    fresh, known = [], 0
+    fresh = []
     for event in events:
-        if event.key in seen:
-            known += 1
-            continue
-        seen.add(event.key)
-        fresh.append(event)
-    return fresh, known
+        if event.key not in seen:
+            seen.add(event.key)
+            fresh.append(event)
+    return fresh
+
+
+def _statuses(events: Iterable[Event]) -> int:
+    return sum(isinstance(event, Status) for event in events)
 
 
 def _by_contact(events: Iterable[Event]) -> dict[str, list[Event]]:
@@ -136,8 +142,8 @@ def _fold(
 def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
     made = replace(made, events=(*made.events, event))
-    if isinstance(event, Status) and RUNGS.get(event.status, 0) > RUNGS["accepted"]:
-        return replace(made, news=(*made.news, _news(event)))
+    if isinstance(event, Status) and (news := news_of(event)):
+        return replace(made, news=(*made.news, news))
     if not isinstance(event, Message) or not made.contact.key:
         return made
     before, after = made.contact, made.contact.after(event)
@@ -145,22 +151,6 @@ def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     made = replace(made, contact=after, changed=True, inbound=inbound)
     decision = rulebook.decide(event, before, now)
     return _with(made, event, decision, before, rulebook.version, now) if decision.fired else made
-
-
-def _news(event: Status) -> News:
-    send, attempt = from_callback(event.callback)
-    error: Mapping[str, Any] | None = None
-    if event.status == "failed":
-        told = event.errors[0] if event.errors else {}
-        error = {"code": event.code, "title": told.get("title"), "source": "status"}
-    late = _kept_at(event) - event.at
-    return News(send, attempt, event.id, event.status, event.at, error, late)
-
-
-def _kept_at(event: Event) -> datetime:
-    """Return when the event's delivery was kept, which its place tells."""
-    milliseconds = event.delivery.partition(":")[2].partition("-")[0]
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
 def _with(

@@ -61,6 +61,8 @@ class News:
     at: datetime
     error: Mapping[str, Any] | None = None
     late: timedelta = timedelta(0)  # between what it tells of and its being kept
+    participant: str = field(default="", repr=False)  # of a group, whom it is about
+    pricing: Mapping[str, Any] | None = None
 
     @property
     def rung(self) -> int:

@@ -6,13 +6,22 @@ from contextlib import asynccontextmanager
 
 import httpx
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
+from gateway.sandbox.acting import Acting
+from gateway.sandbox.asking import ControlError
 from gateway.sandbox.config import Config
-from gateway.sandbox.control import REFUSED, Control, refuse
+from gateway.sandbox.control import Control
+from gateway.sandbox.faults import FaultError
 from gateway.sandbox.graph import Graph
 from gateway.sandbox.meta import Clock, Sandbox
+from gateway.sandbox.reading import as_json
+from gateway.sandbox.writing import WritingError
+
+_REFUSED = (ControlError, FaultError, WritingError)
 
 
 def create_app(
@@ -28,7 +37,7 @@ def create_app(
     sandbox = Sandbox(config, clock, transport)
     app = Starlette(
         routes=_routes(sandbox),
-        exception_handlers=dict.fromkeys(REFUSED, refuse),
+        exception_handlers=dict.fromkeys(_REFUSED, _refuse),
         lifespan=_ending(sandbox),
     )
     app.state.sandbox = sandbox
@@ -44,16 +53,31 @@ def _ending(sandbox: Sandbox) -> Lifespan[Starlette]:
     return lifespan
 
 
+async def _refuse(_: Request, error: Exception) -> Response:
+    """Answer 400 with the sentence of an error that the caller made."""
+    return as_json({"error": str(error)}, 400)
+
+
 def _routes(sandbox: Sandbox) -> list[Route]:
-    graph, control = Graph(sandbox), Control(sandbox)
+    graph, control, acting = Graph(sandbox), Control(sandbox), Acting(sandbox)
     customer = "/sandbox/customers/{customer}"
     return [
         Route("/{version}/{phone_number_id}/messages", graph.messages, methods=["POST"]),
-        Route(f"{customer}/messages", control.write, methods=["POST"]),
-        Route(f"{customer}/events", control.events, methods=["GET"]),
+        Route(f"{customer}/messages", acting.write, methods=["POST"]),
+        Route(f"{customer}/events", acting.events, methods=["GET"]),
+        Route(f"{customer}/identity", acting.identify, methods=["POST"]),
+        Route(f"{customer}/change", acting.change, methods=["POST"]),
+        Route(f"{customer}/window", acting.age, methods=["POST"]),
+        Route(f"{customer}/preferences", acting.prefer, methods=["POST"]),
         Route("/sandbox/faults", control.show_faults, methods=["GET"]),
         Route("/sandbox/faults", control.arm_faults, methods=["POST"]),
         Route("/sandbox/faults", control.clear_faults, methods=["DELETE"]),
+        Route("/sandbox/codes", control.show_codes, methods=["GET"]),
+        Route("/sandbox/token", control.set_token, methods=["POST"]),
+        Route("/sandbox/templates", control.set_templates, methods=["POST"]),
+        Route("/sandbox/numbers/{phone_number_id}", control.set_number, methods=["POST"]),
+        Route("/sandbox/pace", control.show_pace, methods=["GET"]),
+        Route("/sandbox/pace", control.clear_pace, methods=["DELETE"]),
         Route("/sandbox/log", control.show_log, methods=["GET"]),
         Route("/sandbox/log", control.clear_log, methods=["DELETE"]),
         Route("/sandbox/health", control.health, methods=["GET"]),

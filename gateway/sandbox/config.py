@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
+CATEGORIES = ("marketing", "utility", "authentication")
 _DAY_S = 24 * 60 * 60
 # Meta tries at once, then less and less often for seven days; the moments are not published.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint
@@ -36,6 +37,10 @@ class Config:
     port: int = 8081
     enforce_limits: bool = True
     messages_per_second: int = 80
+    enforce_window: str = "off"  # Or "status" or "answer": how a breach is told.
+    enforce_opt_out: str = "status"
+    templates: Mapping[str, str] = field(default_factory=dict)  # Name to category, else utility.
+    answer_after_s: float = 0.0
     statuses: bool = True
     sent_after_s: float = 0.02
     delivered_after_s: float = 0.06
@@ -57,7 +62,8 @@ class Config:
         if unknown := sorted(set(mapping) - set(_CHECKS)):
             raise ConfigError(f"Unknown field in the configuration: {unknown[0]}.")
         for each in fields(cls):
-            if each.default is MISSING and each.name not in mapping:
+            needed = each.default is MISSING and each.default_factory is MISSING
+            if needed and each.name not in mapping:
                 raise ConfigError(f"The configuration lacks {each.name}.")
         for name, value in mapping.items():
             holds, wanted = _CHECKS[name]
@@ -114,9 +120,17 @@ def _is_digits(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
+def is_templates(value: object) -> bool:
+    """Tell whether this maps names of templates to their categories."""
+    return isinstance(value, dict) and all(
+        _is_text(name) and category in CATEGORIES for name, category in value.items()
+    )
+
+
 _TEXT = (_is_text, "a string that is not empty")
 _SECONDS = (_is_number, "a number of seconds, 0 or more")
 _COUNT = (_is_count, "a whole number, 1 or more")
+_TOLD_BY = (lambda value: value in ("off", "status", "answer"), "off, status or answer")
 _FLAG = (_is_flag, "true or false")
 
 _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
@@ -129,6 +143,10 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "port": (_is_port, "a port, 0 to 65535"),
     "enforce_limits": _FLAG,
     "messages_per_second": _COUNT,
+    "enforce_window": _TOLD_BY,
+    "enforce_opt_out": _TOLD_BY,
+    "templates": (is_templates, f"names of templates, each with {', '.join(CATEGORIES)}"),
+    "answer_after_s": _SECONDS,
     "statuses": _FLAG,
     "sent_after_s": _SECONDS,
     "delivered_after_s": _SECONDS,

@@ -1,45 +1,24 @@
-"""The sandbox's own endpoints: customers, faults and the judge's log."""
+"""The sandbox's own endpoints: what goes wrong, what is granted, and the judge's log."""
 
-import math
+from dataclasses import asdict
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox.config import Number
-from gateway.sandbox.faults import FaultError
+from gateway.sandbox import updates
+from gateway.sandbox.asking import ControlError, asked, number_named
+from gateway.sandbox.codes import CODES
+from gateway.sandbox.config import CATEGORIES, is_templates
 from gateway.sandbox.meta import Sandbox
-from gateway.sandbox.reading import as_json, read_body
-from gateway.sandbox.wire import Json, customer_id
-from gateway.sandbox.writing import WritingError
-
-WAIT_MAX_S = 60.0
-
-
-class ControlError(ValueError):
-    """A request to the sandbox itself is wrong; the message is one sentence."""
+from gateway.sandbox.reading import as_json
 
 
 class Control:
-    """Everything under `/sandbox`."""
+    """Everything under `/sandbox` that is no customer's doing."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Serve one sandbox."""
         self._sandbox = sandbox
-
-    async def write(self, request: Request) -> Response:
-        """Let a customer write, tap or react."""
-        wish = await _object(request)
-        customer = _customer(request)
-        if not isinstance(wish.get("name", "-"), str):
-            raise ControlError("name must be a string.")
-        return as_json({"id": self._sandbox.say(customer, self._number(wish), wish)})
-
-    async def events(self, request: Request) -> Response:
-        """Give what a customer's phone shows, waiting a while for something new if asked."""
-        phone = self._sandbox.phones.of(_customer(request))
-        wait_s = min(_query(request, "wait"), WAIT_MAX_S)
-        return as_json(await phone.wait_after(int(_query(request, "after")), wait_s))
 
     async def show_faults(self, _: Request) -> Response:
         """Show the armed faults."""
@@ -47,12 +26,57 @@ class Control:
 
     async def arm_faults(self, request: Request) -> Response:
         """Arm faults and show all."""
-        self._sandbox.faults.arm(await _object(request))
+        self._sandbox.faults.arm(await asked(request))
         return as_json(self._sandbox.faults.show())
 
     async def clear_faults(self, _: Request) -> Response:
         """Disarm all faults."""
         self._sandbox.faults.clear()
+        return as_json({})
+
+    async def show_codes(self, _: Request) -> Response:
+        """Show the table of Meta's codes."""
+        return as_json({str(code): asdict(known) for code, known in CODES.items()})
+
+    async def set_token(self, request: Request) -> Response:
+        """Accept another token, refuse the accepted one, or accept it again."""
+        wish, token = await asked(request, "access_token", "revoked"), self._sandbox.token
+        if not isinstance(wish.get("revoked", False), bool):
+            raise ControlError("revoked must be true or false.")
+        if "access_token" in wish:
+            if not isinstance(wish["access_token"], str) or not wish["access_token"]:
+                raise ControlError("access_token must be a string that is not empty.")
+            token.change(wish["access_token"])
+        token.revoked = wish.get("revoked", token.revoked)
+        return as_json({"revoked": token.revoked})
+
+    async def set_number(self, request: Request) -> Response:
+        """Grant a number another throughput, and announce it if asked."""
+        number = number_named(self._sandbox, request.path_params["phone_number_id"])
+        wish = await asked(request, "messages_per_second", "announce")
+        rate = wish.get("messages_per_second")
+        if type(rate) is not int or rate < 1:
+            raise ControlError("messages_per_second must be a whole number, 1 or more.")
+        self._sandbox.limits.grant(number.id, rate)
+        if wish.get("announce") is True:
+            self._sandbox.tell(updates.throughput_change(number))
+        return as_json({"id": number.id, "messages_per_second": rate})
+
+    async def set_templates(self, request: Request) -> Response:
+        """Name the categories of templates, and show all that are named."""
+        wish = await asked(request)
+        if not is_templates(wish):
+            raise ControlError(f"Give names of templates, each with {', '.join(CATEGORIES)}.")
+        self._sandbox.policy.templates.update(wish)
+        return as_json(self._sandbox.policy.templates)
+
+    async def show_pace(self, _: Request) -> Response:
+        """Show how many messages each number got through, second by second."""
+        return as_json(self._sandbox.paces.show())
+
+    async def clear_pace(self, _: Request) -> Response:
+        """Count anew."""
+        self._sandbox.paces.clear()
         return as_json({})
 
     async def show_log(self, _: Request) -> Response:
@@ -67,45 +91,3 @@ class Control:
     async def health(self, _: Request) -> Response:
         """Say that the sandbox is up."""
         return as_json({"status": "ok"})
-
-    def _number(self, wish: Json) -> Number:
-        wanted = wish.get("number", self._sandbox.config.numbers[0].id)
-        number = self._sandbox.numbers.get(wanted) if isinstance(wanted, str) else None
-        if number is None:
-            raise ControlError("number must be the id of a phone number of this sandbox.")
-        return number
-
-
-async def refuse(_: Request, error: Exception) -> Response:
-    """Answer 400 with the sentence of an error that the caller made."""
-    return as_json({"error": str(error)}, 400)
-
-
-REFUSED = (ControlError, FaultError, WritingError)
-
-
-async def _object(request: Request) -> Json:
-    try:
-        found = orjson.loads(await read_body(request))
-    except orjson.JSONDecodeError:
-        raise ControlError("The body must be JSON.") from None
-    if not isinstance(found, dict):
-        raise ControlError("The body must be a JSON object.")
-    return found
-
-
-def _customer(request: Request) -> str:
-    customer = customer_id(request.path_params["customer"])
-    if customer is None:
-        raise ControlError("The customer must be a phone number or a user id.")
-    return customer
-
-
-def _query(request: Request, name: str) -> float:
-    try:
-        value = float(request.query_params.get(name, "0"))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ControlError(f"{name} must be a number, 0 or more.")
-    return value

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from gateway.sandbox.codes import code_of
 from gateway.sandbox.wire import Json
 
 INVALID = 100
@@ -14,52 +15,53 @@ RECIPIENT_IS_SENDER = 131021
 UNSUPPORTED_TYPE = 131051
 PAIR_RATE = 131056
 NO_SUCH_OBJECT = 33
+REVOKED = 467
 UNKNOWN_PATH = 2500
-
-# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
-_TITLES = {
-    INVALID: "Invalid parameter",
-    BAD_TOKEN: "Invalid OAuth access token",
-    UNKNOWN_PATH: "Unknown path components",
-    NUMBER_RATE: "Rate limit hit",
-    131000: "Something went wrong",
-    MISSING: "Required parameter is missing",
-    INVALID_VALUE: "Parameter value is not valid",
-    131016: "Service unavailable",
-    RECIPIENT_IS_SENDER: "Recipient cannot be sender",
-    131026: "Message undeliverable",
-    131047: "Re-engagement message",
-    UNSUPPORTED_TYPE: "Unsupported message type",
-    PAIR_RATE: "(Business Account, Consumer Account) pair rate limit hit",
-}
+_PLATFORM = 80_000  # Codes below are Graph's own, and only 100 is told with details.
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not accepted; `details` never holds what the caller wrote."""
+    """Why a request is not accepted; `details` never holds what the caller wrote.
+
+    `status` is Meta's for the code, unless another is given.
+    """
 
     code: int
     details: str
-    status: int = 400
+    status: int = 0
     subcode: int | None = None
+    message: str = ""  # Instead of the code's title, where Meta says more.
+
+    @property
+    def http_status(self) -> int:
+        """Give the HTTP status of the answer."""
+        return self.status or code_of(self.code).status
 
     def body(self) -> Json:
         """Word the refusal as Graph does."""
+        known = code_of(self.code)
         error: Json = {
-            "message": f"(#{self.code}) {title(self.code)}",
-            "type": "GraphMethodException" if self.subcode else "OAuthException",
+            "message": self.message or f"(#{self.code}) {known.title}",
+            "type": "GraphMethodException" if self.subcode == NO_SUCH_OBJECT else "OAuthException",
             "code": self.code,
-            "error_data": {"messaging_product": "whatsapp", "details": self.details},
-            "fbtrace_id": "A" + secrets.token_urlsafe(16),
         }
+        if known.transient:
+            error["is_transient"] = True
+        if self.code == INVALID or self.code >= _PLATFORM:
+            error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
+        error["fbtrace_id"] = "A" + secrets.token_urlsafe(16)
         return {"error": error}
 
 
-def title(code: int) -> str:
-    """Give Meta's short name of an error code."""
-    return _TITLES.get(code, "Something went wrong")
+BAD_TOKEN_REFUSAL = Refusal(
+    BAD_TOKEN,
+    "",
+    subcode=REVOKED,
+    message="Error validating access token: The session is invalid because the user logged out.",
+)
 
 
 def missing(path: str) -> Refusal:

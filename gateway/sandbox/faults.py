@@ -1,9 +1,12 @@
-"""Faults on demand: what is to go wrong, and how many times still."""
+"""Faults on demand: what is to go wrong, how many times still, and for which number."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
+from gateway.sandbox.codes import code_of
 from gateway.sandbox.wire import Json
 
+ASKED = "The sandbox was asked to."
 _TIMES_MAX = 1_000_000
 _SECONDS_MAX = 600
 
@@ -16,6 +19,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
     "http": ("status",),
     "slow": ("seconds",),
     "fail_status": ("code",),
+    "code": ("code",),
 }
 _RANGES: dict[str, tuple[type, float, float]] = {
     "times": (int, 0, _TIMES_MAX),
@@ -31,48 +35,74 @@ class FaultError(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of fault, armed for so many times."""
+    """One kind of fault, armed for so many times; for all numbers unless one is named."""
 
     times: int
     code: int = 0
     status: int = 0
     seconds: float = 0.0
+    number: str = ""
+
+    def show(self, name: str) -> object:
+        """Give the fault in the form in which it is asked for."""
+        if not _FORMS[name]:
+            return self.times
+        number = {"number": self.number} if self.number else {}
+        return {key: getattr(self, key) for key in (*_FORMS[name], "times")} | number
 
 
 class Faults:
-    """The armed faults by name."""
+    """The armed faults by name, and by the number that each is for."""
 
     def __init__(self) -> None:
         """Start with nothing armed."""
-        self._armed: dict[str, Fault] = {}
+        self._armed: dict[tuple[str, str], Fault] = {}
 
     def arm(self, wishes: object) -> None:
-        """Arm faults, each instead of an armed one of its name, all or none; raise FaultError."""
+        """Arm faults, each instead of an armed one of its name and number, all or none.
+
+        Raises FaultError.
+        """
         if not isinstance(wishes, dict) or not wishes:
             raise FaultError(f"Name at least one of {', '.join(_FORMS)}.")
-        self._armed.update({name: _read(name, wish) for name, wish in wishes.items()})
+        read = [
+            _as_meta_tells(name, _read(name, wish))
+            for name, given in wishes.items()
+            for wish in (given if isinstance(given, list) else [given])
+        ]
+        self._armed.update({(name, fault.number): fault for name, fault in read})
 
     def clear(self) -> None:
         """Disarm all."""
         self._armed.clear()
 
-    def take(self, name: str) -> Fault | None:
-        """Use up one time of a fault, if it is armed."""
-        fault = self._armed.get(name)
-        if fault is None or fault.times < 1:
+    def take(self, name: str, number: str = "") -> Fault | None:
+        """Use up one time of a fault, if it is armed; one for this number goes first."""
+        if not self._armed:
             return None
-        fault.times -= 1
-        return fault
+        for key in ((name, number), (name, "")):
+            fault = self._armed.get(key)
+            if fault is not None and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
 
     def show(self) -> Json:
-        """Give what is armed still, in the form in which it is asked for."""
-        return {
-            name: {key: getattr(fault, key) for key in (*_FORMS[name], "times")}
-            if _FORMS[name]
-            else fault.times
-            for name, fault in self._armed.items()
-            if fault.times
-        }
+        """Give what is armed still; a list where a name is armed for several numbers."""
+        found: defaultdict[str, list[object]] = defaultdict(list)
+        for (name, _), fault in self._armed.items():
+            if fault.times:
+                found[name].append(fault.show(name))
+        return {name: shown[0] if len(shown) == 1 else shown for name, shown in found.items()}
+
+
+def _as_meta_tells(name: str, fault: Fault) -> tuple[str, Fault]:
+    """Make of a bare code the fault in the way that Meta tells this one."""
+    if name != "code":
+        return name, fault
+    known = code_of(fault.code)
+    fault.status = known.status
+    return ("fail_status" if known.by_status else "error"), fault
 
 
 def _read(name: str, wish: object) -> Fault:
@@ -82,11 +112,14 @@ def _read(name: str, wish: object) -> Fault:
         return Fault(**_ranged(name, {"times": wish}))
     if not isinstance(wish, dict):
         raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
+    given = {"times": 1, **wish}
+    number = given.pop("number", "")
+    if name == "error" and type(given.get("code")) is int:
+        given.setdefault("status", code_of(given["code"]).status)
     allowed = {*_FORMS[name], "times"}
-    given = {"times": 1, **({"status": 400} if name == "error" else {}), **wish}
-    if set(given) != allowed:
-        raise FaultError(f"{name} takes {', '.join(sorted(allowed))} and nothing else.")
-    return Fault(**_ranged(name, given))
+    if set(given) != allowed or not isinstance(number, str):
+        raise FaultError(f"{name} takes {', '.join(sorted({*allowed, 'number'}))}, nothing else.")
+    return Fault(**_ranged(name, given), number=number)
 
 
 def _ranged(name: str, given: Json) -> Json:

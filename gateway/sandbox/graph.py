@@ -1,7 +1,6 @@
 """The Graph endpoint for messages: believe nobody, check everything, then accept."""
 
 import asyncio
-import hmac
 import re
 
 import orjson
@@ -11,12 +10,13 @@ from starlette.responses import HTMLResponse, Response
 from gateway.sandbox.checks.message import check, is_read_mark
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import (
-    BAD_TOKEN,
+    BAD_TOKEN_REFUSAL,
     INVALID,
     NO_SUCH_OBJECT,
     UNKNOWN_PATH,
     Refusal,
 )
+from gateway.sandbox.faults import ASKED
 from gateway.sandbox.meta import Sandbox
 from gateway.sandbox.reading import as_json, read_body
 from gateway.sandbox.wire import Json
@@ -24,6 +24,7 @@ from gateway.sandbox.wire import Json
 # The server puts a function under this name into the scope that cuts the connection.
 CUT = "sandbox.cut"
 
+_VERSION = re.compile(r"v\d+\.\d+")
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><h1>Error {0}</h1></body></html>"
 
 
@@ -35,24 +36,25 @@ class Graph:
         self._sandbox = sandbox
 
     async def messages(self, request: Request) -> Response:
-        """Answer one request, late if a fault says so."""
+        """Answer one request, late if the configuration or a fault says so."""
         raw = await read_body(request)
         verdict = self._judge(request, raw)
+        slow = self._sandbox.config.answer_after_s
         if isinstance(verdict, Refusal):
-            return self._refuse(verdict)
-        number, body = verdict
-        if is_read_mark(body):
-            return as_json(self._sandbox.mark_read(body))
-        slow = self._sandbox.faults.take("slow")
-        answer = await self._send(request, number, body, raw)
-        if slow is not None:
-            await asyncio.sleep(slow.seconds)
+            answer: Response = self._refuse(verdict)
+        else:
+            number, body = verdict
+            if not is_read_mark(body) and (fault := self._sandbox.faults.take("slow", number.id)):
+                slow += fault.seconds
+            answer = await self._send(request, number, body, raw)
+        if slow:
+            await asyncio.sleep(slow)
         return answer
 
     def _judge(self, request: Request, raw: bytes) -> Refusal | tuple[Number, Json]:
-        if not self._knows(request):
-            return Refusal(BAD_TOKEN, "The access token could not be used.", status=401)
-        if not re.fullmatch(r"v\d+\.\d+", request.path_params["version"]):
+        if not self._sandbox.token.fits(request.headers.get("authorization", "")):
+            return BAD_TOKEN_REFUSAL
+        if not _VERSION.fullmatch(request.path_params["version"]):
             return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
         number = self._sandbox.numbers.get(request.path_params["phone_number_id"])
         if number is None:
@@ -62,26 +64,26 @@ class Graph:
             return body
         return check(body) or (number, body)
 
-    def _knows(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "").encode()
-        return hmac.compare_digest(given, f"Bearer {self._sandbox.config.access_token}".encode())
-
     async def _send(self, request: Request, number: Number, body: Json, raw: bytes) -> Response:
+        if is_read_mark(body):
+            return as_json(self._sandbox.mark_read(body))
         faults = self._sandbox.faults
-        if broken := faults.take("http"):
+        if broken := faults.take("http", number.id):
             return HTMLResponse(_GATEWAY_PAGE.format(broken.status), broken.status)
-        if error := faults.take("error"):
-            return self._refuse(Refusal(error.code, "The sandbox was asked to.", error.status))
-        if refusal := self._sandbox.limit(number, body):
-            return self._refuse(refusal)
-        answer = self._sandbox.accept(number, body, raw)
+        if error := faults.take("error", number.id):
+            return self._refuse(Refusal(error.code, ASKED, error.status), number)
+        answer = self._sandbox.take(number, body, raw)
+        if isinstance(answer, Refusal):
+            return self._refuse(answer, number)
         if faults.take("lose"):
             await _cut(request)
         return as_json(answer)
 
-    def _refuse(self, refusal: Refusal) -> Response:
+    def _refuse(self, refusal: Refusal, number: Number | None = None) -> Response:
         self._sandbox.log.refuse(refusal, self._sandbox.clock())
-        return as_json(refusal.body(), refusal.status)
+        if number is not None:
+            self._sandbox.paces.of(number.id).refuse(refusal.code)
+        return as_json(refusal.body(), refusal.http_status)
 
 
 def _decode(request: Request, raw: bytes) -> Json | Refusal:

@@ -1,5 +1,6 @@
 """Meta's throughput limits, as allowances that fill up again with time."""
 
+from collections import defaultdict
 from collections.abc import Hashable
 
 from gateway.sandbox.errors import NUMBER_RATE, PAIR_RATE, Refusal
@@ -10,6 +11,10 @@ PAIR_BURST = 45
 _KEYS_MAX = 100_000
 # Moments are floats: without this, rounding would refuse the last message of a full burst.
 _ROUNDING = 0.01
+_TOO_FAST = Refusal(NUMBER_RATE, "Cloud API message throughput has been reached.")
+_TOO_OFTEN = Refusal(
+    PAIR_RATE, "Too many messages sent from this phone number to the same phone number."
+)
 
 
 class Allowance:
@@ -39,21 +44,33 @@ class Limits:
 
     def __init__(self, messages_per_second: int) -> None:
         """Start with nothing sent."""
-        self._numbers = Allowance(1 / messages_per_second, messages_per_second)
+        self._granted: defaultdict[str, int] = defaultdict(lambda: messages_per_second)
+        self._numbers: dict[str, Allowance] = {}
         self._pairs = Allowance(PAIR_EVERY_S, PAIR_BURST)
+
+    def grant(self, number_id: str, messages_per_second: int) -> None:
+        """Let a number send so many messages a second from now on; it begins with all of them."""
+        self._granted[number_id] = messages_per_second
+        self._numbers.pop(number_id, None)
 
     def take(self, number_id: str, customer: str, now: float) -> Refusal | None:
         """Count a message of the business, or refuse it and count nothing."""
-        if not self._numbers.has_room(number_id, now):
-            return Refusal(NUMBER_RATE, "Cloud API message throughput has been reached.")
+        number = self._number(number_id)
+        if not number.has_room(number_id, now):
+            return _TOO_FAST
         if not self._pairs.has_room((number_id, customer), now):
-            return Refusal(
-                PAIR_RATE, "Too many messages sent from this phone number to the same phone number."
-            )
-        self._numbers.spend(number_id, now)
+            return _TOO_OFTEN
+        number.spend(number_id, now)
         self._pairs.spend((number_id, customer), now)
         return None
 
     def count_inbound(self, number_id: str, now: float) -> None:
         """Count a message of a customer: it uses the number's throughput and is never refused."""
-        self._numbers.spend(number_id, now)
+        self._number(number_id).spend(number_id, now)
+
+    def _number(self, number_id: str) -> Allowance:
+        allowance = self._numbers.get(number_id)
+        if allowance is None:
+            rate = self._granted[number_id]
+            allowance = self._numbers[number_id] = Allowance(1 / rate, rate)
+        return allowance

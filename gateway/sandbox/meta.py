@@ -1,6 +1,5 @@
 """The stand-in for Meta itself: takes messages, tells of their fate, and lets customers write."""
 
-import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -8,16 +7,22 @@ import orjson
 
 from gateway.sandbox import updates
 from gateway.sandbox.config import Config, Number
+from gateway.sandbox.customers import Customers, Person
 from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
-from gateway.sandbox.faults import Fault, Faults
+from gateway.sandbox.faults import ASKED, Faults
 from gateway.sandbox.limits import Limits
 from gateway.sandbox.log import Accepted, Log
+from gateway.sandbox.pace import Paces
 from gateway.sandbox.phones import Phones
+from gateway.sandbox.policy import Breach, Policy
+from gateway.sandbox.reports import Followed, Reports
+from gateway.sandbox.tokens import Token
 from gateway.sandbox.webhooks import Webhooks
-from gateway.sandbox.wire import Json, is_user_id, new_wamid, phone_digits
+from gateway.sandbox.wire import Json, new_wamid, phone_digits
 from gateway.sandbox.writing import write
 
 Clock = Callable[[], float]
+_TO_ONESELF = Refusal(RECIPIENT_IS_SENDER, "The recipient is the sending number itself.")
 
 
 class Sandbox:
@@ -28,42 +33,38 @@ class Sandbox:
     ) -> None:
         """Start with no messages, no customers and no faults."""
         self.config = config
-        self.numbers = {number.id: number for number in config.numbers}
-        self.faults = Faults()
-        self.log = Log(config.log_max)
-        self.phones = Phones()
-        self.webhooks = Webhooks(config, self.faults, self.log.tally, transport)
         self.clock = clock
-        self._limits = Limits(config.messages_per_second)
+        self.numbers = {number.id: number for number in config.numbers}
+        self.token = Token(config.access_token)
+        self.faults = Faults()
+        self.limits = Limits(config.messages_per_second)
+        self.policy = Policy(config)
+        self.customers = Customers()
+        self.phones = Phones()
+        self.log = Log(config.log_max)
+        self.paces = Paces(self.numbers)
+        self.webhooks = Webhooks(config, self.faults, self.log.tally, transport)
+        self._reports = Reports(config, clock, self.faults, self.webhooks)
+        self._own = {number.id: phone_digits(number.display) for number in config.numbers}
 
-    def limit(self, number: Number, body: Json) -> Refusal | None:
-        """Refuse a checked message to oneself, or one too many, and count it otherwise."""
-        customer = _recipient(body)
-        if customer == phone_digits(number.display):
-            return Refusal(RECIPIENT_IS_SENDER, "The recipient is the sending number itself.")
-        if not self.config.enforce_limits:
-            return None
-        return self._limits.take(number.id, customer, self.clock())
-
-    def accept(self, number: Number, body: Json, raw: bytes) -> Json:
-        """Take a checked message: log it, show it on the phone, and report on it from now on."""
-        customer, wamid, now = _recipient(body), new_wamid(), self.clock()
-        message = Accepted(
-            wamid=wamid,
-            number=number.id,
-            to=customer,
-            callback=body.get("biz_opaque_callback_data"),
-            body=orjson.Fragment(raw),
-            at=now,
-        )
-        self.log.accept(message)
-        failure = self.faults.take("fail_status")
-        if failure is None:
-            phone = self.phones.of(customer)
-            phone.last_message = wamid
-            phone.show("message", id=wamid, body=message.body, at=now)
-        self._report(number, message, body.get("type", "text"), failure)
-        return _answer(body, customer, wamid)
+    def take(self, number: Number, body: Json, raw: bytes) -> Json | Refusal:
+        """Accept a checked message, or refuse it and count nothing against the limits."""
+        name, now = _recipient(body), self.clock()
+        person = self.customers.of(name)
+        if person.phone == self._own[number.id]:
+            return _TO_ONESELF
+        breach = self.policy.breach(number.id, person, body, now)
+        if breach is not None and breach.at_once:
+            return breach.refusal
+        if self.config.enforce_limits:
+            refusal = self.limits.take(number.id, person.key, now)
+            if refusal is not None:
+                return refusal
+        wamid = new_wamid()
+        callback = body.get("biz_opaque_callback_data")
+        message = Accepted(wamid, number.id, name, callback, orjson.Fragment(raw), now)
+        self._accept(number, message, person, body, breach)
+        return _answer(body, name, person, wamid)
 
     def mark_read(self, body: Json) -> Json:
         """Show the blue ticks, and typing if asked, on the phone of whoever wrote the message."""
@@ -75,15 +76,16 @@ class Sandbox:
 
     def say(self, customer: str, number: Number, wish: Json) -> str:
         """Let a customer write, tap or react; give the message's id, or raise WritingError."""
-        phone = self.phones.of(customer)
+        person = self.customers.remembered(customer)
+        phone = self.phones.of(person.key)
         made = write(wish, number, phone.last_message)
         phone.name = wish.get("name", phone.name)
-        stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
-        message = {**updates.sender(customer), **stamp, **made}
+        message = self._message(person, made)
         wamid: str = message["id"]
-        self.phones.wrote(customer, wamid)
-        self._limits.count_inbound(number.id, self.clock())
-        change = updates.message_change(number, customer, phone.name, message)
+        self.phones.wrote(person.key, wamid)
+        person.wrote_at[number.id] = now = self.clock()
+        self.limits.count_inbound(number.id, now)
+        change = updates.message_change(number, person, phone.name, message)
 
         def hear(http_status: int) -> None:
             phone.show("webhook", message_id=wamid, http_status=http_status)
@@ -91,45 +93,46 @@ class Sandbox:
         self.webhooks.owe(1, self.webhooks.send(change, hear))
         return wamid
 
+    def announce(self, person: Person, number: Number, system: Json) -> str:
+        """Tell by a system message what became of a customer; give the message's id."""
+        message = self._message(person, {"type": "system", "system": system})
+        self.tell(updates.system_change(number, message))
+        wamid: str = message["id"]
+        return wamid
+
+    def tell(self, change: Json) -> None:
+        """Post an update that nobody's phone shows."""
+        self.webhooks.owe(1, self.webhooks.send(change, lambda _: None))
+
     async def aclose(self) -> None:
         """Stop posting."""
         await self.webhooks.aclose()
 
-    def _report(self, number: Number, message: Accepted, kind: str, failure: Fault | None) -> None:
-        steps = _steps(self.config, kind, failed=failure is not None)
-        if len(steps) > 1 and self.faults.take("reorder"):
-            latest = max(after_s for _, after_s in steps)
-            steps = [(word, latest) for word, _ in reversed(steps)]
-        if steps:
-            self.webhooks.owe(len(steps), self._tell(number, message, kind, steps, failure))
+    def _message(self, person: Person, made: Json) -> Json:
+        stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
+        return {**updates.sender(person), **stamp, **made}
 
-    async def _tell(
-        self,
-        number: Number,
-        message: Accepted,
-        kind: str,
-        steps: list[tuple[str, float]],
-        failure: Fault | None,
+    def _accept(
+        self, number: Number, message: Accepted, person: Person, body: Json, breach: Breach | None
     ) -> None:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        name = self.phones.of(message.to).name
-        for word, after_s in steps:
-            await asyncio.sleep(started + after_s - loop.time())
-            status = updates.status(
-                message.wamid,
-                word,
-                message.to,
-                at=self.clock(),
-                callback=message.callback,
-                template=kind == "template",
-            )
-            if failure is not None:
-                status["errors"] = [updates.failure(failure.code)]
-            # One status waits for the one before it, so that only the fault changes their order.
-            await self.webhooks.send(
-                updates.status_change(number, message.to, name, status), _nobody_hears
-            )
+        self.log.accept(message)
+        self.paces.of(number.id).accept(message.at)
+        phone = self.phones.of(person.key)
+        failure = self._failure(number, breach)
+        if failure is None:
+            phone.last_message = message.wamid
+            phone.show("message", id=message.wamid, body=message.body, at=message.at)
+        if self.config.statuses:
+            kind, category = body.get("type", "text"), self.policy.category(body)
+            followed = Followed(number, message, person, phone.name, kind, category, failure)
+            self._reports.follow(followed)
+
+    def _failure(self, number: Number, breach: Breach | None) -> Json | None:
+        if asked := self.faults.take("fail_status", number.id):
+            return updates.failure(asked.code, ASKED)
+        if breach is not None:
+            return updates.failure(breach.refusal.code, breach.refusal.details)
+        return None
 
 
 def _recipient(body: Json) -> str:
@@ -138,26 +141,11 @@ def _recipient(body: Json) -> str:
     return str(body["recipient"])
 
 
-def _answer(body: Json, customer: str, wamid: str) -> Json:
-    contact = {"input": body.get("to") or customer}
-    contact["user_id" if is_user_id(customer) else "wa_id"] = customer
+def _answer(body: Json, name: str, person: Person, wamid: str) -> Json:
+    contact = {"input": body.get("to") or name, **updates.named("wa_id", "user_id", person)}
+    if body.get("to"):
+        contact["wa_id"] = name
     message = {"id": wamid}
     if body.get("type") == "template":
         message["message_status"] = "accepted"
     return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]}
-
-
-def _steps(config: Config, kind: str, *, failed: bool) -> list[tuple[str, float]]:
-    if not config.statuses:
-        return []
-    if failed:
-        return [("failed", config.sent_after_s)]
-    sent = [("sent", config.sent_after_s)]
-    if kind == "reaction":  # Meta tells no more of a reaction.
-        return sent
-    opened = [] if config.read_after_s is None else [("read", config.read_after_s)]
-    return [*sent, ("delivered", config.delivered_after_s), *opened]
-
-
-def _nobody_hears(_: int) -> None:
-    """Let the attempts of a status pass unheard: a phone shows only what its owner wrote."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
-from gateway.sandbox.wire import Json
+from gateway.sandbox.wire import Json, make_room
 
 _PHONES_MAX = 50_000
 _EVENTS_MAX = 1_000  # On one phone.
@@ -21,7 +21,7 @@ class Phone:
         self.last_message: str | None = None
         self._events: deque[Json] = deque(maxlen=_EVENTS_MAX)
         self._seq = 0
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None  # Only while somebody waits.
 
     def show(self, kind: str, **shown: object) -> None:
         """Put something on the screen and wake whoever waits for it."""
@@ -31,8 +31,9 @@ class Phone:
 
     def wake(self) -> None:
         """Let those who wait look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def after(self, seq: int) -> list[Json]:
         """Give what came after an event."""
@@ -41,6 +42,7 @@ class Phone:
     async def wait_after(self, seq: int, wait_s: float) -> list[Json]:
         """Give what came after an event, waiting for it if there is nothing yet."""
         if not (found := self.after(seq)) and wait_s > 0:
+            self._changed = self._changed or asyncio.Event()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
             found = self.after(seq)
@@ -60,13 +62,13 @@ class Phones:
         """Give a customer's phone, a new one at the first time."""
         phone = self._phones.get(customer)
         if phone is None:
-            _make_room(self._phones, self._most)
+            make_room(self._phones, self._most)
             phone = self._phones[customer] = Phone()
         return phone
 
     def wrote(self, customer: str, message_id: str) -> None:
         """Remember who wrote a message, for the day it is marked as read."""
-        _make_room(self._authors, self._most * _AUTHORS_PER_PHONE)
+        make_room(self._authors, self._most * _AUTHORS_PER_PHONE)
         self._authors[message_id] = customer
 
     def author_of(self, message_id: str) -> Phone | None:
@@ -78,8 +80,3 @@ class Phones:
         """Let nobody wait any longer."""
         for phone in self._phones.values():
             phone.wake()
-
-
-def _make_room(table: dict[str, Phone] | dict[str, str], most: int) -> None:
-    if len(table) >= most:
-        table.pop(next(iter(table)))

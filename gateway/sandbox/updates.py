@@ -1,87 +1,115 @@
 """Webhook bodies: messages of customers, statuses of ours, and the envelope round them."""
 
+import time
 from collections.abc import Sequence
 
+from gateway.sandbox.codes import code_of
 from gateway.sandbox.config import Number
-from gateway.sandbox.errors import title
-from gateway.sandbox.wire import Json, is_user_id
+from gateway.sandbox.customers import Person
+from gateway.sandbox.wire import Json
 
+QUALITY_UPDATE = "phone_number_quality_update"
 _ERRORS_PAGE = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
 
 
 def envelope(waba_id: str, changes: Sequence[Json]) -> Json:
-    """Wrap changes as Meta posts them."""
-    return {
-        "object": "whatsapp_business_account",
-        "entry": [{"id": waba_id, "changes": list(changes)}],
-    }
+    """Wrap changes as Meta posts them; only updates of an account have a time of their own."""
+    entry: Json = {"id": waba_id, "changes": list(changes)}
+    if any(change["field"] == QUALITY_UPDATE for change in changes):
+        entry["time"] = int(time.time())
+    return {"object": "whatsapp_business_account", "entry": [entry]}
 
 
-def message_change(number: Number, customer: str, name: str, message: Json) -> Json:
+def message_change(number: Number, person: Person, name: str, message: Json) -> Json:
     """Tell the business that a customer wrote."""
-    contact = {"profile": {"name": name}, **_named("wa_id", "user_id", customer)}
-    return _change(number, {"contacts": [contact], "messages": [message]})
+    return _change(number, {"contacts": [_contact(person, name)], "messages": [message]})
 
 
-def status_change(number: Number, customer: str, name: str, status: Json) -> Json:
+def system_change(number: Number, message: Json) -> Json:
+    """Tell the business that a customer is named otherwise now; such a message has no contacts."""
+    return _change(number, {"messages": [message]})
+
+
+def status_change(number: Number, person: Person, name: str, status: Json) -> Json:
     """Tell the business how its message fares; a failure comes without contacts."""
-    contact = {"profile": {"name": name}, **_named("wa_id", "user_id", customer)}
-    contacts = {} if status["status"] == "failed" else {"contacts": [contact]}
+    contacts = {} if status["status"] == "failed" else {"contacts": [_contact(person, name)]}
     return _change(number, {**contacts, "statuses": [status]})
 
 
-def sender(customer: str) -> Json:
+def preference_change(number: Number, person: Person, name: str, value: str, at: float) -> Json:
+    """Tell the business that a customer stopped or resumed its marketing messages."""
+    preference = {
+        **named("wa_id", "user_id", person),
+        "detail": f"User requested to {value} marketing messages",
+        "category": "marketing_messages",
+        "value": value,
+        "timestamp": int(at),
+    }
+    told = {"contacts": [_contact(person, name)], "user_preferences": [preference]}
+    return _change(number, told, "user_preferences")
+
+
+def throughput_change(number: Number) -> Json:
+    """Tell the business that a number may send more a second."""
+    told = {
+        "display_phone_number": number.display,
+        "event": "THROUGHPUT_UPGRADE",
+        "current_limit": "TIER_UNLIMITED",
+    }
+    return {"value": told, "field": QUALITY_UPDATE}
+
+
+def sender(person: Person) -> Json:
     """Name the customer in a message; one who is known by a user id only has no `from`."""
-    return _named("from", "from_user_id", customer)
+    return named("from", "from_user_id", person)
 
 
-def status(
-    wamid: str, word: str, customer: str, *, at: float, callback: str | None, template: bool
-) -> Json:
-    """Make one status; the price stands on `sent`."""
+def status(wamid: str, word: str, person: Person, *, at: float, callback: str | None) -> Json:
+    """Make one status."""
     made: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
-    made |= _named("recipient_id", "recipient_user_id", customer)
+    made |= named("recipient_id", "recipient_user_id", person)
     if callback is not None:
         made["biz_opaque_callback_data"] = callback
-    if word == "sent":
-        made["pricing"] = _TEMPLATE_PRICE if template else _SERVICE_PRICE
     return made
 
 
-def failure(code: int) -> Json:
+def failure(code: int, details: str) -> Json:
     """Make the error of a failed status."""
-    name = title(code)
-    details = {"details": "The sandbox was asked to let this message fail."}
+    title = code_of(code).title
     return {
         "code": code,
-        "title": name,
-        "message": name,
-        "error_data": details,
+        "title": title,
+        "message": title,
+        "error_data": {"details": details},
         "href": _ERRORS_PAGE,
     }
 
 
-_SERVICE_PRICE = {
-    "billable": False,
-    "pricing_model": "PMP",
-    "type": "free_customer_service",
-    "category": "service",
-}
-_TEMPLATE_PRICE = {
-    "billable": True,
-    "pricing_model": "PMP",
-    "type": "regular",
-    "category": "utility",
-}
+def price(category: str) -> Json:
+    """Make the price of a message; `conversation` is not told any more since v24."""
+    is_service = category == "service"
+    return {
+        "billable": not is_service,
+        "pricing_model": "PMP",
+        "type": "free_customer_service" if is_service else "regular",
+        "category": category,
+    }
 
 
-def _named(phone_key: str, user_key: str, customer: str) -> Json:
-    return {user_key if is_user_id(customer) else phone_key: customer}
+def named(phone_key: str, user_key: str, person: Person) -> Json:
+    """Name a customer by all that the business may know."""
+    names = {phone_key: person.shown_phone, user_key: person.user_id}
+    return {key: name for key, name in names.items() if name}
 
 
-def _change(number: Number, rest: Json) -> Json:
+def _contact(person: Person, name: str) -> Json:
+    profile = {"name": name} | ({"username": person.username} if person.username else {})
+    return {"profile": profile, **named("wa_id", "user_id", person)}
+
+
+def _change(number: Number, rest: Json, field: str = "messages") -> Json:
     metadata = {"display_phone_number": number.display, "phone_number_id": number.id}
     return {
         "value": {"messaging_product": "whatsapp", "metadata": metadata, **rest},
-        "field": "messages",
+        "field": field,
     }

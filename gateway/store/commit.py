@@ -8,12 +8,15 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Event
+from gateway.core.evidence import LATE
 from gateway.core.keys import digest
 from gateway.core.plan import Failure, Plan, Record
 from gateway.core.sends import News, Send
 from gateway.store import keys
 from gateway.store.client import Call, Store
 from gateway.store.contacts import pack
+
+_MAX_NAME = 160  # of a participant; a user id may have 134 characters
 
 
 def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bool | Exception]:
@@ -88,9 +91,12 @@ def _action(send: Send) -> list[Any]:
 
 
 def _stage(news: News) -> list[Any]:
-    error = _json(news.error) if news.error else ""
-    at = milliseconds(news.at)
-    return [news.send, news.wamid, news.stage, news.rung, at, error, news.attempt]
+    error: Any = _json(news.error) if news.error else ""
+    if news.participant:
+        error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
+    pricing = _json(news.pricing) if news.pricing else ""
+    told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
+    return [*told, news.attempt, int(news.late > LATE), news.participant[:_MAX_NAME], pricing]
 
 
 def _record(record: Record) -> bytes:

@@ -14,6 +14,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<contact> | the customer's state | for ever |
 | {n}send:<id> | one send, its stage and attempts | while not final; then 30 days |
+| {n}members:<id> | of a send to a group, how far it got with each participant | 30 days |
 | {n}wamid:<wamid> | the send that became this message | 30 days |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
 | {n}pair:<contact> | when all that was sent to a customer is earned again | 276 seconds at most |

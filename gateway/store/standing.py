@@ -45,8 +45,16 @@ class NumberStanding:
     @property
     def stages(self) -> dict[str, int]:
         """Return how many sends ever reached each stage."""
-        sends = (one for one in self.counts.items() if one[0].startswith("sends."))
-        return {name.removeprefix("sends."): count for name, count in sends}
+        return self._of("sends.")
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Return how many statuses were odd, by what was odd about them."""
+        return self._of("statuses.")
+
+    def _of(self, group: str) -> dict[str, int]:
+        found = sorted(one for one in self.counts.items() if one[0].startswith(group))
+        return {name.removeprefix(group): count for name, count in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The inbox as a trace sees it: deliveries read where they stand, and nothing taken."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import orjson
 from gateway.core.dead import moment
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.keys import digest
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store
@@ -52,6 +53,15 @@ class Waiting:
     states: Mapping[str, State] = field(default_factory=dict)  # by delivery
     unopened: int = 0
     cut: bool = False
+
+
+def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
+    """Return where each event stands, "<delivery>/<item>", "" for one that is not known."""
+    if not event_keys:
+        return []
+    digests = [digest(key) for key in event_keys]
+    _, _, places = store.call("load", keys.number(number), 0, *digests)
+    return [place.decode() if place else "" for place in places]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 
 from gateway.core.dead import moment
-from gateway.core.keys import digest, join
+from gateway.core.keys import join
 from gateway.core.sends import RUNGS
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.traced_inbox import known
+from gateway.store.traced_members import Member, member
 
 Note = Mapping[str, Any]
 Row = Mapping[str, str]
@@ -36,6 +38,7 @@ class Standing:
     dead_at: datetime | None = None
     ahead: int | None = None  # sends before it in its lane
     lane_at: datetime | None = None  # when its lane may next be worked
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Sent:
     ended: Mapping[int, Note] = field(default_factory=dict)  # why it ended before a redrive
     statuses: tuple[Told, ...] = ()
     error: Note = field(default_factory=dict)
+    pricing: Note = field(default_factory=dict)
     is_final: bool = False
     standing: Standing = Standing()
 
@@ -96,14 +100,18 @@ def _standings(store: Store, prefix: str, rows: Sequence[tuple[str, Row]]) -> li
             ("ZSCORE", f"{prefix}dead", f"send:{one}"),
             ("ZRANK", f"{prefix}lane:{rank}:{lane}", one),
             ("ZSCORE", f"{prefix}ready:{rank}", lane),
+            ("HGETALL", f"{prefix}members:{one}"),
         ]
     found = ask(store, *commands)
-    return [_standing(*found[start : start + 5]) for start in range(0, len(found), 5)]
+    return [_standing(*found[start : start + 6]) for start in range(0, len(found), 6)]
 
 
-def _standing(due: Any, unconfirmed: Any, dead: Any, ahead: Any, ready: Any) -> Standing:
+def _standing(
+    due: Any, unconfirmed: Any, dead: Any, ahead: Any, ready: Any, members: Mapping[bytes, bytes]
+) -> Standing:
     lane_at = _moment(ready) if ahead is not None else None
-    return Standing(_moment(due), _moment(unconfirmed), _moment(dead), ahead, lane_at)
+    told = tuple(member(name.decode(), row.decode()) for name, row in sorted(members.items()))
+    return Standing(_moment(due), _moment(unconfirmed), _moment(dead), ahead, lane_at, told)
 
 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
@@ -120,15 +128,6 @@ def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, 
         for one, place in zip(asked, places, strict=True)
         if place
     }
-
-
-def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
-    """Return where each event stands, "<delivery>/<item>", "" for one that is not known."""
-    if not event_keys:
-        return []
-    digests = [digest(key) for key in event_keys]
-    _, _, places = store.call("load", keys.number(number), 0, *digests)
-    return [place.decode() if place else "" for place in places]
 
 
 def _sent(
@@ -157,6 +156,7 @@ def _sent(
         ended={n: _note(text) for n, text in _numbered(row, "ended")},
         statuses=tuple(sorted(statuses, key=lambda one: (one.at, RUNGS.get(one.stage, 0)))),
         error=_note(row.get("error", "{}")),
+        pricing=_note(row.get("pricing", "{}")),
         is_final="final" in row,
         standing=standing,
     )

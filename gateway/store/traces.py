@@ -15,8 +15,8 @@ from gateway.store import aside, keys, records, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.records import Found
-from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting
-from gateway.store.traced_sends import Sent, ask, known, read
+from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting, known
+from gateway.store.traced_sends import Sent, ask, read
 
 STATUSES = tuple(stage for stage, rung in RUNGS.items() if rung > RUNGS["accepted"])
 

@@ -1,11 +1,13 @@
 """Lines that processes log become lines that people read, or nothing."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from gateway.cli.dev_lines import Line, readable
+from gateway.core.outcome import Step
+from tasks.outbound import WAITS
 
 
 def logged(event: str, level: str = "info", **fields: Any) -> str:
@@ -15,7 +17,7 @@ def logged(event: str, level: str = "info", **fields: Any) -> str:
 def attempt(step: str, number: int = 1, **told: Any) -> str:
     given: dict[str, Any] = {"send": "s", "attempt": number, "rule": "colour", "step": step}
     given["ms"] = 34
-    wait_ms = 2100 if step == "later" else None
+    wait_ms = 2100 if step in WAITS else None
     return logged("attempt_made", **given, told=json.dumps(told) if told else "", wait_ms=wait_ms)
 
 
@@ -39,11 +41,18 @@ SHOWN = {
         attempt("accepted", 2),
         Line("out     attempt 2 accepted · 34 ms · rule colour"),
     ),
-    "throttled": (
-        attempt("later", **THROTTLED),
+    "tried again later": (
+        attempt("later", code=None, reason="ConnectError"),
         Line(
-            "out     attempt not taken now, again in 2.1 s · 34 ms · rule colour"
-            " · (130429) Send more slowly.",
+            "out     attempt not taken now, again in 2.1 s · 34 ms · rule colour · ConnectError",
+            "yellow",
+        ),
+    ),
+    "throttled": (
+        attempt("slower", **THROTTLED),
+        Line(
+            "out     attempt not taken now, the number sends more slowly; again in 2.1 s"
+            " · 34 ms · rule colour · (130429) Send more slowly.",
             "yellow",
         ),
     ),
@@ -85,6 +94,14 @@ SHOWN = {
 @pytest.mark.parametrize(("raw", "shown"), SHOWN.values(), ids=SHOWN)
 def test_a_line_that_matters_becomes_readable(raw: str, shown: Line) -> None:
     assert readable("web", raw) == shown
+
+
+@pytest.mark.parametrize("step", get_args(Step))
+def test_whatever_follows_an_attempt_has_words(step: str) -> None:
+    shown = readable("web", attempt(step))
+
+    assert shown
+    assert shown.text.startswith("out     attempt ")
 
 
 HIDDEN = {

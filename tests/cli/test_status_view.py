@@ -146,6 +146,13 @@ def test_json_tells_everything() -> None:
     assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
 
 
+def test_odd_statuses_are_told_and_shown() -> None:
+    view = View(replace(WELL, **number(counts={"statuses.late": 2, "statuses.backwards": 1})))
+
+    assert view.plain()["numbers"]["1"]["odd_statuses"] == {"backwards": 1, "late": 2}
+    assert "odd statuses  backwards 1, late 2" in drawn(view)
+
+
 def drawn(view: View) -> str:
     console = Console(width=120, color_system=None)
     with console.capture() as captured:

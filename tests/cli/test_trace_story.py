@@ -13,6 +13,7 @@ from gateway.cli.trace_words import Words
 from gateway.core.aside import Obstacle, aside
 from gateway.store.records import Found
 from gateway.store.traced_inbox import GONE, Kept
+from gateway.store.traced_members import Member
 from gateway.store.traced_sends import Sent, Standing, Told
 from gateway.store.traces import Conversation, Failed, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -280,6 +281,17 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "not accepted.; Meta says Message undeliverable"
         ],
     ),
+    "failed, with all that Meta told": (
+        {
+            "stage": "failed", "statuses": (status("failed"),),
+            "error": FAILED | {"fbtrace_id": "A", "more": [{"code": 131053, "title": "Odd"}]},
+        },
+        [
+            "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
+            "not accepted.; Meta says Message undeliverable; fbtrace_id A; "
+            "also code 131053: Check the file: its address, type and size.; Meta says Odd"
+        ],
+    ),
     "failed after delivered": (
         {"stage": "delivered", "statuses": (status("delivered"), status("failed"))},
         ["delivered: ", "failed: noted, not obeyed: it was delivered already"],
@@ -311,6 +323,33 @@ def test_a_status_is_told_with_what_is_odd_about_it(
     fields: dict[str, Any], lines: list[str]
 ) -> None:
     assert lines_of(**fields) == lines
+
+
+PRICES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "none": ({}, []),
+    "paid": (
+        {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"},
+        ["pricing: billable, utility, regular, PMP"],
+    ),
+    "free": ({"billable": False, "category": "service"}, ["pricing: not billable, service"]),
+    "unsaid": ({"category": "service"}, ["pricing: service"]),
+}
+
+
+@pytest.mark.parametrize(("pricing", "lines"), PRICES.values(), ids=PRICES)
+def test_the_price_is_told(pricing: dict[str, Any], lines: list[str]) -> None:
+    assert lines_of(pricing=pricing) == lines
+
+
+def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() -> None:
+    failed, read = Member(ANA, "failed", NOW, 131026), Member("PT.1", "read", NOW)
+    members = (failed, read, replace(read, name="PT.2"))
+    (line,) = of_send(replace(SENT, standing=Standing(members=members)), Words()).below
+
+    assert (line.told, line.tone) == ("failed 1, read 2", "odd")
+    assert [(one.what, one.told[:12], one.at) for one in line.below] == [
+        ("…0001", "code 131026:", NOW)
+    ]
 
 
 ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {

@@ -63,12 +63,20 @@ def test_known_and_repeated_events_are_dropped_and_counted() -> None:
 
     found = planned(first, second, replace(second, delivery="1:1-0"), third, known={first.key})
 
-    assert found.known == 2
+    assert (found.known, found.repeated) == (2, 0)
     assert [event for one in found.plans for event in one.events] == [second, third]
 
 
+def test_statuses_that_came_again_are_counted_by_themselves() -> None:
+    sent, read = a_status("wamid.o", "sent"), a_status("wamid.o", "read")
+
+    found = planned(sent, replace(sent, delivery="1:1-0"), read, known={read.key})
+
+    assert (found.known, found.repeated) == (2, 2)
+
+
 def test_a_batch_of_which_all_is_known_plans_nothing() -> None:
-    assert planned(a_message(), known={a_message().key}) == Planned((), (), 1, ())
+    assert planned(a_message(), known={a_message().key}) == Planned((), (), 1, (), 0)
 
 
 def test_the_events_of_a_contact_keep_their_order_and_stand_in_one_plan() -> None:
@@ -190,7 +198,7 @@ def test_a_failed_status_tells_why() -> None:
 def test_a_failed_status_without_an_error_is_news_all_the_same() -> None:
     (one,) = planned(a_status("wamid.o", "failed")).plans
 
-    assert one.news[0].error == {"code": None, "title": None, "source": "status"}
+    assert one.news[0].error == {"code": None, "source": "status"}
 
 
 @pytest.mark.parametrize("status", ["deleted", "", "queued", "unconfirmed", "accepted"])

@@ -71,7 +71,7 @@ def test_a_throttled_reply_comes_a_little_later(playing: Playing) -> None:
     shown = playing.chat("/throttle", "color")
 
     assert "‹ Yes: red, green and blue." in shown
-    assert "not taken now, again in" in playing.said()
+    assert "not taken now, the number sends more slowly; again in" in playing.said()
 
 
 @pytest.mark.parametrize("typed", ["/nope", "/lose x", "/as Ana"])

@@ -34,6 +34,14 @@ def test_everything_else_can_be_set() -> None:
     assert config.retry_pauses_s == (0, 0.5)
 
 
+def test_policies_can_be_set() -> None:
+    more = {"enforce_window": "status", "templates": {"sale": "marketing"}, "answer_after_s": 0.05}
+    config = Config.from_mapping(SMALLEST | more)
+
+    assert (config.enforce_window, config.enforce_opt_out) == ("status", "status")
+    assert (config.templates, config.answer_after_s) == ({"sale": "marketing"}, 0.05)
+
+
 def test_secrets_are_not_shown() -> None:
     assert "hush" not in repr(Config.from_mapping(SMALLEST))
 
@@ -70,6 +78,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "rate of nothing": (
         SMALLEST | {"messages_per_second": 0},
         "messages_per_second must be a whole number, 1 or more.",
+    ),
+    "window told by a letter": (
+        SMALLEST | {"enforce_window": "letter"},
+        "enforce_window must be off, status or answer.",
+    ),
+    "template of no category": (
+        SMALLEST | {"templates": {"sale": "service"}},
+        "templates must be names of templates, each with marketing, utility, authentication.",
     ),
     "restless": (
         SMALLEST | {"retry_pauses_s": [1, 0]},

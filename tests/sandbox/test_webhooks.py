@@ -53,7 +53,8 @@ async def test_an_accepted_message_is_sent_delivered_and_read() -> None:
             "category": "service",
         },
     }
-    assert "pricing" not in statuses[1]
+    assert statuses[1]["pricing"] == statuses[0]["pricing"]
+    assert "pricing" not in statuses[2]
     assert statuses[2]["biz_opaque_callback_data"] == "send-1"
 
 

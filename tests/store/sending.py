@@ -43,13 +43,18 @@ def queue_at_once(store: Store, *sends: Send) -> None:
 
 
 def tell(
-    store: Store, status: str, send: Send | None = None, wamid: str = "wamid.out", attempt: int = 1
+    store: Store,
+    status: str,
+    send: Send | None = None,
+    wamid: str = "wamid.out",
+    attempt: int = 1,
+    **more: Any,
 ) -> None:
     """Commit what a status webhook tells of a send, named by our data or else by its wamid."""
-    event = a_status(f"{wamid}.{attempt}", status)
+    event = a_status(f"{wamid}.{attempt}.{more.get('participant')}", status)
     error = {"code": 131026} if status == "failed" else None
     ours = (send.id, str(attempt)) if send else ("", "")
-    news = News(*ours, wamid, status, event.at, error)
+    news = News(*ours, wamid, status, event.at, error, **more)
     plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
     assert commit(store, [plan], WEEK) == [True]
 

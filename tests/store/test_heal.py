@@ -79,6 +79,19 @@ def test_each_write_of_a_commit_that_leaves_its_contact_alone_may_fail(
     assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
 
 
+@pytest.mark.parametrize("status", ["delivered", "failed"])
+def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, status: str) -> None:
+    first, second = a_send("first"), a_send("second")
+    queue(store, first, second)
+    lanes(store).pump([], 9)
+    price = {"billable": True, "category": "utility"}
+    told = {"participant": "351900000002", "pricing": price}
+    news = a_status("wamid.out", status, f"{first.id}.1", **told)
+    (plan,) = planned(store, news)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 10
+
+
 STEPS = [
     "accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled", "rests", "slower",
     "pair", "paused", "instead", "parked",

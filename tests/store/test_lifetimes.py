@@ -56,6 +56,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:deadx+": (30 * DAY, 30 * DAY),
     r"<n>send:expiredx+": (30 * DAY, 30 * DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
+    r"<n>members:readx+": (30 * DAY, 30 * DAY),
     r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
     r"<n>lane:(reply|bulk):\w+": FOREVER,
     r"<n>ready:(reply|bulk)": FOREVER,
@@ -149,7 +150,7 @@ def send_in_all_stages(store: Store) -> None:
     take(store)
     for name in ("accepted", "read", "failed"):
         settle(store, sends[name], "accepted", wamid=f"wamid.{name}")
-    tell(store, "read", sends["read"], "wamid.read")
+    tell(store, "read", sends["read"], "wamid.read", participant="351900000002")
     tell(store, "failed", sends["failed"], "wamid.failed")
     settle(store, sends["dead"], "dead", error="{}")
     settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)

@@ -1,12 +1,14 @@
 """What Meta's statuses do to a send: they climb the ladder, confirm, and release its lane."""
 
+from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.store.client import Store
 from gateway.store.commit import commit
-from tests.made import a_status
+from tests.made import ANA, a_message, a_status
 from tests.store.planning import planned
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (
@@ -192,3 +194,120 @@ def test_late_news_of_a_dead_send_is_history_and_does_not_reopen_it(store: Store
     found: dict[str, Any] = row(store, ONE)
     assert (found["stage"], found["wamid"]) == ("dead", "wamid.out")
     assert int(found["at:delivered:1"]) > 0
+
+
+PRICE = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+
+
+def test_the_price_is_kept_once(store: Store) -> None:
+    sent(store)
+
+    tell(store, "sent", ONE, pricing=PRICE)
+    tell(store, "delivered", ONE, pricing={"category": "service"})
+
+    assert orjson.loads(row(store, ONE)["pricing"]) == PRICE
+
+
+@pytest.mark.parametrize(
+    ("news", "odd"),
+    [
+        (["sent", "delivered"], {}),
+        (["read", "sent", "delivered"], {"backwards": 2}),
+        (["delivered", "failed"], {"backwards": 1}),
+        (["failed", "delivered"], {}),
+    ],
+    ids=lambda value: "-".join(value),
+)
+def test_what_comes_after_a_higher_one_is_counted(
+    store: Store, news: list[str], odd: dict[str, int]
+) -> None:
+    sent(store)
+
+    for status in news:
+        tell(store, status, ONE)
+
+    assert odd_statuses(store) == odd
+
+
+@pytest.mark.parametrize(("late_s", "odd"), [(10, {}), (11, {"late": 1})])
+def test_what_was_held_up_is_counted_whoever_it_is_about(
+    store: Store, late_s: int, odd: dict[str, int]
+) -> None:
+    tell(store, "sent", wamid="wamid.foreign", late=timedelta(seconds=late_s))
+
+    assert odd_statuses(store) == {"unmatched": 1, **odd}
+
+
+BEN, EVA = "351900000002", "PT.8845120077120911"
+
+
+def members(store: Store) -> dict[str, str]:
+    """Return how far each participant got, with Meta's code where it failed."""
+    found = raw(store).hgetall(f"{PREFIX}members:{ONE.id}")
+    told = {name.decode(): value.decode().split(" ") for name, value in found.items()}
+    return {name: f"{stage} {code}".strip() for name, (_, stage, _, code) in told.items()}
+
+
+@pytest.mark.parametrize(
+    ("news", "of_each", "after"),
+    [
+        ([("sent", BEN)], {BEN: "sent"}, "sent"),
+        ([("read", BEN), ("sent", EVA)], {BEN: "read", EVA: "sent"}, "read"),
+        ([("read", BEN), ("delivered", BEN)], {BEN: "read"}, "read"),
+        ([("failed", BEN)], {BEN: "failed 131026"}, "accepted"),
+        ([("failed", BEN), ("read", EVA)], {BEN: "failed 131026", EVA: "read"}, "read"),
+        ([("failed", BEN), ("delivered", BEN)], {BEN: "failed 131026"}, "delivered"),
+        ([("sent", ""), ("read", BEN)], {BEN: "read"}, "read"),
+    ],
+    ids=["one", "two", "backwards", "failed", "failed and read", "failed first", "as a whole"],
+)
+def test_each_participant_of_a_group_climbs_their_own_ladder(
+    store: Store, news: list[tuple[str, str]], of_each: dict[str, str], after: str
+) -> None:
+    sent(store)
+
+    for status, participant in news:
+        tell(store, status, ONE, participant=participant)
+
+    assert (members(store), stage(store, ONE)) == (of_each, after)
+    assert dead_letters(store) == []
+
+
+def test_only_so_many_participants_are_kept(store: Store) -> None:
+    sent(store)
+    crowd = {f"PT.{index}": "4 sent 1 " for index in range(1024)}
+    raw(store).hset(f"{PREFIX}members:{ONE.id}", mapping=crowd)
+
+    tell(store, "read", ONE, participant="PT.one.too.many")
+    tell(store, "read", ONE, participant="PT.1")
+
+    found = members(store)
+    assert (len(found), found["PT.1"], odd_statuses(store)) == (1024, "read", {"crowded": 1})
+    assert stage(store, ONE) == "read"
+
+
+def test_what_an_older_release_left_to_redo_is_done(store: Store) -> None:
+    sent(store)
+    verb = ["stage", ONE.id, "wamid.out", "read", "7", "1795348144000", "", "1"]
+    raw(store).hset(f"{PREFIX}contact:{ANA}", "redo", packed([verb]))
+
+    commit(store, planned(store, a_message("wamid.next")), WEEK)
+
+    assert stage(store, ONE) == "read"
+
+
+def packed(value: Any) -> bytes:
+    """Pack lists of short strings as the server's scripts do."""
+    if isinstance(value, str):
+        return bytes([0xA0 | len(value)]) + value.encode()
+    return bytes([0x90 | len(value)]) + b"".join(packed(one) for one in value)
+
+
+def odd_statuses(store: Store) -> dict[str, int]:
+    counts = raw(store).hgetall(f"{PREFIX}count").items()
+    found = {name.decode(): int(value) for name, value in counts}
+    return {
+        name.removeprefix("statuses."): value
+        for name, value in found.items()
+        if name.startswith("statuses.")
+    }

@@ -70,6 +70,16 @@ def test_however_often_meta_redelivers_the_effect_is_one(
     assert waiting(at_work) == 0
 
 
+def test_statuses_that_come_again_are_counted_by_themselves(at_work: Worker, store: Store) -> None:
+    sent = delivery_body(ASKED, statuses=[status_item("wamid.out", "sent")])
+    for _ in range(3):
+        keep(store, sent)
+
+    assert take_effect(at_work, Echo()) == {}
+
+    assert (counted(store, "events.known"), counted(store, "statuses.repeated")) == (4, 2)
+
+
 def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(
     at_work: Worker, store: Store
 ) -> None:

@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: pace, lanes
+-- with: pace, lanes, members
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -8,7 +8,8 @@
 --       contact (arguments 1 to 4 above)
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
---       stage   send, wamid, stage, its rank, at, error, attempt
+--       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late, participant, pricing
+--               (of a participant the error is Meta's code alone)
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
@@ -20,7 +21,7 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
-local SIZES = {know = 3, action = 9, stage = 7, timer = 3, record = 4, pace = 1}
+local SIZES = {know = 3, action = 9, stage = 10, timer = 3, record = 4, pace = 1}
 
 local verbs, at = {}, 5
 while at <= #ARGV do
@@ -64,7 +65,10 @@ function apply.push(id, lane, rank, due, place)
   count(number, 'sends.queued')
 end
 
-function apply.stage(id, wamid, stage, rung, when, failure, attempt)
+-- What `redo` holds may have been planned by an older release, which gave the first seven.
+function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, participant, pricing)
+  rung = tonumber(rung)
+  if late == '1' then count(number, 'statuses.late') end
   local send = number .. 'send:' .. id
   if id == '' or redis.call('EXISTS', send) == 0 then
     id = redis.call('GET', number .. 'wamid:' .. wamid)
@@ -75,15 +79,23 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt)
   end
   local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'attempting_at')
   local before = tonumber(row[1])
-  -- The history holds each piece of news once, with Meta's own moment.
-  redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when)
+  if (participant or '') ~= '' then
+    climb(number, id, participant, stage, rung, when, failure)
+    -- What fails for one of a group does not fail the message, which Meta has.
+    if stage == 'failed' then stage, rung = 'accepted', 3 end
+  elseif rung < before then
+    count(number, 'statuses.backwards')
+  end
+  -- The history holds each piece of news once, with Meta's own moment; of a group the first.
+  if stage ~= 'accepted' then redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when) end
+  if (pricing or '') ~= '' then redis.call('HSETNX', send, 'pricing', pricing) end
   learn_wamid(number, id, row[5], wamid)
   -- That this one has its status shows that statuses of its time do come.
   local proved = tonumber(redis.call('HGET', number .. 'evidence', 'proved') or 0)
   if tonumber(row[6] or 0) > proved then
     redis.call('HSET', number .. 'evidence', 'proved', row[6])
   end
-  if row[2] or tonumber(rung) <= before then return end
+  if row[2] or rung <= before then return end
   -- Late news of an attempt that failed says nothing of the one that a person asked for since.
   if stage ~= 'failed' and redis.call('HEXISTS', send, 'at:failed:' .. attempt) == 1 then return end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
@@ -120,7 +132,7 @@ end
 
 local function run(rest)
   for _, verb in ipairs(rest) do
-    apply[verb[1]](verb[2], verb[3], verb[4], verb[5], verb[6], verb[7], verb[8])
+    apply[verb[1]](unpack(verb, 2, 11))  -- as many as the longest verb has
   end
 end
 

@@ -30,7 +30,7 @@ if row[7] then
   redis.call('HSETNX', copy, 'first_error', row[7])
   redis.call('HSET', copy, 'ended:' .. row[3], row[7])
 end
-redis.call('HDEL', copy, 'final', 'error', 'wamid')
+redis.call('HDEL', copy, 'final', 'error', 'wamid', 'pricing')
 redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'at:redriven:' .. row[3], now)
 redis.call('PERSIST', copy)

@@ -1,0 +1,60 @@
+"""What a request to the sandbox itself asks for, or the sentence that says why it is wrong."""
+
+import math
+
+import orjson
+from starlette.requests import Request
+
+from gateway.sandbox.config import Number
+from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.reading import read_body
+from gateway.sandbox.wire import Json, customer_id
+
+
+class ControlError(ValueError):
+    """A request to the sandbox itself is wrong; the message is one sentence."""
+
+
+async def asked(request: Request, *names: str) -> Json:
+    """Give the object of a request; where names are given, it may have no others."""
+    try:
+        found = orjson.loads(await read_body(request))
+    except orjson.JSONDecodeError:
+        raise ControlError("The body must be JSON.") from None
+    if not isinstance(found, dict):
+        raise ControlError("The body must be a JSON object.")
+    if names and not (found and set(found) <= set(names)):
+        raise ControlError(f"Give {' or '.join(names)}, and nothing else.")
+    return found
+
+
+def number_asked(sandbox: Sandbox, wish: Json) -> Number:
+    """Give the number that a wish names, the first where it names none."""
+    return number_named(sandbox, wish.get("number", sandbox.config.numbers[0].id))
+
+
+def number_named(sandbox: Sandbox, wanted: object) -> Number:
+    """Give one of our numbers by its id."""
+    number = sandbox.numbers.get(wanted) if isinstance(wanted, str) else None
+    if number is None:
+        raise ControlError("number must be the id of a phone number of this sandbox.")
+    return number
+
+
+def customer_named(request: Request) -> str:
+    """Give the phone number or user id in the path."""
+    customer = customer_id(request.path_params["customer"])
+    if customer is None:
+        raise ControlError("The customer must be a phone number or a user id.")
+    return customer
+
+
+def query(request: Request, name: str) -> float:
+    """Give a number of the query, 0 where it is not there."""
+    try:
+        value = float(request.query_params.get(name, "0"))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ControlError(f"{name} must be a number, 0 or more.")
+    return value

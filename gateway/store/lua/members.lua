@@ -1,0 +1,16 @@
+-- Of a group each participant climbs a ladder of their own, in `{n}members:<send>`: a participant's
+-- row is "<rung> <stage> <moment> <code>". Beyond so many participants they are only counted.
+local MOST_MEMBERS, FAILED = 1024, 5
+
+local function climb(number, id, who, stage, rung, when, code)
+  local members = number .. 'members:' .. id
+  local told = redis.call('HGET', members, who)
+  local before = told and tonumber(told:match('^%d+'))
+  if not told and redis.call('HLEN', members) >= MOST_MEMBERS then
+    return count(number, 'statuses.crowded')
+  end
+  if told and rung < before then return count(number, 'statuses.backwards') end
+  if told and before == FAILED and rung > FAILED then return end
+  redis.call('HSET', members, who, rung .. ' ' .. stage .. ' ' .. when .. ' ' .. code)
+  redis.call('PEXPIRE', members, 30 * DAY)
+end

@@ -1,0 +1,91 @@
+"""What a status tells of a send is kept as far as it is fit to be kept; by table."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.core.news import news_of
+from gateway.core.sends import News
+from tests.made import ANA, NOW, a_status
+
+
+def news(status: str = "sent", **fields: Any) -> News:
+    found = news_of(a_status("wamid.o", status, **fields))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("word", ["deleted", "warning", "", "SENT", "queued", "accepted"])
+def test_a_word_that_is_no_step_of_meta_is_no_news(word: str) -> None:
+    assert news_of(a_status("wamid.o", word)) is None
+
+
+UNDELIVERABLE = {
+    "code": 131026, "title": "Message undeliverable", "message": "not kept",
+    "error_data": {"details": "Not on WhatsApp.", "more": 1}, "href": "https://x",
+    "fbtrace_id": "A",
+}  # fmt: skip
+TOLD = {
+    "code": 131026, "title": "Message undeliverable", "details": "Not on WhatsApp.",
+    "fbtrace_id": "A", "source": "status",
+}  # fmt: skip
+FAILURES: dict[str, tuple[Any, Any]] = {
+    "whole": ([UNDELIVERABLE], TOLD),
+    "none": ([], {"code": 131026, "source": "status"}),
+    "two": (
+        [UNDELIVERABLE, {"code": 1, "title": "Odd"}],
+        TOLD | {"more": [{"code": 1, "title": "Odd"}]},
+    ),
+    "a phone number": (
+        [{"code": 131026, "error_data": {"details": "+351 900 000 001 is not here\nat all"}}],
+        {"code": 131026, "details": "… is not here at all", "source": "status"},
+    ),
+    "other types": (
+        [{"code": "131026", "title": 1, "error_data": "odd", "fbtrace_id": None}],
+        {"code": 131026, "source": "status"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("errors", "kept"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_keeps_the_errors_of_meta(errors: Any, kept: Any) -> None:
+    assert news("failed", code=131026, errors=tuple(errors)).error == kept
+
+
+def test_a_thousand_errors_and_a_long_one_are_cut() -> None:
+    errors = tuple({"code": code, "title": "long " * 100} for code in range(1000))
+
+    error = news("failed", code=0, errors=errors).error
+
+    assert error
+    assert (len(error["title"]), len(error["more"])) == (300, 4)
+
+
+def test_only_a_failure_has_an_error() -> None:
+    assert news("sent", code=131026, errors=(UNDELIVERABLE,)).error is None
+
+
+PRICES: dict[str, tuple[Any, Any]] = {
+    "none": ({}, None),
+    "whole": (
+        {"billable": False, "pricing_model": "PMP", "type": "regular", "category": "utility"},
+        {"billable": False, "pricing_model": "PMP", "type": "regular", "category": "utility"},
+    ),
+    "older": (
+        {"billable": True, "pricing_model": "CBP", "category": "service"},
+        {"billable": True, "pricing_model": "CBP", "category": "service"},
+    ),
+    "other types and keys": ({"billable": "yes", "type": 1, "more": "x"}, None),
+}
+
+
+@pytest.mark.parametrize(("told", "kept"), PRICES.values(), ids=PRICES)
+def test_the_price_is_kept_in_the_words_of_meta(told: Any, kept: Any) -> None:
+    assert news(pricing=told).pricing == kept
+
+
+def test_news_tells_how_late_it_came_and_whom_of_a_group_it_is_about() -> None:
+    found = news(at=NOW - timedelta(seconds=12), participant=ANA)
+
+    assert (found.late, found.participant) == (timedelta(seconds=12), ANA)

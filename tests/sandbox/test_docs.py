@@ -1,0 +1,48 @@
+"""What can be asked of the sandbox stands in its page."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from starlette.routing import Route
+
+from gateway.sandbox.app import create_app
+from gateway.sandbox.config import Config
+from gateway.sandbox.faults import FaultError, Faults
+from tests.sandbox.rig import a_config
+
+PAGE = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+
+
+def test_every_control_call_is_told() -> None:
+    told = set()
+    for methods, path in re.findall(r"^\| `([A-Z`, ]+) (/sandbox/\S+)`", PAGE, re.MULTILINE):
+        told |= {(method, path) for method in re.findall("[A-Z]+", methods)}
+    routes = [route for route in create_app(a_config()).routes if isinstance(route, Route)]
+    served = {
+        (method, route.path)
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+        if route.path.startswith("/sandbox")
+    }
+
+    assert told == served
+
+
+def test_every_field_of_the_configuration_is_told() -> None:
+    told = set()
+    section = PAGE.partition("## Configuration")[2].partition("## Control")[0]
+    for names in re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE):
+        told |= set(re.findall(r"`(\w+)`", names))
+
+    assert told == {field.name for field in fields(Config)}
+
+
+def test_every_fault_is_told() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", PAGE.partition("## Faults")[2], re.MULTILINE)
+    try:
+        Faults().arm({})
+    except FaultError as error:
+        named = str(error).removeprefix("Name at least one of ").removesuffix(".").split(", ")
+
+    assert sorted(told) == sorted(named)
