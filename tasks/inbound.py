@@ -26,6 +26,7 @@ from gateway.store.stream import note_gap, note_lost
 from gateway.store.upkeep import count, list_number, planning_stopped, stop_planning
 from tasks.app import app
 from tasks.bell import ring_inbox, ring_number
+from tasks.pauses import spread_news
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -214,6 +215,7 @@ def _once(
                 tally.set_aside(event, Obstacle("failed", str(done), view.number))
         elif done:
             tally.sends += Counter({view.number: len(made.sends)})
+            spread_news(at_work, view.number, made.news)
             tally.gap = max([tally.gap, *(gap_of(news.late) for news in made.news)])
         else:
             tally.refused.update(event.key for event in made.events)

@@ -92,7 +92,7 @@ def _attempt(
     came = outcome(attempt, judged, now + timedelta(seconds=took), random.random())  # noqa: S311
     if mended(at_work, judged):
         came = replace(came, wait_ms=0)  # so the number is probed with the new token at once
-    spread(at_work, number, judged, came)
+    spread(at_work, number, judged, came.error, came.wait_ms)
     log.info(
         "attempt_made",
         send=attempt.send,

@@ -1,9 +1,13 @@
 """What one refusal means for all numbers of its account, and what its end does."""
 
+from collections.abc import Iterable
+
+import orjson
 import structlog
 
 from gateway.core.codes import TOKEN_CODES
-from gateway.core.outcome import Outcome
+from gateway.core.news import after
+from gateway.core.sends import News
 from gateway.core.verdict import Later, Paused, Verdict
 from gateway.store import stops, upkeep
 from gateway.store.lanes import Taken
@@ -27,7 +31,7 @@ def mended(at_work: Worker, judged: Verdict) -> bool:
     return refused and at_work.renew_token()
 
 
-def spread(at_work: Worker, number: str, judged: Verdict, came: Outcome) -> None:
+def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int) -> None:
     """Let what reaches further than one number be known to the others of its account.
 
     The number itself is paused, or put to rest, with the outcome. Twice is once.
@@ -36,7 +40,15 @@ def spread(at_work: Worker, number: str, judged: Verdict, came: Outcome) -> None
         return
     others = [one for one in upkeep.numbers(at_work.store) if one != number]
     if isinstance(judged, Paused):
-        stops.pause(at_work.store, others, came.error, came.wait_ms)
+        stops.pause(at_work.store, others, why, wait_ms)
         log.error("account_paused", code=judged.code, number=number)
     else:
-        stops.rest(at_work.store, others, came.wait_ms)
+        stops.rest(at_work.store, others, wait_ms)
+
+
+def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
+    """Do the same for failures that statuses told of."""
+    for one in news:
+        if one.refusal:
+            why = orjson.dumps(dict(one.error or {})).decode()
+            spread(at_work, number, one.refusal, why, after(one.refusal)[1])

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, assert_never
 
+from gateway.core.codes import rule_of
 from gateway.core.events import Status
 from gateway.core.foreign import fit
+from gateway.core.outcome import PROBE_AFTER_MS, THROUGHPUT
 from gateway.core.sends import RUNGS, News, from_callback
+from gateway.core.verdict import Closed, Dead, Later, Paused, Refusal, by_rule
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
 MOST_ERRORS = 5
+# What Meta could not deliver is not tried again at once; each try has a pause of its own besides.
+AGAIN_AFTER_MS = 30_000
+
+After = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
 _PRICE = ("pricing_model", "type", "category")
 
 
@@ -25,10 +32,38 @@ def news_of(event: Status) -> News | None:
         stage=event.status,
         at=event.at,
         error=_failure(event) if event.status == "failed" else None,
+        refusal=_refusal(event) if event.status == "failed" else None,
         late=_kept_at(event) - event.at,
         participant=event.participant,
         pricing=_pricing(event.pricing),
     )
+
+
+def after(refusal: Refusal | None) -> tuple[After, int]:
+    """Say what follows a failure that Meta told by a status, and after how many milliseconds.
+
+    Meta took the message and did not deliver it, so another attempt doubles nothing.
+    """
+    match refusal:
+        case None | Dead():
+            return "", 0
+        case Closed():
+            return "window", 0
+        case Paused():
+            return "paused", PROBE_AFTER_MS
+        case Later(code, _, scope, wait_s):
+            wait_ms = int((wait_s or 0) * 1000) or AGAIN_AFTER_MS
+            if scope in ("send", "pair"):
+                return "later" if scope == "send" else "pair", wait_ms
+            return "slower" if code == THROUGHPUT else "rests", wait_ms
+        case _:
+            assert_never(refusal)
+
+
+def _refusal(event: Status) -> Refusal | None:
+    """Judge a failure by the table that judges answers; the HTTP status is not known here."""
+    code = event.code
+    return None if code is None else by_rule(rule_of(code, 400), code, "")
 
 
 def _failure(event: Status) -> Mapping[str, Any]:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
+from gateway.core.verdict import Refusal
+
 REPLY, BULK = "reply", "bulk"
 
 # What follows where the customer has been silent for 24 hours: "" is a dead letter.
@@ -60,6 +62,7 @@ class News:
     stage: str
     at: datetime
     error: Mapping[str, Any] | None = None
+    refusal: Refusal | None = None  # what its code means, where it tells of a failure
     late: timedelta = timedelta(0)  # between what it tells of and its being kept
     participant: str = field(default="", repr=False)  # of a group, whom it is about
     pricing: Mapping[str, Any] | None = None

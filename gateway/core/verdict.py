@@ -92,7 +92,8 @@ class Dead:
     opted_out: bool = False
 
 
-Verdict = Accepted | Later | Paused | Closed | Unconfirmed | Dead
+Refusal = Later | Paused | Closed | Dead
+Verdict = Accepted | Unconfirmed | Refusal
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -129,7 +130,7 @@ def _refused(status: int, body: bytes) -> Verdict:
             return Unconfirmed(f"HTTP {status} without a Graph error")
 
 
-def by_rule(rule: Rule, code: int, details: str) -> Later | Paused | Closed | Dead:
+def by_rule(rule: Rule, code: int, details: str) -> Refusal:
     """Judge a refusal by what the table says of its code."""
     match rule.kind:
         case "again" | "later":

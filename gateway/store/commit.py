@@ -10,6 +10,7 @@ import orjson
 from gateway.core.events import Event
 from gateway.core.evidence import LATE
 from gateway.core.keys import digest
+from gateway.core.news import after
 from gateway.core.plan import Failure, Plan, Record
 from gateway.core.sends import News, Send
 from gateway.store import keys
@@ -96,7 +97,8 @@ def _stage(news: News) -> list[Any]:
         error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
     pricing = _json(news.pricing) if news.pricing else ""
     told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
-    return [*told, news.attempt, int(news.late > LATE), news.participant[:_MAX_NAME], pricing]
+    told += [news.attempt, int(news.late > LATE), news.participant[:_MAX_NAME], pricing]
+    return [*told, *after(news.refusal)]
 
 
 def _record(record: Record) -> bytes:

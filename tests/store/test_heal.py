@@ -53,6 +53,18 @@ def commit_all(store: Store, *events: Event) -> None:
     assert not planned(store, *events)
 
 
+@pytest.mark.parametrize("code", [131000, 130429, 131056, 131042, 131047])
+def test_each_write_of_a_failure_that_may_pass_may_fail(store: Store, code: int) -> None:
+    send = a_send("first", closed="wait")
+    queue(store, send)
+    lanes(store).pump([], 9)
+    settle(store, send, "accepted", wamid="wamid.out")
+    news = a_status("wamid.out", "failed", f"{send.id}.1", code=code)
+    (plan,) = planned(store, news)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
+
+
 @pytest.mark.parametrize("status", ["delivered", "failed"])
 def test_each_write_of_a_commit_may_fail(store: Store, status: str) -> None:
     first, second = a_send("first"), a_send("second")

@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: pace, lanes, members
+-- with: stops, pace, lanes, reopen, members
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -9,7 +9,8 @@
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late, participant, pricing
---               (of a participant the error is Meta's code alone)
+--               (of a participant the error is Meta's code alone), what follows a failure ("" for
+--               nothing), wait in ms
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
@@ -21,7 +22,7 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
-local SIZES = {know = 3, action = 9, stage = 10, timer = 3, record = 4, pace = 1}
+local SIZES = {know = 3, action = 9, stage = 12, timer = 3, record = 4, pace = 1}
 
 local verbs, at = {}, 5
 while at <= #ARGV do
@@ -66,7 +67,8 @@ function apply.push(id, lane, rank, due, place)
 end
 
 -- What `redo` holds may have been planned by an older release, which gave the first seven.
-function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, participant, pricing)
+function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, participant, pricing, after,
+    wait)
   rung = tonumber(rung)
   if late == '1' then count(number, 'statuses.late') end
   local send = number .. 'send:' .. id
@@ -89,15 +91,23 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
   -- The history holds each piece of news once, with Meta's own moment; of a group the first.
   if stage ~= 'accepted' then redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when) end
   if (pricing or '') ~= '' then redis.call('HSETNX', send, 'pricing', pricing) end
-  learn_wamid(number, id, row[5], wamid)
+  -- Not of a message that made way for another: it stands beside, or was found by its wamid.
+  if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
+    learn_wamid(number, id, row[5], wamid)
+  end
   -- That this one has its status shows that statuses of its time do come.
   local proved = tonumber(redis.call('HGET', number .. 'evidence', 'proved') or 0)
   if tonumber(row[6] or 0) > proved then
     redis.call('HSET', number .. 'evidence', 'proved', row[6])
   end
   if row[2] or rung <= before then return end
-  -- Late news of an attempt that failed says nothing of the one that a person asked for since.
+  -- Late news of an attempt that failed says nothing of the one that was made since, nor does the
+  -- failure of an earlier one.
   if stage ~= 'failed' and redis.call('HEXISTS', send, 'at:failed:' .. attempt) == 1 then return end
+  if stage == 'failed' and is_past(number, id, attempt) then return end
+  if stage == 'failed' and before >= 3 and (after or '') ~= '' then
+    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
+  end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
     overtake(number, row[4], row[3], id)
@@ -132,7 +142,7 @@ end
 
 local function run(rest)
   for _, verb in ipairs(rest) do
-    apply[verb[1]](unpack(verb, 2, 11))  -- as many as the longest verb has
+    apply[verb[1]](unpack(verb, 2, 13))  -- as many as the longest verb has
   end
 end
 

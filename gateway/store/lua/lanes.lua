@@ -28,13 +28,13 @@ local function bury(number, now, id, stage, failure)
 end
 
 -- Set a send aside until its customer writes again; it keeps its place.
-local function park(number, id, row, now)
+local function park(number, id, row, now, ...)
   local key = number .. 'lane:' .. row.rank .. ':' .. row.lane
   local place = redis.call('ZSCORE', key, id) or redis.call('INCR', number .. 'places')
   redis.call('ZADD', number .. 'parked:' .. row.lane, place, id)
   redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
   leave_lane(number, row.rank, row.lane, id, now)
-  raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1)
+  raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1, ...)
 end
 
 -- The customer wrote: what was parked may go, before what is planned now.

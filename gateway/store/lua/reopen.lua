@@ -1,0 +1,90 @@
+-- Reopen: let a send begin again that Meta took and told by a status that it failed, where the code
+-- says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
+local MOST_TRIES = 8
+
+local function again_at_the_end(number, now, id, row, at)
+  if at > now then
+    redis.call('ZADD', number .. 'due', at, id)
+  else
+    local place = redis.call('INCR', number .. 'places')
+    redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
+    redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
+  end
+end
+
+-- The message that failed keeps its wamid beside, for the one to come has another.
+local function forget_message(number, id, row)
+  local send = number .. 'send:' .. id
+  if row.wamid then redis.call('HSET', send, 'wamid:' .. row.attempts, row.wamid) end
+  redis.call('HDEL', send, 'wamid', 'pricing')
+  redis.call('PERSIST', send)
+end
+
+-- That an attempt was reopened is written with the last write, so that the same news is heard once.
+local function reopened(number, id, row, ...)
+  forget_message(number, id, row)
+  raise(number, number .. 'send:' .. id, 'queued', 0, 'reopened', row.attempts, ...)
+end
+
+local reopen = {}
+
+function reopen.later(number, now, id, row, wait)
+  if row.attempts - row.spent >= MOST_TRIES then return false end
+  again_at_the_end(number, now, id, row, now + wait)
+  reopened(number, id, row)
+  return true
+end
+
+-- What failed for a reason that is not the send's costs it none of its tries.
+function reopen.rests(number, now, id, row, wait)
+  rest(number, now, wait)
+  again_at_the_end(number, now, id, row, now)
+  reopened(number, id, row, 'spent', row.spent + 1)
+  return true
+end
+
+function reopen.slower(number, now, id, row, wait)
+  slow_down(number, now)
+  return reopen.rests(number, now, id, row, wait)
+end
+
+function reopen.pair(number, now, id, row, wait)
+  rest_pair(number, now, row.lane, wait)
+  return reopen.rests(number, now, id, row, 0)
+end
+
+function reopen.paused(number, now, id, row, wait, failure)
+  pause(number, now, failure, wait)
+  return reopen.rests(number, now, id, row, 0)
+end
+
+-- The window had closed before Meta delivered: the rule says what follows.
+function reopen.window(number, now, id, row, _, failure)
+  local said = redis.call('HMGET', number .. 'send:' .. id, 'closed', 'instead')
+  if said[1] == 'drop' then
+    bury(number, now, id, 'dropped', failure)
+    return true
+  end
+  if said[1] == 'template' and not said[2] then
+    again_at_the_end(number, now, id, row, now)
+    reopened(number, id, row, 'instead', 1, 'spent', row.spent + 1)
+    return true
+  end
+  if said[1] ~= 'wait' then return false end
+  forget_message(number, id, row)
+  park(number, id, row, now, 'reopened', row.attempts)
+  return true
+end
+
+-- Say whether news of an attempt's failure comes after another attempt, or once more.
+local function is_past(number, id, attempt)
+  local row = redis.call('HMGET', number .. 'send:' .. id, 'attempts', 'reopened')
+  return attempt ~= '' and attempt ~= row[1] or row[1] == row[2]
+end
+
+-- Let a send begin again, if it has the time: false where it ends here.
+local function may_begin_again(number, now, id, after, wait, failure)
+  local send = number .. 'send:' .. id
+  if tonumber(redis.call('HGET', send, 'expires')) <= now + wait then return false end
+  return reopen[after](number, now, id, read_send(send), wait, failure)
+end

@@ -1,0 +1,232 @@
+"""A failed status begins a send again where Meta's code says that it may pass, and only once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.core.codes import rule_of
+from gateway.core.contacts import Contact
+from gateway.core.plan import Plan
+from gateway.core.sends import News, Send
+from gateway.core.verdict import by_rule
+from gateway.store import stops
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from tests.made import ANA, NUMBER, a_status
+from tests.store.raw import now_ms, raw
+from tests.store.sending import (
+    PREFIX,
+    WEEK,
+    a_send,
+    counted,
+    dead_letters,
+    lanes,
+    queue,
+    ready_in_s,
+    row,
+    settle,
+    stage,
+    take,
+)
+
+pytestmark = pytest.mark.store
+ONE, TWO = a_send("one"), a_send("two")
+INSTEAD = {"type": "template", "template": {"name": "we_answered"}}
+
+
+def accepted(store: Store, send: Send = ONE, attempt: int = 1) -> None:
+    """Let Meta take a send."""
+    take(store, 1)
+    settle(store, send, "accepted", attempt, wamid=f"wamid.{attempt}")
+
+
+def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int = 0) -> None:
+    """Let Meta tell that it could not deliver what it took."""
+    event = a_status(f"wamid.{attempt}.{nth}", "failed")
+    news = News(
+        send.id,
+        str(attempt),
+        f"wamid.{attempt}",
+        "failed",
+        event.at,
+        {"code": code},
+        by_rule(rule_of(code, 400), code, ""),
+    )
+    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    assert commit(store, [plan], WEEK) == [True]
+
+
+def begin(store: Store, send: Send = ONE) -> None:
+    queue(store, send)
+    accepted(store, send)
+
+
+@pytest.mark.parametrize("code", [131000, 130429, 131056, 131042])
+def test_what_may_pass_later_waits_to_be_sent_again(store: Store, code: int) -> None:
+    begin(store)
+
+    fails(store, code)
+
+    assert stage(store, ONE) == "queued"
+    assert dead_letters(store) == []
+    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") == -1
+
+
+@pytest.mark.parametrize("code", [131026, 131049, 132001, 100])
+def test_what_will_not_pass_ends_there(store: Store, code: int) -> None:
+    begin(store)
+
+    fails(store, code)
+
+    assert stage(store, ONE) == "failed"
+    assert dead_letters(store) == [f"send:{ONE.id}"]
+
+
+def test_trouble_of_metas_costs_a_try_and_half_a_minute(store: Store) -> None:
+    begin(store)
+
+    fails(store, 131000)
+
+    due = raw(store).zscore(f"{PREFIX}due", ONE.id)
+    assert round((due - now_ms(store)) / 1000) == 30
+    assert "spent" not in row(store, ONE)
+
+
+def test_a_limit_of_the_number_lets_it_rest_and_costs_no_try(store: Store) -> None:
+    begin(store)
+
+    fails(store, 131057)
+
+    assert 59 < lanes(store).pump([], 9).wait_s <= 60
+    assert row(store, ONE)["spent"] == "1"
+
+
+def test_a_limit_of_the_pair_delays_the_conversation(store: Store) -> None:
+    begin(store)
+
+    fails(store, 131056)
+
+    assert take(store) == []
+    assert ready_in_s(store) in (29, 30)
+
+
+def test_a_failed_payment_pauses_the_number_and_keeps_the_send(store: Store) -> None:
+    begin(store)
+
+    fails(store, 131042)
+
+    pause = stops.read(raw(store).hgetall(f"{PREFIX}stops")).pause
+    assert pause
+    assert pause.told["code"] == 131042
+    assert row(store, ONE)["spent"] == "1"
+
+
+def test_after_eight_tries_a_failure_is_final(store: Store) -> None:
+    queue(store, ONE)
+    for attempt in range(1, 9):
+        raw(store).zadd(f"{PREFIX}due", {ONE.id: 1}, xx=True)
+        store.call("tick", PREFIX, 9)
+        accepted(store, ONE, attempt)
+        fails(store, 131000, ONE, attempt)
+
+    assert stage(store, ONE) == "failed"
+    assert dead_letters(store) == [f"send:{ONE.id}"]
+
+
+def test_what_would_be_too_old_by_then_ends_there(store: Store) -> None:
+    short = a_send("short", expires_at=datetime.now(UTC) + timedelta(seconds=20))
+    begin(store, short)
+
+    fails(store, 131000, short)
+
+    assert stage(store, short) == "failed"
+
+
+def test_the_message_of_the_second_attempt_is_no_double(store: Store) -> None:
+    begin(store)
+    fails(store, 130429)
+    raw(store).hdel(f"{PREFIX}pace", "rest")
+
+    accepted(store, ONE, 2)
+
+    assert (row(store, ONE)["wamid"], row(store, ONE)["wamid:1"]) == ("wamid.2", "wamid.1")
+    assert counted(store, "sends.doubled") == 0
+
+
+@pytest.mark.parametrize("again", [1, 2], ids=["before the next attempt", "after it"])
+def test_the_same_news_again_changes_nothing(store: Store, again: int) -> None:
+    begin(store)
+    fails(store, 130429)
+    raw(store).hdel(f"{PREFIX}pace", "rest")
+    if again == 2:
+        accepted(store, ONE, 2)
+    before = stage(store, ONE)
+
+    fails(store, 130429, nth=1)
+
+    assert stage(store, ONE) == before
+    assert dead_letters(store) == []
+
+
+def test_a_failure_of_an_earlier_attempt_does_not_end_a_later_one(store: Store) -> None:
+    queue(store, ONE)
+    take(store, 1)
+    settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 99_000)
+    store.call("again", PREFIX, ONE.id, 1)
+    raw(store).zadd(f"{PREFIX}ready:reply", {ANA: 0})
+    accepted(store, ONE, 2)
+
+    fails(store, 131026, ONE, 1)
+
+    assert stage(store, ONE) == "accepted"
+
+
+def test_what_a_customer_was_shown_did_not_fail(store: Store) -> None:
+    begin(store)
+    event = a_status("wamid.1", "delivered")
+    news = News(ONE.id, "1", "wamid.1", "delivered", event.at)
+    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    assert commit(store, [plan], WEEK) == [True]
+
+    fails(store, 131000)
+
+    assert stage(store, ONE) == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("closed", "after", "letters"),
+    [("", "failed", 1), ("drop", "dropped", 0), ("wait", "parked", 0), ("template", "queued", 0)],
+)
+def test_a_window_that_had_closed_leads_where_the_rule_says(
+    store: Store, closed: Any, after: str, letters: int
+) -> None:
+    send = a_send("one", closed=closed, instead=INSTEAD if closed == "template" else None)
+    begin(store, send)
+
+    fails(store, 131047, send)
+
+    assert (stage(store, send), len(dead_letters(store))) == (after, letters)
+
+
+def test_a_template_in_its_place_is_the_last_word(store: Store) -> None:
+    send = a_send("one", closed="template", instead=INSTEAD)
+    begin(store, send)
+    fails(store, 131047, send)
+    (second,) = lanes(store).pump([], 9).attempts
+    settle(store, send, "accepted", 2, wamid="wamid.2")
+
+    fails(store, 131047, send, 2)
+
+    assert second.body == INSTEAD
+    assert stage(store, send) == "failed"
+
+
+def test_what_waits_for_its_customer_keeps_its_time(store: Store) -> None:
+    send = a_send("one", closed="wait")
+    begin(store, send)
+
+    fails(store, 131047, send)
+
+    assert raw(store).zcard(f"{PREFIX}parked") == 1
+    assert raw(store).pttl(f"{PREFIX}send:{send.id}") == -1
