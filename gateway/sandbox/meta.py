@@ -85,6 +85,7 @@ class Sandbox:
         self.phones.wrote(person.key, wamid)
         person.wrote_at[number.id] = now = self.clock()
         self.limits.count_inbound(number.id, now)
+        self.paces.of(number.id).hear()
         change = updates.message_change(number, person, phone.name, message)
 
         def hear(http_status: int) -> None:

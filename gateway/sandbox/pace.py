@@ -15,7 +15,11 @@ class Pace:
         """Start with nothing counted."""
         self._seconds: deque[list[int]] = deque(maxlen=_SECONDS_MAX)
         self._refused: Counter[int] = Counter()
-        self._accepted = 0
+        self._accepted = self._inbound = 0
+
+    def hear(self) -> None:
+        """Count a message of a customer."""
+        self._inbound += 1
 
     def accept(self, now: float) -> None:
         """Count an accepted message."""
@@ -32,7 +36,8 @@ class Pace:
     def show(self) -> Json:
         """Give all counts; the seconds are pairs of a second and its accepted messages."""
         refused = {str(code): times for code, times in sorted(self._refused.items())}
-        return {"accepted": self._accepted, "refused": refused, "seconds": list(self._seconds)}
+        counts: Json = {"accepted": self._accepted, "inbound": self._inbound, "refused": refused}
+        return counts | {"seconds": list(self._seconds)}
 
 
 class Paces:

@@ -10,6 +10,7 @@ from tests.sandbox.bodies import text
 from tests.sandbox.rig import NUMBER_ID, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
+NOTHING = {"accepted": 0, "inbound": 0, "refused": {}, "seconds": []}
 
 
 async def burst(rig: Rig, count: int) -> list[int]:
@@ -30,12 +31,13 @@ async def test_accepted_and_refused_messages_are_counted_by_number() -> None:
         await burst(rig, 5)
         rig.clock.advance(1)
         await burst(rig, 1)
+        await rig.say({"text": "Hi"})
 
         assert await pace(rig) == {
-            "accepted": 3, "refused": {"130429": 3},
+            "accepted": 3, "inbound": 1, "refused": {"130429": 3},
             "seconds": [[1_790_000_000, 2], [1_790_000_001, 1]],
         }  # fmt: skip
-        assert await pace(rig, "2") == {"accepted": 0, "refused": {}, "seconds": []}
+        assert await pace(rig, "2") == NOTHING
 
 
 async def test_the_pair_limit_is_counted_by_its_own_code() -> None:
@@ -51,7 +53,7 @@ async def test_counting_can_begin_anew() -> None:
         await burst(rig, 2)
         await rig.client.delete("/sandbox/pace")
 
-        assert await pace(rig) == {"accepted": 0, "refused": {}, "seconds": []}
+        assert await pace(rig) == NOTHING
 
 
 async def test_a_limit_can_be_changed_for_one_number_without_a_word() -> None:
