@@ -69,11 +69,18 @@ def _http_url(text: object) -> object:
     return str(text).rstrip("/")
 
 
+def _secret_url(text: object) -> object:
+    """Read an address that may hold a token, so that it is as secret as one; it stays as it is."""
+    _http_url(text)
+    return SecretStr(str(text))
+
+
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url)]
 
 
 class Settings(BaseModel):
@@ -105,6 +112,12 @@ class Settings(BaseModel):
     )
     gateway_store_bytes: Size = Field(
         0, description="Memory limit where Redis has none; half of the host's memory if unset."
+    )
+    gateway_alert_url: SecretUrl = Field(
+        SecretStr(""), description="Gets one JSON post when a cause begins, and one when it ends."
+    )
+    gateway_heartbeat_url: SecretUrl = Field(
+        SecretStr(""), description="Asked each minute while an event goes the whole way in time."
     )
     gateway_log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
@@ -162,7 +175,14 @@ class Settings(BaseModel):
 
 # Addresses may carry a password, so they are treated like secrets wherever they are shown.
 SECRETS = frozenset(
-    {"meta_app_secret", "meta_verify_token", "meta_access_token", "gateway_encryption_keys"}
+    {
+        "meta_app_secret",
+        "meta_verify_token",
+        "meta_access_token",
+        "gateway_encryption_keys",
+        "gateway_alert_url",
+        "gateway_heartbeat_url",
+    }
 )
 
 

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 app = Celery(
     "gateway",
-    include=["tasks.inbound", "tasks.outbound", "tasks.periodic"],
+    include=["tasks.inbound", "tasks.outbound", "tasks.periodic", "tasks.canary", "tasks.watch"],
 )
 
 

@@ -9,17 +9,19 @@ from typing import Any
 
 import structlog
 
+from gateway.core import canary
 from gateway.core.allowed import refusal
 from gateway.core.outcome import Attempt, Outcome, outcome
 from gateway.core.sends import callback
-from gateway.core.verdict import NotConnected, Verdict, verdict
+from gateway.core.verdict import Answer, NotConnected, Verdict, verdict
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.lanes import LEASE_MS
 from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_number
-from tasks.pauses import heed, mended, spread
+from tasks.canary import arrive
+from tasks.pauses import heed, mended, spread, warn
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -93,8 +95,10 @@ def _attempt(
     if mended(at_work, judged):
         came = replace(came, wait_ms=0)  # so the number is probed with the new token at once
     spread(at_work, number, judged, came.error, came.wait_ms)
+    warn(at_work, number, judged)
     log.info(
         "attempt_made",
+        number=number,
         send=attempt.send,
         attempt=attempt.number,
         rule=attempt.rule,
@@ -115,7 +119,14 @@ def _judged(
         return verdict(NotConnected("its lease was nearly over before it began"))
     if stands_against := refusal(attempt, now + timedelta(seconds=waited)):
         return stands_against
-    return verdict(at_work.graph.post_message(number, _request(attempt)))
+    return verdict(_made(at_work, number, attempt, now))
+
+
+def _made(at_work: Worker, number: str, attempt: Attempt, now: datetime) -> Answer:
+    """Post an attempt to Meta; a canary's ends at us."""
+    if number == canary.NUMBER:
+        return arrive(at_work, attempt, now)
+    return at_work.graph.post_message(number, _request(attempt))
 
 
 def _request(attempt: Attempt) -> dict[str, Any]:

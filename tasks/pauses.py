@@ -1,19 +1,30 @@
-"""What one refusal means for all numbers of its account, and what its end does."""
+"""What one refusal means for all numbers of its account, and what its end does.
 
+The number itself is paused, or put to rest, with the outcome of its attempt. What is done here
+besides is worth no attempt in hand: where the store is away, others learn by refusals of their own.
+"""
+
+import contextlib
 from collections.abc import Iterable
+from datetime import timedelta
 
 import orjson
 import structlog
 
-from gateway.core.codes import TOKEN_CODES
+from gateway.core.codes import TOKEN_CODES, rule_of
 from gateway.core.news import after
 from gateway.core.sends import News
 from gateway.core.verdict import Later, Paused, Verdict
-from gateway.store import stops, upkeep
+from gateway.store import alerts, stops, upkeep
+from gateway.store.client import ScriptError, StoreUnavailableError
 from gateway.store.lanes import Taken
+from tasks.noted import refused
 from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)
+
+REFUSED_FOR_S = 600
+AWAY = (StoreUnavailableError, ScriptError)
 
 
 def heed(at_work: Worker, number: str, taken: Taken) -> None:
@@ -22,7 +33,8 @@ def heed(at_work: Worker, number: str, taken: Taken) -> None:
         at_work.renew_token()
     if taken.resumed:
         log.warning("number_resumed", number=number)
-        stops.look(at_work.store, [one for one in upkeep.numbers(at_work.store) if one != number])
+        with contextlib.suppress(*AWAY):
+            stops.look(at_work.store, _others(at_work, number))
 
 
 def mended(at_work: Worker, judged: Verdict) -> bool:
@@ -32,18 +44,17 @@ def mended(at_work: Worker, judged: Verdict) -> bool:
 
 
 def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int) -> None:
-    """Let what reaches further than one number be known to the others of its account.
-
-    The number itself is paused, or put to rest, with the outcome. Twice is once.
-    """
+    """Let what reaches further than one number be known to the others; twice is once."""
     if not isinstance(judged, Later | Paused) or judged.scope not in ("account", "app"):
         return
-    others = [one for one in upkeep.numbers(at_work.store) if one != number]
     if isinstance(judged, Paused):
-        stops.pause(at_work.store, others, why, wait_ms)
         log.error("account_paused", code=judged.code, number=number)
-    else:
-        stops.rest(at_work.store, others, wait_ms)
+    with contextlib.suppress(*AWAY):
+        others = _others(at_work, number)
+        if isinstance(judged, Paused):
+            stops.pause(at_work.store, others, why, wait_ms)
+        else:
+            stops.rest(at_work.store, others, wait_ms)
 
 
 def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
@@ -52,3 +63,22 @@ def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
         if one.refusal:
             why = orjson.dumps(dict(one.error or {})).decode()
             spread(at_work, number, one.refusal, why, after(one.refusal)[1])
+            warn(at_work, number, one.refusal)
+
+
+def warn(at_work: Worker, number: str, judged: Verdict) -> None:
+    """Let a person know of a refusal that passes by itself and still asks for one.
+
+    What pauses a number, or ends as a dead letter, is seen in the store without being said here.
+    """
+    if not isinstance(judged, Later) or judged.code is None:
+        return
+    rule = rule_of(judged.code, 400)
+    if rule.alert:
+        lasts = timedelta(seconds=max(REFUSED_FOR_S, 2 * (rule.wait_s or 0)))
+        with contextlib.suppress(*AWAY):
+            alerts.note(at_work.store, refused(judged.code, number), lasts)
+
+
+def _others(at_work: Worker, number: str) -> list[str]:
+    return [one for one in upkeep.numbers_at_meta(at_work.store) if one != number]

@@ -13,6 +13,16 @@ SCHEDULE = {
         "schedule": 2.0,
         "options": {"queue": "scheduled"},
     },
+    "watch": {
+        "task": "tasks.watch",
+        "schedule": 5.0,
+        "options": {"queue": "scheduled"},
+    },
+    "canary": {
+        "task": "tasks.canary",
+        "schedule": 60.0,
+        "options": {"queue": "scheduled"},
+    },
     "cleanup-expired-sessions": {
         "task": "tasks.cleanup",
         "schedule": crontab(hour="2", minute="0"),

@@ -47,7 +47,7 @@ class Worker:
         try:
             token = Settings.from_env().meta_access_token.get_secret_value()
             return self.graph.use_token(token)
-        except (SettingsError, ValueError):
+        except (SettingsError, OSError, ValueError):
             return False  # half-written: the old one stays, and the next probe looks again
 
 

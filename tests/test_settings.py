@@ -62,6 +62,8 @@ def test_missing_and_malformed_are_named_together() -> None:
         ("GATEWAY_RULES_WATCH", "perhaps"),
         ("GATEWAY_ENCRYPTION_KEYS", f"{KEY},{KEY}0"),
         ("GATEWAY_STORE_BYTES", "2 apples"),
+        ("GATEWAY_ALERT_URL", "hooks.test/T0"),
+        ("GATEWAY_HEARTBEAT_URL", "ftp://hooks.test/T0"),
         ("GATEWAY_LOG_LEVEL", "loud"),
     ],
 )
@@ -156,6 +158,7 @@ def test_the_broker_is_the_store_unless_it_is_set_apart() -> None:
 
 def test_secrets_are_shown_nowhere() -> None:
     more = {"CELERY_BROKER_URL": "amqp://me:hush4@rabbit//", "GATEWAY_ENCRYPTION_KEYS": KEY}
+    more |= {"GATEWAY_ALERT_URL": "https://a.test/hush5", "GATEWAY_HEARTBEAT_URL": "http://hush6"}
     settings = Settings.from_env(NEEDED | more)
 
     for shown in (repr(settings), str(settings), str(settings.shown())):
@@ -178,10 +181,20 @@ def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert Settings.from_env(NEEDED | {"REDIS_URL": url}).shown()["redis_url"] == shown
 
 
+def test_an_address_that_is_as_secret_as_a_token_stays_as_it_is() -> None:
+    given = "https://ops:word@hooks.test/T0/?key=1/"
+
+    settings = Settings.from_env(NEEDED | {"GATEWAY_ALERT_URL": given})
+
+    assert settings.gateway_alert_url.get_secret_value() == given
+    assert settings.gateway_heartbeat_url.get_secret_value() == ""
+
+
 def test_settings_show_whether_secrets_are_set() -> None:
-    shown = Settings.from_env(NEEDED).shown()
+    shown = Settings.from_env(NEEDED | {"GATEWAY_ALERT_URL": "https://a.test"}).shown()
 
     assert (shown["meta_app_secret"], shown["gateway_encryption_keys"]) == ("set", "not set")
+    assert (shown["gateway_alert_url"], shown["gateway_heartbeat_url"]) == ("set", "not set")
 
 
 def test_the_environment_wins_over_the_file(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core import canary
+
 Fields = Mapping[str, Any]
 
 BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
@@ -52,8 +54,10 @@ def _plain(child: str, event: str, fields: Fields) -> str:
     return " ".join([f"{child}: {event}", *told, *raised])
 
 
-def _drained(fields: Fields) -> Line:
+def _drained(fields: Fields) -> Line | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
+    if set(kinds) == {"returned"}:
+        return None  # of our own, such as the canary of each minute
     held = ", ".join(many(number, kind) for kind, number in kinds.items())
     parts = [f"in      kept {many(fields['deliveries'], 'delivery')}", held]
     if sends := fields.get("sends"):
@@ -70,7 +74,9 @@ def many(number: int, thing: str) -> str:
     return f"{number} {plural}"
 
 
-def _attempt(fields: Fields) -> Line:
+def _attempt(fields: Fields) -> Line | None:
+    if fields.get("number") == canary.NUMBER:
+        return None
     step, told = fields["step"], json.loads(fields["told"] or "{}")
     number = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
     said, style = _STEPS[step]
@@ -125,7 +131,7 @@ def _unheard(fields: Fields) -> Line:
     return Line(f"bell    the broker did not hear {fields['task']}; the sweep rings later", ODD)
 
 
-_KNOWN: Mapping[str, Callable[[Fields], Line]] = {
+_KNOWN: Mapping[str, Callable[[Fields], Line | None]] = {
     "batch_drained": _drained,
     "attempt_made": _attempt,
     "event_dead": _event_dead,

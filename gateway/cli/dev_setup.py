@@ -13,6 +13,8 @@ from gateway.cli.ports import HOST, free_port
 from gateway.settings import Settings
 
 # Made up, and always the same ones: what is kept in the folder belongs to them.
+# Whoever watches the real gateway must not be told how a played one does.
+_MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
 NUMBER, WABA, DISPLAY = "100000000000001", "100000000000002", "15550100100"
 
 
@@ -105,7 +107,7 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
         environment |= {"REDIS_URL": embedded.url(redis_port), **_blank("CELERY_BROKER_URL")}
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
-        environment |= _blank(*(name for name in names if name.startswith("META_")))
+        environment |= _blank(*(name for name in names if name.startswith("META_")), *_MONITORS)
         environment |= _made_up(sandbox_port)
     return Setup(environment, Settings.from_env(environment), port, sandbox_port, redis_port)
 

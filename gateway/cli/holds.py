@@ -78,7 +78,7 @@ def plain(found: stops.Stops) -> dict[str, Any]:
 
 def _numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the numbers that are meant; one that has not sent yet may be held as well."""
-    known = {*upkeep.numbers(store), settings.meta_phone_number_id} - {""}
+    known = {*upkeep.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
         raise failing.fail(f"{number} is none of our numbers; {nearest(number, known)}")
     numbers = [number] if number else sorted(known)

@@ -18,6 +18,7 @@ from gateway.cli import failing
 from gateway.settings import Settings
 from gateway.web.app import create_app
 from tasks.bell import Ringer
+from tasks.watch import StandIn
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +76,9 @@ def web() -> Starlette:
     ringer = Ringer()
     ringer.start()
     atexit.register(ringer.close)
+    stand_in = StandIn(settings)
+    stand_in.start()
+    atexit.register(stand_in.close)
     made = create_app(settings, ringer.ring)
     # What was imported lives as long as the process. Looking through all of it again and again for
     # garbage stopped every request for some 50 ms, twice a second under load.

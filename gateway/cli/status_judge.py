@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.cli.holds import sentences
 from gateway.cli.trace_line import many
+from gateway.core.canary import OVERDUE_S
 from gateway.store.standing import Reading
 
 MOST_WAIT_S = 60
@@ -38,6 +39,8 @@ def _waits(reading: Reading) -> Iterator[str]:
     if aside := sum(one.aside for one in reading.partitions):
         late = many(aside, "delivery", "deliveries")
         yield f"{late} set aside: see gateway dead-letters list --cause aside."
+    if reading.canary.missing_s > OVERDUE_S:
+        yield f"No canary has arrived for {reading.canary.missing_s:.0f} s: what does the log say?"
     for number in reading.numbers:
         for rank, lanes in number.lanes.items():
             if lanes.overdue_s > MOST_WAIT_S:

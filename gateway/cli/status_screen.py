@@ -9,6 +9,7 @@ from rich.text import Text
 from gateway.cli.status_view import View, restarted
 from gateway.cli.trace_line import many
 from gateway.core.sends import RUNGS
+from gateway.store.canary import Canary
 from gateway.store.standing import NumberStanding, Reading
 
 NOBODY = "none"
@@ -54,6 +55,7 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
+    yield "canary", _canary(now.canary)
     used, limit = now.health.used_bytes, now.health.limit_bytes
     yield "memory", f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
     yield "rulebook", view.rulebook or "cannot be read here"
@@ -89,6 +91,12 @@ def _sends(number: NumberStanding) -> str:
 
 def _rate(per_s: float | None) -> str:
     return "–" if per_s is None else f"{per_s:,.1f}/s"
+
+
+def _canary(canary: Canary) -> str:
+    if canary.took_s is None or canary.age_s is None:
+        return "none has arrived yet"
+    return f"{canary.age_s:,.1f} s ago, after {canary.took_s:,.2f} s"
 
 
 def _right(name: str) -> Column:

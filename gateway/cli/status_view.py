@@ -83,6 +83,7 @@ class View:
             "dead_letters": dict(now.causes),
             "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
+            "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,
             "warnings": list(now.health.warnings),

@@ -56,7 +56,7 @@ class Dead:
     @property
     def advice(self) -> str:
         """Say what to do about it, by Meta's table where there is a code."""
-        return _ADVICE[self.cause] if self.code is None else rule_of(self.code, 400).advice
+        return advice(self.cause, self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,18 @@ class Wanted:
         if self.causes and letter.cause not in self.causes:
             return False
         return not self.codes or letter.code in self.codes
+
+
+def advice(cause: Cause, code: int | None) -> str:
+    """Say what to do about a dead letter, by Meta's table where there is a code."""
+    return _ADVICE[cause] if code is None else rule_of(code, 400).advice
+
+
+def asks_a_person(cause: Cause, code: int | None) -> bool:
+    """Say whether somebody has to be told at once; what concerns one customer can wait."""
+    if cause not in ("refused", "failed_status"):
+        return True
+    return code is not None and rule_of(code, 400).alert
 
 
 def moment(milliseconds: str | float) -> datetime:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.core import canary
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Action, Decision, Fired, Rulebook
-from gateway.core.events import Event, Message, Status
+from gateway.core.events import Event, Message, Returned, Status
 from gateway.core.keys import digest
 from gateway.core.messages import addressed
 from gateway.core.news import news_of
@@ -144,6 +145,8 @@ def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     made = replace(made, events=(*made.events, event))
     if isinstance(event, Status) and (news := news_of(event)):
         return replace(made, news=(*made.news, news))
+    if isinstance(event, Returned) and (send := canary.send(event, now)):
+        return replace(made, sends=(*made.sends, send))
     if not isinstance(event, Message) or not made.contact.key:
         return made
     before, after = made.contact, made.contact.after(event)

@@ -1,14 +1,17 @@
 """Everything that is counted: in the store, so that it survives restarts and covers everyone."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from gateway.core import canary
 from gateway.store import keys
+from gateway.store.canary import NONE_YET, Canary
+from gateway.store.canary import read as read_canary
 from gateway.store.client import meaning, source
 from gateway.store.stream import note
 
@@ -36,6 +39,7 @@ class Figures:
     oldest_ready_s: dict[str, float] = field(default_factory=dict)
     dead: int = 0
     unconfirmed: int = 0
+    canary: Canary = NONE_YET
 
 
 class Counters:
@@ -64,13 +68,18 @@ class Counters:
         pipe = self._redis.pipeline(transaction=False)
         pipe.hgetall(keys.WEB_COUNT)
         pipe.smembers(keys.NUMBERS)
+        pipe.hgetall(keys.CANARY)
         for index in range(keys.PARTITIONS):
             pipe.eval(source("look"), 1, keys.partition(index))
-        web, numbers, *looks = await _execute(pipe)
-        prefixes = [keys.number(name.decode()) for name in numbers]
-        return await self._numbers(
-            prefixes, _counts(web), [_partition(i, look) for i, look in enumerate(looks)]
+        web, numbers, flown, *looks = await _execute(pipe)
+        # The canary's own number has nobody's messages.
+        names = [name.decode() for name in numbers if name.decode() != canary.NUMBER]
+        figures = await self._numbers(
+            [keys.number(name) for name in names],
+            _counts(web),
+            [_partition(i, look) for i, look in enumerate(looks)],
         )
+        return replace(figures, canary=read_canary(flown, looks[0][0]))
 
     async def _numbers(
         self, prefixes: list[str], web: dict[str, int], partitions: list[PartitionFigures]

@@ -36,11 +36,12 @@ class _Listed:
     member: bytes
 
 
-def letters(store: Store, wanted: Wanted) -> Iterator[DeadLetter]:
-    """Yield what is wanted, the newest first, read bit by bit."""
+def letters(store: Store, wanted: Wanted, most: int | None = None) -> Iterator[DeadLetter]:
+    """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
     numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
-    listed = [one for number in numbers for one in _listed(store, number, wanted)]
+    listed = [one for number in numbers for one in _listed(store, number, wanted, most)]
     listed.sort(key=lambda one: one.died_ms, reverse=True)
+    listed = listed[:most]
     for start in range(0, len(listed), AT_ONCE):
         yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
 
@@ -115,12 +116,14 @@ def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     return "redriven"
 
 
-def _listed(store: Store, number: str, wanted: Wanted) -> list[_Listed]:
+def _listed(store: Store, number: str, wanted: Wanted, most: int | None) -> list[_Listed]:
     key = f"{keys.number(number)}dead"
     oldest = milliseconds(wanted.since) if wanted.since else "-inf"
     newest = milliseconds(wanted.until) if wanted.until else "+inf"
     found: Any = store.run(
-        lambda client: client.zrangebyscore(key, oldest, newest, withscores=True)
+        lambda client: client.zrevrangebyscore(
+            key, newest, oldest, start=0, num=-1 if most is None else most, withscores=True
+        )
     )
     return [_Listed(int(died), number, member) for member, died in found]
 

@@ -13,7 +13,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<contact> | the customer's state | for ever |
-| {n}send:<id> | one send, its stage and attempts | while not final; then 30 days |
+| {n}send:<id> | one send and its attempts | while not final; then 30 days (repeatable: 1) |
 | {n}members:<id> | of a send to a group, how far it got with each participant | 30 days |
 | {n}wamid:<wamid> | the send that became this message | 30 days |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
@@ -32,7 +32,11 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
-| gw:ran:<what> | that a tick or a sweep ran, that web could write | a day after the last |
+| gw:ran:<what> | that a tick, sweep or watch ran, that web could write | a day after the last |
+| gw:watched | that somebody has just looked | 2 seconds |
+| gw:canary | when a canary arrived, and since when one is missing | for ever |
+| gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
+| gw:{alerts}seen | counters as the last look saw them | for ever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
 """
 
@@ -50,6 +54,9 @@ STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 TICKED = f"{SPACE}ticked"
 RAN = f"{SPACE}ran:"
+WATCHED = f"{SPACE}watched"
+CANARY = f"{SPACE}canary"
+NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 WEB_COUNT = f"{SPACE}count"
 BEAT_PREFIX = f"{SPACE}beat:"
 

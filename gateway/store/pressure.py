@@ -21,6 +21,13 @@ REFUSE_FROM = 0.75
 AN_EIGHTH = 8
 POLL_S = 1.0
 
+NO_FILE = (
+    "Redis has no append-only file: what was acknowledged is lost when it stops. "
+    "Set appendonly yes and appendfsync always."
+)
+NO_DISK = "Redis cannot write to its disk: deliveries are refused until it can."
+EVICTS = "Redis may evict what waits: set maxmemory-policy noeviction."
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -62,14 +69,11 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
     if info.get("role") == "slave" or info.get("role") == "replica":
         fatal.append("Redis is a replica and cannot keep anything: use the address of its primary.")
     if not int(info.get("aof_enabled", 0)):
-        warnings.append(
-            "Redis has no append-only file: what was acknowledged is lost when it stops. "
-            "Set appendonly yes and appendfsync always."
-        )
+        warnings.append(NO_FILE)
     if info.get("aof_last_write_status", "ok") != "ok":
-        warnings.append("Redis cannot write to its disk: deliveries are refused until it can.")
+        warnings.append(NO_DISK)
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        warnings.append("Redis may evict what waits: set maxmemory-policy noeviction.")
+        warnings.append(EVICTS)
     limit = (
         int(info.get("maxmemory", 0)) or limit_bytes or int(info.get("total_system_memory", 0)) // 2
     )

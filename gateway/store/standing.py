@@ -1,14 +1,15 @@
 """How everything stands at one moment: what a person looks at to see whether all is well."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from gateway.core.dead import Wanted
+from gateway.core.dead import Cause, Wanted
 from gateway.store import dead, keys, stops, upkeep
 from gateway.store.body import Bodies
+from gateway.store.canary import NONE_YET, Canary
+from gateway.store.canary import read as read_canary
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.pressure import Health, judge
@@ -16,7 +17,7 @@ from gateway.store.stops import Stops
 from gateway.store.traced_sends import ask
 
 RANKS = ("reply", "bulk")
-BY_THE_CLOCK = ("tick", "sweep")
+BY_THE_CLOCK = ("tick", "sweep", "watch")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
 
@@ -58,6 +59,15 @@ class NumberStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadOf:
+    """What dead letters have in common."""
+
+    number: str
+    cause: Cause
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Everything at one moment of the server's clock."""
 
@@ -65,9 +75,20 @@ class Reading:
     health: Health
     partitions: tuple[Standing, ...]
     numbers: tuple[NumberStanding, ...]
-    causes: Mapping[str, int] = field(default_factory=dict)
+    letters: Mapping[DeadOf, int] = field(default_factory=dict)
     ago_s: Mapping[str, float] = field(default_factory=dict)  # what ran by the clock
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
+    stopped: str = ""  # the release that must not plan now
+    canary: Canary = NONE_YET
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """Count what `gateway dead-letters` lists; what was set aside is told by the partitions."""
+        found: Counter[str] = Counter()
+        for of, count in self.letters.items():
+            found[of.cause] += count
+        late = sum(one.aside for one in self.partitions)
+        return dict(found) | ({"aside": late} if late else {})
 
     @property
     def kept(self) -> int:
@@ -98,33 +119,33 @@ class Reading:
 def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
-    info, layout, counts, *lives = ask(
+    info, layout, counts, stopped, flown, *lives = ask(
         store,
         ("INFO",),
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
+        ("GET", keys.STOPPED),
+        ("HGETALL", keys.CANARY),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
     )
     return Reading(
         now_ms=partitions[0].now_ms,
         health=judge(info, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
-        numbers=tuple(_number(store, name) for name in upkeep.numbers(store)),
-        causes=_causes(store, partitions),
+        numbers=tuple(_number(store, name) for name in upkeep.numbers_at_meta(store)),
+        letters=Counter(
+            DeadOf(one.number, one.cause, one.code)
+            for one in dead.letters(store, Wanted(), MOST_LETTERS)
+        ),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
             for what, left in zip(BY_THE_CLOCK, lives, strict=True)
             if left > 0
         },
         counts=_counts(counts),
+        stopped=stopped.decode() if stopped else "",
+        canary=read_canary(flown, partitions[0].now_ms),
     )
-
-
-def _causes(store: Store, partitions: Sequence[Standing]) -> Mapping[str, int]:
-    """Count what `gateway dead-letters` lists; what was set aside is told by the partitions."""
-    causes = Counter(one.cause for one in islice(dead.letters(store, Wanted()), MOST_LETTERS))
-    late = sum(one.aside for one in partitions)
-    return causes | Counter({"aside": late} if late else {})
 
 
 def _number(store: Store, name: str) -> NumberStanding:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.core import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
 from gateway.store.pressure import judge, yielding
@@ -40,6 +41,12 @@ def ran(store: Store, what: str) -> None:
     store.run(lambda client: client.set(f"{keys.RAN}{what}", 1, px=keys.DAY_MS))
 
 
+def ago_s(store: Store, what: str) -> float | None:
+    """Return how long ago something ran by the clock, None where it did not within a day."""
+    left: Any = store.run(lambda client: client.pttl(f"{keys.RAN}{what}"))
+    return (keys.DAY_MS - left) / 1000 if left > 0 else None
+
+
 def list_number(store: Store, number: str) -> None:
     """Make a number one that ticks and sweeps look at; done before its first commit."""
     store.run(lambda client: client.sadd(keys.NUMBERS, number))
@@ -49,6 +56,11 @@ def numbers(store: Store) -> list[str]:
     """Return every number that has ever had an event, "" among them."""
     found: Any = store.run(lambda client: client.smembers(keys.NUMBERS))
     return sorted(name.decode() for name in found)
+
+
+def numbers_at_meta(store: Store) -> list[str]:
+    """Return the same without the canary's, of which neither Meta nor a person stops anything."""
+    return [name for name in numbers(store) if name != canary.NUMBER]
 
 
 def tick(store: Store) -> list[Due]:

@@ -50,6 +50,7 @@ class _Snapshot(Collector):
         yield from _inbox(self._figures)
         yield from _counters(self._figures)
         yield from _sending(self._figures)
+        yield from _canary(self._figures)
 
 
 def _inbox(figures: Figures) -> Iterable[Metric]:
@@ -107,3 +108,12 @@ def _sending(figures: Figures) -> Iterable[Metric]:
         "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed
     )
     return ready, oldest, dead, unconfirmed
+
+
+def _canary(figures: Figures) -> Iterable[Metric]:
+    for name, text, value in (
+        ("gateway_canary_seconds", "How long the last canary was on its way.", "took_s"),
+        ("gateway_canary_age_seconds", "How long ago the last canary arrived.", "age_s"),
+    ):
+        if (seconds := getattr(figures.canary, value)) is not None:
+            yield GaugeMetricFamily(name, text, value=seconds)

@@ -14,8 +14,9 @@ def logged(event: str, level: str = "info", **fields: Any) -> str:
     return json.dumps({**fields, "event": event, "level": level, "logger": "x", "timestamp": "t"})
 
 
-def attempt(step: str, number: int = 1, **told: Any) -> str:
+def attempt(step: str, number: int = 1, sender: str = "106", **told: Any) -> str:
     given: dict[str, Any] = {"send": "s", "attempt": number, "rule": "colour", "step": step}
+    given["number"] = sender
     given["ms"] = 34
     wait_ms = 2100 if step in WAITS else None
     return logged("attempt_made", **given, told=json.dumps(told) if told else "", wait_ms=wait_ms)
@@ -107,6 +108,10 @@ def test_whatever_follows_an_attempt_has_words(step: str) -> None:
 HIDDEN = {
     "what nobody asked for": logged("Task tasks.drain succeeded"),
     "what dev itself tells of the rules": logged("rules_rejected", "error", version="1"),
+    "a canary that is kept": logged(
+        "batch_drained", deliveries=1, events=1, kinds={"returned": 1}, sends=1
+    ),
+    "a canary that arrives": attempt("accepted", sender="canary"),
     "a banner": " -------------- celery@host v5",
     "a list": "[1]",
     "nothing": "",

@@ -14,6 +14,8 @@ REAL = {
     "META_PHONE_NUMBER_ID": "42",
     "META_GRAPH_VERSION": "v99.0",
     "META_SOMETHING_NEW": "real",
+    "GATEWAY_ALERT_URL": "https://real.test/alert",
+    "GATEWAY_HEARTBEAT_URL": "https://real.test/heartbeat",
 }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from gateway.cli.status_judge import judge
 from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
+from gateway.store.canary import Canary
 from gateway.store.inbox import Standing
 from gateway.store.pressure import Health
 from gateway.store.standing import Lanes, NumberStanding, Reading
@@ -30,6 +31,7 @@ WELL = Reading(
     ),
     ago_s={"tick": 0.8, "sweep": 4.0},
     counts={"workers.default": 2, "sweep.inbox": 1},
+    canary=Canary(took_s=0.12, age_s=20.0, missing_s=0.0),
 )  # fmt: skip
 
 
@@ -80,6 +82,11 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "set aside": (
         partition(aside=1),
         ["1 delivery set aside: see gateway dead-letters list --cause aside."],
+    ),
+    "a canary on its way": ({"canary": Canary(missing_s=150.0)}, []),
+    "a canary that is overdue": (
+        {"canary": Canary(missing_s=151.0)},
+        ["No canary has arrived for 151 s: what does the log say?"],
     ),
     "a lane that is due": (number(lanes={"reply": Lanes(1, 60.0)}), []),
     "a lane that stands": (
@@ -143,6 +150,7 @@ def test_json_tells_everything() -> None:
     }  # fmt: skip
     assert told["numbers"]["1"]["attempts_per_s"] == 1.5
     assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2, "attempting": 3}
+    assert told["canary"] == {"took_s": 0.12, "age_s": 20.0}
     assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
 
 
@@ -163,7 +171,7 @@ def drawn(view: View) -> str:
 def test_the_screen_shows_that_all_is_well() -> None:
     rows = [line.split() for line in drawn(View(WELL, earlier(cursor="4-0"), "v1")).splitlines()]
 
-    assert rows[:10] == [
+    assert rows[:11] == [
         ["●", "all", "is", "well"],
         ["kept", "5.0/s,", "120", "in", "all"],
         ["waiting", "0,", "the", "oldest", "for", "0.0", "s"],
@@ -171,6 +179,7 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["dead", "letters", "none"],
         ["last", "tick", "0.8", "s", "ago"],
         ["last", "sweep", "4.0", "s", "ago"],
+        ["canary", "20.0", "s", "ago,", "after", "0.12", "s"],
         ["memory", "50.0", "MB", "of", "100.0", "MB"],
         ["rulebook", "v1"],
         ["restarted", "default", "2"],

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
+from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import keys, stops, upkeep
+from gateway.store import alerts, keys, stops, upkeep
+from gateway.store.canary import expect
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
 from gateway.store.counters import Counters
 from gateway.store.pressure import Pressure
 from gateway.store.stream import note_gap
+from tasks.watch import GUARD_MS
 from tests.made import NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, late
@@ -55,6 +58,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:failedx+": (30 * DAY, 30 * DAY),
     r"<n>send:deadx+": (30 * DAY, 30 * DAY),
     r"<n>send:expiredx+": (30 * DAY, 30 * DAY),
+    r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
     r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
@@ -88,7 +92,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{inbox}bell": (60_000, 60_000),
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
-    "gw:ran:(tick|sweep|web)": (DAY, DAY),
+    "gw:ran:(tick|sweep|watch|web)": (DAY, DAY),
+    "gw:watched": (2_000, 2_000),
+    "gw:canary": FOREVER,
+    "gw:{alerts}noted": FOREVER,
+    "gw:{alerts}told": FOREVER,
+    "gw:{alerts}seen": FOREVER,
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:count": FOREVER,
@@ -129,7 +138,17 @@ def live(store: Store, server: Server) -> None:
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
     upkeep.may_tick(store)
+    watch(store)
     asyncio.run(count(server))
+
+
+def watch(store: Store) -> None:
+    store.mark(keys.WATCHED, GUARD_MS)
+    expect(store)
+    alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
+    alerts.note(store, alert, timedelta(hours=1))
+    alerts.write(store, alert.cause.key, None, Told("id", alert, 1))
+    alerts.saw(store, "doubled", 1)
 
 
 async def count(server: Server) -> None:
@@ -145,11 +164,13 @@ def send_in_all_stages(store: Store) -> None:
     queue(store, a_send("dueandwaiting", "w", due_at=now + timedelta(hours=1)))
     names = ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting", "parked")
     sends = {name: a_send(name, name) for name in names}
+    sends["typing"] = a_send("typing", "typing", repeatable=True)
     queue(store, *sends.values(), a_send("held", "held", rule="odd rule"))
     stops.hold(store, [NUMBER], "odd rule", "why")
     take(store)
     for name in ("accepted", "read", "failed"):
         settle(store, sends[name], "accepted", wamid=f"wamid.{name}")
+    settle(store, sends["typing"], "accepted")
     tell(store, "read", sends["read"], "wamid.read", participant="351900000002")
     tell(store, "failed", sends["failed"], "wamid.failed")
     settle(store, sends["dead"], "dead", error="{}")
@@ -177,7 +198,7 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{inbox\})?)[a-z_]+(?::tries|:why)?"
+    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
@@ -198,6 +219,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "stop": (PREFIX, ["pause", "{}", 1_000]),
     "forget": (PREFIX, [8]),
     "turn": ("gw:{turn}", ["name", 1_000]),
+    "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
+    "swap": (keys.TOLD, ["cause", "", "{}"]),
 }
 
 

@@ -84,3 +84,12 @@ def waiting(at_work: Worker) -> int:
 def rung(store: Store, queue: str) -> int:
     """Return how many messages wait in one of Celery's queues."""
     return int(store.redis.llen(f"{keys.SPACE}celery:{queue}"))
+
+
+def pass_time(store: Store, seconds: int) -> None:
+    """Let what is told have happened so long ago."""
+    for key, row in raw(store).hgetall(keys.TOLD).items():
+        told = orjson.loads(row)
+        for name in ("since_ms", "until_ms", "next_ms"):
+            told[name] = max(0, told[name] - seconds * 1_000)
+        raw(store).hset(keys.TOLD, key, orjson.dumps(told))

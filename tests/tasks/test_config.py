@@ -133,6 +133,8 @@ def test_beat_rings_for_what_is_due_what_waits_and_what_is_old() -> None:
     assert {name: (entry["task"], entry["schedule"]) for name, entry in entries.items()} == {
         "process-scheduled-messages": ("tasks.tick", 1.0),
         "sweep-waiting": ("tasks.sweep", 2.0),
+        "watch": ("tasks.watch", 5.0),
+        "canary": ("tasks.canary", 60.0),
         "cleanup-expired-sessions": ("tasks.cleanup", crontab(hour="2", minute="0")),
     }
     assert {entry["options"]["queue"] for entry in entries.values()} == {"scheduled"}

@@ -6,15 +6,19 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
+from gateway.core import canary
 from gateway.core.sends import REPLY
-from gateway.store import stops, upkeep
+from gateway.store import alerts, keys, stops, upkeep
 from gateway.store.client import Store
 from tasks import outbound
+from tasks.watch import look
 from tasks.worker import Worker, build
 from tests.made import NUMBER, delivery_body, message_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
-from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, take_effect
+from tests.tasks.receiver import a_receiver
+from tests.tasks.rig import PREFIX, Echo, counted, keep, pass_time, raw, take_effect
 
 pytestmark = pytest.mark.store
 OTHER = "106540352242923"
@@ -175,3 +179,48 @@ def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, m
 
     assert meta.posted == []
     assert counted(sender.store, "sends.dead") == 1
+
+
+def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
+    sender: Worker, meta: Meta
+) -> None:
+    meta.answer = refuse(190, 401)
+    owe(sender, 1_000)
+    upkeep.ran(sender.store, "watch")
+
+    with a_receiver() as receiver:
+        url = SecretStr(receiver.url)
+        settings = sender.settings.model_copy(update={"gateway_alert_url": url})
+        for _ in range(3):
+            outbound.pump(NUMBER, REPLY)
+            look(sender.store, settings)
+        raw(sender.store).delete(f"{PREFIX}stops")
+        look(sender.store, settings)
+        pass_time(sender.store, 61)
+        look(sender.store, settings)
+
+    told = [(one["state"], one["cause"], one["detail"]) for one in receiver.told]
+    assert told == [("begun", "paused", "190"), ("ended", "paused", "190")]
+
+
+def test_the_canary_is_stopped_by_nothing_that_stops_an_account(sender: Worker, meta: Meta) -> None:
+    meta.answer = refuse(190, 401)
+    upkeep.list_number(sender.store, canary.NUMBER)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert upkeep.numbers_at_meta(sender.store) == [NUMBER]
+    assert standing(sender.store, keys.number(canary.NUMBER)).pause is None
+
+
+@pytest.mark.parametrize(("code", "noted"), [(131048, ["refused"]), (131056, [])])
+def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
+    sender: Worker, meta: Meta, code: int, noted: list[str]
+) -> None:
+    meta.answer = refuse(code)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert [one.cause.kind for one in alerts.noted(sender.store, 0).values()] == noted

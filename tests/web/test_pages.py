@@ -1,12 +1,15 @@
 """What orchestrators and Prometheus are told."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.core import canary
 from gateway.store import keys
 from gateway.store.body import Bodies
+from gateway.store.canary import arrived
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.upkeep import count, list_number
@@ -183,3 +186,18 @@ async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> Non
     assert found["gateway_lanes_ready", "bulk"] == 0
     assert found["gateway_dead_letters", ""] == 1
     assert found["gateway_unconfirmed_sends", ""] == 2
+
+
+@pytest.mark.store
+async def test_figures_tell_of_the_canary_and_leave_its_number_out(web: Web, store: Store) -> None:
+    list_number(store, canary.NUMBER)
+    count(store, keys.number(canary.NUMBER), "sends.accepted", 5)
+    before = await figures(web)
+    arrived(store, int(store.redis.time()[0]) * 1000 - 30_000, timedelta(seconds=0.25))
+
+    found = await figures(web)
+
+    assert ("gateway_canary_seconds", "") not in before
+    assert found["gateway_canary_seconds", ""] == 0.25
+    assert 29 <= found["gateway_canary_age_seconds", ""] <= 40
+    assert ("gateway_sends_total", "accepted") not in found

@@ -113,7 +113,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
     overtake(number, row[4], row[3], id)
     redis.call('ZREM', number .. 'unconfirmed', id)
     redis.call('ZREM', number .. 'due', id)
-    redis.call('PEXPIRE', send, 30 * DAY)
+    retire(send)
     leave_lane(number, row[4], row[3], id, now)
   end
   -- The stage is written last, for it says that all of this was done.

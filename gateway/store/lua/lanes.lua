@@ -23,7 +23,7 @@ local function bury(number, now, id, stage, failure)
     redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
-  redis.call('PEXPIRE', send, 30 * DAY)
+  retire(send)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 

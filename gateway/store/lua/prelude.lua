@@ -38,6 +38,13 @@ local function leave_aside(partition, entry)
   redis.call('ZREM', partition .. 'aside', entry)
 end
 
+-- Let a send go that is over, in time. What may be repeated (a tick, "typing", a canary) is many, and
+-- after a day nobody asks what became of it.
+local function retire(send)
+  local short = redis.call('HGET', send, 'repeatable') == '1'
+  redis.call('PEXPIRE', send, short and DAY or 30 * DAY)
+end
+
 -- A lane's head is done with: the next send may go at once, an empty lane leaves the ready set.
 -- The lane is changed last, so that a script which dies in between is healed when it is repeated.
 local function leave_lane(number, rank, lane, id, now)

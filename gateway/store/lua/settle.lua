@@ -27,7 +27,7 @@ function settle.accepted(number, now, id, send, row, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
-  redis.call('PEXPIRE', send, 30 * DAY)
+  retire(send)
   leave_lane(number, row.rank, row.lane, id, now)
   if not row.final and row.rung < ACCEPTED then raise(number, send, 'accepted', ACCEPTED) end
 end

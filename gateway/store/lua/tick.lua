@@ -53,7 +53,7 @@ local lost = redis.call('ZRANGEBYSCORE', number .. 'unconfirmed', '-inf', now, '
 for _, id in ipairs(lost) do
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
-    redis.call('PEXPIRE', send, 30 * DAY)
+    retire(send)
     redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')

@@ -1,0 +1,146 @@
+"""What a person is told without having asked: causes, and when each begins and is over; pure.
+
+A cause is true or not, whatever number of times it shows: a thousand refusals of one kind are one
+cause, told once when it begins and once when it is over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from gateway.core.keys import digest, join
+
+# What comes and goes within this time goes on: its end is told once it has stayed away for so long.
+QUIET_MS = 60_000
+FIRST_PAUSE_MS = 10_000
+LONGEST_PAUSE_MS = 300_000
+# An end that nobody would hear for so long is let go; what lasts is told for as long as it lasts.
+GIVE_UP_MS = 86_400_000
+# Far more than a person reads, and a bound for what is stored.
+MOST_TOLD = 200
+
+Severity = Literal["warning", "critical"]
+State = Literal["begun", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why somebody is told: a kind, a detail such as Meta's code, and the number that it is about.
+
+    Never a customer and never a send, so that there are few of them however much goes wrong.
+    """
+
+    kind: str
+    detail: str = ""
+    number: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return what two reports of the same cause share."""
+        return join(self.kind, self.detail, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A cause in words for a person: what is the matter, and what to do about it."""
+
+    cause: Cause
+    severity: Severity
+    title: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One cause from its beginning until its end was heard of."""
+
+    id: str
+    alert: Alert
+    since_ms: int
+    until_ms: int = 0  # since when it is not true any more, 0 while it is
+    heard: bool = False  # the beginning was
+    tries: int = 0  # to tell what is told now
+    next_ms: int = 0  # not tried again before
+
+    @property
+    def state(self) -> State:
+        """Return what is told now, or was told last."""
+        return "ended" if self.heard and self.until_ms else "begun"
+
+    def due(self, now_ms: int) -> bool:
+        """Say whether there is something to tell now; an end only after its beginning was heard."""
+        if not _reached(self.next_ms, now_ms, LONGEST_PAUSE_MS):
+            return False
+        ended = bool(self.until_ms) and _reached(self.until_ms + QUIET_MS, now_ms, QUIET_MS)
+        return ended or not self.heard
+
+    def over(self, now_ms: int, keep_ms: int = GIVE_UP_MS) -> bool:
+        """Say whether it ended so long ago that nobody has to hear of it any more."""
+        return bool(self.until_ms) and now_ms - self.until_ms >= max(keep_ms, QUIET_MS)
+
+    def tried(self, now_ms: int) -> "Told":
+        """Return it as it is while somebody tells it; if they die, it is told again after that."""
+        pause_ms = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self.tries, 10))
+        return replace(self, tries=self.tries + 1, next_ms=now_ms + pause_ms)
+
+    def answered(self) -> "Told | None":
+        """Return it as it is once it was heard; None after its end, when nothing is left to do."""
+        if self.state == "ended":
+            return None
+        return replace(self, heard=True, tries=0, next_ms=0)
+
+
+def changes(told: Mapping[str, Told], true: Mapping[str, Alert], now_ms: int) -> dict[str, Told]:
+    """Return what begins, what is no longer true, and what is true again, by the cause's key."""
+    found = {key: _began(alert, now_ms) for key, alert in true.items() if key not in told}
+    for key, one in told.items():
+        if key not in true and not one.until_ms:
+            found[key] = replace(one, until_ms=now_ms)
+        elif key in true and one.until_ms and not (one.heard and one.tries):
+            # Nobody can have heard of an end yet, so there was none.
+            found[key] = replace(one, until_ms=0)
+    room = MOST_TOLD - len(told)
+    fresh = [key for key in found if key not in told]
+    return {key: one for key, one in found.items() if key not in fresh[max(0, room) :]}
+
+
+def body(told: Told) -> dict[str, Any]:
+    """Return what is posted; `text` is what chat programs show of it."""
+    alert = told.alert
+    ended = told.state == "ended"
+    return {
+        "id": told.id,
+        "state": told.state,
+        "cause": alert.cause.kind,
+        "detail": alert.cause.detail,
+        "number": alert.cause.number,
+        "severity": alert.severity,
+        "title": alert.title,
+        "advice": alert.advice,
+        "since": _iso(told.since_ms),
+        "until": _iso(told.until_ms) if ended else None,
+        "text": _text(told, ended=ended),
+    }
+
+
+def _reached(moment_ms: int, now_ms: int, longest_ms: int) -> bool:
+    """Say whether a moment has come; one that is too far away is of a clock that stepped back."""
+    return not now_ms < moment_ms <= now_ms + longest_ms
+
+
+def _began(alert: Alert, now_ms: int) -> Told:
+    return Told(f"{digest(alert.cause.key).hex()[:12]}-{now_ms}", alert, now_ms)
+
+
+def _text(told: Told, *, ended: bool) -> str:
+    alert = told.alert
+    about = f"Number {alert.cause.number}: " if alert.cause.number else ""
+    if ended:
+        lasted = timedelta(seconds=(told.until_ms - told.since_ms) // 1000)
+        return f"Over after {lasted}: {about}{alert.title}"
+    return f"{alert.severity.capitalize()}: {about}{alert.title} {alert.advice}"
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,11 @@
+-- swap: write one field of a hash if it still holds what the writer has seen.
+-- KEYS  1 the hash
+-- ARGV  1 field, 2 what was seen ("" for nothing), 3 what to write ("" to remove it)
+-- Returns 1 when written, 0 where somebody else was there meanwhile.
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+return 1

@@ -1,0 +1,45 @@
+"""Calls to addresses that the operator gave: for alerts and for the heartbeat, never to Meta.
+
+Such an address may hold a token, so nothing that is said of a call names it.
+"""
+
+from typing import Any
+
+import httpx
+
+from gateway import __version__
+from gateway.graph.deadline import DeadlineTransport, limits
+
+TOTAL_S = 5.0
+
+
+def post(url: str, told: dict[str, Any], total_s: float = TOTAL_S) -> str:
+    """Post JSON once; return "" where it was answered with a 2xx, and else why not."""
+    return _call("POST", url, total_s, json=told)
+
+
+def ping(url: str, total_s: float = TOTAL_S) -> str:
+    """Ask for an address once; return "" where it was answered with a 2xx, and else why not."""
+    return _call("GET", url, total_s)
+
+
+def _call(method: str, url: str, total_s: float, **body: Any) -> str:
+    """Make one call that ends in time; the status decides, so the answer's body is not read.
+
+    A redirect is not followed: it would take what is told to somewhere else. Calls are rare, so
+    each has a connection of its own, which no fork can share.
+    """
+    try:
+        with (
+            httpx.Client(
+                transport=DeadlineTransport(1),
+                headers={"User-Agent": f"whatsapp-gateway/{__version__}"},
+                follow_redirects=False,
+                trust_env=False,
+            ) as client,
+            client.stream(method, url, timeout=limits(total_s), **body) as response,
+        ):
+            return "" if response.is_success else f"HTTP {response.status_code}"
+    # The kind of the error only: its text may quote the address.
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return type(error).__name__

@@ -1,0 +1,53 @@
+"""The canary's two ends: kept each minute as beat rings, and arrived where a send ends at us."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.core import canary
+from gateway.core.outcome import Attempt
+from gateway.core.verdict import Answer, NotConnected, Responded
+from gateway.store import alerts
+from gateway.store.canary import arrived, expect
+from gateway.store.client import ScriptError, StoreUnavailableError
+from tasks.app import app
+from tasks.bell import ring_inbox
+from tasks.calls import ping
+from tasks.noted import HEARTBEAT_UNHEARD
+from tasks.worker import Worker, worker
+
+log = structlog.get_logger(__name__)
+
+# It is said again each minute.
+UNHEARD_FOR = timedelta(minutes=3)
+
+
+@app.task(name="tasks.canary", time_limit=20)
+def set_off() -> None:
+    """Keep a canary, as a delivery of our own; two within a second are one."""
+    at_work = worker()
+    now_ms = expect(at_work.store)
+    at_work.inbox.put_back(canary.delivery(str(now_ms // 1000)))
+    if at_work.inbox.set_bell():
+        ring_inbox()
+
+
+def arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
+    """Take a canary's send in Meta's place: note that it came, and ping whoever waits for it."""
+    try:
+        return _arrive(at_work, attempt, now)
+    except (StoreUnavailableError, ScriptError) as error:
+        return NotConnected(type(error).__name__)
+
+
+def _arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
+    arrived(at_work.store, int(now.timestamp() * 1000), now - canary.kept_at(attempt.expires_at))
+    url = at_work.settings.gateway_heartbeat_url.get_secret_value()
+    if not url:
+        return Responded(200, b"")
+    if told := ping(url):
+        alerts.note(at_work.store, HEARTBEAT_UNHEARD, UNHEARD_FOR)
+        log.warning("heartbeat_unheard", told=told)
+        return NotConnected(told)
+    alerts.clear(at_work.store, HEARTBEAT_UNHEARD.cause)
+    return Responded(200, b"")

@@ -1,0 +1,180 @@
+"""What is the matter, read from how everything stands: pure functions from a reading to alerts.
+
+A new cause is a function here and in `CAUSES`, and a line in docs/operations.md.
+"""
+
+from collections.abc import Callable, Iterator
+
+from gateway.core.alerts import Alert, Cause, Severity
+from gateway.core.canary import OVERDUE_S
+from gateway.core.codes import rule_of
+from gateway.core.dead import advice, asks_a_person
+from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE
+from gateway.store.standing import Reading
+
+MOST_WAIT_S = 60.0
+SILENT_S = 60.0
+_OF_THE_SERVER = {
+    NO_FILE: (
+        "no_append_only_file",
+        "Redis has no append-only file, so what was acknowledged is lost when it stops.",
+        "Set appendonly yes and appendfsync always.",
+    ),
+    NO_DISK: (
+        "disk_not_written",
+        "Redis cannot write to its disk, so deliveries are refused.",
+        "See in the log of Redis whether its disk is full; Meta delivers again.",
+    ),
+    EVICTS: (
+        "may_evict",
+        "Redis may throw away what waits when its memory is full.",
+        "Set maxmemory-policy noeviction.",
+    ),
+}
+
+
+def causes(reading: Reading) -> dict[str, Alert]:
+    """Return everything that is the matter, by the key of its cause."""
+    return {alert.cause.key: alert for find in CAUSES for alert in find(reading)}
+
+
+def nobody_looks(reading: Reading) -> Iterator[Alert]:
+    """Tell that workers are silent, which only who stands in for them can see."""
+    ago_s = reading.ago_s.get("watch")
+    if ago_s is None or ago_s > SILENT_S:
+        yield _critical(
+            "workers_silent",
+            "No worker has looked after things for a minute.",
+            "Start beat and the workers of worker-default, or see in their logs why they hang.",
+        )
+
+
+def planning_stopped(reading: Reading) -> Iterator[Alert]:
+    """Tell that events wait because a release or its rules are wrong."""
+    if reading.stopped:
+        yield _critical(
+            "planning_stopped",
+            "Planning has stopped, for too many events raised an error; deliveries are kept.",
+            "Roll back the release or the rules, and look at the dead letters.",
+        )
+
+
+def deliveries(reading: Reading) -> Iterator[Alert]:
+    """Tell of deliveries that wait for long, or were set aside."""
+    # While planning is stopped they wait for that, which is told already.
+    if reading.oldest_s > MOST_WAIT_S and not reading.stopped:
+        yield _critical(
+            "deliveries_wait",
+            "A delivery has waited for more than a minute to be worked off.",
+            "Start more of worker-default, or see in its log what holds it up.",
+        )
+    if any(one.aside for one in reading.partitions):
+        yield _warning(
+            "deliveries_aside",
+            "Deliveries cannot be committed now and are set aside.",
+            "See gateway dead-letters list --cause aside; they are tried again by themselves.",
+        )
+
+
+def paused(reading: Reading) -> Iterator[Alert]:
+    """Tell that Meta takes nothing of a number, or of all that belong to its account."""
+    for one in reading.numbers:
+        if pause := one.stops.pause:
+            code = pause.told.get("code")
+            of_all = code is not None and rule_of(code, 400).scope != "number"
+            yield _critical(
+                "paused",
+                f"Meta takes no sends {'of the account' if of_all else 'of this number'} any more.",
+                f"{pause.told.get('reason', '')} Sends wait, and go on by themselves.".strip(),
+                detail="" if code is None else str(code),
+                number="" if of_all else one.number,
+            )
+
+
+def replies(reading: Reading) -> Iterator[Alert]:
+    """Tell of replies that nobody sends; broadcasts may wait for their turn."""
+    for one in reading.numbers:
+        # While the number is stopped they wait for that, which is known already.
+        stopped = one.stops.pause or any(not held.rule for held in one.stops.holds)
+        if one.lanes["reply"].overdue_s > MOST_WAIT_S and not stopped:
+            yield _critical(
+                "replies_wait",
+                "A reply has been due for more than a minute and was not sent.",
+                "Start more of worker-critical, or see in its log what Meta answers.",
+                number=one.number,
+            )
+
+
+def canary(reading: Reading) -> Iterator[Alert]:
+    """Tell that an event of our own does not go the whole way any more."""
+    if reading.canary.missing_s > OVERDUE_S:
+        yield _critical(
+            "canary_overdue",
+            "No canary has gone the whole way in time for more than two minutes.",
+            "See with gateway status where things wait, and whether worker-default and "
+            "worker-critical run.",
+        )
+
+
+def memory(reading: Reading) -> Iterator[Alert]:
+    """Tell that the store fills up, and that it is full."""
+    if reading.health.short:
+        yield _warning(
+            "memory_short",
+            "Redis has used more than 60 % of its memory limit, so history goes before its time.",
+            "Give Redis more memory, or keep history for less time (GATEWAY_RETENTION).",
+        )
+    if reading.health.full:
+        yield _critical(
+            "memory_full",
+            "Redis has used more than 75 % of its memory limit, so deliveries are refused.",
+            "Give Redis more memory, and start more workers if much waits; Meta delivers again.",
+        )
+
+
+def server(reading: Reading) -> Iterator[Alert]:
+    """Tell that the server may lose what was acknowledged."""
+    for warning, alert in _OF_THE_SERVER.items():
+        if warning in reading.health.warnings:
+            yield _critical(*alert)
+
+
+def dead_letters(reading: Reading) -> Iterator[Alert]:
+    """Tell of dead letters that ask for a person, once for all that share a cause and a code."""
+    for of in reading.letters:
+        if asks_a_person(of.cause, of.code):
+            code = "" if of.code is None else f" {of.code}"
+            yield _warning(
+                "dead_letters",
+                f"There are dead letters: {of.cause}{code}.",
+                f"{advice(of.cause, of.code)} See gateway dead-letters list.",
+                detail=f"{of.cause}{code}",
+                number=of.number,
+            )
+
+
+CAUSES: tuple[Callable[[Reading], Iterator[Alert]], ...] = (
+    nobody_looks,
+    planning_stopped,
+    deliveries,
+    paused,
+    replies,
+    canary,
+    memory,
+    server,
+    dead_letters,
+)
+
+
+def _critical(kind: str, title: str, advice: str, *, detail: str = "", number: str = "") -> Alert:
+    return _alert("critical", kind, title, advice, detail, number)
+
+
+def _warning(kind: str, title: str, advice: str, *, detail: str = "", number: str = "") -> Alert:
+    return _alert("warning", kind, title, advice, detail, number)
+
+
+def _alert(
+    severity: Severity, kind: str, title: str, advice: str, detail: str, number: str
+) -> Alert:
+    return Alert(Cause(kind, detail, number), severity, title, advice)

@@ -1,0 +1,54 @@
+"""A canary's event becomes one send that ends at us, unless it comes too late."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.core import canary
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Returned
+from gateway.core.plan import View, plan
+from gateway.core.sends import Send
+from tests.core.test_plan import Echo
+from tests.made import NOW
+
+
+def an_event(name: str = "1") -> Returned:
+    """Make the event of a canary as it comes out of the inbox."""
+    (event,) = split(Delivery("0:1-0", NOW, canary.delivery(name), origin="internal"))
+    assert isinstance(event, Returned)
+    return event
+
+
+def planned(event: Returned, after_s: float = 1) -> tuple[Send, ...]:
+    view = View(event.number, NOW + timedelta(seconds=after_s), {}, frozenset())
+    (made,) = plan(view, [event], Echo()).plans
+    assert made.events == (event,)
+    return made.sends
+
+
+def test_it_is_planned_into_one_send_that_may_be_repeated_and_expires_in_a_minute() -> None:
+    (send,) = planned(an_event())
+
+    assert (send.lane, send.rank, send.repeatable, send.record) == ("canary", "reply", True, "")
+    assert send.expires_at == NOW + timedelta(seconds=60)
+    assert canary.kept_at(send.expires_at) == NOW
+
+
+def test_planned_again_it_is_the_same_send_and_another_canary_is_another() -> None:
+    assert planned(an_event()) == planned(an_event(), after_s=2)
+    assert planned(an_event("1"))[0].id != planned(an_event("2"))[0].id
+
+
+@pytest.mark.parametrize(
+    ("event", "after_s"),
+    [
+        (an_event(), 60),
+        (replace(an_event(), what="timer"), 1),
+        (replace(an_event(), number="106"), 1),
+    ],
+    ids=["too late", "something else of ours", "a number of ours"],
+)
+def test_anything_else_is_committed_and_sends_nothing(event: Returned, after_s: float) -> None:
+    assert planned(event, after_s) == ()

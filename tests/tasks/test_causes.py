@@ -1,0 +1,126 @@
+"""What is the matter is read from how everything stands, by table."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store.canary import Canary
+from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
+from gateway.store.standing import DeadOf, Lanes, Reading
+from gateway.store.stops import Hold, Pause, Stops
+from tasks.causes import causes
+from tasks.noted import DOUBLED, HEARTBEAT_UNHEARD, refused
+from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
+from tests.cli.test_status_view import WELL as FINE
+from tests.made import NOW
+
+WELL = replace(FINE, ago_s={"watch": 5.0})
+LATE_MS = NOW_MS - 61_000
+
+
+def stopped(code: int) -> Stops:
+    return Stops(Pause(NOW, NOW, {"code": code, "reason": "Renew the token."}))
+
+
+def held(rule: str) -> Stops:
+    return Stops(None, (Hold(rule, NOW, "why"),))
+
+
+MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, set()),
+    "no worker looks": ({"ago_s": {"watch": 61.0}}, {"workers_silent"}),
+    "no worker has ever looked": ({"ago_s": {}}, {"workers_silent"}),
+    "a delivery waits": (partition(oldest_ms=NOW_MS - 60_000), set()),
+    "a delivery waits for long": (partition(oldest_ms=LATE_MS), {"deliveries_wait"}),
+    "it waits as planning is stopped": (
+        {"stopped": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
+        {"planning_stopped"},
+    ),
+    "a delivery was set aside": (partition(aside=1), {"deliveries_aside"}),
+    "a reply waits": (number(lanes={"reply": Lanes(1, 60.0)}), set()),
+    "a reply waits for long": (number(lanes={"reply": Lanes(1, 61.0)}), {"replies_wait"}),
+    "a broadcast waits for long": (
+        number(lanes={"reply": Lanes(), "bulk": Lanes(1, 999.0)}), set(),
+    ),
+    "the token was refused": (
+        number(stops=stopped(code=190), lanes={"reply": Lanes(1, 999.0)}), {"paused 190"},
+    ),
+    "a person holds the number": (
+        number(stops=held(""), lanes={"reply": Lanes(1, 999.0)}), set(),
+    ),
+    "a person holds a rule": (
+        number(stops=held("colour"), lanes={"reply": Lanes(1, 999.0)}), {"replies_wait"},
+    ),
+    "a template is paused": (
+        {"letters": {DeadOf("1", "refused", 132015): 5}}, {"dead_letters refused 132015"},
+    ),
+    "a canary is on its way": ({"canary": Canary(missing_s=150.0)}, set()),
+    "two canaries are missing": ({"canary": Canary(missing_s=151.0)}, {"canary_overdue"}),
+    "at sixty percent": ({"health": Health((), (), 60 * MB, 100 * MB)}, set()),
+    "above sixty percent": ({"health": Health((), (), 61 * MB, 100 * MB)}, {"memory_short"}),
+    "above 75 percent": (
+        {"health": Health((), (), 76 * MB, 100 * MB)}, {"memory_short", "memory_full"},
+    ),
+    "no file": ({"health": Health((), (NO_FILE,))}, {"no_append_only_file"}),
+    "no disk": ({"health": Health((), (NO_DISK,))}, {"disk_not_written"}),
+    "it evicts": ({"health": Health((), (EVICTS,))}, {"may_evict"}),
+    "a customer cannot be reached": ({"letters": {DeadOf("1", "refused", 131026): 5}}, set()),
+    "a bug": ({"letters": {DeadOf("1", "planning"): 5}}, {"dead_letters planning"}),
+    "two kinds of dead letters": (
+        {"letters": {DeadOf("1", "planning"): 5, DeadOf("1", "gave_up", 131000): 900}},
+        {"dead_letters planning", "dead_letters gave_up 131000"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "found"), MATTERS.values(), ids=MATTERS)
+def test_what_is_the_matter(fields: dict[str, Any], found: set[str]) -> None:
+    told = [one.cause for one in causes(replace(WELL, **fields)).values()]
+
+    assert {f"{cause.kind} {cause.detail}".strip() for cause in told} == found
+
+
+def a_reading(**fields: Any) -> Reading:
+    return replace(WELL, **fields)
+
+
+def test_a_cause_of_a_number_names_it_and_says_what_to_do() -> None:
+    (alert,) = causes(a_reading(letters={DeadOf("106", "gave_up", 131000): 9})).values()
+
+    assert alert.cause.number == "106"
+    assert alert.advice.startswith("Meta does not know why")
+
+
+def test_what_stops_a_whole_account_is_one_cause() -> None:
+    both = tuple(replace(WELL.numbers[0], number=n, stops=stopped(190)) for n in ("1", "2"))
+
+    (alert,) = causes(a_reading(numbers=both)).values()
+
+    assert (alert.cause.number, alert.cause.detail) == ("", "190")
+    assert alert.advice == "Renew the token. Sends wait, and go on by themselves."
+
+
+def test_what_stops_a_number_is_a_cause_of_its_own() -> None:
+    both = tuple(replace(WELL.numbers[0], number=n, stops=stopped(131045)) for n in ("1", "2"))
+
+    assert {one.cause.number for one in causes(a_reading(numbers=both)).values()} == {"1", "2"}
+
+
+def test_what_grows_is_the_same_cause() -> None:
+    few, many = (causes(a_reading(letters={DeadOf("1", "planning"): n})) for n in (1, 1_000))
+
+    assert few == many
+
+
+def test_every_cause_is_in_the_table_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
+
+    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106")]
+    for fields, _ in MATTERS.values():
+        found += causes(a_reading(**fields)).values()
+    assert rows == {alert.cause.kind: alert.severity for alert in found}
