@@ -9,18 +9,18 @@ from typing import Any, Literal
 from gateway.core.outcome import Attempt, Outcome
 from gateway.core.sends import callback, send_id
 from gateway.settings import Settings
-from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
 from gateway.store.inbox import Batch, Inbox, Slice
 from gateway.store.lanes import Lanes
 from tasks.inbound import effect
 from tasks.worker import Worker, build
+from tests.faults.ledger import PREFIX, places
+from tests.faults.passing import end_lane_waits, end_partition_leases
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.servers import Server
 from tests.tasks.rig import Echo, keep
 
-PREFIX = keys.number(NUMBER)
 FAST = 1_000
 Fate = Literal["accepted", "answered late", "lost", "refused", "killed"]
 UNSEEN: tuple[Fate, ...] = ("refused",)  # what Meta surely did not take
@@ -130,12 +130,8 @@ class Crowd:
 
     def pass_time(self) -> None:
         """Let every lease, pause and silence be over."""
-        client: Any = self.store.redis
-        for index in range(keys.PARTITIONS):
-            if client.exists(f"{keys.partition(index)}lease"):
-                client.hset(f"{keys.partition(index)}lease", "till", 1)
-        for lane in client.zrange(f"{PREFIX}ready:reply", 0, -1):
-            client.zadd(f"{PREFIX}ready:reply", {lane: 1})
+        end_partition_leases(self.store.redis)
+        end_lane_waits(self.store.redis)
 
     def stages(self) -> dict[str, str]:
         """Return the stage of every send on record."""
@@ -146,9 +142,7 @@ class Crowd:
 
     def places(self) -> Counter[str]:
         """Count in how many sets, each of which means another next step, every send stands."""
-        client: Any = self.store.redis
-        sets = [f"{PREFIX}due", f"{PREFIX}unconfirmed", *client.scan_iter(f"{PREFIX}lane:*")]
-        return Counter(send.decode() for one in sets for send in client.zrange(one, 0, -1))
+        return places(self.store.redis)
 
     def waiting(self) -> int:
         return sum(one.waiting for one in self.at_work.inbox.look())
