@@ -4,28 +4,22 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from gateway.core.outcome import Attempt, Outcome
 from gateway.core.sends import REPLY, callback, from_callback, send_id
 from gateway.core.verdict import Answer, Lost, Responded
-from gateway.rules.source import Source
-from gateway.settings import Settings
 from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.inbox import Batch, Inbox, Slice
+from gateway.store.inbox import Batch, Slice
 from gateway.store.lanes import Lanes
 from tasks import inbound, outbound
 from tasks.doubts import resolve
 from tasks.inbound import effect
-from tasks.worker import Worker, build
+from tasks.worker import Worker
 from tests.faults.ledger import PREFIX, places
 from tests.faults.passing import end_confirm_waits, end_lane_waits, end_partition_leases
-from tests.faults.unsteady import AtOnce, Loss, Unheard, Unsteady
+from tests.faults.unsteady import Loss, Unsteady
 from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server
 from tests.tasks.rig import Echo, keep
 
 FAST = 1_000
@@ -179,29 +173,3 @@ class Crowd:
 def reply_to(number: int) -> str:
     """Return the id of the only reply to a message."""
     return send_id(f"message|{NUMBER}|wamid.{number}", "echo", 0)
-
-
-def environment(server: Server, rules: Path) -> dict[str, str]:
-    """Return what a worker process is told."""
-    return {
-        "REDIS_URL": server.url,
-        "META_APP_SECRET": "s",
-        "META_VERIFY_TOKEN": "v",
-        "META_ACCESS_TOKEN": "EAAtesttoken",
-        "META_PHONE_NUMBER_ID": NUMBER,
-        "META_MESSAGES_PER_SECOND": str(FAST),
-        "GATEWAY_RULES": str(rules),
-        "GATEWAY_UNCONFIRMED": "always",
-    }
-
-
-def a_worker(settings: Settings, store: Store) -> Worker:
-    """Build what a worker process holds, on a store of ours; it rings for nobody."""
-    made = build(settings)
-    made.store.close()
-    made.posting.shutdown()
-    made.graph.close()
-    made.store, made.inbox = store, Inbox(store, Bodies())
-    made.ringing, made.posting = Unheard(1), AtOnce(1)
-    made.rules = cast(Source, SimpleNamespace(current=Echo))
-    return made

@@ -22,8 +22,8 @@ from gateway.graph.client import Graph
 from gateway.settings import Settings
 from tasks import app, inbound, outbound
 from tasks.worker import Worker
-from tests.faults.crowd import Crowd, Fate, a_worker, environment, reply_to
-from tests.faults.unsteady import Loss, Unsteady
+from tests.faults.crowd import Crowd, Fate, reply_to
+from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
 from tests.servers import Server
 from tests.stack import RULES
 

@@ -1,14 +1,24 @@
-"""What lets a test fail one process's world: a store that is lost in the middle, and executors."""
+"""A worker of one process whose store is lost in the middle, and who rings for nobody."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import redis
 
+from gateway.rules.source import Source
+from gateway.settings import Settings
+from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.inbox import Inbox
+from tasks.worker import Worker, build
+from tests.made import NUMBER
+from tests.servers import Server
+from tests.tasks.rig import Echo
 
 T = TypeVar("T")
 
@@ -91,3 +101,29 @@ class AtOnce(ThreadPoolExecutor):
         done: Future[Any] = Future()
         done.set_result(fn(*args, **kwargs))
         return done
+
+
+def environment(server: Server, rules: Path) -> dict[str, str]:
+    """Return what a worker process is told."""
+    return {
+        "REDIS_URL": server.url,
+        "META_APP_SECRET": "s",
+        "META_VERIFY_TOKEN": "v",
+        "META_ACCESS_TOKEN": "EAAtesttoken",
+        "META_PHONE_NUMBER_ID": NUMBER,
+        "META_MESSAGES_PER_SECOND": "1000",
+        "GATEWAY_RULES": str(rules),
+        "GATEWAY_UNCONFIRMED": "always",
+    }
+
+
+def a_worker(settings: Settings, store: Store) -> Worker:
+    """Build what a worker process holds, on a store of ours; it rings for nobody."""
+    made = build(settings)
+    made.store.close()
+    made.posting.shutdown()
+    made.graph.close()
+    made.store, made.inbox = store, Inbox(store, Bodies())
+    made.ringing, made.posting = Unheard(1), AtOnce(1)
+    made.rules = cast(Source, SimpleNamespace(current=Echo))
+    return made
