@@ -25,7 +25,7 @@ from tests.tasks.rig import Echo, keep
 FAST = 1_000
 Fate = Literal["accepted", "answered late", "frozen", "lost", "refused", "killed"]
 MOST_REFUSED = 3  # times in a row, so that no send is given up or waits for longer than a lane may
-REFUSED = Responded(400, b'{"error": {"code": 130429, "message": "too fast"}}')
+REFUSED = Responded(400, b'{"error": {"code": 131000, "message": "try later"}}')
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Crowd:
     fates: list[Fate] = field(default_factory=list)  # of what a worker that lives posts next
 
     def message(self, number: int, contact: str) -> Any:
-        return message_item(f"wamid.{number}", str(number), contact, 1_700_000_000 + number)
+        return message_item(f"wamid.{number}", str(number), contact)
 
     def deliver(self, *items: Any) -> None:
         keep(self.store, delivery_body(*items))

@@ -124,7 +124,7 @@ def named(calls: Sequence[Call]) -> str:
 def got_something(step: str, results: Sequence[Any]) -> bool:
     """Say whether scripts that lease or take have done so."""
     if step == "take":
-        return bool(results[0][3])
+        return bool(results[0][-1])
     return any(result is not None for result in results)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -65,7 +66,7 @@ def test_a_bell_is_done_with_though_the_broker_goes_away_before_it_is_acknowledg
     told = broker(server.url)
     options = told["broker_transport_options"]
     with Connection(told["broker_url"], transport_options=options) as connection:
-        channel = connection.channel()
+        channel: Any = connection.channel()
         channel.basic_qos(0, 1, False)
         queue = Queue("bells", routing_key="bells")
         Producer(channel).publish({}, routing_key="bells", declare=[queue])
