@@ -25,12 +25,16 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     made = Stack(tmp_path, server)
     made.start("sandbox")
     for name, skew in SKEWS_S.items():
-        folder = str(Path(__file__).parent / "skewed")
-        with reaching(made, SKEW_S=str(skew), PYTHONPATH=folder):
-            made.run(name)
+        start_skewed(made, name, skew)
     yield made
     made.stop()
     server.kill()
+
+
+def start_skewed(stack: Stack, name: str, skew_s: int) -> None:
+    folder = str(Path(__file__).parent / "skewed")
+    with reaching(stack, SKEW_S=str(skew_s), PYTHONPATH=folder):
+        stack.run(name)
 
 
 def shown_skew(stack: Stack, name: str) -> timedelta:
@@ -54,10 +58,21 @@ def test_hosts_with_wrong_clocks_do_the_main_job_once_and_in_time(stack: Stack) 
         assert abs(shown_skew(stack, name) - timedelta(seconds=skew)) < timedelta(seconds=60)
 
 
+def tick_and_sweep_run(stack: Stack) -> None:
+    ran = [f"{keys.RAN}tick", f"{keys.RAN}sweep"]
+    with redis.Redis.from_url(stack.server.url) as client:
+        client.delete(*ran)
+        wait_until(lambda: client.exists(*ran) == 2, "tick and sweep run")
+
+
 def test_a_beat_with_a_wrong_clock_rings_again_and_again(stack: Stack) -> None:
-    for _ in range(2):
-        with redis.Redis.from_url(stack.server.url) as client:
-            client.delete(f"{keys.RAN}tick", f"{keys.RAN}sweep")
-            wait_until(
-                lambda: client.exists(f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2, "both run"
-            )
+    tick_and_sweep_run(stack)
+    tick_and_sweep_run(stack)
+
+
+def test_a_beat_that_is_behind_the_one_before_rings_at_once(stack: Stack) -> None:
+    tick_and_sweep_run(stack)
+    stack.programs["beat"].stop()
+    start_skewed(stack, "beat", 2 * SKEWS_S["beat"])
+
+    tick_and_sweep_run(stack)
