@@ -72,9 +72,21 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         self._install()
         mine = self._turn.mine()
         if mine != self._leads:
+            if mine:
+                self._forget_the_future()
             log.info("beat_leads" if mine else "beat_stands_by")
         self._leads = mine
         return mine
+
+    def _forget_the_future(self) -> None:
+        """Let nothing wait for what only the clock of the beat before took for the past.
+
+        What it rang for last is behind us by its clock; ours may be behind by minutes.
+        """
+        for key in get_redis(self.app).zrange(self.app.redbeat_conf.schedule_key, 0, -1):
+            entry = self.Entry.from_key(key, app=self.app)
+            if entry.last_run_at and entry.last_run_at > self.app.now():
+                entry.reschedule()
 
     def _install(self) -> None:
         """Write the schedule, once a process and where a store lost it: later changes count.

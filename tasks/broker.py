@@ -8,14 +8,14 @@ from gateway.store import keys
 from gateway.store.address import Address, AddressError, parse
 from gateway.store.client import TIMEOUT_S
 
-VISIBILITY_S = 120
 # A tick asks some ten times, and beat's turn is over after ten seconds without one.
 _IMPATIENT = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
 _REDIS = {
-    # Longer than any task runs. A bell that comes back early would do no harm either.
-    "visibility_timeout": VISIBILITY_S,
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
+    # Redis knows no acknowledgement, and kombu's imitation keeps a worker deaf: a message counts as
+    # in hand for as long as its connection lives if the note in Redis that it is done was not
+    # answered, and two such notes are all that a worker of two takes. A bell that dies with its
+    # worker is rung again by the sweep.
+    "ack_emulation": False,
     # Without these a frozen broker blocks whoever publishes for ever.
     "socket_timeout": 5,
     "socket_connect_timeout": 2,

@@ -76,6 +76,7 @@ def _delivery() -> dict[str, Any]:
 
 def _workers() -> dict[str, Any]:
     return {
+        "worker_consumer": "tasks.consumer:Consumer",  # back within seconds of the broker
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,

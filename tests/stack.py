@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -73,21 +75,26 @@ class Stack:
 
     def run(self, name: str) -> Program:
         """Start one process, or start it again."""
-        python = [sys.executable, "-m"]
-        gateway = [sys.executable, "-c", "from gateway.cli.main import main; main()"]
-        celery = [*python, "celery", "-A", "tasks"]
+        command = [sys.executable, *self.command(name.partition("#")[0])]
+        program = Program(command, self.env, self.folder / f"{name}.log")
+        self.programs[name] = program
+        return program
+
+    def command(self, kind: str) -> Sequence[str]:
+        """Return what Python is given to become a process of this kind."""
+        gateway = ["-c", "from gateway.cli.main import main; main()"]
+        celery = ["-m", "celery", "-A", "tasks"]
+        workers = [*celery, "worker", "--without-gossip", "--without-mingle"]
         commands: dict[str, Sequence[str]] = {
-            "sandbox": [*python, "gateway.sandbox", "--config", str(self.folder / "sandbox.json")],
+            "sandbox": ["-m", "gateway.sandbox", "--config", str(self.folder / "sandbox.json")],
             "web": [*gateway, "serve", "--port", str(self.web_port)],
             "worker": [*gateway, "worker", "--inbound", "2"],
             "beat": [*celery, "beat"],
-            "inbound": [*celery, "worker", "-Q", "default,scheduled", "-c", "2"],
-            "single": [*celery, "worker", "-Q", "default", "-c", "1"],
-            "outbound": [*celery, "worker", "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
+            "inbound": [*workers, "-Q", "default,scheduled", "-c", "2"],
+            "single": [*workers, "-Q", "default", "-c", "1"],
+            "outbound": [*workers, "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
         }
-        program = Program(commands[name.partition("#")[0]], self.env, self.folder / f"{name}.log")
-        self.programs[name] = program
-        return program
+        return commands[kind]
 
     def stop(self) -> None:
         for program in self.programs.values():
@@ -134,6 +141,12 @@ class Stack:
         """Return the messages that the sandbox accepted, in order."""
         found = self.client.get(f"{self.meta_url}/sandbox/log").json()
         return list(found["messages"])
+
+    def trace(self, wamid: str) -> str:
+        """Return what `gateway trace` tells of a message."""
+        asked = [sys.executable, "-c", "from gateway.cli.main import main; main()", "trace", wamid]
+        told = subprocess.run(asked, env=os.environ | self.env, capture_output=True, text=True)
+        return told.stdout or told.stderr
 
     def metrics(self) -> dict[str, float]:
         """Return the figures of /metrics by name and label."""

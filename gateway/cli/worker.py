@@ -26,9 +26,10 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN_S = 20
 LOOK_EVERY_S = 0.25
-# A worker that dies at once, again and again, must not be started in a tight circle.
+# A worker that dies at once, again and again, must not be started in a tight circle. One that was
+# up for longer died of something else, such as a broker that went away, and is missed.
 LONGEST_PAUSE_S = 30.0
-LIVED_WELL_S = 60.0
+LIVED_WELL_S = 10.0
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Kind:
     pool: str
     concurrency: int
     process: subprocess.Popen[bytes] | None = None
-    deaths: int = 0  # since it last lived for a minute
+    deaths: int = 0  # since it last lived well
     start_at: float = field(default=0.0)
     started_at: float = field(default=0.0)
 
@@ -49,6 +50,13 @@ class Kind:
         args = ["-Q", self.queues, "-P", self.pool, "-c", str(self.concurrency)]
         quiet = ["--without-gossip", "--without-mingle", "-n", f"{self.name}-{os.getpid()}@%h"]
         return [sys.executable, "-m", "celery", "-A", "tasks", "worker", *args, *quiet]
+
+    def died(self, now: float) -> None:
+        """Decide when it is started again: after a pause that grows while it dies at once."""
+        lived_well = now - self.started_at > LIVED_WELL_S
+        self.deaths = 1 if lived_well else self.deaths + 1
+        self.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(self.deaths, 6))
+        self.process = None
 
 
 def kinds(inbound: int) -> list[Kind]:
@@ -105,7 +113,7 @@ def _supervise(running: list[Kind], store: Store) -> None:
 
 
 def _keep(kind: Kind, store: Store) -> None:
-    """Start what is not running, after a pause that grows while it keeps dying."""
+    """Start what is not running, once its pause is over."""
     now = time.monotonic()
     if kind.process is not None and kind.process.poll() is not None:
         _mourn(kind, kind.process, now)
@@ -121,15 +129,11 @@ def _keep(kind: Kind, store: Store) -> None:
 
 
 def _mourn(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
-    """Decide when a worker that died is started again, and let none of its children stay."""
+    """Note that a worker died, and let none of its children stay."""
     log.error("worker_died", worker=kind.name, exit_code=process.returncode)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    if now - kind.started_at > LIVED_WELL_S:
-        kind.deaths = 0
-    kind.deaths += 1
-    kind.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(kind.deaths, 6))
-    kind.process = None
+    kind.died(now)
 
 
 def _stop(running: list[Kind]) -> None:

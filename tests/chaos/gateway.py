@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -139,15 +137,7 @@ class Gateway:
 
     def story(self, message: int) -> str:
         """Return what `gateway trace` tells of a message."""
-        asked = [sys.executable, "-c", "from gateway.cli.main import main; main()", "trace"]
-        told = subprocess.run(
-            [*asked, wamid(message)],
-            env=os.environ | self.stack.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return told.stdout or told.stderr
+        return self.stack.trace(wamid(message))
 
 
 def wamid(message: int) -> str:

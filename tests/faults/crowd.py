@@ -1,72 +1,50 @@
 """The gateway's parts in one process, where processes die, leases end and outcomes come late."""
 
+import json
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from gateway.core.outcome import Attempt, Outcome
-from gateway.core.sends import callback, send_id
-from gateway.settings import Settings
-from gateway.store import keys
+from gateway.core.sends import REPLY, callback, from_callback, send_id
+from gateway.core.verdict import Answer, Lost, Responded
 from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.inbox import Batch, Inbox, Slice
+from gateway.store.inbox import Batch, Slice
 from gateway.store.lanes import Lanes
+from tasks import inbound, outbound
+from tasks.doubts import resolve
 from tasks.inbound import effect
-from tasks.worker import Worker, build
+from tasks.worker import Worker
+from tests.faults.ledger import PREFIX, places
+from tests.faults.passing import end_confirm_waits, end_lane_waits, end_partition_leases
+from tests.faults.unsteady import Loss, Unsteady
 from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server
 from tests.tasks.rig import Echo, keep
 
-PREFIX = keys.number(NUMBER)
 FAST = 1_000
-Fate = Literal["accepted", "answered late", "lost", "refused", "killed"]
-UNSEEN: tuple[Fate, ...] = ("refused",)  # what Meta surely did not take
-
-
-class KilledError(BaseException):
-    """The process is gone; no handler of ours may see it."""
-
-
-class Mortal(Store):
-    """A store whose process dies after so many script calls, even between those of one pipeline."""
-
-    left: int | None = None
-
-    def call_many(self, calls: Any) -> list[Any]:
-        if self.left is None:
-            return super().call_many(calls)
-        done: list[Call] = list(calls)[: self.left]
-        self.left -= len(done)
-        results = super().call_many(done)
-        if len(done) < len(calls):
-            raise KilledError
-        return results
-
-
-class Unheard(ThreadPoolExecutor):
-    """Rings no bell: who works, and when, is what the test decides."""
-
-    def submit(self, *_: Any, **__: Any) -> Future[Any]:
-        return Future()
+Fate = Literal["accepted", "answered late", "frozen", "lost", "refused", "killed"]
+MOST_REFUSED = 3  # times in a row, so that no send is given up or waits for longer than a lane may
+REFUSED = Responded(400, b'{"error": {"code": 131000, "message": "try later"}}')
 
 
 @dataclass
 class Crowd:
     """Many workers, dead and alive, and what Meta has seen of them."""
 
-    store: Mortal
+    store: Unsteady
     at_work: Worker
     stale: list[tuple[Slice, Batch]] = field(default_factory=list)
     late: list[Outcome] = field(default_factory=list)
+    unposted: set[str] = field(default_factory=set)  # sends taken by who posted them not or late
     reached: Counter[str] = field(default_factory=Counter)  # sends that Meta may have taken
-    order: list[tuple[str, int]] = field(default_factory=list)  # contact and message, as posted
+    answered: set[str] = field(default_factory=set)  # sends that are known to be accepted
+    order: list[tuple[str, str, int]] = field(default_factory=list)  # contact, send, message
     made: list[tuple[str, str, int]] = field(default_factory=list)  # contact, send, its attempt
+    fates: list[Fate] = field(default_factory=list)  # of what a worker that lives posts next
 
     def message(self, number: int, contact: str) -> Any:
-        return message_item(f"wamid.{number}", str(number), contact, 1_700_000_000 + number)
+        return message_item(f"wamid.{number}", str(number), contact)
 
     def deliver(self, *items: Any) -> None:
         keep(self.store, delivery_body(*items))
@@ -84,15 +62,32 @@ class Crowd:
     def drain(self, dies_after: int | None = None) -> None:
         """Work off one batch; a worker that dies leaves its leases behind, and may come back."""
         held = Slice(self.store, Bodies())
-        batch = Batch([], {}, full=False)
-        self.store.left = dies_after
-        try:
-            batch = held.next()
-            held.close(effect(self.at_work, batch, Echo()))
-        except KilledError:
-            self.stale.append((held, batch))
-        finally:
-            self.store.left = None
+        self.stale.append((held, Batch([], {}, full=False)))
+        with self.store.dying(dies_after):
+            self.stale[-1] = held, held.next()
+            held.close(effect(self.at_work, self.stale[-1][1], Echo()))
+            self.stale.pop()
+
+    def drain_unheard(self, loss: Loss | None = None) -> None:
+        """Let a worker that lives run its task; one answer of the store may be lost on the way."""
+        with self.store.unheard(loss):
+            inbound.drain()
+
+    def pump_unheard(self, loss: Loss | None = None, fates: Sequence[Fate] = ()) -> None:
+        """Let a sender that lives run its task; one answer of the store may be lost on the way."""
+        self.fates = list(fates)
+        with self.store.unheard(loss):
+            outbound.pump(NUMBER, REPLY)
+        # Its next call gives back what the lost one took, if it comes before their leases end.
+        taken = {send for send, stage in self.stages().items() if stage == "attempting"}
+        self.unposted |= taken - set(self.reached)
+
+    def resolve_unheard(self, loss: Loss | None = None) -> None:
+        """Let an operator's `always` be carried out for all that is in doubt."""
+        end_confirm_waits(self.store.redis)
+        standings = self.at_work.inbox.look()
+        with self.store.unheard(loss):
+            resolve(self.at_work, NUMBER, standings)
 
     def come_back(self) -> None:
         """Let those who were thought dead go on where they stood."""
@@ -109,19 +104,41 @@ class Crowd:
         return len(attempts)
 
     def _meets(self, attempt: Attempt, fate: Fate) -> Outcome | None:
-        if fate in UNSEEN:
-            return Outcome(attempt.send, attempt.number, "later", wait_ms=1_000)
-        contact, message = attempt.body["to"].lstrip("+"), int(attempt.body["text"]["body"])
-        self.reached[attempt.send] += 1
-        self.order.append((contact, message))
-        self.made.append((contact, attempt.send, attempt.number))
+        later = Outcome(attempt.send, attempt.number, "later", wait_ms=1_000)
+        if fate == "refused":
+            return later
+        if fate == "frozen":  # It goes on when its lease is over, and begins nothing any more.
+            self.unposted.add(attempt.send)
+            self.late.append(later)
+            return None
+        self._had(attempt.body, attempt.send, attempt.number)
         accepted = Outcome(attempt.send, attempt.number, "accepted", f"wamid.out.{attempt.send}")
+        if fate in ("accepted", "answered late"):
+            self.answered.add(attempt.send)
         if fate == "answered late":
             self.late.append(accepted)
         if fate == "lost":
             till = int(attempt.expires_at.timestamp() * 1000)
             return Outcome(attempt.send, attempt.number, "unconfirmed", wait_ms=till)
         return accepted if fate == "accepted" else None
+
+    def post_message(self, _: str, body: Mapping[str, Any]) -> Answer:
+        """Be Meta for the worker's own tasks."""
+        send, attempt = from_callback(body["biz_opaque_callback_data"])
+        fate = self.fates.pop(0) if self.fates else "accepted"
+        if fate == "refused" and int(attempt) <= MOST_REFUSED:
+            return REFUSED
+        self._had(body, send, int(attempt))
+        if fate == "lost":
+            return Lost("ReadTimeout")
+        self.answered.add(send)
+        return Responded(200, json.dumps({"messages": [{"id": f"wamid.out.{send}"}]}).encode())
+
+    def _had(self, body: Mapping[str, Any], send: str, attempt: int) -> None:
+        contact, message = body["to"].lstrip("+"), int(body["text"]["body"])
+        self.reached[send] += 1
+        self.order.append((contact, send, message))
+        self.made.append((contact, send, attempt))
 
     def learn(self) -> None:
         """Record what was learned late."""
@@ -130,12 +147,13 @@ class Crowd:
 
     def pass_time(self) -> None:
         """Let every lease, pause and silence be over."""
-        client: Any = self.store.redis
-        for index in range(keys.PARTITIONS):
-            if client.exists(f"{keys.partition(index)}lease"):
-                client.hset(f"{keys.partition(index)}lease", "till", 1)
-        for lane in client.zrange(f"{PREFIX}ready:reply", 0, -1):
-            client.zadd(f"{PREFIX}ready:reply", {lane: 1})
+        end_partition_leases(self.store.redis)
+        end_lane_waits(self.store.redis)
+
+    def repeated(self) -> set[str]:
+        """Return the sends that were put back on the operator's word."""
+        rows = {send: f"{PREFIX}send:{send}" for send in self.stages()}
+        return {send for send, row in rows.items() if self.store.redis.hexists(row, "repeated")}
 
     def stages(self) -> dict[str, str]:
         """Return the stage of every send on record."""
@@ -146,9 +164,7 @@ class Crowd:
 
     def places(self) -> Counter[str]:
         """Count in how many sets, each of which means another next step, every send stands."""
-        client: Any = self.store.redis
-        sets = [f"{PREFIX}due", f"{PREFIX}unconfirmed", *client.scan_iter(f"{PREFIX}lane:*")]
-        return Counter(send.decode() for one in sets for send in client.zrange(one, 0, -1))
+        return places(self.store.redis)
 
     def waiting(self) -> int:
         return sum(one.waiting for one in self.at_work.inbox.look())
@@ -157,19 +173,3 @@ class Crowd:
 def reply_to(number: int) -> str:
     """Return the id of the only reply to a message."""
     return send_id(f"message|{NUMBER}|wamid.{number}", "echo", 0)
-
-
-def a_worker(server: Server, store: Store, folder: Path) -> Worker:
-    """Build what a worker process holds, on a store of ours; it rings for nobody."""
-    env = {
-        "REDIS_URL": server.url,
-        "META_APP_SECRET": "s",
-        "META_VERIFY_TOKEN": "v",
-        "META_ACCESS_TOKEN": "EAAtesttoken",
-        "META_PHONE_NUMBER_ID": NUMBER,
-        "GATEWAY_RULES": str(folder),
-    }
-    made = build(Settings.from_env(env))
-    made.store.close()
-    made.store, made.inbox, made.ringing = store, Inbox(store, Bodies()), Unheard(1)
-    return made

@@ -1,7 +1,7 @@
 """What became of every reply: how often Meta saw it, and the stage in which the gateway has it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,14 +56,26 @@ def ledger(stack: Stack) -> Counter[tuple[int, str]]:
     return Counter((posts[send], stage) for send, stage in kept.items())
 
 
-def at_rest(stack: Stack, within_s: float = 120.0) -> None:
+def at_rest(
+    stack: Stack, within_s: float = 120.0, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Wait until nothing waits, and no status is still to come."""
 
     def told_all() -> bool:
         found = stack.client.get(f"{stack.meta_url}/sandbox/log").json()
         return bool(found["webhooks"]["pending"] == 0)
 
-    wait_until(lambda: stack.idle() and told_all() and stack.idle(), "nothing waits", within_s)
+    def resting() -> bool:
+        meanwhile()
+        return stack.idle() and told_all() and stack.idle()
+
+    wait_until(resting, "nothing waits", within_s)
+
+
+def places(client: Any) -> Counter[str]:
+    """Count in how many sets, each of which means another next step, every send stands."""
+    sets = [f"{PREFIX}due", f"{PREFIX}unconfirmed", *client.scan_iter(f"{PREFIX}lane:*", 1000)]
+    return Counter(send.decode() for one in sets for send in client.zrange(one, 0, -1))
 
 
 def leased(stack: Stack) -> int:

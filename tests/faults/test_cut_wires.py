@@ -40,9 +40,7 @@ def all_posted_or_in_doubt(stack: Stack, count: int) -> None:
         unconfirmed = stack.metrics()["gateway_unconfirmed_sends"]
         return len(stack.posted()) + unconfirmed >= count
 
-    # Celery connects again after pauses of up to 30 s, and a worker that died of it is started
-    # again after a pause of up to 30 s as well.
-    wait_until(accounted, "every reply is posted or in doubt", 150)
+    wait_until(accounted, "every reply is posted or in doubt", 60)
     at_rest(stack)
 
 

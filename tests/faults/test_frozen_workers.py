@@ -13,7 +13,8 @@ import redis
 from gateway.core.outcome import Attempt
 from gateway.store.client import Store
 from gateway.store.lanes import Lanes
-from tests.faults.ledger import PREFIX, asking, at_rest, leased, ledger, reaching, stages
+from tests.faults.ledger import asking, at_rest, leased, ledger, reaching, stages
+from tests.faults.passing import end_lane_waits
 from tests.faults.relay import SOUND, Fault, relay
 from tests.made import NUMBER
 from tests.servers import Program, Server, wait_until
@@ -78,20 +79,14 @@ def test_a_stopped_sender_records_late_what_it_learned_and_nothing_is_posted_twi
     assert set(stages(stack).values()) == {"attempting"}
 
     with stopped(stack.programs["outbound"]):
-        let_leases_end(stack)
+        with redis.Redis.from_url(stack.server.url) as client:
+            end_lane_waits(client)
         assert another_sender_takes(stack) == []
         assert Counter(stages(stack).values()) == {"unconfirmed": 6}
     wait_until(lambda: Counter(stages(stack).values()) == {"accepted": 6}, "the answers are kept")
 
     at_rest(stack)
     assert ledger(stack) == {(1, "accepted"): 6}
-
-
-def let_leases_end(stack: Stack) -> None:
-    """Let the 30 seconds be over for which senders hold their lanes."""
-    with redis.Redis.from_url(stack.server.url) as client:
-        for lane in client.zrange(f"{PREFIX}ready:reply", 0, -1):
-            client.zadd(f"{PREFIX}ready:reply", {lane: 1})
 
 
 def another_sender_takes(stack: Stack) -> list[Attempt]:

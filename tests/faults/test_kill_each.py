@@ -90,8 +90,6 @@ def test_a_killed_sender_doubles_nothing_and_every_doubt_is_on_record(stack: Sta
     assert unconfirmed <= 32 * 4
 
 
-# Celery's own worker may end when its broker vanishes while a task runs ("Unrecoverable error: …
-# 'NoneType' object has no attribute 'hostname'", kombu 5.7); `gateway worker` starts it again.
 @pytest.mark.parametrize("stack", [("worker",)], indirect=True)
 def test_a_killed_server_that_restarts_loses_and_doubles_nothing(stack: Stack) -> None:
     load, answers = under_load(stack)

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,14 +18,21 @@ from hypothesis.stateful import (
 )
 
 from gateway.core.sends import RUNGS
+from gateway.graph.client import Graph
+from gateway.settings import Settings
+from tasks import app, inbound, outbound
 from tasks.worker import Worker
-from tests.faults.crowd import Crowd, Fate, Mortal, a_worker, reply_to
+from tests.faults.crowd import Crowd, Fate, reply_to
+from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
 from tests.servers import Server
 from tests.stack import RULES
 
 pytestmark = pytest.mark.faults
 CONTACTS = ("351900000001", "351900000002", "351900000003")
-FATES: tuple[Fate, ...] = ("accepted", "answered late", "lost", "refused", "killed")
+FATES: tuple[Fate, ...] = ("accepted", "answered late", "frozen", "lost", "refused", "killed")
+OF_THE_LIVING: tuple[Fate, ...] = ("accepted", "lost", "refused")
+LOSSES = st.none() | st.builds(Loss, after=st.integers(0, 12), answered=st.booleans())
+LOSSES_OF_SENDERS = st.none() | st.builds(Loss, after=st.integers(0, 4), answered=st.booleans())
 BOUNDS = settings(
     max_examples=80,
     stateful_step_count=40,
@@ -33,14 +42,21 @@ BOUNDS = settings(
 
 
 @pytest.fixture
-def at_work(tmp_path: Path) -> Iterator[Worker]:
+def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     server = Server(tmp_path / "valkey", appendonly="no").start()
     (tmp_path / "rules.yaml").write_text(RULES)
-    store = Mortal(server.url)
-    made = a_worker(server, store, tmp_path / "rules.yaml")
+    store = Unsteady(server.url)
+    for name, value in environment(server, tmp_path / "rules.yaml").items():
+        monkeypatch.setenv(name, value)
+    app.finalize()  # As a worker does at its start: it binds the tasks.
+    made = a_worker(Settings.from_env(), store)
+    for task in (inbound, outbound):
+        monkeypatch.setattr(task, "worker", lambda: made)
+        monkeypatch.setattr(task, "LINGER_S", 0)
+    monkeypatch.setattr(inbound, "ring_inbox", lambda: None)
+    monkeypatch.setattr(outbound, "ring_number", lambda *_: None)
+    monkeypatch.setattr(outbound, "random", SimpleNamespace(random=lambda: 0.5))
     yield made
-    made.posting.shutdown()
-    made.graph.close()
     store.close()
     server.kill()
 
@@ -51,10 +67,12 @@ class Gateway(RuleBasedStateMachine):
     def __init__(self, at_work: Worker) -> None:
         super().__init__()
         store = at_work.store
-        assert isinstance(store, Mortal)
+        assert isinstance(store, Unsteady)
         store.redis.flushall()
         at_work.listed.clear()
+        at_work._lanes.clear()
         self.crowd = Crowd(store, at_work)
+        at_work.graph = cast(Graph, self.crowd)
         self.kept: dict[str, list[int]] = defaultdict(list)
         self.told: dict[str, int] = defaultdict(int)
         self.count = 0
@@ -81,11 +99,48 @@ class Gateway(RuleBasedStateMachine):
         again = self.kept[contact][start : start + size]
         self.crowd.deliver(*(self.crowd.message(one, contact) for one in again))
 
+    @precondition(lambda self: self.count)
+    @rule(sizes=st.lists(st.integers(1, 6), min_size=2, max_size=3))
+    def old_messages_of_several_come_again_in_one_delivery(self, sizes: list[int]) -> None:
+        # From the first on: planned in the partition of another, none may come before an older one.
+        again = [
+            (c, one)
+            for c, size in zip(CONTACTS, sizes, strict=False)
+            for one in self.kept[c][:size]
+        ]
+        self.crowd.deliver(*(self.crowd.message(one, contact) for contact, one in again))
+
     @rule(dies_after=st.none() | st.integers(0, 20), leases_end=st.booleans())
     def a_worker_drains(self, dies_after: int | None, leases_end: bool) -> None:
         if leases_end:
             self.crowd.pass_time()
         self.crowd.drain(dies_after)
+
+    @rule(loss=LOSSES, leases_end=st.booleans())
+    def a_worker_misses_an_answer_and_lives_on(self, loss: Loss | None, leases_end: bool) -> None:
+        if leases_end:
+            self.crowd.pass_time()
+        self.crowd.drain_unheard(loss)
+
+    @rule(
+        loss=LOSSES_OF_SENDERS,
+        fates=st.lists(st.sampled_from(OF_THE_LIVING), max_size=5),
+        leases_end=st.booleans(),
+    )
+    def a_sender_misses_an_answer_and_lives_on(
+        self, loss: Loss | None, fates: list[Fate], leases_end: bool
+    ) -> None:
+        if leases_end:
+            self.crowd.pass_time()
+        self.crowd.pump_unheard(loss, fates)
+
+    @rule(loss=LOSSES_OF_SENDERS)
+    def the_operator_says_again(self, loss: Loss | None) -> None:
+        self.crowd.resolve_unheard(loss)
+
+    @rule()
+    def the_server_forgets_its_scripts(self) -> None:
+        self.crowd.store.redis.script_flush()
 
     @rule()
     def those_thought_dead_come_back(self) -> None:
@@ -101,9 +156,10 @@ class Gateway(RuleBasedStateMachine):
     def late_answers_are_recorded(self) -> None:
         self.crowd.learn()
 
-    @precondition(lambda self: self.crowd.made)
     @rule(status=st.sampled_from(("sent", "delivered", "read")), which=st.integers(0))
     def a_status_comes(self, status: str, which: int) -> None:
+        if not self.crowd.made:
+            return
         send = self.crowd.tell(status, which)
         self.told[send] = max(self.told[send], RUNGS[status])
 
@@ -112,11 +168,18 @@ class Gateway(RuleBasedStateMachine):
         stages = self.crowd.stages()
         sends = {reply_to(one) for one in range(self.count)}
         assert set(stages) == sends, "every message kept has its effect, and nothing else has one"
-        assert self.crowd.reached == dict.fromkeys(sends, 1), "each was posted, and none twice"
+        repeated, unposted = self.crowd.repeated(), self.crowd.unposted
+        for send in sends:
+            least = 0 if send in unposted and stages[send] == "unconfirmed" else 1
+            most = 2 if send in repeated else 1
+            assert least <= self.crowd.reached[send] <= most, "none is posted twice unasked"
         for contact in CONTACTS:
-            posted = [message for to, message in self.crowd.order if to == contact]
-            assert posted == sorted(posted), "a conversation goes in order"
-        assert all(RUNGS[stages[send]] >= rung for send, rung in self.told.items())
+            first = [
+                m for to, send, m in self.crowd.order if to == contact and send not in repeated
+            ]
+            assert first == sorted(first), "a conversation goes in order"
+        known = self.told | dict.fromkeys(self.crowd.answered - set(self.told), RUNGS["accepted"])
+        assert all(RUNGS[stages[send]] >= rung for send, rung in known.items())
         in_doubt = {send for send, stage in stages.items() if stage == "unconfirmed"}
         assert self.crowd.places() == dict.fromkeys(in_doubt, 1), "nothing waits but for evidence"
 
@@ -127,6 +190,7 @@ class Gateway(RuleBasedStateMachine):
         self.crowd.pass_time()
         while self.crowd.waiting():
             self.crowd.drain()
+        self.crowd.pump_unheard()
         quiet = 0
         while quiet < 3:  # A lane whose head is in doubt is silent for one round, then goes on.
             self.crowd.pass_time()

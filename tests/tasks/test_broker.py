@@ -1,10 +1,16 @@
 """What Celery and RedBeat are told of their servers fits the form of the address."""
 
+import logging
+from pathlib import Path
+from typing import Any
+
 import pytest
 from celery import Celery
+from kombu import Connection, Producer, Queue
 from redbeat.schedulers import get_redis
 
 from tasks.broker import broker, schedule_store
+from tests.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
 
@@ -50,3 +56,24 @@ def test_rabbitmq_behind_tls_has_to_prove_that_it_is_the_host_of_the_address() -
 
     assert told["broker_use_ssl"] == {"cert_reqs": 2, "server_hostname": None}
     assert broker("amqp://host//")["broker_use_ssl"] is None
+
+
+@pytest.mark.store
+def test_a_bell_is_done_with_though_the_broker_goes_away_before_it_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path).start()
+    told = broker(server.url)
+    options = told["broker_transport_options"]
+    with Connection(told["broker_url"], transport_options=options) as connection:
+        channel: Any = connection.channel()
+        channel.basic_qos(0, 1, False)
+        queue = Queue("bells", routing_key="bells")
+        Producer(channel).publish({}, routing_key="bells", declare=[queue])
+        message = channel.basic_get("bells")
+        assert not channel.qos.can_consume()
+
+        server.kill()
+        message.ack_log_error(logging.getLogger(), connection.connection_errors)
+
+        assert channel.qos.can_consume()

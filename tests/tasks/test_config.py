@@ -67,7 +67,7 @@ def test_the_production_checklist_is_kept(option: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("visibility_timeout", 120),
+        ("ack_emulation", False),
         ("priority_steps", [0]),
         ("socket_timeout", 5),
         ("socket_connect_timeout", 2),

@@ -1,0 +1,142 @@
+"""Runs a program of ours that dies by signal 9 at a named step, once it is told which.
+
+    python -m tests.faults.halting FOLDER KIND -m celery -A tasks worker ...
+
+What follows KIND is what Python would be given. Every boundary between two steps of the way through
+(ARCHITECTURE.md) looks into FOLDER; where a file `KIND.<step>` stands, the first process that gets
+there takes it away and kills itself and its whole group. Nothing of this is in the programs.
+"""
+
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import celery.beat
+
+import tasks.bell
+import tasks.inbound
+import tasks.outbound
+from gateway.graph.client import Graph
+from gateway.store import inbox
+from gateway.store.client import Call, Store
+from gateway.store.inbox import RELEASE
+from gateway.store.keep import Keeper
+
+TAKEN = ".taken"
+CURSOR, LEASE_OUTCOMES, MOST = 6, 5, 1  # where among the arguments of `next` and `pump`
+
+
+class Halting:
+    """The steps of one process, at each of which it may have to die."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self._start = f"{folder}/{kind}."
+
+    def at(self, step: str) -> None:
+        """Die here, if that is asked for and nobody did already."""
+        asked = self._start + step
+        try:
+            os.rename(asked, asked + TAKEN)
+        except FileNotFoundError:
+            return
+        os.killpg(0, signal.SIGKILL)
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a step before it and one after."""
+
+        def halting(*args: Any, **kwargs: Any) -> Any:
+            self.at(f"{name}.before")
+            result = function(*args, **kwargs)
+            self.at(f"{name}.after")
+            return result
+
+        return halting
+
+    def scripts(self, run: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        """Return `Store.call_many` with steps before, in the middle of, and after its scripts."""
+
+        def halting(store: Store, calls: Sequence[Call]) -> list[Any]:
+            step = named(calls)
+            self.at(f"{step}.before")
+            if len(calls) > 1 and self._asked(f"{step}.half"):
+                run(store, calls[: len(calls) // 2])
+                self.at(f"{step}.half")
+            results = run(store, calls)
+            if step not in ("lease", "take") or got_something(step, results):
+                self.at(f"{step}.after")
+            return results
+
+        return halting
+
+    def keeps(self, append: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `Keeper._append` with steps before, in the middle of, and after its scripts."""
+
+        async def halting(keeper: Keeper, groups: list[Any]) -> list[object]:
+            self.at("keep.before")
+            if len(groups) > 1 and self._asked("keep.half"):
+                await append(keeper, groups[: len(groups) // 2])
+                self.at("keep.half")
+            replies: list[object] = await append(keeper, groups)
+            self.at("keep.after")
+            return replies
+
+        return halting
+
+    def _asked(self, step: str) -> bool:
+        return os.path.exists(self._start + step)
+
+    def install(self) -> None:
+        """Put the steps around everything that reaches outside the process."""
+        changed: Sequence[tuple[Any, str, Callable[..., Any]]] = (
+            (Store, "call_many", self.scripts),
+            (Keeper, "_append", self.keeps),
+            (Graph, "post_message", lambda one: self.around("post", one)),
+            (inbox, "heard", lambda one: self.around("bell", one)),
+            (tasks.outbound, "heard", lambda one: self.around("bell", one)),
+            (tasks.inbound, "list_number", lambda one: self.around("list", one)),
+            (tasks.bell, "_ring", lambda one: self.around("ring", one)),
+            (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
+        )
+        for owner, name, wrapped in changed:
+            setattr(owner, name, wrapped(getattr(owner, name)))
+
+
+def named(calls: Sequence[Call]) -> str:
+    """Return the step that some scripts are; those of leases and of lanes are several."""
+    if not calls:
+        return "nothing"
+    script, args = calls[0].script, calls[0].args
+    if script == "next":
+        if any(len(call.args) > CURSOR and call.args[CURSOR] for call in calls):
+            return "pass"
+        return "release" if args[RELEASE] else "lease"
+    if script == "pump":
+        if len(args) > LEASE_OUTCOMES:
+            return "settle"
+        return "take" if args[MOST] else "ask"
+    return script
+
+
+def got_something(step: str, results: Sequence[Any]) -> bool:
+    """Say whether scripts that lease or take have done so."""
+    if step == "take":
+        return bool(results[0][-1])
+    return any(result is not None for result in results)
+
+
+def main() -> None:
+    folder, kind, how, what, *args = sys.argv[1:]
+    Halting(Path(folder), kind).install()
+    sys.argv = [what if how == "-m" else how, *args]
+    if how == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+
+
+if __name__ == "__main__":
+    main()
