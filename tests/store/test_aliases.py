@@ -9,7 +9,9 @@ import pytest
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Event, Message
+from gateway.core.outcome import Outcome
 from gateway.core.plan import Plan
+from gateway.core.sends import Send
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import call, commit
 from gateway.store.contacts import find, load, pack, unpack
@@ -17,7 +19,7 @@ from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.store.failing import each_write, everything
 from tests.store.planning import planned
 from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, lanes
+from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, row, settle
 
 pytestmark = pytest.mark.store
 USER = "PT.1"
@@ -87,6 +89,67 @@ def test_what_waits_under_the_former_name_is_still_sent(store: Store) -> None:
     taken = lanes(store).pump([], 9).attempts
 
     assert [one.body.get("to", one.body.get("recipient")) for one in taken] == [USER, f"+{ANA}"]
+
+
+def test_an_attempt_of_a_former_lane_is_judged_by_the_whole_contact(store: Store) -> None:
+    commits(store, by_user("wamid.1"))
+    plan = plan_of(store, both("wamid.2"))
+    out = plan.contact.told(out=True, at=NOW)
+    assert commit(store, [replace(plan, contact=out)], WEEK) == [True]
+    queue(store, a_send("former", ANA))
+
+    attempts = {one.send: one.contact for one in lanes(store).pump([], 9).attempts}
+
+    assert attempts[a_send("former").id].opted_out_at == NOW
+
+
+def parked(store: Store, lane: str) -> Send:
+    send = a_send(f"parked{lane[:2]}", lane, closed="wait")
+    queue(store, send)
+    # What is before it goes out first.
+    taken = [one.send for one in lanes(store).pump([], 9).attempts]
+    while send.id not in taken:
+        went = [Outcome(one, 1, "accepted") for one in taken]
+        taken = [one.send for one in lanes(store).pump(went, 9).attempts]
+    settle(store, send, "parked", error="{}")
+    assert row(store, send)["stage"] == "parked"
+    return send
+
+
+@pytest.mark.parametrize("name", [ANA, USER])
+def test_what_is_parked_under_a_former_name_wakes_with_any_name(store: Store, name: str) -> None:
+    commits(store, a_message("wamid.1"))
+    commits(store, by_user("wamid.2"))
+    commits(store, both("wamid.3"))
+    send = parked(store, USER)
+
+    commits(store, a_message("wamid.4", name))
+
+    assert row(store, send)["stage"] == "queued"
+    assert raw(store).zrange(f"{PREFIX}lane:reply:{USER}", 0, 0) == [send.id.encode()]
+    assert raw(store).keys(f"{PREFIX}parked*") == []
+
+
+def test_joining_wakes_what_was_parked_under_either_name(store: Store) -> None:
+    commits(store, a_message("wamid.1"))
+    commits(store, by_user("wamid.2"))
+    waiting = [parked(store, ANA), parked(store, USER)]
+
+    commits(store, both("wamid.3"))
+
+    assert [row(store, one)["stage"] for one in waiting] == ["queued", "queued"]
+
+
+def test_what_is_parked_under_a_former_name_expires_like_any_other(store: Store) -> None:
+    commits(store, by_user("wamid.0"))
+    commits(store, both("wamid.1"))
+    send = parked(store, ANA)
+    raw(store).zadd(f"{PREFIX}parked", {send.id: 1})
+
+    store.call("tick", PREFIX, 1_000)
+
+    assert row(store, send)["stage"] == "expired"
+    assert raw(store).keys(f"{PREFIX}parked*") == []
 
 
 def test_a_status_teaches_a_name_too(store: Store) -> None:
