@@ -43,7 +43,9 @@ def below(trace: Trace, **others: Any) -> list[str]:
 
 
 KEPT_LINE = f"kept: delivery {DELIVERY}, item 0; signed with app secret 2"
-WISH = Found("user_preferences|1|351900000001|stop", "v1", False, (), (), ("opted out: stop",))
+WISH = Found(
+    "user_preferences|1|351900000001|stop", "v1", False, (), (), changes=("opted out: stop",)
+)
 STORIES = {
     "a wish": (
         Trace(NUMBER, WISH.key, KEPT, known=True, record=WISH),
