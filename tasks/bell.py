@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from gateway.core.sends import REPLY
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.inbox import Inbox
 from tasks.app import app
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,12 @@ QUEUE_OF = {REPLY: "critical"}
 def ring_inbox() -> None:
     """Ring for whoever drains the inbox."""
     _ring("tasks.drain", "default")
+
+
+def call_inbox(inbox: Inbox) -> None:
+    """Ring for whoever drains the inbox, unless a bell is on its way."""
+    if inbox.set_bell():
+        ring_inbox()
 
 
 def ring_number(store: Store, number: str, rank: str) -> bool:

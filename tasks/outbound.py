@@ -21,7 +21,7 @@ from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_number
 from tasks.canary import arrive
-from tasks.pauses import heed, mended, spread, warn
+from tasks.pauses import heed, mended, note_opt_out, spread, warn
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -96,6 +96,7 @@ def _attempt(
         came = replace(came, wait_ms=0)  # so the number is probed with the new token at once
     spread(at_work, number, judged, came.error, came.wait_ms)
     warn(at_work, number, judged)
+    note_opt_out(at_work, number, attempt, judged, now)
     log.info(
         "attempt_made",
         number=number,

@@ -1,4 +1,4 @@
-"""What one refusal means for all numbers of its account, and what its end does.
+"""What one refusal means beyond its send: for all numbers of an account, and for the customer.
 
 The number itself is paused, or put to rest, with the outcome of its attempt. What is done here
 besides is worth no attempt in hand: where the store is away, others learn by refusals of their own.
@@ -6,18 +6,21 @@ besides is worth no attempt in hand: where the store is away, others learn by re
 
 import contextlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 import structlog
 
+from gateway.core import optout
 from gateway.core.codes import TOKEN_CODES, rule_of
 from gateway.core.news import after
+from gateway.core.outcome import Attempt
 from gateway.core.sends import News
-from gateway.core.verdict import Later, Paused, Verdict
+from gateway.core.verdict import Dead, Later, Paused, Verdict
 from gateway.store import alerts, stops, upkeep
 from gateway.store.client import ScriptError, StoreUnavailableError
 from gateway.store.lanes import Taken
+from tasks.bell import call_inbox
 from tasks.noted import refused
 from tasks.worker import Worker
 
@@ -64,6 +67,17 @@ def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
             why = orjson.dumps(dict(one.error or {})).decode()
             spread(at_work, number, one.refusal, why, after(one.refusal)[1])
             warn(at_work, number, one.refusal)
+
+
+def note_opt_out(
+    at_work: Worker, number: str, attempt: Attempt, judged: Verdict, now: datetime
+) -> None:
+    """Let the customer's own no, which Meta told of, come back as an event of theirs."""
+    if isinstance(judged, Dead) and judged.opted_out:
+        told = optout.refused(number, attempt.contact.key, attempt.send, attempt.number, now)
+        with contextlib.suppress(*AWAY):
+            at_work.inbox.put_back(told)
+            at_work.ringing.submit(call_inbox, at_work.inbox)
 
 
 def warn(at_work: Worker, number: str, judged: Verdict) -> None:

@@ -52,6 +52,7 @@ def a_message(wamid: str = "wamid.1", contact: str = ANA, **others: Any) -> Mess
     """Make a message event."""
     given: dict[str, Any] = {
         "key": f"message|{NUMBER}|{wamid}", "delivery": "0:1-0", "item": 0, "number": NUMBER,
+        "also": (others["user_id"],) if contact.isdigit() and others.get("user_id") else (),
         "contact": contact, "at": NOW, "raw": {}, "id": wamid, "type": "text", "text": "hi",
         "wa_id": contact, "name": "Ana",
     }  # fmt: skip
@@ -63,7 +64,7 @@ def a_status(wamid: str, status: str, callback: str = "", **others: Any) -> Stat
     given: dict[str, Any] = {
         "key": f"status|{NUMBER}|{wamid}|{status}", "item": 0,
         "delivery": f"0:{int(NOW.timestamp()) * 1000}-0",
-        "number": NUMBER, "contact": ANA, "at": NOW, "raw": {}, "id": wamid, "status": status,
-        "callback": callback,
+        "number": NUMBER, "contact": ANA, "wa_id": ANA, "at": NOW, "raw": {}, "id": wamid,
+        "status": status, "callback": callback,
     }  # fmt: skip
     return Status(**(given | others))

@@ -8,6 +8,7 @@ from gateway.cli.chat_lines import Offer
 from gateway.core import keys
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
+from gateway.core.identity import contact_key
 from gateway.rules.explain import Explained, explain
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
@@ -39,7 +40,7 @@ class Traces:
         """Return what is known of a customer now."""
         event = self._event("", customer, "", None)
         (view,) = contacts.load(self._store, {self._number: [event]})
-        return view.contacts[customer]
+        return view.contacts[event.contact]
 
     def sent(self, wamid: str, customer: str, text: str, tap: Offer | None, was: Contact) -> Sent:
         """Keep what is needed to ask about a message later."""
@@ -85,7 +86,7 @@ class Traces:
             delivery="",
             item=0,
             number=self._number,
-            contact=customer,
+            contact=contact_key(customer),
             at=datetime.now(UTC),
             raw=None,
             id=wamid,

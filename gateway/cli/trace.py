@@ -15,6 +15,7 @@ from gateway.cli import failing, trace_where
 from gateway.cli.trace_line import Line, clock
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
+from gateway.core.identity import contact_key
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.traces import Search, Traces
@@ -26,7 +27,10 @@ MOMENT_WIDTH, WHAT_WIDTH, WIDE = 24, 11, 10_000
 
 def trace(
     asked: Annotated[
-        str, typer.Argument(metavar="WAMID|SEND|+NUMBER", help="A message, a send or a customer.")
+        str,
+        typer.Argument(
+            metavar="WAMID|SEND|+NUMBER|USERID", help="A message, a send or a customer."
+        ),
     ],
     limit: Annotated[
         int, typer.Option(help="Of a customer: how many records at most.", min=1, max=100)
@@ -56,9 +60,12 @@ def _find(traces: Traces, asked: str, limit: int) -> Search:
         return traces.of_send(asked)
     digits = re.sub(r"[\s().-]", "", asked)
     if re.fullmatch(r"\+[0-9]{7,15}", digits):
-        return traces.of_contact(digits.removeprefix("+"), limit)
+        return traces.of_contact(contact_key(digits.removeprefix("+")), limit)
+    if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", asked):
+        return traces.of_contact(contact_key("", asked), limit)
     raise failing.fail(
-        "Give a wamid, the id of a send (24 letters and digits) or a number such as +351900000001."
+        "Give a wamid, the id of a send (24 letters and digits), a number such as +351900000001, "
+        "or Meta's user id."
     )
 
 

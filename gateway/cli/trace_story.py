@@ -51,13 +51,17 @@ class Teller:
             return Line(number)
         event = trace.kept.event if trace.kept else None
         told = [self.words.event(event)] if event else []
-        wamid = trace.key.rpartition("|")[2]
-        return Line(f"message {wamid}", " ".join([*told, f"to {number}"]))
+        kind, *_, wamid = trace.key.split("|")
+        # What is no message may have the customer's number in its key.
+        name = f"message {wamid}" if kind == "message" else kind
+        return Line(name, " ".join([*told, f"to {number}"]))
 
     def _conversation(self, found: Conversation) -> Line:
         """Tell what was planned for a customer, and what waits to be sent to them."""
-        last = found.last_inbound_at
+        last, out = found.contact.last_inbound_at, found.contact.opted_out_at
         lines = [Line("wrote last", "", last) if last else Line("wrote last", "never")]
+        if out:
+            lines.append(Line("opted out", "of marketing", out, "odd"))
         if not found.traces:
             lines.append(Line("planned", f"nothing in the last {span(self.retention)}"))
         lines += [self._trace(one) for one in found.traces]
@@ -90,8 +94,9 @@ class Teller:
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"
             fired = [Line(f"rule {rule}", why, tone="good") for rule, why in trace.record.fired]
-            told = f"rulebook {trace.record.rulebook}, {first}"
-            yield Line("planned", told, trace.record.planned_at).then(*fired)
+            changes = [Line("changed", change, tone="odd") for change in trace.record.changes]
+            told = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
+            yield Line("planned", told, trace.record.planned_at).then(*fired, *changes)
         elif trace.known:
             yield Line("planned", self._no_record(trace))
 

@@ -1,9 +1,15 @@
 """The customer as this number knows them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from gateway.core.events import Message
+from gateway.core.events import Event, Message
+
+# How many other keys a contact remembers; the store finds it by older ones all the same.
+MOST_ALIASES = 16
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,11 @@ class Contact:
     user_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     last_inbound_at: datetime | None = None
-    opted_out_at: datetime | None = None
+    opted_out_at: datetime | None = None  # since when they want no marketing; None where they may
+    asked_at: datetime | None = None  # of their last word about marketing, whichever it was
+    named_at: datetime | None = None  # of the last message that named them
+    aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what another release wrote
     version: str = ""
 
     @property
@@ -24,12 +34,58 @@ class Contact:
         return self.last_inbound_at is None
 
     def after(self, message: Message) -> "Contact":
-        """Return the contact as it is once `message` was received."""
-        last = self.last_inbound_at
+        """Return the contact as it is once `message` was received.
+
+        What a customer writes in a group, and what Meta says of them, opens no window.
+        """
+        opens = not message.group and message.type != "system"
+        # Of two names the later one counts, by Meta's clock; what is empty names nobody.
+        is_late = message.at < (self.named_at or _NEVER)
+        newer, older = (self, message) if is_late else (message, self)
         return replace(
             self,
-            wa_id=message.wa_id or self.wa_id,
-            user_id=message.user_id or self.user_id,
-            name=message.name or self.name,
-            last_inbound_at=message.at if last is None else max(last, message.at),
+            wa_id=newer.wa_id or older.wa_id,
+            user_id=newer.user_id or older.user_id,
+            name=newer.name or older.name,
+            last_inbound_at=_later(self.last_inbound_at, message.at if opens else None),
+            named_at=_later(self.named_at, message.at),
         )
+
+    def filled(self, event: Event) -> "Contact":
+        """Return the contact with names that were missing and that `event` tells."""
+        wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
+        return replace(self, wa_id=wa_id, user_id=user_id)
+
+    def told(self, *, out: bool, at: datetime) -> "Contact":
+        """Return the contact once they wanted out of marketing, or in; itself where `at` is late.
+
+        A word counts by the moment when it was said, so that a late one undoes no newer one.
+        """
+        if at < (self.asked_at or _NEVER):
+            return self
+        since = (self.opted_out_at or at) if out else None
+        return replace(self, opted_out_at=since, asked_at=at)
+
+    def joined(self, other: "Contact") -> "Contact":
+        """Return the contact once `other` turned out to be the same person, as if known always."""
+        newer, older = (self, other)
+        if (other.named_at or _NEVER) > (self.named_at or _NEVER):
+            newer, older = (other, self)
+        asked = max(self, other, key=lambda one: (one.asked_at or _NEVER, bool(one.opted_out_at)))
+        aliases = dict.fromkeys((*other.aliases, *self.aliases, other.key))
+        return replace(
+            self,
+            wa_id=newer.wa_id or older.wa_id,
+            user_id=newer.user_id or older.user_id,
+            name=newer.name or older.name,
+            last_inbound_at=_later(self.last_inbound_at, other.last_inbound_at),
+            opted_out_at=asked.opted_out_at,
+            asked_at=asked.asked_at,
+            named_at=newer.named_at,
+            aliases=tuple(aliases)[-MOST_ALIASES:],
+            more={**other.more, **self.more} if other.more else self.more,
+        )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else one or other

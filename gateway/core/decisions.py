@@ -15,10 +15,11 @@ WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One call to Meta that a rule asks for; the recipient is added when it is planned.
+    """One thing that a rule asks for: a call to Meta, or what a contact wants from now on.
 
-    `body` is Meta's request body without `messaging_product` and recipient. A repeatable action
-    (mark_read, typing) may be posted twice without a customer noticing.
+    `body` is Meta's request body without `messaging_product` and recipient, which is added when it
+    is planned; opt_out and opt_in have none. A repeatable action (mark_read, typing) may be posted
+    twice without a customer noticing.
     """
 
     verb: str

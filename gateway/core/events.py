@@ -28,7 +28,10 @@ class Event:
     delivery: str
     item: int  # position among the events of its delivery
     number: str  # our phone number id, "" where the event belongs to none
-    contact: str  # key of the customer, "" where there is none
+    contact: str  # a key of the customer (core/identity.py), "" where there is none
+    also: tuple[str, ...] = field(default=(), repr=False)  # other keys of the same customer
+    wa_id: str = field(default="", repr=False)  # what Meta calls the customer now
+    user_id: str = field(default="", repr=False)
     at: datetime
     raw: Any = field(repr=False)
 
@@ -43,8 +46,6 @@ class Message(Event):
     type: str
     text: str | None = field(default=None, repr=False)  # body, caption or the title that was tapped
     tapped: str | None = None  # id of the button or list row
-    wa_id: str = field(default="", repr=False)
-    user_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     group: str = ""
 

@@ -3,17 +3,19 @@
 The names are Meta's: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.core import keys
 from gateway.core.events import Delivery, Event, Message, Returned, Status, Unreadable
 from gateway.core.reading import (
+    NOBODY,
     NOTHING,
     Person,
     customer,
     integer,
+    keys_of,
     listed,
     moment,
     text,
@@ -22,6 +24,9 @@ from gateway.core.reading import (
 )
 
 Raw = dict[str, Any]
+
+# System messages that come from a name and tell the one that takes its place.
+_RENAMED = frozenset({"user_changed_number", "user_changed_user_id"})
 
 
 class Place(NamedTuple):
@@ -58,15 +63,14 @@ def message(place: Place, item: int, raw: Raw) -> Message | None:
     kind = text(raw, "type") or "unknown"
     said, tapped = words(kind, raw)
     sender = customer(place.people, text(raw, "from"), text(raw, "from_user_id"))
+    now, before = _names(sender, within(raw, kind)) if kind == "system" else (sender, ())
     return Message(
         key=keys.join("message", place.number, wamid),
-        **stands(place, item, raw, sender.wa_id or sender.user_id),
+        **stands(place, item, raw, now, before),
         id=wamid,
         type=kind,
         text=said,
         tapped=tapped,
-        wa_id=sender.wa_id,
-        user_id=sender.user_id,
         name=sender.name,
         group=text(raw, "group_id"),
     )
@@ -79,7 +83,7 @@ def status(place: Place, item: int, raw: Raw) -> Status | None:
     errors = tuple(error for error in listed(raw, "errors") if isinstance(error, dict))
     return Status(
         key=keys.join("status", place.number, *parts),
-        **stands(place, item, raw, text(raw, "recipient_id") or text(raw, "recipient_user_id")),
+        **stands(place, item, raw, whom(place, raw, "recipient_id", "recipient_user_id")),
         id=parts[0],
         status=parts[1],
         callback=text(raw, "biz_opaque_callback_data"),
@@ -95,19 +99,23 @@ def returned(place: Place, item: int, raw: Raw) -> Returned | None:
     what, key = text(raw, "what"), text(raw, "key")
     if not what or not key:
         return None
-    ours = place._replace(number=text(raw, "number"))
-    return Returned(
-        key=f"returned|{key}", **stands(ours, item, raw, text(raw, "contact")), what=what
-    )
+    ours = stands(place._replace(number=text(raw, "number")), item, raw)
+    return Returned(key=f"returned|{key}", **ours | {"contact": text(raw, "contact")}, what=what)
 
 
-def stands(place: Place, item: int, raw: Any, contact: str = "") -> dict[str, Any]:
-    """Return the fields that all events have, without the key."""
+def stands(
+    place: Place, item: int, raw: Any, person: Person = NOBODY, before: Sequence[Person] = ()
+) -> dict[str, Any]:
+    """Return the fields that all events have, without the key; `before` are former names."""
+    called = keys_of(*before, person)
     return {
         "delivery": place.delivery.id,
         "item": item,
         "number": place.number,
-        "contact": contact,
+        "contact": called[0] if called else "",
+        "also": called[1:],
+        "wa_id": person.wa_id,
+        "user_id": person.user_id,
         "at": _at(place, raw),
         "raw": raw,
     }
@@ -127,6 +135,22 @@ def _participant(raw: Raw) -> str:
     """Return whom of a group a status is about; only groups name one."""
     found = text(raw, "recipient_participant_id")
     return found or text(raw, "recipient_participant_user_id")
+
+
+def _names(sender: Person, system: Mapping[str, Any]) -> tuple[Person, tuple[Person, ...]]:
+    """Return what the sender is called, and what they were where they changed that."""
+    if text(system, "type") not in _RENAMED:
+        return sender, ()
+    wa_id, user_id = text(system, "wa_id"), text(system, "user_id")
+    now = Person(wa_id or sender.wa_id, user_id or sender.user_id, sender.name)
+    return now, (sender, Person("", text(system, "previous_user_id")))
+
+
+def whom(place: Place, raw: Raw, phone: str, user: str) -> Person:
+    """Return the customer whom two fields name; a group is nobody's name."""
+    if text(raw, "recipient_type") == "group" or text(raw, "group_id"):
+        return NOBODY
+    return customer(place.people, text(raw, phone), text(raw, user))
 
 
 def _at(place: Place, raw: Any) -> datetime:

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from gateway.core.identity import one_form
+
 # Printable ASCII without space, "|" (which separates parts) and "~" (which marks a hashed one).
 _PLAIN = re.compile(r"[!-{}]{0,512}")
 
@@ -65,4 +67,5 @@ def conversation(body: bytes) -> bytes:
     phones = [(name, said) for name, said in people if said.isdigit()]
     spoken_with = [said for name, said in phones if name in _SPOKEN_WITH]
     anyone = [said for _, said in phones or people]
-    return next(iter(spoken_with or anyone), b"")
+    # What is no phone number has only one form; a stranger's bytes are told apart as they are.
+    return one_form(next(iter(spoken_with or anyone), b"").decode("latin-1")).encode("latin-1")

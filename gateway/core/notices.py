@@ -7,22 +7,22 @@ from typing import Any
 
 from gateway.core import keys
 from gateway.core.events import Notice
-from gateway.core.items import Place, Raw, reached, stands
-from gateway.core.reading import customer, text, within
+from gateway.core.items import Place, Raw, reached, stands, whom
+from gateway.core.reading import NOBODY, Person, customer, text, within
 
 
 def by_id(place: Place, item: int, raw: Raw) -> Notice | None:
     """Make a Notice of a message that another field may bring again under the same id."""
     wamid = text(raw, "id")
-    contact = text(raw, "to") or text(raw, "to_user_id")  # in echoes only
-    return _notice(place, item, raw, _key(place, wamid), contact) if wamid else None
+    recipient = whom(place, raw, "to", "to_user_id")  # in echoes only
+    return _notice(place, item, raw, _key(place, wamid), recipient) if wamid else None
 
 
 def by_status(place: Place, item: int, raw: Raw) -> Notice | None:
     """Make a Notice of a status that belongs to another app."""
     parts = reached(raw)
-    contact = text(raw, "recipient_id")
-    return _notice(place, item, raw, _key(place, *parts), contact) if parts else None
+    recipient = whom(place, raw, "recipient_id", "recipient_user_id")
+    return _notice(place, item, raw, _key(place, *parts), recipient) if parts else None
 
 
 def by_content(place: Place, item: int, raw: Raw) -> Notice:
@@ -36,7 +36,7 @@ def call(place: Place, item: int, raw: Raw) -> Notice | None:
     if not (wacid := text(raw, "id")):
         return None
     key = keys.join("call", place.number, wacid, text(raw, "event") or text(raw, "status"))
-    return _notice(place, item, raw, key, text(raw, "recipient_id"))
+    return _notice(place, item, raw, key, whom(place, raw, "recipient_id", "recipient_user_id"))
 
 
 def preference(place: Place, item: int, raw: Raw) -> Notice | None:
@@ -44,7 +44,7 @@ def preference(place: Place, item: int, raw: Raw) -> Notice | None:
     if not (user := text(raw, "wa_id") or text(raw, "user_id")):
         return None
     said = (text(raw, name) for name in ("category", "value", "timestamp"))
-    return _notice(place, item, raw, _key(place, user, *said), user)
+    return _notice(place, item, raw, _key(place, user, *said), whom(place, raw, "wa_id", "user_id"))
 
 
 def value_error(place: Place, item: int, raw: Raw) -> Notice:
@@ -82,11 +82,10 @@ def whole(place: Place, item: int, raw: Raw) -> Notice:
     return _notice(place, item, raw, keys.of_bytes(place.field, place.delivery.body))
 
 
-def _notice(place: Place, item: int, raw: Any, key: str, contact: str = "") -> Notice:
-    if not contact:
-        alone = customer(place.people)
-        contact = alone.wa_id or alone.user_id
-    return Notice(key=key, **stands(place, item, raw, contact), field=place.field)
+def _notice(place: Place, item: int, raw: Any, key: str, about: Person = NOBODY) -> Notice:
+    if about == NOBODY:
+        about = customer(place.people)
+    return Notice(key=key, **stands(place, item, raw, about), field=place.field)
 
 
 def _key(place: Place, *parts: str) -> str:

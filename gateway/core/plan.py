@@ -1,24 +1,25 @@
 """What follows from events, decided before anything is done: pure, so that it may be done again.
 
-Events known already are dropped first. The rest of each contact, in order, is folded into its
-state; the rules are asked with the state before the event; what they answer becomes sends whose
-ids are made from the event alone. Nothing here knows a clock: `now` is the server's, from the view.
+Events known already are dropped first. The rest of each person, in order, is folded into the state
+of their contact; the rules are asked with the state before the event; what they answer becomes
+sends whose ids are made from the event alone. Nothing here knows a clock: `now` is the server's,
+from the view.
 """
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from gateway.core import canary
+from gateway.core import canary, optout
+from gateway.core.answers import answers
 from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired, Rulebook
+from gateway.core.decisions import Fired, Rulebook
 from gateway.core.events import Event, Message, Returned, Status
 from gateway.core.keys import digest
-from gateway.core.messages import addressed
 from gateway.core.news import news_of
-from gateway.core.sends import REPLY, Closed, News, Send, lifetime, send_id
+from gateway.core.people import Group, groups
+from gateway.core.sends import News, Send
 
 # A commit script blocks the server for everybody, so it gets no more than this at once.
 MOST_EVENTS = 100
@@ -32,7 +33,7 @@ class View:
 
     number: str
     now: datetime
-    contacts: Mapping[str, Contact]
+    contacts: Mapping[str, Contact]  # by each key that was asked for
     known: frozenset[str]  # keys of events
 
 
@@ -47,6 +48,7 @@ class Record:
     fired: tuple[Fired, ...] = field(repr=False)
     sends: tuple[str, ...]
     planned_at: datetime
+    changes: tuple[str, ...] = ()  # of what the customer wants, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Plan:
     contact: Contact  # as it will be; `version` is the one it was planned from
     changed: bool
     events: tuple[Event, ...]
+    joins: tuple[Contact, ...] = ()  # what becomes another name of the contact, as it was
     sends: tuple[Send, ...] = ()
     news: tuple[News, ...] = ()
     inbound: int = 0  # messages of a moment ago: they use the number's throughput too
@@ -87,10 +90,10 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
     """Plan the events of one number, each contact's in their order."""
     fresh = _fresh(view, events)
     repeated = _statuses(events) - _statuses(fresh)
-    plans, failures, rest = [], [], []
-    for contact, group in _by_contact(fresh).items():
-        rest += group[MOST_EVENTS:]
-        made = _fold(view, contact, group[:MOST_EVENTS], rulebook)
+    plans, failures, rest = [], [], list[Event]()
+    for group in groups(view.contacts, fresh):
+        rest += group.events[MOST_EVENTS:]
+        made = _fold(view, group._replace(events=group.events[:MOST_EVENTS]), rulebook)
         if made[0].events:
             plans.append(made[0])
         failures += made[1]
@@ -118,21 +121,11 @@ def _statuses(events: Iterable[Event]) -> int:
     return sum(isinstance(event, Status) for event in events)
 
 
-def _by_contact(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Group by contact; an event that belongs to nobody stands alone."""
-    groups: dict[str, list[Event]] = {}
-    for event in events:
-        groups.setdefault(event.contact or f"\0{event.key}", []).append(event)
-    return groups
-
-
-def _fold(
-    view: View, key: str, events: Sequence[Event], rulebook: Rulebook
-) -> tuple[Plan, list[Failure]]:
-    contact = view.contacts.get(key, Contact(key)) if events[0].contact else Contact("")
-    made = Plan(view.number, contact, changed=False, events=())
+def _fold(view: View, group: Group, rulebook: Rulebook) -> tuple[Plan, list[Failure]]:
+    others = group.others
+    made = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
     failures = []
-    for event in events:
+    for event in group.events:
         try:
             made = _after(made, event, rulebook, view.now)
         except Exception as error:  # a bug of ours or of a rule must hurt this event only
@@ -142,64 +135,37 @@ def _fold(
 
 def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
-    made = replace(made, events=(*made.events, event))
+    events = (*made.events, event)
+    if isinstance(event, Message) and made.contact.key:
+        return _answered(replace(made, events=events, changed=True), event, rulebook, now)
+    made = replace(made, events=events)
     if isinstance(event, Status) and (news := news_of(event)):
-        return replace(made, news=(*made.news, news))
+        made = replace(made, news=(*made.news, news))
     if isinstance(event, Returned) and (send := canary.send(event, now)):
-        return replace(made, sends=(*made.sends, send))
-    if not isinstance(event, Message) or not made.contact.key:
-        return made
-    before, after = made.contact, made.contact.after(event)
+        made = replace(made, sends=(*made.sends, send))
+    word = optout.word(event) if made.contact.key else None
+    return _told(made, event, word, rulebook.version, now) if word else made
+
+
+def _answered(made: Plan, event: Message, rulebook: Rulebook, now: datetime) -> Plan:
+    """Fold a message into its contact, and add the sends and the record of the rules that fired."""
+    before, contact = made.contact, made.contact.after(event)
     inbound = made.inbound + (now - event.at < MOMENT)
-    made = replace(made, contact=after, changed=True, inbound=inbound)
     decision = rulebook.decide(event, before, now)
-    return _with(made, event, decision, before, rulebook.version, now) if decision.fired else made
-
-
-def _with(
-    made: Plan, event: Message, decision: Decision, before: Contact, version: str, now: datetime
-) -> Plan:
-    """Add the sends that rules ask for, and the record that says why."""
+    if not decision.fired:
+        return replace(made, contact=contact, inbound=inbound)
     record = record_id(event)
-    sends = [
-        _send(made, event, fired.rule, position, action, now)
-        for fired in decision.fired
-        for position, action in enumerate(fired.actions)
-    ]
-    told = Record(
-        id=record,
-        event=event,
-        rulebook=version,
-        is_new=before.is_new,
-        fired=decision.fired,
-        sends=tuple(send.id for send in sends),
-        planned_at=now,
-    )
-    return replace(made, sends=(*made.sends, *sends), records=(*made.records, told))
+    contact, sends, changes = answers(event, decision.fired, contact, record, now)
+    ids = tuple(send.id for send in sends)
+    version, fired = rulebook.version, decision.fired
+    told = Record(record, event, version, before.is_new, fired, ids, now, changes)
+    sends, records = (*made.sends, *sends), (*made.records, told)
+    return replace(made, contact=contact, inbound=inbound, sends=sends, records=records)
 
 
-def _send(
-    made: Plan, event: Message, rule: str, position: int, action: Action, now: datetime
-) -> Send:
-    """Make the send of one action; its id is made from its cause alone."""
-    closed, instead = _when_closed(action, made.contact)
-    lasts = lifetime(REPLY, repeatable=action.repeatable, waits=closed == "wait")
-    return Send(
-        id=send_id(event.key, rule, position),
-        lane=made.contact.key,
-        rank=REPLY,
-        body=addressed(action.body, made.contact),
-        expires_at=now + lasts,
-        repeatable=action.repeatable,
-        rule=rule,
-        record=record_id(event),
-        marketing=action.marketing,
-        closed=closed,
-        instead=instead,
-    )
-
-
-def _when_closed(action: Action, contact: Contact) -> tuple[Closed, Mapping[str, Any] | None]:
-    if isinstance(action.when_closed, Mapping):
-        return "template", addressed(action.when_closed, contact)
-    return action.when_closed, None
+def _told(made: Plan, event: Event, word: optout.Word, version: str, now: datetime) -> Plan:
+    """Note what a customer wants, and the record that says how we know."""
+    contact, change = optout.heard(made.contact, word, min(event.at, now))
+    new, changes = made.contact.is_new, (change,)
+    record = Record(record_id(event), event, version, new, (), (), now, changes)
+    return replace(made, contact=contact, changed=True, records=(*made.records, record))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from gateway.core.identity import contact_key, one_form
+
 NOTHING: Mapping[str, Any] = {}
 
 _WHATSAPP_BEGAN = datetime(2009, 1, 1, tzinfo=UTC)
@@ -71,7 +73,7 @@ def people(value: Mapping[str, Any]) -> dict[str, Person]:
     for contact in contacts:
         wa_id, user_id = _told_apart(text(contact, "wa_id"), text(contact, "user_id"))
         person = Person(wa_id, user_id, text(within(contact, "profile"), "name"))
-        found[wa_id] = found[user_id] = found[""] = person
+        found[one_form(wa_id)] = found[user_id] = found[""] = person
     if len(contacts) > 1:
         del found[""]
     return found
@@ -80,8 +82,23 @@ def people(value: Mapping[str, Any]) -> dict[str, Person]:
 def customer(known: Mapping[str, Person], phone: str = "", user: str = "") -> Person:
     """Return the customer with what is known of the same one, or of the only one named."""
     wa_id, user_id = _told_apart(phone, user)
-    same = known.get(wa_id) or known.get(user_id) or known.get("") or NOBODY
+    same = (wa_id and known.get(one_form(wa_id))) or (user_id and known.get(user_id))
+    same = same or _alone(known, wa_id, user_id)
     return Person(wa_id or same.wa_id, user_id or same.user_id, same.name)
+
+
+def keys_of(*called: Person) -> tuple[str, ...]:
+    """Return all keys of one customer, phone numbers first."""
+    found = [contact_key(one.wa_id) for one in called if one.wa_id]
+    found += [one.user_id for one in called if one.user_id]
+    return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))
+
+
+def _alone(known: Mapping[str, Person], wa_id: str, user_id: str) -> Person:
+    """Return the only one named, unless that is somebody else."""
+    alone = known.get("") or NOBODY
+    differs = (wa_id and alone.wa_id) or (user_id and alone.user_id)
+    return NOBODY if differs else alone
 
 
 def words(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
+from gateway.core.identity import one_form
 from gateway.rules.models import TextTest, When
 from gateway.rules.text import normal, pattern, scanned, spelled
 
@@ -34,7 +35,7 @@ class Facts:
     def senders(self) -> frozenset[str]:
         """The ids by which a rule may mean the customer."""
         event, contact = self.event, self.contact
-        known = {event.wa_id or contact.wa_id, event.user_id or contact.user_id}
+        known = {one_form(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
         return frozenset(known - {""})
 
     def values(self) -> dict[str, str]:
@@ -99,7 +100,7 @@ def _from(senders: frozenset[str]) -> Condition:
 
 def _sender(word: str) -> str:
     digits = word.translate(SEPARATORS)
-    return digits if digits.isdecimal() else word
+    return one_form(digits) if digits.isdecimal() else word
 
 
 def _about_text(test: TextTest) -> Iterator[Condition]:

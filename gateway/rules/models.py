@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gateway.core import messages
+from gateway.core import messages, optout
 from gateway.core.render import nearest
 from gateway.rules.problems import QUOTES, short
 from gateway.rules.values import (
@@ -126,7 +126,21 @@ class Signal(Model):
         return SIGNALS[self.verb]("{{ id }}")
 
 
+class Choice(Model):
+    """Note that the customer wants no marketing, or wants it again."""
+
+    verb: Literal["opt_out", "opt_in"]
+
+    def body(self) -> messages.Body:
+        """Give no body, for nothing is sent."""
+        return {}
+
+
 SIGNALS = {"mark_read": messages.mark_read, "typing": messages.typing}
+# What is written without a colon.
+BARE: dict[str, type[Signal | Choice]] = {
+    **dict.fromkeys(SIGNALS, Signal), **dict.fromkeys(optout.VERBS, Choice),
+}  # fmt: skip
 SENDS: dict[str, type[SendText | SendTemplate | Send]] = {
     model.verb: model for model in (SendText, SendTemplate, Send)
 }
@@ -134,8 +148,9 @@ SENDS: dict[str, type[SendText | SendTemplate | Send]] = {
 
 def _step(value: Any) -> Any:
     if isinstance(value, str):
-        model, key = (Signal, "verb") if value in SIGNALS else (SendText, "send_text")
-        return model.model_validate({key: value})
+        if model := BARE.get(value):
+            return model.model_validate({"verb": value})
+        return SendText.model_validate({"send_text": value})
     if not isinstance(value, dict):
         wrong("must be a text or a mapping with one action")
     verbs = [key for key in value if key in SENDS]
@@ -146,13 +161,13 @@ def _step(value: Any) -> Any:
 
 def _no_action(value: dict[str, Any]) -> str:
     word = next(iter(value), "")
-    if word in SIGNALS:
+    if word in BARE:
         return f"{word} stands alone, without a colon"
-    hint = nearest(word, [*SENDS, *SIGNALS])
+    hint = nearest(word, [*SENDS, *BARE])
     return f"{short(word)} is no action (if it is a text, {QUOTES}); {hint}"
 
 
-Step = Annotated[SendText | SendTemplate | Send | Signal, BeforeValidator(_step)]
+Step = Annotated[SendText | SendTemplate | Send | Signal | Choice, BeforeValidator(_step)]
 
 
 class Rule(Model):

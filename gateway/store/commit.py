@@ -34,6 +34,8 @@ def call(plan: Plan, retention: timedelta) -> Call:
     """Return the script call that commits a plan; its version is new with every call."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
+    for one in plan.joins:
+        args += _verb("contact", one.key, one.version)
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
@@ -115,6 +117,7 @@ def _record(record: Record) -> bytes:
             "first_contact": record.is_new,
             "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],
             "sends": record.sends,
+            "changes": record.changes,
         }
     )
 

@@ -9,6 +9,7 @@ import orjson
 from gateway.core.contacts import Contact
 from gateway.core.events import Event
 from gateway.core.keys import digest
+from gateway.core.people import names
 from gateway.core.plan import View
 from gateway.store import keys
 from gateway.store.client import Call, Store
@@ -29,21 +30,56 @@ def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[View]:
     ]
 
 
+def find(store: Store, number: str, name: str) -> Contact:
+    """Return the contact that a name stands for. Raises StoreUnavailableError or ScriptError."""
+    _, (key, version, state), _ = store.call("load", keys.number(number), 1, name)
+    return unpack(key.decode(), version, state)
+
+
 def pack(contact: Contact) -> bytes:
-    """Return a contact's state as it is stored."""
-    last = contact.last_inbound_at
-    return orjson.dumps(
-        {
-            "wa_id": contact.wa_id,
-            "user_id": contact.user_id,
-            "name": contact.name,
-            "last_inbound_at": int(last.timestamp() * 1000) if last else None,
-        }
+    """Return a contact's state as it is stored; what is empty and came later is left out."""
+    told: dict[str, Any] = {
+        **contact.more,
+        "wa_id": contact.wa_id,
+        "user_id": contact.user_id,
+        "name": contact.name,
+        "last_inbound_at": _stamp(contact.last_inbound_at),
+    }
+    later = {
+        "opted_out": _stamp(contact.opted_out_at),
+        "asked": _stamp(contact.asked_at),
+        "named": _stamp(contact.named_at),
+        "aliases": contact.aliases,
+    }
+    return orjson.dumps(told | {name: value for name, value in later.items() if value})
+
+
+def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
+    """Return a contact as it was stored, by this release or another; a stranger where it was not.
+
+    What is missing reads as empty. What another release wrote beside is kept, and written back.
+    """
+    if version is None or not state:
+        return Contact(key)
+    kept = orjson.loads(state)
+    take = kept.pop
+    return Contact(
+        key=key,
+        wa_id=take("wa_id", ""),
+        user_id=take("user_id", ""),
+        name=take("name", ""),
+        last_inbound_at=_moment(take("last_inbound_at", None)),
+        opted_out_at=_moment(take("opted_out", None)),
+        asked_at=_moment(take("asked", None)),
+        named_at=_moment(take("named", None)),
+        aliases=tuple(take("aliases", ())),
+        more=kept,
+        version=version.decode(),
     )
 
 
 def _asked(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
-    contacts = list(dict.fromkeys(event.contact for event in events if event.contact))
+    contacts = list(dict.fromkeys(name for event in events for name in names(event)))
     digests = [digest(event.key) for event in events]
     return Call("load", keys.number(number), [len(contacts), *contacts, *digests]), contacts
 
@@ -52,30 +88,31 @@ def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any)
     if isinstance(reply, Exception):
         raise reply
     now, rows, known = reply
+    found = _contacts(rows)
     return View(
         number=number,
         now=datetime.fromtimestamp(now / 1000, UTC),
-        contacts={
-            key: unpack(key, version, state)
-            for key, version, state in zip(contacts, rows[::2], rows[1::2], strict=True)
-        },
+        contacts=dict(zip(contacts, found, strict=True)),
         known=frozenset(
             event.key for event, place in zip(events, known, strict=True) if place is not None
         ),
     )
 
 
-def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
-    """Return a contact from its stored state, a new one where there is none."""
-    if version is None or not state:
-        return Contact(key)
-    kept = orjson.loads(state)
-    last = kept["last_inbound_at"]
-    return Contact(
-        key=key,
-        wa_id=kept["wa_id"],
-        user_id=kept["user_id"],
-        name=kept["name"],
-        last_inbound_at=datetime.fromtimestamp(last / 1000, UTC) if last is not None else None,
-        version=version.decode(),
-    )
+def _contacts(rows: list[Any]) -> list[Contact]:
+    """Return the contact of each name; the state of one that has several came with the first."""
+    found: dict[bytes, Contact] = {}
+    listed = []
+    for key, version, state in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+        if key not in found:
+            found[key] = unpack(key.decode(), version, state)
+        listed.append(found[key])
+    return listed
+
+
+def _stamp(at: datetime | None) -> int | None:
+    return int(at.timestamp() * 1000) if at else None
+
+
+def _moment(stamp: int | None) -> datetime | None:
+    return datetime.fromtimestamp(stamp / 1000, UTC) if stamp is not None else None

@@ -12,7 +12,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {p}suspects | what was in hand when a worker died | until its lease is given back |
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
-| {n}contact:<contact> | the customer's state | for ever |
+| {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
 | {n}send:<id> | one send and its attempts | while not final; then 30 days (repeatable: 1) |
 | {n}members:<id> | of a send to a group, how far it got with each participant | 30 days |
 | {n}wamid:<wamid> | the send that became this message | 30 days |

@@ -25,6 +25,7 @@ class Found:
     fired: tuple[tuple[str, str], ...]
     sends: tuple[str, ...]
     planned_at: datetime | None = None
+    changes: tuple[str, ...] = ()  # of what the customer wants, in words
 
 
 def find(store: Store, event: Event) -> Found | None:
@@ -49,6 +50,7 @@ def load(store: Store, number: str, record: str) -> Found | None:
         fired=tuple((one["rule"], one["why"]) for one in told["fired"]),
         sends=tuple(told["sends"]),
         planned_at=moment(told["planned"]) if "planned" in told else None,
+        changes=tuple(told.get("changes", ())),
     )
 
 

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
 
+from gateway.core.contacts import Contact
 from gateway.core.dead import Aside, moment
 from gateway.core.events import Message
 from gateway.core.keys import digest, join
+from gateway.core.people import names
 from gateway.core.sends import RUNGS
 from gateway.store import aside, keys, records, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.records import Found
+from gateway.store.traced_contact import Talk, conversation
 from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting, known
 from gateway.store.traced_sends import Sent, ask, read
 
@@ -50,7 +52,7 @@ class Conversation:
     """One customer of one number: the latest of what was planned, and what waits to be sent."""
 
     number: str
-    last_inbound_at: datetime | None
+    contact: Contact
     traces: tuple[Trace, ...]
     lanes: dict[str, int]  # rank -> how many wait
     sends: tuple[Sent, ...]  # the first of those that wait and are in no trace above
@@ -96,12 +98,16 @@ class Traces:
         """Find a send by its id."""
         return Search(self._everywhere(lambda number: self._by_send(number, send)))
 
-    def of_contact(self, contact: str, limit: int) -> Search:
-        """Find the latest `limit` records of a customer, what waits in their lanes, and to come."""
-        found = [self._conversation(one, contact, limit) for one in upkeep.numbers(self._store)]
-        waiting = self._inbox.waiting(lambda one: one.contact == contact)
-        conversations = tuple(one for one in found if one)
-        return Search(self._waiting(waiting), conversations, waiting.unopened, waiting.cut)
+    def of_contact(self, name: str, limit: int) -> Search:
+        """Find the latest `limit` records of a customer, what waits in their lanes, and to come.
+
+        `name` is any key of theirs: whatever is known by another one is found as well.
+        """
+        found = [conversation(self._store, one, name, limit) for one in upkeep.numbers(self._store)]
+        called = {name}.union(*(one.names for one in found))
+        waiting = self._inbox.waiting(lambda one: not called.isdisjoint(names(one)))
+        told = tuple(self._conversation(one) for one in found if one.found)
+        return Search(self._waiting(waiting), told, waiting.unopened, waiting.cut)
 
     def _everywhere(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
         found = (find(number) for number in upkeep.numbers(self._store))
@@ -171,34 +177,11 @@ class Traces:
         told = tuple(stage for stage, place in zip(STATUSES, places, strict=True) if place)
         return Trace(number, known=True, foreign=told) if told else None
 
-    def _conversation(self, number: str, contact: str, limit: int) -> Conversation | None:
-        prefix = keys.number(number)
-        state, latest, *lanes = ask(
-            self._store,
-            ("HGET", f"{prefix}contact:{contact}", "state"),
-            ("ZREVRANGE", f"{prefix}records:{contact}", 0, limit - 1),
-            *(("ZCARD", f"{prefix}lane:{rank}:{contact}") for rank in ("reply", "bulk")),
-            *(
-                ("ZRANGE", f"{prefix}lane:{rank}:{contact}", 0, limit - 1)
-                for rank in ("reply", "bulk")
-            ),
-        )
-        if not (state or latest or any(lanes)):
-            return None
-        found = [records.load(self._store, number, one.decode()) for one in reversed(latest)]
-        traces = [self._by_event(number, one.key) for one in found if one]
+    def _conversation(self, found: Talk) -> Conversation:
+        records_of = [records.load(self._store, found.number, one) for one in found.records]
+        traces = [self._by_event(found.number, one.key) for one in records_of if one]
         told = tuple(one for one in traces if one)
         shown = {sent.id for trace in told for sent in trace.sends}
-        waiting = [one.decode() for one in (*lanes[2], *lanes[3])]
-        return Conversation(
-            number,
-            _last_inbound(state),
-            told,
-            {"reply": lanes[0], "bulk": lanes[1]},
-            tuple(read(self._store, number, [one for one in waiting if one not in shown])),
-        )
-
-
-def _last_inbound(state: Any) -> datetime | None:
-    last = orjson.loads(state)["last_inbound_at"] if state else None
-    return moment(last) if last is not None else None
+        rest = [one for one in found.waiting if one not in shown]
+        sends = tuple(read(self._store, found.number, rest))
+        return Conversation(found.number, found.contact, told, found.lanes, sends)

@@ -85,6 +85,17 @@ def test_a_customer_is_found_however_the_number_is_spelled(send: str, spelling: 
     assert ANA not in result.output
 
 
+@pytest.mark.parametrize("name", ["+5511987654321", "+55 11 8765-4321", "BR.1a2B"])
+def test_a_customer_is_found_under_every_name(store: Store, name: str) -> None:
+    upkeep.list_number(store, NUMBER)
+    event = a_message("wamid.in", "551187654321", user_id="BR.1a2B")
+    assert commit(store, planned(store, event), timedelta(days=7)) == [True]
+
+    result = trace(name)
+
+    assert (result.exit_code, "message wamid.in" in result.output) == (0, True)
+
+
 def test_what_is_private_is_shown_where_it_is_asked_for(send: str) -> None:
     assert "a secret" not in trace("wamid.in").output
     assert f'from {ANA} "a secret"' in trace("wamid.in", "--reveal").output

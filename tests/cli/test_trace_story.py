@@ -11,6 +11,7 @@ from gateway.cli.trace_sends import of_send
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
 from gateway.core.aside import Obstacle, aside
+from gateway.core.contacts import Contact
 from gateway.store.records import Found
 from gateway.store.traced_inbox import GONE, Kept
 from gateway.store.traced_members import Member
@@ -43,7 +44,14 @@ def below(trace: Trace, **others: Any) -> list[str]:
 
 
 KEPT_LINE = f"kept: delivery {DELIVERY}, item 0; signed with app secret 2"
+WISH = Found(
+    "user_preferences|1|351900000001|stop", "v1", False, (), (), changes=("opted out: stop",)
+)
 STORIES = {
+    "a wish": (
+        Trace(NUMBER, WISH.key, KEPT, known=True, record=WISH),
+        [KEPT_LINE, "planned: no rule was asked"],
+    ),
     "planned": (
         Trace(NUMBER, KEY, KEPT, known=True, record=RECORD),
         [KEPT_LINE, "planned: rulebook v1, first contact"],
@@ -406,7 +414,13 @@ def test_nothing_is_told_as_nothing_and_with_what_may_hide_it() -> None:
 
 
 def test_a_customer_is_told_from_their_last_word_to_what_waits() -> None:
-    (line,) = tell(Search(conversations=(Conversation(NUMBER, NOW, (), {"bulk": 3}, (SENT,)),)))
+    (line,) = tell(
+        Search(
+            conversations=(
+                Conversation(NUMBER, Contact(ANA, last_inbound_at=NOW), (), {"bulk": 3}, (SENT,)),
+            )
+        )
+    )
 
     assert [f"{one.what}: {one.told}" for one in line.below] == [
         "wrote last: ",
@@ -416,8 +430,25 @@ def test_a_customer_is_told_from_their_last_word_to_what_waits() -> None:
     ]
 
 
+def test_a_customer_who_wants_no_marketing_is_said_so() -> None:
+    contact = Contact(ANA, last_inbound_at=NOW, opted_out_at=NOW)
+    (line,) = tell(Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),)))
+
+    assert line.below[1] == Line("opted out", "of marketing", NOW, "odd")
+
+
+def test_what_a_wish_changed_is_told_and_no_number_of_its_key() -> None:
+    (line,) = tell(Search((Trace(NUMBER, WISH.key, record=WISH),)))
+
+    assert line.what == "user_preferences"
+    planned = line.below[1]
+    assert [(one.what, one.told) for one in planned.below] == [("changed", "opted out: stop")]
+
+
 def test_a_customer_who_never_wrote_is_said_so() -> None:
-    (line,) = tell(Search(conversations=(Conversation(NUMBER, None, (), {"reply": 0}, ()),)))
+    (line,) = tell(
+        Search(conversations=(Conversation(NUMBER, Contact(ANA), (), {"reply": 0}, ()),))
+    )
 
     assert line.below[0] == Line("wrote last", "never")
 

@@ -1,6 +1,10 @@
 """A contact is folded from the messages it sent, whatever order their clocks tell."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
@@ -32,3 +36,119 @@ def test_an_older_message_does_not_turn_back_the_last_inbound_moment() -> None:
 
     assert after.last_inbound_at == NOW
     assert after.name == "Ana"
+
+
+def test_an_older_message_does_not_turn_back_a_name_but_tells_what_was_missing() -> None:
+    contact = Contact("1", wa_id="351900000009", named_at=NOW)
+
+    after = contact.after(a_message(NOW - timedelta(seconds=1)))
+
+    assert (after.wa_id, after.name, after.named_at) == ("351900000009", "Ana", NOW)
+
+
+@pytest.mark.parametrize("others", [{"type": "system"}, {"group": "G1"}], ids=["system", "group"])
+def test_what_is_no_message_of_theirs_to_this_number_opens_no_window(others: Any) -> None:
+    after = Contact("351900000001").after(replace(a_message(NOW), **others))
+
+    assert (after.is_new, after.wa_id) == (True, "351900000001")
+
+
+OUT, IN = True, False
+
+
+@pytest.mark.parametrize(
+    ("words", "since"),
+    [
+        pytest.param([(OUT, 1)], 1, id="out"),
+        pytest.param([(OUT, 1), (OUT, 5)], 1, id="out since the first word"),
+        pytest.param([(OUT, 1), (IN, 2)], None, id="in again"),
+        pytest.param([(IN, 2), (OUT, 1)], None, id="a late stop"),
+        pytest.param([(OUT, 2), (IN, 1)], 2, id="a late resume"),
+        pytest.param([(OUT, 1), (IN, 3), (OUT, 2)], None, id="a late stop between"),
+        pytest.param([(OUT, 1), (OUT, 3), (IN, 2)], 1, id="a late resume between"),
+        pytest.param([(IN, 1), (OUT, 1)], 1, id="in the same second the last to come"),
+        pytest.param([(IN, 1), (IN, 1)], None, id="never out"),
+    ],
+)
+def test_of_all_words_about_marketing_the_latest_counts(
+    words: list[tuple[bool, int]], since: int | None
+) -> None:
+    contact = Contact("351900000001")
+    for out, second in words:
+        contact = contact.told(out=out, at=NOW + timedelta(seconds=second))
+
+    wanted = None if since is None else NOW + timedelta(seconds=since)
+    assert contact.opted_out_at == wanted
+
+
+def test_a_late_word_leaves_the_contact_itself() -> None:
+    contact = Contact("351900000001").told(out=False, at=NOW)
+
+    assert contact.told(out=True, at=NOW - timedelta(seconds=1)) is contact
+
+
+LATER = NOW + timedelta(hours=1)
+BY_PHONE = Contact(
+    "351900000001", wa_id="351900000001", name="Ana", last_inbound_at=NOW, named_at=NOW, version="a"
+)
+BY_USER_ID = Contact(
+    "PT.1", user_id="PT.1", name="Ana B", last_inbound_at=LATER, named_at=LATER, version="b"
+)
+
+
+def test_two_contacts_become_one_as_if_known_always() -> None:
+    assert BY_PHONE.joined(BY_USER_ID) == replace(
+        BY_PHONE,
+        user_id="PT.1",
+        name="Ana B",
+        last_inbound_at=LATER,
+        named_at=LATER,
+        aliases=("PT.1",),
+    )
+
+
+def test_joining_with_a_stranger_adds_a_name_and_nothing_else() -> None:
+    assert BY_PHONE.joined(Contact("PT.2")) == replace(BY_PHONE, aliases=("PT.2",))
+
+
+def test_the_names_of_both_are_remembered_up_to_a_bound() -> None:
+    many = replace(BY_USER_ID, aliases=tuple(f"PT.{i}" for i in range(20, 40)))
+
+    aliases = replace(BY_PHONE, aliases=("PT.9",)).joined(many).aliases
+
+    assert aliases[-2:] == ("PT.9", "PT.1")
+    assert len(aliases) == 16
+
+
+def opted(contact: Contact, *, out: bool, minute: int) -> Contact:
+    return contact.told(out=out, at=NOW + timedelta(minutes=minute))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_out"),
+    [
+        pytest.param((OUT, 1), None, True, id="out by the one name"),
+        pytest.param(None, (OUT, 1), True, id="out by the other"),
+        pytest.param((OUT, 1), (IN, 2), False, id="in since"),
+        pytest.param((IN, 2), (OUT, 1), False, id="in since, by the first"),
+        pytest.param((IN, 1), (OUT, 2), True, id="out since"),
+        pytest.param((IN, 1), (OUT, 1), True, id="in the same second out"),
+        pytest.param((OUT, 1), (IN, 1), True, id="in the same second out, by the first"),
+        pytest.param(None, None, False, id="no word"),
+    ],
+)
+def test_of_two_contacts_the_latest_word_counts(
+    one: tuple[bool, int] | None, other: tuple[bool, int] | None, is_out: bool
+) -> None:
+    by_phone = opted(BY_PHONE, out=one[0], minute=one[1]) if one else BY_PHONE
+    by_id = opted(BY_USER_ID, out=other[0], minute=other[1]) if other else BY_USER_ID
+
+    assert (by_phone.joined(by_id).opted_out_at is not None) == is_out
+
+
+def test_an_event_fills_only_names_that_are_missing() -> None:
+    event = replace(a_message(NOW), wa_id="351900000009", user_id="PT.1")
+
+    filled = BY_PHONE.filled(event)
+
+    assert filled == replace(BY_PHONE, user_id="PT.1")

@@ -10,6 +10,8 @@ import pytest
 
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
+from gateway.core.identity import one_form
+from gateway.core.people import names
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -47,6 +49,7 @@ def test_message_tells_who_wrote_what_and_when() -> None:
         item=0,
         number="106540352242922",
         contact="351900000001",
+        also=("PT.7301120458129930",),
         at=datetime(2026, 11, 22, 11, 46, 41, tzinfo=UTC),
         raw=event.raw,
         id="wamid.HBgMMzUxOTAwMDAwMDAx0001AA==",
@@ -126,6 +129,21 @@ def test_a_message_without_type_is_of_unknown_type() -> None:
             id="the only one",
         ),
         pytest.param({"from": None}, [{"wa_id": "1"}, {"wa_id": "2"}], ("", "", ""), id="nobody"),
+        pytest.param(
+            {}, [{"wa_id": "2", "user_id": "PT.2"}], ("351900000001", "", ""), id="only a stranger"
+        ),
+        pytest.param(
+            {"from": None, "from_user_id": "PT.1"},
+            [{"wa_id": "2", "user_id": "PT.2"}],
+            ("", "PT.1", ""),
+            id="a stranger's phone number",
+        ),
+        pytest.param(
+            {"from": "5491123456789"},
+            [{"wa_id": "541123456789", "user_id": "AR.1"}],
+            ("5491123456789", "AR.1", ""),
+            id="a number written in two ways",
+        ),
         pytest.param({"from": "PT.1"}, [], ("", "PT.1", ""), id="user id in from"),
         pytest.param({"from": 351900000001}, [], ("351900000001", "", ""), id="a number"),
         pytest.param({}, [None, "x", {"profile": 1}], ("351900000001", "", ""), id="odd contacts"),
@@ -137,7 +155,7 @@ def test_sender_is_put_together_from_message_and_contacts(
     message = the_message(said, *contacts)
 
     assert (message.wa_id, message.user_id, message.name) == who
-    assert message.contact == (who[0] or who[1])
+    assert names(message) == tuple(filter(None, (one_form(who[0]), who[1])))
 
 
 def test_a_group_message_names_its_group() -> None:
@@ -198,12 +216,6 @@ def test_the_code_of_a_status_is_that_of_its_first_error(
     status = the_status(errors=errors)
 
     assert (status.code, len(status.errors)) == (code, count)
-
-
-def test_a_status_is_about_its_recipient_however_named() -> None:
-    assert the_status(recipient_id="1", recipient_user_id="PT.1").contact == "1"
-    assert the_status(recipient_user_id="PT.1").contact == "PT.1"
-    assert the_status().contact == ""
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def test_all_kinds_of_deliveries_of_one_contact_agree(name: str) -> None:
             '{"phones":[{"wa_id":"351900000002"}],"from_user_id":"PT.1"}', "PT.1", id="a card"
         ),
         pytest.param('{"from":"PT.1","wa_id":"PT.1"}', "PT.1", id="user id in from"),
+        pytest.param('{"from":"5215512345678"}', "525512345678", id="one form of a number"),
+        pytest.param('{"from":"PT.é"}', "PT.é", id="odd bytes"),
         pytest.param('{"recipient_user_id":"PT.1"}', "PT.1", id="user id of a recipient"),
         pytest.param('{"from":null,"user_id":"PT.1"}', "PT.1", id="null"),
         pytest.param('{"from":"","from_user_id":"PT.1"}', "PT.1", id="empty"),

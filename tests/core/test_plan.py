@@ -98,7 +98,9 @@ def test_each_event_is_folded_into_the_contact() -> None:
     (one,) = planned(a_message("wamid.1"), a_message("wamid.2", name="Ana B", at=later)).plans
 
     assert one.changed
-    assert one.contact == Contact(ANA, wa_id=ANA, name="Ana B", last_inbound_at=later)
+    assert one.contact == Contact(
+        ANA, wa_id=ANA, name="Ana B", last_inbound_at=later, named_at=later
+    )
 
 
 def test_the_plan_carries_the_version_it_was_made_from() -> None:

@@ -70,6 +70,10 @@ def test_text_condition(text: str | None, test: str, holds: bool) -> None:
         pytest.param("{number: 106540352242922}", {}, True, id="number"),
         pytest.param("{number: 1}", {}, False, id="another number"),
         pytest.param("{from: +351 900-000-001}", {}, True, id="from with signs"),
+        pytest.param(
+            "{from: +52 1 55 1234 5678}", {"wa_id": "525512345678"}, True, id="from, as old"
+        ),
+        pytest.param("{from: 525512345678}", {"wa_id": "5215512345678"}, True, id="from, as new"),
         pytest.param("{from: ['1', '351900000001']}", {}, True, id="from a list"),
         pytest.param("{from: 351900000002}", {}, False, id="from another"),
         pytest.param("{from: PT.77}", {"wa_id": "", "user_id": "PT.77"}, True, id="from user id"),

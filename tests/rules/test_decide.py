@@ -36,6 +36,18 @@ def test_first_rule_that_sends_ends_the_search() -> None:
     ]
 
 
+def test_what_a_customer_wants_is_noted_and_does_not_end_the_search() -> None:
+    rules = """\
+- {name: stop, when: {text: stop}, then: opt_out}
+- {name: start, when: {text: {any_of: [start, stop]}}, then: [opt_in, As you wish.]}
+- {name: rest, then: What?}
+"""
+    assert verbs(decided(rules, text="stop")) == [
+        ("stop", ["opt_out"]),
+        ("start", ["opt_in", "send_text"]),
+    ]
+
+
 def test_no_rule_fires_and_nothing_is_noted() -> None:
     assert decided("- {name: bye, when: {text: bye}, then: Bye.}") == Decision()
 

@@ -9,7 +9,7 @@ from gateway.core.contacts import Contact
 from gateway.core.render import FILTERS
 from gateway.rules.load import load
 from gateway.rules.match import PLACEHOLDERS
-from gateway.rules.models import SENDS, SIGNALS, Rule, TextTest, When
+from gateway.rules.models import BARE, SENDS, Rule, TextTest, When
 from gateway.rules.values import TEXT_FIELDS
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book
@@ -19,7 +19,7 @@ PAGE = ROOT.joinpath("docs", "rules.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 EXAMPLE = load(ROOT / "rules" / "example.yaml")
 
-KEYS = sorted({*Rule.keys(), *When.keys(), *TextTest.keys(), *SENDS, *SIGNALS})
+KEYS = sorted({*Rule.keys(), *When.keys(), *TextTest.keys(), *SENDS, *BARE})
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -31,7 +31,7 @@ def test_example_of_the_page_loads(block: str) -> None:
 def test_key_has_an_example_on_the_page(key: str) -> None:
     examples = "\n".join(BLOCKS)
 
-    assert re.search(rf"\b{key}\b" if key in SIGNALS else rf"\b{key}:", examples)
+    assert re.search(rf"\b{key}\b" if key in BARE else rf"\b{key}:", examples)
 
 
 @pytest.mark.parametrize("word", sorted({*PLACEHOLDERS, *FILTERS, *TEXT_FIELDS}))

@@ -13,7 +13,7 @@ from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
 from gateway.store.commit import call, commit
 from gateway.store.inbox import LEASE_MS, Inbox
-from tests.made import a_message, a_status
+from tests.made import ANA, a_message, a_status
 from tests.store.failing import dump, each_write, everything, restore
 from tests.store.planning import planned
 from tests.store.raw import now_ms, raw
@@ -102,6 +102,41 @@ def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, statu
     (plan,) = planned(store, news)
 
     assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 10
+
+
+def by_both(wamid: str) -> Event:
+    return a_message(wamid, user_id="PT.1")
+
+
+@pytest.mark.parametrize("known", [[], [ANA], ["PT.1"], [ANA, "PT.1"]], ids=" and ".join)
+def test_each_write_of_a_commit_that_joins_names_may_fail(store: Store, known: list[str]) -> None:
+    for name in known:
+        commit_all(store, a_message(f"wamid.{name}", name))
+    event = by_both("wamid.both")
+    (plan,) = planned(store, event)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, event)) > 15
+
+
+def test_each_write_of_finishing_a_join_may_fail(store: Store) -> None:
+    commit_all(store, a_message("wamid.1"))
+    commit_all(store, a_message("wamid.2", "PT.1"))
+    first, second = by_both("wamid.3"), by_both("wamid.4")
+    (half_done,) = planned(store, first)
+    left_before_the_alias(store, call(half_done, WEEK))
+    (plan,) = planned(store, second)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, second)) > 8
+
+
+def left_before_the_alias(store: Store, one: Call) -> None:
+    """Let a commit die between its commit point and the alias."""
+    begin = dump(store)
+    for _ in each_write(store, one):
+        if raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo"):
+            return
+    restore(store, begin)
+    pytest.fail("the commit point was never reached")
 
 
 STEPS = [

@@ -101,6 +101,30 @@ def test_what_was_never_seen_is_not_found(store: Store) -> None:
     assert traces(store).of_contact("351900000009", 10) == Search()
 
 
+@pytest.mark.parametrize("name", [ANA, "PT.1", "PT.2"])
+def test_a_customer_is_found_under_every_name_with_what_was_planned_under_each(
+    store: Store, name: str
+) -> None:
+    plan_one(store, a_message("wamid.1", "PT.1"))
+    plan_one(store, a_message("wamid.2"))
+    plan_one(store, a_message("wamid.3", also=("PT.1", "PT.2")))
+    plan_one(store, a_message("wamid.4", "PT.2"))
+
+    (found,) = traces(store).of_contact(name, 3).conversations
+
+    assert [one.key[-1] for one in found.traces] == ["2", "3", "4"]
+    assert (found.contact.key, found.lanes["reply"]) == (ANA, 4)
+
+
+def test_what_waits_of_a_customer_is_found_under_another_name(store: Store) -> None:
+    keep_message(store)
+    plan_one(store, a_message("wamid.9", also=("PT.1",)))
+
+    waiting = traces(store).of_contact("PT.1", 10).traces
+
+    assert [one.waits for one in waiting] == ["waiting", "waiting"]
+
+
 def pass_all(store: Store, *aside: str) -> None:
     with inbox(store).slice() as held:
         batch: Batch = held.next()
@@ -285,7 +309,7 @@ def test_of_a_customer_the_latest_is_told_and_what_waits(store: Store) -> None:
     assert [trace.key[-1] for trace in conversation.traces] == ["1", "2"]
     assert conversation.lanes == {"reply": 3, "bulk": 1}
     assert [sent.rank for sent in conversation.sends] == ["reply", "bulk"]
-    assert conversation.last_inbound_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert conversation.contact.last_inbound_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert found.traces == ()
 
 

@@ -224,3 +224,16 @@ def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
     outbound.pump(NUMBER, REPLY)
 
     assert [one.cause.kind for one in alerts.noted(sender.store, 0).values()] == noted
+
+
+def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
+    sender: Worker, meta: Meta
+) -> None:
+    meta.answer = refuse(131050)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+    take_effect(sender, Echo())
+
+    (contact,) = raw(sender.store).keys(f"{PREFIX}contact:*")
+    assert b"opted_out" in raw(sender.store).hget(contact, "state")

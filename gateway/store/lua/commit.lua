@@ -5,7 +5,8 @@
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
 -- The verbs:
 --       know    digest, place, kind
---       contact (arguments 1 to 4 above)
+--       contact (arguments 1 to 4 above; then once for each other name that becomes an alias of it)
+--               name, version of the contact that it stood for, "" for none
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late, participant, pricing
@@ -14,7 +15,7 @@
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
--- Returns 1 when committed, 0 when refused: the contact changed, or an event is known by now.
+-- Returns 1 when committed, 0 when refused: a contact changed, or an event is known by now.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
 -- nothing points at are written before the commit point; the commit point is one HSET of the
@@ -22,7 +23,9 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
-local SIZES = {know = 3, action = 9, stage = 12, timer = 3, record = 4, pace = 1}
+local SIZES = {
+  know = 3, contact = 2, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
+}
 
 local verbs, at = {}, 5
 while at <= #ARGV do
@@ -34,6 +37,12 @@ while at <= #ARGV do
   at = at + 2 + size
 end
 if at ~= #ARGV + 1 then return redis.error_reply('commit: a verb lacks arguments') end
+-- Names come first: how many there are.
+local names = 0
+while verbs[names + 1] and verbs[names + 1][1] == 'contact' do names = names + 1 end
+if names > 0 and ARGV[4] == '' then
+  return redis.error_reply('commit: a name lacks the contact that it becomes one of')
+end
 
 local apply = {}
 
@@ -50,6 +59,18 @@ function apply.know(digest, place, kind)
   if redis.call('PTTL', bucket) < 0 then
     redis.call('PEXPIREAT', bucket, (generation + 3) * GENERATION)
   end
+end
+
+local function version_of(contact)
+  return redis.call('HGET', contact, 'version') or ''
+end
+
+-- What a name stood for is part of the contact's state by now. Where somebody changed it since, it is
+-- left alone: the next event that bears both names joins them again.
+function apply.contact(name, version, contact, token)
+  local key = number .. 'contact:' .. name
+  if version_of(key) ~= version then return end
+  redis.call('HSET', key, 'alias', contact, 'version', token, 'state', '')
 end
 
 function apply.push(id, lane, rank, due, place)
@@ -132,8 +153,8 @@ function apply.timer(id, due, row)
 end
 
 -- What was parked until the customer writes goes before what is planned now, for it keeps its place.
-function apply.unpark(lane)
-  unpark(number, lane, now)
+function apply.unpark(contact)
+  unpark(number, contact, now)
 end
 
 function apply.pace(messages)
@@ -146,6 +167,12 @@ local function run(rest)
   end
 end
 
+local function finish(contact, redo)
+  if not redo then return end
+  run(cmsgpack.unpack(redo))
+  redis.call('HDEL', contact, 'redo')
+end
+
 -- Finish what a script before this one left undone, then check.
 local contact = number .. 'contact:' .. ARGV[1]
 local before = redis.call('HMGET', contact, 'version', 'redo')
@@ -156,20 +183,28 @@ if redis.call('HEXISTS', number .. 'known:' .. generation, 'buckets') == 0 then
   redis.call('HSET', number .. 'known:' .. generation, 'buckets', buckets)
   redis.call('PEXPIREAT', number .. 'known:' .. generation, (generation + 4) * GENERATION)
 end
-if ARGV[1] ~= '' and before[2] then
-  run(cmsgpack.unpack(before[2]))
-  redis.call('HDEL', contact, 'redo')
+if ARGV[1] ~= '' then finish(contact, before[2]) end
+for i = 1, names do
+  local name = number .. 'contact:' .. verbs[i][2]
+  finish(name, redis.call('HGET', name, 'redo'))
 end
-if ARGV[4] ~= '' and (before[1] or '') ~= ARGV[2] then return 0 end
+-- What was finished may have made an alias of any of them.
+for i = 1, names do
+  if version_of(number .. 'contact:' .. verbs[i][2]) ~= verbs[i][3] then return 0 end
+end
+local version = names > 0 and version_of(contact) or before[1] or ''
+if ARGV[4] ~= '' and version ~= ARGV[2] then return 0 end
 for _, verb in ipairs(verbs) do
   if verb[1] == 'know' and known_place(number, now, verb[2]) then return 0 end
 end
 
 -- Rows that nothing points at yet.
 local rest = {}
-if ARGV[4] ~= '' and redis.call('EXISTS', number .. 'parked:' .. ARGV[1]) == 1 then
-  rest[1] = {'unpark', ARGV[1]}
+local function wake(name)
+  if redis.call('EXISTS', number .. 'parked:' .. name) == 1 then rest[#rest + 1] = {'unpark', name} end
 end
+if ARGV[4] ~= '' then wake(ARGV[1]) end
+for i = 1, names do wake(verbs[i][2]) end
 local place = redis.call('INCR', number .. 'places')
 for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
@@ -192,6 +227,8 @@ for i, verb in ipairs(verbs) do
     redis.call('ZADD', list, 'NX', here, verb[2])
     redis.call('ZREMRANGEBYRANK', list, 0, -101)
     redis.call('PEXPIRE', list, verb[4])
+  elseif verb[1] == 'contact' then
+    rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
   else
     rest[#rest + 1] = verb
   end

@@ -27,28 +27,29 @@ local function bury(number, now, id, stage, failure)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 
--- Set a send aside until its customer writes again; it keeps its place.
+-- Set a send aside until its customer writes again, by whatever name; it keeps its place.
 local function park(number, id, row, now, ...)
   local key = number .. 'lane:' .. row.rank .. ':' .. row.lane
   local place = redis.call('ZSCORE', key, id) or redis.call('INCR', number .. 'places')
-  redis.call('ZADD', number .. 'parked:' .. row.lane, place, id)
+  redis.call('ZADD', number .. 'parked:' .. contact_of(number, row.lane), place, id)
   redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
   leave_lane(number, row.rank, row.lane, id, now)
   raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1, ...)
 end
 
 -- The customer wrote: what was parked may go, before what is planned now.
-local function unpark(number, lane, now)
-  for _, id in ipairs(redis.call('ZRANGE', number .. 'parked:' .. lane, 0, 99)) do
+local function unpark(number, contact, now)
+  local parked = number .. 'parked:' .. contact
+  for _, id in ipairs(redis.call('ZRANGE', parked, 0, 99)) do
     local send = number .. 'send:' .. id
     local row = read_send(send)
     if row and row.stage == 'parked' then
-      local place = redis.call('ZSCORE', number .. 'parked:' .. lane, id)
-      redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. lane, 'NX', place, id)
-      redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, lane)
+      local place = redis.call('ZSCORE', parked, id)
+      redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
+      redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
       raise(number, send, 'queued', 0)
     end
     redis.call('ZREM', number .. 'parked', id)
-    redis.call('ZREM', number .. 'parked:' .. lane, id)
+    redis.call('ZREM', parked, id)
   end
 end

@@ -27,6 +27,18 @@ local function known_place(number, now, digest)
   return false
 end
 
+-- The contact that a name stands for: its key, version and state; no more than its key where that
+-- is among those in `told`. A name that became one of another contact holds `alias`; none leads back.
+local function contact_of(number, name, told)
+  for _ = 1, 32 do
+    if told and told[name] then return name, false, false end
+    local row = redis.call('HMGET', number .. 'contact:' .. name, 'version', 'state', 'alias')
+    if not row[3] then return name, row[1], row[2] end
+    name = row[3]
+  end
+  error('an alias leads nowhere')
+end
+
 local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
 end

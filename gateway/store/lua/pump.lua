@@ -92,7 +92,7 @@ local function attempt(id, send, lane, rank, attempts)
   local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
     'closed', 'instead', 'pair_refusals')
   if row[4] ~= '1' then pay_pair(number, now, lane) end
-  local contact = redis.call('HGET', number .. 'contact:' .. lane, 'state')
+  local _, _, contact = contact_of(number, lane)
   return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0, row[7] or '',
     row[8] or '', row[9] or 0, lane, contact or ''}
 end

@@ -42,7 +42,7 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', number .. 'parked', '-inf', now, 'LIMIT', 0, most)) do
   local row = read_send(number .. 'send:' .. id)
   if row and row.stage == 'parked' then
-    redis.call('ZREM', number .. 'parked:' .. row.lane, id)
+    redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
     bury(number, now, id, 'expired', '{"reason":"the customer did not write again in time"}')
   end
   redis.call('ZREM', number .. 'parked', id)

@@ -1,0 +1,30 @@
+"""By which key a customer is known, for each name that Meta uses; pure.
+
+A customer has a phone number, a user id, or both, and either may change. What is sent goes to the
+name that Meta used last; a key only tells conversations apart.
+"""
+
+import re
+from collections.abc import Mapping
+
+# Meta writes the mobile numbers of these countries in two ways, one of them with a digit that was
+# added later (Brazil's 9, Mexico's 1) or that is only dialled from abroad (Argentina's 9).
+# In Brazil only a number that begins with 6 to 9 was a mobile one before it got its 9.
+_VARIANTS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "55": (re.compile(r"55([1-9]{2})9([6-9][0-9]{7})"), r"55\1\2"),
+    "52": (re.compile(r"521([0-9]{10})"), r"52\1"),
+    "54": (re.compile(r"549([0-9]{10})"), r"54\1"),
+}
+
+
+def one_form(phone: str) -> str:
+    """Return what all ways to write a phone number have in common; what is none stays as it is."""
+    variant = _VARIANTS.get(phone[:2])
+    if variant and (found := variant[0].fullmatch(phone)):
+        return found.expand(variant[1])
+    return phone
+
+
+def contact_key(wa_id: str, user_id: str = "") -> str:
+    """Return the key of a customer: the phone number in one form, else the user id, else ""."""
+    return one_form(wa_id) if wa_id else user_id
