@@ -1,5 +1,6 @@
 """What Celery and RedBeat are told of the servers that they talk to, by the form of the address."""
 
+import random
 import ssl
 from typing import Any
 from urllib.parse import quote
@@ -42,6 +43,8 @@ def broker(url: str) -> dict[str, Any]:
 def schedule_store(url: str) -> dict[str, Any]:
     """Return the settings of RedBeat, which keeps its schedule in the store."""
     address = parse(url)
+    if address.nodes:
+        return _cluster_schedule(address)
     if not address.sentinels:
         return {"redbeat_redis_url": address.url, "redbeat_redis_options": dict(_IMPATIENT)}
     options = address.login | {
@@ -52,6 +55,16 @@ def schedule_store(url: str) -> dict[str, Any]:
     # RedBeat looks at the beginning only, and Celery, which shows it, reads no list of hosts.
     url = f"redis-sentinel://{address.primary}"
     return {"redbeat_redis_url": url, "redbeat_redis_options": options}
+
+
+def _cluster_schedule(address: Address) -> dict[str, Any]:
+    # RedBeat hands a list of servers to the driver in a form that it does not take, so it is told of
+    # one. Which one is left to chance: a beat that finds it away ends, and is started again.
+    options = {"cluster": True, "decode_responses": True}
+    return {
+        "redbeat_redis_url": address.url_of(random.choice(address.nodes)),  # noqa: S311
+        "redbeat_redis_options": options | {"socket_timeout": _REDIS["socket_timeout"]},
+    }
 
 
 def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from gateway.store import keys
 from gateway.store.client import meaning, source
+from gateway.store.driver import AsyncClient
 from gateway.store.stream import note
 
 
@@ -41,7 +41,7 @@ class Figures:
 class Counters:
     """Reads and writes counters from an event loop."""
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         """Take the client to use."""
         self._redis = client
 

@@ -11,7 +11,7 @@ from gateway.store import dead, keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
-from gateway.store.pressure import Health, judge
+from gateway.store.pressure import Health, worst
 from gateway.store.stops import Stops
 from gateway.store.traced_sends import ask
 
@@ -98,16 +98,16 @@ class Reading:
 def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
-    info, layout, counts, *lives = ask(
+    infos = store.infos()
+    layout, counts, *lives = ask(
         store,
-        ("INFO",),
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
     )
     return Reading(
         now_ms=partitions[0].now_ms,
-        health=judge(info, layout.decode() if layout else "", limit_bytes),
+        health=worst(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
         numbers=tuple(_number(store, name) for name in upkeep.numbers(store)),
         causes=_causes(store, partitions),

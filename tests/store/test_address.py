@@ -9,7 +9,7 @@ from redis.sentinel import SentinelConnectionPool
 
 from gateway.settings import Settings
 from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import Store, StoreUnavailableError, connect_async, replicas_of
+from gateway.store.client import Store, StoreUnavailableError, connect_async
 from tests.servers import free_port
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
@@ -75,7 +75,7 @@ def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:
             assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
         assert (pool.connection_kwargs["db"], pool.connection_kwargs["username"]) == (2, "ana")
         assert asked.get("username") is None
-    assert replicas_of(connect_async(BEHIND)) == 1
+    assert connect_async(BEHIND).replicas == 1
 
 
 def test_sentinels_that_are_away_are_a_store_that_is_away() -> None:
