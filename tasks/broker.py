@@ -58,8 +58,8 @@ def schedule_store(url: str) -> dict[str, Any]:
 
 
 def _cluster_schedule(address: Address) -> dict[str, Any]:
-    # RedBeat hands a list of servers to the driver in a form that it does not take, so it is told of
-    # one. Which one is left to chance: a beat that finds it away ends, and is started again.
+    # RedBeat hands a list of servers to the driver in a form that it does not take, so it is told
+    # of one. Which one is left to chance: a beat that finds it away ends, and is started again.
     options = {"cluster": True, "decode_responses": True}
     return {
         "redbeat_redis_url": address.url_of(random.choice(address.nodes)),  # noqa: S311

@@ -38,6 +38,20 @@ def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
     assert (asked.get("username"), asked["socket_timeout"]) == (None, 2)
 
 
+def test_redbeat_is_told_of_one_server_of_a_cluster_whichever() -> None:
+    told = [schedule_store("rediss-cluster://ana:a%2Fb@one:1,two?replicas=1") for _ in range(64)]
+
+    assert {one["redbeat_redis_url"] for one in told} == {
+        "rediss://ana:a%2Fb@one:1/0",
+        "rediss://ana:a%2Fb@two:6379/0",
+    }
+    assert told[0]["redbeat_redis_options"] == {
+        "cluster": True,
+        "decode_responses": True,
+        "socket_timeout": 5,
+    }
+
+
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])
 def test_another_kind_of_broker_is_given_nothing_of_redis(url: str) -> None:
     told = broker(url)
