@@ -1,21 +1,26 @@
 """On a Redis Cluster each call goes to the server of its key, and fails with no other's."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.store import keys, upkeep
+from gateway.core.dead import Wanted
+from gateway.store import dead, keys, upkeep
+from gateway.store.body import Bodies
 from gateway.store.check import check
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.commit import commit
 from gateway.store.standing import read
+from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
 from tests.made import NUMBER, a_message
 from tests.servers import Server
 from tests.store.planning import planned
 from tests.store.sending import WEEK
+from tests.store.test_lifetimes import live
 
 pytestmark = pytest.mark.store
 PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]
@@ -226,6 +231,24 @@ def test_what_is_planned_and_committed_is_found_by_the_next_plan(store: Store) -
 
     assert commit(store, plans, WEEK) == [True]
     assert commit(store, plans, WEEK) == [False]
+
+
+def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
+    cluster: ClusterOf, store: Store
+) -> None:
+    with_an_address: Any = cluster
+    live(store, with_an_address)
+
+    letters = list(dead.letters(store, Wanted()))
+    found = Traces(store, Bodies()).of_wamid(a_message().id)
+
+    assert {one.number for one in letters} == {NUMBER}
+    assert dead.find(store, letters[0].id) == letters[0]
+    assert dead.drop(store, letters[0])
+    assert found.found
+    assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
+    assert upkeep.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
+    assert upkeep.forget_dead(store, dead.now(store) + timedelta(days=1)) == len(letters) - 1
 
 
 def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:
