@@ -1,13 +1,15 @@
 """What Celery and RedBeat are told of the servers that they talk to, by the form of the address."""
 
-import random
 import ssl
 from typing import Any
 from urllib.parse import quote
 
+from celery import Celery
+from redbeat.schedulers import REDBEAT_REDIS_KEY
+
 from gateway.store import keys
-from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import TIMEOUT_S
+from gateway.store.address import Address, AddressError, is_cluster, parse
+from gateway.store.client import TIMEOUT_S, connect
 
 VISIBILITY_S = 120
 # A tick asks some ten times, and beat's turn is over after ten seconds without one.
@@ -43,8 +45,8 @@ def broker(url: str) -> dict[str, Any]:
 def schedule_store(url: str) -> dict[str, Any]:
     """Return the settings of RedBeat, which keeps its schedule in the store."""
     address = parse(url)
-    if address.nodes:
-        return _cluster_schedule(address)
+    if address.nodes:  # where nobody asks: see below
+        return {"redbeat_redis_url": "redis-cluster://", "redbeat_redis_options": {}}
     if not address.sentinels:
         return {"redbeat_redis_url": address.url, "redbeat_redis_options": dict(_IMPATIENT)}
     options = address.login | {
@@ -57,14 +59,13 @@ def schedule_store(url: str) -> dict[str, Any]:
     return {"redbeat_redis_url": url, "redbeat_redis_options": options}
 
 
-def _cluster_schedule(address: Address) -> dict[str, Any]:
-    # RedBeat hands a list of servers to the driver in a form that it does not take, so it is told
-    # of one. Which one is left to chance: a beat that finds it away ends, and is started again.
-    options = {"cluster": True, "decode_responses": True}
-    return {
-        "redbeat_redis_url": address.url_of(random.choice(address.nodes)),  # noqa: S311
-        "redbeat_redis_options": options | {"socket_timeout": _REDIS["socket_timeout"]},
-    }
+def use_cluster(app: Celery, url: str) -> None:
+    """Give RedBeat the client that it uses, where the store is a cluster.
+
+    It would hand its list of servers to the driver in a form that the driver does not take.
+    """
+    if is_cluster(url):
+        setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
 
 def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -63,9 +63,9 @@ class Call:
     args: Sequence[Any]
 
 
-def connect(url: str) -> Client:
+def connect(url: str, **more: Any) -> Client:
     """Return a client that gives up after two seconds and never repeats a call by itself."""
-    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)}
+    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)} | more
     if address.nodes:
         return Cluster(address, options)
     if not address.sentinels:

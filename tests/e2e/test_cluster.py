@@ -61,19 +61,12 @@ class Load:
         self._told += self._stack.post_all(bodies)
 
     def ends_in_one_reply_each(self) -> None:
-        wait_until(lambda: posted(self._stack) >= REPLIES, "all replies are posted", 100)
+        wait_until(lambda: len(self._stack.posted()) >= REPLIES, "all replies are posted", 100)
         self._thread.join()
         assert self._told == [200] * REPLIES
         wait_until(self._stack.idle, "nothing waits", 60)
         got = Counter(one["to"].lstrip("+") for one in self._stack.posted())
         assert got == {f"3519{i:08d}": 1 for i in range(REPLIES)}
-
-
-def posted(stack: Stack) -> int:
-    """Count the replies, and start beat again, which ends when its server is away."""
-    if not stack.programs["beat"].alive():
-        stack.run("beat")
-    return len(stack.posted())
 
 
 def gateway(stack: Stack, *args: str) -> Any:

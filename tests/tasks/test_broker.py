@@ -2,9 +2,11 @@
 
 import pytest
 from celery import Celery
-from redbeat.schedulers import get_redis
+from kombu.utils.url import maybe_sanitize_url
+from redbeat.schedulers import REDBEAT_REDIS_KEY, RedBeatConfig, get_redis
 
-from tasks.broker import broker, schedule_store
+from gateway.store.cluster import Cluster
+from tasks.broker import broker, schedule_store, use_cluster
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
 
@@ -38,18 +40,25 @@ def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
     assert (asked.get("username"), asked["socket_timeout"]) == (None, 2)
 
 
-def test_redbeat_is_told_of_one_server_of_a_cluster_whichever() -> None:
-    told = [schedule_store("rediss-cluster://ana:a%2Fb@one:1,two?replicas=1") for _ in range(64)]
+def test_redbeat_is_given_a_client_of_the_whole_cluster() -> None:
+    url = "redis-cluster://one:1,two?replicas=1"
+    app = Celery("test", set_as_current=False)
+    app.conf.update(schedule_store(url))
 
-    assert {one["redbeat_redis_url"] for one in told} == {
-        "rediss://ana:a%2Fb@one:1/0",
-        "rediss://ana:a%2Fb@two:6379/0",
-    }
-    assert told[0]["redbeat_redis_options"] == {
-        "cluster": True,
-        "decode_responses": True,
-        "socket_timeout": 5,
-    }
+    use_cluster(app, url)
+
+    found = get_redis(app)
+    assert isinstance(found, Cluster)
+    assert found.node(("one", 1)).connection_pool.connection_kwargs["decode_responses"]
+    assert maybe_sanitize_url(RedBeatConfig(app).redis_url) == "redis-cluster:///"  # it is shown
+
+
+def test_redbeat_makes_its_own_client_of_a_server() -> None:
+    app = Celery("test", set_as_current=False)
+
+    use_cluster(app, "redis://host:6379/0")
+
+    assert not hasattr(app, REDBEAT_REDIS_KEY)
 
 
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])
