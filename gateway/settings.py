@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 
-from gateway.store.address import parse
+from gateway.store.address import is_cluster, parse
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
@@ -63,6 +72,15 @@ def _redis_url(text: object) -> object:
     return text
 
 
+def _broker_url(text: str, given: ValidationInfo) -> str:
+    if is_cluster(text or given.data.get("redis_url", "")):
+        raise ValueError(
+            "has to name a server of its own, such as redis://broker:6379/0: "
+            "Celery's messages cannot go through a Redis Cluster"
+        )
+    return text
+
+
 def _http_url(text: object) -> object:
     if not re.match(r"https?://[^/]+", str(text)):
         raise ValueError("is no web address: write https://host")
@@ -79,6 +97,7 @@ Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
 SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url)]
 
@@ -89,7 +108,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     redis_url: RedisUrl = Field(description="Store, RedBeat, and broker unless that is set apart.")
-    celery_broker_url: str = Field("", description="Celery's broker; REDIS_URL if unset.")
+    celery_broker_url: BrokerUrl = Field(
+        "", validate_default=True, description="Celery's broker; REDIS_URL if unset."
+    )
     meta_app_secret: Secrets = Field(description="App secrets, several while one is rotated.")
     meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
     meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")

@@ -15,6 +15,7 @@ from gateway.rules.problems import RulebookError
 from gateway.settings import Settings, SettingsError
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
+from tasks.broker import use_cluster
 from tasks.config import UnknownOptionError, config
 
 log = structlog.get_logger(__name__)
@@ -29,9 +30,11 @@ app = Celery(
 def configure(sender: Celery, **_: Any) -> None:
     """Read the settings when they are first needed, never when this module is imported."""
     try:
-        sender.config_from_object(config(Settings.from_env()))
+        settings = Settings.from_env()
+        sender.config_from_object(config(settings))
     except (SettingsError, UnknownOptionError) as error:
         _end(f"The settings are not complete:\n{error}")
+    use_cluster(sender, settings.redis_url)
 
 
 @worker_init.connect

@@ -4,9 +4,12 @@ import ssl
 from typing import Any
 from urllib.parse import quote
 
+from celery import Celery
+from redbeat.schedulers import REDBEAT_REDIS_KEY
+
 from gateway.store import keys
-from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import TIMEOUT_S
+from gateway.store.address import Address, AddressError, is_cluster, parse
+from gateway.store.client import TIMEOUT_S, connect
 
 # A tick asks some ten times, and beat's turn is over after ten seconds without one.
 _IMPATIENT = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
@@ -42,6 +45,8 @@ def broker(url: str) -> dict[str, Any]:
 def schedule_store(url: str) -> dict[str, Any]:
     """Return the settings of RedBeat, which keeps its schedule in the store."""
     address = parse(url)
+    if address.nodes:  # where nobody asks: see below
+        return {"redbeat_redis_url": "redis-cluster://", "redbeat_redis_options": {}}
     if not address.sentinels:
         return {"redbeat_redis_url": address.url, "redbeat_redis_options": dict(_IMPATIENT)}
     options = address.login | {
@@ -52,6 +57,15 @@ def schedule_store(url: str) -> dict[str, Any]:
     # RedBeat looks at the beginning only, and Celery, which shows it, reads no list of hosts.
     url = f"redis-sentinel://{address.primary}"
     return {"redbeat_redis_url": url, "redbeat_redis_options": options}
+
+
+def use_cluster(app: Celery, url: str) -> None:
+    """Give RedBeat the client that it uses, where the store is a cluster.
+
+    It would hand its list of servers to the driver in a form that the driver does not take.
+    """
+    if is_cluster(url):
+        setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
 
 def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -156,6 +156,29 @@ def test_the_broker_is_the_store_unless_it_is_set_apart() -> None:
     assert Settings.from_env(NEEDED | {"CELERY_BROKER_URL": apart}).broker_url == apart
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"REDIS_URL": "redis-cluster://one:6379,two:6379"},
+        {"CELERY_BROKER_URL": "rediss-cluster://one:6379"},
+    ],
+    ids=["as store and broker", "as broker"],
+)
+def test_a_cluster_is_no_broker(env: dict[str, str]) -> None:
+    (told,) = problems(**env)
+
+    assert told == (
+        "CELERY_BROKER_URL has to name a server of its own, such as redis://broker:6379/0: "
+        "Celery's messages cannot go through a Redis Cluster"
+    )
+
+
+def test_a_store_on_a_cluster_with_a_broker_of_its_own_is_fine() -> None:
+    env = {"REDIS_URL": "redis-cluster://one,two", "CELERY_BROKER_URL": "redis://broker:6379/0"}
+
+    assert Settings.from_env(NEEDED | env).broker_url == "redis://broker:6379/0"
+
+
 def test_secrets_are_shown_nowhere() -> None:
     more = {"CELERY_BROKER_URL": "amqp://me:hush4@rabbit//", "GATEWAY_ENCRYPTION_KEYS": KEY}
     more |= {"GATEWAY_ALERT_URL": "https://a.test/hush5", "GATEWAY_HEARTBEAT_URL": "http://hush6"}

@@ -1,11 +1,12 @@
-"""Where the store is, read from one address: a server, or sentinels that know which one it is."""
+"""Where the store is: a server, sentinels that know which one it is, or servers of a cluster."""
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-SENTINEL_PORT = 26379
+PORT, SENTINEL_PORT = 6379, 26379
+_CLUSTERS = {"redis-cluster": "redis", "rediss-cluster": "rediss"}
 _ENDING = re.compile(r"[?&]replicas=(\d)$")
 
 
@@ -24,6 +25,15 @@ class Address:
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    nodes: tuple[tuple[str, int], ...] = ()  # servers of a cluster, any of which knows the others
+
+    def url_of(self, node: tuple[str, int]) -> str:
+        """Return what a driver understands as one server of the cluster."""
+        parts = urlsplit(self.url)
+        login = parts.netloc.rpartition("@")[:2]
+        host = f"[{node[0]}]" if ":" in node[0] else node[0]
+        netloc = f"{''.join(login)}{host}:{node[1]}"
+        return parts._replace(scheme=_CLUSTERS[parts.scheme], netloc=netloc, path="/0").geturl()
 
     @property
     def login(self) -> dict[str, Any]:
@@ -32,8 +42,9 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """Read redis://…, rediss://…, unix://… or redis-sentinel://host:port,…/name/db.
+    """Read redis://…, unix://…, redis-sentinel://host,…/name/db or redis-cluster://host,….
 
+    `rediss` in the place of `redis` means TLS, but not behind sentinels.
     `?replicas=n`, or `&replicas=n` after other options, may end each. Raises AddressError.
     """
     ending = _ENDING.search(text)
@@ -44,25 +55,53 @@ def parse(text: str) -> Address:
         raise AddressError("asks for replicas wrongly: end it with ?replicas=1")
     if scheme == "redis-sentinel":
         return _behind_sentinels(url, int(replicas))
+    if is_cluster(url):
+        return _of_a_cluster(url, int(replicas))
     if scheme not in ("redis", "rediss", "unix") or scheme == url:
         raise AddressError("is no Redis address: write redis://host:6379/0")
     return Address(url, int(replicas))
 
 
+def is_cluster(text: str) -> bool:
+    """Say whether this would be the address of a cluster."""
+    return text.partition("://")[0] in _CLUSTERS
+
+
 def _behind_sentinels(url: str, replicas: int) -> Address:
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
-    found = [re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", host) for host in hosts.split(",")]
+    sentinels = _hosts(hosts, SENTINEL_PORT)
     path = re.fullmatch(r"/([\w.-]+)(?:/(\d{1,4}))?", parts.path)
-    if not path or None in found or parts.query:
+    if not path or not sentinels or parts.query:
         raise AddressError("is no address: write redis-sentinel://host:26379,host:26379/name/0")
-    username, _, password = login.partition(":")
+    username, password = _login(login)
     return Address(
         url=url,
         replicas=replicas,
-        sentinels=tuple((one[1], int(one[2] or SENTINEL_PORT)) for one in found if one),
+        sentinels=sentinels,
         primary=path[1],
         db=int(path[2] or 0),
-        username=unquote(username) or None,
-        password=unquote(password) or None,
+        username=username,
+        password=password,
     )
+
+
+def _of_a_cluster(url: str, replicas: int) -> Address:
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    nodes = _hosts(hosts, PORT)
+    if not nodes or parts.path not in ("", "/", "/0"):  # a cluster has one database only
+        raise AddressError("is no address: write redis-cluster://host:6379,host:6379")
+    username, password = _login(login)
+    return Address(url, replicas, username=username, password=password, nodes=nodes)
+
+
+def _hosts(text: str, port: int) -> tuple[tuple[str, int], ...]:
+    """Read "one:1,two"; nothing where any of them is malformed."""
+    found = [re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", host) for host in text.split(",")]
+    return () if None in found else tuple((one[1], int(one[2] or port)) for one in found if one)
+
+
+def _login(text: str) -> tuple[str | None, str | None]:
+    username, _, password = text.partition(":")
+    return unquote(username) or None, unquote(password) or None

@@ -3,23 +3,41 @@
 from dataclasses import replace
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from gateway.store import keys
 from gateway.store.client import Store
-from gateway.store.pressure import Health, judge, layout_name
+from gateway.store.cluster import Cluster
+from gateway.store.pressure import Health, layout_name, worst
 
 
 def check(store: Store, limit_bytes: int = 0) -> Health:
-    """Judge the server, and mark an empty one with our layout.
+    """Judge the server, of a cluster each, and mark an empty store with our layout.
 
     Raises StoreUnavailableError where it does not answer.
     """
-    info: Any = store.run(lambda client: client.info())
+    infos = store.infos()
+    there = [one for one in infos if not isinstance(one, RedisError)]
+    if wrong := _form(store, there):
+        return Health(fatal=(wrong,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
-    health = judge(info, layout.decode() if layout else "", limit_bytes)
+    health = worst(infos, layout.decode() if layout else "", limit_bytes)
     if not layout and not health.fatal:
         store.run(lambda client: client.set(keys.LAYOUT_KEY, layout_name(), nx=True))
-    there = int(info.get("connected_slaves", 0))
-    if there < store.replicas:
-        told = f"Nothing counts before {store.replicas} replicas have it, and {there} are there."
+    fewest = min(int(info.get("connected_slaves", 0)) for info in there)
+    if fewest < store.replicas:
+        told = f"Nothing counts before {store.replicas} replicas have it, and {fewest} are there."
         return replace(health, warnings=(*health.warnings, told))
     return health
+
+
+def _form(store: Store, infos: list[Any]) -> str:
+    """Say whether the address is of the other form than the servers are; "" where all is well."""
+    is_cluster = all(int(info.get("cluster_enabled", 0)) for info in infos)
+    match is_cluster, isinstance(store.redis, Cluster):
+        case True, False:
+            return "Redis is a server of a cluster: begin its address with redis-cluster://."
+        case False, True:
+            return "Redis is no cluster: begin its address with redis://."
+        case _:
+            return ""

@@ -8,12 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import redis
-import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     ClusterError,
     NoScriptError,
     OutOfMemoryError,
@@ -26,6 +25,9 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from gateway.store.address import parse
+from gateway.store.cluster import Cluster
+from gateway.store.cluster_async import AsyncCluster
+from gateway.store.driver import AsyncClient, Client, NotReplicatedError
 
 T = TypeVar("T")
 
@@ -35,13 +37,12 @@ _OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": TIMEOUT_S,
     "health_check_interval": 15,
 }
-# Well under the time after which the driver would give the connection up.
-REPLICATED_WITHIN_MS = 1_000
 # What is answered, given its effect or posted must outlive the primary; all else is made again.
 _REPLICATED = frozenset({"keep", "commit", "pump"})
 # What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
-# driver has classes for some of it, and takes the first word away from those.
-_AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError)
+# driver has classes for some of it, and takes the first word away from those. A slot that is being
+# moved is away: each side has some of its keys, and a script does not name what it touches.
+_AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError, AskError)
 _AWAY_WORDS = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
@@ -62,38 +63,32 @@ class Call:
     args: Sequence[Any]
 
 
-class AsyncClient(redis.asyncio.Redis):
-    """A client for an event loop, which knows how many replicas must have what is kept."""
-
-    replicas = 0
-
-
-def connect(url: str) -> redis.Redis:
+def connect(url: str, **more: Any) -> Client:
     """Return a client that gives up after two seconds and never repeats a call by itself."""
-    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)}
+    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)} | more
+    if address.nodes:
+        return Cluster(address, options)
     if not address.sentinels:
-        return redis.Redis.from_url(address.url, **options)
+        return cast(Client, Client.from_url(address.url, **options))
     asked: Any = Sentinel
     sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
-    return cast(redis.Redis, sentinels.master_for(address.primary))
+    return cast(Client, sentinels.master_for(address.primary, redis_class=Client))
 
 
 def connect_async(url: str) -> AsyncClient:
     """Return the same for an event loop."""
     address, options = parse(url), _OPTIONS | {"retry": AsyncRetry(NoBackoff(), 0)}
-    if address.sentinels:
+    client: AsyncClient
+    if address.nodes:
+        client = AsyncCluster(address, options)
+    elif address.sentinels:
         asked: Any = AsyncSentinel
         sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
         client = sentinels.master_for(address.primary, redis_class=AsyncClient)
     else:
-        client = AsyncClient.from_url(address.url, **options)
+        client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
     client.replicas = address.replicas
-    return cast(AsyncClient, client)
-
-
-def replicas_of(client: redis.asyncio.Redis) -> int:
-    """Return how many replicas must have what is kept through this client."""
-    return client.replicas if isinstance(client, AsyncClient) else 0
+    return client
 
 
 @cache
@@ -115,6 +110,8 @@ def sha(script: str) -> str:
 def meaning(error: RedisError) -> Exception:
     """Translate a driver's error: the store is away, or a script is wrong."""
     is_away = isinstance(error, _AWAY) or _said(error).startswith(_AWAY_WORDS)
+    if isinstance(error, NotReplicatedError):
+        return StoreUnavailableError(str(error))
     if isinstance(error, ResponseError) and not is_away:
         return ScriptError(str(error))
     return StoreUnavailableError(type(error).__name__)
@@ -125,16 +122,15 @@ def _said(error: RedisError) -> str:
     return str(error).rpartition(" of pipeline caused error: ")[2].lstrip("('\"")
 
 
-def must_have(replicas: int, reply: Any) -> None:
-    """Raise StoreUnavailableError where WAIT did not count enough replicas: nothing happened."""
-    if isinstance(reply, RedisError):  # only a replica refuses to wait: it has become one
-        raise StoreUnavailableError(type(reply).__name__)
-    if reply < replicas:
-        raise StoreUnavailableError("not replicated")
+def heard(infos: list[Any]) -> list[Any]:
+    """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
+    if any(not isinstance(one, RedisError) for one in infos):
+        return infos
+    raise meaning(infos[0]) if infos else StoreUnavailableError("no server has any slot")
 
 
 class Store:
-    """Runs scripts and plain commands on one Redis; safe to share between threads."""
+    """Runs scripts and plain commands on Redis; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
         """Remember where the server is; the first call connects."""
@@ -152,7 +148,7 @@ class Store:
         """Run scripts in one round trip; a failed one gives its error in its place.
 
         Raises StoreUnavailableError where the server cannot be reached at all, or where too few
-        replicas have what must outlive it.
+        replicas have what must outlive it; of a cluster, where none of its servers can be reached.
         """
         if not calls:
             return []
@@ -173,31 +169,32 @@ class Store:
                 pipe.evalsha(sha(call.script), 1, call.prefix, *call.args)
             else:
                 pipe.eval(source(call.script), 1, call.prefix, *call.args)
-        if replicas:
-            # It tells of what its own connection wrote; a pipeline has one for all of its commands.
-            pipe.wait(replicas, REPLICATED_WITHIN_MS)
         try:
-            results = list(pipe.execute(raise_on_error=False))
+            return pipe.answers(replicas)
         except RedisError as error:
             raise meaning(error) from error
-        if replicas:
-            must_have(replicas, results.pop())
-        return results
 
     def mark(self, key: str, lifetime_ms: int) -> bool:
         """Set a key that vanishes by itself; false where it is set already."""
         return bool(self.run(lambda client: client.set(key, 1, nx=True, px=lifetime_ms)))
 
     def delete(self, *names: str) -> None:
-        """Remove keys."""
+        """Remove keys of one slot."""
         self.run(lambda client: client.delete(*names))
 
-    def run(self, command: Callable[[redis.Redis], T]) -> T:
+    def run(self, command: Callable[[Client], T]) -> T:
         """Run plain commands. Raises StoreUnavailableError or ScriptError."""
         try:
             return command(self.redis)
         except RedisError as error:
             raise meaning(error) from error
+
+    def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO); of a cluster, or its error.
+
+        Raises StoreUnavailableError where none of them does.
+        """
+        return heard(self.run(lambda client: client.infos()))
 
     def close(self) -> None:
         """Give the connections back."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from gateway.core import canary
@@ -13,6 +12,7 @@ from gateway.store import keys
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
 from gateway.store.client import meaning, source
+from gateway.store.driver import AsyncClient
 from gateway.store.stream import note
 
 
@@ -45,7 +45,7 @@ class Figures:
 class Counters:
     """Reads and writes counters from an event loop."""
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         """Take the client to use."""
         self._redis = client
 

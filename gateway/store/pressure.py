@@ -1,16 +1,16 @@
 """How the server stands: whether it answers, keeps, and has room for more."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import redis.asyncio
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from gateway.store import keys
-from gateway.store.client import Call, meaning, source
+from gateway.store.client import Call, heard, meaning, source
+from gateway.store.driver import AsyncClient
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +80,20 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
     return Health(tuple(fatal), tuple(warnings), int(info["used_memory"]), limit)
 
 
+def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> Health:
+    """Judge every server that writes: what is wrong with any, and how full the fullest is; pure."""
+    there = [judge(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)]
+    away = len(infos) - len(there)
+    missing = f"{away} of the {len(infos)} servers of the cluster do not answer."
+    told = (one for health in there for one in health.warnings)
+    fullest = max(there, key=lambda one: one.used_bytes / (one.limit_bytes or one.used_bytes or 1))
+    return replace(
+        fullest,
+        fatal=tuple(dict.fromkeys(one for health in there for one in health.fatal)),
+        warnings=tuple(dict.fromkeys([*told, *([missing] if away else [])])),
+    )
+
+
 def layout_name() -> str:
     """Return the layout that this version reads and writes."""
     return f"{keys.LAYOUT}/{keys.PARTITIONS}"
@@ -103,22 +117,23 @@ PLANNING_STOPPED = (
 class Pressure:
     """Looks at the server beside the requests, once a second."""
 
-    def __init__(self, client: redis.asyncio.Redis, limit_bytes: int) -> None:
+    def __init__(self, client: AsyncClient, limit_bytes: int) -> None:
         """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
         self._redis = client
         self._limit_bytes = limit_bytes
         self.health = Health()
 
     async def look(self) -> Health:
-        """Ask the server now. Raises StoreUnavailableError."""
+        """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
         try:
-            layout, stopped = await self._redis.mget(keys.LAYOUT_KEY, keys.STOPPED)
-            info = await self._redis.info()
+            layout = await self._ask(self._redis.get(keys.LAYOUT_KEY))
+            stopped = await self._ask(self._redis.get(keys.STOPPED))
+            infos = heard(await self._redis.infos())
             refusal = await self._refusal()
         except RedisError as error:
             raise meaning(error) from error
-        found = layout.decode() if isinstance(layout, bytes) else ""
-        self.health = replace(judge(info, found, self._limit_bytes), refusal=refusal)
+        found = layout.decode() if layout else ""
+        self.health = replace(worst(infos, found, self._limit_bytes), refusal=refusal)
         if stopped:
             self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
         return self.health
@@ -126,10 +141,19 @@ class Pressure:
     async def _refusal(self) -> str:
         """Try to write: a server may refuse to for reasons that it does not tell of itself."""
         try:
-            await self._redis.set(f"{keys.RAN}web", 1, px=keys.DAY_MS)
+            await self._ask(self._redis.set(f"{keys.RAN}web", 1, px=keys.DAY_MS))
         except ResponseError as error:
             return str(error)
         return ""
+
+    async def _ask(self, command: Awaitable[Any]) -> Any:
+        """Return an answer; of a cluster None where its server is away, for others still keep."""
+        try:
+            return await command
+        except (ConnectionError, TimeoutError):
+            if not self._redis.is_cluster:
+                raise
+            return None
 
     async def watch(self) -> None:
         """Look again and again, until cancelled; a server that is away says nothing new."""

@@ -12,7 +12,7 @@ from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
-from gateway.store.pressure import Health, judge
+from gateway.store.pressure import Health, worst
 from gateway.store.stops import Stops
 from gateway.store.traced_sends import ask
 
@@ -119,9 +119,9 @@ class Reading:
 def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
-    info, layout, counts, stopped, flown, *lives = ask(
+    infos = store.infos()
+    layout, counts, stopped, flown, *lives = ask(
         store,
-        ("INFO",),
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
         ("GET", keys.STOPPED),
@@ -130,7 +130,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
     )
     return Reading(
         now_ms=partitions[0].now_ms,
-        health=judge(info, layout.decode() if layout else "", limit_bytes),
+        health=worst(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
         numbers=tuple(_number(store, name) for name in upkeep.numbers_at_meta(store)),
         letters=Counter(

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.core import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
-from gateway.store.pressure import judge, yielding
+from gateway.store.pressure import worst, yielding
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
@@ -147,12 +147,11 @@ def trim(store: Store, retention: timedelta) -> int:
 
 
 def make_room(store: Store, limit_bytes: int) -> int:
-    """Drop the oldest of the history, deliveries and records, if the server is short of room.
+    """Drop the oldest of the history, deliveries and records, if a server is short of room.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).
     """
-    info: Any = store.run(lambda client: client.info())
-    if not judge(info, "", limit_bytes).short:
+    if not worst(store.infos(), "", limit_bytes).short:
         return 0
     return _dropped(store, yielding(numbers(store)))
 

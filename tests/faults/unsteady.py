@@ -8,8 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-import redis
-
 from gateway.rules.source import Source
 from gateway.settings import Settings
 from gateway.store.body import Bodies
@@ -60,7 +58,7 @@ class Unsteady(Store):
         self._did(len(done), all_of_it=len(done) == len(calls))
         return results
 
-    def run(self, command: Callable[[redis.Redis], T]) -> T:
+    def run(self, command: Callable[[Any], T]) -> T:
         if self._left is None:
             return super().run(command)
         if self._left == 0:

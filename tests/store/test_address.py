@@ -9,7 +9,7 @@ from redis.sentinel import SentinelConnectionPool
 
 from gateway.settings import Settings
 from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import Store, StoreUnavailableError, connect_async, replicas_of
+from gateway.store.client import Store, StoreUnavailableError, connect_async
 from tests.servers import free_port
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
@@ -50,11 +50,36 @@ def test_an_address_behind_sentinels_names_them_and_what_they_watch() -> None:
         "redis-sentinel://one:port/main",
         "redis-sentinel://one/main/0?db=1",
         "redis-sentinel://one,/main",
+        "redis-cluster://",
+        "redis-cluster://one:port",
+        "redis-cluster://one,",
+        "redis-cluster://one/1",
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(AddressError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("redis-cluster://one:1,two/0?replicas=1", "redis://two:6379/0"),
+        ("redis-cluster://ana:a%2Fb@one:1,two?replicas=1", "redis://ana:a%2Fb@two:6379/0"),
+        (
+            "rediss-cluster://:b@one:1,two?ssl_ca_certs=/ca.pem&replicas=1",
+            "rediss://:b@two:6379/0?ssl_ca_certs=/ca.pem",
+        ),
+    ],
+    ids=["plain", "login", "TLS"],
+)
+def test_each_server_of_a_cluster_is_asked_in_the_same_way(text: str, url: str) -> None:
+    found = parse(text)
+
+    assert (found.nodes, found.replicas) == ((("one", 1), ("two", 6379)), 1)
+    assert found.url_of(("two", 6379)) == url
+    assert found.url_of(("::1", 1)) == url.replace("two:6379", "[::1]:1")
+    assert "b@" not in repr(found)
 
 
 def test_the_login_of_an_address_behind_sentinels_is_not_shown() -> None:
@@ -66,6 +91,17 @@ def test_the_login_of_an_address_behind_sentinels_is_not_shown() -> None:
     assert shown == "redis-sentinel://***@one:1,two,three:3/main/2"
 
 
+def test_the_login_of_a_cluster_is_not_shown() -> None:
+    needed = ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN")
+    env = dict.fromkeys(needed, "s") | {
+        "META_PHONE_NUMBER_ID": "1",
+        "CELERY_BROKER_URL": "redis://b",
+    }
+    env["REDIS_URL"] = "redis-cluster://ana:word@one:1,two"
+
+    assert Settings.from_env(env).shown()["redis_url"] == "redis-cluster://***@one:1,two"
+
+
 def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:
     for client in (Store(BEHIND).redis, connect_async(BEHIND)):
         pool = client.connection_pool
@@ -75,7 +111,7 @@ def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:
             assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
         assert (pool.connection_kwargs["db"], pool.connection_kwargs["username"]) == (2, "ana")
         assert asked.get("username") is None
-    assert replicas_of(connect_async(BEHIND)) == 1
+    assert connect_async(BEHIND).replicas == 1
 
 
 def test_sentinels_that_are_away_are_a_store_that_is_away() -> None:

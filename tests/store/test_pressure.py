@@ -159,11 +159,11 @@ class Away:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def mget(self, *names: str) -> Any:
+    async def infos(self) -> Any:
         self.asked += 1
         if self.asked == 1:
             raise ConnectionError("refused")
-        return await self._real.mget(*names)
+        return await self._real.infos()
 
 
 @pytest.mark.store

@@ -34,6 +34,7 @@ class Pair:
         self.replica = Server(folder / "replica", replicaof=following).start()
         self.url = f"{self.primary.url}?replicas=1"
         self.store = Store(self.url)
+        raw(self.store).set("gw:x", 1)  # one that never wrote has nothing to wait for
         wait_until(lambda: raw(self.store).wait(1, 100) == 1, "the replica follows")
 
     def freeze(self) -> None:

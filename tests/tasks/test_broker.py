@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu import Connection, Producer, Queue
-from redbeat.schedulers import get_redis
+from kombu.utils.url import maybe_sanitize_url
+from redbeat.schedulers import REDBEAT_REDIS_KEY, RedBeatConfig, get_redis
 
-from tasks.broker import broker, schedule_store
+from gateway.store.cluster import Cluster
+from tasks.broker import broker, schedule_store, use_cluster
 from tests.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
@@ -42,6 +44,27 @@ def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
     assert (given["username"], given["password"], given["db"]) == ("ana", "a/b", 2)
     asked = pool.sentinel_manager.sentinels[0].connection_pool.connection_kwargs
     assert (asked.get("username"), asked["socket_timeout"]) == (None, 2)
+
+
+def test_redbeat_is_given_a_client_of_the_whole_cluster() -> None:
+    url = "redis-cluster://one:1,two?replicas=1"
+    app = Celery("test", set_as_current=False)
+    app.conf.update(schedule_store(url))
+
+    use_cluster(app, url)
+
+    found = get_redis(app)
+    assert isinstance(found, Cluster)
+    assert found.node(("one", 1)).connection_pool.connection_kwargs["decode_responses"]
+    assert maybe_sanitize_url(RedBeatConfig(app).redis_url) == "redis-cluster:///"  # it is shown
+
+
+def test_redbeat_makes_its_own_client_of_a_server() -> None:
+    app = Celery("test", set_as_current=False)
+
+    use_cluster(app, "redis://host:6379/0")
+
+    assert not hasattr(app, REDBEAT_REDIS_KEY)
 
 
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])

@@ -1,0 +1,101 @@
+"""The driver's clients with what they lack: each answer in its place, and WAIT where it counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+import redis.asyncio
+import redis.asyncio.client
+import redis.client
+from redis.exceptions import RedisError
+
+# Well under the time after which the driver would give the connection up.
+REPLICATED_WITHIN_MS = 1_000
+
+
+class NotReplicatedError(RedisError):
+    """Fewer replicas than were asked for have a write: it does not count."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("not replicated")
+
+
+class Pipe(redis.client.Pipeline):
+    """Commands that go to one server in one round trip, on one connection."""
+
+    def answers(self, replicas: int = 0) -> list[Any]:
+        """Run them; one that failed gives its error in its place.
+
+        Raises RedisError where nothing can be said of any, or where too few replicas have them.
+        """
+        return _replicated(self.in_place(replicas))
+
+    def in_place(self, replicas: int) -> list[Any]:
+        """Do the same, and let only what was written tell of too few replicas."""
+        if replicas:
+            # It tells of what its own connection wrote, so it goes with the commands.
+            self.wait(replicas, REPLICATED_WITHIN_MS)
+        return _counted(list(self.execute(raise_on_error=False)), replicas)
+
+
+class Client(redis.Redis):
+    """A client of one server."""
+
+    def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> Pipe:
+        """Collect commands."""
+        return Pipe(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO), or its error."""
+        return [self.info()]
+
+
+class AsyncPipe(redis.asyncio.client.Pipeline):
+    """The same for an event loop."""
+
+    async def answers(self, replicas: int = 0) -> list[Any]:
+        """Run them; one that failed gives its error in its place.
+
+        Raises RedisError where nothing can be said of any, or where too few replicas have them.
+        """
+        return _replicated(await self.in_place(replicas))
+
+    async def in_place(self, replicas: int) -> list[Any]:
+        """Do the same, and let only what was written tell of too few replicas."""
+        if replicas:
+            self.wait(replicas, REPLICATED_WITHIN_MS)
+        return _counted(list(await self.execute(raise_on_error=False)), replicas)
+
+
+class AsyncClient(redis.asyncio.Redis):
+    """A client for an event loop, which knows how many replicas must have what is kept."""
+
+    replicas = 0
+    is_cluster = False
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> AsyncPipe:
+        """Collect commands."""
+        return AsyncPipe(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    async def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO), or its error."""
+        return [await self.info()]
+
+
+def _counted(found: list[Any], replicas: int) -> list[Any]:
+    """Take the answer of WAIT away, and judge what it answers for."""
+    if not replicas:
+        return found
+    there = found.pop()
+    # Only a replica refuses to wait: it has become one.
+    if not isinstance(there, RedisError) and there >= replicas:
+        return found
+    return [one if isinstance(one, RedisError) else NotReplicatedError() for one in found]
+
+
+def _replicated(found: Sequence[Any]) -> list[Any]:
+    for one in found:
+        if isinstance(one, NotReplicatedError):
+            raise one
+    return list(found)

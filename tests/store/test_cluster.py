@@ -1,0 +1,258 @@
+"""On a Redis Cluster each call goes to the server of its key, and fails with no other's."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core.dead import Wanted
+from gateway.store import dead, keys, upkeep
+from gateway.store.body import Bodies
+from gateway.store.check import check
+from gateway.store.client import Call, Store, StoreUnavailableError
+from gateway.store.commit import commit
+from gateway.store.standing import read
+from gateway.store.traces import Traces
+from tests.clusters import ClusterOf, ask
+from tests.made import NUMBER, a_message
+from tests.servers import Server
+from tests.store.planning import planned
+from tests.store.sending import WEEK
+from tests.store.test_lifetimes import live
+
+pytestmark = pytest.mark.store
+PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]
+P0, P2, P3, P6 = (PLACES[i] for i in (0, 2, 3, 6))
+DELIVERY = ["meta||", b"body"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOf]:
+    made = ClusterOf(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cluster(running: ClusterOf) -> ClusterOf:
+    for one in running.primaries:
+        ask(one, "FLUSHALL")
+    return running
+
+
+@pytest.fixture
+def store(cluster: ClusterOf) -> Iterator[Store]:
+    opened = Store(cluster.url)
+    yield opened
+    opened.close()
+
+
+def keep(*prefixes: str) -> list[Call]:
+    return [Call("keep", prefix, DELIVERY) for prefix in prefixes]
+
+
+def kept(cluster: ClusterOf, prefix: str) -> dict[Server, int]:
+    """Return how many deliveries each server has of a partition that can be asked of it."""
+    owner = cluster.owner(prefix)
+    return {owner: int(ask(owner, "XLEN", f"{prefix}inbox"))}
+
+
+def test_calls_of_one_round_go_to_their_servers_and_come_back_in_order(
+    cluster: ClusterOf, store: Store
+) -> None:
+    calls = [Call("keep", prefix, DELIVERY * (i + 1)) for i, prefix in enumerate(PLACES)]
+
+    found = store.call_many(calls)
+
+    assert [len(one) for one in found] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert {cluster.owner(prefix) for prefix in PLACES} == set(cluster.primaries)
+    assert [kept(cluster, one)[cluster.owner(one)] for one in PLACES] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_plain_commands_go_to_the_servers_of_their_keys(store: Store) -> None:
+    names = [f"number{i}" for i in range(9)]
+    for name in names:
+        upkeep.list_number(store, name)
+        upkeep.count(store, keys.number(name), "events.message", 2)
+
+    assert [one.total("events.message") for one in [read(store, 0)]] == [18]
+    assert upkeep.numbers(store) == names
+    assert [due.number for due in upkeep.tick(store)] == names
+
+
+def test_a_transaction_stays_in_one_slot(store: Store) -> None:
+    upkeep.forget_timer(store, NUMBER, "none")
+
+    assert (store.mark("gw:x", 60_000), store.mark("gw:x", 60_000)) == (True, False)
+    store.delete("gw:x")
+    assert store.mark("gw:x", 60_000)
+    assert not upkeep.working(store, NUMBER, 1_000)
+
+
+def test_an_error_of_one_call_is_its_own(cluster: ClusterOf, store: Store) -> None:
+    ask(cluster.owner(P2), "SET", f"{P2}inbox", "of another type")
+
+    wrong, right = store.call_many(keep(P2, P6))
+
+    assert "WRONGTYPE" in str(wrong)
+    assert len(right) == 1
+
+
+def test_servers_that_forgot_their_scripts_run_each_call_once(
+    cluster: ClusterOf, store: Store
+) -> None:
+    store.call_many(keep(P0))
+    ask(cluster.owner(P0), "SCRIPT", "FLUSH")
+
+    store.call_many(keep(P0, P3, P2))
+
+    assert [kept(cluster, one)[cluster.owner(one)] for one in (P0, P3, P2)] == [2, 1, 1]
+
+
+def test_a_slot_that_has_moved_is_found_and_its_calls_run_once(
+    cluster: ClusterOf, store: Store
+) -> None:
+    store.call_many(keep(P0, P3))
+    cluster.move(P0, cluster.owner(P3))
+
+    found = store.call_many(keep(P0, P3))
+
+    assert [len(one) for one in found] == [1, 1]
+    assert kept(cluster, P0) == {cluster.owner(P3): 2}
+    assert store.run(lambda client: client.xlen(f"{P0}inbox")) == 2
+
+
+def test_a_slot_that_is_on_its_way_is_away_and_nothing_is_written_on_either_side(
+    cluster: ClusterOf, store: Store
+) -> None:
+    store.call_many(keep(P6))
+    begin, end = cluster.owner(P6), cluster.owner(P3)
+    cluster.begin_to_move(P6, end)
+
+    (told,) = store.call_many(keep(P6))
+
+    assert isinstance(told, StoreUnavailableError)
+    assert ask(end, "DBSIZE") == 0
+    cluster.move(P6, end)
+    assert ask(begin, "CLUSTER", "COUNTKEYSINSLOT", 0) == 0
+    assert len(store.call("keep", P6, *DELIVERY)) == 1
+    assert kept(cluster, P6) == {end: 2}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ClusterOf]:
+    made = ClusterOf(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_server_that_is_gone_fails_its_own_calls_and_is_found_again(own: ClusterOf) -> None:
+    store = Store(own.url)
+    store.call_many(keep(*PLACES))
+    gone = own.owner(P3)
+    gone.kill()
+
+    found = store.call_many(keep(*PLACES))
+
+    failed = [prefix for prefix, one in zip(PLACES, found, strict=True) if _is_away(one)]
+    assert failed == [prefix for prefix in PLACES if own.owner(prefix) is gone]
+    assert check(store).warnings == ("1 of the 3 servers of the cluster do not answer.",)
+    with pytest.raises(StoreUnavailableError):
+        store.run(lambda client: client.xlen(f"{P3}inbox"))
+    gone.start()
+    own.settle()
+    assert not any(map(_is_away, store.call_many(keep(*PLACES))))
+    store.close()
+
+
+def test_a_cluster_of_which_nothing_is_left_is_away(own: ClusterOf) -> None:
+    store = Store(own.url)
+    store.call_many(keep(*PLACES))
+
+    own.close()
+
+    assert all(map(_is_away, store.call_many(keep(*PLACES))))
+    with pytest.raises(StoreUnavailableError):
+        check(store)
+    store.close()
+
+
+def _is_away(answer: Any) -> bool:
+    return isinstance(answer, StoreUnavailableError)
+
+
+def test_a_cluster_that_was_never_there_is_a_store_that_is_away() -> None:
+    with pytest.raises(StoreUnavailableError):
+        Store("redis-cluster://127.0.0.1:1,127.0.0.1:2").call("keep", P0, *DELIVERY)
+
+
+def test_every_server_is_judged_and_the_worst_counts(cluster: ClusterOf, store: Store) -> None:
+    assert (check(store).fatal, check(store).warnings) == ((), ())
+    ask(cluster.primaries[2], "CONFIG", "SET", "maxmemory", 1)
+    ask(cluster.primaries[1], "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+    found = check(store)
+
+    for one in cluster.primaries:
+        ask(one, "CONFIG", "SET", "maxmemory", 0)
+        ask(one, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert (found.full, found.limit_bytes) == (True, 1)
+    assert [told[:21] for told in found.warnings] == ["Redis may evict what "]
+
+
+def test_the_layout_of_a_cluster_is_found_again(cluster: ClusterOf, store: Store) -> None:
+    check(store)
+    assert ask(cluster.owner(keys.LAYOUT_KEY), "GET", keys.LAYOUT_KEY) == b"1/8"
+    ask(cluster.owner(keys.LAYOUT_KEY), "SET", keys.LAYOUT_KEY, "1/16")
+
+    assert len(check(store).fatal) == 1
+
+
+def test_an_address_of_the_other_form_is_told_at_the_start(
+    cluster: ClusterOf, server: Server
+) -> None:
+    single, alone = (
+        Store(cluster.primaries[0].url),
+        Store(f"redis-cluster://127.0.0.1:{server.port}"),
+    )
+
+    assert check(single).fatal == (
+        "Redis is a server of a cluster: begin its address with redis-cluster://.",
+    )
+    assert check(alone).fatal == ("Redis is no cluster: begin its address with redis://.",)
+    single.close()
+    alone.close()
+
+
+def test_what_is_planned_and_committed_is_found_by_the_next_plan(store: Store) -> None:
+    plans = planned(store, a_message())
+
+    assert commit(store, plans, WEEK) == [True]
+    assert commit(store, plans, WEEK) == [False]
+
+
+def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
+    cluster: ClusterOf, store: Store
+) -> None:
+    with_an_address: Any = cluster
+    live(store, with_an_address)
+
+    letters = list(dead.letters(store, Wanted()))
+    found = Traces(store, Bodies()).of_wamid(a_message().id)
+
+    assert {one.number for one in letters} == {NUMBER}
+    assert dead.find(store, letters[0].id) == letters[0]
+    assert dead.drop(store, letters[0])
+    assert found.found
+    assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
+    assert upkeep.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
+    assert upkeep.forget_dead(store, dead.now(store) + timedelta(days=1)) == len(letters) - 1
+
+
+def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:
+    client: Any = store.redis
+    given = client.node(("127.0.0.1", 1)).connection_pool.connection_kwargs
+
+    assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
