@@ -38,6 +38,7 @@ def at_work(
     made = holding.worker()
     yield made
     made.posting.shutdown()
+    made.ringing.shutdown()  # what it has yet to ring for is no concern of the next test
     made.graph.close()
     made.store.close()
     holding._workers.pop(os.getpid(), None)
