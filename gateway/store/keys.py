@@ -58,7 +58,8 @@ WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 WEB_COUNT = f"{SPACE}count"
-BEAT_PREFIX = f"{SPACE}beat:"
+# RedBeat writes an entry and its place in the schedule in one transaction.
+BEAT_PREFIX = f"{SPACE}{{beat}}:"
 
 DAY_MS = 86_400_000
 # A bell that nobody hears: the sweep rings past it, so this only bounds what piles up meanwhile.

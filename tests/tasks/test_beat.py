@@ -19,7 +19,7 @@ from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung
 
 pytestmark = pytest.mark.store
-LOCK, TICK = "gw:beat::lock", "gw:beat:process-scheduled-messages"
+LOCK, TICK = "gw:{beat}::lock", "gw:{beat}:process-scheduled-messages"
 ENV = {
     "META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v", "META_ACCESS_TOKEN": "t",
     "META_PHONE_NUMBER_ID": "1",
@@ -141,7 +141,7 @@ def test_a_store_that_lost_the_schedule_is_given_it_again(make: Make, at: Store)
 
     told(beat)
 
-    assert raw(at).zcard("gw:beat::schedule") == len(SCHEDULE)
+    assert raw(at).zcard("gw:{beat}::schedule") == len(SCHEDULE)
 
 
 def test_what_could_not_be_rung_for_is_due_still(make: Make, at: Store) -> None:
@@ -151,7 +151,7 @@ def test_what_could_not_be_rung_for_is_due_still(make: Make, at: Store) -> None:
 
     assert told(beat) == ["beat_failing"]
 
-    assert raw(at).zcount("gw:beat::schedule", 0, 0) == len(SCHEDULE)
+    assert raw(at).zcount("gw:{beat}::schedule", 0, 0) == len(SCHEDULE)
 
 
 def test_a_schedule_that_is_changed_while_beat_runs_counts(make: Make, at: Store) -> None:
@@ -176,9 +176,9 @@ def test_an_entry_that_cannot_be_read_does_not_end_beat(make: Make, at: Store) -
 
 def make_due(store: Store) -> None:
     """Let every entry be one that never ran."""
-    for name in raw(store).zrange("gw:beat::schedule", 0, -1):
+    for name in raw(store).zrange("gw:{beat}::schedule", 0, -1):
         raw(store).hset(name, "meta", '{"last_run_at": null}')
-        raw(store).zadd("gw:beat::schedule", {name: 0})
+        raw(store).zadd("gw:{beat}::schedule", {name: 0})
 
 
 def change(beat: Beat, every_s: int) -> None:
@@ -189,5 +189,5 @@ def change(beat: Beat, every_s: int) -> None:
 
 
 def due_in_s(beat: Beat, store: Store) -> float:
-    score = get_redis(beat.app).zscore("gw:beat::schedule", TICK)
+    score = get_redis(beat.app).zscore("gw:{beat}::schedule", TICK)
     return float(score) - float(raw(store).time()[0])

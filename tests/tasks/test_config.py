@@ -123,7 +123,7 @@ def test_redbeat_finds_all_it_asks_for_without_a_warning() -> None:
         found = RedBeatConfig(app)
 
     assert found.redis_url == "redis://store:6379/0"
-    assert (found.key_prefix, found.lock_timeout) == ("gw:beat:", 10)
+    assert (found.key_prefix, found.lock_timeout) == ("gw:{beat}:", 10)
     assert found.schedule == SCHEDULE
 
 
