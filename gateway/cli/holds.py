@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gateway.cli import failing, trace_where
 from gateway.core.render import nearest
+from gateway.core.stops import Stops
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
 from gateway.settings import Settings
@@ -47,25 +48,12 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
         return
     table = Table("number", "stopped")
     for number, one in found.items():
-        told = "\n".join(sentences(one))
+        told = "\n".join(one.sentences())
         table.add_row(number, Text(told) if told else Text("sends", "green"))
     Console().print(table)
 
 
-def sentences(found: stops.Stops) -> Iterator[str]:
-    """Tell each thing that keeps a number from sending."""
-    if found.pause:
-        told = found.pause.told
-        yield (
-            f"paused since {found.pause.since:%Y-%m-%d %H:%M:%S} UTC: {told.get('reason', '')} "
-            f"(code {told.get('code')}); asked again at {found.pause.probe_at:%H:%M:%S}"
-        )
-    for one in found.holds:
-        what = f"held for rule {one.rule}" if one.rule else "held"
-        yield f"{what} since {one.since:%Y-%m-%d %H:%M:%S} UTC{f': {one.why}' if one.why else ''}"
-
-
-def plain(found: stops.Stops) -> dict[str, Any]:
+def plain(found: Stops) -> dict[str, Any]:
     """Return the stops of a number as JSON has them."""
     pause = found.pause
     return {

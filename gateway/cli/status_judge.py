@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from gateway.cli.holds import sentences
 from gateway.cli.trace_line import many
 from gateway.core.canary import OVERDUE_S
 from gateway.store.standing import Reading
@@ -50,7 +49,7 @@ def _waits(reading: Reading) -> Iterator[str]:
 
 def _sends(reading: Reading) -> Iterator[str]:
     for number in reading.numbers:
-        for told in sentences(number.stops):
+        for told in number.stops.sentences():
             yield f"Number {number.number} is {told}."
     if letters := sum(one.dead for one in reading.numbers):
         yield f"{many(letters, 'dead letter')}: see gateway dead-letters list."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.dead import Cause, Wanted
+from gateway.core.stops import Stops
 from gateway.store import dead, keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary
@@ -13,7 +14,6 @@ from gateway.store.canary import read as read_canary
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.pressure import Health, worst
-from gateway.store.stops import Stops
 from gateway.store.traced_sends import ask
 
 RANKS = ("reply", "bulk")

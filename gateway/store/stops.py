@@ -1,44 +1,19 @@
 """What keeps a number from sending: a machine pauses it, a person holds it or one of its rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from gateway.core.dead import moment
+from gateway.core.stops import Hold, Pause, Stops
 from gateway.store import keys
-from gateway.store.client import Call, Store
+from gateway.store.client import Call, Store, meaning
+from gateway.store.driver import AsyncClient
 from gateway.store.traced_sends import ask
 
 RULE = "rule:"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What a person stopped, all of the number where `rule` is "", and what they said."""
-
-    rule: str
-    since: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Why Meta takes nothing of the number, and when it is asked again."""
-
-    since: datetime
-    probe_at: datetime
-    told: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stops:
-    """All that keeps one number from sending."""
-
-    pause: Pause | None = None
-    holds: tuple[Hold, ...] = ()
 
 
 def pause(store: Store, numbers: Iterable[str], why: str, probe_after_ms: int) -> None:
@@ -78,6 +53,24 @@ def of(store: Store, numbers: Sequence[str]) -> dict[str, Stops]:
     """Return what keeps each of these numbers from sending."""
     found = ask(store, *(("HGETALL", key(one)) for one in numbers))
     return {one: read(raw) for one, raw in zip(numbers, found, strict=True)}
+
+
+async def sentences(client: AsyncClient) -> list[str]:
+    """Tell what keeps any number from sending. Raises StoreUnavailableError."""
+    try:
+        found: Any = client.smembers(keys.NUMBERS)
+        numbers = sorted(name.decode() for name in await found)
+        pipe = client.pipeline(transaction=False)
+        for one in numbers:
+            pipe.hgetall(key(one))
+        stops = [read(raw) for raw in await pipe.execute()]
+    except RedisError as error:
+        raise meaning(error) from error
+    return [
+        f"Number {number} is {told}."
+        for number, one in zip(numbers, stops, strict=True)
+        for told in one.sentences()
+    ]
 
 
 def key(number: str) -> str:

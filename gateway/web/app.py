@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from gateway.store.client import StoreUnavailableError, connect_async
 from gateway.store.counters import Counters
 from gateway.store.keep import Keeper
 from gateway.store.pressure import Pressure
+from gateway.store.stops import sentences
 from gateway.web.alive import Alive
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
@@ -64,7 +66,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         settings.app_secrets,
         settings.meta_verify_token.get_secret_value(),
     )
-    health = HealthPages(pressure.look)
+    health = HealthPages(pressure.look, partial(sentences, client))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

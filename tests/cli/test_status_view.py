@@ -10,11 +10,11 @@ from rich.console import Console
 from gateway.cli.status_judge import judge
 from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
+from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.inbox import Standing
 from gateway.store.pressure import Health
 from gateway.store.standing import Lanes, NumberStanding, Reading
-from gateway.store.stops import Hold, Pause, Stops
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import redis
 
+from gateway.store import keys
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
+SCHEDULE = f"{keys.BEAT_PREFIX}:schedule"
 
 
 @pytest.fixture
@@ -35,8 +37,8 @@ def test_the_schedule_is_in_the_store_with_all_its_entries(stack: Stack) -> None
 
     with redis.Redis.from_url(stack.server.url, decode_responses=True) as client:
         # Beat writes them one by one.
-        wait_until(lambda: client.zcard("gw:{beat}::schedule") >= len(wanted), "the schedule is kept")
-        kept = {str(name).rpartition(":")[2] for name in client.zrange("gw:{beat}::schedule", 0, -1)}
+        wait_until(lambda: client.zcard(SCHEDULE) >= len(wanted), "the schedule is kept")
+        kept = {str(name).rpartition(":")[2] for name in client.zrange(SCHEDULE, 0, -1)}
     assert kept == wanted
 
 

@@ -18,7 +18,15 @@ READS = (
 UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|recorded|known:\d+|take:.*|pair:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
-UNTOLD_FIELDS |= {b"doubted", b"paused_at", b"probe_at", b"resumed_at", b"probes", b"first_at"}
+UNTOLD_FIELDS |= {
+    b"doubted",
+    b"seen",
+    b"paused_at",
+    b"probe_at",
+    b"resumed_at",
+    b"probes",
+    b"first_at",
+}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.outcome import Outcome
 from gateway.core.sends import Send
+from gateway.core.stops import Stops
 from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from tests.made import NUMBER
@@ -41,7 +42,7 @@ def probe_comes(store: Store) -> None:
     raw(store).hset(f"{PREFIX}stops", "probe_at", now_ms(store))
 
 
-def standing(store: Store) -> stops.Stops:
+def standing(store: Store) -> Stops:
     return stops.read(raw(store).hgetall(f"{PREFIX}stops"))
 
 

@@ -70,6 +70,17 @@ def test_what_was_parked_goes_first_when_the_customer_writes(store: Store) -> No
     assert raw(store).exists(f"{PREFIX}parked", f"{PREFIX}parked:{ANA}") == 0
 
 
+def test_what_is_parked_just_after_the_customer_wrote_is_judged_once_more(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    write(store)
+
+    settle(store, ONE, "parked")
+
+    assert stage(store, ONE) == "queued"
+    assert take(store, 1) == ["one"]
+
+
 def test_somebody_elses_message_wakes_nobody(store: Store) -> None:
     park(store)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
 from gateway.store.standing import DeadOf, Lanes, Reading
-from gateway.store.stops import Hold, Pause, Stops
 from tasks.causes import causes
 from tasks.noted import DOUBLED, HEARTBEAT_UNHEARD, refused
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition

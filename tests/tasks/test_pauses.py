@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from gateway.core import canary
 from gateway.core.sends import REPLY
+from gateway.core.stops import Stops
 from gateway.store import alerts, keys, stops, upkeep
 from gateway.store.client import Store
 from tasks import outbound
@@ -64,7 +65,7 @@ def owe(at_work: Worker, messages: int, number: str = NUMBER) -> None:
         take_effect(at_work, Echo())
 
 
-def standing(store: Store, prefix: str = PREFIX) -> stops.Stops:
+def standing(store: Store, prefix: str = PREFIX) -> Stops:
     return stops.read(raw(store).hgetall(f"{prefix}stops"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core import canary
-from gateway.store import keys
+from gateway.store import keys, stops
 from gateway.store.body import Bodies
 from gateway.store.canary import arrived
 from gateway.store.client import Store
@@ -52,6 +52,22 @@ async def test_a_process_is_up_whatever_the_store_does() -> None:
         answer = await web.client.get("/healthz")
 
     assert (answer.status_code, answer.text) == (200, "ok")
+
+
+@pytest.mark.store
+async def test_whoever_asks_whether_it_is_ready_hears_what_is_held_and_paused(
+    web: Web, store: Store
+) -> None:
+    list_number(store, NUMBER)
+    stops.hold(store, [NUMBER], "", "the shop burns")
+    stops.pause(store, [NUMBER], '{"code":190,"reason":"Renew the token."}', 0)
+
+    answer = await web.client.get("/readyz")
+
+    paused, held = answer.json()["warnings"]
+    assert answer.status_code == 200
+    assert "Renew the token. (code 190)" in paused
+    assert held.endswith("UTC: the shop burns.")
 
 
 @pytest.mark.store

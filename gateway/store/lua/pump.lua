@@ -86,13 +86,14 @@ local function attempt(id, send, lane, rank, attempts)
   redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
   redis.call('HSETNX', send, 'first', now)
-  redis.call('HSET', send, 'began:' .. attempts, now)
+  -- As the customer is now, so that it can be seen whether they wrote before this is settled.
+  local _, version, contact = contact_of(number, lane)
+  redis.call('HSET', send, 'began:' .. attempts, now, 'seen', version or '')
   raise(number, send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call',
     ARGV[4])
   local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
     'closed', 'instead', 'pair_refusals')
   if row[4] ~= '1' then pay_pair(number, now, lane) end
-  local _, _, contact = contact_of(number, lane)
   return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0, row[7] or '',
     row[8] or '', row[9] or 0, lane, contact or ''}
 end

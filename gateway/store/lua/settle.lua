@@ -80,8 +80,12 @@ function settle.instead(number, now, _, send, row)
   if open(row, ACCEPTED) then again(number, now, send, row, 0, 'instead', 1) end
 end
 
-function settle.parked(number, now, id, _, row)
-  if open(row, ACCEPTED) then park(number, id, row, now) end
+-- The customer has to write first. Who did so since this was judged is judged once more.
+function settle.parked(number, now, id, send, row)
+  if not open(row, ACCEPTED) then return end
+  local _, version = contact_of(number, row.lane)
+  if (version or '') ~= redis.call('HGET', send, 'seen') then return again(number, now, send, row, 0) end
+  park(number, id, row, now)
 end
 
 function settle.unconfirmed(number, now, id, send, row, _, till)
