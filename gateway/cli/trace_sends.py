@@ -123,7 +123,7 @@ def _status(told: Told, sent: Sent) -> Line:
         ended = sent.ended.get(int(told.attempt), {})
         said = [f"by a person, after attempt {told.attempt}", *_reason(ended)]
         return Line(REDRIVEN, "; it had ended: ".join(said[:2]), told.at, "odd")
-    said = list(_reason(sent.error)) if told.stage == sent.stage == "failed" else []
+    said = list(_reason(_failure(told, sent))) if told.stage == "failed" else []
     if sent.attempts > 1 and told.attempt:
         said.append(f"of attempt {told.attempt}")
     if told.kept_at and told.kept_at - told.at > LATE:
@@ -131,6 +131,15 @@ def _status(told: Told, sent: Sent) -> Line:
     if not _obeyed(told, sent):
         said.append(f"noted, not obeyed: it was {sent.stage} already")
     return Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
+
+
+def _failure(told: Told, sent: Sent) -> Mapping[str, Any]:
+    """Return why a message failed, of which Meta told by a status."""
+    attempt = told.attempt
+    redriven = any(one.stage == REDRIVEN and one.attempt == attempt for one in sent.statuses)
+    # What a person let begin again says itself what it had ended of.
+    begun_again = {} if redriven else sent.ended.get(int(attempt or 0), {})
+    return begun_again or (sent.error if sent.stage == "failed" else {})
 
 
 def _price(sent: Sent) -> Iterator[Line]:
@@ -162,16 +171,30 @@ def _obeyed(told: Told, sent: Sent) -> bool:
     if told.attempt and any(int(told.attempt) <= int(attempt) for attempt in begun_again):
         return True  # What it was before it began again is not noted.
     if told.stage == "failed":
-        return sent.stage == "failed"
+        return sent.stage == "failed" or int(told.attempt or 0) in sent.ended
     return RUNGS.get(told.stage, 0) <= RUNGS.get(sent.stage, -1)
+
+
+def _waiting(sent: Sent) -> Iterator[Line]:
+    """Tell where a send waits, and what keeps its number from sending."""
+    where = sent.standing
+    if where.ahead is not None:
+        before = f"{many(where.ahead, 'send')} before it" if where.ahead else "it is next"
+        until = f", not before {clock(where.lane_at)}" if where.lane_at else ""
+        yield Line("in its lane", before + until, tone="odd")
+        for told in where.stops.sentences():
+            yield Line("its number", told, tone="bad")
+    if where.parked_till:
+        yield Line(
+            "parked", f"until its customer writes, or {clock(where.parked_till)}", tone="odd"
+        )
+    if where.is_held:
+        yield Line("held", f"a person holds rule {sent.rule}", tone="odd")
 
 
 def _standing(sent: Sent) -> Iterator[Line]:
     where = sent.standing
-    if where.ahead is not None and not sent.is_final:
-        before = f"{many(where.ahead, 'send')} before it" if where.ahead else "it is next"
-        until = f", not before {clock(where.lane_at)}" if where.lane_at else ""
-        yield Line("in its lane", before + until, tone="odd")
+    yield from _waiting(sent) if not sent.is_final else ()
     if where.due_at:
         yield Line("waits", "until its moment comes", where.due_at, "odd")
     if where.unconfirmed_till:

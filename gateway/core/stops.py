@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+
+from gateway.core.dead import moment
+
+RULE = "rule:"
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -43,3 +49,23 @@ class Stops:
             what = f"held for rule {one.rule}" if one.rule else "held"
             why = f": {one.why}" if one.why else ""
             yield f"{what} since {one.since:%Y-%m-%d %H:%M:%S} UTC{why}"
+
+
+def stored(raw: Mapping[bytes, bytes]) -> Stops:
+    """Read the stops of one number as they are stored."""
+    found = {name.decode(): value.decode() for name, value in raw.items()}
+    holds = [_hold("", found["held"])] if "held" in found else []
+    holds += [
+        _hold(name.removeprefix(RULE), told)
+        for name, told in sorted(found.items())
+        if name.startswith(RULE)
+    ]
+    if "paused" not in found:
+        return Stops(None, tuple(holds))
+    since, probe_at = moment(found["paused_at"]), moment(found["probe_at"])
+    return Stops(Pause(since, probe_at, orjson.loads(found["paused"])), tuple(holds))
+
+
+def _hold(rule: str, told: str) -> Hold:
+    since, _, why = told.partition("|")
+    return Hold(rule, moment(since), why)

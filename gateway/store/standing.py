@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.dead import Cause, Wanted
-from gateway.core.stops import Stops
-from gateway.store import dead, keys, stops, upkeep
+from gateway.core.stops import Stops, stored
+from gateway.store import dead, keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
@@ -167,7 +167,7 @@ def _number(store: Store, name: str) -> NumberStanding:
         unconfirmed,
         due,
         parked,
-        stops.read(stopped),
+        stored(stopped),
         {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
     )
 

@@ -1,19 +1,15 @@
 """What keeps a number from sending: a machine pauses it, a person holds it or one of its rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 from redis.exceptions import RedisError
 
-from gateway.core.dead import moment
-from gateway.core.stops import Hold, Pause, Stops
+from gateway.core.stops import Stops, stored
 from gateway.store import keys
 from gateway.store.client import Call, Store, meaning
 from gateway.store.driver import AsyncClient
 from gateway.store.traced_sends import ask
-
-RULE = "rule:"
 
 
 def pause(store: Store, numbers: Iterable[str], why: str, probe_after_ms: int) -> None:
@@ -52,7 +48,7 @@ def release(store: Store, numbers: Iterable[str], rule: str) -> int:
 def of(store: Store, numbers: Sequence[str]) -> dict[str, Stops]:
     """Return what keeps each of these numbers from sending."""
     found = ask(store, *(("HGETALL", key(one)) for one in numbers))
-    return {one: read(raw) for one, raw in zip(numbers, found, strict=True)}
+    return {one: stored(raw) for one, raw in zip(numbers, found, strict=True)}
 
 
 async def sentences(client: AsyncClient) -> list[str]:
@@ -63,7 +59,7 @@ async def sentences(client: AsyncClient) -> list[str]:
         pipe = client.pipeline(transaction=False)
         for one in numbers:
             pipe.hgetall(key(one))
-        stops = [read(raw) for raw in await pipe.execute()]
+        stops = [stored(raw) for raw in await pipe.execute()]
     except RedisError as error:
         raise meaning(error) from error
     return [
@@ -76,26 +72,6 @@ async def sentences(client: AsyncClient) -> list[str]:
 def key(number: str) -> str:
     """Return where the stops of a number are stored."""
     return f"{keys.number(number)}stops"
-
-
-def read(raw: Mapping[bytes, bytes]) -> Stops:
-    """Read the stops of one number as they are stored."""
-    found = {name.decode(): value.decode() for name, value in raw.items()}
-    holds = [_hold("", found["held"])] if "held" in found else []
-    holds += [
-        _hold(name.removeprefix(RULE), told)
-        for name, told in sorted(found.items())
-        if name.startswith(RULE)
-    ]
-    if "paused" not in found:
-        return Stops(None, tuple(holds))
-    since, probe_at = moment(found["paused_at"]), moment(found["probe_at"])
-    return Stops(Pause(since, probe_at, orjson.loads(found["paused"])), tuple(holds))
-
-
-def _hold(rule: str, told: str) -> Hold:
-    since, _, why = told.partition("|")
-    return Hold(rule, moment(since), why)
 
 
 def _ask(store: Store, numbers: Iterable[str], *args: Any) -> int:

@@ -10,6 +10,7 @@ import orjson
 from gateway.core.dead import moment
 from gateway.core.keys import join
 from gateway.core.sends import RUNGS
+from gateway.core.stops import Stops, stored
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.traced_inbox import known
@@ -38,6 +39,9 @@ class Standing:
     dead_at: datetime | None = None
     ahead: int | None = None  # sends before it in its lane
     lane_at: datetime | None = None  # when its lane may next be worked
+    parked_till: datetime | None = None  # it waits until its customer writes
+    is_held: bool = False  # its rule is, by a person
+    stops: Stops = field(default_factory=Stops)  # what keeps its number from sending
     members: tuple[Member, ...] = ()
 
 
@@ -100,18 +104,30 @@ def _standings(store: Store, prefix: str, rows: Sequence[tuple[str, Row]]) -> li
             ("ZSCORE", f"{prefix}dead", f"send:{one}"),
             ("ZRANK", f"{prefix}lane:{rank}:{lane}", one),
             ("ZSCORE", f"{prefix}ready:{rank}", lane),
+            ("ZSCORE", f"{prefix}parked", one),
+            ("ZSCORE", f"{prefix}held:{row.get('rule', '')}", one),
+            ("HGETALL", f"{prefix}stops"),
             ("HGETALL", f"{prefix}members:{one}"),
         ]
     found = ask(store, *commands)
-    return [_standing(*found[start : start + 6]) for start in range(0, len(found), 6)]
+    each = len(commands) // len(rows) if rows else 1
+    return [_standing(*found[start : start + each]) for start in range(0, len(found), each)]
 
 
-def _standing(
-    due: Any, unconfirmed: Any, dead: Any, ahead: Any, ready: Any, members: Mapping[bytes, bytes]
-) -> Standing:
-    lane_at = _moment(ready) if ahead is not None else None
-    told = tuple(member(name.decode(), row.decode()) for name, row in sorted(members.items()))
-    return Standing(_moment(due), _moment(unconfirmed), _moment(dead), ahead, lane_at, told)
+def _standing(*found: Any) -> Standing:
+    due, unconfirmed, dead, ahead, ready, parked, held, stops, members = found
+    rows = sorted((name.decode(), told.decode()) for name, told in members.items())
+    return Standing(
+        due_at=_moment(due),
+        unconfirmed_till=_moment(unconfirmed),
+        dead_at=_moment(dead),
+        ahead=ahead,
+        lane_at=_moment(ready) if ahead is not None else None,
+        parked_till=_moment(parked),
+        is_held=held is not None,
+        stops=stored(stops),
+        members=tuple(member(name, told) for name, told in rows),
+    )
 
 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:

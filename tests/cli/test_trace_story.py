@@ -12,6 +12,7 @@ from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
 from gateway.core.aside import Obstacle, aside
 from gateway.core.contacts import Contact
+from gateway.core.stops import Hold, Stops
 from gateway.store.records import Found
 from gateway.store.traced_inbox import GONE, Kept
 from gateway.store.traced_members import Member
@@ -312,6 +313,13 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"stage": "expired", "statuses": (status("sent"),)},
         ["sent: noted, not obeyed: it was expired already"],
     ),
+    "to be sent again by itself": (
+        {"stage": "queued", "statuses": (status("failed"),), "ended": {1: FAILED}},
+        [
+            "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
+            "not accepted.; Meta says Message undeliverable"
+        ],
+    ),
     "begun again": (
         {
             "stage": "queued", "statuses": (status("failed"), status("redriven")),
@@ -365,6 +373,20 @@ ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "behind": (
         {"standing": Standing(ahead=2, lane_at=NOW)},
         ["in its lane: 2 sends before it, not before 2026-11-22 12:00:00Z"],
+    ),
+    "of a number that is held": (
+        {"standing": Standing(ahead=0, stops=Stops(None, (Hold("", NOW, "the shop burns"),)))},
+        [
+            "in its lane: it is next",
+            "its number: held since 2026-11-22 12:00:00 UTC: the shop burns",
+        ],
+    ),
+    "of a rule that is held": (
+        {"standing": Standing(is_held=True)}, ["held: a person holds rule welcome"]
+    ),
+    "parked": (
+        {"stage": "parked", "standing": Standing(parked_till=NOW)},
+        ["parked: until its customer writes, or 2026-11-22 12:00:00Z"],
     ),
     "for its moment": ({"standing": Standing(due_at=NOW)}, ["waits: until its moment comes"]),
     "for evidence": (

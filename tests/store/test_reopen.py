@@ -9,8 +9,8 @@ from gateway.core.codes import rule_of
 from gateway.core.contacts import Contact
 from gateway.core.plan import Plan
 from gateway.core.sends import News, Send
+from gateway.core.stops import stored
 from gateway.core.verdict import by_rule
-from gateway.store import stops
 from gateway.store.client import Store
 from gateway.store.commit import commit
 from tests.made import ANA, NUMBER, a_status
@@ -116,7 +116,7 @@ def test_a_failed_payment_pauses_the_number_and_keeps_the_send(store: Store) -> 
 
     fails(store, 131042)
 
-    pause = stops.read(raw(store).hgetall(f"{PREFIX}stops")).pause
+    pause = stored(raw(store).hgetall(f"{PREFIX}stops")).pause
     assert pause
     assert pause.told["code"] == 131042
     assert row(store, ONE)["spent"] == "1"

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.outcome import Outcome
 from gateway.core.sends import Send
-from gateway.core.stops import Stops
+from gateway.core.stops import Stops, stored
 from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from tests.made import NUMBER
@@ -43,7 +43,7 @@ def probe_comes(store: Store) -> None:
 
 
 def standing(store: Store) -> Stops:
-    return stops.read(raw(store).hgetall(f"{PREFIX}stops"))
+    return stored(raw(store).hgetall(f"{PREFIX}stops"))
 
 
 def test_a_paused_number_sends_nothing_and_keeps_what_waits(store: Store) -> None:

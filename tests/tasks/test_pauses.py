@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.core import canary
 from gateway.core.sends import REPLY
-from gateway.core.stops import Stops
+from gateway.core.stops import Stops, stored
 from gateway.store import alerts, keys, stops, upkeep
 from gateway.store.client import Store
 from tasks import outbound
@@ -66,7 +66,7 @@ def owe(at_work: Worker, messages: int, number: str = NUMBER) -> None:
 
 
 def standing(store: Store, prefix: str = PREFIX) -> Stops:
-    return stops.read(raw(store).hgetall(f"{prefix}stops"))
+    return stored(raw(store).hgetall(f"{prefix}stops"))
 
 
 def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:

@@ -12,50 +12,52 @@ local function again_at_the_end(number, now, id, row, at)
   end
 end
 
--- The message that failed keeps its wamid beside, for the one to come has another.
-local function forget_message(number, id, row)
+-- The message that failed keeps its wamid beside, for the one to come has another, and why it failed.
+local function forget_message(number, id, row, failure)
   local send = number .. 'send:' .. id
+  redis.call('HSETNX', send, 'first_error', failure)
+  redis.call('HSET', send, 'last_error', failure, 'ended:' .. row.attempts, failure)
   if row.wamid then redis.call('HSET', send, 'wamid:' .. row.attempts, row.wamid) end
   redis.call('HDEL', send, 'wamid', 'pricing')
   redis.call('PERSIST', send)
 end
 
 -- That an attempt was reopened is written with the last write, so that the same news is heard once.
-local function reopened(number, id, row, ...)
-  forget_message(number, id, row)
+local function reopened(number, id, row, failure, ...)
+  forget_message(number, id, row, failure)
   raise(number, number .. 'send:' .. id, 'queued', 0, 'reopened', row.attempts, ...)
 end
 
 local reopen = {}
 
-function reopen.later(number, now, id, row, wait)
+function reopen.later(number, now, id, row, wait, failure)
   if row.attempts - row.spent >= MOST_TRIES then return false end
   again_at_the_end(number, now, id, row, now + wait)
-  reopened(number, id, row)
+  reopened(number, id, row, failure)
   return true
 end
 
 -- What failed for a reason that is not the send's costs it none of its tries.
-function reopen.rests(number, now, id, row, wait)
+function reopen.rests(number, now, id, row, wait, failure)
   rest(number, now, wait)
   again_at_the_end(number, now, id, row, now)
-  reopened(number, id, row, 'spent', row.spent + 1)
+  reopened(number, id, row, failure, 'spent', row.spent + 1)
   return true
 end
 
-function reopen.slower(number, now, id, row, wait)
+function reopen.slower(number, now, id, row, wait, failure)
   slow_down(number, now)
-  return reopen.rests(number, now, id, row, wait)
+  return reopen.rests(number, now, id, row, wait, failure)
 end
 
-function reopen.pair(number, now, id, row, wait)
+function reopen.pair(number, now, id, row, wait, failure)
   rest_pair(number, now, row.lane, wait)
-  return reopen.rests(number, now, id, row, 0)
+  return reopen.rests(number, now, id, row, 0, failure)
 end
 
 function reopen.paused(number, now, id, row, wait, failure)
   pause(number, now, failure, wait)
-  return reopen.rests(number, now, id, row, 0)
+  return reopen.rests(number, now, id, row, 0, failure)
 end
 
 -- The window had closed before Meta delivered: the rule says what follows.
@@ -67,11 +69,11 @@ function reopen.window(number, now, id, row, _, failure)
   end
   if said[1] == 'template' and not said[2] then
     again_at_the_end(number, now, id, row, now)
-    reopened(number, id, row, 'instead', 1, 'spent', row.spent + 1)
+    reopened(number, id, row, failure, 'instead', 1, 'spent', row.spent + 1)
     return true
   end
   if said[1] ~= 'wait' then return false end
-  forget_message(number, id, row)
+  forget_message(number, id, row, failure)
   park(number, id, row, now, 'reopened', row.attempts)
   return true
 end
