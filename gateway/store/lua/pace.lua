@@ -3,6 +3,7 @@
 -- Meta `granted` since the settings were written, until when the number has to `rest`, and how `slow`
 -- Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
+local PAIR_SLACK = 1000 -- Meta counts from when a message arrives, which may take the first one long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
 
 -- Refusals teach a share of the rate, which heals by itself within a minute.
@@ -54,7 +55,7 @@ end
 -- The moment from which one more message may go to a customer, and one more that goes.
 local function pair_from(number, lane)
   local paid = redis.call('GET', number .. 'pair:' .. lane)
-  return paid and tonumber(paid) - (PAIR_BURST - 1) * PAIR_EVERY or 0
+  return paid and tonumber(paid) - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK or 0
 end
 
 local function pay_pair(number, now, lane)
@@ -64,6 +65,6 @@ local function pay_pair(number, now, lane)
 end
 
 local function rest_pair(number, now, lane, wait)
-  local paid = now + wait + (PAIR_BURST - 1) * PAIR_EVERY
+  local paid = now + wait + (PAIR_BURST - 1) * PAIR_EVERY - PAIR_SLACK
   redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
 end

@@ -1,0 +1,108 @@
+"""Ten workers that share a number send at Meta's pace, and Meta never has to refuse them."""
+
+import statistics
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core.contacts import Contact
+from gateway.core.messages import template
+from gateway.core.plan import Plan
+from gateway.core.sends import REPLY, Send
+from gateway.store import upkeep
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from tests.made import NUMBER, a_message
+from tests.servers import Program, Server, wait_until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+PER_SECOND = 80
+SENDS = 12 * PER_SECOND
+WORKERS = 10
+# As many bells as there are workers, again and again, so that all of them pump at once.
+RING = f"""
+import time
+from tasks.bell import ring_anyway
+for _ in range(40):
+    for _ in range({WORKERS}):
+        ring_anyway("{NUMBER}", "reply")
+    time.sleep(0.5)
+"""
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    server = Server(tmp_path / "valkey").start()
+    made = Stack(tmp_path, server, META_MESSAGES_PER_SECOND=str(PER_SECOND))
+    limits = {"enforce_limits": True, "messages_per_second": PER_SECOND, "statuses": False}
+    made.start("sandbox", sandbox=limits)
+    yield made
+    made.stop()
+    server.kill()
+
+
+def owe(server: Server, customers: int, each: int = 1) -> None:
+    """Let the gateway owe templates to so many customers."""
+    store = Store(server.url)
+    upkeep.list_number(store, NUMBER)
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    plans = []
+    for customer in range(customers):
+        phone = f"3519{customer:08d}"
+        event = a_message(f"wamid.in.{customer}", phone)
+        sends = tuple(a_send(phone, n, expires) for n in range(each))
+        plans.append(Plan(NUMBER, Contact(""), changed=False, events=(event,), sends=sends))
+    for start in range(0, len(plans), 50):
+        assert all(commit(store, plans[start : start + 50], timedelta(days=7)))
+    store.close()
+
+
+def a_send(phone: str, n: int, expires: datetime) -> Send:
+    body = template("hello", "en") | {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": f"+{phone}",
+    }
+    name = f"s{n}x{phone}".ljust(24, "x")
+    return Send(name, phone, REPLY, body, expires, rule="r")
+
+
+def pace(stack: Stack) -> dict[str, Any]:
+    """Return what the sandbox counted of our number."""
+    found = stack.client.get(f"{stack.meta_url}/sandbox/pace").json()
+    return dict(found[NUMBER])
+
+
+def start_workers(stack: Stack) -> None:
+    for i in range(WORKERS):
+        stack.run(f"outbound#{i}")
+    ring = Program([sys.executable, "-c", RING], stack.env, stack.folder / "ring.log")
+    stack.programs["ring"] = ring
+
+
+def test_a_number_stays_at_its_pace_and_meta_refuses_nothing(stack: Stack) -> None:
+    owe(stack.server, SENDS)
+    start_workers(stack)
+
+    wait_until(lambda: pace(stack)["accepted"] >= SENDS, "all of it is sent", 120)
+
+    found = pace(stack)
+    seconds = [count for _, count in found["seconds"]]
+    assert found["refused"] == {}
+    assert found["accepted"] == SENDS
+    assert abs(statistics.median(seconds[1:-1]) - PER_SECOND) <= 0.02 * PER_SECOND
+
+
+def test_a_customer_gets_a_burst_and_no_refusal_while_others_go_on(stack: Stack) -> None:
+    owe(stack.server, 4, each=60)
+    start_workers(stack)
+
+    wait_until(lambda: pace(stack)["accepted"] >= 4 * 45, "the bursts are sent", 90)
+    wait_until(lambda: pace(stack)["accepted"] >= 4 * 46, "and more as it is earned", 30)
+
+    assert pace(stack)["refused"] == {}
