@@ -1,5 +1,8 @@
 """A number sends no faster than Meta allows, and its clock may step back."""
 
+import statistics
+import time
+
 import pytest
 
 from gateway.store.client import Store
@@ -78,3 +81,19 @@ def test_a_lane_with_a_moment_from_before_a_step_back_waits_a_minute_at_most(sto
 
     assert ready_in_s(store, "lane0") == 60
     assert len(take(store)) == 11
+
+
+def test_a_hundred_thousand_lanes_that_wait_cost_a_pump_nothing(store: Store) -> None:
+    def pump_ms() -> float:
+        began = time.perf_counter()
+        for _ in range(20):
+            lanes(store, 20).pump([], 5)
+        return (time.perf_counter() - began) * 50
+
+    few = statistics.median(pump_ms() for _ in range(5))
+    many = {f"waiting{i}": now_ms(store) + 60_000 for i in range(100_000)}
+    raw(store).zadd(f"{PREFIX}ready:reply", many)
+    raw(store).zadd(f"{PREFIX}ready:bulk", dict.fromkeys(many, 1))
+
+    # Ten times as much would be a scan of a thousandth of them.
+    assert statistics.median(pump_ms() for _ in range(5)) < 10 * few
