@@ -1,6 +1,7 @@
 """Every sample envelope, signed and posted, is kept and becomes events of the expected kinds."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from gateway.core.envelope import split
 from gateway.core.events import Delivery
-from tests.made import NOW
+from tests.made import NOW, NUMBER
 from tests.meta_schema import META, needs_meta, problems
 from tests.servers import Server, wait_until
 from tests.stack import Stack
@@ -20,14 +21,28 @@ pytestmark = pytest.mark.e2e
 MESSAGES_AND_STATUSES = (36, 7)
 CAPTURED = sorted((Path(__file__).parents[1] / "deliveries").glob("*.*"))
 
+# Rules answer anything, however old the sample, so that outbound bodies are seen as well.
+RULES = """\
+version: 1
+defaults: {max_age: 9999d, window_closed: {send_template: sorry, language: en}}
+rules:
+  - {name: any, then: [typing, ok]}
+"""
+
+
+def our_numbers() -> set[str]:
+    """Return the numbers that any sample was sent to, all of which the sandbox has to know."""
+    files = [*CAPTURED, *(META / "pywa-updates").glob("*.json")]
+    found = (re.findall(rb'"phone_number_id":\s*"(\d+)"', path.read_bytes()) for path in files)
+    return {NUMBER, *(one.decode() for numbers in found for one in numbers)}
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("samples")
     server = Server(folder / "valkey").start()
-    # Rules answer anything, however old the sample, so that outbound bodies are seen as well.
-    rules = "version: 1\ndefaults: {max_age: 9999d}\nrules:\n  - {name: any, then: [typing, ok]}\n"
-    made = Stack(folder, server, rules).start(sandbox={"statuses": False})
+    numbers = [{"id": one, "display": "15550001111"} for one in sorted(our_numbers())]
+    made = Stack(folder, server, RULES).start(sandbox={"statuses": False, "numbers": numbers})
     yield made
     made.stop()
     server.kill()
@@ -70,16 +85,26 @@ def test_our_own_captures_become_the_events_they_hold(stack: Stack) -> None:
     assert counts["message"] == kinds(bodies)["message"] > 10
 
 
+def told_apart(i: int, envelope: Any) -> bytes:
+    """Give a sample ids and customers of its own.
+
+    Shared ids would make most of them known from the first on, and one customer gets 45 messages at
+    once and no more.
+    """
+    body = json.dumps(envelope).replace('"wamid.', f'"wamid.{i}.')
+    for phone in {*re.findall(r'"from": "(\d+)"', body)} - our_numbers():
+        body = body.replace(f'"{phone}"', f'"{phone[:-2]}{i:02}"')
+    for user in set(re.findall(r'user_id": "([^"]+)"', body)):
+        body = body.replace(f'"{user}"', f'"{user}{i:02}"')
+    return body.replace('"<BUSINESS_PHONE_NUMBER_ID>"', f'"{NUMBER}"').encode()
+
+
 @needs_meta
 def test_samples_of_others_become_events_and_none_is_unreadable(stack: Stack) -> None:
     samples: dict[str, Any] = {}
     for path in sorted((META / "pywa-updates").glob("*.json")):
         samples |= {f"{path.stem}.{name}": it for name, it in json.loads(path.read_text()).items()}
-    # The samples share message ids, which would make most of them known from the first one on.
-    bodies = [
-        json.dumps(envelope).replace('"wamid.', f'"wamid.{i}.').encode()
-        for i, envelope in enumerate(samples.values())
-    ]
+    bodies = [told_apart(i, envelope) for i, envelope in enumerate(samples.values())]
 
     counts = posted_samples(stack, bodies)
 
