@@ -11,21 +11,21 @@ import structlog
 from gateway.core.aside import Obstacle
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
-from gateway.core.events import Delivery, Event, Message, Unreadable
+from gateway.core.events import Event
 from gateway.core.evidence import gap_of
-from gateway.core.granted import granted
-from gateway.core.keys import of_bytes
-from gateway.core.plan import Failure, Plan, Planned, View, plan, record_id
+from gateway.core.plan import Plan, Planned, View, plan
 from gateway.core.sends import REPLY
-from gateway.store import keys, stops
+from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
-from gateway.store.commit import bury, commit
+from gateway.store.commit import commit
 from gateway.store.contacts import load
 from gateway.store.inbox import EMPTY, Batch, Late, Slice
-from gateway.store.stream import note_gap, note_lost
-from gateway.store.upkeep import count, list_number, planning_stopped, stop_planning
+from gateway.store.stream import note_gap
+from gateway.store.upkeep import count, planning_stopped, stop_planning
 from tasks.app import app
-from tasks.bell import ring_inbox, ring_number
+from tasks.bell import call_inbox, ring_number
+from tasks.deaths import one_by_one, set_before_a_person
+from tasks.grants import take_grants
 from tasks.pauses import spread_news
 from tasks.worker import Worker, worker
 
@@ -34,8 +34,6 @@ log = structlog.get_logger(__name__)
 SLICE_S = 0.5
 LINGER_S = 0.01
 MOST_EVENTS = 256
-MOST_DEATHS = 2
-KILLED = "killed_worker"
 # A commit refused so often has an obstacle that is not the delivery's: it is set aside.
 MOST_REFUSALS = 3
 
@@ -63,11 +61,11 @@ def drain() -> None:
         while not batch.empty:
             if batch.full and not held.shared:
                 batch = held.share(batch)
-                _call(at_work)
+                call_inbox(at_work.inbox)
             aside = effect(at_work, batch, rulebook)
             batch = _following(held, aside, ends)
     if any(one.has_work and not one.leased for one in at_work.inbox.look()):
-        _call(at_work)
+        call_inbox(at_work.inbox)
 
 
 def _following(held: Slice, aside: Late, ends: float) -> Batch:
@@ -104,8 +102,8 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
     events = [event for delivery in rest for event in split(delivery)]
     tally = _Tally(aside={k: Obstacle("unopened", why) for k, why in batch.unopened.items()})
     for delivery in careful:
-        events_of_it = _carefully(at_work, delivery, rulebook, tally)
-        log.warning("delivery_drained_carefully", delivery=delivery.id, events=events_of_it)
+        for event in one_by_one(at_work, delivery):
+            _settle(at_work, [event], rulebook, tally)
     for start in range(0, len(events), MOST_EVENTS):
         _settle(at_work, events[start : start + MOST_EVENTS], rulebook, tally)
     for number in tally.sends:
@@ -122,60 +120,6 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
         sends=tally.sends.total(),
     )
     return tally.aside
-
-
-def _carefully(at_work: Worker, delivery: Delivery, rulebook: Rulebook, tally: _Tally) -> int:
-    """Give a delivery its effect event by event, each written down before it is touched.
-
-    Whoever held it before has died. What two of those who came after died over as well is set
-    before a person: three deaths at most, and the partition goes on.
-    """
-    if at_work.inbox.suspect(delivery.id) > MOST_DEATHS:
-        _give_up(at_work, _whole(delivery))
-        return 0
-    events = split(delivery)
-    before = delivery.id
-    for event in events:
-        place = f"{delivery.id}/{event.item}"
-        if at_work.inbox.suspect(place, before) > MOST_DEATHS:
-            _give_up(at_work, event)
-        else:
-            _settle(at_work, [event], rulebook, tally)
-        before = place
-    return len(events)
-
-
-def _whole(delivery: Delivery) -> Event:
-    """Return a delivery that cannot even be split as one event."""
-    return Unreadable(
-        key=of_bytes("killed", delivery.body),
-        delivery=delivery.id,
-        item=0,
-        number="",
-        contact="",
-        at=delivery.received_at,
-        raw=None,
-        reason=KILLED,
-    )
-
-
-def _give_up(at_work: Worker, event: Event) -> None:
-    _bury(at_work, [Failure(event, KILLED, "")])
-
-
-def _bury(at_work: Worker, failures: Sequence[Failure]) -> None:
-    """Set events before a person.
-
-    What is no message may be the status that a doubt waits for, or hold it. So first it is noted
-    that some are lost, or their silence would be taken for evidence.
-    """
-    if any(not isinstance(one.event, Message) for one in failures):
-        note_lost(at_work.store)
-    for number in {one.event.number for one in failures}:
-        _list(at_work, number)
-    bury(at_work.store, failures)
-    for one in failures:
-        log.error("event_dead", event_id=record_id(one.event), error=one.error)
 
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
@@ -206,7 +150,7 @@ def _once(
     """Plan and commit the events of one number; return those that must be planned again."""
     planned = plan(view, events, rulebook)
     _note(at_work, view.number, planned)
-    _take_grants(at_work, planned)
+    take_grants(at_work, planned)
     again = list(planned.rest)
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):
@@ -237,36 +181,15 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
         count(at_work.store, keys.number(number), "events.known", planned.known)
     if planned.repeated:
         count(at_work.store, keys.number(number), "statuses.repeated", planned.repeated)
-    _bury(at_work, planned.failures)
-
-
-def _take_grants(at_work: Worker, planned: Planned) -> None:
-    """Raise the pace where Meta did; before the commit, since twice is once."""
-    for event in (event for made in planned.plans for event in made.events):
-        if per_second := granted(event):
-            number = at_work.settings.meta_phone_number_id
-            stops.grant(at_work.store, number, per_second)
-            log.info("pace_raised", number=number, per_second=per_second)
+    set_before_a_person(at_work, planned.failures)
 
 
 def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
     for number in {made.number for made in plans}:
-        _list(at_work, number)
+        at_work.list(number)
     results = commit(at_work.store, plans, at_work.settings.gateway_retention)
     for result in results:
         # The store being away says nothing of a delivery: leave the cursor where it is.
         if isinstance(result, StoreUnavailableError):
             raise result
     return results
-
-
-def _list(at_work: Worker, number: str) -> None:
-    """Make a number one that ticks and sweeps look at, before there is anything to look at."""
-    if number not in at_work.listed:
-        list_number(at_work.store, number)
-        at_work.listed.add(number)
-
-
-def _call(at_work: Worker) -> None:
-    if at_work.inbox.set_bell():
-        ring_inbox()

@@ -13,6 +13,7 @@ from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
+from gateway.store.upkeep import list_number
 
 SENDS_AT_ONCE = 64
 
@@ -41,6 +42,12 @@ class Worker:
         """Return the lanes of a number, which the pumps of this process share."""
         per_second = self.settings.meta_messages_per_second
         return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
+
+    def list(self, number: str) -> None:
+        """Make a number one that ticks and sweeps look at, before there is anything to look at."""
+        if number not in self.listed:
+            list_number(self.store, number)
+            self.listed.add(number)
 
     def renew_token(self) -> bool:
         """Read the token again, where it is kept in a file; say whether it is another one."""

@@ -53,7 +53,7 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]
     for task in (inbound, outbound):
         monkeypatch.setattr(task, "worker", lambda: made)
         monkeypatch.setattr(task, "LINGER_S", 0)
-    monkeypatch.setattr(inbound, "ring_inbox", lambda: None)
+    monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
     monkeypatch.setattr(outbound, "ring_number", lambda *_: None)
     monkeypatch.setattr(outbound, "random", SimpleNamespace(random=lambda: 0.5))
     yield made
