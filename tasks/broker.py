@@ -23,6 +23,8 @@ _REDIS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
+    # Whoever rings does not insist: what is not heard is rung again by the sweep.
+    "max_retries": 1,
     "health_check_interval": 10,
     # One list a queue instead of four: priorities are queues of their own here.
     "priority_steps": [0],

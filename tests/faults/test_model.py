@@ -42,8 +42,8 @@ BOUNDS = settings(
 
 
 @pytest.fixture
-def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    server = Server(tmp_path / "valkey", appendonly="no").start()
+def at_work(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    # The server of all tests: Celery reads its settings once in a process, and rings there.
     (tmp_path / "rules.yaml").write_text(RULES)
     store = Unsteady(server.url)
     for name, value in environment(server, tmp_path / "rules.yaml").items():
@@ -58,7 +58,6 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]
     monkeypatch.setattr(outbound, "random", SimpleNamespace(random=lambda: 0.5))
     yield made
     store.close()
-    server.kill()
 
 
 class Gateway(RuleBasedStateMachine):
