@@ -32,7 +32,7 @@ def _call(method: str, url: str, total_s: float, **body: Any) -> str:
     try:
         with (
             httpx.Client(
-                transport=DeadlineTransport(1),
+                transport=DeadlineTransport(),
                 headers={"User-Agent": f"whatsapp-gateway/{__version__}"},
                 follow_redirects=False,
                 trust_env=False,

@@ -2,9 +2,9 @@
 
 import random
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,15 +22,15 @@ from tasks.app import app
 from tasks.bell import ring_number
 from tasks.canary import arrive
 from tasks.pauses import heed, mended, note_opt_out, spread, warn
+from tasks.posts import Posts
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
 
 SLICE_S = 2.0
 LINGER_S = 0.01
-PATIENCE_S = 0.05
 MOST_IDLE = 2
-AT_ONCE = 32
+AT_ONCE = 64
 # An attempt is not begun when its lease might end before the answer is in.
 LATEST_START_S = LEASE_MS / 1000 - 12
 WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
@@ -48,41 +48,33 @@ def pump(number: str, rank: str) -> None:
     heard(at_work.store, keys.number_bell(number, rank))
     lanes = at_work.lanes(number)
     ends = time.monotonic() + SLICE_S
-    posting: set[Future[Outcome]] = set()
+    posts = Posts(at_work.posting, partial(_attempt, at_work, number))
     outcomes: list[Outcome] = []
-    idle = 0
+    idle, helped = 0, False
     while True:
         left_s = ends - time.monotonic()
         try:
-            taken = lanes.pump(outcomes, AT_ONCE - len(posting) if left_s > 0 else 0)
+            taken = lanes.pump(outcomes, AT_ONCE - posts.on_the_way if left_s > 0 else 0)
         except StoreUnavailableError:
-            if not posting:
+            if not posts.on_the_way:
                 raise
             # Nobody else will ever hear these answers; they go to the store with the next call.
-            ends, outcomes, posting = 0.0, [future.result() for future in posting], set()
+            ends, outcomes = 0.0, posts.all_answers()
             continue
         heed(at_work, number, taken)
-        posting |= {_post(at_work, number, attempt, taken.now) for attempt in taken.attempts}
-        outcomes, posting = _answers(posting)
-        idle = 0 if outcomes or posting else idle + 1
+        posts.begin(taken)
+        if taken.more and posts.on_the_way == AT_ONCE and not helped:
+            # More is ready than one pump may post, so another one joins in, of whichever process.
+            at_work.ringing.submit(ring_number, at_work.store, number, rank)
+            helped = True
+        outcomes = posts.answers()
+        idle = 0 if outcomes or posts.on_the_way else idle + 1
         if idle and (idle > MOST_IDLE or taken.wait_s > left_s):
             break
         if idle:
             time.sleep(max(taken.wait_s, LINGER_S))
     if taken.more:
         ring_number(at_work.store, number, rank)
-
-
-def _answers(posting: set[Future[Outcome]]) -> tuple[list[Outcome], set[Future[Outcome]]]:
-    """Wait a moment for the first answers; what became ready meanwhile is taken with them."""
-    if not posting:
-        return [], posting
-    done, left = wait(posting, timeout=PATIENCE_S, return_when=FIRST_COMPLETED)
-    return [future.result() for future in done], left
-
-
-def _post(at_work: Worker, number: str, attempt: Attempt, now: datetime) -> Future[Outcome]:
-    return at_work.posting.submit(_attempt, at_work, number, attempt, now, time.monotonic())
 
 
 def _attempt(

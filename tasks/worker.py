@@ -15,7 +15,7 @@ from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
 from gateway.store.upkeep import list_number
 
-SENDS_AT_ONCE = 64
+SENDS_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -75,7 +75,6 @@ def build(settings: Settings) -> Worker:
         settings.meta_graph_url,
         settings.meta_graph_version,
         settings.meta_access_token.get_secret_value(),
-        connections=SENDS_AT_ONCE,
     )
     return Worker(
         settings=settings,

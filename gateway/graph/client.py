@@ -1,7 +1,6 @@
 """The one way to Meta's Graph API: a request goes out, and what was seen of it comes back."""
 
 import contextlib
-import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +10,8 @@ import orjson
 
 from gateway import __version__
 from gateway.core.verdict import Answer, Lost, NotConnected, Responded
-from gateway.graph.deadline import DeadlineTransport, limits
+from gateway.graph.connections import Connections
+from gateway.graph.deadline import limits
 
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -19,10 +19,8 @@ MAX_ANSWER_BYTES = 64 * 1024
 class Graph:
     """Meta's Graph API as one token sees it; may be shared by threads, and made before a fork."""
 
-    def __init__(
-        self, base_url: str, version: str, token: str, *, connections: int = 64, total_s: float = 10
-    ) -> None:
-        """Take `connections`, at least as many as threads will post, and the time of one post."""
+    def __init__(self, base_url: str, version: str, token: str, *, total_s: float = 10) -> None:
+        """Take where to post, with which token, and the time of one post."""
         self.use_token(token)
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._headers = {
@@ -31,9 +29,8 @@ class Graph:
             # Answers are short, and what is not compressed cannot grow when it is unpacked.
             "Accept-Encoding": "identity",
         }
-        self._connections = connections
         self._total_s = total_s
-        self._clients: dict[int, httpx.Client] = {}
+        self._connections = Connections()
 
     def use_token(self, token: str) -> bool:
         """Use another token from the next post on; say whether it is another one."""
@@ -48,14 +45,14 @@ class Graph:
 
         Ends `total_s` after it began. Never repeats anything by itself.
         """
-        url = f"{self._root}/{quote(number, safe='')}/messages"
-        content = orjson.dumps(dict(body))
-        client = self._client()
         try:
-            headers = {"Authorization": self._bearer}
-            with client.stream(
-                "POST", url, content=content, headers=headers, timeout=limits(self._total_s)
-            ) as response:
+            request = self._request(number, orjson.dumps(dict(body)))
+            # Straight to the transport: a client would add cookies and redirects, which would carry
+            # the token elsewhere, and take as long again.
+            with (
+                self._connections.one() as transport,
+                contextlib.closing(transport.handle_request(request)) as response,
+            ):
                 return Responded(response.status_code, _read(response))
         # The reason is the kind of the error only: its text may quote the header or the address.
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -67,29 +64,14 @@ class Graph:
 
     def close(self) -> None:
         """Close this process's connections; the next post opens new ones."""
-        client = self._clients.pop(os.getpid(), None)
-        if client is not None:
-            client.close()
+        self._connections.close()
 
-    def _client(self) -> httpx.Client:
-        """Return the client of this process.
-
-        Two processes on one connection read each other's answers. A parent's client is kept and
-        never used: closing it here would say goodbye on the parent's connections. `setdefault`
-        instead of a lock, which could be held by another thread at the moment of a fork; who comes
-        second throws away a client that has no connection yet.
-        """
-        process = os.getpid()
-        client = self._clients.get(process)
-        return client or self._clients.setdefault(process, self._opened())
-
-    def _opened(self) -> httpx.Client:
-        # A redirect would carry the token elsewhere, so none is followed.
-        return httpx.Client(
-            transport=DeadlineTransport(self._connections),
-            headers=self._headers,
-            follow_redirects=False,
-            trust_env=False,
+    def _request(self, number: str, content: bytes) -> httpx.Request:
+        url = f"{self._root}/{quote(number, safe='')}/messages"
+        headers = self._headers | {"Authorization": self._bearer}
+        timeout = limits(self._total_s).as_dict()
+        return httpx.Request(
+            "POST", url, headers=headers, content=content, extensions={"timeout": timeout}
         )
 
 

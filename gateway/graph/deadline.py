@@ -17,7 +17,7 @@ import httpx
 
 # A connection that the server closes while we write is an attempt of unknown outcome, so an idle
 # one is given up before Meta would do so.
-_IDLE_S = 2.0
+IDLE_S = 2.0
 
 
 def limits(total_s: float) -> httpx.Timeout:
@@ -31,18 +31,17 @@ def limits(total_s: float) -> httpx.Timeout:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """Speaks HTTP/1.1, without proxy, retries or a look at the environment."""
+    """One HTTP/1.1 connection at a time, without proxy, retries or a look at the environment."""
 
-    def __init__(self, connections: int) -> None:
-        """Allow `connections` at once; a request beyond them waits for its pool timeout."""
-        context = httpx.create_ssl_context(trust_env=False)
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        """Open nothing yet; `context`, which takes long to make, may be shared."""
+        context = context or httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=context)
         # httpx passes no network backend on; its own pool has not been used yet.
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=_IDLE_S,
+            max_connections=1,
+            keepalive_expiry=IDLE_S,
             network_backend=_Backend(),
         )
 

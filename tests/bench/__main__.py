@@ -6,7 +6,6 @@ The machine is shared and noisy, so the two take turns and the ratio is what cou
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,17 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from tests.bench.load import load
 from tests.bench.recipe import Recipe
+from tests.bench.sending import Waiting
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
-CONNECTIONS = 32
 BASELINE = Path(__file__).parents[3] / "shared" / "baseline" / "app.py"
 Figures = dict[str, list[float]]
 
@@ -37,6 +38,7 @@ class Asked:
     seconds: float
     backlog: int
     singles: int
+    sends: int
 
 
 def main() -> None:
@@ -46,12 +48,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of load, each round")
     parser.add_argument("--backlog", type=int, default=10_000, help="deliveries to work off")
     parser.add_argument("--singles", type=int, default=200, help="messages on an idle system")
+    parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
+    parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    asked = Asked(given.rounds, given.seconds, given.backlog, given.singles)
+    asked = Asked(given.rounds, given.seconds, given.backlog, given.singles, given.sends)
     recipe = given.baseline if given.baseline.exists() else None
-    ours, theirs = measure(asked, recipe)
+    ours, theirs = measure(asked, given.only, recipe)
     if given.json:
         sys.stdout.write(json.dumps({"gateway": ours, "recipe": theirs}) + "\n")
     else:
@@ -60,37 +64,28 @@ def main() -> None:
             Console().print(f"No recipe at {given.baseline}: measured alone.")
 
 
-def measure(asked: Asked, recipe: Path | None) -> tuple[Figures, Figures]:
+def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figures, Figures]:
     """Take turns, round by round."""
     ours: Figures = {}
     theirs: Figures = {}
     with Progress(console=Console(stderr=True)) as progress:
-        total = asked.rounds * (2 if recipe else 1) * 2 + 1
-        task = progress.add_task("measuring", total=total)
+        task = progress.add_task("measuring", total=asked.rounds * len(names))
         for turn in range(asked.rounds):
-            for made, into in ((gateway, ours), *([(recipe_of(recipe), theirs)] if recipe else [])):
-                for step in (keeping, working_off):
-                    with_system(made, partial(step, asked=asked, turn=turn, into=into))
-                    progress.advance(task)
-        with_system(gateway, lambda one: idle(one, asked, ours))
-        progress.advance(task)
+            for step, made, made_of_theirs in (STEPS[name] for name in names):
+                use = partial(step, asked=asked, turn=turn)
+                with_system(made, partial(use, into=ours))
+                if recipe and made_of_theirs:
+                    with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
+                progress.advance(task)
     return ours, theirs
 
 
-System = Stack | Recipe
-
-
-def gateway(folder: Path, server: Server) -> System:
+def gateway(folder: Path, server: Server) -> Stack:
     """Return the gateway, not yet started."""
     return Stack(folder, server, GATEWAY_LOG_LEVEL="warning")
 
 
-def recipe_of(app: Path) -> Callable[[Path, Server], System]:
-    """Return how to make the usual recipe."""
-    return lambda folder, server: Recipe(folder, server, app)
-
-
-def with_system(make: Callable[[Path, Server], System], use: Callable[[System], None]) -> None:
+def with_system(make: Callable[[Path, Server], Any], use: Callable[[Any], None]) -> None:
     """Give `use` a system with a fresh server of its own, and stop both."""
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
@@ -103,7 +98,7 @@ def with_system(make: Callable[[Path, Server], System], use: Callable[[System], 
             server.kill()
 
 
-def keeping(system: System, asked: Asked, turn: int, into: Figures) -> None:
+def keeping(system: Stack | Recipe, asked: Asked, turn: int, into: Figures) -> None:
     """Measure acknowledged deliveries a second, with appendfsync always."""
     system.start("web")
     seen = load(system.web_port, f"k{turn}", "hello", 200_000, asked.seconds)
@@ -111,7 +106,7 @@ def keeping(system: System, asked: Asked, turn: int, into: Figures) -> None:
     into.setdefault("kept p99 ms, 32 connections", []).append(seen["p99_ms"])
 
 
-def working_off(system: System, asked: Asked, turn: int, into: Figures) -> None:
+def working_off(system: Stack | Recipe, asked: Asked, turn: int, into: Figures) -> None:
     """Measure how fast one worker process works off a backlog in which each event gets a reply."""
     system.start("web")
     count = asked.backlog if isinstance(system, Stack) else asked.backlog // 4
@@ -125,9 +120,24 @@ def working_off(system: System, asked: Asked, turn: int, into: Figures) -> None:
     into.setdefault("events/s, one worker process", []).append(rate)
 
 
-def idle(system: System, asked: Asked, into: Figures) -> None:
+def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: int) -> None:
+    """Measure how fast replies that wait are sent where each answer takes 50 ms."""
+    count = asked.sends // 20 if system.app else asked.sends
+    system.start()
+    load(system.web_port, f"s{turn}", "color", count, 600, contacts=count)
+    system.plan(count)
+    rate, used = system.send(count, processes)
+    by = f"{processes} sending process{'es' if processes > 1 else ''}"
+    into.setdefault(f"sends/s, answers in 50 ms, {by}", []).append(rate)
+    for name, seconds in used.cpu.items():
+        each = seconds / used.accepted * 1_000
+        into.setdefault(f"CPU s per 1,000 sends: {name}, {by}", []).append(each)
+    if not system.app:
+        into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
+
+
+def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
-    assert isinstance(system, Stack)
     system.start()
     for i in range(asked.singles + 20):
         body = delivery_body(message_item(f"wamid.idle{i}", "color", f"3519{i:08d}"))
@@ -139,33 +149,34 @@ def idle(system: System, asked: Asked, into: Figures) -> None:
             into.setdefault("webhook to POST ms, idle", []).append(took)
 
 
-def load(port: int, name: str, text: str, count: int, seconds: float) -> dict[str, float]:
-    """Run the load generator as a process of its own."""
-    asked = {"port": port, "connections": CONNECTIONS, "name": name, "text": text}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.load"],
-        input=json.dumps({**asked, "count": count, "seconds": seconds}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(json.loads(done.stdout))
-
-
 def table(ours: Figures, theirs: Figures) -> Table:
     """Put medians side by side."""
     made = Table("", "gateway", "usual recipe", "ratio", title="Medians of one run")
     for name, values in ours.items():
         own = statistics.median(values)
-        cells = [f"{own:,.1f}"]
+        cells = [_short(own)]
         if name.startswith("webhook"):
             cells[0] = f"p50 {own:,.1f}  p99 {sorted(values)[int(len(values) * 0.99)]:,.1f}"
         if name in theirs:
             other = statistics.median(theirs[name])
-            cells += [f"{other:,.1f}", f"{own / other:.1f} x"]
+            cells += [_short(other), f"{own / other:.1f} x"]
         made.add_row(name, *cells)
     return made
 
+
+def _short(value: float) -> str:
+    return f"{value:,.1f}" if value >= 2 else f"{value:.2f}"
+
+
+# Each step, with what it measures and, where that can do the same, what is measured beside it. The
+# recipe sends from the four processes that its authors advise.
+STEPS: dict[str, tuple[Callable[..., None], Callable[..., Any], Callable[..., Any] | None]] = {
+    "keeping": (keeping, gateway, Recipe),
+    "working_off": (working_off, gateway, Recipe),
+    "sending": (partial(sending, processes=1), Waiting, None),
+    "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
+    "idle": (idle, gateway, None),
+}
 
 if __name__ == "__main__":
     main()

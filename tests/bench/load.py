@@ -6,11 +6,29 @@ standard input and writes what it saw as JSON to standard output.
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 
 from tests.made import delivery_body, message_item
 from tests.stack import signed
+
+CONNECTIONS = 32
+
+
+def load(
+    port: int, name: str, text: str, count: int, seconds: float, contacts: int = 1000
+) -> dict[str, float]:
+    """Run the load generator as a process of its own."""
+    asked = {"port": port, "connections": CONNECTIONS, "name": name, "text": text}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.load"],
+        input=json.dumps({**asked, "count": count, "seconds": seconds, "contacts": contacts}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))
 
 
 class Connection(asyncio.Protocol):

@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gateway.core.verdict import Answer, Lost, NotConnected, Responded
+from gateway.graph import connections
 from gateway.graph.client import MAX_ANSWER_BYTES, Graph
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -186,23 +188,73 @@ def test_a_huge_body_is_read_up_to_the_limit(serve: Serve) -> None:
     assert answer == Responded(400, b"x" * MAX_ANSWER_BYTES)
 
 
-def test_a_post_that_finds_no_free_connection_reached_nobody(serve: Serve) -> None:
-    asked, done = threading.Event(), threading.Event()
+def counting(seen: list[int]) -> Talk:
+    """Answer every request, and note on which connection it came."""
+    connections = itertools.count(1)
+
+    def talk(connection: socket.socket) -> None:
+        nth = next(connections)
+        while request_on(connection):
+            seen.append(nth)
+            connection.sendall(OK)
+
+    return talk
+
+
+def test_posts_at_once_have_a_connection_each(serve: Serve) -> None:
+    together = threading.Barrier(8)
 
     def talk(connection: socket.socket) -> None:
         request_on(connection)
-        asked.set()
-        done.wait(10)
+        together.wait(10)
         connection.sendall(OK)
 
-    graph = Graph(serve(talk), "v25.0", "EAAsecret", connections=1, total_s=1)
-    first = threading.Thread(target=graph.post_message, args=("123", {}))
-    first.start()
-    asked.wait(10)
+    graph = Graph(serve(talk), "v25.0", "EAAsecret")
+    with ThreadPoolExecutor(8) as posting:
+        answers = list(posting.map(lambda _: graph.post_message("123", {}), range(8)))
+    graph.close()
 
-    assert graph.post_message("123", {}) == NotConnected("PoolTimeout")
-    done.set()
-    first.join()
+    assert answers == [Responded(200, b"{}")] * 8
+
+
+def test_posts_of_several_threads_in_turn_share_a_connection(serve: Serve) -> None:
+    seen: list[int] = []
+    graph = Graph(serve(counting(seen)), "v25.0", "EAAsecret")
+
+    for _ in range(5):
+        with ThreadPoolExecutor(1) as another:
+            another.submit(graph.post_message, "123", {}).result()
+    graph.close()
+
+    assert seen == [1] * 5
+
+
+def test_a_connection_that_nobody_used_for_long_is_closed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    gone = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        counting(seen)(connection)
+        gone.set()  # The client has closed it.
+
+    graph = Graph(serve(talk), "v25.0", "EAAsecret")
+    monkeypatch.setattr(connections, "IDLE_S", 0.0)
+    graph.post_message("123", {})
+
+    assert gone.wait(10)
+    assert seen == [1]
+
+
+def test_what_was_cut_off_is_not_read_by_the_next_post(serve: Serve) -> None:
+    huge = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_ANSWER_BYTES)
+    answers = iter([huge + b"x" * 2 * MAX_ANSWER_BYTES, OK])
+    graph = Graph(serve(lambda connection: saying(next(answers))(connection)), "v25.0", "EAAsecret")
+
+    graph.post_message("123", {})
+
+    assert graph.post_message("123", {}) == Responded(200, b"{}")
     graph.close()
 
 

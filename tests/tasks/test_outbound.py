@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.core.sends import REPLY, from_callback
+from gateway.core.verdict import Responded
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.lanes import Lanes
 from tasks import outbound
 from tasks.worker import Worker, build
 from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.servers import Server
+from tests.servers import Server, wait_until
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, rung, take_effect
 
@@ -42,6 +43,20 @@ def say(at_work: Worker, *texts: str, to: str = ANA) -> None:
     """Let the gateway owe these texts to a customer."""
     keep(at_work.store, delivery_body(*(message_item(f"in.{to}.{t}", t, to) for t in texts)))
     assert take_effect(at_work, Echo()) == {}
+
+
+def scripts_run(store: Store) -> int:
+    return int(raw(store).info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
+def accepting(first: Callable[[], object]) -> Callable[..., Responded]:
+    """Return what posts instead of a Graph: it does something first, and is always accepted."""
+
+    def post(*_: object) -> Responded:
+        first()
+        return Responded(200, b'{"messages":[{"id":"wamid.1"}]}')
+
+    return post
 
 
 def send_of(store: Store, number: int = 0) -> dict[str, str]:
@@ -75,6 +90,46 @@ def test_lanes_do_not_wait_for_each_other(sender: Worker, meta: Meta) -> None:
     outbound.pump(NUMBER, REPLY)
 
     assert sorted(meta.texts()) == [f"to {i}" for i in range(10)]
+
+
+def test_one_script_call_takes_and_settles_many(
+    sender: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(60)
+    monkeypatch.setattr(sender.graph, "post_message", accepting(lambda: together.wait(10)))
+    for i in range(60):
+        say(sender, f"to {i}", to=f"35190000{i:04}")
+    before = scripts_run(sender.store)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert counted(sender.store, "sends.accepted") == 60
+    assert scripts_run(sender.store) - before <= 30
+
+
+def test_who_has_its_hands_full_rings_for_another_one(
+    sender: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[float] = []
+    done = threading.Event()
+
+    def slow() -> None:
+        begun.append(time.monotonic())
+        done.wait(10)
+
+    monkeypatch.setattr(sender.graph, "post_message", accepting(slow))
+    for i in range(outbound.AT_ONCE + 1):
+        say(sender, f"to {i}", to=f"35190000{i:04}")
+    before = rung(sender.store, "critical")
+    pumping = threading.Thread(target=outbound.pump, args=(NUMBER, REPLY))
+
+    pumping.start()
+    wait_until(lambda: rung(sender.store, "critical") > before, "another pump is rung for")
+    wait_until(lambda: len(begun) == outbound.AT_ONCE, "its hands are full")
+    done.set()
+    pumping.join(10)
+
+    assert len(begun) == outbound.AT_ONCE + 1
 
 
 def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta) -> None:
