@@ -151,7 +151,10 @@ for _, rank in ipairs({'reply', 'bulk'}) do
     for _, lane in ipairs(lanes) do taken[#taken + 1] = work(lane, rank) end
   end
 end
-if #taken > 0 then redis.call('PEXPIRE', take, ARGV[1]) end
+if #taken > 0 then
+  redis.call('PEXPIRE', take, ARGV[1])
+  redis.call('HSET', number .. 'pace', 'took', now)
+end
 if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not let the number wait until it has caught up.
 if #taken > 0 or pace.back then
