@@ -122,9 +122,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
     redis.call('HSET', number .. 'evidence', 'proved', row[6])
   end
   if row[2] or rung <= before then return end
-  -- Late news of an attempt that failed says nothing of the one that was made since, nor does the
-  -- failure of an earlier one.
-  if stage ~= 'failed' and redis.call('HEXISTS', send, 'at:failed:' .. attempt) == 1 then return end
+  if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
   if stage == 'failed' and is_past(number, id, attempt) then return end
   if stage == 'failed' and before >= 3 and (after or '') ~= '' then
     if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end

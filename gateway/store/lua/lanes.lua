@@ -1,6 +1,6 @@
 -- Lanes: where sends stand while they wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
-local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
+local FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
@@ -25,6 +25,12 @@ local function bury(number, now, id, stage, failure)
   redis.call('ZREM', number .. 'unconfirmed', id)
   retire(send)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
+end
+
+-- Say whether a send's customer may have written since its last attempt began.
+local function has_written(number, send, lane)
+  local _, version = contact_of(number, lane)
+  return (version or '') ~= redis.call('HGET', send, 'seen')
 end
 
 -- Set a send aside until its customer writes again, by whatever name; it keeps its place.

@@ -50,6 +50,7 @@ for i = 6, #ARGV, 7 do
   local send = number .. 'send:' .. id
   local row = read_send(send)
   if row then
+    row.attempt = ARGV[i + 1]
     row.latest = row.attempts == attempt and row.stage == 'attempting'
     redis.call('HSET', send, 'attempt:' .. attempt, ARGV[i + 6])
     if ARGV[i + 5] ~= '' then

@@ -23,6 +23,8 @@ local function doubt(number, now, id, send, row, till)
 end
 
 function settle.accepted(number, now, id, send, row, wamid)
+  -- A status told since that Meta could not deliver it, and the send ended there or began again.
+  if redis.call('HEXISTS', send, 'at:failed:' .. row.attempt) == 1 then return end
   learn_wamid(number, id, row.wamid, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
@@ -83,8 +85,7 @@ end
 -- The customer has to write first. Who did so since this was judged is judged once more.
 function settle.parked(number, now, id, send, row)
   if not open(row, ACCEPTED) then return end
-  local _, version = contact_of(number, row.lane)
-  if (version or '') ~= redis.call('HGET', send, 'seen') then return again(number, now, send, row, 0) end
+  if has_written(number, send, row.lane) then return again(number, now, send, row, 0) end
   park(number, id, row, now)
 end
 
