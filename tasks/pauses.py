@@ -46,7 +46,9 @@ def mended(at_work: Worker, judged: Verdict) -> bool:
     return refused and at_work.renew_token()
 
 
-def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int) -> None:
+def spread(
+    at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int, *, late: bool = False
+) -> None:
     """Let what reaches further than one number be known to the others; twice is once."""
     if not isinstance(judged, Later | Paused) or judged.scope not in ("account", "app"):
         return
@@ -55,7 +57,7 @@ def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int
     with contextlib.suppress(*AWAY):
         others = _others(at_work, number)
         if isinstance(judged, Paused):
-            stops.pause(at_work.store, others, why, wait_ms)
+            stops.pause(at_work.store, others, why, wait_ms, late=late)
         else:
             stops.rest(at_work.store, others, wait_ms)
 
@@ -65,7 +67,7 @@ def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
     for one in news:
         if one.refusal:
             why = orjson.dumps(dict(one.error or {})).decode()
-            spread(at_work, number, one.refusal, why, after(one.refusal)[1])
+            spread(at_work, number, one.refusal, why, after(one.refusal)[1], late=True)
             warn(at_work, number, one.refusal)
 
 

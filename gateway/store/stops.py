@@ -12,12 +12,15 @@ from gateway.store.driver import AsyncClient
 from gateway.store.traced_sends import ask
 
 
-def pause(store: Store, numbers: Iterable[str], why: str, probe_after_ms: int) -> None:
+def pause(
+    store: Store, numbers: Iterable[str], why: str, probe_after_ms: int, *, late: bool = False
+) -> None:
     """Pause numbers; one that is paused already stays so since it was. Repeatable, like all here.
 
-    Each of these raises StoreUnavailableError.
+    It is `late` where a status told it, after Meta had taken the message: what Meta takes next then
+    shows nothing for a minute. Each of these raises StoreUnavailableError.
     """
-    _ask(store, numbers, "pause", why, probe_after_ms)
+    _ask(store, numbers, "pause", why, probe_after_ms, int(late))
 
 
 def look(store: Store, numbers: Iterable[str]) -> None:

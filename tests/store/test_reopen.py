@@ -136,6 +136,17 @@ def test_a_failed_payment_pauses_the_number_and_keeps_the_send(store: Store) -> 
     assert row(store, ONE)["spent"] == "1"
 
 
+def test_a_payment_that_fails_on_does_not_let_the_number_go_on_in_between(store: Store) -> None:
+    begin(store)
+    fails(store, 131042)
+
+    raw(store).hset(f"{PREFIX}stops", "probe_at", 0)
+    accepted(store, ONE, 2)
+
+    queue(store, a_send("two", "elsewhere"))
+    assert take(store) == []
+
+
 def test_after_eight_tries_a_failure_is_final(store: Store) -> None:
     queue(store, ONE)
     for attempt in range(1, 9):

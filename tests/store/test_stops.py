@@ -116,6 +116,90 @@ def test_an_answer_to_what_was_posted_before_the_pause_does_not_end_it(store: St
     assert standing(store).pause
 
 
+def paused_by_a_status(store: Store, *others: Send) -> None:
+    """Let a probe be accepted of a number that is paused for what Meta takes and fails later."""
+    queue(store, ONE, *others)
+    stops.pause(store, [NUMBER], WHY, 0, late=True)
+    take(store)
+    settle(store, ONE, "accepted", wamid="wamid.one")
+
+
+def pass_trial(store: Store, milliseconds: int = 60_000) -> None:
+    raw(store).hincrby(f"{PREFIX}stops", "trial", -milliseconds)
+
+
+def test_a_pause_that_a_status_told_does_not_end_with_what_meta_takes(store: Store) -> None:
+    paused_by_a_status(store, TWO)
+
+    assert standing(store).pause
+    assert take(store) == []
+
+
+def test_it_ends_where_no_other_failure_is_told_within_a_minute(store: Store) -> None:
+    paused_by_a_status(store, TWO, THREE)
+    pass_trial(store)
+
+    done = lanes(store).pump([], 50)
+
+    assert (done.resumed, len(done.attempts)) == (True, 2)
+    assert standing(store).pause is None
+
+
+def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
+    paused_by_a_status(store, TWO)
+    upkeep.list_number(store, NUMBER)
+    (before,) = upkeep.tick(store)
+
+    pass_trial(store)
+    (due,) = upkeep.tick(store)
+
+    assert (before.overdue_ms["reply"], due.overdue_ms["reply"] >= 0) == (-1, True)
+
+
+def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
+    paused_by_a_status(store, TWO)
+    pass_trial(store)
+
+    stops.pause(store, [NUMBER], WHY, 30_000, late=True)
+
+    assert take(store) == []
+    assert standing(store).pause
+
+
+@pytest.mark.parametrize("step", ["dead", "dropped", "instead", "parked", "pair"])
+def test_what_stood_against_the_probe_itself_makes_the_next_one_the_probe(
+    store: Store, step: str
+) -> None:
+    queue(store, ONE, TWO)
+    stops.pause(store, [NUMBER], WHY, 0)
+    (probe,) = lanes(store).pump([], 50).attempts
+
+    after = lanes(store).pump([Outcome(probe.send, 1, step, "", 9_000, "{}")], 50)  # type: ignore[arg-type]
+
+    assert standing(store).pause
+    assert (len(after.attempts), after.probes) == (1, True)
+
+
+@pytest.mark.parametrize("step", ["later", "rests", "paused", "unconfirmed"])
+def test_a_probe_that_met_trouble_is_the_only_one_for_a_while(store: Store, step: str) -> None:
+    queue(store, ONE, TWO)
+    stops.pause(store, [NUMBER], WHY, 0)
+    (probe,) = lanes(store).pump([], 50).attempts
+
+    after = lanes(store).pump([Outcome(probe.send, 1, step, "", 9_000, "{}")], 50)  # type: ignore[arg-type]
+
+    assert after.attempts == []
+
+
+@pytest.mark.parametrize("moment", ["probe_at", "trial"])
+def test_a_clock_that_stepped_back_keeps_no_number_paused(store: Store, moment: str) -> None:
+    paused_by_a_status(store, TWO)
+
+    raw(store).hset(f"{PREFIX}stops", moment, now_ms(store) + 3_600_000)
+
+    assert take(store) == ["two"]
+
+
 def test_an_accepted_typing_ends_no_pause_but_brings_the_next_probe(store: Store) -> None:
     typing = a_send("typing", "typing", repeatable=True)
     queue(store, typing, ONE)

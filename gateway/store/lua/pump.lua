@@ -33,15 +33,24 @@ for name in ARGV[5]:gmatch('[^,]+') do
   end
 end
 
--- An acceptance of what was begun since a pause shows that it is over; a mere "typing" shows less.
 local stops, resumed = stops_of(number), 0
-local function look_up(send, row)
+local function go_on()
+  resume(number, now)
+  resumed = 1
+end
+
+-- What an attempt that was begun since a pause shows of it. An acceptance ends it, at once or after a
+-- trial. A mere "typing" shows less, and what stood against the send itself shows nothing: there the
+-- next one is the probe.
+local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
+local function look_up(send, row, step)
   if resumed == 1 or not stops.paused or row.began < tonumber(stops.paused_at) then return end
-  if redis.call('HGET', send, 'repeatable') == '1' then
+  local accepted = step == 'accepted'
+  if accepted and redis.call('HGET', send, 'repeatable') ~= '1' then
+    if not stops.late then return go_on() end
+    redis.call('HSETNX', number .. 'stops', 'trial', now)
+  elseif accepted or ITS_OWN[step] then
     redis.call('HSET', number .. 'stops', 'probe_at', now)
-  else
-    resume(number, now)
-    resumed = 1
   end
 end
 
@@ -57,7 +66,7 @@ for i = 6, #ARGV, 7 do
       redis.call('HSETNX', send, 'first_error', ARGV[i + 5])
       redis.call('HSET', send, 'last_error', ARGV[i + 5])
     end
-    if step == 'accepted' then look_up(send, row) end
+    look_up(send, row, step)
     settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
   end
 end
@@ -68,6 +77,10 @@ local take = number .. 'take:' .. ARGV[4]
 local want = redis.call('EXISTS', take) == 0 and tonumber(ARGV[2]) or 0
 local pace = pace_of(number, now, tonumber(ARGV[3]))
 if #ARGV > 5 then stops = stops_of(number) end
+if is_tried(stops, now) then
+  go_on()
+  stops = stops_of(number)
+end
 local stopped = stopped_for(stops, now) > 0
 local budget = math.min(want, math.floor(pace.tokens))
 if stopped or pace.rest > 0 then budget = 0 end

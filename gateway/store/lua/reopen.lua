@@ -59,7 +59,7 @@ function reopen.pair(number, now, id, row, wait, failure)
 end
 
 function reopen.paused(number, now, id, row, wait, failure)
-  pause(number, now, failure, wait)
+  pause(number, now, failure, wait, true)
   return reopen.rests(number, now, id, row, 0, failure)
 end
 

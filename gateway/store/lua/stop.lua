@@ -2,7 +2,7 @@
 -- with: stops, pace
 -- KEYS  1 the number's prefix
 -- ARGV  1 what is asked, then what it needs:
---       pause   why, ms until the first probe
+--       pause   why, ms until the first probe, "1" where a status told it
 --       look    (probe at once where the number is paused)
 --       rest    ms
 --       hold    "" or a rule, why
@@ -13,8 +13,8 @@ local number = KEYS[1]
 local now = clock()
 local asked = {}
 
-function asked.pause(why, wait)
-  pause(number, now, why, tonumber(wait))
+function asked.pause(why, wait, late)
+  pause(number, now, why, tonumber(wait), late == '1')
   return 1
 end
 
@@ -49,4 +49,4 @@ function asked.grant(rate)
 end
 
 if not asked[ARGV[1]] then return redis.error_reply('stop: nobody knows how') end
-return asked[ARGV[1]](ARGV[2], ARGV[3])
+return asked[ARGV[1]](ARGV[2], ARGV[3], ARGV[4])

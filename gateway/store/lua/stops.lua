@@ -1,7 +1,8 @@
 -- Stops: what keeps a number from sending. A machine pauses it, a person holds it or one of its rules.
--- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `held` and
--- `rule:<name>` (who, and since when).
-local PROBE_FIRST, PROBE_LAST = 30000, 300000
+-- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `late` where a
+-- status told why, and `trial`, since when Meta takes messages again; `held` and `rule:<name>` (who,
+-- and since when).
+local PROBE_FIRST, PROBE_LAST, TRIAL = 30000, 300000, 60000
 
 local function stops_of(number)
   local stops = {rules = {}, any_rule = false}
@@ -17,11 +18,19 @@ local function stops_of(number)
   return stops
 end
 
--- For how long a number sends nothing: 0 where it may, a probe among it.
+-- What Meta takes and fails later shows nothing by being taken: no failure may follow for a while.
+local function is_tried(stops, now)
+  local since = stops.trial and now - tonumber(stops.trial)
+  return since and (since >= TRIAL or since < 0)
+end
+
+-- For how long a number sends nothing: 0 where it may, a probe among it. A probe that is further away
+-- than any was given by a clock that stepped back since.
 local function stopped_for(stops, now)
   if stops.held then return PROBE_LAST end
-  if not stops.paused then return 0 end
-  return math.max(0, tonumber(stops.probe_at) - now)
+  if not stops.paused or is_tried(stops, now) then return 0 end
+  local wait = tonumber(stops.probe_at) - now
+  return wait <= PROBE_LAST and math.max(0, wait) or 0
 end
 
 -- Whoever probes sees to it that nobody else does so at the same time.
@@ -31,8 +40,13 @@ local function probe(number, stops, now)
 end
 
 -- A pause begins once, however many refusals tell of it; what they say last is what is told.
-local function pause(number, now, why, wait)
+-- What a status told is `late`: it came after Meta had taken the message.
+local function pause(number, now, why, wait, late)
   local key = number .. 'stops'
+  if late then
+    redis.call('HSET', key, 'late', 1)
+    redis.call('HDEL', key, 'trial')
+  end
   if redis.call('HEXISTS', key, 'paused') == 0 then
     redis.call('HSET', key, 'paused', why, 'paused_at', now, 'probe_at', now + wait, 'probes', 0)
   elseif wait == 0 then
@@ -44,7 +58,7 @@ end
 
 local function resume(number, now)
   redis.call('HSET', number .. 'stops', 'resumed_at', now)
-  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes')
+  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes', 'late', 'trial')
 end
 
 -- Sends of a rule that is held leave their lanes, so that nobody has to pass them again and again;
