@@ -119,7 +119,7 @@ local function may_go(id, send, lane, rank, key)
     hold_send(number, said[2], key, id)
     return 'held'
   end
-  local from = said[1] == '1' and 0 or pair_from(number, lane)
+  local from = said[1] == '1' and 0 or pair_from(number, now, lane)
   if from <= now then return 'go' end
   redis.call('ZADD', number .. 'ready:' .. rank, from, lane)
   return 'wait'
