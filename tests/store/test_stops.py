@@ -22,6 +22,7 @@ from tests.store.sending import (
     settle,
     stage,
     take,
+    tell,
 )  # fmt: skip
 
 pytestmark = pytest.mark.store
@@ -304,6 +305,39 @@ def test_what_a_released_rule_had_to_say_comes_back_to_its_place(store: Store) -
 
     assert take(store) == ["held"]
     assert raw(store).exists(f"{PREFIX}holding", f"{PREFIX}held:offers") == 0
+
+
+def released_before_what_is_posted(store: Store) -> Send:
+    """Let a send of a released rule come back to its place while a later one is being posted."""
+    after = a_send("after", rule="help")
+    queue(store, a_send("held", rule="offers"), after)
+    stops.hold(store, [NUMBER], "offers", "why")
+    assert take(store) == ["after"]
+    stops.release(store, [NUMBER], "offers")
+    upkeep.list_number(store, NUMBER)
+    upkeep.tick(store)
+    return after
+
+
+@pytest.mark.parametrize("step", ["accepted", "dead", "parked"])
+def test_what_came_back_goes_as_soon_as_what_was_posted_is_answered(
+    store: Store, step: str
+) -> None:
+    after = released_before_what_is_posted(store)
+    assert take(store) == []
+
+    settle(store, after, step)
+
+    assert take(store) == ["held"]
+
+
+def test_news_of_what_came_back_takes_nothing_posted_for_killed(store: Store) -> None:
+    after = released_before_what_is_posted(store)
+
+    tell(store, "delivered", a_send("held"))
+    take(store)
+
+    assert stage(store, after) == "attempting"
 
 
 def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
