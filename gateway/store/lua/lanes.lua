@@ -4,10 +4,10 @@ local FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call', 'spent', 'attempting_at')
+    'call', 'spent', 'attempting_at', 'reopened')
   return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
     rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
-    began = tonumber(f[10] or 0)}
+    began = tonumber(f[10] or 0), reopened = f[11]}
 end
 
 -- Always the last write about a send, for it says that all before it was done.

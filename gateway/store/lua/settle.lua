@@ -7,6 +7,11 @@ local function open(row, below)
   return row.latest and not row.final and row.rung < below
 end
 
+-- It ended, or began again since: what was settled once more changes nothing.
+local function is_over(row)
+  return row.final or row.rung >= ACCEPTED or row.reopened == row.attempt
+end
+
 -- What was refused for a reason that is not the send's costs it none of its tries.
 local function again(number, now, send, row, wait, ...)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
@@ -94,13 +99,13 @@ function settle.unconfirmed(number, now, id, send, row, _, till)
 end
 
 function settle.dead(number, now, id, _, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
+  if is_over(row) then return end
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dead', failure)
 end
 
 function settle.dropped(number, now, id, _, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
+  if is_over(row) then return end
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dropped', failure)
 end
