@@ -147,6 +147,18 @@ def test_a_payment_that_fails_on_does_not_let_the_number_go_on_in_between(store:
     assert take(store) == []
 
 
+def test_a_probe_whose_failure_came_before_its_answer_begins_no_trial(store: Store) -> None:
+    begin(store)
+    fails(store, 131042)
+    raw(store).hset(f"{PREFIX}stops", "probe_at", 0)
+    take(store, 1)
+
+    fails(store, 131042, ONE, 2)
+    settle(store, ONE, "accepted", 2, wamid="wamid.2")
+
+    assert not raw(store).hexists(f"{PREFIX}stops", "trial")
+
+
 def test_after_eight_tries_a_failure_is_final(store: Store) -> None:
     queue(store, ONE)
     for attempt in range(1, 9):
@@ -299,6 +311,34 @@ def test_who_got_the_message_after_all_does_not_get_it_twice(store: Store, code:
     assert take(store) == []
     assert stage(store, send) == "delivered"
     assert raw(store).zcard(f"{PREFIX}due") == 0
+
+
+@pytest.mark.parametrize("answer", ["accepted", "unconfirmed", "later", "dead"])
+@pytest.mark.parametrize("code", [131000, 131042, 131047])
+def test_a_failure_that_comes_before_its_answer_lets_the_send_begin_again(
+    store: Store, code: int, answer: str
+) -> None:
+    send = a_send("one", closed="wait")
+    queue(store, send, TWO)
+    take(store, 1)
+
+    fails(store, code, send)
+    settle(store, send, answer, wamid="wamid.1", wait_ms=1, error="{}")
+
+    assert stage(store, send) == ("parked" if code == 131047 else "queued")
+    assert raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, 0) == [TWO.id.encode()]
+    assert dead_letters(store) == []
+
+
+def test_a_failure_of_what_nobody_was_sure_of_lets_it_begin_again(store: Store) -> None:
+    queue(store, ONE)
+    take(store, 1)
+    settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 99_000)
+
+    fails(store, 130429)
+
+    assert stage(store, ONE) == "queued"
+    assert raw(store).zcard(f"{PREFIX}unconfirmed") == 0
 
 
 def test_late_news_of_what_failed_says_nothing_of_the_next_attempt(store: Store) -> None:

@@ -124,9 +124,6 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
   if row[2] or rung <= before then return end
   if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
   if stage == 'failed' and is_past(number, id, attempt) then return end
-  if stage == 'failed' and before >= 3 and (after or '') ~= '' then
-    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
-  end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
     overtake(number, row[4], row[3], id)
@@ -134,6 +131,9 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
     redis.call('ZREM', number .. 'due', id)
     retire(send)
     leave_lane(number, row[4], row[3], id, now)
+  end
+  if stage == 'failed' and (after or '') ~= '' then
+    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
   end
   -- The stage is written last, for it says that all of this was done.
   if stage == 'failed' then

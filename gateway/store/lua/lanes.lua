@@ -27,6 +27,11 @@ local function bury(number, now, id, stage, failure)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 
+-- Say whether a status told that Meta could not deliver what the attempt brought.
+local function was_failed(send, row)
+  return redis.call('HEXISTS', send, 'at:failed:' .. row.attempt) == 1
+end
+
 -- Say whether a send's customer may have written since its last attempt began.
 local function has_written(number, send, lane)
   local _, version = contact_of(number, lane)

@@ -45,7 +45,7 @@ end
 local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
 local function look_up(send, row, step)
   if resumed == 1 or not stops.paused or row.began < tonumber(stops.paused_at) then return end
-  local accepted = step == 'accepted'
+  local accepted = step == 'accepted' and not was_failed(send, row)
   if accepted and redis.call('HGET', send, 'repeatable') ~= '1' then
     if not stops.late then return go_on() end
     redis.call('HSETNX', number .. 'stops', 'trial', now)

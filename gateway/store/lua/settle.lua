@@ -29,7 +29,7 @@ end
 
 function settle.accepted(number, now, id, send, row, wamid)
   -- A status told since that Meta could not deliver it, and the send ended there or began again.
-  if redis.call('HEXISTS', send, 'at:failed:' .. row.attempt) == 1 then return end
+  if was_failed(send, row) then return end
   learn_wamid(number, id, row.wamid, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
