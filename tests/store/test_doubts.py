@@ -48,6 +48,27 @@ def test_a_template_is_told_apart(store: Store) -> None:
     assert doubts(store, NUMBER)[0].doubt.is_template
 
 
+def test_a_template_in_the_place_of_a_text_is_a_template(store: Store) -> None:
+    send = a_send("one", closed="template", instead=template("order", "en"))
+    queue(store, send)
+    lanes(store).pump([], 1)
+    lanes(store).pump([Outcome(send.id, 1, "instead", error="{}")], 1)
+    till = now_ms(store) + 3_600_000
+    lanes(store).pump([Outcome(send.id, 2, "unconfirmed", wait_ms=till)], 0)
+
+    assert doubts(store, NUMBER)[0].doubt.is_template
+
+
+def test_many_doubts_are_looked_at_in_turns(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        doubted(store, a_send(name, name))
+
+    found = [{one.send[0] for one in doubts(store, NUMBER, turn, 2)} for turn in range(3)]
+
+    assert found[0] == found[2]
+    assert (len(found[0]), found[0] | found[1]) == (2, {"a", "b", "c"})
+
+
 def test_a_doubt_learns_that_a_later_send_of_its_lane_was_accepted(store: Store) -> None:
     doubted(store)
     pass_silence(store)
