@@ -63,9 +63,9 @@ def spread(
 
 
 def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
-    """Do the same for failures that statuses told of."""
+    """Do the same for failures that statuses told of; old news stops nobody who sends now."""
     for one in news:
-        if one.refusal:
+        if one.refusal and one.late < timedelta(seconds=REFUSED_FOR_S):
             why = orjson.dumps(dict(one.error or {})).decode()
             spread(at_work, number, one.refusal, why, after(one.refusal)[1], late=True)
             warn(at_work, number, one.refusal)

@@ -16,7 +16,7 @@ from gateway.store.client import Store
 from tasks import outbound
 from tasks.watch import look
 from tasks.worker import Worker, build
-from tests.made import NUMBER, delivery_body, message_item
+from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.receiver import a_receiver
 from tests.tasks.rig import PREFIX, Echo, counted, keep, pass_time, raw, take_effect
@@ -238,3 +238,36 @@ def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
 
     (contact,) = raw(sender.store).keys(f"{PREFIX}contact:*")
     assert b"opted_out" in raw(sender.store).hget(contact, "state")
+
+
+def fail(at_work: Worker, code: int, ago_s: int = 0) -> None:
+    """Let a status tell of a message of the number that Meta could not deliver."""
+    item = status_item("wamid.out", "failed")
+    item |= {"errors": [{"code": code}], "timestamp": str(int(item["timestamp"]) - ago_s)}
+    keep(at_work.store, delivery_body(statuses=[item]))
+    take_effect(at_work, Echo())
+
+
+def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
+    sender: Worker, meta: Meta
+) -> None:
+    upkeep.list_number(sender.store, OTHER)
+
+    fail(sender, 131042)
+
+    assert standing(sender.store, OTHERS_PREFIX).pause
+    owe(sender, 2, OTHER)
+    raw(sender.store).hset(f"{OTHERS_PREFIX}stops", "probe_at", 0)
+    outbound.pump(OTHER, REPLY)
+    assert len(meta.posted) == 1
+    assert standing(sender.store, OTHERS_PREFIX).pause
+
+
+@pytest.mark.parametrize("code", [131042, 80007])
+def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int) -> None:
+    upkeep.list_number(sender.store, OTHER)
+
+    fail(sender, code, ago_s=3_600)
+
+    assert standing(sender.store, OTHERS_PREFIX).pause is None
+    assert raw(sender.store).hget(f"{OTHERS_PREFIX}pace", "rest") is None
