@@ -37,7 +37,13 @@ def heed(at_work: Worker, number: str, taken: Taken) -> None:
     if taken.resumed:
         log.warning("number_resumed", number=number)
         with contextlib.suppress(*AWAY):
-            stops.look(at_work.store, _others(at_work, number))
+            stops.look(at_work.store, _others(at_work, number), _of_all(taken.resumed))
+
+
+def _of_all(why: str) -> int | None:
+    """Return the code of a pause that is over, None where it was the number's alone."""
+    code = orjson.loads(why).get("code")
+    return None if code is None or rule_of(code, 400).scope == "number" else code
 
 
 def mended(at_work: Worker, judged: Verdict) -> bool:

@@ -23,9 +23,12 @@ def pause(
     _ask(store, numbers, "pause", why, probe_after_ms, int(late))
 
 
-def look(store: Store, numbers: Iterable[str]) -> None:
-    """Let those that are paused be probed at once."""
-    _ask(store, numbers, "look")
+def look(store: Store, numbers: Iterable[str], code: int | None) -> None:
+    """Let those that are paused be probed at once.
+
+    The pause of a whole account, for a code, is over also where nothing waits to be a probe.
+    """
+    _ask(store, numbers, "look", "" if code is None else code)
 
 
 def rest(store: Store, numbers: Iterable[str], wait_ms: int) -> None:

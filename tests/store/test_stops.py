@@ -101,7 +101,7 @@ def test_a_probe_that_is_accepted_ends_the_pause(store: Store) -> None:
 
     done = lanes(store).pump([Outcome(probe.send, probe.number, "accepted", "wamid.p")], 50)
 
-    assert done.resumed
+    assert done.resumed == WHY
     assert len(done.attempts) == 2
     assert standing(store).pause is None
 
@@ -142,7 +142,7 @@ def test_it_ends_where_no_other_failure_is_told_within_a_minute(store: Store) ->
 
     done = lanes(store).pump([], 50)
 
-    assert (done.resumed, len(done.attempts)) == (True, 2)
+    assert (done.resumed, len(done.attempts)) == (WHY, 2)
     assert standing(store).pause is None
 
 
@@ -164,6 +164,33 @@ def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
     stops.pause(store, [NUMBER], WHY, 30_000, late=True)
 
     assert take(store) == []
+    assert standing(store).pause
+
+
+def test_an_account_that_goes_on_goes_on_where_nothing_waits_to_be_a_probe(store: Store) -> None:
+    stops.pause(store, [NUMBER], WHY, 300_000)
+
+    stops.look(store, [NUMBER], 190)
+
+    assert standing(store).pause is None
+
+
+@pytest.mark.parametrize("code", [None, 10], ids=["of one number", "for another reason"])
+def test_what_goes_on_elsewhere_ends_no_other_pause(store: Store, code: int | None) -> None:
+    stops.pause(store, [NUMBER], WHY, 300_000)
+
+    stops.look(store, [NUMBER], code)
+
+    assert standing(store).pause
+
+
+def test_what_waits_is_a_probe_before_an_accounts_pause_is_over(store: Store) -> None:
+    queue(store, ONE, TWO)
+    stops.pause(store, [NUMBER], WHY, 300_000)
+
+    stops.look(store, [NUMBER], 190)
+
+    assert len(take(store)) == 1
     assert standing(store).pause
 
 

@@ -161,12 +161,26 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
     stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
     stops.pause(sender.store, [OTHER], '{"code":190}', 300_000)
     owe(sender, 1)
+    owe(sender, 1, OTHER)
 
     outbound.pump(NUMBER, REPLY)
 
     pause = standing(sender.store, OTHERS_PREFIX).pause
     assert pause
     assert pause.probe_at.timestamp() - pause.since.timestamp() < 60
+
+
+@pytest.mark.parametrize(("code", "paused"), [(190, False), (131045, True)])
+def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
+    sender: Worker, meta: Meta, code: int, paused: bool
+) -> None:
+    upkeep.list_number(sender.store, OTHER)
+    stops.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert (standing(sender.store, OTHERS_PREFIX).pause is not None) == paused
 
 
 def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, meta: Meta) -> None:

@@ -5,8 +5,8 @@
 --       5 names of calls whose answer never came, with commas: what they took is given back,
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
 -- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
--- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, 1
--- if the number goes on after a pause, taken}, taken as {id, attempt, planned, first, row, rank,
+-- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, why
+-- the number was paused that goes on now or "", taken}, taken as {id, attempt, planned, first, row, rank,
 -- repeatable, expires, attempts that do not count, what follows a closed window, "1" if the template
 -- goes instead, refusals for the pair, contact, its state}.
 local number = KEYS[1]
@@ -33,10 +33,10 @@ for name in ARGV[5]:gmatch('[^,]+') do
   end
 end
 
-local stops, resumed = stops_of(number), 0
+local stops, resumed = stops_of(number), ''
 local function go_on()
   resume(number, now)
-  resumed = 1
+  resumed = stops.paused
 end
 
 -- What an attempt that was begun since a pause shows of it. An acceptance ends it, at once or after a
@@ -44,7 +44,7 @@ end
 -- next one is the probe.
 local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
 local function look_up(send, row, step)
-  if resumed == 1 or not stops.paused or row.began < tonumber(stops.paused_at) then return end
+  if resumed ~= '' or not stops.paused or row.began < tonumber(stops.paused_at) then return end
   local accepted = step == 'accepted' and not was_failed(send, row)
   if accepted and redis.call('HGET', send, 'repeatable') ~= '1' then
     if not stops.late then return go_on() end

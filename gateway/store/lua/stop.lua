@@ -3,7 +3,7 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 what is asked, then what it needs:
 --       pause   why, ms until the first probe, "1" where a status told it
---       look    (probe at once where the number is paused)
+--       look    code of a pause of the whole account that is over, or ""
 --       rest    ms
 --       hold    "" or a rule, why
 --       release "" or a rule
@@ -18,10 +18,11 @@ function asked.pause(why, wait, late)
   return 1
 end
 
-function asked.look()
-  local is_paused = redis.call('HEXISTS', number .. 'stops', 'paused')
-  if is_paused == 1 then redis.call('HSET', number .. 'stops', 'probe_at', now) end
-  return is_paused
+function asked.look(code)
+  local why = redis.call('HGET', number .. 'stops', 'paused')
+  if not why then return 0 end
+  look(number, now, why, code)
+  return 1
 end
 
 function asked.rest(wait)

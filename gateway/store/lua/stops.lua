@@ -20,6 +20,7 @@ end
 
 -- What Meta takes and fails later shows nothing by being taken: no failure may follow for a while.
 local function is_tried(stops, now)
+  if not stops.paused then return false end
   local since = stops.trial and now - tonumber(stops.trial)
   return since and (since >= TRIAL or since < 0)
 end
@@ -56,9 +57,23 @@ local function pause(number, now, why, wait, late)
   end
 end
 
+local function forget_pause(number)
+  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes', 'late', 'trial')
+end
+
 local function resume(number, now)
   redis.call('HSET', number .. 'stops', 'resumed_at', now)
-  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes', 'late', 'trial')
+  forget_pause(number)
+end
+
+-- Another number goes on. With nothing to probe with, a pause of the whole account is over here as well.
+local function look(number, now, why, code)
+  local waits = redis.call('EXISTS', number .. 'ready:reply', number .. 'ready:bulk') > 0
+  if not waits and code ~= '' and cjson.decode(why).code == tonumber(code) then
+    forget_pause(number)
+  else
+    redis.call('HSET', number .. 'stops', 'probe_at', now)
+  end
 end
 
 -- Sends of a rule that is held leave their lanes, so that nobody has to pass them again and again;
