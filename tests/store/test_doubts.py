@@ -59,6 +59,21 @@ def test_a_template_in_the_place_of_a_text_is_a_template(store: Store) -> None:
     assert doubts(store, NUMBER)[0].doubt.is_template
 
 
+def test_a_late_status_of_an_earlier_attempt_proves_nothing_of_the_next(store: Store) -> None:
+    doubted(store)
+    (found,) = doubts(store, NUMBER)
+    raw(store).hincrby(f"{PREFIX}send:{ONE.id}", "began:1", -60_000)
+    assert again(store, NUMBER, found)
+    pass_silence(store)
+    lanes(store).pump([], 1)
+
+    tell(store, "sent", ONE)
+
+    proved = proved_to(store, NUMBER)
+    assert proved
+    assert proved < found.doubt.attempted_at - timedelta(seconds=50)
+
+
 def test_many_doubts_are_looked_at_in_turns(store: Store) -> None:
     for name in ("a", "b", "c"):
         doubted(store, a_send(name, name))

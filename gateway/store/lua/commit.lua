@@ -100,7 +100,8 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
       return count(number, 'statuses.unmatched')
     end
   end
-  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'attempting_at')
+  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'began:' .. attempt,
+    'first')
   local before = tonumber(row[1])
   if (participant or '') ~= '' then
     climb(number, id, participant, stage, rung, when, failure)
@@ -116,10 +117,10 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
   if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
     learn_wamid(number, id, row[5], wamid)
   end
-  -- That this one has its status shows that statuses of its time do come.
-  local proved = tonumber(redis.call('HGET', number .. 'evidence', 'proved') or 0)
-  if tonumber(row[6] or 0) > proved then
-    redis.call('HSET', number .. 'evidence', 'proved', row[6])
+  -- That this attempt has its status shows that statuses of its time do come; of a later one's, nothing.
+  local proved, began = redis.call('HGET', number .. 'evidence', 'proved'), row[6] or row[7]
+  if tonumber(began or 0) > tonumber(proved or 0) then
+    redis.call('HSET', number .. 'evidence', 'proved', began)
   end
   if row[2] or rung <= before then return end
   if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
