@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from gateway.core.codes import RULES
 from gateway.store import stops
 from gateway.store.client import Store
 from tests.made import NUMBER
@@ -115,3 +116,11 @@ def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
     stops.rest(store, [NUMBER], 60_000)
 
     assert 59 < lanes(store).pump([], 9).wait_s <= 60
+
+
+def test_the_longest_wait_that_a_code_asks_for_is_no_step_back(store: Store) -> None:
+    longest = max(rule.wait_s or 0 for rule in RULES.values())
+
+    stops.rest(store, [NUMBER], int(longest * 1_000))
+
+    assert longest - 5 < lanes(store).pump([], 9).wait_s <= longest

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.backoff import MAX_BACKOFF_S
 from gateway.core.outcome import Outcome
 from gateway.core.sends import BULK
 from gateway.store.client import Store
@@ -117,3 +118,14 @@ def test_a_clock_that_stepped_back_silences_no_conversation(store: Store) -> Non
     queue(store, a_send("one"), a_send("two"))
 
     assert talk(store) == 2
+
+
+def test_the_longest_wait_for_a_pair_is_no_step_back(store: Store) -> None:
+    ana = a_send("ana")
+    queue(store, ana)
+    take(store)
+
+    settle(store, ana, "pair", wait_ms=int(MAX_BACKOFF_S * 1_000))
+    make_ready_again(store)
+
+    assert take(store) == []

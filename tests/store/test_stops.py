@@ -157,6 +157,17 @@ def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
     assert (before.overdue_ms["reply"], due.overdue_ms["reply"] >= 0) == (-1, True)
 
 
+def test_the_tick_rings_for_the_end_of_a_pause_also_where_nothing_waits(store: Store) -> None:
+    paused_by_a_status(store)
+    pass_trial(store)
+    upkeep.list_number(store, NUMBER)
+
+    (due,) = upkeep.tick(store)
+
+    assert due.overdue_ms["reply"] == 0
+    assert lanes(store).pump([], 50).resumed == WHY
+
+
 def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
     paused_by_a_status(store, TWO)
     pass_trial(store)
