@@ -176,6 +176,16 @@ def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
     assert standing(store).pause
 
 
+def test_what_an_older_release_leaves_behind_ends_no_pause(store: Store) -> None:
+    queue(store, ONE)
+    raw(store).hset(f"{PREFIX}stops", mapping={"late": 1, "trial": 1})
+
+    stops.pause(store, [NUMBER], WHY, 30_000)
+
+    assert take(store) == []
+    assert standing(store).pause
+
+
 def test_an_account_that_goes_on_goes_on_where_nothing_waits_to_be_a_probe(store: Store) -> None:
     stops.pause(store, [NUMBER], WHY, 300_000)
 

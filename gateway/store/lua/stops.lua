@@ -44,11 +44,14 @@ end
 -- What a status told is `late`: it came after Meta had taken the message.
 local function pause(number, now, why, wait, late)
   local key = number .. 'stops'
+  local begins = redis.call('HEXISTS', key, 'paused') == 0
+  -- A worker of the release before leaves the two behind.
+  if begins then redis.call('HDEL', key, 'late', 'trial') end
   if late then
     redis.call('HSET', key, 'late', 1)
     redis.call('HDEL', key, 'trial')
   end
-  if redis.call('HEXISTS', key, 'paused') == 0 then
+  if begins then
     redis.call('HSET', key, 'paused', why, 'paused_at', now, 'probe_at', now + wait, 'probes', 0)
   elseif wait == 0 then
     redis.call('HSET', key, 'paused', why, 'probe_at', now) -- something was mended: look at once
