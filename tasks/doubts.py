@@ -28,10 +28,10 @@ def resolve(at_work: Worker, number: str, standings: Sequence[Standing]) -> int:
         lost_to=lost_to(at_work.store),
     )
     policy = cast(Policy, at_work.settings.gateway_unconfirmed)
-    now = _moment(standings[0].now_ms)
+    now_ms = standings[0].now_ms
     repeated = 0
-    for doubted in doubts(at_work.store, number):
-        if choose(doubted.doubt, stream, policy, now) != "again":
+    for doubted in doubts(at_work.store, number, turn=now_ms // 1_000):
+        if choose(doubted.doubt, stream, policy, _moment(now_ms)) != "again":
             continue
         if again(at_work.store, number, doubted):
             repeated += 1

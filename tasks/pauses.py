@@ -37,7 +37,13 @@ def heed(at_work: Worker, number: str, taken: Taken) -> None:
     if taken.resumed:
         log.warning("number_resumed", number=number)
         with contextlib.suppress(*AWAY):
-            stops.look(at_work.store, _others(at_work, number))
+            stops.look(at_work.store, _others(at_work, number), _of_all(taken.resumed))
+
+
+def _of_all(why: str) -> int | None:
+    """Return the code of a pause that is over, None where it was the number's alone."""
+    code = orjson.loads(why).get("code")
+    return None if code is None or rule_of(code, 400).scope == "number" else code
 
 
 def mended(at_work: Worker, judged: Verdict) -> bool:
@@ -46,7 +52,9 @@ def mended(at_work: Worker, judged: Verdict) -> bool:
     return refused and at_work.renew_token()
 
 
-def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int) -> None:
+def spread(
+    at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int, *, late: bool = False
+) -> None:
     """Let what reaches further than one number be known to the others; twice is once."""
     if not isinstance(judged, Later | Paused) or judged.scope not in ("account", "app"):
         return
@@ -55,17 +63,17 @@ def spread(at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int
     with contextlib.suppress(*AWAY):
         others = _others(at_work, number)
         if isinstance(judged, Paused):
-            stops.pause(at_work.store, others, why, wait_ms)
+            stops.pause(at_work.store, others, why, wait_ms, late=late)
         else:
             stops.rest(at_work.store, others, wait_ms)
 
 
 def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
-    """Do the same for failures that statuses told of."""
+    """Do the same for failures that statuses told of; old news stops nobody who sends now."""
     for one in news:
-        if one.refusal:
+        if one.refusal and one.late < timedelta(seconds=REFUSED_FOR_S):
             why = orjson.dumps(dict(one.error or {})).decode()
-            spread(at_work, number, one.refusal, why, after(one.refusal)[1])
+            spread(at_work, number, one.refusal, why, after(one.refusal)[1], late=True)
             warn(at_work, number, one.refusal)
 
 

@@ -4,12 +4,12 @@ Beat may come late, twice, or not at all for a while. So each of these does ever
 never "the item of this second", and nothing in them counts on having run before.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from gateway.core.sends import BULK, REPLY
-from gateway.store import keys, upkeep
+from gateway.store import dead, keys, upkeep
 from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import ring_anyway, ring_inbox, ring_number
@@ -69,8 +69,9 @@ def cleanup() -> None:
     """Drop what is old: worked-off deliveries and forgotten dead letters."""
     at_work = worker()
     dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
-    dead = upkeep.forget_dead(at_work.store, datetime.now(UTC) - DEAD_LETTERS_FOR)
-    log.info("cleaned_up", deliveries=dropped, dead_letters=dead)
+    # By the server's clock, as they died: a worker's may be wrong by a month.
+    forgotten = upkeep.forget_dead(at_work.store, dead.now(at_work.store) - DEAD_LETTERS_FOR)
+    log.info("cleaned_up", deliveries=dropped, dead_letters=forgotten)
 
 
 def _make_room(at_work: Worker) -> None:

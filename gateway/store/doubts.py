@@ -1,5 +1,6 @@
 """Unconfirmed sends, with all that is known about each."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from gateway.core.evidence import Doubt
 from gateway.store import keys
 from gateway.store.client import Store
 
-_FIELDS = ("stage", "attempts", "doubted", "repeated", "overtaken", "row")
+_FIELDS = ("stage", "attempts", "doubted", "repeated", "overtaken", "row", "instead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,17 @@ class Doubted:
     doubt: Doubt
 
 
-def doubts(store: Store, number: str, most: int = 100) -> list[Doubted]:
-    """Return the unconfirmed sends of a number, those that expire first."""
+def doubts(store: Store, number: str, turn: int = 0, most: int = 100) -> list[Doubted]:
+    """Return unconfirmed sends of a number, those that expire first; where they are many, in turns.
+
+    Many may be left to a person, and must not hide the others until they expire.
+    """
     prefix = keys.number(number)
-    sends: Any = store.run(lambda client: client.zrange(f"{prefix}unconfirmed", 0, most - 1))
+    count: Any = store.run(lambda client: client.zcard(f"{prefix}unconfirmed"))
+    first = turn % max(1, math.ceil(count / most)) * most
+    sends: Any = store.run(
+        lambda client: client.zrange(f"{prefix}unconfirmed", first, first + most - 1)
+    )
 
     def read(client: Any) -> Any:
         pipe = client.pipeline(transaction=False)
@@ -55,8 +63,9 @@ def again(store: Store, number: str, doubted: Doubted) -> bool:
 
 
 def _doubted(send: str, row: list[Any]) -> Doubted:
-    _, attempts, doubted, repeated, overtaken, packed = row
-    body = orjson.loads(packed)["body"]
+    _, attempts, doubted, repeated, overtaken, packed, instead = row
+    # What was posted of a closed window is the template in the place of the body.
+    body = orjson.loads(packed)["instead" if instead else "body"]
     return Doubted(
         send,
         int(attempts),

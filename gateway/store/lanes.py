@@ -26,7 +26,7 @@ class Taken:
     more: bool
     wait_s: float
     probes: bool  # the number is paused, and its one attempt shows whether it still has to be
-    resumed: bool  # an attempt showed that it need not be any longer
+    resumed: str  # why it was paused, where an attempt showed that it need not be any longer
 
 
 class Lanes:
@@ -64,7 +64,7 @@ class Lanes:
         now, wait, more, probes, resumed, taken = answer
         began = _moment(now)
         attempts = [_attempt(row, began) for row in taken]
-        return Taken(attempts, began, bool(more), wait / 1000, bool(probes), bool(resumed))
+        return Taken(attempts, began, bool(more), wait / 1000, bool(probes), resumed.decode())
 
 
 def _attempt(row: list[Any], began: datetime) -> Attempt:

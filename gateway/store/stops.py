@@ -12,17 +12,23 @@ from gateway.store.driver import AsyncClient
 from gateway.store.traced_sends import ask
 
 
-def pause(store: Store, numbers: Iterable[str], why: str, probe_after_ms: int) -> None:
+def pause(
+    store: Store, numbers: Iterable[str], why: str, probe_after_ms: int, *, late: bool = False
+) -> None:
     """Pause numbers; one that is paused already stays so since it was. Repeatable, like all here.
 
-    Each of these raises StoreUnavailableError.
+    It is `late` where a status told it, after Meta had taken the message: what Meta takes next then
+    shows nothing for a minute. Each of these raises StoreUnavailableError.
     """
-    _ask(store, numbers, "pause", why, probe_after_ms)
+    _ask(store, numbers, "pause", why, probe_after_ms, int(late))
 
 
-def look(store: Store, numbers: Iterable[str]) -> None:
-    """Let those that are paused be probed at once."""
-    _ask(store, numbers, "look")
+def look(store: Store, numbers: Iterable[str], code: int | None) -> None:
+    """Let those that are paused be probed at once.
+
+    The pause of a whole account, for a code, is over also where nothing waits to be a probe.
+    """
+    _ask(store, numbers, "look", "" if code is None else code)
 
 
 def rest(store: Store, numbers: Iterable[str], wait_ms: int) -> None:

@@ -26,6 +26,8 @@ UNTOLD_FIELDS |= {
     b"resumed_at",
     b"probes",
     b"first_at",
+    b"took",
+    b"trial",
 }
 
 

@@ -75,6 +75,46 @@ def test_a_send_that_fails_again_can_be_redriven_again(store: Store) -> None:
     assert (row(store, ONE)["attempts"], row(store, ONE)["redriven"]) == ("3", "2")
 
 
+@pytest.mark.parametrize("field", ["paused_at", "pair_refusals", "reopens"])
+def test_what_was_held_against_a_send_is_forgotten(store: Store, field: str) -> None:
+    died(store, ONE)
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", field, 3)
+
+    dead.redrive(store, found(store, ONE))
+
+    assert field not in row(store, ONE)
+
+
+def test_a_failure_that_is_told_once_more_does_not_end_what_began_again(store: Store) -> None:
+    dead.redrive(store, died(store, ONE))
+
+    tell(store, "failed", ONE)
+
+    assert (stage(store, ONE), dead_letters(store)) == ("queued", [])
+
+
+def test_a_death_that_is_settled_once_more_does_not_end_what_began_again(store: Store) -> None:
+    dead.redrive(store, died(store, ONE))
+
+    settle(store, ONE, "dead", error="{}")
+
+    assert (stage(store, ONE), dead_letters(store)) == ("queued", [])
+
+
+def test_a_send_that_paused_its_number_long_ago_is_not_at_fault_when_it_begins_again(
+    store: Store,
+) -> None:
+    died(store, ONE)
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", "paused_at", 1)
+    raw(store).hset(f"{PREFIX}stops", "resumed_at", 2)
+    dead.redrive(store, found(store, ONE))
+    take(store)
+
+    settle(store, ONE, "paused", 2, wait_ms=30_000, error="{}")
+
+    assert stage(store, ONE) == "queued"
+
+
 def try_for_good(store: Store, refusals: int) -> list[int]:
     """Let Meta say "later" to every attempt but the last, and return the tries of each."""
     tries = []

@@ -48,6 +48,42 @@ def test_a_template_is_told_apart(store: Store) -> None:
     assert doubts(store, NUMBER)[0].doubt.is_template
 
 
+def test_a_template_in_the_place_of_a_text_is_a_template(store: Store) -> None:
+    send = a_send("one", closed="template", instead=template("order", "en"))
+    queue(store, send)
+    lanes(store).pump([], 1)
+    lanes(store).pump([Outcome(send.id, 1, "instead", error="{}")], 1)
+    till = now_ms(store) + 3_600_000
+    lanes(store).pump([Outcome(send.id, 2, "unconfirmed", wait_ms=till)], 0)
+
+    assert doubts(store, NUMBER)[0].doubt.is_template
+
+
+def test_a_late_status_of_an_earlier_attempt_proves_nothing_of_the_next(store: Store) -> None:
+    doubted(store)
+    (found,) = doubts(store, NUMBER)
+    raw(store).hincrby(f"{PREFIX}send:{ONE.id}", "began:1", -60_000)
+    assert again(store, NUMBER, found)
+    pass_silence(store)
+    lanes(store).pump([], 1)
+
+    tell(store, "sent", ONE)
+
+    proved = proved_to(store, NUMBER)
+    assert proved
+    assert proved < found.doubt.attempted_at - timedelta(seconds=50)
+
+
+def test_many_doubts_are_looked_at_in_turns(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        doubted(store, a_send(name, name))
+
+    found = [{one.send[0] for one in doubts(store, NUMBER, turn, 2)} for turn in range(3)]
+
+    assert found[0] == found[2]
+    assert (len(found[0]), found[0] | found[1]) == (2, {"a", "b", "c"})
+
+
 def test_a_doubt_learns_that_a_later_send_of_its_lane_was_accepted(store: Store) -> None:
     doubted(store)
     pass_silence(store)

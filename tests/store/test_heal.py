@@ -8,12 +8,12 @@ import pytest
 from gateway.core.aside import Obstacle
 from gateway.core.events import Event
 from gateway.core.outcome import Outcome
-from gateway.store import keys, upkeep
+from gateway.store import keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
 from gateway.store.commit import call, commit
 from gateway.store.inbox import LEASE_MS, Inbox
-from tests.made import ANA, a_message, a_status
+from tests.made import ANA, NUMBER, a_message, a_status
 from tests.store.failing import dump, each_write, everything, restore
 from tests.store.planning import planned
 from tests.store.raw import now_ms, raw
@@ -234,6 +234,65 @@ def test_each_write_of_a_tick_may_fail(store: Store) -> None:
     broken = Call("tick", PREFIX, [1_000])
 
     assert heals(store, broken, lambda: run(store, broken)) > 8
+
+
+def test_each_write_of_letting_a_rule_go_on_may_fail(store: Store) -> None:
+    queue(store, *(a_send(name, name, rule="offers") for name in ("a", "b")), a_send("next", "a"))
+    stops.hold(store, [NUMBER], "offers", "why")
+    lanes(store).pump([], 9)
+    stops.release(store, [NUMBER], "offers")
+    broken = Call("tick", PREFIX, [1_000])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 5
+
+
+def park(store: Store, *names: str) -> None:
+    """Let sends wait until their customer writes."""
+    queue(store, *(a_send(name, closed="wait") for name in names))
+    for name in names:
+        make_ready(store)
+        lanes(store).pump([], 9)
+        settle(store, a_send(name), "parked", error="{}")
+
+
+def test_each_write_of_ending_what_waited_too_long_may_fail(store: Store) -> None:
+    park(store, "a", "b")
+    for name in "ab":
+        raw(store).zadd(f"{PREFIX}parked", {a_send(name).id: 1})
+    broken = Call("tick", PREFIX, [1_000])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 8
+    assert row(store, a_send("a"))["stage"] == "expired"
+
+
+def test_each_write_of_a_commit_that_wakes_what_waited_may_fail(store: Store) -> None:
+    park(store, "a", "b")
+    event = a_message("wamid.1")
+    (plan,) = planned(store, event)
+
+    assert heals(store, call(plan, WEEK), lambda: commit_all(store, event)) > 25
+    assert [row(store, a_send(name))["stage"] for name in "ab"] == ["queued", "queued"]
+
+
+@pytest.mark.parametrize("late", [0, 1])
+@pytest.mark.parametrize("paused", [False, True])
+def test_each_write_of_a_pause_may_fail(store: Store, paused: bool, late: int) -> None:
+    if paused:
+        stops.pause(store, [NUMBER], "{}", 300_000)
+    broken = Call("stop", PREFIX, ["pause", '{"code":190}', 0, late])
+
+    assert heals(store, broken, lambda: run(store, broken)) >= 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_each_write_of_a_probe_and_what_it_shows_may_fail(store: Store, late: bool) -> None:
+    queue(store, a_send("a", "1"), a_send("b", "2"))
+    stops.pause(store, [NUMBER], "{}", 0, late=late)
+    lanes(store).pump([], 1)
+    told = [Outcome(a_send("a").id, 1, "accepted", "wamid.a", note="{}")]
+    broken = pumping("one", "", 0, told)
+
+    assert heals(store, broken, lambda: run(store, pumping("two", "one", 0, told))) > 5
 
 
 def test_each_write_of_repeating_a_doubt_may_fail(store: Store) -> None:

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from gateway.core.codes import RULES
+from gateway.store import stops
 from gateway.store.client import Store
+from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, a_send, lanes, queue, ready_in_s, take
 
@@ -97,3 +100,27 @@ def test_a_hundred_thousand_lanes_that_wait_cost_a_pump_nothing(store: Store) ->
 
     # Ten times as much would be a scan of a thousandth of them.
     assert statistics.median(pump_ms() for _ in range(5)) < 10 * few
+
+
+@pytest.mark.parametrize("field", ["rest", "slow_at"])
+def test_a_moment_from_before_a_step_back_holds_no_number_up(store: Store, field: str) -> None:
+    told = {"slow": 0.1, "slow_at": 0, field: now_ms(store) + 36_000_000}
+    raw(store).hset(f"{PREFIX}pace", mapping=told)
+
+    assert taken(store, 50) == 5
+
+
+def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
+    raw(store).hset(f"{PREFIX}pace", "rest", now_ms(store) + 36_000_000)
+
+    stops.rest(store, [NUMBER], 60_000)
+
+    assert 59 < lanes(store).pump([], 9).wait_s <= 60
+
+
+def test_the_longest_wait_that_a_code_asks_for_is_no_step_back(store: Store) -> None:
+    longest = max(rule.wait_s or 0 for rule in RULES.values())
+
+    stops.rest(store, [NUMBER], int(longest * 1_000))
+
+    assert longest - 5 < lanes(store).pump([], 9).wait_s <= longest

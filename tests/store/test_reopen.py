@@ -1,5 +1,6 @@
 """A failed status begins a send again where Meta's code says that it may pass, and only once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from gateway.core.stops import stored
 from gateway.core.verdict import by_rule
 from gateway.store.client import Store
 from gateway.store.commit import commit
-from tests.made import ANA, NUMBER, a_status
+from tests.made import ANA, NUMBER, a_message, a_status
+from tests.store.planning import planned
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (
     PREFIX,
@@ -28,6 +30,7 @@ from tests.store.sending import (
     settle,
     stage,
     take,
+    tell,
 )
 
 pytestmark = pytest.mark.store
@@ -55,6 +58,17 @@ def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int 
     )
     plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
     assert commit(store, [plan], WEEK) == [True]
+
+
+def told(store: Store, status: str, send: Send, attempt: int = 1) -> None:
+    """Let Meta tell how far an attempt got."""
+    tell(store, status, send, f"wamid.{attempt}", attempt)
+
+
+def write(store: Store) -> None:
+    """Let the customer write what no rule answers."""
+    (plan,) = planned(store, a_message("wamid.in.late"))
+    assert commit(store, [replace(plan, sends=())], WEEK) == [True]
 
 
 def begin(store: Store, send: Send = ONE) -> None:
@@ -122,6 +136,29 @@ def test_a_failed_payment_pauses_the_number_and_keeps_the_send(store: Store) -> 
     assert row(store, ONE)["spent"] == "1"
 
 
+def test_a_payment_that_fails_on_does_not_let_the_number_go_on_in_between(store: Store) -> None:
+    begin(store)
+    fails(store, 131042)
+
+    raw(store).hset(f"{PREFIX}stops", "probe_at", 0)
+    accepted(store, ONE, 2)
+
+    queue(store, a_send("two", "elsewhere"))
+    assert take(store) == []
+
+
+def test_a_probe_whose_failure_came_before_its_answer_begins_no_trial(store: Store) -> None:
+    begin(store)
+    fails(store, 131042)
+    raw(store).hset(f"{PREFIX}stops", "probe_at", 0)
+    take(store, 1)
+
+    fails(store, 131042, ONE, 2)
+    settle(store, ONE, "accepted", 2, wamid="wamid.2")
+
+    assert not raw(store).hexists(f"{PREFIX}stops", "trial")
+
+
 def test_after_eight_tries_a_failure_is_final(store: Store) -> None:
     queue(store, ONE)
     for attempt in range(1, 9):
@@ -184,10 +221,7 @@ def test_a_failure_of_an_earlier_attempt_does_not_end_a_later_one(store: Store) 
 
 def test_what_a_customer_was_shown_did_not_fail(store: Store) -> None:
     begin(store)
-    event = a_status("wamid.1", "delivered")
-    news = News(ONE.id, "1", "wamid.1", "delivered", event.at)
-    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
-    assert commit(store, [plan], WEEK) == [True]
+    told(store, "delivered", ONE)
 
     fails(store, 131000)
 
@@ -220,6 +254,102 @@ def test_a_template_in_its_place_is_the_last_word(store: Store) -> None:
 
     assert second.body == INSTEAD
     assert stage(store, send) == "failed"
+
+
+def test_who_wrote_before_the_failure_was_told_need_not_write_again(store: Store) -> None:
+    send = a_send("one", closed="wait")
+    begin(store, send)
+    write(store)
+
+    fails(store, 131047, send)
+
+    assert take(store) == ["one"]
+
+
+def test_what_fails_again_and_again_ends_at_last(store: Store) -> None:
+    begin(store)
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", "reopens", 24)
+
+    fails(store, 130429)
+
+    assert stage(store, ONE) == "failed"
+    assert dead_letters(store) == [f"send:{ONE.id}"]
+
+
+def test_each_time_that_a_send_begins_again_is_counted(store: Store) -> None:
+    begin(store)
+    for attempt in (1, 2):
+        fails(store, 130429, ONE, attempt)
+        raw(store).hdel(f"{PREFIX}pace", "rest")
+        accepted(store, ONE, attempt + 1)
+
+    assert row(store, ONE)["reopens"] == "2"
+
+
+def test_an_acceptance_that_is_settled_once_more_is_no_answer_to_what_began_again(
+    store: Store,
+) -> None:
+    begin(store)
+    fails(store, 131000)
+
+    settle(store, ONE, "accepted", 1, wamid="wamid.1")
+
+    assert stage(store, ONE) == "queued"
+    assert raw(store).zcard(f"{PREFIX}due") == 1
+
+
+@pytest.mark.parametrize("code", [131000, 130429, 131047])
+def test_who_got_the_message_after_all_does_not_get_it_twice(store: Store, code: int) -> None:
+    send = a_send("one", closed="wait")
+    begin(store, send)
+    fails(store, code, send)
+
+    told(store, "delivered", send)
+    raw(store).hdel(f"{PREFIX}pace", "rest")
+    write(store)
+
+    assert take(store) == []
+    assert stage(store, send) == "delivered"
+    assert raw(store).zcard(f"{PREFIX}due") == 0
+
+
+@pytest.mark.parametrize("answer", ["accepted", "unconfirmed", "later", "dead"])
+@pytest.mark.parametrize("code", [131000, 131042, 131047])
+def test_a_failure_that_comes_before_its_answer_lets_the_send_begin_again(
+    store: Store, code: int, answer: str
+) -> None:
+    send = a_send("one", closed="wait")
+    queue(store, send, TWO)
+    take(store, 1)
+
+    fails(store, code, send)
+    settle(store, send, answer, wamid="wamid.1", wait_ms=1, error="{}")
+
+    assert stage(store, send) == ("parked" if code == 131047 else "queued")
+    assert raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, 0) == [TWO.id.encode()]
+    assert dead_letters(store) == []
+
+
+def test_a_failure_of_what_nobody_was_sure_of_lets_it_begin_again(store: Store) -> None:
+    queue(store, ONE)
+    take(store, 1)
+    settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 99_000)
+
+    fails(store, 130429)
+
+    assert stage(store, ONE) == "queued"
+    assert raw(store).zcard(f"{PREFIX}unconfirmed") == 0
+
+
+def test_late_news_of_what_failed_says_nothing_of_the_next_attempt(store: Store) -> None:
+    begin(store)
+    fails(store, 130429)
+    raw(store).hdel(f"{PREFIX}pace", "rest")
+    accepted(store, ONE, 2)
+
+    told(store, "delivered", ONE)
+
+    assert stage(store, ONE) == "accepted"
 
 
 def test_what_waits_for_its_customer_keeps_its_time(store: Store) -> None:

@@ -1,10 +1,7 @@
-"""A paused number probes and goes on by itself; what a person holds waits until it is released."""
-
-from datetime import timedelta
+"""What a person holds waits until it is released, and a number at rest until that is over."""
 
 import pytest
 
-from gateway.core.outcome import Outcome
 from gateway.core.sends import Send
 from gateway.core.stops import Stops, stored
 from gateway.store import stops, upkeep
@@ -15,145 +12,21 @@ from tests.store.sending import (
     PREFIX,
     a_send,
     counted,
-    dead_letters,
     lanes,
     queue,
-    row,
     settle,
     stage,
     take,
+    tell,
 )  # fmt: skip
 
 pytestmark = pytest.mark.store
-ONE, TWO, THREE = (a_send(name, name, rule=name) for name in ("one", "two", "three"))
+ONE, TWO = (a_send(name, name, rule=name) for name in ("one", "two"))
 WHY = '{"code":190}'
-
-
-def refuse(store: Store, *sends: Send, wait_ms: int = 30_000) -> None:
-    """Let Meta refuse attempts for a reason that pauses the number."""
-    told = [
-        Outcome(one.id, int(row(store, one)["attempts"]), "paused", "", wait_ms, WHY)
-        for one in sends
-    ]
-    lanes(store).pump(told, 0)
-
-
-def probe_comes(store: Store) -> None:
-    raw(store).hset(f"{PREFIX}stops", "probe_at", now_ms(store))
 
 
 def standing(store: Store) -> Stops:
     return stored(raw(store).hgetall(f"{PREFIX}stops"))
-
-
-def test_a_paused_number_sends_nothing_and_keeps_what_waits(store: Store) -> None:
-    queue(store, ONE, TWO)
-    take(store, 1)
-
-    refuse(store, ONE)
-
-    assert take(store) == []
-    assert [stage(store, one) for one in (ONE, TWO)] == ["queued", "queued"]
-    assert row(store, ONE)["spent"] == "1"
-
-
-def test_many_refusals_are_one_pause(store: Store) -> None:
-    queue(store, ONE, TWO, THREE)
-    take(store)
-
-    refuse(store, ONE)
-    since = standing(store).pause
-    refuse(store, TWO, THREE)
-
-    assert since
-    assert standing(store).pause == since
-    assert since.told == {"code": 190}
-    assert since.probe_at - since.since == timedelta(seconds=30)
-
-
-def test_a_probe_is_one_send_and_the_next_comes_later_each_time(store: Store) -> None:
-    queue(store, ONE, TWO, THREE)
-    take(store, 1)
-    refuse(store, ONE)
-
-    probe_comes(store)
-    first = lanes(store).pump([], 50)
-    pause = standing(store).pause
-
-    assert (len(first.attempts), first.probes) == (1, True)
-    assert take(store) == []
-    assert pause
-    assert 29 < pause.probe_at.timestamp() - first.now.timestamp() <= 30
-    probe_comes(store)
-    second = lanes(store).pump([], 50)
-    later = standing(store).pause
-    assert later
-    assert 59 < later.probe_at.timestamp() - second.now.timestamp() <= 60
-
-
-def test_a_probe_that_is_accepted_ends_the_pause(store: Store) -> None:
-    queue(store, ONE, TWO, THREE)
-    take(store, 1)
-    refuse(store, ONE)
-    probe_comes(store)
-    (probe,) = lanes(store).pump([], 50).attempts
-
-    done = lanes(store).pump([Outcome(probe.send, probe.number, "accepted", "wamid.p")], 50)
-
-    assert done.resumed
-    assert len(done.attempts) == 2
-    assert standing(store).pause is None
-
-
-def test_an_answer_to_what_was_posted_before_the_pause_does_not_end_it(store: Store) -> None:
-    queue(store, ONE, TWO)
-    take(store)
-    raw(store).hincrby(f"{PREFIX}send:{TWO.id}", "attempting_at", -5)
-    refuse(store, ONE)
-
-    settle(store, TWO, "accepted", wamid="wamid.two")
-
-    assert standing(store).pause
-
-
-def test_an_accepted_typing_ends_no_pause_but_brings_the_next_probe(store: Store) -> None:
-    typing = a_send("typing", "typing", repeatable=True)
-    queue(store, typing, ONE)
-    stops.pause(store, [NUMBER], WHY, 0)
-    raw(store).zadd(f"{PREFIX}ready:reply", {"typing": 0})
-    assert take(store) == ["typing"]
-
-    settle(store, typing, "accepted")
-
-    assert standing(store).pause
-    assert take(store) == ["one"]
-
-
-def test_what_was_mended_is_probed_at_once(store: Store) -> None:
-    queue(store, ONE, TWO)
-    take(store)
-    refuse(store, ONE)
-
-    refuse(store, TWO, wait_ms=0)
-
-    assert len(take(store)) == 1
-
-
-def test_a_send_that_pauses_twice_while_others_go_is_at_fault_itself(store: Store) -> None:
-    queue(store, ONE, TWO)
-    take(store, 1)
-    refuse(store, ONE)
-    raw(store).hset(f"{PREFIX}stops", "probe_at", 0)
-    raw(store).zadd(f"{PREFIX}ready:reply", {"two": 0})
-    assert take(store) == ["two"]
-    raw(store).hincrby(f"{PREFIX}send:{ONE.id}", "paused_at", -5)
-    settle(store, TWO, "accepted", wamid="wamid.two")
-    assert take(store) == ["one"]
-
-    refuse(store, ONE)
-
-    assert stage(store, ONE) == "dead"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
 
 
 def test_a_number_at_rest_sends_nothing_until_it_is_over(store: Store) -> None:
@@ -220,6 +93,39 @@ def test_what_a_released_rule_had_to_say_comes_back_to_its_place(store: Store) -
 
     assert take(store) == ["held"]
     assert raw(store).exists(f"{PREFIX}holding", f"{PREFIX}held:offers") == 0
+
+
+def released_before_what_is_posted(store: Store) -> Send:
+    """Let a send of a released rule come back to its place while a later one is being posted."""
+    after = a_send("after", rule="help")
+    queue(store, a_send("held", rule="offers"), after)
+    stops.hold(store, [NUMBER], "offers", "why")
+    assert take(store) == ["after"]
+    stops.release(store, [NUMBER], "offers")
+    upkeep.list_number(store, NUMBER)
+    upkeep.tick(store)
+    return after
+
+
+@pytest.mark.parametrize("step", ["accepted", "dead", "parked"])
+def test_what_came_back_goes_as_soon_as_what_was_posted_is_answered(
+    store: Store, step: str
+) -> None:
+    after = released_before_what_is_posted(store)
+    assert take(store) == []
+
+    settle(store, after, step)
+
+    assert take(store) == ["held"]
+
+
+def test_news_of_what_came_back_takes_nothing_posted_for_killed(store: Store) -> None:
+    after = released_before_what_is_posted(store)
+
+    tell(store, "delivered", a_send("held"))
+    take(store)
+
+    assert stage(store, after) == "attempting"
 
 
 def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:

@@ -4,13 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.core.contacts import Contact
+from gateway.core.plan import Plan
 from gateway.store import keys, upkeep
 from gateway.store.client import ScriptError, Store
-from tests.made import ANA, NUMBER
+from gateway.store.commit import commit
+from tests.made import ANA, NUMBER, a_message
 from tests.store.keeping import inbox, keep
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (
     PREFIX,
+    WEEK,
     a_send,
     counted,
     dead_letters,
@@ -196,7 +200,27 @@ def test_whoever_sends_for_a_number_is_seen(store: Store) -> None:
     take(store)
 
     assert upkeep.working(store, NUMBER, 60_000)
-    raw(store).hincrby(f"{PREFIX}pace", "at", -60_000)
+    raw(store).hincrby(f"{PREFIX}pace", "took", -60_000)
+    assert not upkeep.working(store, NUMBER, 60_000)
+
+
+def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    raw(store).hincrby(f"{PREFIX}pace", "took", -60_000)
+
+    event = a_message("wamid.in")
+    plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), inbound=1)
+    assert commit(store, [plan], WEEK) == [True]
+
+    assert not upkeep.working(store, NUMBER, 60_000)
+
+
+def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    raw(store).hincrby(f"{PREFIX}pace", "took", 3_600_000)
+
     assert not upkeep.working(store, NUMBER, 60_000)
 
 

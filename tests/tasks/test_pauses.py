@@ -16,7 +16,7 @@ from gateway.store.client import Store
 from tasks import outbound
 from tasks.watch import look
 from tasks.worker import Worker, build
-from tests.made import NUMBER, delivery_body, message_item
+from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.receiver import a_receiver
 from tests.tasks.rig import PREFIX, Echo, counted, keep, pass_time, raw, take_effect
@@ -161,12 +161,26 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
     stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
     stops.pause(sender.store, [OTHER], '{"code":190}', 300_000)
     owe(sender, 1)
+    owe(sender, 1, OTHER)
 
     outbound.pump(NUMBER, REPLY)
 
     pause = standing(sender.store, OTHERS_PREFIX).pause
     assert pause
     assert pause.probe_at.timestamp() - pause.since.timestamp() < 60
+
+
+@pytest.mark.parametrize(("code", "paused"), [(190, False), (131045, True)])
+def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
+    sender: Worker, meta: Meta, code: int, paused: bool
+) -> None:
+    upkeep.list_number(sender.store, OTHER)
+    stops.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
+    owe(sender, 1)
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert (standing(sender.store, OTHERS_PREFIX).pause is not None) == paused
 
 
 def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, meta: Meta) -> None:
@@ -238,3 +252,36 @@ def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
 
     (contact,) = raw(sender.store).keys(f"{PREFIX}contact:*")
     assert b"opted_out" in raw(sender.store).hget(contact, "state")
+
+
+def fail(at_work: Worker, code: int, ago_s: int = 0) -> None:
+    """Let a status tell of a message of the number that Meta could not deliver."""
+    item = status_item("wamid.out", "failed")
+    item |= {"errors": [{"code": code}], "timestamp": str(int(item["timestamp"]) - ago_s)}
+    keep(at_work.store, delivery_body(statuses=[item]))
+    take_effect(at_work, Echo())
+
+
+def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
+    sender: Worker, meta: Meta
+) -> None:
+    upkeep.list_number(sender.store, OTHER)
+
+    fail(sender, 131042)
+
+    assert standing(sender.store, OTHERS_PREFIX).pause
+    owe(sender, 2, OTHER)
+    raw(sender.store).hset(f"{OTHERS_PREFIX}stops", "probe_at", 0)
+    outbound.pump(OTHER, REPLY)
+    assert len(meta.posted) == 1
+    assert standing(sender.store, OTHERS_PREFIX).pause
+
+
+@pytest.mark.parametrize("code", [131042, 80007])
+def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int) -> None:
+    upkeep.list_number(sender.store, OTHER)
+
+    fail(sender, code, ago_s=3_600)
+
+    assert standing(sender.store, OTHERS_PREFIX).pause is None
+    assert raw(sender.store).hget(f"{OTHERS_PREFIX}pace", "rest") is None

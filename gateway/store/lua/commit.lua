@@ -100,7 +100,8 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
       return count(number, 'statuses.unmatched')
     end
   end
-  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'attempting_at')
+  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'began:' .. attempt,
+    'first')
   local before = tonumber(row[1])
   if (participant or '') ~= '' then
     climb(number, id, participant, stage, rung, when, failure)
@@ -116,19 +117,14 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
   if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
     learn_wamid(number, id, row[5], wamid)
   end
-  -- That this one has its status shows that statuses of its time do come.
-  local proved = tonumber(redis.call('HGET', number .. 'evidence', 'proved') or 0)
-  if tonumber(row[6] or 0) > proved then
-    redis.call('HSET', number .. 'evidence', 'proved', row[6])
+  -- That this attempt has its status shows that statuses of its time do come; of a later one's, nothing.
+  local proved, began = redis.call('HGET', number .. 'evidence', 'proved'), row[6] or row[7]
+  if tonumber(began or 0) > tonumber(proved or 0) then
+    redis.call('HSET', number .. 'evidence', 'proved', began)
   end
   if row[2] or rung <= before then return end
-  -- Late news of an attempt that failed says nothing of the one that was made since, nor does the
-  -- failure of an earlier one.
-  if stage ~= 'failed' and redis.call('HEXISTS', send, 'at:failed:' .. attempt) == 1 then return end
+  if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
   if stage == 'failed' and is_past(number, id, attempt) then return end
-  if stage == 'failed' and before >= 3 and (after or '') ~= '' then
-    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
-  end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
   if before < 3 then
     overtake(number, row[4], row[3], id)
@@ -136,6 +132,9 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
     redis.call('ZREM', number .. 'due', id)
     retire(send)
     leave_lane(number, row[4], row[3], id, now)
+  end
+  if stage == 'failed' and (after or '') ~= '' then
+    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
   end
   -- The stage is written last, for it says that all of this was done.
   if stage == 'failed' then

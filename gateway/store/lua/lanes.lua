@@ -1,13 +1,13 @@
 -- Lanes: where sends stand while they wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
-local ACCEPTED, UNCONFIRMED, ATTEMPTING = 3, 2, 1
+local FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call', 'spent', 'attempting_at')
+    'call', 'spent', 'attempting_at', 'reopened')
   return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
     rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
-    began = tonumber(f[10] or 0)}
+    began = tonumber(f[10] or 0), reopened = f[11]}
 end
 
 -- Always the last write about a send, for it says that all before it was done.
@@ -25,6 +25,17 @@ local function bury(number, now, id, stage, failure)
   redis.call('ZREM', number .. 'unconfirmed', id)
   retire(send)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
+end
+
+-- Say whether a status told that Meta could not deliver what the attempt brought.
+local function was_failed(send, row)
+  return redis.call('HEXISTS', send, 'at:failed:' .. row.attempt) == 1
+end
+
+-- Say whether a send's customer may have written since its last attempt began.
+local function has_written(number, send, lane)
+  local _, version = contact_of(number, lane)
+  return (version or '') ~= redis.call('HGET', send, 'seen')
 end
 
 -- Set a send aside until its customer writes again, by whatever name; it keeps its place.

@@ -1,6 +1,6 @@
 -- Of a group each participant climbs a ladder of their own, in `{n}members:<send>`: a participant's
 -- row is "<rung> <stage> <moment> <code>". Beyond so many participants they are only counted.
-local MOST_MEMBERS, FAILED = 1024, 5
+local MOST_MEMBERS = 1024
 
 local function climb(number, id, who, stage, rung, when, code)
   local members = number .. 'members:' .. id

@@ -1,15 +1,17 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
--- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
--- Meta `granted` since the settings were written, until when the number has to `rest`, and how `slow`
--- Meta's refusals made it at `slow_at`.
+-- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, when
+-- some pump last `took` sends, what Meta `granted` since the settings were written, until when the
+-- number has to `rest`, and how `slow` Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
 local PAIR_SLACK = 1000 -- Meta counts from when a message arrives, which may take the first one long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
+-- What is further away than any wait that the codes ask for was given by a clock that stepped back since.
+local REST_LAST, PAIR_LAST = 3600000, 300000
 
 -- Refusals teach a share of the rate, which heals by itself within a minute.
 local function slowness(slow, slow_at, now)
-  if not slow then return 1 end
-  return math.min(1, tonumber(slow) + math.max(0, now - tonumber(slow_at)) / HEALED_IN)
+  if not slow or now < tonumber(slow_at) then return 1 end
+  return math.min(1, tonumber(slow) + (now - tonumber(slow_at)) / HEALED_IN)
 end
 
 -- The bucket holds a tenth of a second's worth: a full second's burst would put nearly two seconds'
@@ -25,7 +27,8 @@ local function pace_of(number, now, configured)
   local granted = math.max(configured, tonumber(f[3] or 0))
   local rate = math.max(1, granted * slowness(f[5], f[6], now))
   local tokens, elapsed = filled(f[1], f[2], rate, now)
-  local rest = math.max(0, tonumber(f[4] or 0) - now)
+  local rest = tonumber(f[4] or 0) - now
+  rest = rest <= REST_LAST and math.max(0, rest) or 0
   return {tokens = tokens, rate = rate, rest = rest, back = elapsed < 0}
 end
 
@@ -41,30 +44,40 @@ end
 
 local function rest(number, now, wait)
   local before = tonumber(redis.call('HGET', number .. 'pace', 'rest') or 0)
-  if now + wait > before then redis.call('HSET', number .. 'pace', 'rest', now + wait) end
+  if now + wait > before or before > now + REST_LAST then
+    redis.call('HSET', number .. 'pace', 'rest', now + wait)
+  end
 end
 
 -- Refusals come in crowds, and each crowd is one lesson.
 local function slow_down(number, now)
   local f = redis.call('HMGET', number .. 'pace', 'slow', 'slow_at')
-  if f[2] and now - tonumber(f[2]) < CALM then return end
+  local since = f[2] and now - tonumber(f[2])
+  if since and since >= 0 and since < CALM then return end
   local slow = math.max(LEAST, slowness(f[1], f[2], now) * 0.8)
   redis.call('HSET', number .. 'pace', 'slow', string.format('%.4f', slow), 'slow_at', now)
 end
 
+-- The moment at which all that went to a customer is earned again: `now` where it is by now.
+local function paid_until(number, now, lane)
+  local paid = tonumber(redis.call('GET', number .. 'pair:' .. lane) or 0)
+  return paid - now <= PAIR_LAST + PAIR_BURST * PAIR_EVERY and math.max(now, paid) or now
+end
+
+local function pay_until(number, now, lane, paid)
+  redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
+end
+
 -- The moment from which one more message may go to a customer, and one more that goes.
-local function pair_from(number, lane)
-  local paid = redis.call('GET', number .. 'pair:' .. lane)
-  return paid and tonumber(paid) - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK or 0
+local function pair_from(number, now, lane)
+  return paid_until(number, now, lane) - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK
 end
 
 local function pay_pair(number, now, lane)
-  local key = number .. 'pair:' .. lane
-  local paid = math.max(now, tonumber(redis.call('GET', key) or 0)) + PAIR_EVERY
-  redis.call('SET', key, paid, 'PX', paid - now)
+  pay_until(number, now, lane, paid_until(number, now, lane) + PAIR_EVERY)
 end
 
 local function rest_pair(number, now, lane, wait)
   local paid = now + wait + (PAIR_BURST - 1) * PAIR_EVERY - PAIR_SLACK
-  redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
+  pay_until(number, now, lane, math.max(paid, paid_until(number, now, lane)))
 end

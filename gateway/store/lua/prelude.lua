@@ -57,15 +57,22 @@ local function retire(send)
   redis.call('PEXPIRE', send, short and DAY or 30 * DAY)
 end
 
--- A lane's head is done with: the next send may go at once, an empty lane leaves the ready set.
+local function is_attempting(number, id)
+  return redis.call('HGET', number .. 'send:' .. id, 'stage') == 'attempting'
+end
+
+-- A lane's head, or what was posted of it, is done with: the next send may go at once, an empty lane
+-- leaves the ready set. What came back to its place meanwhile stands before what was posted.
 -- The lane is changed last, so that a script which dies in between is healed when it is repeated.
 local function leave_lane(number, rank, lane, id, now)
   local key, ready = number .. 'lane:' .. rank .. ':' .. lane, number .. 'ready:' .. rank
   local heads = redis.call('ZRANGE', key, 0, 1)
-  if heads[1] == id and heads[2] then
-    redis.call('ZADD', ready, now, lane)
-  elseif heads[1] == id or not heads[1] then
+  local was_head = heads[1] == id
+  local head = heads[was_head and 2 or 1]
+  if not head then
     redis.call('ZREM', ready, lane)
+  elseif (was_head or is_attempting(number, id)) and not is_attempting(number, head) then
+    redis.call('ZADD', ready, now, lane)
   end
   redis.call('ZREM', key, id)
 end

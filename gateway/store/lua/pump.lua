@@ -5,8 +5,8 @@
 --       5 names of calls whose answer never came, with commas: what they took is given back,
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
 -- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
--- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, 1
--- if the number goes on after a pause, taken}, taken as {id, attempt, planned, first, row, rank,
+-- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, why
+-- the number was paused that goes on now or "", taken}, taken as {id, attempt, planned, first, row, rank,
 -- repeatable, expires, attempts that do not count, what follows a closed window, "1" if the template
 -- goes instead, refusals for the pair, contact, its state}.
 local number = KEYS[1]
@@ -33,15 +33,24 @@ for name in ARGV[5]:gmatch('[^,]+') do
   end
 end
 
--- An acceptance of what was begun since a pause shows that it is over; a mere "typing" shows less.
-local stops, resumed = stops_of(number), 0
-local function look_up(send, row)
-  if resumed == 1 or not stops.paused or row.began < tonumber(stops.paused_at) then return end
-  if redis.call('HGET', send, 'repeatable') == '1' then
+local stops, resumed = stops_of(number), ''
+local function go_on()
+  resume(number, now)
+  resumed = stops.paused
+end
+
+-- What an attempt that was begun since a pause shows of it. An acceptance ends it, at once or after a
+-- trial. A mere "typing" shows less, and what stood against the send itself shows nothing: there the
+-- next one is the probe.
+local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
+local function look_up(send, row, step)
+  if resumed ~= '' or not stops.paused or row.began < tonumber(stops.paused_at) then return end
+  local accepted = step == 'accepted' and not was_failed(send, row)
+  if accepted and redis.call('HGET', send, 'repeatable') ~= '1' then
+    if not stops.late then return go_on() end
+    redis.call('HSETNX', number .. 'stops', 'trial', now)
+  elseif accepted or ITS_OWN[step] then
     redis.call('HSET', number .. 'stops', 'probe_at', now)
-  else
-    resume(number, now)
-    resumed = 1
   end
 end
 
@@ -50,13 +59,14 @@ for i = 6, #ARGV, 7 do
   local send = number .. 'send:' .. id
   local row = read_send(send)
   if row then
+    row.attempt = ARGV[i + 1]
     row.latest = row.attempts == attempt and row.stage == 'attempting'
     redis.call('HSET', send, 'attempt:' .. attempt, ARGV[i + 6])
     if ARGV[i + 5] ~= '' then
       redis.call('HSETNX', send, 'first_error', ARGV[i + 5])
       redis.call('HSET', send, 'last_error', ARGV[i + 5])
     end
-    if step == 'accepted' then look_up(send, row) end
+    look_up(send, row, step)
     settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
   end
 end
@@ -67,6 +77,10 @@ local take = number .. 'take:' .. ARGV[4]
 local want = redis.call('EXISTS', take) == 0 and tonumber(ARGV[2]) or 0
 local pace = pace_of(number, now, tonumber(ARGV[3]))
 if #ARGV > 5 then stops = stops_of(number) end
+if is_tried(stops, now) then
+  go_on()
+  stops = stops_of(number)
+end
 local stopped = stopped_for(stops, now) > 0
 local budget = math.min(want, math.floor(pace.tokens))
 if stopped or pace.rest > 0 then budget = 0 end
@@ -105,7 +119,7 @@ local function may_go(id, send, lane, rank, key)
     hold_send(number, said[2], key, id)
     return 'held'
   end
-  local from = said[1] == '1' and 0 or pair_from(number, lane)
+  local from = said[1] == '1' and 0 or pair_from(number, now, lane)
   if from <= now then return 'go' end
   redis.call('ZADD', number .. 'ready:' .. rank, from, lane)
   return 'wait'
@@ -151,7 +165,10 @@ for _, rank in ipairs({'reply', 'bulk'}) do
     for _, lane in ipairs(lanes) do taken[#taken + 1] = work(lane, rank) end
   end
 end
-if #taken > 0 then redis.call('PEXPIRE', take, ARGV[1]) end
+if #taken > 0 then
+  redis.call('PEXPIRE', take, ARGV[1])
+  redis.call('HSET', number .. 'pace', 'took', now)
+end
 if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not let the number wait until it has caught up.
 if #taken > 0 or pace.back then

@@ -1,6 +1,8 @@
 -- Reopen: let a send begin again that Meta took and told by a status that it failed, where the code
 -- says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
 local MOST_TRIES = 8
+-- A row stays small, and what Meta took and failed so often it will fail once more.
+local MOST_REOPENED = 24
 
 local function again_at_the_end(number, now, id, row, at)
   if at > now then
@@ -25,7 +27,8 @@ end
 -- That an attempt was reopened is written with the last write, so that the same news is heard once.
 local function reopened(number, id, row, failure, ...)
   forget_message(number, id, row, failure)
-  raise(number, number .. 'send:' .. id, 'queued', 0, 'reopened', row.attempts, ...)
+  raise(number, number .. 'send:' .. id, 'queued', 0, 'reopened', row.attempts, 'reopens',
+    row.reopens + 1, ...)
 end
 
 local reopen = {}
@@ -56,13 +59,14 @@ function reopen.pair(number, now, id, row, wait, failure)
 end
 
 function reopen.paused(number, now, id, row, wait, failure)
-  pause(number, now, failure, wait)
+  pause(number, now, failure, wait, true)
   return reopen.rests(number, now, id, row, 0, failure)
 end
 
 -- The window had closed before Meta delivered: the rule says what follows.
 function reopen.window(number, now, id, row, _, failure)
-  local said = redis.call('HMGET', number .. 'send:' .. id, 'closed', 'instead')
+  local send = number .. 'send:' .. id
+  local said = redis.call('HMGET', send, 'closed', 'instead')
   if said[1] == 'drop' then
     bury(number, now, id, 'dropped', failure)
     return true
@@ -73,8 +77,9 @@ function reopen.window(number, now, id, row, _, failure)
     return true
   end
   if said[1] ~= 'wait' then return false end
+  if has_written(number, send, row.lane) then return reopen.rests(number, now, id, row, 0, failure) end
   forget_message(number, id, row, failure)
-  park(number, id, row, now, 'reopened', row.attempts)
+  park(number, id, row, now, 'reopened', row.attempts, 'reopens', row.reopens + 1)
   return true
 end
 
@@ -84,9 +89,18 @@ local function is_past(number, id, attempt)
   return attempt ~= '' and attempt ~= row[1] or row[1] == row[2]
 end
 
+-- Late news of an attempt that failed says nothing of the one that was made since. Until one is made,
+-- a customer who got the message after all need not get it twice.
+local function is_undone(number, id, attempt, rung)
+  local row = redis.call('HMGET', number .. 'send:' .. id, 'at:failed:' .. attempt, 'attempts')
+  return row[1] and not (rung > FAILED and attempt == row[2])
+end
+
 -- Let a send begin again, if it has the time: false where it ends here.
 local function may_begin_again(number, now, id, after, wait, failure)
   local send = number .. 'send:' .. id
-  if tonumber(redis.call('HGET', send, 'expires')) <= now + wait then return false end
-  return reopen[after](number, now, id, read_send(send), wait, failure)
+  local said, row = redis.call('HMGET', send, 'expires', 'reopens'), read_send(send)
+  row.reopens = tonumber(said[2] or 0)
+  if tonumber(said[1]) <= now + wait or row.reopens >= MOST_REOPENED then return false end
+  return reopen[after](number, now, id, row, wait, failure)
 end

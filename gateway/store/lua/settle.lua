@@ -7,6 +7,11 @@ local function open(row, below)
   return row.latest and not row.final and row.rung < below
 end
 
+-- It ended, or began again since: what was settled once more changes nothing.
+local function is_over(row)
+  return row.final or row.rung >= ACCEPTED or row.reopened == row.attempt
+end
+
 -- What was refused for a reason that is not the send's costs it none of its tries.
 local function again(number, now, send, row, wait, ...)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
@@ -23,6 +28,8 @@ local function doubt(number, now, id, send, row, till)
 end
 
 function settle.accepted(number, now, id, send, row, wamid)
+  -- A status told since that Meta could not deliver it, and the send ended there or began again.
+  if was_failed(send, row) then return end
   learn_wamid(number, id, row.wamid, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
@@ -83,8 +90,7 @@ end
 -- The customer has to write first. Who did so since this was judged is judged once more.
 function settle.parked(number, now, id, send, row)
   if not open(row, ACCEPTED) then return end
-  local _, version = contact_of(number, row.lane)
-  if (version or '') ~= redis.call('HGET', send, 'seen') then return again(number, now, send, row, 0) end
+  if has_written(number, send, row.lane) then return again(number, now, send, row, 0) end
   park(number, id, row, now)
 end
 
@@ -93,13 +99,13 @@ function settle.unconfirmed(number, now, id, send, row, _, till)
 end
 
 function settle.dead(number, now, id, _, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
+  if is_over(row) then return end
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dead', failure)
 end
 
 function settle.dropped(number, now, id, _, row, _, _, failure)
-  if row.final or row.rung >= ACCEPTED then return end
+  if is_over(row) then return end
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dropped', failure)
 end

@@ -2,8 +2,8 @@
 -- with: stops, pace
 -- KEYS  1 the number's prefix
 -- ARGV  1 what is asked, then what it needs:
---       pause   why, ms until the first probe
---       look    (probe at once where the number is paused)
+--       pause   why, ms until the first probe, "1" where a status told it
+--       look    code of a pause of the whole account that is over, or ""
 --       rest    ms
 --       hold    "" or a rule, why
 --       release "" or a rule
@@ -13,15 +13,16 @@ local number = KEYS[1]
 local now = clock()
 local asked = {}
 
-function asked.pause(why, wait)
-  pause(number, now, why, tonumber(wait))
+function asked.pause(why, wait, late)
+  pause(number, now, why, tonumber(wait), late == '1')
   return 1
 end
 
-function asked.look()
-  local is_paused = redis.call('HEXISTS', number .. 'stops', 'paused')
-  if is_paused == 1 then redis.call('HSET', number .. 'stops', 'probe_at', now) end
-  return is_paused
+function asked.look(code)
+  local why = redis.call('HGET', number .. 'stops', 'paused')
+  if not why then return 0 end
+  look(number, now, why, code)
+  return 1
 end
 
 function asked.rest(wait)
@@ -49,4 +50,4 @@ function asked.grant(rate)
 end
 
 if not asked[ARGV[1]] then return redis.error_reply('stop: nobody knows how') end
-return asked[ARGV[1]](ARGV[2], ARGV[3])
+return asked[ARGV[1]](ARGV[2], ARGV[3], ARGV[4])

@@ -1,7 +1,8 @@
 -- Stops: what keeps a number from sending. A machine pauses it, a person holds it or one of its rules.
--- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `held` and
--- `rule:<name>` (who, and since when).
-local PROBE_FIRST, PROBE_LAST = 30000, 300000
+-- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `late` where a
+-- status told why, and `trial`, since when Meta takes messages again; `held` and `rule:<name>` (who,
+-- and since when).
+local PROBE_FIRST, PROBE_LAST, TRIAL = 30000, 300000, 60000
 
 local function stops_of(number)
   local stops = {rules = {}, any_rule = false}
@@ -17,11 +18,20 @@ local function stops_of(number)
   return stops
 end
 
--- For how long a number sends nothing: 0 where it may, a probe among it.
+-- What Meta takes and fails later shows nothing by being taken: no failure may follow for a while.
+local function is_tried(stops, now)
+  if not stops.paused then return false end
+  local since = stops.trial and now - tonumber(stops.trial)
+  return since and (since >= TRIAL or since < 0)
+end
+
+-- For how long a number sends nothing: 0 where it may, a probe among it. A probe that is further away
+-- than any was given by a clock that stepped back since.
 local function stopped_for(stops, now)
   if stops.held then return PROBE_LAST end
-  if not stops.paused then return 0 end
-  return math.max(0, tonumber(stops.probe_at) - now)
+  if not stops.paused or is_tried(stops, now) then return 0 end
+  local wait = tonumber(stops.probe_at) - now
+  return wait <= PROBE_LAST and math.max(0, wait) or 0
 end
 
 -- Whoever probes sees to it that nobody else does so at the same time.
@@ -31,9 +41,17 @@ local function probe(number, stops, now)
 end
 
 -- A pause begins once, however many refusals tell of it; what they say last is what is told.
-local function pause(number, now, why, wait)
+-- What a status told is `late`: it came after Meta had taken the message.
+local function pause(number, now, why, wait, late)
   local key = number .. 'stops'
-  if redis.call('HEXISTS', key, 'paused') == 0 then
+  local begins = redis.call('HEXISTS', key, 'paused') == 0
+  -- A worker of the release before leaves the two behind.
+  if begins then redis.call('HDEL', key, 'late', 'trial') end
+  if late then
+    redis.call('HSET', key, 'late', 1)
+    redis.call('HDEL', key, 'trial')
+  end
+  if begins then
     redis.call('HSET', key, 'paused', why, 'paused_at', now, 'probe_at', now + wait, 'probes', 0)
   elseif wait == 0 then
     redis.call('HSET', key, 'paused', why, 'probe_at', now) -- something was mended: look at once
@@ -42,9 +60,23 @@ local function pause(number, now, why, wait)
   end
 end
 
+local function forget_pause(number)
+  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes', 'late', 'trial')
+end
+
 local function resume(number, now)
   redis.call('HSET', number .. 'stops', 'resumed_at', now)
-  redis.call('HDEL', number .. 'stops', 'paused', 'paused_at', 'probe_at', 'probes')
+  forget_pause(number)
+end
+
+-- Another number goes on. With nothing to probe with, a pause of the whole account is over here as well.
+local function look(number, now, why, code)
+  local waits = redis.call('EXISTS', number .. 'ready:reply', number .. 'ready:bulk') > 0
+  if not waits and code ~= '' and cjson.decode(why).code == tonumber(code) then
+    forget_pause(number)
+  else
+    redis.call('HSET', number .. 'stops', 'probe_at', now)
+  end
 end
 
 -- Sends of a rule that is held leave their lanes, so that nobody has to pass them again and again;

@@ -3,7 +3,8 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
--- sends are unconfirmed}; a number that may not send has no ready lane.
+-- sends are unconfirmed}; a number that may not send has no ready lane, one whose pause is over has
+-- something to do.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
@@ -81,4 +82,5 @@ for i, rank in ipairs({'reply', 'bulk'}) do
   local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   overdue[i] = may_send and head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
+if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
 return {#due + #lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed')}
