@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
 from gateway.cli.main import app
+from gateway.core.outcome import Step
 from gateway.store.canary import Canary
 from gateway.store.counters import Figures
 from gateway.web.metrics import _Snapshot
@@ -96,6 +97,12 @@ def test_the_table_of_log_events_is_complete() -> None:
     }
 
     assert table("Logs") == logged
+
+
+def test_every_end_of_an_attempt_is_told_of() -> None:
+    page = (ROOT / "docs/trace.md").read_text()
+
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == set(get_args(Step))
 
 
 def test_the_table_of_metrics_is_complete() -> None:
