@@ -10,6 +10,9 @@ MOST_WAIT_S = 60
 TICK_EVERY_S = 10
 # From here history gives way to what waits, and soon deliveries are refused.
 NEARLY_FULL = 0.60
+STOPPED = (
+    "Planning has stopped, for too many events raised an error: see gateway dead-letters list."
+)
 AWAY = "Redis does not answer: nothing is kept, and Meta is told to come again."
 
 
@@ -33,7 +36,9 @@ def _server(reading: Reading) -> Iterator[str]:
 
 
 def _waits(reading: Reading) -> Iterator[str]:
-    if reading.oldest_s > MOST_WAIT_S:
+    if reading.stopped:
+        yield STOPPED
+    elif reading.oldest_s > MOST_WAIT_S:
         yield f"A delivery has waited for {reading.oldest_s:.0f} s: is a worker running?"
     if aside := sum(one.aside for one in reading.partitions):
         late = many(aside, "delivery", "deliveries")

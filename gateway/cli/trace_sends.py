@@ -106,9 +106,9 @@ def _reason(note: Mapping[str, Any]) -> Iterator[str]:
     advice = str(note.get("reason") or "")
     if code is not None:
         advice = advice or rule_of(code, 400).advice
-        yield f"code {code}: {advice}"
+        yield f"code {code}: {advice.rstrip('.')}"
     elif advice:
-        yield advice
+        yield advice.rstrip(".")
     for name in ("title", "details"):
         if said := note.get(name):
             yield f"Meta says {said}"

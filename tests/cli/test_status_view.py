@@ -79,6 +79,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         partition(oldest_ms=NOW_MS - 61_000),
         ["A delivery has waited for 61 s: is a worker running?"],
     ),
+    "planning stopped": (
+        {"stopped": "0.1.0 of a rulebook"} | partition(oldest_ms=NOW_MS - 61_000),
+        [
+            "Planning has stopped, for too many events raised an error: "
+            "see gateway dead-letters list."
+        ],
+    ),
     "set aside": (
         partition(aside=1),
         ["1 delivery set aside: see gateway dead-letters list --cause aside."],

@@ -188,11 +188,11 @@ ATTEMPTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "refused for now": (
         {"attempts": 1, "notes": {1: LATER}},
-        ["attempt 1: later: code 131056: Wait.; Meta says Too many (fbtrace_id A)"],
+        ["attempt 1: later: code 131056: Wait; Meta says Too many (fbtrace_id A)"],
     ),
     "with how long it took": (
         {"attempts": 1, "notes": {1: LATER | {"ms": 1_234}}},
-        ["attempt 1: later after 1,234 ms: code 131056: Wait.; Meta says Too many (fbtrace_id A)"],
+        ["attempt 1: later after 1,234 ms: code 131056: Wait; Meta says Too many (fbtrace_id A)"],
     ),
     "killed": (
         {"attempts": 1, "notes": {1: {"outcome": "killed"}}},
@@ -287,7 +287,7 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"stage": "failed", "statuses": (status("failed"),), "error": FAILED},
         [
             "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
-            "not accepted.; Meta says Message undeliverable"
+            "not accepted; Meta says Message undeliverable"
         ],
     ),
     "failed, with all that Meta told": (
@@ -297,8 +297,8 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         [
             "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
-            "not accepted.; Meta says Message undeliverable; fbtrace_id A; "
-            "also code 131053: Check the file: its address, type and size.; Meta says Odd"
+            "not accepted; Meta says Message undeliverable; fbtrace_id A; "
+            "also code 131053: Check the file: its address, type and size; Meta says Odd"
         ],
     ),
     "failed after delivered": (
@@ -317,7 +317,7 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"stage": "queued", "statuses": (status("failed"),), "ended": {1: FAILED}},
         [
             "failed: code 131026: The customer cannot get it: no WhatsApp, an old one, or terms "
-            "not accepted.; Meta says Message undeliverable"
+            "not accepted; Meta says Message undeliverable"
         ],
     ),
     "begun again": (
@@ -328,7 +328,7 @@ STATUSES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "failed: ",
             "redriven: by a person, after attempt 1; it had ended: code 131026: The customer "
-            "cannot get it: no WhatsApp, an old one, or terms not accepted.",
+            "cannot get it: no WhatsApp, an old one, or terms not accepted",
         ],
     ),
 }  # fmt: skip
@@ -401,7 +401,7 @@ ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "stage": "dead", "is_final": True, "error": {"code": 190, "reason": "Renew."},
             "standing": Standing(dead_at=NOW, ahead=0),
         },
-        ["dead letter: code 190: Renew."],
+        ["dead letter: code 190: Renew"],
     ),
     "failed by a status": (
         {"stage": "failed", "is_final": True, "error": FAILED, "standing": Standing(dead_at=NOW)},

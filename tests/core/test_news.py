@@ -3,10 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
-from gateway.core.news import news_of
+from gateway.core.codes import RULES
+from gateway.core.news import after, news_of
 from gateway.core.sends import News
+from gateway.core.verdict import Responded, verdict
 from tests.made import ANA, NOW, a_status
 
 
@@ -51,6 +54,36 @@ FAILURES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize(("errors", "kept"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_keeps_the_errors_of_meta(errors: Any, kept: Any) -> None:
     assert news("failed", code=131026, errors=tuple(errors)).error == kept
+
+
+@pytest.mark.parametrize("code", sorted(RULES))
+def test_a_failed_status_is_judged_like_an_answer(code: int) -> None:
+    answer = Responded(400, orjson.dumps({"error": {"code": code}}))
+
+    assert news("failed", code=code).refusal == verdict(answer)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (131026, ("", 0)),
+        (131050, ("", 0)),
+        (131047, ("window", 0)),
+        (131042, ("paused", 30_000)),
+        (131000, ("later", 30_000)),
+        (131064, ("later", 3_600_000)),
+        (131056, ("pair", 30_000)),
+        (130429, ("slower", 1_000)),
+        (131048, ("rests", 3_600_000)),
+        (80007, ("rests", 60_000)),
+        (999_999, ("", 0)),
+        (None, ("", 0)),
+    ],
+)
+def test_what_follows_a_failed_status_is_what_its_code_asks_for(
+    code: int | None, expected: tuple[str, int]
+) -> None:
+    assert after(news("failed", code=code).refusal) == expected
 
 
 def test_a_thousand_errors_and_a_long_one_are_cut() -> None:

@@ -83,3 +83,11 @@ def test_a_customer_is_one_conversation_under_every_name(stack: Stack) -> None:
     (customer,) = stories[0]
     heads = [line["what"] for line in customer["below"]]
     assert heads == ["wrote last", "opted out", *(f"message wamid.i{i}" for i in range(1, 5))]
+
+
+def test_whoever_has_no_phone_number_is_answered_by_user_id(stack: Stack) -> None:
+    answered(stack, body("wamid.u", "say hi", "", USER), 1)
+
+    (posted,) = stack.posted()
+    assert posted["body"]["recipient"] == USER
+    assert "to" not in posted["body"]

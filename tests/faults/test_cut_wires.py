@@ -108,11 +108,14 @@ def test_a_worker_frozen_out_for_longer_than_its_lease_doubles_nothing(
     assert ledger(stack).total() == COUNT + 20
 
 
-def test_answers_of_meta_that_are_dropped_are_made_up_for_by_statuses(stack: Stack) -> None:
+@pytest.mark.parametrize("delay_s", [0, 0.05], ids=["fast", "slow"])
+def test_answers_of_meta_that_are_dropped_are_made_up_for_by_statuses(
+    stack: Stack, delay_s: float
+) -> None:
     with relay(stack.meta_port) as wire:
         with reaching(stack, META_GRAPH_URL=f"http://127.0.0.1:{wire.port}"):
             stack.start()
-        wire.fault = Fault(after=0.1)
+        wire.fault = Fault(after=0.1, delay_s=delay_s)
 
         stack.post_all(asking(COUNT))
         wait_until(lambda: len(stack.posted()) == COUNT, "every reply is posted", 60)
@@ -139,3 +142,21 @@ def test_requests_to_meta_that_are_cut_are_in_doubt_and_not_repeated(stack: Stac
     assert cut > 10
     assert found[0, "unconfirmed"] == cut
     assert {posts for posts, stage in found if stage != "unconfirmed"} == {1}
+
+
+def test_a_wire_to_meta_that_freezes_leaves_doubts_and_doubles_nothing(stack: Stack) -> None:
+    with relay(stack.meta_port) as wire:
+        with reaching(stack, META_GRAPH_URL=f"http://127.0.0.1:{wire.port}"):
+            stack.start()
+        stack.post_all(asking(20, "w", contacts=20))
+        wait_until(lambda: len(stack.posted()) == 20, "the sender works")
+        wire.fault = Fault(frozen=True)
+        stack.post_all(asking(40, contacts=40))
+        wait_until(lambda: stack.metrics()["gateway_unconfirmed_sends"] > 0, "it gives up waiting")
+        wire.fault = SOUND
+
+        all_posted_or_in_doubt(stack, 60)
+    found = ledger(stack)
+    assert found.total() == 60
+    assert {posts for posts, stage in found if stage != "unconfirmed"} == {1}
+    assert {posts for posts, _ in found} <= {0, 1}

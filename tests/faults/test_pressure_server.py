@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from gateway.store import keys
+from tests.faults.ledger import ledger
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
@@ -149,6 +150,7 @@ def test_a_server_in_trouble_loses_and_doubles_nothing(stack: Stack, fault: Faul
     assert messages(stack) - known in (DELIVERIES, DELIVERIES + 1)  # BODY is new only once
     posts = Counter(one["callback"].partition(".")[0] for one in stack.posted())
     assert set(posts.values()) == {1}
+    assert {stage for seen, stage in ledger(stack) if not seen} <= {"unconfirmed"}
     assert sum(value for name, value in figures.items() if "aside" in name) == 0
     assert figures["gateway_dead_letters"] == 0
     assert all(program.alive() for program in stack.programs.values())

@@ -52,22 +52,24 @@ def test_a_number_cannot_lead_to_another_path() -> None:
     assert route.calls.last.request.url.raw_path == b"/v25.0/1%2F..%2F2%3Fx%3D%23/messages"
 
 
+FAILURES: dict[type[httpx.TransportError], Answer] = {
+    httpx.ConnectError: NotConnected("ConnectError"),
+    httpx.ConnectTimeout: NotConnected("ConnectTimeout"),
+    httpx.PoolTimeout: NotConnected("PoolTimeout"),
+    httpx.UnsupportedProtocol: NotConnected("misconfigured: UnsupportedProtocol"),
+    httpx.LocalProtocolError: NotConnected("misconfigured: LocalProtocolError"),
+    httpx.RemoteProtocolError: Lost("RemoteProtocolError"),
+    httpx.ReadError: Lost("ReadError"),
+    httpx.ReadTimeout: Lost("ReadTimeout"),
+    httpx.WriteError: Lost("WriteError"),
+    httpx.WriteTimeout: Lost("WriteTimeout"),
+    httpx.ProxyError: Lost("ProxyError"),
+    httpx.CloseError: Lost("CloseError"),
+}
+
+
 @pytest.mark.parametrize(
-    ("error", "answer"),
-    [
-        (httpx.ConnectError, NotConnected("ConnectError")),
-        (httpx.ConnectTimeout, NotConnected("ConnectTimeout")),
-        (httpx.PoolTimeout, NotConnected("PoolTimeout")),
-        (httpx.UnsupportedProtocol, NotConnected("misconfigured: UnsupportedProtocol")),
-        (httpx.LocalProtocolError, NotConnected("misconfigured: LocalProtocolError")),
-        (httpx.RemoteProtocolError, Lost("RemoteProtocolError")),
-        (httpx.ReadError, Lost("ReadError")),
-        (httpx.ReadTimeout, Lost("ReadTimeout")),
-        (httpx.WriteError, Lost("WriteError")),
-        (httpx.WriteTimeout, Lost("WriteTimeout")),
-        (httpx.ProxyError, Lost("ProxyError")),
-        (httpx.CloseError, Lost("CloseError")),
-    ],
+    ("error", "answer"), FAILURES.items(), ids=lambda one: getattr(one, "__name__", "")
 )
 @respx.mock
 def test_each_failure_is_classed_by_what_meta_may_have_received(
@@ -76,6 +78,15 @@ def test_each_failure_is_classed_by_what_meta_may_have_received(
     respx.post(URL).mock(side_effect=error("Bearer EAAsecret"))
 
     assert a_graph().post_message("123", BODY) == answer
+
+
+def test_every_failure_that_httpx_knows_is_classed() -> None:
+    def kinds(of: type[httpx.TransportError]) -> set[type[httpx.TransportError]]:
+        return {of}.union(*map(kinds, of.__subclasses__()))
+
+    assert {kind for kind in kinds(httpx.TransportError) if not kind.__subclasses__()} == set(
+        FAILURES
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,15 @@ def test_nobody_waits_where_a_token_is_left(store: Store) -> None:
     assert lanes(store, 80).pump([], 3).wait_s == 0
 
 
-def test_over_time_the_number_gets_its_rate_and_no_more(store: Store) -> None:
+@pytest.mark.parametrize("per_second", [20, 80, 1_000])
+def test_over_time_the_number_gets_its_rate_and_no_more(store: Store, per_second: int) -> None:
+    queue(store, *(a_send(f"t{i}", f"over{i}") for i in range(per_second // 2)))
     found = []
     for _ in range(4):
-        found.append(taken(store, 20))
+        found.append(taken(store, per_second, most=per_second))
         pass_ms(store, 100)
 
-    assert found == [2, 2, 2, 2]
+    assert found == [per_second // 10] * 4
 
 
 def test_an_idle_number_saves_up_no_more_than_the_bucket(store: Store) -> None:

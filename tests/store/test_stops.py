@@ -53,6 +53,26 @@ def test_a_held_number_sends_nothing_and_its_probe_neither(store: Store) -> None
     assert (hold.rule, hold.why) == ("", "the shop burns")
 
 
+@pytest.mark.parametrize("stop", ["held", "paused", "its rule held"])
+def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop: str) -> None:
+    queue(store, ONE)
+    upkeep.list_number(store, NUMBER)
+    rule = ONE.rule if stop == "its rule held" else ""
+    if stop == "paused":
+        stops.pause(store, [NUMBER], WHY, 30_000)
+    else:
+        stops.hold(store, [NUMBER], rule, "why")
+    assert take(store) == []
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", "expires", 1)
+
+    stops.release(store, [NUMBER], rule)
+    stops.look(store, [NUMBER])
+    upkeep.tick(store)
+
+    assert take(store) == []
+    assert (stage(store, ONE), dead_letters(store)) == ("expired", [f"send:{ONE.id}"])
+
+
 def test_outcomes_are_settled_while_a_number_is_held(store: Store) -> None:
     queue(store, ONE)
     take(store)
