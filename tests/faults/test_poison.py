@@ -41,7 +41,7 @@ def letters(stack: Stack) -> list[dict[str, Any]]:
 def deaths(stack: Stack) -> int:
     """Return how many of the worker's processes ended over what they had in hand."""
     said = stack.programs["deadly"].said()
-    return said.count("exited with 'signal 9 (SIGKILL)'")
+    return said.count("exited with 'signal")
 
 
 @pytest.mark.parametrize("poison", [HANG, KILL])
@@ -60,4 +60,4 @@ def test_poison_is_a_dead_letter_and_its_partition_goes_on(stack: Stack, poison:
     (letter,) = letters(stack)
     assert (letter["cause"], letter["kind"]) == ("killed_worker", "event")
     assert Counter(one["to"] for one in stack.posted()) == {ANA: 2}
-    assert deaths(stack) <= 3
+    assert 0 < deaths(stack) <= 3

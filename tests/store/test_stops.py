@@ -67,7 +67,7 @@ def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop:
     raw(store).hset(f"{PREFIX}send:{ONE.id}", "expires", 1)
 
     stops.release(store, [NUMBER], rule)
-    stops.look(store, [NUMBER], None)
+    stops.look(store, [NUMBER], 190)
     upkeep.tick(store)
 
     assert take(store) == []
