@@ -20,6 +20,13 @@ from tests.stack import Stack
 SANDBOX = {"retry_pauses_s": [0.2, 0.5, 1.0, 2.0]}
 IN_DOUBT = frozenset({"unconfirmed", "dead", "expired"})
 SETTLE_S = 120.0
+# What comes back by itself: stopped for longer than any lease, and what Meta does to 20 posts.
+LATER_WELL = ("Redis, frozen", "inbound, frozen", "Meta, answers lost", "Meta, 502")
+FROZEN_S = 7.0
+SPOILT = {
+    "Meta, answers lost": {"lose": 20},
+    "Meta, 502": {"http": {"status": 502, "times": 20}},
+}
 
 
 class Gateway:
@@ -34,6 +41,7 @@ class Gateway:
         "outbound",
         "beat",
         "Redis",
+        *LATER_WELL,
     )
     programs: tuple[str, ...] = ("sandbox", "web", "inbound", "outbound", "beat")
     contacts = 500
@@ -68,12 +76,27 @@ class Gateway:
         return delivery_body(message_item(wamid(message), "which color?", sender))
 
     def inflict(self, fault: str) -> None:
-        """Kill with signal 9, without a warning."""
+        """Kill with signal 9, without a warning, or do what the fault says."""
         if fault == "Redis":
             self.server.kill()
             self.server.start()
-            return
-        name, _, part = fault.partition(", ")
+        elif fault in SPOILT:
+            self.stack.client.post(f"{self.stack.meta_url}/sandbox/faults", json=SPOILT[fault])
+        elif fault.endswith(", frozen"):
+            self._freeze(fault.partition(", ")[0])
+        else:
+            self._kill(*fault.partition(", ")[::2])
+
+    def _freeze(self, name: str) -> None:
+        process = self.server.process if name == "Redis" else self.stack.programs[name].process
+        assert process
+        group = [process.pid] if name == "Redis" else [process.pid, *children(process.pid)]
+        for how in (signal.SIGSTOP, signal.SIGCONT):
+            for one in group:
+                os.kill(one, how)
+            time.sleep(FROZEN_S if how == signal.SIGSTOP else 0)
+
+    def _kill(self, name: str, part: str) -> None:
         program = self.stack.programs[name]
         if part == "main process":
             os.kill(program.pid, signal.SIGKILL)

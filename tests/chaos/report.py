@@ -11,7 +11,7 @@ COLUMNS = ("tries", "kept", "lost", "doubled", "in doubt", "hung")
 
 def table(found: Found) -> Table:
     """Return the table of one system for a terminal."""
-    made = Table("killed with signal 9", *COLUMNS, title=found.system)
+    made = Table("fault", *COLUMNS, title=found.system)
     for name, figures in _rows(found):
         made.add_row(name, *(f"{figure:,}" for figure in figures))
     return made
@@ -20,7 +20,7 @@ def table(found: Found) -> Table:
 def markdown(found: Sequence[Found], told: str) -> str:
     """Return the tables of all systems as Markdown; `told` says when and how they were made."""
     lines = [f"Made on {told}.", ""]
-    lines += [f"| System | Killed with signal 9 | {' | '.join(COLUMNS)} |"]
+    lines += [f"| System | Fault | {' | '.join(COLUMNS)} |"]
     lines += ["|---|---|" + "---:|" * len(COLUMNS)]
     for one in found:
         for name, figures in _rows(one):
