@@ -3,11 +3,14 @@
 import pytest
 
 from gateway.core.codes import RULES
+from gateway.core.contacts import Contact
+from gateway.core.plan import Plan
 from gateway.store import stops
 from gateway.store.client import Store
-from tests.made import NUMBER
+from gateway.store.commit import commit
+from tests.made import NUMBER, a_message
 from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, a_send, lanes, queue, ready_in_s, take
+from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, ready_in_s, take
 
 pytestmark = pytest.mark.store
 
@@ -22,8 +25,17 @@ def taken(store: Store, per_second: int, most: int = 50) -> int:
 
 
 def pass_ms(store: Store, milliseconds: int) -> None:
-    """Let time pass for the number's bucket."""
-    raw(store).hincrby(f"{PREFIX}pace", "at", -milliseconds)
+    """Let time pass for the number's bucket, and for its customers' share."""
+    for field in ("at", "share_at"):
+        if raw(store).hexists(f"{PREFIX}pace", field):
+            raw(store).hincrby(f"{PREFIX}pace", field, -milliseconds)
+
+
+def write(store: Store, messages: int, nth: int = 0) -> None:
+    """Let customers write, each to be committed with its effect."""
+    event = a_message(f"wamid.in.{nth}")
+    plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), inbound=messages)
+    assert commit(store, [plan], WEEK) == [True]
 
 
 @pytest.mark.parametrize(("per_second", "at_once"), [(80, 8), (10, 1), (1, 1), (1_000, 12)])
@@ -58,6 +70,35 @@ def test_an_idle_number_saves_up_no_more_than_the_bucket(store: Store) -> None:
     pass_ms(store, 3_600_000)
 
     assert taken(store, 20) == 2
+
+
+def test_what_customers_write_uses_the_pace_too(store: Store) -> None:
+    assert taken(store, 20, most=1) == 1
+
+    write(store, 1)
+
+    assert taken(store, 20) == 0
+
+
+def test_what_customers_wrote_holds_a_number_up_for_a_second_at_most(store: Store) -> None:
+    assert taken(store, 20, most=1) == 1
+    write(store, 1_000)
+
+    pass_ms(store, 1_050)
+
+    assert taken(store, 20, most=1) == 1
+
+
+def test_customers_who_write_on_and_on_silence_no_number(store: Store) -> None:
+    found = taken(store, 20)
+    write(store, 1_000)
+    raw(store).hset(f"{PREFIX}pace", "tokens", 0)  # a second later
+    for nth in range(1, 40):
+        pass_ms(store, 50)
+        write(store, 2, nth)
+        found += taken(store, 20)
+
+    assert found == 12
 
 
 def test_asking_without_taking_costs_no_tokens(store: Store) -> None:

@@ -1,7 +1,8 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
--- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, when
--- some pump last `took` sends, what Meta `granted` since the settings were written, until when the
--- number has to `rest`, and how `slow` Meta's refusals made it at `slow_at`.
+-- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
+-- customers' messages may take of them (`share`, counted at `share_at`), when some pump last `took`
+-- sends, what Meta `granted` since the settings were written, until when the number has to `rest`, and
+-- how `slow` Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
 local PAIR_SLACK = 1000 -- Meta counts from when a message arrives, which may take the first one long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
@@ -33,13 +34,17 @@ local function pace_of(number, now, configured)
 end
 
 -- Customers' messages use the throughput of a number as well. What they owe is bounded by a second's
--- worth, so that a backlog that is worked off does not silence the number.
+-- worth, so that a backlog that is worked off does not silence the number, and over time by half the
+-- rate, so that customers who write on and on do not either.
 local function pay_inbound(number, now, messages)
-  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'rate')
+  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'rate', 'share', 'share_at')
   if not f[3] then return end
   local rate = tonumber(f[3])
-  local tokens = math.max(-rate, filled(f[1], f[2], rate, now) - messages)
-  redis.call('HSET', number .. 'pace', 'tokens', tokens, 'at', now)
+  local earned = math.max(0, now - tonumber(f[5] or 0)) * rate / 2000
+  local share = math.min(rate, tonumber(f[4] or rate) + earned)
+  local paid = math.min(messages, share)
+  local tokens = math.max(-rate, filled(f[1], f[2], rate, now) - paid)
+  redis.call('HSET', number .. 'pace', 'tokens', tokens, 'at', now, 'share', share - paid, 'share_at', now)
 end
 
 local function rest(number, now, wait)
