@@ -12,14 +12,15 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import celery.beat
 
 import tasks.bell
-import tasks.inbound
 import tasks.outbound
+import tasks.worker
 from gateway.graph.client import Graph
 from gateway.store import inbox
 from gateway.store.client import Call, Store
@@ -75,12 +76,13 @@ class Halting:
     def keeps(self, append: Callable[..., Any]) -> Callable[..., Any]:
         """Return `Keeper._append` with steps before, in the middle of, and after its scripts."""
 
-        async def halting(keeper: Keeper, groups: list[Any]) -> list[object]:
+        async def halting(keeper: Keeper, groups: dict[int, Any], *, by_hash: bool) -> Any:
             self.at("keep.before")
             if len(groups) > 1 and self._asked("keep.half"):
-                await append(keeper, groups[: len(groups) // 2])
+                half = dict(islice(groups.items(), len(groups) // 2))
+                await append(keeper, half, by_hash=by_hash)
                 self.at("keep.half")
-            replies: list[object] = await append(keeper, groups)
+            replies = await append(keeper, groups, by_hash=by_hash)
             self.at("keep.after")
             return replies
 
@@ -97,7 +99,7 @@ class Halting:
             (Graph, "post_message", lambda one: self.around("post", one)),
             (inbox, "heard", lambda one: self.around("bell", one)),
             (tasks.outbound, "heard", lambda one: self.around("bell", one)),
-            (tasks.inbound, "list_number", lambda one: self.around("list", one)),
+            (tasks.worker, "list_number", lambda one: self.around("list", one)),
             (tasks.bell, "_ring", lambda one: self.around("ring", one)),
             (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
         )
