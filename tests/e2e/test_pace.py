@@ -13,7 +13,7 @@ from gateway.core.contacts import Contact
 from gateway.core.messages import template
 from gateway.core.plan import Plan
 from gateway.core.sends import REPLY, Send
-from gateway.store import upkeep
+from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from gateway.store.commit import commit
 from tests.made import NUMBER, a_message
@@ -84,10 +84,16 @@ def pace(stack: Stack) -> dict[str, Any]:
 
 
 def start_workers(stack: Stack) -> None:
-    for i in range(WORKERS):
-        stack.run(f"outbound#{i}")
-    ring = Program([sys.executable, "-c", RING], stack.env, stack.folder / "ring.log")
-    stack.programs["ring"] = ring
+    """Start them all, and let them begin together, when nobody is still starting."""
+    store = Store(stack.server.url)
+    stops.hold(store, [NUMBER], "", "until all workers are there")
+    workers = [stack.run(f"outbound#{i}") for i in range(WORKERS)]
+    wait_until(lambda: all("ready." in one.said() for one in workers), "all workers are there", 60)
+    stops.release(store, [NUMBER], "")
+    store.close()
+    stack.programs["ring"] = Program(
+        [sys.executable, "-c", RING], stack.env, stack.folder / "ring.log"
+    )
 
 
 @pytest.mark.parametrize("per_second", [20, 80], indirect=True)
