@@ -63,11 +63,23 @@ def numbers_at_meta(store: Store) -> list[str]:
     return [name for name in numbers(store) if name != canary.NUMBER]
 
 
-def tick(store: Store) -> list[Due]:
-    """Move what is due of every number; at most 1,000 items each, so that no script is long."""
+def tick(store: Store) -> Iterator[Due]:
+    """Move what is due of every number; at most 1,000 items each, so that no script is long.
+
+    A number whose keys are damaged stops no other: its error is raised after all that worked.
+    """
     names = numbers(store)
     calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
-    return [_due(name, reply) for name, reply in zip(names, store.call_many(calls), strict=True)]
+    return _worked(names, store.call_many(calls))
+
+
+def _worked(names: Sequence[str], replies: Sequence[Any]) -> Iterator[Due]:
+    failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+    for name, reply in zip(names, replies, strict=True):
+        if not isinstance(reply, Exception):
+            yield _due(name, reply)
+    if failed:
+        raise failed
 
 
 def forget_timer(store: Store, number: str, timer: str) -> None:
@@ -183,7 +195,7 @@ def _prefixes(store: Store) -> Iterator[str]:
 
 
 def _due(number: str, reply: Any) -> Due:
-    moved_items, timers, overdue, doubts = _checked(reply)
+    moved_items, timers, overdue, doubts = reply
     return Due(
         number=number,
         moved=moved_items,

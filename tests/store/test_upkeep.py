@@ -279,3 +279,15 @@ def test_old_dead_letters_leave_the_list(store: Store) -> None:
 
     assert upkeep.forget_dead(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
     assert dead_letters(store) == ["new"]
+
+
+def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
+    for name in ("1", NUMBER):
+        upkeep.list_number(store, name)
+    raw(store).set(f"{keys.number('1')}due", "no set")
+
+    due = upkeep.tick(store)
+
+    assert next(due).number == NUMBER
+    with pytest.raises(ScriptError):
+        next(due)
