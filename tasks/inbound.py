@@ -19,7 +19,7 @@ from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.commit import commit
 from gateway.store.contacts import load
-from gateway.store.inbox import EMPTY, Batch, Late, Slice
+from gateway.store.slice import EMPTY, Batch, Late, Slice
 from gateway.store.stream import note_gap
 from gateway.store.upkeep import count, planning_stopped, stop_planning
 from tasks.app import app

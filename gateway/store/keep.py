@@ -15,8 +15,8 @@ from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import StoreUnavailableError, sha, source
 from gateway.store.driver import AsyncClient
-from gateway.store.inbox import partition_of
 from gateway.store.line import Line, Waiting, answer
+from gateway.store.partitions import partition_of
 
 WAITING_BYTES = 64 * 1024 * 1024
 LARGE_BODY = 64 * 1024

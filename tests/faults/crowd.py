@@ -10,8 +10,8 @@ from gateway.core.outcome import Attempt, Outcome
 from gateway.core.sends import REPLY, callback, from_callback, send_id
 from gateway.core.verdict import Answer, Lost, Responded
 from gateway.store.body import Bodies
-from gateway.store.inbox import Batch, Slice
 from gateway.store.lanes import Lanes
+from gateway.store.slice import Batch, Slice
 from tasks import inbound, outbound
 from tasks.doubts import resolve
 from tasks.inbound import effect

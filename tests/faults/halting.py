@@ -24,8 +24,8 @@ import tasks.worker
 from gateway.graph.client import Graph
 from gateway.store import inbox
 from gateway.store.client import Call, Store
-from gateway.store.inbox import RELEASE
 from gateway.store.keep import Keeper
+from gateway.store.slice import RELEASE
 
 TAKEN = ".taken"
 CURSOR, LEASE_OUTCOMES, MOST = 6, 5, 1  # where among the arguments of `next` and `pump`

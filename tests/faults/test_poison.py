@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.inbox import partition_of
+from gateway.store.partitions import partition_of
 from tests.faults.hanging import HANG, KILL
 from tests.made import ANA, delivery_body, message_item
 from tests.servers import Program, Server, wait_until

@@ -10,7 +10,7 @@ import pytest
 from gateway.store import keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
-from gateway.store.inbox import partition_of
+from gateway.store.partitions import partition_of
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack

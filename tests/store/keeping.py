@@ -6,7 +6,8 @@ from gateway.core.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.inbox import Batch, Inbox, Standing
+from gateway.store.inbox import Inbox, Standing
+from gateway.store.slice import Batch
 from tests.made import NUMBER
 from tests.store.raw import raw
 

@@ -13,8 +13,8 @@ from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError, connect_async
 from gateway.store.counters import Counters, Figures
-from gateway.store.inbox import partition_of
 from gateway.store.keep import Keeper
+from gateway.store.partitions import partition_of
 from gateway.store.pressure import Health, Pressure
 from tests.clusters import ClusterOf, ask
 from tests.made import delivery_body, message_item

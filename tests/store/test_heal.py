@@ -12,7 +12,8 @@ from gateway.store import keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
 from gateway.store.commit import call, commit
-from gateway.store.inbox import LEASE_MS, Inbox
+from gateway.store.inbox import Inbox
+from gateway.store.slice import LEASE_MS
 from tests.made import ANA, NUMBER, a_message, a_status
 from tests.store.failing import dump, each_write, everything, restore
 from tests.store.planning import planned

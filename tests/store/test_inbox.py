@@ -8,7 +8,8 @@ import pytest
 from gateway.core.envelope import split
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.inbox import LEASE_MS, MOST_BYTES, partition_of, partition_of_place
+from gateway.store.partitions import partition_of, partition_of_place
+from gateway.store.slice import LEASE_MS, MOST_BYTES
 from tests.made import delivery_body, message_item, status_item
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, lease, read, run_out, standing

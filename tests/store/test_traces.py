@@ -11,7 +11,7 @@ from gateway.store import keys, letters, traced_inbox, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import bury, commit
-from gateway.store.inbox import Batch
+from gateway.store.slice import Batch
 from gateway.store.traced_inbox import GONE
 from gateway.store.traces import Search, Trace, Traces
 from tests.made import ANA, NUMBER, a_message, a_status, delivery_body, message_item

@@ -12,7 +12,8 @@ from gateway.core.messages import text
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.inbox import Late, partition_of
+from gateway.store.partitions import partition_of
+from gateway.store.slice import Late
 from tasks.inbound import effect
 from tasks.worker import Worker
 from tests.made import NUMBER

@@ -11,7 +11,8 @@ from gateway.core.events import Message
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.inbox import Slice, partition_of
+from gateway.store.partitions import partition_of
+from gateway.store.slice import Slice
 from tasks import inbound
 from tasks.inbound import PlanningStoppedError, effect
 from tasks.worker import Worker

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from gateway.store import keys
 from gateway.store.client import Store
-from gateway.store.inbox import partition_of
+from gateway.store.partitions import partition_of
 from gateway.web.webhook import MOST_BODY_BYTES
 from tests.made import delivery_body, message_item
 from tests.servers import Server
