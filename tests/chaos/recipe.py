@@ -29,9 +29,10 @@ class RecipeStack(Stack):
         }
 
     def run(self, name: str) -> Program:
-        if name not in self.commands:
+        kind = name.partition("#")[0]
+        if kind not in self.commands:
             return super().run(name)
-        program = Program(self.commands[name], self.env, self.folder / f"{name}.log")
+        program = Program(self.commands[kind], self.env, self.folder / f"{name}.log")
         self.programs[name] = program
         return program
 
