@@ -65,12 +65,17 @@ class Stack:
         names = names or ("sandbox", "web", "worker", "beat")
         if "sandbox" in names:
             self._write_sandbox(sandbox or {})
-        for name in names:
-            self.run(name)
-        if "sandbox" in names:
-            wait_until(lambda: self._ok(f"{self.meta_url}/sandbox/health"), "the sandbox answers")
-        if "web" in names:
-            wait_until(lambda: self._ok(f"{self.url}/readyz"), "the web process is ready")
+        try:
+            for name in names:
+                self.run(name)
+            if "sandbox" in names:
+                told = f"{self.meta_url}/sandbox/health"
+                wait_until(lambda: self._ok(told), "the sandbox answers")
+            if "web" in names:
+                wait_until(lambda: self._ok(f"{self.url}/readyz"), "the web process is ready")
+        except BaseException:
+            self.stop()  # whoever asked has nothing to stop
+            raise
         return self
 
     def run(self, name: str) -> Program:
