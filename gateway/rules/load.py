@@ -3,28 +3,50 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.rules.check import Checked, check
-from gateway.rules.models import Book, Defaults
-from gateway.rules.problems import Problem, RulebookError
+from gateway.rules.hours import Hours
+from gateway.rules.models import Book, Defaults, Rule
+from gateway.rules.problems import Mark, Problem, RulebookError
 from gateway.rules.rulebook import Rulebook, compiled
 
 MAX_BYTES = 1_000_000
 SUFFIXES = (".yaml", ".yml")
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
+
+    rulebook: Rulebook | None
+    problems: tuple[Problem, ...]
+
+
 def load(path: Path) -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
-    Raises RulebookError with every problem of every file.
+    Raises RulebookError with every error of every file.
     """
-    files = [_read(file) for file in rule_files(path)]
+    found = look(path)
+    if not found.rulebook:
+        raise RulebookError([problem for problem in found.problems if not problem.is_warning])
+    return found.rulebook
+
+
+def look(path: Path) -> Looked:
+    """Read what `load` reads, and tell its warnings too; never raises."""
+    try:
+        files = [_read(file) for file in rule_files(path)]
+    except RulebookError as error:
+        return Looked(None, error.problems)
     problems = [problem for file in files for problem in file.problems]
     problems += [*_names_taken(files), *_defaults_taken(files)]
-    if problems:
-        raise RulebookError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-    return _assembled([file.book for file in files if file.book])
+    usable = all(problem.is_warning for problem in problems)
+    rulebook = _assembled([file.book for file in files if file.book]) if usable else None
+    return Looked(rulebook, tuple(sorted(problems)))
 
 
 def rule_files(path: Path) -> list[Path]:
@@ -38,7 +60,7 @@ def rule_files(path: Path) -> list[Path]:
     # An editor keeps its own files, such as .#rules.yaml, beside the one that is written.
     visible = [file for file in found if not file.name.startswith(".")]
     if not visible:
-        raise RulebookError([Problem(str(path), 0, "", "holds no *.yaml or *.yml file")])
+        raise RulebookError([Problem(str(path), Mark(), "", "holds no *.yaml or *.yml file")])
     return visible
 
 
@@ -47,11 +69,12 @@ def _read(path: Path) -> Checked:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            return _unusable(Problem(str(path), 0, "", "is larger than 1 MB"))
+            return _unusable(Problem(str(path), Mark(), "", "is larger than 1 MB"))
         return check(str(path), content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _unusable(Problem(str(path), line, "", "is not UTF-8"))
+        before = content[: error.start].split(b"\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        return _unusable(Problem(str(path), mark, "", "is not UTF-8"))
     except OSError as error:
         return _unusable(_unreadable(path, error))
 
@@ -61,7 +84,7 @@ def _unusable(problem: Problem) -> Checked:
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), 0, "", f"cannot be read: {error.strerror}")
+    return Problem(str(path), Mark(), "", f"cannot be read: {error.strerror}")
 
 
 def _names_taken(files: list[Checked]) -> Iterator[Problem]:
@@ -70,24 +93,33 @@ def _names_taken(files: list[Checked]) -> Iterator[Problem]:
     for file, name, rule in named:
         if name in first:
             message = f"the name is taken by the rule at {first[name]}"
-            yield Problem(file, rule.line, name, message)
-        first.setdefault(name, f"{file}:{rule.line}")
+            yield Problem(file, rule.marks["name"], name, message)
+        first.setdefault(name, f"{file}:{rule.marks['name'].line}")
 
 
 def _defaults_taken(files: list[Checked]) -> Iterator[Problem]:
     setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
-        line = file.tree["defaults"].line
         message = f"defaults are set in {setting[0].file} already"
-        yield Problem(file.file, line, "", message)
+        yield Problem(file.file, file.tree.marks["defaults"], "", message)
 
 
 def _assembled(books: list[Book]) -> Rulebook:
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
-    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
-    written = json.dumps(said, sort_keys=True)
+    hours = {name: one for book in books for name, one in book.hours.items()}
+    written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
     made = tuple(compiled(rule, defaults) for rule in rules)
     return Rulebook(version, made, defaults.max_age)
+
+
+def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[Rule]) -> Any:
+    """Give what the rules mean, in whatever way it was written."""
+    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
+    events = [[when.events for when in rule.when] for rule in rules]
+    opening = {
+        name: [one.zone, one.week, sorted(map(str, one.closed))] for name, one in hours.items()
+    }
+    return [said, events, opening]
