@@ -112,7 +112,7 @@ def _assembled(books: list[Book]) -> Rulebook:
     written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
     made = tuple(compiled(rule, defaults) for rule in rules)
-    return Rulebook(version, made, defaults.max_age)
+    return Rulebook(version, made, defaults.max_age, hours)
 
 
 def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[Rule]) -> Any:

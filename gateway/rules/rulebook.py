@@ -1,5 +1,6 @@
 """The loaded rules, and what they answer to a message; pure and total."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from gateway.core.render import Values, fill, prepare
 from gateway.rules import models
 from gateway.rules.actions import BARE, SENDS
 from gateway.rules.actions import Step as Written
+from gateway.rules.hours import Hours
 from gateway.rules.match import Condition, Facts, conditions
 from gateway.rules.sending import FreeForm, SendTemplate, SendText, WhenClosed
 from gateway.rules.text import pattern
@@ -93,6 +95,7 @@ class Rulebook:
     version: str
     rules: tuple[Rule, ...] = field(repr=False)
     max_age: timedelta
+    hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
 
     def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
         """Answer a message; the first rule that sends ends the search."""

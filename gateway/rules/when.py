@@ -173,7 +173,8 @@ class When(Conditions):
 
     event: Annotated[tuple[str, ...], one_of(*EVENTS)] | None = Field(
         default=None,
-        exclude=True,  # from the meaning, of which `events` is part description=f"What happened: {', '.join(EVENTS)}."
+        exclude=True,  # from the meaning, of which `events` is part
+        description=f"What happened: {', '.join(EVENTS)}.",
     )
 
     @property
