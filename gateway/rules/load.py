@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gateway.rules import files
 from gateway.rules.check import Checked, check
+from gateway.rules.files import File
 from gateway.rules.models import Book, Defaults
 from gateway.rules.problems import Problem, RulebookError
 from gateway.rules.rulebook import Rulebook, compiled
-
-MAX_BYTES = 1_000_000
-SUFFIXES = (".yaml", ".yml")
 
 
 def load(path: Path) -> Rulebook:
@@ -19,54 +18,33 @@ def load(path: Path) -> Rulebook:
 
     Raises RulebookError with every problem of every file.
     """
-    files = [_read(file) for file in rule_files(path)]
-    problems = [problem for file in files for problem in file.problems]
-    problems += [*_names_taken(files), *_defaults_taken(files)]
+    return made_of(files.read(path))
+
+
+def made_of(read: Iterable[File]) -> Rulebook:
+    """Make a rulebook of files that were read. Raises RulebookError like `load`."""
+    checked = [_checked(file) for file in read]
+    problems = [problem for file in checked for problem in file.problems]
+    problems += [*_names_taken(checked), *_defaults_taken(checked)]
     if problems:
         raise RulebookError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-    return _assembled([file.book for file in files if file.book])
+    return _assembled([file.book for file in checked if file.book])
 
 
-def rule_files(path: Path) -> list[Path]:
-    """List the files that a path stands for; raises RulebookError where there are none."""
-    if path.is_file():
-        return [path]
+def _checked(file: File) -> Checked:
+    if file.problem:
+        return Checked(file.name, None, None, (file.problem,))
     try:
-        found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-    except OSError as error:
-        raise RulebookError([_unreadable(path, error)]) from None
-    # An editor keeps its own files, such as .#rules.yaml, beside the one that is written.
-    visible = [file for file in found if not file.name.startswith(".")]
-    if not visible:
-        raise RulebookError([Problem(str(path), 0, "", "holds no *.yaml or *.yml file")])
-    return visible
-
-
-def _read(path: Path) -> Checked:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            return _unusable(Problem(str(path), 0, "", "is larger than 1 MB"))
-        return check(str(path), content.decode("utf-8-sig"))
+        return check(file.name, file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _unusable(Problem(str(path), line, "", "is not UTF-8"))
-    except OSError as error:
-        return _unusable(_unreadable(path, error))
+        line = file.content.count(b"\n", 0, error.start) + 1
+        problem = Problem(file.name, line, "", "is not UTF-8")
+        return Checked(file.name, None, None, (problem,))
 
 
-def _unusable(problem: Problem) -> Checked:
-    return Checked(problem.file, None, None, (problem,))
-
-
-def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), 0, "", f"cannot be read: {error.strerror}")
-
-
-def _names_taken(files: list[Checked]) -> Iterator[Problem]:
+def _names_taken(read: list[Checked]) -> Iterator[Problem]:
     first: dict[str, str] = {}
-    named = [(file.file, *found) for file in files for found in file.rules() if "name" in found[1]]
+    named = [(file.file, *found) for file in read for found in file.rules() if "name" in found[1]]
     for file, name, rule in named:
         if name in first:
             message = f"the name is taken by the rule at {first[name]}"
@@ -74,8 +52,8 @@ def _names_taken(files: list[Checked]) -> Iterator[Problem]:
         first.setdefault(name, f"{file}:{rule.line}")
 
 
-def _defaults_taken(files: list[Checked]) -> Iterator[Problem]:
-    setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
+def _defaults_taken(read: list[Checked]) -> Iterator[Problem]:
+    setting = [file for file in read if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
         line = file.tree["defaults"].line
         message = f"defaults are set in {setting[0].file} already"
