@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from gateway.core.render import PlaceholderError, names_in, nearest
 from gateway.rules.match import PLACEHOLDERS
 from gateway.rules.models import Book, known_keys
-from gateway.rules.problems import Problem, short
+from gateway.rules.problems import Mark, Problem, short
 from gateway.rules.text import PatternError, pattern
 from gateway.rules.tree import Map, Scalar, Seq, parse
 
@@ -49,7 +49,7 @@ def check(file: str, source: str) -> Checked:
     if tree is None:
         return Checked(file, None, None, tuple(problems))
     if not isinstance(tree, Map):
-        problems.append(Problem(file, tree.line, "", "a rules file begins with `version: 1`"))
+        problems.append(Problem(file, tree.mark, "", "a rules file begins with `version: 1`"))
         return Checked(file, tree, None, tuple(problems))
     book = None
     try:
@@ -58,7 +58,7 @@ def check(file: str, source: str) -> Checked:
         problems += [_told(file, tree, each) for each in error.errors(include_url=False)]
     checked = Checked(file, tree, None, ())
     for name, rule in checked.rules():
-        problems += [Problem(file, line, name, said) for line, said in _placeholders(rule)]
+        problems += [Problem(file, mark, name, said) for mark, said in _placeholders(rule)]
     return Checked(file, tree, None if problems else book, tuple(problems))
 
 
@@ -73,12 +73,14 @@ def _told(file: str, tree: Map, error: ErrorDetails) -> Problem:
     if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
         rule = _name(tree["rules"][path[1]], path[1])
     where = ".".join(str(part) for part in path[2 if rule else 0 :] if isinstance(part, str))
-    message = SENTENCES.get(error["type"], error["msg"])
+    mark, message = _at(tree, path).mark, SENTENCES.get(error["type"], error["msg"])
     if error["type"] == "extra_forbidden":
         *place, key = path
         where = where.rpartition(".")[0]
-        message = f"unknown key {short(key)}; {_meant(str(key), place, _at(tree, place))}"
-    return Problem(file, _at(tree, path).line, rule, f"{where}: {message}" if where else message)
+        found = _at(tree, place)
+        mark = found.marks.get(key, mark)
+        message = f"unknown key {short(key)}; {_meant(str(key), place, found)}"
+    return Problem(file, mark, rule, f"{where}: {message}" if where else message)
 
 
 def _meant(key: str, place: list[int | str], neighbours: Any) -> str:
@@ -96,28 +98,40 @@ def _at(tree: Any, path: Any) -> Any:
     return node
 
 
-def _placeholders(rule: Map) -> Iterator[tuple[int, str]]:
-    groups = _groups(rule)
+def _placeholders(rule: Map) -> Iterator[tuple[Mark, str]]:
+    found = list(_patterns(rule.get("when")))
+    groups = _groups(found)
     for taken in sorted(PLACEHOLDERS & (groups or set())):
-        yield rule["when"]["text"].line, f"the group {short(taken)} has the name of a placeholder"
+        yield found[0].mark, f"the group {short(taken)} has the name of a placeholder"
     for text in _texts(rule.get("then")):
         try:
             names = names_in(text)
         except PlaceholderError as error:
-            yield text.line, str(error)
+            yield text.mark, str(error)
             continue
         known = names if groups is None else PLACEHOLDERS | groups
         for name in sorted(names - known):
-            yield text.line, f"unknown placeholder {short(name)}; {nearest(name, known)}"
+            yield text.mark, f"unknown placeholder {short(name)}; {nearest(name, known)}"
 
 
-def _groups(rule: Map) -> frozenset[str] | None:
-    """Name the groups of the rule's pattern; None where the pattern is broken and nobody knows."""
-    found: Any = rule
-    for key in ("when", "text", "matches"):
-        found = found.get(key) if isinstance(found, Map) else None
+def _patterns(when: Any) -> Iterator[Scalar]:
+    """Go through the patterns whose groups are placeholders, as `Conditions.patterns` does."""
+    if isinstance(when, Seq):
+        for one in when:
+            yield from _patterns(one)
+    if isinstance(when, Map):
+        text = when.get("text")
+        source = text.get("matches") if isinstance(text, Map) else None
+        if isinstance(source, Scalar):
+            yield source
+        for key in ("any", "all"):
+            yield from _patterns(when.get(key))
+
+
+def _groups(sources: list[Scalar]) -> frozenset[str] | None:
+    """Name the groups of a rule's patterns; None where one is broken and nobody knows."""
     try:
-        return frozenset(pattern(found).groupindex if isinstance(found, Scalar) else ())
+        return frozenset(name for source in sources for name in pattern(source).groupindex)
     except PatternError:
         return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from gateway.rules.problems import Problem, RulebookError
+from gateway.rules.problems import Mark, Problem, RulebookError
 
 MAX_BYTES = 1_000_000
 SUFFIXES = (".yaml", ".yml")
@@ -38,7 +38,7 @@ def one(file: Path) -> File:
     except OSError as error:
         return File(str(file), problem=_unreadable(file, error))
     if len(content) > MAX_BYTES:
-        return File(str(file), problem=Problem(str(file), 0, "", "is larger than 1 MB"))
+        return File(str(file), problem=Problem(str(file), Mark(), "", "is larger than 1 MB"))
     return File(str(file), content)
 
 
@@ -68,8 +68,8 @@ def _rules_in(path: Path) -> list[Path]:
         raise RulebookError([_unreadable(path, error)]) from None
     if rules:
         return rules
-    raise RulebookError([Problem(str(path), 0, "", "holds no *.yaml or *.yml file")])
+    raise RulebookError([Problem(str(path), Mark(), "", "holds no *.yaml or *.yml file")])
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), 0, "", f"cannot be read: {error.strerror}")
+    return Problem(str(path), Mark(), "", f"cannot be read: {error.strerror}")

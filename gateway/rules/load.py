@@ -3,32 +3,58 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.rules import files
 from gateway.rules.check import Checked, check
 from gateway.rules.files import File
-from gateway.rules.models import Book, Defaults
-from gateway.rules.problems import Problem, RulebookError
+from gateway.rules.hours import Hours
+from gateway.rules.models import Book, Defaults, Rule
+from gateway.rules.problems import Mark, Problem, RulebookError
 from gateway.rules.rulebook import Rulebook, compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
+
+    rulebook: Rulebook | None
+    problems: tuple[Problem, ...]
 
 
 def load(path: Path) -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
-    Raises RulebookError with every problem of every file.
+    Raises RulebookError with every error of every file.
     """
     return made_of(files.read(path))
 
 
 def made_of(read: Iterable[File]) -> Rulebook:
     """Make a rulebook of files that were read. Raises RulebookError like `load`."""
+    found = _looked(read)
+    if not found.rulebook:
+        raise RulebookError([problem for problem in found.problems if not problem.is_warning])
+    return found.rulebook
+
+
+def look(path: Path) -> Looked:
+    """Read what `load` reads, and tell its warnings too; never raises."""
+    try:
+        return _looked(files.read(path))
+    except RulebookError as error:
+        return Looked(None, error.problems)
+
+
+def _looked(read: Iterable[File]) -> Looked:
     checked = [_checked(file) for file in read]
     problems = [problem for file in checked for problem in file.problems]
     problems += [*_names_taken(checked), *_defaults_taken(checked)]
-    if problems:
-        raise RulebookError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-    return _assembled([file.book for file in checked if file.book])
+    usable = all(problem.is_warning for problem in problems)
+    rulebook = _assembled([file.book for file in checked if file.book]) if usable else None
+    return Looked(rulebook, tuple(sorted(problems)))
 
 
 def _checked(file: File) -> Checked:
@@ -37,9 +63,9 @@ def _checked(file: File) -> Checked:
     try:
         return check(file.name, file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = file.content.count(b"\n", 0, error.start) + 1
-        problem = Problem(file.name, line, "", "is not UTF-8")
-        return Checked(file.name, None, None, (problem,))
+        before = file.content[: error.start].split(b"\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
 def _names_taken(read: list[Checked]) -> Iterator[Problem]:
@@ -48,24 +74,33 @@ def _names_taken(read: list[Checked]) -> Iterator[Problem]:
     for file, name, rule in named:
         if name in first:
             message = f"the name is taken by the rule at {first[name]}"
-            yield Problem(file, rule.line, name, message)
-        first.setdefault(name, f"{file}:{rule.line}")
+            yield Problem(file, rule.marks["name"], name, message)
+        first.setdefault(name, f"{file}:{rule.marks['name'].line}")
 
 
 def _defaults_taken(read: list[Checked]) -> Iterator[Problem]:
     setting = [file for file in read if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
-        line = file.tree["defaults"].line
         message = f"defaults are set in {setting[0].file} already"
-        yield Problem(file.file, line, "", message)
+        yield Problem(file.file, file.tree.marks["defaults"], "", message)
 
 
 def _assembled(books: list[Book]) -> Rulebook:
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
-    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
-    written = json.dumps(said, sort_keys=True)
+    hours = {name: one for book in books for name, one in book.hours.items()}
+    written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
     made = tuple(compiled(rule, defaults) for rule in rules)
-    return Rulebook(version, made, defaults.max_age)
+    return Rulebook(version, made, defaults.max_age, hours)
+
+
+def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[Rule]) -> Any:
+    """Give what the rules mean, in whatever way it was written."""
+    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
+    events = [[when.events for when in rule.when] for rule in rules]
+    opening = {
+        name: [one.zone, one.week, sorted(map(str, one.closed))] for name, one in hours.items()
+    }
+    return [said, events, opening]

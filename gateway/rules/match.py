@@ -7,8 +7,8 @@ from functools import cached_property
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
 from gateway.core.identity import one_form
-from gateway.rules.models import TextTest, When
 from gateway.rules.text import normal, pattern, scanned, spelled
+from gateway.rules.when import TextTest, When
 
 MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
 SEPARATORS = str.maketrans("", "", "+-() ")
@@ -65,8 +65,14 @@ class Condition:
     failed: str
 
 
+# What is written here can be matched; a rule with another condition matches nothing yet.
+KNOWN = {"event", "type", "text", "tapped", "number", "sender", "first_contact"}
+
+
 def conditions(when: When) -> tuple[Condition, ...]:
     """Compile the conditions of a rule."""
+    if when.model_fields_set - KNOWN or when.events != ("message",):
+        return (Condition(lambda _: False, "", "its conditions are not known"),)
     return (*_about_message(when), *(_about_text(when.text) if when.text else ()))
 
 

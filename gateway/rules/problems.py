@@ -1,24 +1,34 @@
 """What is wrong in rules, said so that the author finds the line and knows what to do."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 QUOTES = "put the text in quotes"
 
 
-@dataclass(frozen=True, slots=True)
+class Mark(NamedTuple):
+    """Where something stands in a file, counted from 1; zeros where the whole file is meant."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong; line 0 and rule "" where the whole file is meant."""
+    """One thing that is wrong, or with `is_warning` odd; rule "" where the whole file is meant."""
 
     file: str
-    line: int
+    mark: Mark
     rule: str
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         """Tell where and what on one line."""
-        line = f":{self.line}" if self.line else ""
+        mark = f":{self.mark.line}:{self.mark.column}" if self.mark.line else ""
+        warning = "warning: " if self.is_warning else ""
         rule = f"rule {short(self.rule)}: " if self.rule else ""
-        return f"{self.file}{line}: {rule}{self.message}"
+        return f"{self.file}{mark}: {warning}{rule}{self.message}"
 
 
 class RulebookError(Exception):

@@ -1,5 +1,6 @@
 """The loaded rules, and what they answer to a message; pure and total."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,9 +10,17 @@ from gateway.core.decisions import Action, Decision, Fired
 from gateway.core.events import Message
 from gateway.core.render import Values, fill, prepare
 from gateway.rules import models
+from gateway.rules.actions import BARE, SENDS
+from gateway.rules.actions import Step as Written
+from gateway.rules.hours import Hours
 from gateway.rules.match import Condition, Facts, conditions
+from gateway.rules.sending import FreeForm, SendTemplate, SendText, WhenClosed
 from gateway.rules.text import pattern
+from gateway.rules.when import When
 
+# What follows from other verbs is not done yet.
+DONE = {*SENDS, *BARE} - {"unmute"}
+NEVER = When(event=("notice",))
 EMPTY = "; a text came out empty and is not sent"
 
 
@@ -27,12 +36,12 @@ class Step:
     @property
     def sends(self) -> bool:
         """Say whether the customer gets a message."""
-        return self.verb in models.SENDS
+        return self.verb in SENDS
 
     def action(self, values: Values) -> Action | None:
         """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
         body = fill(self.body, values)
-        if self.verb == models.SendText.verb and not body["text"]["body"].strip():
+        if self.verb == SendText.verb and not body["text"]["body"].strip():
             return None
         return Action(
             self.verb,
@@ -86,6 +95,7 @@ class Rulebook:
     version: str
     rules: tuple[Rule, ...] = field(repr=False)
     max_age: timedelta
+    hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
 
     def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
         """Answer a message; the first rule that sends ends the search."""
@@ -114,15 +124,18 @@ class Rulebook:
 
 def compiled(rule: models.Rule, defaults: models.Defaults) -> Rule:
     """Compile a rule that was found to be right."""
-    steps = tuple(_step(step, defaults) for step in rule.then)
-    source = rule.when.text.matches if rule.when.text else None
-    return Rule(rule.name, conditions(rule.when), steps, source, any(step.sends for step in steps))
+    steps = tuple(_step(step, defaults) for step in rule.then if step.verb in DONE)
+    (when,) = rule.when if len(rule.when) == 1 else (NEVER,)
+    if rule.model_fields_set & {"cooldown", "at_most", "stop", "enabled", "shadow"}:
+        when = NEVER
+    source = when.text.matches if when.text else None
+    return Rule(rule.name, conditions(when), steps, source, any(step.sends for step in steps))
 
 
-def _step(step: models.Step, defaults: models.Defaults) -> Step:
-    marketing = isinstance(step, models.SendTemplate) and step.marketing
-    closed: models.WhenClosed = None
-    if isinstance(step, models.SendText | models.Send):
+def _step(step: Written, defaults: models.Defaults) -> Step:
+    marketing = isinstance(step, SendTemplate) and step.marketing
+    closed: WhenClosed = None
+    if isinstance(step, FreeForm):
         closed = step.window_closed or defaults.window_closed
-    said = closed.body() if isinstance(closed, models.SendTemplate) else closed or ""
+    said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
     return Step(step.verb, prepare(step.body()), marketing, prepare(said))

@@ -2,18 +2,22 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from gateway.core.render import MAX_TEXT
+from gateway.core.messages import LINKS, limits
+from gateway.core.render import nearest
 from gateway.rules.problems import QUOTES, short
 from gateway.rules.text import PatternError, normal, pattern, spelled
 from gateway.rules.tree import Scalar
 
 MAX_NAME = 100
+MAX_EMOJI = 16  # code points: a family, a flag of a region
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
+OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 
@@ -28,6 +32,13 @@ FILLED_IN = frozenset(
 )
 
 
+class Often(NamedTuple):
+    """So many times within a time."""
+
+    times: int
+    per: timedelta
+
+
 def wrong(message: str) -> NoReturn:
     """Refuse a value in our own words."""
     raise PydanticCustomError("rules", "{message}", {"message": message})
@@ -35,17 +46,26 @@ def wrong(message: str) -> NoReturn:
 
 def listed(value: Any) -> Any:
     """Take one value for a list of one."""
-    if isinstance(value, list) and not value:
+    if value in ([], ()):
         wrong("an empty list")
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def one_of(*words: str) -> BeforeValidator:
+    """Take one or some of a closed set of words."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        given = listed(value)
+        for word in given:
+            if not isinstance(word, str) or word not in words:
+                wrong(f"{short(word)} is not known; {nearest(str(word), words)}")
+        return tuple(map(str, given))
+
+    return BeforeValidator(check)
 
 
 def _version(word: str) -> str:
     return word if word == "1" else wrong(f"{short(word)} is not known; this gateway reads 1")
-
-
-def _event(word: str) -> str:
-    return word if word == "message" else wrong(f"{short(word)} makes no rule fire; known: message")
 
 
 def _name(word: str) -> str:
@@ -81,10 +101,42 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=int(read[1]) * UNITS[read[2]])
 
 
-def _sendable(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        wrong(f"has {len(text):,} characters; Meta takes {MAX_TEXT:,}")
-    return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
+def _code(value: Any) -> Any:
+    is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
+    return int(value) if is_code else wrong("must be one of Meta's error codes, such as 131047")
+
+
+def _at_most(value: Any) -> Any:
+    read = OFTEN.fullmatch(value) if isinstance(value, str) else None
+    if not read or not int(read[1]):
+        wrong("must be so often in a time, such as 3 per 1d")
+    return Often(int(read[1]), _duration(read[2]))
+
+
+def limited(most: int) -> AfterValidator:
+    """Take a text that is no longer than Meta takes it, placeholders left out."""
+
+    def check(text: str) -> str:
+        count = len(PLACEHOLDER.sub("", text))
+        if count > most:
+            wrong(f"has {count:,} characters; Meta takes {most:,}")
+        return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
+
+    return AfterValidator(check)
+
+
+def _link(word: str) -> str:
+    is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
+    if not is_link and not word.isdecimal() and "{{" not in word:
+        wrong("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
+    return word
+
+
+def _emoji(word: str) -> str:
+    word = word.strip()
+    if not word or word.isascii() or len(word) > MAX_EMOJI:
+        wrong("must be one emoji")
+    return word
 
 
 def _matching(expression: str, example: str) -> AfterValidator:
@@ -126,16 +178,22 @@ def _graph(body: dict[str, Any]) -> dict[str, Any]:
 
 
 Version = Annotated[str, AfterValidator(_version)]
-EventKind = Annotated[str, AfterValidator(_event)]
 Name = Annotated[str, AfterValidator(_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+VarName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
+VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
+Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
+AtMost = Annotated[Often, BeforeValidator(_at_most)]
 
 Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
 Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
 Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
-Sendable = Annotated[str, AfterValidator(_sendable)]
+Sendable = Annotated[str, limited(limits.TEXT)]
+Link = Annotated[str, AfterValidator(_link)]
+Emoji = Annotated[str, AfterValidator(_emoji)]
 TemplateName = Annotated[str, _matching(r"[a-z0-9_]{1,512}", "order_shipped")]
 Language = Annotated[str, _matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
 Components = Annotated[list[Any], AfterValidator(_typed)]

@@ -7,10 +7,12 @@ import pytest
 
 from gateway.core.contacts import Contact
 from gateway.core.render import FILTERS
+from gateway.rules.actions import BARE, SENDS
 from gateway.rules.load import load
 from gateway.rules.match import PLACEHOLDERS
-from gateway.rules.models import BARE, SENDS, Rule, TextTest, When
+from gateway.rules.models import Rule
 from gateway.rules.values import TEXT_FIELDS
+from gateway.rules.when import TextTest, When
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book
 

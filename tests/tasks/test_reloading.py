@@ -74,7 +74,7 @@ def test_a_broken_change_is_told_and_not_kept(
     file = write(at_work, BROKEN)
     process.pass_time()
 
-    problem = f"{file}:1: version: '2' is not known; this gateway reads 1"
+    problem = f"{file}:1:10: version: '2' is not known; this gateway reads 1"
     assert in_force(store) == (InForce(before, problem[:300]),)
     assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
 
@@ -86,6 +86,8 @@ def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_
     write(at_work, BROKEN)
 
     again = build(at_work.settings)
+    again.graph.close()
+    again.store.close()
 
     assert (again.rules.current().version, bool(again.rules.problem)) == (version, True)
 

@@ -1,0 +1,65 @@
+"""What a customer can tap: buttons, and the rows of a list."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from gateway.core.messages import Row, Section, limits
+from gateway.rules.shape import Model
+from gateway.rules.values import limited, wrong
+
+ButtonId = Annotated[str, limited(limits.BUTTON_ID)]
+ButtonTitle = Annotated[str, limited(limits.BUTTON_TITLE)]
+RowId = Annotated[str, limited(limits.ROW_ID)]
+
+
+class RowText(Model):
+    """What is read in one row of a list."""
+
+    title: Annotated[str, limited(limits.ROW_TITLE)] = Field(description="What the row says.")
+    description: Annotated[str, limited(limits.ROW_DESCRIPTION)] = Field(
+        default="", description="What stands below it in small."
+    )
+
+
+def _row(value: Any) -> Any:
+    return {"title": value} if isinstance(value, str) else value
+
+
+def _buttons(titles: dict[str, str]) -> dict[str, str]:
+    if not titles or len(titles) > limits.BUTTONS:
+        wrong(f"has {len(titles)} buttons; Meta takes 1 to {limits.BUTTONS}")
+    if len(set(titles.values())) < len(titles):
+        wrong("two buttons have the same title, which Meta refuses")
+    return titles
+
+
+def _rows(rows: dict[str, RowText]) -> dict[str, RowText]:
+    return rows or wrong("has no rows")
+
+
+def _sections(sections: dict[str, dict[str, RowText]]) -> dict[str, dict[str, RowText]]:
+    if not sections:
+        wrong("has no sections")
+    ids = [id_ for rows in sections.values() for id_ in rows]
+    if len(set(ids)) < len(ids):
+        wrong("two rows have the same id")
+    return sections
+
+
+Buttons = Annotated[dict[ButtonId, ButtonTitle], AfterValidator(_buttons)]
+Rows = Annotated[dict[RowId, Annotated[RowText, BeforeValidator(_row)]], AfterValidator(_rows)]
+Sections = Annotated[
+    dict[Annotated[str, limited(limits.SECTION_TITLE)], Rows], AfterValidator(_sections)
+]
+
+
+def parted(
+    rows: dict[str, RowText] | None, sections: dict[str, dict[str, RowText]] | None
+) -> list[Section]:
+    """Give the sections of a list; rows that are not parted need no title."""
+    named = {"": rows} if rows else sections or {}
+    return [
+        Section(title, tuple(Row(id_, row.title, row.description) for id_, row in inner.items()))
+        for title, inner in named.items()
+    ]
