@@ -2,20 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.rules import files
 from gateway.rules.across import errors
 from gateway.rules.check import Checked, check
+from gateway.rules.files import File
 from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
 from gateway.rules.odd import warnings
 from gateway.rules.problems import Mark, Problem, RulebookError
 from gateway.rules.rulebook import Rulebook, compiled
-
-MAX_BYTES = 1_000_000
-SUFFIXES = (".yaml", ".yml")
 
 
 def load(path: Path) -> Rulebook:
@@ -23,72 +23,53 @@ def load(path: Path) -> Rulebook:
 
     Raises RulebookError with every error of every file.
     """
-    files = read(path)
-    if problems := sorted(errors_of(files)):
+    return made_of(files.read(path))
+
+
+def made_of(read: Iterable[File]) -> Rulebook:
+    """Make a rulebook of files that were read. Raises RulebookError like `load`."""
+    checked = [_checked(file) for file in read]
+    if problems := sorted(_errors(checked)):
         raise RulebookError(problems)
-    return assembled([file.book for file in files if file.book])
+    return _assembled([file.book for file in checked if file.book])
 
 
-def look(path: Path) -> list[Problem]:
-    """Tell everything that is wrong or odd with what `load` would load; never raises."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
+
+    rulebook: Rulebook | None
+    problems: tuple[Problem, ...]
+
+
+def look(path: Path) -> Looked:
+    """Read what `load` reads, and tell its warnings too; never raises."""
     try:
-        files = read(path)
+        checked = [_checked(file) for file in files.read(path)]
     except RulebookError as error:
-        return list(error.problems)
-    return sorted([*errors_of(files), *warnings(files)])
+        return Looked(None, error.problems)
+    wrong = sorted(_errors(checked))
+    rulebook = None if wrong else _assembled([file.book for file in checked if file.book])
+    return Looked(rulebook, tuple(sorted([*wrong, *warnings(checked)])))
 
 
-def read(path: Path) -> list[Checked]:
-    """Read and check each file by itself; raises RulebookError where there are none."""
-    return [_read(file) for file in rule_files(path)]
+def _errors(read: Sequence[Checked]) -> Iterator[Problem]:
+    yield from (problem for file in read for problem in file.problems)
+    yield from errors(read)
 
 
-def errors_of(files: Sequence[Checked]) -> Iterator[Problem]:
-    """Tell every error of files that were read."""
-    yield from (problem for file in files for problem in file.problems)
-    yield from errors(files)
-
-
-def rule_files(path: Path) -> list[Path]:
-    """List the files that a path stands for; raises RulebookError where there are none."""
-    if path.is_file():
-        return [path]
+def _checked(file: File) -> Checked:
+    if file.problem:
+        return Checked(file.name, None, None, (file.problem,))
     try:
-        found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-    except OSError as error:
-        raise RulebookError([_unreadable(path, error)]) from None
-    # An editor keeps its own files, such as .#rules.yaml, beside the one that is written.
-    visible = [file for file in found if not file.name.startswith(".")]
-    if not visible:
-        raise RulebookError([Problem(str(path), Mark(), "", "holds no *.yaml or *.yml file")])
-    return visible
-
-
-def _read(path: Path) -> Checked:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            return _unusable(Problem(str(path), Mark(), "", "is larger than 1 MB"))
-        return check(str(path), content.decode("utf-8-sig"))
+        return check(file.name, file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        before = content[: error.start].split(b"\n")
+        before = file.content[: error.start].split(b"\n")
         mark = Mark(len(before), len(before[-1]) + 1)
-        return _unusable(Problem(str(path), mark, "", "is not UTF-8"))
-    except OSError as error:
-        return _unusable(_unreadable(path, error))
+        return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
-def _unusable(problem: Problem) -> Checked:
-    return Checked(problem.file, None, None, (problem,))
-
-
-def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), Mark(), "", f"cannot be read: {error.strerror}")
-
-
-def assembled(books: Sequence[Book]) -> Rulebook:
-    """Put the files together, which were found to be right."""
+def _assembled(books: Sequence[Book]) -> Rulebook:
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
