@@ -18,6 +18,7 @@ from gateway.rules.values import (
     VarName,
     limited,
     listed,
+    word_of,
     wrong,
 )
 
@@ -134,9 +135,7 @@ class SendMedia(FreeForm):
 
     verb: ClassVar[str] = "send_media"
     send_media: Link = Field(description="An https:// link, or Meta's id of the file.")
-    kind: Literal["image", "video", "audio", "document", "sticker"] = Field(
-        description=f"What it is: {', '.join(KINDS)}."
-    )
+    kind: Annotated[str, word_of(*KINDS)] = Field(description=f"What it is: {', '.join(KINDS)}.")
     caption: Annotated[str, limited(limits.CAPTION)] = Field(
         default="", description="A text below it; audio and stickers have none."
     )

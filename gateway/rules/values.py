@@ -9,11 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from gateway.core.messages import LINKS, limits
 from gateway.core.render import literal, nearest
-from gateway.rules.problems import QUOTES, short
+from gateway.rules.problems import QUOTES, Mark, short
 from gateway.rules.text import PatternError, normal, pattern, spelled
 from gateway.rules.tree import Scalar
 
 MAX_NAME = 100
+MOST_TIMES = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
@@ -38,9 +39,9 @@ class Often(NamedTuple):
     per: timedelta
 
 
-def wrong(message: str) -> NoReturn:
-    """Refuse a value in our own words."""
-    raise PydanticCustomError("rules", "{message}", {"message": message})
+def wrong(message: str, mark: Mark | None = None) -> NoReturn:
+    """Refuse a value in our own words, and where it is not the value itself, tell the place."""
+    raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
 def listed(value: Any) -> Any:
@@ -53,14 +54,18 @@ def listed(value: Any) -> Any:
 def one_of(*words: str) -> BeforeValidator:
     """Take one or some of a closed set of words."""
 
-    def check(value: Any) -> tuple[str, ...]:
-        given = listed(value)
-        for word in given:
-            if not isinstance(word, str) or word not in words:
-                wrong(f"{short(word)} is not known; {nearest(str(word), words)}")
-        return tuple(map(str, given))
+    return BeforeValidator(lambda value: tuple(_known(word, words) for word in listed(value)))
 
-    return BeforeValidator(check)
+
+def word_of(*words: str) -> BeforeValidator:
+    """Take one of a closed set of words."""
+    return BeforeValidator(lambda value: _known(value, words))
+
+
+def _known(word: Any, words: tuple[str, ...]) -> str:
+    if not isinstance(word, str) or word not in words:
+        wrong(f"{short(word)} is not known; {nearest(str(word), words)}")
+    return str(word)
 
 
 def _version(word: str) -> str:
@@ -109,6 +114,8 @@ def _at_most(value: Any) -> Any:
     read = OFTEN.fullmatch(value) if isinstance(value, str) else None
     if not read or not int(read[1]):
         wrong("must be so often in a time, such as 3 per 1d")
+    if int(read[1]) > MOST_TIMES:
+        wrong(f"must be {MOST_TIMES} times or fewer, since each is remembered")
     return Often(int(read[1]), _duration(read[2]))
 
 

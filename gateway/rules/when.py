@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.shape import Model, Tests
+from gateway.rules.tree import Map
 from gateway.rules.values import (
     Codes,
     Duration,
@@ -16,6 +17,7 @@ from gateway.rules.values import (
     VarName,
     listed,
     one_of,
+    word_of,
     wrong,
 )
 
@@ -135,7 +137,7 @@ class Conditions(Model):
         default=None,
         description="What rules noted of the customer: a name, and one of these texts.",
     )
-    window: Literal["open", "closed"] | None = Field(
+    window: Annotated[Literal["open", "closed"], word_of("open", "closed")] | None = Field(
         default=None,
         description="Whether Meta takes free-form messages: 24 hours from a message on.",
     )
@@ -153,6 +155,13 @@ class Conditions(Model):
     none: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
         default=None, alias="not", description="None of these mappings holds."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_on_top(cls, value: Any) -> Any:
+        if isinstance(value, Map) and "event" in value and "event" not in cls.model_fields:
+            wrong("`event` stands at the top of `when` only", value.marks["event"])
+        return value
 
     def parts(self) -> Iterator["Conditions"]:
         """Go through the conditions and all that are combined in them."""
