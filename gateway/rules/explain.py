@@ -24,7 +24,7 @@ def explain(
     """Go through the rules as `decide` does; where none is asked, the one entry has no rule."""
     if note := rulebook.silence(event, contact, now):
         return (Explained("", False, note),)
-    facts = Facts(event, contact)
+    facts = Facts(event, contact, now, rulebook.hours)
     told = []
     for rule in rulebook.rules:
         failed = rule.failed(facts)

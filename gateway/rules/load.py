@@ -2,26 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway.rules import files
+from gateway.rules.across import errors
 from gateway.rules.check import Checked, check
 from gateway.rules.files import File
 from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
+from gateway.rules.odd import warnings
 from gateway.rules.problems import Mark, Problem, RulebookError
 from gateway.rules.rulebook import Rulebook, compiled
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
-
-    rulebook: Rulebook | None
-    problems: tuple[Problem, ...]
 
 
 def load(path: Path) -> Rulebook:
@@ -34,27 +27,25 @@ def load(path: Path) -> Rulebook:
 
 def made_of(read: Iterable[File]) -> Rulebook:
     """Make a rulebook of files that were read. Raises RulebookError like `load`."""
-    found = _looked(read)
-    if not found.rulebook:
-        raise RulebookError([problem for problem in found.problems if not problem.is_warning])
-    return found.rulebook
-
-
-def look(path: Path) -> Looked:
-    """Read what `load` reads, and tell its warnings too; never raises."""
-    try:
-        return _looked(files.read(path))
-    except RulebookError as error:
-        return Looked(None, error.problems)
-
-
-def _looked(read: Iterable[File]) -> Looked:
     checked = [_checked(file) for file in read]
-    problems = [problem for file in checked for problem in file.problems]
-    problems += [*_names_taken(checked), *_defaults_taken(checked)]
-    usable = all(problem.is_warning for problem in problems)
-    rulebook = _assembled([file.book for file in checked if file.book]) if usable else None
-    return Looked(rulebook, tuple(sorted(problems)))
+    if problems := sorted(errors_of(checked)):
+        raise RulebookError(problems)
+    return assembled([file.book for file in checked if file.book])
+
+
+def look(path: Path) -> list[Problem]:
+    """Tell everything that is wrong or odd with what `load` would load; never raises."""
+    try:
+        checked = [_checked(file) for file in files.read(path)]
+    except RulebookError as error:
+        return list(error.problems)
+    return sorted([*errors_of(checked), *warnings(checked)])
+
+
+def errors_of(checked: Sequence[Checked]) -> Iterator[Problem]:
+    """Tell every error of files that were read."""
+    yield from (problem for file in checked for problem in file.problems)
+    yield from errors(checked)
 
 
 def _checked(file: File) -> Checked:
@@ -68,24 +59,8 @@ def _checked(file: File) -> Checked:
         return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
-def _names_taken(read: list[Checked]) -> Iterator[Problem]:
-    first: dict[str, str] = {}
-    named = [(file.file, *found) for file in read for found in file.rules() if "name" in found[1]]
-    for file, name, rule in named:
-        if name in first:
-            message = f"the name is taken by the rule at {first[name]}"
-            yield Problem(file, rule.marks["name"], name, message)
-        first.setdefault(name, f"{file}:{rule.marks['name'].line}")
-
-
-def _defaults_taken(read: list[Checked]) -> Iterator[Problem]:
-    setting = [file for file in read if file.book and file.book.defaults.model_fields_set]
-    for file in setting[1:]:
-        message = f"defaults are set in {setting[0].file} already"
-        yield Problem(file.file, file.tree.marks["defaults"], "", message)
-
-
-def _assembled(books: list[Book]) -> Rulebook:
+def assembled(books: Sequence[Book]) -> Rulebook:
+    """Put the files together, which were found to be right."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]

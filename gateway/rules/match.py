@@ -1,28 +1,29 @@
 """Conditions of rules as small functions over what is known of one message; pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
 from gateway.core.identity import one_form
+from gateway.rules.hours import Hours
 from gateway.rules.text import normal, pattern, scanned, spelled
 from gateway.rules.when import TextTest, When
 
 MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
 SEPARATORS = str.maketrans("", "", "+-() ")
 
-# What may stand between {{ and }}, beside the groups of the rule's pattern.
-PLACEHOLDERS = frozenset({"from", "id", "name", "number", "tapped", "text", "type"})
-
 
 class Facts:
     """What rules may know of one message, brought to a comparable form once."""
 
-    def __init__(self, event: Message, contact: Contact) -> None:
+    def __init__(
+        self, event: Message, contact: Contact, now: datetime, hours: Mapping[str, Hours]
+    ) -> None:
         """Look at an event beside the contact as it was before."""
-        self.event, self.contact = event, contact
+        self.event, self.contact, self.now, self.hours = event, contact, now, hours
         self.original = None if event.text is None else scanned(event.text)
         self.text = None if self.original is None else normal(self.original)
 
@@ -37,20 +38,6 @@ class Facts:
         event, contact = self.event, self.contact
         known = {one_form(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
         return frozenset(known - {""})
-
-    def values(self) -> dict[str, str]:
-        """Give the value of each placeholder, "" where there is none."""
-        event, contact = self.event, self.contact
-        found = {
-            "from": event.wa_id or contact.wa_id or event.user_id or contact.user_id,
-            "id": event.id,
-            "name": event.name or contact.name,
-            "number": event.number,
-            "tapped": event.tapped or "",
-            "text": event.text or "",
-            "type": event.type,
-        }
-        return {name: scanned(value) for name, value in found.items()}
 
 
 Test = Callable[[Facts], bool]

@@ -8,13 +8,13 @@ from typing import Any
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Action, Decision, Fired
 from gateway.core.events import Message
-from gateway.core.render import Values, fill, prepare
-from gateway.rules import models
+from gateway.core.render import Lookup, fill, prepare
+from gateway.rules import models, names
 from gateway.rules.actions import BARE, SENDS
 from gateway.rules.actions import Step as Written
 from gateway.rules.hours import Hours
 from gateway.rules.match import Condition, Facts, conditions
-from gateway.rules.sending import FreeForm, SendTemplate, SendText, WhenClosed
+from gateway.rules.sending import FreeForm, SendTemplate, WhenClosed
 from gateway.rules.text import pattern
 from gateway.rules.when import When
 
@@ -38,17 +38,17 @@ class Step:
         """Say whether the customer gets a message."""
         return self.verb in SENDS
 
-    def action(self, values: Values) -> Action | None:
+    def action(self, values: Lookup) -> Action | None:
         """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
         body = fill(self.body, values)
-        if self.verb == SendText.verb and not body["text"]["body"].strip():
+        if body is None:
             return None
         return Action(
             self.verb,
             body,
             repeatable=not self.sends,
             marketing=self.marketing,
-            when_closed=fill(self.closed, values),
+            when_closed=fill(self.closed, values) or "",
         )
 
 
@@ -76,7 +76,9 @@ class Rule:
 
     def fire(self, facts: Facts) -> Fired:
         """Build the actions for one message."""
-        values = facts.values() | self._groups(facts)
+        groups = self._groups(facts)
+        known = names.Known(facts.event, facts.contact, facts.now, facts.hours, groups)
+        values = names.lookup(known)
         actions = [step.action(values) for step in self.steps]
         why = self.why + (EMPTY if None in actions else "")
         return Fired(self.name, why, tuple(action for action in actions if action))
@@ -101,7 +103,7 @@ class Rulebook:
         """Answer a message; the first rule that sends ends the search."""
         if note := self.silence(event, contact, now):
             return Decision(note=note)
-        facts = Facts(event, contact)
+        facts = Facts(event, contact, now, self.hours)
         fired = []
         for rule in self.rules:
             if rule.failed(facts):
