@@ -9,11 +9,9 @@ from gateway.core.contacts import Contact
 from gateway.core.events import Event, Message, Notice, Status
 from gateway.core.identity import one_form
 from gateway.core.reading import NOTHING, integer, text, within, words
-from gateway.rules.text import Said, scanned
+from gateway.rules.hours import Hours
+from gateway.rules.text import Said
 from gateway.rules.when import MEDIA
-
-# What may stand between {{ and }}, beside the groups of the rule's pattern.
-PLACEHOLDERS = frozenset({"from", "id", "name", "number", "tapped", "text", "type"})
 
 WINDOW = timedelta(hours=24)
 # From the phone of the business, where a person writes.
@@ -37,9 +35,16 @@ def kind_of(event: Event) -> str:
 class Facts:
     """What is known of one event; `contact` is as it was before, and as rules change it."""
 
-    def __init__(self, event: Event, contact: Contact, now: datetime, max_age: timedelta) -> None:
+    def __init__(
+        self,
+        event: Event,
+        contact: Contact,
+        now: datetime,
+        max_age: timedelta,
+        hours: Mapping[str, Hours],
+    ) -> None:
         """Look at an event beside the contact as it was before."""
-        self.event, self.contact, self.now = event, contact, now
+        self.event, self.contact, self.now, self.hours = event, contact, now, hours
         self.kind = kind_of(event)
         self.raw: Mapping[str, Any] = event.raw if isinstance(event.raw, dict) else NOTHING
         if isinstance(event, Message):
@@ -101,21 +106,6 @@ class Facts:
         """For how long the customer wrote nothing before this, None who never did."""
         before = self.contact.last_inbound_at
         return None if before is None else self.event.at - before
-
-    def values(self) -> dict[str, str]:
-        """Give the value of each placeholder, "" where there is none."""
-        event, contact = self.event, self.contact
-        message = event if isinstance(event, Message) else None
-        found = {
-            "from": event.wa_id or contact.wa_id or event.user_id or contact.user_id,
-            "id": message.id if message else "",
-            "name": (message.name if message else "") or contact.name,
-            "number": event.number,
-            "tapped": self.tapped or "",
-            "text": self.text.original or "",
-            "type": self.type,
-        }
-        return {name: scanned(value) for name, value in found.items()}
 
 
 def plain_emoji(emoji: str) -> str:

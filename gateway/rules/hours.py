@@ -43,6 +43,10 @@ class Hours:
         ends = (end for _, end in self._stretches(now) if now < end < end_of_sight)
         return self._local(next(ends, None))
 
+    def here(self, now: datetime) -> datetime:
+        """Give a moment by the clock of the zone."""
+        return now.astimezone(ZoneInfo(self.zone))
+
     def _stretches(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Go through what is open without a gap, from yesterday on."""
         begun: tuple[datetime, datetime] | None = None
@@ -69,7 +73,7 @@ class Hours:
         return local.astimezone(UTC)
 
     def _day(self, now: datetime) -> date:
-        return now.astimezone(ZoneInfo(self.zone)).date()
+        return self.here(now).date()
 
     def _local(self, moment: datetime | None) -> datetime | None:
-        return moment and moment.astimezone(ZoneInfo(self.zone))
+        return moment and self.here(moment)

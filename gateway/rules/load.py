@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.rules.across import errors
 from gateway.rules.check import Checked, check
 from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
+from gateway.rules.odd import warnings
 from gateway.rules.problems import Mark, Problem, RulebookError
 from gateway.rules.rule import compiled
 from gateway.rules.rulebook import Rulebook
@@ -18,36 +19,35 @@ MAX_BYTES = 1_000_000
 SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
-
-    rulebook: Rulebook | None
-    problems: tuple[Problem, ...]
-
-
 def load(path: Path) -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
     Raises RulebookError with every error of every file.
     """
-    found = look(path)
-    if not found.rulebook:
-        raise RulebookError([problem for problem in found.problems if not problem.is_warning])
-    return found.rulebook
+    files = read(path)
+    if problems := sorted(errors_of(files)):
+        raise RulebookError(problems)
+    return assembled([file.book for file in files if file.book])
 
 
-def look(path: Path) -> Looked:
-    """Read what `load` reads, and tell its warnings too; never raises."""
+def look(path: Path) -> list[Problem]:
+    """Tell everything that is wrong or odd with what `load` would load; never raises."""
     try:
-        files = [_read(file) for file in rule_files(path)]
+        files = read(path)
     except RulebookError as error:
-        return Looked(None, error.problems)
-    problems = [problem for file in files for problem in file.problems]
-    problems += [*_names_taken(files), *_defaults_taken(files)]
-    usable = all(problem.is_warning for problem in problems)
-    rulebook = _assembled([file.book for file in files if file.book]) if usable else None
-    return Looked(rulebook, tuple(sorted(problems)))
+        return list(error.problems)
+    return sorted([*errors_of(files), *warnings(files)])
+
+
+def read(path: Path) -> list[Checked]:
+    """Read and check each file by itself; raises RulebookError where there are none."""
+    return [_read(file) for file in rule_files(path)]
+
+
+def errors_of(files: Sequence[Checked]) -> Iterator[Problem]:
+    """Tell every error of files that were read."""
+    yield from (problem for file in files for problem in file.problems)
+    yield from errors(files)
 
 
 def rule_files(path: Path) -> list[Path]:
@@ -88,24 +88,8 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     return Problem(str(path), Mark(), "", f"cannot be read: {error.strerror}")
 
 
-def _names_taken(files: list[Checked]) -> Iterator[Problem]:
-    first: dict[str, str] = {}
-    named = [(file.file, *found) for file in files for found in file.rules() if "name" in found[1]]
-    for file, name, rule in named:
-        if name in first:
-            message = f"the name is taken by the rule at {first[name]}"
-            yield Problem(file, rule.marks["name"], name, message)
-        first.setdefault(name, f"{file}:{rule.marks['name'].line}")
-
-
-def _defaults_taken(files: list[Checked]) -> Iterator[Problem]:
-    setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
-    for file in setting[1:]:
-        message = f"defaults are set in {setting[0].file} already"
-        yield Problem(file.file, file.tree.marks["defaults"], "", message)
-
-
-def _assembled(books: list[Book]) -> Rulebook:
+def assembled(books: Sequence[Book]) -> Rulebook:
+    """Put the files together, which were found to be right."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]

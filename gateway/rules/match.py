@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from gateway.rules.condition import Condition, Every, Neither, Some
-from gateway.rules.facts import PLACEHOLDERS
 from gateway.rules.hours import Hours
 from gateway.rules.match_contact import of_contact, of_moment
 from gateway.rules.match_event import of_event, of_kind
 from gateway.rules.match_text import text_of
 from gateway.rules.when import Conditions, When
-
-__all__ = ["PLACEHOLDERS", "condition"]
 
 
 def condition(whens: tuple[When, ...], hours: Mapping[str, Hours]) -> Condition:

@@ -49,7 +49,7 @@ class Tag(Model):
 
     def body(self) -> Body:
         """Give what is noted, placeholders and all."""
-        return {"tags": list(self.tag)}
+        return {"tag": list(self.tag)}
 
 
 class Untag(Model):
@@ -60,7 +60,7 @@ class Untag(Model):
 
     def body(self) -> Body:
         """Give what is noted, placeholders and all."""
-        return {"tags": list(self.untag)}
+        return {"untag": list(self.untag)}
 
 
 class Set(Model):
@@ -71,7 +71,7 @@ class Set(Model):
 
     def body(self) -> Body:
         """Give what is noted, placeholders and all."""
-        return {"vars": dict(self.set)}
+        return {"set": dict(self.set)}
 
 
 class Unset(Model):
@@ -82,7 +82,7 @@ class Unset(Model):
 
     def body(self) -> Body:
         """Give what is noted."""
-        return {"vars": list(self.unset)}
+        return {"unset": list(self.unset)}
 
 
 class Mute(Model):
@@ -93,7 +93,7 @@ class Mute(Model):
 
     def body(self) -> Body:
         """Give what is noted."""
-        return {"seconds": int(self.mute.total_seconds())}
+        return {"mute": int(self.mute.total_seconds())}
 
 
 class Alert(Model):
@@ -104,7 +104,7 @@ class Alert(Model):
 
     def body(self) -> Body:
         """Give what is told, placeholders and all."""
-        return {"text": self.alert}
+        return {"alert": self.alert}
 
 
 SIGNALS = {"mark_read": messages.mark_read, "typing": messages.typing}

@@ -8,8 +8,8 @@ from gateway.core.answers import ALERT
 from gateway.core.decisions import Action, Fired
 from gateway.core.doing import done
 from gateway.core.limits import MOST_TIMES, Limit, reached
-from gateway.core.render import Values, fill, prepare
-from gateway.rules import models, noting
+from gateway.core.render import Lookup, fill, prepare
+from gateway.rules import models, names, noting
 from gateway.rules.actions import SENDS
 from gateway.rules.actions import Step as Written
 from gateway.rules.condition import Condition, Key
@@ -17,7 +17,7 @@ from gateway.rules.facts import Facts
 from gateway.rules.hours import Hours
 from gateway.rules.match import condition
 from gateway.rules.match_contact import span
-from gateway.rules.sending import FreeForm, SendTemplate, SendText, WhenClosed
+from gateway.rules.sending import FreeForm, SendTemplate, WhenClosed
 from gateway.rules.text import pattern
 
 EMPTY = "a text came out empty and is not sent"
@@ -47,17 +47,17 @@ class Step:
         """Say whether Meta is called."""
         return self.sends or self.verb in TO_THE_MESSAGE
 
-    def action(self, values: Values) -> Action | None:
+    def action(self, values: Lookup) -> Action | None:
         """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
         body = fill(self.body, values)
-        if self.verb == SendText.verb and not body["text"]["body"].strip():
+        if body is None:
             return None
         return Action(
             self.verb,
             body,
             repeatable=self.verb in TO_THE_MESSAGE,
             marketing=self.marketing,
-            when_closed=fill(self.closed, values),
+            when_closed=fill(self.closed, values) or "",
             told=self.told,
         )
 
@@ -110,7 +110,7 @@ class Rule:
         for step in self.steps:
             if note := _idle(step, facts, quiet):
                 notes[note] = None
-            elif not (action := step.action(facts.values() | groups)):
+            elif not (action := step.action(_values(facts, groups))):
                 notes[EMPTY] = None
             else:
                 actions.append(action)
@@ -130,6 +130,11 @@ class Rule:
             told = found.groupdict() if found else dict.fromkeys(pattern(source).groupindex)
             groups = {name: text or "" for name, text in told.items()} | groups
         return groups
+
+
+def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
+    event, contact, now = facts.event, facts.contact, facts.now
+    return names.lookup(names.Known(event, contact, now, facts.hours, groups))
 
 
 def _idle(step: Step, facts: Facts, quiet: str) -> str:

@@ -61,7 +61,7 @@ class Rulebook:
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> Facts:
         """Return what rules may know of an event."""
-        return Facts(event, contact, now, self.max_age)
+        return Facts(event, contact, now, self.max_age, self.hours)
 
     def ask(self, rules: Iterable[Rule], facts: Facts) -> Iterator[Asked]:
         """Ask rules in their order, each with what those before it noted, until one ends it."""

@@ -12,6 +12,7 @@ from gateway.rules.problems import QUOTES, Mark, Problem, short
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
+NOWHERE = Mark()
 
 DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 
@@ -37,6 +38,20 @@ class Map(dict[str, Any]):
     __slots__ = ("mark", "marks")
     mark: Mark
     marks: dict[str, Mark]
+
+    def __init__(self, mark: Mark = NOWHERE) -> None:
+        super().__init__()
+        self.mark, self.marks = mark, {}
+
+
+def items(node: Any) -> list[Any]:
+    """Give the items of a list, or the one value that stands for a list."""
+    return node if isinstance(node, Seq) else [node]
+
+
+def mapping(node: Any) -> Map:
+    """Give a mapping, an empty one where there is none."""
+    return node if isinstance(node, Map) else Map()
 
 
 class UnreadableError(Exception):
@@ -157,8 +172,7 @@ class _Builder:
         return scalar
 
     def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Map | Scalar:
-        pairs = Map()
-        pairs.mark, pairs.marks = mark, {}
+        pairs = Map(mark)
         for key, child in node.value:
             at = _mark(key.start_mark)
             if not isinstance(key, ScalarNode):

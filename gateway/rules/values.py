@@ -8,14 +8,13 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from gateway.core.messages import LINKS, limits
-from gateway.core.render import nearest
+from gateway.core.render import literal, nearest
 from gateway.rules.problems import QUOTES, short
 from gateway.rules.text import PatternError, normal, pattern, spelled
 from gateway.rules.tree import Scalar
 
 MAX_NAME = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -117,9 +116,8 @@ def limited(most: int) -> AfterValidator:
     """Take a text that is no longer than Meta takes it, placeholders left out."""
 
     def check(text: str) -> str:
-        count = len(PLACEHOLDER.sub("", text))
-        if count > most:
-            wrong(f"has {count:,} characters; Meta takes {most:,}")
+        if (count := len(literal(text))) > most:
+            wrong(limits.too_long(count, most))
         return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
 
     return AfterValidator(check)

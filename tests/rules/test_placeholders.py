@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts import Contact
-from gateway.core.render import MAX_TEXT, PlaceholderError, template
+from gateway.core.messages import limits
+from gateway.core.render import PlaceholderError, template
 from tests.made import ANA, NUMBER
 from tests.rules.booked import answer, decided
 
@@ -56,7 +57,7 @@ def test_what_a_customer_wrote_is_never_read_as_a_template(text: str) -> None:
 
 
 def test_a_text_grown_too_long_is_cut() -> None:
-    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * MAX_TEXT
+    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * limits.TEXT
 
 
 def test_a_text_that_comes_out_empty_is_not_sent() -> None:
@@ -102,4 +103,4 @@ def test_anything_but_names_and_filters_is_refused(source: str, message: str) ->
 
 
 def test_template_without_its_value_stays_empty() -> None:
-    assert template("a {{ name | upper }} b").render({}) == "a  b"
+    assert template("a {{ name | upper }} b").render(lambda _: "") == "a  b"

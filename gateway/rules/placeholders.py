@@ -1,0 +1,63 @@
+"""The placeholders in the texts of one rule: whether each stands for something."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from gateway.core.render import PlaceholderError, names_in, nearest
+from gateway.rules.names import NAMES, OF_HOURS
+from gateway.rules.problems import Mark, short
+from gateway.rules.text import PatternError, pattern
+from gateway.rules.tree import Map, Scalar, items
+
+Found = tuple[Mark, str]
+
+
+def unknown(rule: Map, hours: Collection[str]) -> Iterator[Found]:
+    """Tell of each placeholder of a rule that cannot be used; `hours` are the names of all."""
+    sources = list(_patterns(rule.get("when")))
+    groups = _groups(sources)
+    for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
+        yield sources[0].mark, f"the group {short(taken)} has the name of a placeholder"
+    known = {*NAMES, "now", *(f"hours.{name}.{of}" for name in hours for of in OF_HOURS)}
+    for text in texts(rule.get("then")):
+        yield from _in_text(text, None if groups is None else known | groups)
+
+
+def texts(node: Any) -> Iterator[Scalar]:
+    """Go through all texts below a node."""
+    if isinstance(node, Scalar):
+        yield node
+        return
+    for child in node.values() if isinstance(node, Map) else node or ():
+        yield from texts(child)
+
+
+def _in_text(text: Scalar, known: Collection[str] | None) -> Iterator[Found]:
+    try:
+        names = names_in(text)
+    except PlaceholderError as error:
+        yield text.mark, str(error)
+        return
+    for name in sorted(names):
+        if known is not None and name not in known and not name.startswith("vars."):
+            yield text.mark, f"unknown placeholder {short(name)}; {nearest(name, known)}"
+
+
+def _patterns(when: Any) -> Iterator[Scalar]:
+    """Go through the patterns whose groups are placeholders, as `Conditions.patterns` does."""
+    for one in items(when):
+        if isinstance(one, Map):
+            text = one.get("text")
+            source = text.get("matches") if isinstance(text, Map) else None
+            if isinstance(source, Scalar):
+                yield source
+            for key in ("any", "all"):
+                yield from _patterns(one.get(key))
+
+
+def _groups(sources: list[Scalar]) -> frozenset[str] | None:
+    """Name the groups of a rule's patterns; None where one is broken and nobody knows."""
+    try:
+        return frozenset(name for source in sources for name in pattern(source).groupindex)
+    except PatternError:
+        return None
