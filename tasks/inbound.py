@@ -26,6 +26,7 @@ from tasks.app import app
 from tasks.bell import call_inbox, ring_number
 from tasks.deaths import one_by_one, set_before_a_person
 from tasks.grants import take_grants
+from tasks.noted import note_asked
 from tasks.pauses import spread_news
 from tasks.worker import Worker, worker
 
@@ -163,6 +164,7 @@ def _once(
     planned = plan(view, events, rulebook)
     _note(at_work, view.number, planned)
     take_grants(at_work, planned)
+    note_asked(at_work.store, planned.plans)
     again = list(planned.rest)
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):

@@ -19,7 +19,7 @@ from gateway.core.filters import FILTERS, Filter, Kind, Value, escaped, kind_of
 from gateway.core.messages import limits
 
 Lookup = Callable[[str], Value]
-Part = Callable[[Lookup], Value]
+Part = Callable[[Lookup], Any]  # a text, or a moment where a filter takes one
 
 MAX_FILTERS = 8
 MAX_PARTS = 100  # of one text, so that what comes out is bounded while it is made
@@ -60,7 +60,7 @@ class Template:
         """Fill the placeholders; what goes beyond the limit is cut off."""
         filled = ""
         for part in self.parts:
-            filled += part if isinstance(part, str) else str(part(values) or "")
+            filled += part if isinstance(part, str) else part(values) or ""
             if len(filled) >= self.most:
                 break
         return filled[: self.most]
@@ -127,7 +127,7 @@ class _Url:
 
 
 def _escaping(part: Part) -> Part:
-    return lambda values: escaped(str(part(values) or ""))
+    return lambda values: escaped(part(values) or "")
 
 
 def _made(node: Any, depth: int = 0) -> _Made:
@@ -254,6 +254,8 @@ def _filled(prepared: Any, values: Lookup) -> Any:
             if not text.strip():
                 raise _Empty
             return text
+        case dict() if OPTIONAL.isdisjoint(prepared):
+            return {key: _filled(value, values) for key, value in prepared.items()}
         case dict():
             return dict(_items(prepared, values))
         case list():

@@ -14,7 +14,8 @@ from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
 from gateway.rules.odd import warnings
 from gateway.rules.problems import Mark, Problem, RulebookError
-from gateway.rules.rulebook import Rulebook, compiled
+from gateway.rules.rule import compiled
+from gateway.rules.rulebook import Rulebook
 
 
 def load(path: Path) -> Rulebook:
@@ -67,7 +68,7 @@ def assembled(books: Sequence[Book]) -> Rulebook:
     hours = {name: one for book in books for name, one in book.hours.items()}
     written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
-    made = tuple(compiled(rule, defaults) for rule in rules)
+    made = tuple(compiled(rule, defaults, hours) for rule in rules)
     return Rulebook(version, made, defaults.max_age, hours)
 
 
