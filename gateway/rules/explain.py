@@ -1,11 +1,10 @@
-"""Why each rule answered a message or did not, in words; pure."""
+"""Why each rule answered an event or did not, in words; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.core.contacts import Contact
-from gateway.core.events import Message
-from gateway.rules.match import Facts
+from gateway.core.events import Event
 from gateway.rules.rulebook import Rulebook
 
 
@@ -19,16 +18,13 @@ class Explained:
 
 
 def explain(
-    rulebook: Rulebook, event: Message, contact: Contact, now: datetime
+    rulebook: Rulebook, event: Event, contact: Contact, now: datetime
 ) -> tuple[Explained, ...]:
-    """Go through the rules as `decide` does; where none is asked, the one entry has no rule."""
-    if note := rulebook.silence(event, contact, now):
+    """Ask every rule as `decide` does; where none is asked, the one entry has no rule."""
+    if note := rulebook.silence(event, contact):
         return (Explained("", False, note),)
-    facts = Facts(event, contact, now, rulebook.hours)
-    told = []
-    for rule in rulebook.rules:
-        failed = rule.failed(facts)
-        told.append(Explained(rule.name, not failed, failed.failed if failed else rule.why))
-        if rule.sends and not failed:
-            break
-    return tuple(told)
+    asked = rulebook.ask(rulebook.rules, rulebook.facts(event, contact, now))
+    return tuple(
+        Explained(one.rule.name, bool(one.fired), one.fired.why if one.fired else one.refusal)
+        for one in asked
+    )

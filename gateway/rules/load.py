@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
 from gateway.rules.odd import warnings
 from gateway.rules.problems import Mark, Problem, RulebookError
-from gateway.rules.rulebook import Rulebook, compiled
+from gateway.rules.rule import compiled
+from gateway.rules.rulebook import Rulebook
 
 
 def load(path: Path) -> Rulebook:
@@ -29,33 +29,24 @@ def load(path: Path) -> Rulebook:
 def made_of(read: Iterable[File]) -> Rulebook:
     """Make a rulebook of files that were read. Raises RulebookError like `load`."""
     checked = [_checked(file) for file in read]
-    if problems := sorted(_errors(checked)):
+    if problems := sorted(errors_of(checked)):
         raise RulebookError(problems)
-    return _assembled([file.book for file in checked if file.book])
+    return assembled([file.book for file in checked if file.book])
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found at a path: every problem in order, and the rulebook unless one is an error."""
-
-    rulebook: Rulebook | None
-    problems: tuple[Problem, ...]
-
-
-def look(path: Path) -> Looked:
-    """Read what `load` reads, and tell its warnings too; never raises."""
+def look(path: Path) -> list[Problem]:
+    """Tell everything that is wrong or odd with what `load` would load; never raises."""
     try:
         checked = [_checked(file) for file in files.read(path)]
     except RulebookError as error:
-        return Looked(None, error.problems)
-    wrong = sorted(_errors(checked))
-    rulebook = None if wrong else _assembled([file.book for file in checked if file.book])
-    return Looked(rulebook, tuple(sorted([*wrong, *warnings(checked)])))
+        return list(error.problems)
+    return sorted([*errors_of(checked), *warnings(checked)])
 
 
-def _errors(read: Sequence[Checked]) -> Iterator[Problem]:
-    yield from (problem for file in read for problem in file.problems)
-    yield from errors(read)
+def errors_of(checked: Sequence[Checked]) -> Iterator[Problem]:
+    """Tell every error of files that were read."""
+    yield from (problem for file in checked for problem in file.problems)
+    yield from errors(checked)
 
 
 def _checked(file: File) -> Checked:
@@ -69,14 +60,15 @@ def _checked(file: File) -> Checked:
         return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
-def _assembled(books: Sequence[Book]) -> Rulebook:
+def assembled(books: Sequence[Book]) -> Rulebook:
+    """Put the files together, which were found to be right."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
     hours = {name: one for book in books for name, one in book.hours.items()}
     written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
-    made = tuple(compiled(rule, defaults) for rule in rules)
+    made = tuple(compiled(rule, defaults, hours) for rule in rules)
     return Rulebook(version, made, defaults.max_age, hours)
 
 

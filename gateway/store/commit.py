@@ -9,9 +9,10 @@ import orjson
 
 from gateway.core.events import Event
 from gateway.core.evidence import LATE
+from gateway.core.follows import Record
 from gateway.core.keys import digest
 from gateway.core.news import after
-from gateway.core.plan import Failure, Plan, Record
+from gateway.core.plan import Failure, Plan
 from gateway.core.sends import News, Send
 from gateway.store import keys
 from gateway.store.client import Call, Store

@@ -31,9 +31,8 @@ def warned(folder: Path, rules: str) -> list[str]:
     file = folder / "rules.yaml"
     file.write_text(HEAD + rules if rules.startswith("-") else rules)
     found = look(file)
-    assert found.rulebook
-    assert all(problem.is_warning for problem in found.problems)
-    return [said(problem) for problem in found.problems]
+    assert all(problem.is_warning for problem in found)
+    return [said(problem) for problem in found]
 
 
 @pytest.mark.parametrize(

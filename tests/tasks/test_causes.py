@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.core.answers import asked_for
+from gateway.core.follows import LOOPED
 from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
@@ -126,7 +128,8 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
-    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106")]
+    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106"), LOOPED]
+    found.append(asked_for("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += causes(a_reading(**fields)).values()
     assert rows == {alert.cause.kind: alert.severity for alert in found}

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.aside import Obstacle
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision
-from gateway.core.events import Message
+from gateway.core.events import Event, Message
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
@@ -33,8 +33,8 @@ class Deadly(Echo):
         super().__init__()
         self.deaths = 0
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        if event.text == "poison":
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if isinstance(event, Message) and event.text == "poison":
             self.deaths += 1
             raise DeathError
         return super().decide(event, contact, now)
@@ -127,8 +127,8 @@ def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Stor
 class Broken(Echo):
     """A release in which planning raises for every message."""
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        raise KeyError(event.type)
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        raise KeyError(event.kind)
 
 
 def take_all(at_work: Worker, rulebook: Echo) -> None:

@@ -1,0 +1,192 @@
+"""One rule, ready to be asked: whether it fires, why, and what it then asks for; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.core.answers import ALERT
+from gateway.core.decisions import Action, Fired
+from gateway.core.doing import done
+from gateway.core.limits import MOST_TIMES, Limit, reached
+from gateway.core.render import Lookup, fill, prepare
+from gateway.rules import models, names, noting
+from gateway.rules.actions import SENDS
+from gateway.rules.actions import Step as Written
+from gateway.rules.condition import Condition, Key
+from gateway.rules.facts import Facts
+from gateway.rules.hours import Hours
+from gateway.rules.match import condition
+from gateway.rules.match_contact import span
+from gateway.rules.sending import FreeForm, SendTemplate, WhenClosed
+from gateway.rules.text import pattern
+
+EMPTY = "a text came out empty and is not sent"
+NO_MESSAGE = "there is no message to mark or to react to"
+SHADOW = "in shadow, so nothing is done"
+# What is done to the message that is answered, and may be done twice.
+TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of a rule, its body compiled."""
+
+    verb: str
+    body: Any
+    marketing: bool = False
+    closed: Any = ""  # "drop", "wait", or the compiled body of a template
+    told: str = ""
+
+    @property
+    def sends(self) -> bool:
+        """Say whether the customer gets a message."""
+        return self.verb in SENDS
+
+    @property
+    def posts(self) -> bool:
+        """Say whether Meta is called."""
+        return self.sends or self.verb in TO_THE_MESSAGE
+
+    def action(self, values: Lookup) -> Action | None:
+        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
+        body = fill(self.body, values)
+        if body is None:
+            return None
+        return Action(
+            self.verb,
+            body,
+            repeatable=self.verb in TO_THE_MESSAGE,
+            marketing=self.marketing,
+            when_closed=fill(self.closed, values) or "",
+            told=self.told,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, ready to be asked."""
+
+    name: str
+    events: tuple[str, ...]
+    condition: Condition
+    steps: tuple[Step, ...]
+    patterns: tuple[str, ...] = ()  # whose groups are placeholders
+    limits: tuple[Limit, ...] = ()
+    stop: bool | None = None
+    enabled: bool = True
+    shadow: bool = False
+    of_any_age: bool = False
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """What each event has that it may fire for."""
+        return (self.condition.keys or frozenset()) if self.enabled else frozenset()
+
+    @property
+    def sends(self) -> bool:
+        """Say whether the customer gets a message."""
+        return any(step.sends for step in self.steps)
+
+    @property
+    def ends(self) -> bool:
+        """Say whether no rule below is asked once it fired."""
+        return not self.shadow and (self.sends if self.stop is None else self.stop)
+
+    def refusal(self, facts: Facts) -> str:
+        """Say why it does not fire, "" where it does."""
+        if not self.enabled:
+            return "it is not enabled"
+        if facts.is_old and not self.of_any_age:
+            return "too old"
+        if not self.condition.holds(facts):
+            return self.condition.told(facts)
+        limit = reached(facts.contact.used, self.name, self.limits, facts.now)
+        return _told(limit) if limit else ""
+
+    def fire(self, facts: Facts, quiet: str) -> Fired:
+        """Build the actions, each with what those before it noted; nothing is posted if `quiet`."""
+        groups, notes = self._groups(facts), {SHADOW: None} if self.shadow else {}
+        why, actions = self.condition.told(facts), []
+        for step in self.steps:
+            if note := _idle(step, facts, quiet):
+                notes[note] = None
+            elif not (action := step.action(_values(facts, groups))):
+                notes[EMPTY] = None
+            else:
+                actions.append(action)
+                self._note(facts, action)
+        return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
+
+    def _note(self, facts: Facts, action: Action) -> None:
+        """Let what comes after see what this action notes of the contact."""
+        did = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
+        if did:
+            facts.contact = did.contact
+
+    def _groups(self, facts: Facts) -> dict[str, str]:
+        groups: dict[str, str] = {}
+        for source in self.patterns if facts.text.original is not None else ():
+            found = pattern(source).search(facts.text.original)
+            told = found.groupdict() if found else dict.fromkeys(pattern(source).groupindex)
+            groups = {name: text or "" for name, text in told.items()} | groups
+        return groups
+
+
+def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
+    event, contact, now = facts.event, facts.contact, facts.now
+    return names.lookup(names.Known(event, contact, now, facts.hours, groups))
+
+
+def _idle(step: Step, facts: Facts, quiet: str) -> str:
+    """Say why a step has nothing to do."""
+    if step.posts and quiet:
+        return f"{quiet}, so nothing is sent"
+    if step.verb in TO_THE_MESSAGE and facts.kind != "message":
+        return NO_MESSAGE
+    return "" if step.posts or facts.contact.key or step.verb == ALERT else "there is no contact"
+
+
+def _told(limit: Limit) -> str:
+    if limit.times == 1:
+        return f"it fired within the last {span(limit.within)}"
+    return f"it fired {limit.times} times within the last {span(limit.within)}"
+
+
+def compiled(rule: models.Rule, defaults: models.Defaults, hours: Mapping[str, Hours]) -> Rule:
+    """Compile a rule that was found to be right."""
+    return Rule(
+        name=rule.name,
+        events=tuple(kind for when in rule.when for kind in when.events),
+        condition=condition(rule.when, hours),
+        steps=tuple(_step(step, defaults) for step in rule.then),
+        patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
+        limits=_limits(rule),
+        stop=rule.stop,
+        enabled=rule.enabled,
+        shadow=rule.shadow,
+        of_any_age=any(part.age for when in rule.when for part in when.parts()),
+    )
+
+
+def _limits(rule: models.Rule) -> tuple[Limit, ...]:
+    often = rule.at_most
+    limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
+    return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
+
+
+def _step(step: Written, defaults: models.Defaults) -> Step:
+    marketing = isinstance(step, SendTemplate) and step.marketing
+    closed: WhenClosed = None
+    if isinstance(step, FreeForm):
+        closed = step.window_closed or defaults.window_closed
+    said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
+    return Step(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
+
+
+def _about(step: Written) -> str:
+    """Name what a step notes as the file names it: what placeholders stand for is nobody's."""
+    match step:
+        case noting.Tag() | noting.Untag() | noting.Set() | noting.Unset():
+            return ", ".join(getattr(step, step.verb))
+        case _:
+            return ""
