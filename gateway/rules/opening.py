@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.render import nearest
@@ -101,4 +101,26 @@ def _date(value: Any) -> date:
     return wrong(f"{short(value)} is no date; it looks like 2026-12-25")
 
 
-NamedHours = dict[VarName, Annotated[Hours, BeforeValidator(_hours)]]
+_TIMES = {"type": "string", "pattern": f"^({SPAN.pattern}|closed)$"}
+_DAY = "|".join(DAYS)
+SCHEMA = {
+    "type": "object",
+    "description": "When a place is open, by the clock of its zone.",
+    "properties": {
+        "zone": {"type": "string", "description": "A time zone, such as Europe/Lisbon."},
+        "closed": {
+            "type": "array",
+            "items": {"type": "string", "format": "date"},
+            "description": "Dates on which it does not open.",
+        },
+    },
+    "patternProperties": {
+        f"^({_DAY})(-({_DAY}))?$": {"anyOf": [_TIMES, {"type": "array", "items": _TIMES}]}
+    },
+    "required": ["zone"],
+    "additionalProperties": False,
+}
+Written = Annotated[Any, WithJsonSchema(SCHEMA)]
+NamedHours = dict[
+    VarName, Annotated[Hours, BeforeValidator(_hours, json_schema_input_type=Written)]
+]

@@ -1,20 +1,29 @@
 """The values that rules are made of, and what an author is told of a wrong one."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from gateway.core.limits import MOST_TIMES
 from gateway.core.messages import LINKS, limits
 from gateway.core.render import literal, nearest
 from gateway.rules.problems import QUOTES, Mark, short
 from gateway.rules.text import PatternError, normal, pattern, spelled
 from gateway.rules.tree import Scalar
 
+# What YAML makes of a word is not what the author meant, so an editor takes all of these as text.
+SCALAR = ["string", "number", "boolean"]
 MAX_NAME = 100
-MOST_TIMES = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
@@ -44,6 +53,28 @@ def wrong(message: str, mark: Mark | None = None) -> NoReturn:
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
+class Checked:
+    """A check of a text, which an editor can make too."""
+
+    __slots__ = ()
+
+    def check(self, text: str) -> str:
+        """Give the text, or refuse it."""
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """Say the same in the terms of JSON Schema."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, of: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(of))
+
+    def __get_pydantic_json_schema__(
+        self, of: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(of), **self.schema()}
+
+
 def listed(value: Any) -> Any:
     """Take one value for a list of one."""
     if value in ([], ()):
@@ -53,13 +84,19 @@ def listed(value: Any) -> Any:
 
 def one_of(*words: str) -> BeforeValidator:
     """Take one or some of a closed set of words."""
-
-    return BeforeValidator(lambda value: tuple(_known(word, words) for word in listed(value)))
+    return BeforeValidator(
+        lambda value: tuple(_known(word, words) for word in listed(value)),
+        json_schema_input_type=tuple[_words(words), ...],  # type: ignore[misc]
+    )
 
 
 def word_of(*words: str) -> BeforeValidator:
     """Take one of a closed set of words."""
-    return BeforeValidator(lambda value: _known(value, words))
+    return BeforeValidator(lambda value: _known(value, words), json_schema_input_type=_words(words))
+
+
+def _words(words: tuple[str, ...]) -> Any:
+    return Annotated[str, WithJsonSchema({"enum": list(words)})]
 
 
 def _known(word: Any, words: tuple[str, ...]) -> str:
@@ -119,15 +156,21 @@ def _at_most(value: Any) -> Any:
     return Often(int(read[1]), _duration(read[2]))
 
 
-def limited(most: int) -> AfterValidator:
+@dataclass(frozen=True, slots=True)
+class Limited(Checked):
     """Take a text that is no longer than Meta takes it, placeholders left out."""
 
-    def check(text: str) -> str:
-        if (count := len(literal(text))) > most:
-            wrong(limits.too_long(count, most))
+    most: int
+
+    def check(self, text: str) -> str:
+        """Refuse what is too long, and what is empty."""
+        if (count := len(literal(text))) > self.most:
+            wrong(limits.too_long(count, self.most))
         return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
 
-    return AfterValidator(check)
+    def schema(self) -> dict[str, Any]:
+        """Let an editor count the characters of a text that has no placeholders."""
+        return {"anyOf": [{"maxLength": self.most}, {"pattern": r"\{\{"}]}
 
 
 def _link(word: str) -> str:
@@ -144,11 +187,17 @@ def _emoji(word: str) -> str:
     return word
 
 
-def _matching(expression: str, example: str) -> AfterValidator:
-    def check(word: str) -> str:
-        return word if re.fullmatch(expression, word) else wrong(f"must look like {example}")
+@dataclass(frozen=True, slots=True)
+class _Matching(Checked):
+    expression: str
+    example: str
 
-    return AfterValidator(check)
+    def check(self, word: str) -> str:
+        fits = re.fullmatch(self.expression, word)
+        return word if fits else wrong(f"must look like {self.example}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^({self.expression})$", "examples": [self.example]}
 
 
 def _typed(value: Any, field: str = "") -> Any:
@@ -182,24 +231,27 @@ def _graph(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-Version = Annotated[str, AfterValidator(_version)]
-Name = Annotated[str, AfterValidator(_name)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_DurationText = Annotated[str, _Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
+_OftenText = Annotated[str, _Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
 
-VarName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
+Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
+Name = Annotated[str, AfterValidator(_name)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+
+VarName = Annotated[str, _Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
 VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
 Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
-AtMost = Annotated[Often, BeforeValidator(_at_most)]
+AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
 
 Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
 Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
 Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
-Sendable = Annotated[str, limited(limits.TEXT)]
+Sendable = Annotated[str, Limited(limits.TEXT)]
 Link = Annotated[str, AfterValidator(_link)]
 Emoji = Annotated[str, AfterValidator(_emoji)]
-TemplateName = Annotated[str, _matching(r"[a-z0-9_]{1,512}", "order_shipped")]
-Language = Annotated[str, _matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
+TemplateName = Annotated[str, _Matching(r"[a-z0-9_]{1,512}", "order_shipped")]
+Language = Annotated[str, _Matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
 Components = Annotated[list[Any], AfterValidator(_typed)]
 GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]

@@ -49,7 +49,9 @@ def _text_test(value: Any) -> Any:
     return {"equals": value} if isinstance(value, str | list) else value
 
 
-TextTests = Annotated[TextTest, BeforeValidator(_text_test)]
+TextTests = Annotated[
+    TextTest, BeforeValidator(_text_test, json_schema_input_type=Texts | TextTest)
+]
 
 
 class Referral(Tests):
@@ -100,7 +102,9 @@ class Conditions(Model):
     reaction: Ids | None = Field(
         default=None, description="A reaction with this emoji came, or with `any`."
     )
-    referral: Annotated[Referral | bool | None, BeforeValidator(_referral)] = Field(
+    referral: Annotated[
+        Referral | bool | None, BeforeValidator(_referral, json_schema_input_type=Referral | bool)
+    ] = Field(
         default=None, description="The message came from an ad: `yes`, `no`, or tests of the ad."
     )
     order: bool | None = Field(
