@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from gateway.core.render import nearest
 from gateway.rules import noting, sending
 from gateway.rules.problems import QUOTES, short
-from gateway.rules.values import SCALAR, wrong
+from gateway.rules.taking import SCALAR, wrong
 
 Sending = (
     sending.SendText

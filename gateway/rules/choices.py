@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.core.messages import Row, Section, limits
 from gateway.rules.shape import Model
-from gateway.rules.values import Limited, wrong
+from gateway.rules.taking import Limited, wrong
 
 ButtonId = Annotated[str, Limited(limits.BUTTON_ID)]
 ButtonTitle = Annotated[str, Limited(limits.BUTTON_TITLE)]

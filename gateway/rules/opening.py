@@ -15,8 +15,9 @@ from pydantic_core import PydanticCustomError
 from gateway.core.render import nearest
 from gateway.rules.hours import DAYS, Hours, Span
 from gateway.rules.problems import short
+from gateway.rules.taking import wrong
 from gateway.rules.tree import Map, Seq, items
-from gateway.rules.values import VarName, wrong
+from gateway.rules.values import VarName
 
 KEYS = ("zone", "closed", *DAYS)
 SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?([01]\d|2[0-4]):([0-5]\d)")

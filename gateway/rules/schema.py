@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from gateway.rules.models import Book
-from gateway.rules.values import SCALAR
+from gateway.rules.taking import SCALAR
 
 FILE = Path(__file__).parents[2] / "docs" / "rules.schema.json"
 

@@ -7,20 +7,10 @@ from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 from gateway.core import messages
 from gateway.core.messages import Body, limits
 from gateway.rules.choices import Buttons, Rows, Sections, parted
+from gateway.rules.metas import Components, GraphBody
 from gateway.rules.shape import Model
-from gateway.rules.values import (
-    Components,
-    GraphBody,
-    Language,
-    Limited,
-    Link,
-    Sendable,
-    TemplateName,
-    VarName,
-    listed,
-    word_of,
-    wrong,
-)
+from gateway.rules.taking import Limited, listed, word_of, wrong
+from gateway.rules.values import Language, Link, Sendable, TemplateName, VarName
 
 KINDS = ("image", "video", "audio", "document", "sticker")
 WITHOUT_CAPTION = ("audio", "sticker")

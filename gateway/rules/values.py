@@ -1,44 +1,22 @@
 """The values that rules are made of, and what an author is told of a wrong one."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gateway.core.limits import MOST_TIMES
 from gateway.core.messages import LINKS, limits
-from gateway.core.render import literal, nearest
-from gateway.rules.problems import QUOTES, Mark, short
+from gateway.rules.problems import short
+from gateway.rules.taking import Limited, Matching, listed, wrong
 from gateway.rules.text import PatternError, normal, pattern, spelled
-from gateway.rules.tree import Scalar
 
-# What YAML makes of a word is not what the author meant, so an editor takes all of these as text.
-SCALAR = ["string", "number", "boolean"]
 MAX_NAME = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
-
-# Meta takes these as text only, even where the text is a number.
-TEXT_FIELDS = frozenset(
-    {"body", "caption", "code", "coupon_code", "description", "display_text", "filename"}
-    | {"flow_message_version", "name", "payload", "phone", "text", "title", "zip"}
-)
-FILLED_IN = frozenset(
-    {"biz_opaque_callback_data", "message_id", "messaging_product", "recipient"}
-    | {"recipient_type", "status", "to", "typing_indicator"}
-)
 
 
 class Often(NamedTuple):
@@ -46,63 +24,6 @@ class Often(NamedTuple):
 
     times: int
     per: timedelta
-
-
-def wrong(message: str, mark: Mark | None = None) -> NoReturn:
-    """Refuse a value in our own words, and where it is not the value itself, tell the place."""
-    raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
-
-
-class Checked:
-    """A check of a text, which an editor can make too."""
-
-    __slots__ = ()
-
-    def check(self, text: str) -> str:
-        """Give the text, or refuse it."""
-        raise NotImplementedError
-
-    def schema(self) -> dict[str, Any]:
-        """Say the same in the terms of JSON Schema."""
-        raise NotImplementedError
-
-    def __get_pydantic_core_schema__(self, of: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(of))
-
-    def __get_pydantic_json_schema__(
-        self, of: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {**handler(of), **self.schema()}
-
-
-def listed(value: Any) -> Any:
-    """Take one value for a list of one."""
-    if value in ([], ()):
-        wrong("an empty list")
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def one_of(*words: str) -> BeforeValidator:
-    """Take one or some of a closed set of words."""
-    return BeforeValidator(
-        lambda value: tuple(_known(word, words) for word in listed(value)),
-        json_schema_input_type=tuple[_words(words), ...],  # type: ignore[misc]
-    )
-
-
-def word_of(*words: str) -> BeforeValidator:
-    """Take one of a closed set of words."""
-    return BeforeValidator(lambda value: _known(value, words), json_schema_input_type=_words(words))
-
-
-def _words(words: tuple[str, ...]) -> Any:
-    return Annotated[str, WithJsonSchema({"enum": list(words)})]
-
-
-def _known(word: Any, words: tuple[str, ...]) -> str:
-    if not isinstance(word, str) or word not in words:
-        wrong(f"{short(word)} is not known; {nearest(str(word), words)}")
-    return str(word)
 
 
 def _version(word: str) -> str:
@@ -156,23 +77,6 @@ def _at_most(value: Any) -> Any:
     return Often(int(read[1]), _duration(read[2]))
 
 
-@dataclass(frozen=True, slots=True)
-class Limited(Checked):
-    """Take a text that is no longer than Meta takes it, placeholders left out."""
-
-    most: int
-
-    def check(self, text: str) -> str:
-        """Refuse what is too long, and what is empty."""
-        if (count := len(literal(text))) > self.most:
-            wrong(limits.too_long(count, self.most))
-        return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
-
-    def schema(self) -> dict[str, Any]:
-        """Let an editor count the characters of a text that has no placeholders."""
-        return {"anyOf": [{"maxLength": self.most}, {"pattern": r"\{\{"}]}
-
-
 def _link(word: str) -> str:
     is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
     if not is_link and not word.isdecimal() and "{{" not in word:
@@ -187,58 +91,14 @@ def _emoji(word: str) -> str:
     return word
 
 
-@dataclass(frozen=True, slots=True)
-class _Matching(Checked):
-    expression: str
-    example: str
-
-    def check(self, word: str) -> str:
-        fits = re.fullmatch(self.expression, word)
-        return word if fits else wrong(f"must look like {self.example}")
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^({self.expression})$", "examples": [self.example]}
-
-
-def _typed(value: Any, field: str = "") -> Any:
-    match value:
-        case dict():
-            return {str(key): _typed(inner, key) for key, inner in value.items()}
-        case list():
-            return [_typed(inner, field) for inner in value]
-        case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
-            return _json(str(value))
-        case _:
-            return str(value)
-
-
-def _json(word: str) -> str | bool | int | float:
-    if word in ("true", "false"):
-        return word == "true"
-    number = NUMBER.fullmatch(word)
-    if not number:
-        return word
-    return float(word) if number[2] else int(word)
-
-
-def _graph(body: dict[str, Any]) -> dict[str, Any]:
-    if taken := sorted(FILLED_IN & body.keys()):
-        wrong(f"leave out {', '.join(taken)}, which the gateway fills in")
-    kind = body.get("type")
-    # Only contacts are a list.
-    if not isinstance(kind, str) or not isinstance(body.get(kind), dict | list):
-        wrong("needs `type` and a part of that name: {type: image, image: {...}}")
-    return body
-
-
-_DurationText = Annotated[str, _Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
-_OftenText = Annotated[str, _Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
+_DurationText = Annotated[str, Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
+_OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
 
 Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
 Name = Annotated[str, AfterValidator(_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
 
-VarName = Annotated[str, _Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
+VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
 VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
 Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
 AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
@@ -251,7 +111,5 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Sendable = Annotated[str, Limited(limits.TEXT)]
 Link = Annotated[str, AfterValidator(_link)]
 Emoji = Annotated[str, AfterValidator(_emoji)]
-TemplateName = Annotated[str, _Matching(r"[a-z0-9_]{1,512}", "order_shipped")]
-Language = Annotated[str, _Matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
-Components = Annotated[list[Any], AfterValidator(_typed)]
-GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]
+TemplateName = Annotated[str, Matching(r"[a-z0-9_]{1,512}", "order_shipped")]
+Language = Annotated[str, Matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]

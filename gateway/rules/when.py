@@ -6,20 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.shape import Model, Tests
+from gateway.rules.taking import listed, one_of, word_of, wrong
 from gateway.rules.tree import Map
-from gateway.rules.values import (
-    Codes,
-    Duration,
-    Ids,
-    Pattern,
-    Phrases,
-    Texts,
-    VarName,
-    listed,
-    one_of,
-    word_of,
-    wrong,
-)
+from gateway.rules.values import Codes, Duration, Ids, Pattern, Phrases, Texts, VarName
 
 EVENTS = ("message", "status", "echo", "standby", "history", "notice")
 STATUSES = ("sent", "delivered", "read", "played", "failed")
