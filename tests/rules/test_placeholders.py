@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts import Contact
+from gateway.core.expressions import PlaceholderError
 from gateway.core.messages import limits
-from gateway.core.render import PlaceholderError, template
+from gateway.core.render import template
 from tests.made import ANA, NUMBER
 from tests.rules.booked import answer, decided
 
