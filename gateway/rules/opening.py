@@ -41,7 +41,7 @@ def _zone(value: Any) -> str:
         wrong("zone: missing")
     try:
         return ZoneInfo(str(value)).key
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         wrong(f"zone: {short(value)} is no time zone; it looks like Europe/Lisbon")
 
 
