@@ -26,6 +26,7 @@ MAX_PARTS = 100  # of one text, so that what comes out is bounded while it is ma
 
 ONLY_NAMES = "only names and filters may stand between {{ and }}"
 NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
+NO_PARTS = "only vars and hours have names with dots, such as hours.shop.opens"
 A_MOMENT = "is a moment; say how it is told, such as {{ %s | when }}"
 
 OPENINGS = ("{{", "{%", "{#")
@@ -137,7 +138,7 @@ def _made(node: Any, depth: int = 0) -> _Made:
         case nodes.Name() | nodes.Getattr():
             name = _dotted(node)
             if "." in name and not FAMILIES.fullmatch(name):
-                raise PlaceholderError(ONLY_NAMES)
+                raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {NO_PARTS}")
             return _Made(lambda values: values(name), kind_of(name), frozenset({name}))
         case nodes.Filter(node=nodes.Node() as inner) if depth < MAX_FILTERS:
             return _filtered(node, _made(inner, depth + 1), depth)

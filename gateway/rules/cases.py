@@ -13,7 +13,8 @@ from gateway.rules.actions import BARE, VERBS
 from gateway.rules.problems import short
 from gateway.rules.shape import Model
 from gateway.rules.spoken import SIGNALS
-from gateway.rules.values import Codes, Duration, Ids, Name, VarName, listed, wrong
+from gateway.rules.taking import listed, wrong
+from gateway.rules.values import Codes, Duration, Ids, Name, VarName
 from gateway.rules.when import MEDIA, STATUSES
 
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")

@@ -1,7 +1,7 @@
 """What pydantic found wrong with a tree of YAML, said with its place in the file."""
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import ErrorDetails
 
@@ -20,6 +20,8 @@ SENTENCES = {
     "model_type": "must be a mapping",
 }
 
+KEY = "[key]"  # the step by which pydantic means a key and not its value
+
 # Names the keys that may stand at a place, whose last key it is given, with its neighbours.
 KnownKeys = Callable[[str, Any], Collection[str]]
 Path = Any  # steps into lists and mappings
@@ -29,14 +31,25 @@ def told(tree: Any, error: ErrorDetails, known: KnownKeys, above: int = 0) -> tu
     """Return where a fault stands and what it is; `above` steps of its path need no words."""
     path = error["loc"]
     where = ".".join(part for part in path[above:] if isinstance(part, str))
-    mark, message = at(tree, path).mark, SENTENCES.get(error["type"], error["msg"])
+    mark, message = _mark(tree, error), SENTENCES.get(error["type"], error["msg"])
+    if path[-1] == KEY:
+        where = where.rpartition(f".{path[-2]}")[0]
+        message = f"{short(path[-2])} {message}"
     if error["type"] == "extra_forbidden":
         *place, key = path
         where = where.rpartition(".")[0]
-        found = at(tree, place)
-        mark = found.marks.get(key, mark)
-        message = f"unknown key {short(key)}; {_meant(str(key), place, found, known)}"
+        message = f"unknown key {short(key)}; {_meant(str(key), place, at(tree, place), known)}"
     return mark, f"{where}: {message}" if where else message
+
+
+def _mark(tree: Any, error: ErrorDetails) -> Mark:
+    *place, last = (*error["loc"],)
+    if said := error.get("ctx", {}).get("mark"):
+        return cast("Mark", said)
+    if last == KEY or error["type"] == "extra_forbidden":
+        key = place.pop() if last == KEY else last
+        return cast("Map", at(tree, place)).marks[str(key)]
+    return cast("Mark", at(tree, error["loc"]).mark)
 
 
 def at(tree: Any, path: Path) -> Any:

@@ -79,7 +79,7 @@ NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
         ("{# note #}", NO_STATEMENTS),
         ("{{ 7 * 7 }}", ONLY),
         ("{{ 7 }}", ONLY),
-        ("{{ name.__class__ }}", ONLY),
+        ("{{ name.__class__ }}", "unknown placeholder 'name.__class__'; only vars and hours"),
         ("{{ name[0] }}", ONLY),
         ("{{ range(9) }}", ONLY),
         ("{{ name if text }}", ONLY),
