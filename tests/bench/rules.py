@@ -19,9 +19,11 @@ EVENTS = 2_000
 ROUNDS = 6
 # Messages are made of these; no two are the same, for a text that was seen before costs less.
 WORDS = [
-    "about", "after", "always", "because", "before", "better", "deliver", "early", "friday", "great",
+    "about", "after", "always", "because", "before", "better", "deliver", "early", "friday",
+    "great",
     "house", "invoice", "kitchen", "letter", "maybe", "monday", "never", "often", "parcel", "phone",
-    "please", "price", "question", "really", "shop", "street", "thanks", "today", "tomorrow", "very",
+    "please", "price", "question", "really", "shop", "street", "thanks", "today", "tomorrow",
+    "very",
 ]  # fmt: skip
 # What rules look for, nearly.
 WORDS += [
