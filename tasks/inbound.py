@@ -37,6 +37,8 @@ LINGER_S = 0.01
 MOST_EVENTS = 256
 # A commit refused so often has an obstacle that is not the delivery's: it is set aside.
 MOST_REFUSALS = 3
+# Rules that the line of a batch names.
+MOST_NAMED = 5
 
 
 class PlanningStoppedError(Exception):
@@ -87,9 +89,18 @@ class _Tally:
     """What came of a batch so far."""
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
+    fired: dict[str, str] = field(default_factory=dict)  # rule -> why, in the rule's own words
     refused: Counter[str] = field(default_factory=Counter)  # by event
     aside: dict[str, Obstacle] = field(default_factory=dict)  # by delivery
     gap: timedelta = timedelta(0)  # in which statuses were held up
+
+    def note(self, made: Plan) -> None:
+        """Note what a plan that was committed came to."""
+        self.sends += Counter({made.number: len(made.sends)})
+        for one in (one for record in made.records for one in record.fired):
+            if len(self.fired) < MOST_NAMED:
+                self.fired.setdefault(one.rule, one.why)
+        self.gap = max([self.gap, *(gap_of(news.late) for news in made.news)])
 
     def set_aside(self, event: Event, obstacle: Obstacle) -> None:
         """Note what stands in the way of an event's delivery, the first thing that is met."""
@@ -119,6 +130,7 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
         events=len(events),
         kinds=Counter(event.kind for event in events),
         sends=tally.sends.total(),
+        fired=tally.fired,
     )
     return tally.aside
 
@@ -160,9 +172,8 @@ def _once(
             for event in made.events:
                 tally.set_aside(event, Obstacle("failed", str(done), view.number))
         elif done:
-            tally.sends += Counter({view.number: len(made.sends)})
+            tally.note(made)
             spread_news(at_work, view.number, made.news)
-            tally.gap = max([tally.gap, *(gap_of(news.late) for news in made.news)])
         else:
             tally.refused.update(event.key for event in made.events)
             again += made.events

@@ -77,7 +77,7 @@ def _prepared(port: int, real: bool) -> tuple[Source, Setup]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with failing.sentences():
         setup = prepare(environment(), port, real=real)
-        rules = Source(setup.settings.gateway_rules, watch=True)
+        rules = Source(setup.settings.gateway_rules)
     if why_not := obstacle(port):
         raise failing.fail(f"Cannot listen on {HOST}:{port}: {why_not}.")
     if not setup.redis_port and not embedded.answers(setup.settings.redis_url):
@@ -140,6 +140,7 @@ def _watch(family: Family, rules: Source, stopping: list[int]) -> None:
     seen = (rules.current().version, rules.problem)
     while not stopping:
         _look_for_the_dead(family)
+        rules.look()
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)

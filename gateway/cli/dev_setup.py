@@ -102,7 +102,7 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
     ports = _free_ports(port)
     sandbox_port = 0 if real else next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
-    environment = dict(given) | {"GATEWAY_RULES_WATCH": "1", "GATEWAY_LOG_LEVEL": "info"}
+    environment = dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
     if redis_port:
         environment |= {"REDIS_URL": embedded.url(redis_port), **_blank("CELERY_BROKER_URL")}
     if not real:

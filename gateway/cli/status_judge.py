@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.cli.trace_line import many
 from gateway.core.canary import OVERDUE_S
+from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 
 MOST_WAIT_S = 60
@@ -20,7 +21,12 @@ def judge(reading: Reading | None) -> list[str]:
     """Name everything that is wrong; None is a server that does not answer."""
     if reading is None:
         return [AWAY]
-    return [*_server(reading), *_waits(reading), *_sends(reading)]
+    return [
+        *_server(reading),
+        *sentences(reading.rulebooks),
+        *_waits(reading),
+        *_sends(reading),
+    ]
 
 
 def _server(reading: Reading) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.rules import noting, sending
 from gateway.rules.problems import QUOTES, short
-from gateway.rules.values import wrong
+from gateway.rules.taking import SCALAR, wrong
 
 Sending = (
     sending.SendText
@@ -60,4 +60,9 @@ def _no_action(value: dict[str, Any]) -> str:
     return f"{short(word)} is no action (if it is a text, {QUOTES}); {hint}"
 
 
-Step = Annotated[Sending | Noting | Bare, BeforeValidator(_step)]
+# A text in words may be any text, so an editor offers the words that stand alone beside it.
+_Alone = Annotated[str, WithJsonSchema({"anyOf": [{"enum": sorted(BARE)}, {"type": SCALAR}]})]
+Step = Annotated[
+    Sending | Noting | Bare,
+    BeforeValidator(_step, json_schema_input_type=Sending | Noting | _Alone),
+]

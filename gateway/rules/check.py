@@ -7,21 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.core.render import nearest
+from gateway.rules.faults import told
 from gateway.rules.models import Book, known_keys
-from gateway.rules.problems import Problem, short
+from gateway.rules.problems import Problem
 from gateway.rules.tree import Map, Scalar, Seq, parse
-
-SENTENCES = {
-    "missing": "missing",
-    "string_type": "must be a text",
-    "bool_parsing": "must be yes or no",
-    "bool_type": "must be yes or no",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +56,8 @@ def _name(rule: Any, index: int) -> str:
 
 
 def _told(file: str, tree: Map, error: ErrorDetails) -> Problem:
-    path = error["loc"]
-    rule = ""
+    path, rule = error["loc"], ""
     if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
         rule = _name(tree["rules"][path[1]], path[1])
-    where = ".".join(str(part) for part in path[2 if rule else 0 :] if isinstance(part, str))
-    mark, message = _at(tree, path).mark, SENTENCES.get(error["type"], error["msg"])
-    if error["type"] == "extra_forbidden":
-        *place, key = path
-        where = where.rpartition(".")[0]
-        found = _at(tree, place)
-        mark = found.marks.get(key, mark)
-        message = f"unknown key {short(key)}; {_meant(str(key), place, found)}"
-    return Problem(file, mark, rule, f"{where}: {message}" if where else message)
-
-
-def _meant(key: str, place: list[int | str], neighbours: Any) -> str:
-    names = [part for part in place if isinstance(part, str)]
-    return nearest(key, known_keys(names[-1] if names else "", neighbours))
-
-
-def _at(tree: Any, path: Any) -> Any:
-    """Follow a path as far as the file goes; one value that stands for a list has no step."""
-    node = tree
-    for part in path:
-        wanted = Seq if isinstance(part, int) else Map
-        if isinstance(node, wanted) and (isinstance(part, int) or part in node):
-            node = node[part]
-    return node
+    mark, message = told(tree, error, known_keys, above=2 if rule else 0)
+    return Problem(file, mark, rule, message)

@@ -6,18 +6,21 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.core.messages import Row, Section, limits
 from gateway.rules.shape import Model
-from gateway.rules.values import limited, wrong
+from gateway.rules.taking import Limited, wrong
 
-ButtonId = Annotated[str, limited(limits.BUTTON_ID)]
-ButtonTitle = Annotated[str, limited(limits.BUTTON_TITLE)]
-RowId = Annotated[str, limited(limits.ROW_ID)]
+ButtonId = Annotated[str, Limited(limits.BUTTON_ID)]
+ButtonTitle = Annotated[str, Limited(limits.BUTTON_TITLE)]
+RowId = Annotated[str, Limited(limits.ROW_ID)]
+
+
+RowTitle = Annotated[str, Limited(limits.ROW_TITLE)]
 
 
 class RowText(Model):
     """What is read in one row of a list."""
 
-    title: Annotated[str, limited(limits.ROW_TITLE)] = Field(description="What the row says.")
-    description: Annotated[str, limited(limits.ROW_DESCRIPTION)] = Field(
+    title: RowTitle = Field(description="What the row says.")
+    description: Annotated[str, Limited(limits.ROW_DESCRIPTION)] = Field(
         default="", description="What stands below it in small."
     )
 
@@ -48,9 +51,14 @@ def _sections(sections: dict[str, dict[str, RowText]]) -> dict[str, dict[str, Ro
 
 
 Buttons = Annotated[dict[ButtonId, ButtonTitle], AfterValidator(_buttons)]
-Rows = Annotated[dict[RowId, Annotated[RowText, BeforeValidator(_row)]], AfterValidator(_rows)]
+Rows = Annotated[
+    dict[
+        RowId, Annotated[RowText, BeforeValidator(_row, json_schema_input_type=RowTitle | RowText)]
+    ],
+    AfterValidator(_rows),
+]
 Sections = Annotated[
-    dict[Annotated[str, limited(limits.SECTION_TITLE)], Rows], AfterValidator(_sections)
+    dict[Annotated[str, Limited(limits.SECTION_TITLE)], Rows], AfterValidator(_sections)
 ]
 
 

@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 HORIZON = 62
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Span:
     """Minutes of a day between which a place is open; beyond 24 hours is the day after."""
 

@@ -10,7 +10,8 @@ from gateway.rules.choices import RowText
 from gateway.rules.opening import NamedHours
 from gateway.rules.sending import WhenClosed
 from gateway.rules.shape import Model
-from gateway.rules.values import AtMost, Duration, Name, TemplateName, Version, listed
+from gateway.rules.taking import listed
+from gateway.rules.values import AtMost, Duration, Name, TemplateName, Version
 from gateway.rules.when import Age, Conditions, Referral, TextTest, When
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Event
+from gateway.core.expressions import Lookup
 from gateway.core.filters import Value
-from gateway.core.render import Lookup
 from gateway.rules.hours import Hours
 from gateway.rules.text import scanned
 
@@ -48,8 +48,7 @@ def lookup(known: Known) -> Lookup:
 
 
 def _of_vars(known: Known, name: str) -> str:
-    kept: Mapping[str, str] = getattr(known.contact, "vars", {})
-    return scanned(kept.get(name, ""))
+    return scanned(known.contact.vars.get(name, ""))
 
 
 def _of_hours(known: Known, asked: str) -> datetime | None:
@@ -97,7 +96,7 @@ NAMES: Mapping[str, Name] = {
     ),
     "tags": Name(
         "the customer's tags, with commas",
-        lambda known: ", ".join(getattr(known.contact, "tags", ())),
+        lambda known: ", ".join(known.contact.tags),
     ),
     "status": Name("of a status, what Meta tells", _event_says("status")),
     "code": Name("of a status, Meta's error code", _event_says("code")),

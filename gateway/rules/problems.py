@@ -1,7 +1,7 @@
 """What is wrong in rules, said so that the author finds the line and knows what to do."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 QUOTES = "put the text in quotes"
 
@@ -17,6 +17,8 @@ class Mark(NamedTuple):
 class Problem:
     """One thing that is wrong, or with `is_warning` odd; rule "" where the whole file is meant."""
 
+    about: ClassVar[str] = "rule"  # what `rule` is the name of
+
     file: str
     mark: Mark
     rule: str
@@ -27,7 +29,7 @@ class Problem:
         """Tell where and what on one line."""
         mark = f":{self.mark.line}:{self.mark.column}" if self.mark.line else ""
         warning = "warning: " if self.is_warning else ""
-        rule = f"rule {short(self.rule)}: " if self.rule else ""
+        rule = f"{self.about} {short(self.rule)}: " if self.rule else ""
         return f"{self.file}{mark}: {warning}{rule}{self.message}"
 
 

@@ -7,28 +7,21 @@ from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 from gateway.core import messages
 from gateway.core.messages import Body, limits
 from gateway.rules.choices import Buttons, Rows, Sections, parted
+from gateway.rules.metas import Components, GraphBody
 from gateway.rules.shape import Model
-from gateway.rules.values import (
-    Components,
-    GraphBody,
-    Language,
-    Link,
-    Sendable,
-    TemplateName,
-    VarName,
-    limited,
-    listed,
-    wrong,
-)
+from gateway.rules.taking import Limited, listed, word_of, wrong
+from gateway.rules.values import Language, Link, Sendable, TemplateName, VarName
 
 KINDS = ("image", "video", "audio", "document", "sticker")
 WITHOUT_CAPTION = ("audio", "sticker")
 
-Header = Annotated[str, limited(limits.HEADER)]
-Footer = Annotated[str, limited(limits.FOOTER)]
+Header = Annotated[str, Limited(limits.HEADER)]
+Footer = Annotated[str, Limited(limits.FOOTER)]
 
-_NAMED = TypeAdapter(dict[VarName, Sendable])
-_IN_ORDER = TypeAdapter(tuple[Sendable, ...])
+NamedValues = dict[VarName, Sendable]
+Values = tuple[Sendable, ...]
+_NAMED: TypeAdapter[NamedValues] = TypeAdapter(NamedValues)
+_IN_ORDER: TypeAdapter[Values] = TypeAdapter(Values)
 
 
 def _values(value: Any) -> Any:
@@ -42,7 +35,10 @@ class SendTemplate(Model):
     verb: ClassVar[str] = "send_template"
     send_template: TemplateName = Field(description="The name under which Meta approved it.")
     language: Language = Field(description="The language of it, such as en or pt_BR.")
-    values: Annotated[dict[str, str] | tuple[str, ...] | None, BeforeValidator(_values)] = Field(
+    values: Annotated[
+        dict[str, str] | tuple[str, ...] | None,
+        BeforeValidator(_values, json_schema_input_type=NamedValues | Values),
+    ] = Field(
         default=None, description="What stands for the parameters of its text, in order or by name."
     )
     components: Components | None = Field(
@@ -64,7 +60,10 @@ def _when_closed(value: Any) -> Any:
     return value if value in ("drop", "wait") else wrong("must be drop, wait or a send_template")
 
 
-WhenClosed = Annotated[SendTemplate | Literal["drop", "wait"] | None, BeforeValidator(_when_closed)]
+WhenClosed = Annotated[
+    SendTemplate | Literal["drop", "wait"] | None,
+    BeforeValidator(_when_closed, json_schema_input_type=SendTemplate | Literal["drop", "wait"]),
+]
 
 
 class FreeForm(Model):
@@ -90,7 +89,7 @@ class SendButtons(FreeForm):
     """Send a text with up to three buttons."""
 
     verb: ClassVar[str] = "send_buttons"
-    send_buttons: Annotated[str, limited(limits.BUTTONS_TEXT)] = Field(description="The text.")
+    send_buttons: Annotated[str, Limited(limits.BUTTONS_TEXT)] = Field(description="The text.")
     buttons: Buttons = Field(description="Up to three: the id that a tap tells, and the title.")
     header: Header = Field(default="", description="A line above the text.")
     footer: Footer = Field(default="", description="A line below the text.")
@@ -104,8 +103,8 @@ class SendList(FreeForm):
     """Send a text with a list of up to ten rows."""
 
     verb: ClassVar[str] = "send_list"
-    send_list: Annotated[str, limited(limits.LIST_TEXT)] = Field(description="The text.")
-    button: Annotated[str, limited(limits.LIST_BUTTON)] = Field(description="What opens the list.")
+    send_list: Annotated[str, Limited(limits.LIST_TEXT)] = Field(description="The text.")
+    button: Annotated[str, Limited(limits.LIST_BUTTON)] = Field(description="What opens the list.")
     rows: Rows | None = Field(
         default=None, description="Up to ten: the id that a tap tells, and the title."
     )
@@ -134,13 +133,11 @@ class SendMedia(FreeForm):
 
     verb: ClassVar[str] = "send_media"
     send_media: Link = Field(description="An https:// link, or Meta's id of the file.")
-    kind: Literal["image", "video", "audio", "document", "sticker"] = Field(
-        description=f"What it is: {', '.join(KINDS)}."
-    )
-    caption: Annotated[str, limited(limits.CAPTION)] = Field(
+    kind: Annotated[str, word_of(*KINDS)] = Field(description=f"What it is: {', '.join(KINDS)}.")
+    caption: Annotated[str, Limited(limits.CAPTION)] = Field(
         default="", description="A text below it; audio and stickers have none."
     )
-    filename: Annotated[str, limited(limits.FILENAME)] = Field(
+    filename: Annotated[str, Limited(limits.FILENAME)] = Field(
         default="", description="What a document is called."
     )
 

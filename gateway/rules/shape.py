@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from gateway.rules.values import wrong
+from gateway.rules.taking import wrong
 
 
 class Model(BaseModel):

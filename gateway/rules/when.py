@@ -6,18 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.shape import Model, Tests
-from gateway.rules.values import (
-    Codes,
-    Duration,
-    Ids,
-    Pattern,
-    Phrases,
-    Texts,
-    VarName,
-    listed,
-    one_of,
-    wrong,
-)
+from gateway.rules.taking import listed, one_of, word_of, wrong
+from gateway.rules.tree import Map
+from gateway.rules.values import Codes, Duration, Ids, Pattern, Phrases, Texts, VarName
 
 EVENTS = ("message", "status", "echo", "standby", "history", "notice")
 STATUSES = ("sent", "delivered", "read", "played", "failed")
@@ -47,7 +38,9 @@ def _text_test(value: Any) -> Any:
     return {"equals": value} if isinstance(value, str | list) else value
 
 
-TextTests = Annotated[TextTest, BeforeValidator(_text_test)]
+TextTests = Annotated[
+    TextTest, BeforeValidator(_text_test, json_schema_input_type=Texts | TextTest)
+]
 
 
 class Referral(Tests):
@@ -98,7 +91,9 @@ class Conditions(Model):
     reaction: Ids | None = Field(
         default=None, description="A reaction with this emoji came, or with `any`."
     )
-    referral: Annotated[Referral | bool | None, BeforeValidator(_referral)] = Field(
+    referral: Annotated[
+        Referral | bool | None, BeforeValidator(_referral, json_schema_input_type=Referral | bool)
+    ] = Field(
         default=None, description="The message came from an ad: `yes`, `no`, or tests of the ad."
     )
     order: bool | None = Field(
@@ -135,7 +130,7 @@ class Conditions(Model):
         default=None,
         description="What rules noted of the customer: a name, and one of these texts.",
     )
-    window: Literal["open", "closed"] | None = Field(
+    window: Annotated[Literal["open", "closed"], word_of("open", "closed")] | None = Field(
         default=None,
         description="Whether Meta takes free-form messages: 24 hours from a message on.",
     )
@@ -153,6 +148,13 @@ class Conditions(Model):
     none: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
         default=None, alias="not", description="None of these mappings holds."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_on_top(cls, value: Any) -> Any:
+        if isinstance(value, Map) and "event" in value and "event" not in cls.model_fields:
+            wrong("`event` stands at the top of `when` only", value.marks["event"])
+        return value
 
     def parts(self) -> Iterator["Conditions"]:
         """Go through the conditions and all that are combined in them."""

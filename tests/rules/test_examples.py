@@ -9,9 +9,9 @@ from gateway.core.contacts import Contact
 from gateway.core.filters import FILTERS
 from gateway.rules.actions import BARE, SENDS
 from gateway.rules.load import load
+from gateway.rules.metas import TEXT_FIELDS
 from gateway.rules.models import Rule
 from gateway.rules.names import NAMES
-from gateway.rules.values import TEXT_FIELDS
 from gateway.rules.when import TextTest, When
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book

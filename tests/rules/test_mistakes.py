@@ -5,20 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.problems import RulebookError
+from gateway.rules.load import look
+from gateway.rules.problems import Problem, RulebookError
 from tests.rules.booked import HEAD, book
 
+CASE = re.compile(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", flags=re.MULTILINE)
 WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()
-MISTAKES = re.findall(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", WRITTEN, flags=re.MULTILINE)
+MISTAKES = CASE.findall(WRITTEN)
+ODD = Path(__file__).with_name("oddities.txt").read_text()
+ODDITIES = CASE.findall(ODD)
 
 
 def told(rules: str) -> list[str]:
     with pytest.raises(RulebookError) as refused:
         book(rules)
-    return [
-        f"{problem.mark.line}:{problem.mark.column}: {problem.rule!r}: {problem.message}"
-        for problem in refused.value.problems
-    ]
+    return [said(problem) for problem in refused.value.problems]
+
+
+def said(problem: Problem) -> str:
+    return f"{problem.mark.line}:{problem.mark.column}: {problem.rule!r}: {problem.message}"
+
+
+def warned(folder: Path, rules: str) -> list[str]:
+    """Tell what is odd in rules that can be loaded."""
+    file = folder / "rules.yaml"
+    file.write_text(HEAD + rules if rules.startswith("-") else rules)
+    found = look(file)
+    assert all(problem.is_warning for problem in found)
+    return [said(problem) for problem in found]
 
 
 @pytest.mark.parametrize(
@@ -29,8 +43,52 @@ def test_mistake_is_told(written: str, messages: str) -> None:
     assert "".join(f"=> {message}\n" for message in told(written)) == messages
 
 
+@pytest.mark.parametrize(
+    ("written", "messages"),
+    [pytest.param(written, messages, id=name) for name, written, messages in ODDITIES],
+)
+def test_oddity_is_told(written: str, messages: str, tmp_path: Path) -> None:
+    assert "".join(f"=> {message}\n" for message in warned(tmp_path, written)) == messages
+
+
 def test_all_mistakes_are_tried() -> None:
-    assert len(MISTAKES) == WRITTEN.count("\n# ") > 70
+    assert len(MISTAKES) == WRITTEN.count("\n# ") > 130
+    assert len(ODDITIES) == ODD.count("\n# ")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("- {name: a, when: {text: a}, then: A}\n- {name: b, then: B}", id="wider"),
+        pytest.param("- {name: a, then: mark_read}\n- {name: b, then: B}", id="ends nothing"),
+        pytest.param("- {name: a, then: A, stop: no}\n- {name: b, then: B}", id="goes on"),
+        pytest.param("- {name: a, then: A, cooldown: 1h}\n- {name: b, then: B}", id="rests"),
+        pytest.param("- {name: a, then: A, at_most: 1 per 1d}\n- {name: b, then: B}", id="limit"),
+        pytest.param("- {name: a, then: A, shadow: yes}\n- {name: b, then: B}", id="shadow"),
+        pytest.param("- {name: a, then: A, enabled: no}\n- {name: b, then: B}", id="off"),
+        pytest.param("- {name: a, then: A}\n- {name: b, then: B, enabled: no}", id="below off"),
+        pytest.param(
+            "- {name: a, then: A}\n- {name: b, when: {age: {older: 1h}}, then: B}", id="older"
+        ),
+        pytest.param(
+            "- {name: a, when: {text: {contains: a}}, then: A}\n"
+            "- {name: b, when: {text: {word: a}}, then: B}",
+            id="another test",
+        ),
+        pytest.param(
+            "- {name: a, when: {not: {text: a}}, then: A}\n"
+            "- {name: b, when: {not: {text: b}}, then: B}",
+            id="another not",
+        ),
+        pytest.param(
+            "- {name: a, when: {vars: {size: M}}, then: {set: {size: L, language: en}}}\n"
+            "- {name: b, when: {language: en}, then: '{{ vars.size }} {{ language }}'}",
+            id="notes that are set",
+        ),
+    ],
+)
+def test_nothing_odd_is_told(rules: str, tmp_path: Path) -> None:
+    assert warned(tmp_path, f"{rules}\n") == []
 
 
 @pytest.mark.parametrize(

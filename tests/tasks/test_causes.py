@@ -12,6 +12,7 @@ from gateway.core.follows import LOOPED
 from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
+from gateway.store.rulebooks import InForce
 from gateway.store.standing import DeadOf, Lanes, Reading
 from tasks.causes import causes
 from tasks.noted import DOUBLED, HEARTBEAT_UNHEARD, refused
@@ -70,6 +71,11 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no disk": ({"health": Health((), (NO_DISK,))}, {"disk_not_written"}),
     "it evicts": ({"health": Health((), (EVICTS,))}, {"may_evict"}),
     "a customer cannot be reached": ({"letters": {DeadOf("1", "refused", 131026): 5}}, set()),
+    "broken rules": (
+        {"rulebooks": (InForce("v1", "a.yaml:4: wrong"), InForce("v2", "a.yaml:4: wrong"))},
+        {"rules_broken"},
+    ),
+    "two versions": ({"rulebooks": (InForce("v1"), InForce("v2"))}, set()),
     "a bug": ({"letters": {DeadOf("1", "planning"): 5}}, {"dead_letters planning"}),
     "two kinds of dead letters": (
         {"letters": {DeadOf("1", "planning"): 5, DeadOf("1", "gave_up", 131000): 900}},
