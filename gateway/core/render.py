@@ -5,48 +5,37 @@ filling cannot fail, loop or reach anything. What a customer wrote goes in as a 
 read as a template.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gateway.core.filters import FILTERS, Filter, Kind, Value, escaped, kind_of
+from gateway.core.expressions import (
+    A_MOMENT,
+    ONLY_NAMES,
+    Lookup,
+    Made,
+    Part,
+    PlaceholderError,
+    made,
+)
+from gateway.core.filters import escaped
 from gateway.core.messages import limits
 
-Lookup = Callable[[str], Value]
-Part = Callable[[Lookup], Any]  # a text, or a moment where a filter takes one
-
-MAX_FILTERS = 8
 MAX_PARTS = 100  # of one text, so that what comes out is bounded while it is made
 
-ONLY_NAMES = "only names and filters may stand between {{ and }}"
 NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
-NO_PARTS = "only vars and hours have names with dots, such as hours.shop.opens"
-A_MOMENT = "is a moment; say how it is told, such as {{ %s | when }}"
 
 OPENINGS = ("{{", "{%", "{#")
 OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
 
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-FAMILIES = re.compile(r"vars\.\w+|hours\.\w+\.\w+")
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
-
-
-class PlaceholderError(Exception):
-    """The text of a rule holds a placeholder that cannot be used; the message says why."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word is meant, or which there are."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +66,23 @@ def template(source: str, most: int = limits.TEXT) -> Template:
     parts = list(_parts(source))
     if len(parts) > MAX_PARTS:
         raise PlaceholderError(f"more than {MAX_PARTS} parts and placeholders in one text")
-    names = frozenset(name for made in parts for name in made.names)
-    return Template(names, tuple(made.part for made in parts), most)
+    names = frozenset(name for one in parts for name in one.names)
+    return Template(names, tuple(one.part for one in parts), most)
 
 
-class _Made(NamedTuple):
-    """A part of a text, what it gives, and the names that it asks for."""
-
-    part: Any
-    kind: Kind = "text"
-    names: frozenset[str] = frozenset()
-
-
-def _parts(source: str) -> Iterator[_Made]:
+def _parts(source: str) -> Iterator[Made]:
     url = _Url()
     for node in _parsed(source):
         if isinstance(node, nodes.TemplateData):
             url.read(node.data)
-            yield _Made(node.data)
+            yield Made(node.data)
             continue
-        made = _made(node)
-        if made.kind == "moment":
-            (name,) = made.names
+        one = made(node)
+        if one.kind == "moment":
+            (name,) = one.names
             raise PlaceholderError(f"'{name}' {A_MOMENT % name}")
-        is_whole = isinstance(node, nodes.Filter) and node.name == "urlencode"
-        yield made._replace(part=_escaping(made.part)) if url.is_open and not is_whole else made
+        is_part = url.is_open and not (isinstance(node, nodes.Filter) and node.name == "urlencode")
+        yield one._replace(part=_escaping(one.part)) if is_part else one
 
 
 def _parsed(source: str) -> list[nodes.Expr]:
@@ -129,73 +110,6 @@ class _Url:
 
 def _escaping(part: Part) -> Part:
     return lambda values: escaped(part(values) or "")
-
-
-def _made(node: Any, depth: int = 0) -> _Made:
-    match node:
-        case nodes.Const(value=str(said)):
-            return _Made(lambda _: said)
-        case nodes.Name() | nodes.Getattr():
-            name = _dotted(node)
-            if "." in name and not FAMILIES.fullmatch(name):
-                raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {NO_PARTS}")
-            return _Made(lambda values: values(name), kind_of(name), frozenset({name}))
-        case nodes.Filter(node=nodes.Node() as inner) if depth < MAX_FILTERS:
-            return _filtered(node, _made(inner, depth + 1), depth)
-        case _:
-            raise PlaceholderError(ONLY_NAMES)
-
-
-def _dotted(node: Any) -> str:
-    match node:
-        case nodes.Name(name=str(name)):
-            return name
-        case nodes.Getattr(node=inner, attr=str(attr)):
-            return f"{_dotted(inner)}.{attr}"
-        case _:
-            raise PlaceholderError(ONLY_NAMES)
-
-
-def _filtered(node: nodes.Filter, inner: _Made, depth: int) -> _Made:
-    found = _filter(node)
-    if found.takes != inner.kind:
-        raise PlaceholderError(_misplaced(node.name, found.takes, inner))
-    given = [_argument(node.name, found, n, arg, depth) for n, arg in enumerate(node.args)]
-    run, part, texts = found.run, inner.part, tuple(one.part for one in given)
-    names = inner.names.union(*(one.names for one in given))
-    if found.takes == "moment":
-        return _Made(
-            lambda of: run(part(of), of("now"), *(text(of) for text in texts)), names=names
-        )
-    return _Made(lambda of: run(str(part(of) or ""), *(text(of) for text in texts)), names=names)
-
-
-def _filter(node: nodes.Filter) -> Filter:
-    if node.name not in FILTERS:
-        raise PlaceholderError(f"unknown filter '{node.name}'; {nearest(node.name, FILTERS)}")
-    found = FILTERS[node.name]
-    if len(node.args) > len(found.arguments) or node.kwargs or node.dyn_args or node.dyn_kwargs:
-        raise PlaceholderError(f"filter '{node.name}' is given too much")
-    return found
-
-
-def _misplaced(name: str, takes: Kind, inner: _Made) -> str:
-    if takes == "moment":
-        return f"filter '{name}' takes a moment, such as now or hours.shop.opens"
-    said = ", ".join(sorted(inner.names))
-    return f"filter '{name}' takes a text; '{said}' {A_MOMENT % said}"
-
-
-def _argument(name: str, found: Filter, position: int, node: Any, depth: int) -> _Made:
-    if isinstance(node, nodes.Const):
-        said = node.value
-        if problem := found.arguments[position](said):
-            raise PlaceholderError(f"filter '{name}' {problem}")
-        return _Made(lambda _: said)
-    made = _made(node, depth + 1)
-    if made.kind != "text" or found.arguments[position]("") != "":
-        raise PlaceholderError(f"filter '{name}' {found.arguments[position](None)}")
-    return made
 
 
 def literal(text: str) -> str:

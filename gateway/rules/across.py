@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.rules.check import Checked
 from gateway.rules.placeholders import unknown
 from gateway.rules.problems import Problem, short

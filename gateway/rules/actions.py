@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.rules import noting, sending
 from gateway.rules.problems import QUOTES, short
 from gateway.rules.taking import SCALAR, wrong

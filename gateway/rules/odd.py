@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from gateway.core.render import PlaceholderError, names_in, nearest
+from gateway.core.expressions import PlaceholderError
+from gateway.core.nearest import nearest
+from gateway.core.render import names_in
 from gateway.rules.across import conditions, said, steps
 from gateway.rules.check import Checked
 from gateway.rules.covering import unreached

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.rules.hours import DAYS, Hours, Span
 from gateway.rules.problems import short
 from gateway.rules.taking import wrong

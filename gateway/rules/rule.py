@@ -7,8 +7,9 @@ from typing import Any
 from gateway.core.answers import ALERT
 from gateway.core.decisions import Action, Fired
 from gateway.core.doing import done
+from gateway.core.expressions import Lookup
 from gateway.core.limits import MOST_TIMES, Limit, reached
-from gateway.core.render import Lookup, fill, prepare
+from gateway.core.render import fill, prepare
 from gateway.rules import models, names, noting
 from gateway.rules.actions import SENDS
 from gateway.rules.actions import Step as Written

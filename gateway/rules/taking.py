@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway.core.messages import limits
-from gateway.core.render import literal, nearest
+from gateway.core.nearest import nearest
+from gateway.core.render import literal
 from gateway.rules.problems import QUOTES, Mark, short
 
 # What YAML makes of a word is not what the author meant, so an editor takes all of these as text.

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts import Contact
+from gateway.core.expressions import PlaceholderError
 from gateway.core.messages import limits
-from gateway.core.render import PlaceholderError, template
+from gateway.core.render import MAX_PARTS, template
 from tests.made import ANA, NUMBER
 from tests.rules.booked import answer, decided
 
@@ -30,6 +31,58 @@ def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:
 )
 def test_placeholder_is_filled(text: str, filled: str) -> None:
     assert answer(f'- {{name: it, then: "{text}"}}') == filled
+
+
+NAMED = """\
+version: 1
+hours: {shop: {zone: Europe/Lisbon, mon-fri: 09:00-18:00, closed: [2026-11-23]}, none: {zone: UTC}}
+rules:
+- name: it
+  then: "%s"
+- {name: sets, when: {text: other}, then: {set: {size: M}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{ now | date }} {{ now | time }}", "2026-11-22 12:00"),
+        ("{{ now | date('%d/%m/%Y') }}, {{ now | time('%I %p') }}", "22/11/2026, 12 PM"),
+        ("{{ now | when }}, {{ now | when('pt') }}", "today at 12:00, hoje às 12:00"),
+        ("{{ hours.shop.now | time }}", "12:00"),
+        ("{{ hours.shop.opens | when }}", "Tuesday at 09:00"),
+        ("{{ hours.shop.closes | when('es') }}", "el martes a las 18:00"),
+        ("{{ hours.none.opens | when | default('soon') }}", "soon"),
+        ("{{ vars.size }}{{ vars.colour | default('-') }}", "L-"),
+        ("{{ language }} {{ tags }}", "pt a, b"),
+        ("{{ vars.size | lower | upper }}", "L"),
+        ("{{ text | first_word }} {{ text | truncate(6) }}", "Hello Hello…"),
+        ("{{ text | truncate(11) }}", "Hello World"),
+        ("{{ status }}{{ code }}{{ field }}.", "."),
+    ],
+)
+def test_what_is_known_beside_the_message_is_filled_in(text: str, filled: str) -> None:
+    known = Contact(ANA, tags=("a", "b"), vars={"size": "L", "language": "pt"})
+
+    assert answer(NAMED % text, known, text="Hello World") == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        (
+            "https://x.example/?q={{ text }}&n={{ name }}",
+            "https://x.example/?q=a%2Fb%3F%20%C3%A9&n=Ana",
+        ),
+        ("https://x.example/ {{ text }}", "https://x.example/ a/b? é"),
+        ("see\thttp://{{ text }}/x", "see\thttp://a%2Fb%3F%20%C3%A9/x"),
+        ("https://x.example/{{ text | urlencode }}", "https://x.example/a%2Fb%3F%20%C3%A9"),
+        ("{{ text | urlencode }}", "a%2Fb%3F%20%C3%A9"),
+        ("{{ text }}", "a/b? é"),
+    ],
+)
+def test_value_within_a_url_is_escaped(text: str, filled: str) -> None:
+    assert answer(f'- {{name: it, then: "{text}"}}', text="a/b? é") == filled
 
 
 @pytest.mark.parametrize("name", ["", "  "])
@@ -58,6 +111,48 @@ def test_what_a_customer_wrote_is_never_read_as_a_template(text: str) -> None:
 
 def test_a_text_grown_too_long_is_cut() -> None:
     assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * limits.TEXT
+
+
+def test_a_title_grown_too_long_is_cut() -> None:
+    (fired,) = decided(
+        "- {name: it, then: {send_buttons: Hi, buttons: {a: 'Track {{ text }}'}}}", text="x" * 90
+    ).fired
+    (button,) = fired.actions[0].body["interactive"]["action"]["buttons"]
+
+    assert button["reply"]["title"] == "Track " + "x" * 14
+
+
+def test_many_values_are_bounded_while_they_are_filled_in() -> None:
+    made = template("{{ text | upper }}" * MAX_PARTS)
+    asked = []
+
+    def value(name: str) -> str:
+        asked.append(name)
+        return "x" * limits.TEXT
+
+    assert made.render(value) == "X" * limits.TEXT
+    assert len(asked) == 1
+
+
+def test_optional_part_that_comes_out_empty_is_left_out() -> None:
+    (fired,) = decided(
+        "- {name: it, then: {send_buttons: Hi, buttons: {a: A}, footer: '{{ tapped }}'}}"
+    ).fired
+
+    assert fired.actions[0].body["interactive"].keys() == {"type", "body", "action"}
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "{send_buttons: Hi, buttons: {a: '{{ tapped }}'}}",
+        "{send_template: it, language: en, values: ['{{ tapped }}']}",
+        "{set: {size: '{{ tapped }}'}}",
+        "{alert: '{{ tapped }}'}",
+    ],
+)
+def test_action_with_a_needed_text_that_comes_out_empty_is_not_done(then: str) -> None:
+    assert [fired.actions for fired in decided(f"- {{name: it, then: {then}}}").fired] == [()]
 
 
 def test_a_text_that_comes_out_empty_is_not_sent() -> None:
@@ -91,6 +186,17 @@ NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
         ("{{ name | deflaut('x') }}", "unknown filter 'deflaut'; did you mean 'default'?"),
         ("{{ name | upper('x') }}", "filter 'upper' is given too much"),
         ("{{ name | default(value='x') }}", "filter 'default' is given too much"),
+        ("{{ name }}" * 101, "more than 100 parts and placeholders in one text"),
+        ("{{ vars }}{{ vars.a.b }}", "unknown placeholder 'vars.a.b'; only vars and hours"),
+        ("{{ vars.__class__.x }}", "unknown placeholder 'vars.__class__.x'"),
+        ("{{ hours.shop }}", "unknown placeholder 'hours.shop'"),
+        ("{{ name | default(7) }}", "filter 'default' takes a text"),
+        ("{{ name | default(now) }}", "filter 'default' takes a text"),
+        ("{{ name | truncate(0) }}", "filter 'truncate' takes a number from 1 to 4096"),
+        ("{{ name | truncate(text) }}", "filter 'truncate' takes a number"),
+        ("{{ now | date('%999999999d') }}", "filter 'date' takes a pattern"),
+        ("{{ now | default('x') }}", "filter 'default' takes a text; 'now' is a moment"),
+        ("{{ now | when | when }}", "filter 'when' takes a moment"),
         ("{{ name", "a placeholder cannot be read: unexpected end of template, expected 'end of"),
         ("{{ }}", "a placeholder cannot be read: Expected an expression"),
     ],
