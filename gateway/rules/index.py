@@ -6,6 +6,7 @@ something in common with it. What a rule notes of a contact may change while rul
 nothing of the contact is a key.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Index:
         for position, of_rule in enumerate(keys):
             for key in of_rule:
                 self._rules.setdefault(key, []).append(position)
-        self._words = self._of("word")
+        self._phrases = _by_rarest_word(self._of("word"))
         self._lengths = {len(word) for word in self._of("starts_with")}
         self._parts = Patterns({re2.escape(word): word for word in self._of("contains")}, EXACTLY)
         self._patterns = Patterns({word: word for word in self._of("matches")}, AS_RULES_DO)
@@ -78,14 +79,26 @@ class Index:
         if (normal := text.normal) is None or (original := text.original) is None:
             return
         yield "text", normal
-        for word in self._words.intersection(text.words.split()) if self._words else ():
-            yield "word", word
+        for word in self._phrases.keys() & text.words.split() if self._phrases else ():
+            for phrase in self._phrases[word]:
+                if phrase in text.words:
+                    yield "word", phrase
         for length in self._lengths:
             yield "starts_with", normal[:length]
         for word in self._parts.found(normal):
             yield "contains", word
         for source in self._patterns.found(original):
             yield "matches", source
+
+
+def _by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
+    """File phrases under the word of each that the fewest others have."""
+    listed = sorted(phrases)
+    often = Counter(word for phrase in listed for word in phrase.split())
+    found: dict[str, list[str]] = {}
+    for phrase in listed:
+        found.setdefault(min(phrase.split(), key=lambda word: often[word]), []).append(phrase)
+    return found
 
 
 def _of_event(facts: Facts) -> Iterator[Key]:

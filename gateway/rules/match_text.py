@@ -89,14 +89,14 @@ def _keys(name: str) -> Callable[[tuple[str, ...]], frozenset[Key]]:
     return lambda words: frozenset((name, word) for word in words)
 
 
-def _first_words(words: tuple[str, ...]) -> frozenset[Key]:
-    return frozenset(("word", spelled(word).split()[0]) for word in words)
+def _phrases(words: tuple[str, ...]) -> frozenset[Key]:
+    return frozenset(("word", spelled(word)) for word in words)
 
 
 KEYS: dict[str, Callable[[tuple[str, ...]], frozenset[Key]]] = {
     "equals": _keys("text"),
     "any_of": _keys("text"),
     "contains": _keys("contains"),
-    "word": _first_words,
+    "word": _phrases,
     "starts_with": _keys("starts_with"),
 }
