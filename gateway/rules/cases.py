@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.rules.actions import BARE, VERBS
 from gateway.rules.problems import short
 from gateway.rules.shape import Model
