@@ -101,3 +101,4 @@ def test_a_failed_status_is_answered_once_and_its_answer_is_not(stack: Stack) ->
     told = [one for one in stack.posted() if one["to"].lstrip("+") == customer]
     assert [one["body"]["type"] for one in told] == ["text", "template"]
     assert answers_a_status(told[1]["callback"])
+    assert "rule template-instead" in stack.trace(f"+{customer}")
