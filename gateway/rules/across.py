@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.core.nearest import nearest
 from gateway.rules.check import Checked
-from gateway.rules.placeholders import unknown
+from gateway.rules.placeholders import known_names, unknown, unknown_in
 from gateway.rules.problems import Problem, short
 from gateway.rules.sizes import too_much
 from gateway.rules.tree import Map, Scalar, items, mapping
@@ -18,6 +18,8 @@ def errors(files: Sequence[Checked]) -> Iterator[Problem]:
     yield from _defaults_taken(files)
     yield from _hours_taken(files)
     for file in files:
+        for mark, message in unknown_in(file.top("defaults"), known_names(hours)):
+            yield Problem(file.file, mark, "", message)
         for name, rule in file.rules():
             for mark, message in (
                 *unknown(rule, hours),

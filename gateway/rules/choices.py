@@ -8,9 +8,14 @@ from gateway.core.messages import Row, Section, limits
 from gateway.rules.shape import Model
 from gateway.rules.taking import Limited, wrong
 
-ButtonId = Annotated[str, Limited(limits.BUTTON_ID)]
+
+def _trimmed(word: str) -> str:
+    return word if word == word.strip() else wrong("has space around it, which Meta refuses")
+
+
+ButtonId = Annotated[str, Limited(limits.BUTTON_ID), AfterValidator(_trimmed)]
 ButtonTitle = Annotated[str, Limited(limits.BUTTON_TITLE)]
-RowId = Annotated[str, Limited(limits.ROW_ID)]
+RowId = Annotated[str, Limited(limits.ROW_ID), AfterValidator(_trimmed)]
 
 
 RowTitle = Annotated[str, Limited(limits.ROW_TITLE)]

@@ -1,6 +1,6 @@
 """What is not wrong in rules and hardly meant: told as a warning."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from gateway.core.expressions import PlaceholderError
 from gateway.core.nearest import nearest
@@ -10,7 +10,7 @@ from gateway.rules.check import Checked
 from gateway.rules.covering import unreached
 from gateway.rules.placeholders import texts
 from gateway.rules.problems import Mark, Problem, short
-from gateway.rules.tree import Map, Scalar, mapping
+from gateway.rules.tree import Map, mapping
 
 Found = tuple[Mark, str]
 
@@ -20,8 +20,11 @@ def warnings(files: Sequence[Checked]) -> Iterator[Problem]:
     rules = [(file.file, name, rule) for file in files for name, rule in file.rules()]
     given = _Given(files, [rule for _, _, rule in rules])
     for file, name, rule in rules:
-        found = (*_tags(rule, given), *_vars(rule, given), *_templates(rule, given))
+        found = (*_tags(rule, given), *_vars(rule, given), *_templates(steps(rule), given))
         yield from (Problem(file, mark, name, message, is_warning=True) for mark, message in found)
+    for one in files:
+        for mark, message in _templates([mapping(one.top("defaults"))], given):
+            yield Problem(one.file, mark, "", message, is_warning=True)
     yield from _unreached(files)
 
 
@@ -44,7 +47,7 @@ def _tags(rule: Map, given: _Given) -> Iterator[Found]:
 
 def _vars(rule: Map, given: _Given) -> Iterator[Found]:
     used = [used for when in conditions(rule.get("when")) for used in _asked(when)]
-    used += [used for text in texts(rule.get("then")) for used in _told(text)]
+    used += [used for mark, text in texts(rule.get("then")) for used in _told(mark, text)]
     for mark, name in used:
         if name not in given.vars:
             yield mark, f"no rule sets {short(name)}{_hint(name, given.vars)}"
@@ -55,20 +58,20 @@ def _asked(when: Map) -> Iterator[Found]:
     yield from ((mark, "language") for name, mark in when.marks.items() if name == "language")
 
 
-def _told(text: Scalar) -> Iterator[Found]:
+def _told(mark: Mark, text: str) -> Iterator[Found]:
     try:
         names = names_in(text)
     except PlaceholderError:
         return
-    yield from ((text.mark, name[5:]) for name in sorted(names) if name.startswith("vars."))
+    yield from ((mark, name[5:]) for name in sorted(names) if name.startswith("vars."))
     if "language" in names:
-        yield text.mark, "language"
+        yield mark, "language"
 
 
-def _templates(rule: Map, given: _Given) -> Iterator[Found]:
+def _templates(each: Iterable[Map], given: _Given) -> Iterator[Found]:
     if not given.templates:
         return
-    for step in steps(rule):
+    for step in each:
         for sent in (step, mapping(step.get("window_closed"))):
             for name in said(sent.get("send_template")):
                 if name not in given.templates:

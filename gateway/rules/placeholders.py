@@ -9,7 +9,7 @@ from gateway.core.render import names_in
 from gateway.rules.names import NAMES, OF_HOURS
 from gateway.rules.problems import Mark, short
 from gateway.rules.text import PatternError, pattern
-from gateway.rules.tree import Map, Scalar, items
+from gateway.rules.tree import Map, Scalar, Seq, items
 
 Found = tuple[Mark, str]
 
@@ -20,29 +20,47 @@ def unknown(rule: Map, hours: Collection[str]) -> Iterator[Found]:
     groups = _groups(sources)
     for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
         yield sources[0].mark, f"the group {short(taken)} has the name of a placeholder"
-    known = {*NAMES, "now", *(f"hours.{name}.{of}" for name in hours for of in OF_HOURS)}
-    for text in texts(rule.get("then")):
-        yield from _in_text(text, None if groups is None else known | groups)
+    known = None if groups is None else known_names(hours) | groups
+    yield from unknown_in(rule.get("then"), known)
 
 
-def texts(node: Any) -> Iterator[Scalar]:
-    """Go through all texts below a node."""
-    if isinstance(node, Scalar):
-        yield node
-        return
-    for child in node.values() if isinstance(node, Map) else node or ():
-        yield from texts(child)
+def known_names(hours: Collection[str]) -> frozenset[str]:
+    """Name what may stand in any text."""
+    of_hours = (f"hours.{name}.{of}" for name in hours for of in OF_HOURS)
+    return frozenset({*NAMES, "now", *of_hours})
 
 
-def _in_text(text: Scalar, known: Collection[str] | None) -> Iterator[Found]:
+def unknown_in(node: Any, known: Collection[str] | None) -> Iterator[Found]:
+    """Tell of each placeholder below a node that cannot be used; None where nobody knows."""
+    for mark, text in texts(node):
+        yield from _in_text(mark, text, known)
+
+
+def texts(node: Any) -> Iterator[tuple[Mark, str]]:
+    """Go through all texts below a node; a key, such as a section's title, is one too."""
+    match node:
+        case Scalar():
+            yield node.mark, str(node)
+        case Map():
+            for key, child in node.items():
+                yield node.marks[key], key
+                yield from texts(child)
+        case Seq():
+            for child in node:
+                yield from texts(child)
+        case _:
+            pass
+
+
+def _in_text(mark: Mark, text: str, known: Collection[str] | None) -> Iterator[Found]:
     try:
         names = names_in(text)
     except PlaceholderError as error:
-        yield text.mark, str(error)
+        yield mark, str(error)
         return
     for name in sorted(names):
         if known is not None and name not in known and not name.startswith("vars."):
-            yield text.mark, f"unknown placeholder {short(name)}; {nearest(name, known)}"
+            yield mark, f"unknown placeholder {short(name)}; {nearest(name, known)}"
 
 
 def _patterns(when: Any) -> Iterator[Scalar]:
