@@ -52,9 +52,7 @@ def env(width: int) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "COLUMNS": str(width)}
 
 
-def run(
-    folder: Path, width: int, *args: str, said: Sequence[str] = (), fails: bool = False
-) -> str:
+def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), fails: bool = False) -> str:
     """Run one command, typing what is to be said, and return what it shows."""
     return subprocess.run(
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
