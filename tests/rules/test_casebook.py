@@ -32,6 +32,18 @@ MISTAKES = {
         "- case: it\n  at: 2026-11-22 10:00 Europe/Lisboa\n  talk: [{wait: 1d}]\n",
         ":2:7: case 'it': at: must be a moment such as 2026-11-22 10:00 Europe/Lisbon",
     ),
+    "a moment of long ago": (
+        "- case: it\n  at: 0001-01-01 00:00\n  talk: [{wait: 1d}]\n",
+        ":2:7: case 'it': at: must be in the years from 2020 to 2099",
+    ),
+    "a wait for ever": (
+        f"{NAMED}    - wait: 999999d\n    - wait: 999999d\n",
+        ":1:3: case 'it': lasts for more than ten years",
+    ),
+    "an age of the world": (
+        f"{NAMED}    - they: {{text: hi, age: 999999d}}\n",
+        ":1:3: case 'it': lasts for more than ten years",
+    ),
     "a number of letters": (
         "- case: it\n  from: Ana\n  talk: [{wait: 1d}]\n",
         ":2:9: case 'it': from: must be a number such as +351900000001",
