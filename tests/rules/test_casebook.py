@@ -1,8 +1,11 @@
 """What the author of a test is told of each mistake in it, and which files are tests."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.rules import casebook
 from gateway.rules.casebook import beside, read
@@ -152,3 +155,19 @@ def test_tests_stand_beside_their_rules(folder: Path, asked: str, found: list[st
 )  # fmt: skip
 def test_a_test_is_about_the_rules_of_its_name(folder: Path, asked: str, rules: str) -> None:
     assert casebook.tested(folder / asked) == folder / rules
+
+
+SIGNS = st.sampled_from(
+    [*"{}[]:-,#&*!|>'\"%@?<=~. \n\t\\", "a", "é", "they", "we", "wait: 1d", "\x85", "\ud800"]
+)
+
+
+@given(st.lists(SIGNS).map("".join))
+def test_whatever_a_file_of_tests_holds_it_is_read(written: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "a.test.yaml")
+        file.write_bytes(f"{NAMED}    - they: {written}".encode(errors="surrogatepass"))
+
+        book = read([file])
+
+    assert book.problems or book.cases
