@@ -66,7 +66,7 @@ def _held(condition: Condition, facts: Facts) -> str | None:
     held = [one for one in inner if one.holds(facts)]
     fits = len(held) == len(inner) or (len(held) == len(inner) - 1 and any(map(_tells, held)))
     # What a rule is for in the first place, such as messages, is told in no words.
-    return " and ".join(filter(None, (one.told(facts) for one in held))) if fits else None
+    return " and ".join(filter(None, (one.told(facts).words for one in held))) if fits else None
 
 
 def _tells(condition: Condition) -> bool:
