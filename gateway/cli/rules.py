@@ -3,7 +3,10 @@
 import typer
 
 from gateway.cli.rules_check import check
+from gateway.cli.rules_diff import diff
+from gateway.cli.rules_explain import explain_event
 from gateway.cli.rules_test import run_tests
+from gateway.rules.schema import written
 
 rules = typer.Typer(
     help="Check rules, test them, and see what they answer, and why.",
@@ -12,3 +15,11 @@ rules = typer.Typer(
 )
 rules.command("check")(check)
 rules.command("test")(run_tests)
+rules.command("explain")(explain_event)
+rules.command("diff")(diff)
+
+
+@rules.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of a rules file, by which editors complete and check."""
+    typer.echo(written(), nl=False)

@@ -13,6 +13,7 @@ from gateway.cli.trace_line import many
 from gateway.rules.cases import They
 from gateway.rules.explain import worth_telling
 from gateway.rules.playing import Played, Turn
+from gateway.rules.rule import Rule
 from gateway.rules.rulebook import Rulebook
 
 STYLES = {" ": "", "-": "red", "+": "green"}
@@ -33,9 +34,13 @@ class Report:
 
     @property
     def never(self) -> list[str]:
-        """Name the rules that no case hit, in their order."""
+        """Name the rules that no case hit, in their order; those that are off cannot be."""
         hit = frozenset[str]().union(*(one.fired for one in self.played))
-        return [rule.name for rule in self.rulebook.rules if rule.name not in hit]
+        return [rule.name for rule in self._used if rule.name not in hit]
+
+    @property
+    def _used(self) -> list[Rule]:
+        return [rule for rule in self.rulebook.rules if rule.enabled]
 
     @property
     def ok(self) -> bool:
@@ -57,7 +62,7 @@ class Report:
         out.print(self._verdict())
 
     def _verdict(self) -> Text:
-        rules = len(self.rulebook.rules)
+        rules = len(self._used)
         hit = f"{rules - len(self.never)} of {many(rules, 'rule')} hit"
         passed = f"{many(len(self.played), 'case')} passed"
         if self.ok:
@@ -72,7 +77,7 @@ class Report:
         return {
             "ok": self.ok,
             "version": self.rulebook.version,
-            "rules": len(self.rulebook.rules),
+            "rules": len(self._used),
             "never_hit": self.never,
             "failed": self.failed,
             "cases": [_plain(one) for one in self.played],

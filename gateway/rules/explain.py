@@ -23,6 +23,7 @@ class Explained:
     fired: bool
     reason: str
     near: bool = False  # what was said fits, and one other thing does not
+    apart: bool = False  # it is for other kinds of events
 
     def __str__(self) -> str:
         """Tell it on one line."""
@@ -42,7 +43,10 @@ def explain(
 
 
 def worth_telling(told: Sequence[Explained]) -> Iterator[str]:
-    """Give a line for each rule, of many only for those that fired or nearly did."""
+    """Give a line for each rule that is for such an event, of many only for those that are near."""
+    if told and all(one.apart for one in told):
+        yield "no rule is for such an event"
+    told = [one for one in told if not one.apart]
     read = told if len(told) <= MOST_READ else [one for one in told if one.fired or one.near]
     yield from map(str, read)
     if left := len(told) - len(read):
@@ -52,6 +56,8 @@ def worth_telling(told: Sequence[Explained]) -> Iterator[str]:
 def _explained(one: Asked, facts: Facts) -> Explained:
     if one.fired:
         return Explained(one.rule.name, True, one.fired.why)
+    if facts.kind not in one.rule.events:
+        return Explained(one.rule.name, False, one.refusal, apart=True)
     held = _held(one.rule.condition, facts)
     reason = f"{held}, but {one.refusal}" if held else one.refusal
     return Explained(one.rule.name, False, reason, near=held is not None)

@@ -95,7 +95,11 @@ def test_a_status_is_explained_too() -> None:
 
 
 MANY = [Explained(f"r{number}", False, "far") for number in range(20)]
+APART = Explained("other", False, "far", apart=True)
 READ = {
+    "one for other events": ([MANY[0], APART], ["✗ r0: far"]),
+    "all for other events": ([APART, APART], ["no rule is for such an event"]),
+    "none": ([], []),
     "few": (MANY[:2], ["✗ r0: far", "✗ r1: far"]),
     "many": (
         [*MANY, Explained("near", False, "n", near=True), Explained("it", True, "y")],
