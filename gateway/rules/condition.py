@@ -16,8 +16,8 @@ Key = tuple[str, str]
 RANKS = {
     name: rank
     for rank, name in enumerate(
-        ("tapped", "text", "word", "starts_with", "contains", "matches", "code", "field", "status",
-         "type", "event")
+        ("tapped", "text", "word", "starts_with", "contains", "matches", "from", "code", "field",
+         "status", "number", "type", "event")
     )
 }  # fmt: skip
 

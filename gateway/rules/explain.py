@@ -12,7 +12,7 @@ from gateway.rules.rulebook import Asked, Rulebook
 
 # Of more rules than one reads, those that are far from fitting are only counted.
 MOST_READ = 12
-GENERAL = frozenset({"event", "type"})
+GENERAL = frozenset({"event", "type", "number", "from"})
 
 
 @dataclass(frozen=True, slots=True)
