@@ -1,7 +1,7 @@
 """From what rules ask for to sends, to alerts, and to what is noted of the customer; pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -37,30 +37,43 @@ class _Asked(NamedTuple):
     now: datetime
 
 
+@dataclass(slots=True)
+class _Doing:
+    """What rules asked for so far."""
+
+    contact: Contact
+    sends: list[Send] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+
+    def do(self, rule: str, position: int, action: Action, asked: _Asked) -> None:
+        """Add what one action asks for."""
+        if action.verb == ALERT:
+            text = str(action.body[ALERT])
+            self.alerts.append(asked_for(rule, text, asked.event.number))
+        elif did := done(self.contact, action, f"rule {rule}", asked.event.at, asked.now):
+            self.contact = did.contact
+            self.changes.append(did.change)
+        else:
+            self.sends.append(_send(rule, position, action, self.contact, asked))
+
+
 def answers(
     event: Event, fired: Sequence[Fired], contact: Contact, record: str, now: datetime
 ) -> Answers:
     """Do what the rules that fired ask for, in their order; what is in shadow only counts."""
-    made, asked = Answers(contact), _Asked(event, record, now)
+    doing, asked = _Doing(contact), _Asked(event, record, now)
+    used, volley = contact.used, contact.volley
     for one in fired:
         for position, action in enumerate(() if one.shadow else one.actions):
-            made = _after(made, one.rule, position, action, asked)
-        used = counted(made.contact.used, one.rule, one.limits, now)
-        made = replace(made, contact=replace(made.contact, used=used))
-    if made.sends and not all(send.repeatable for send in made.sends):
-        volley = after_reply(made.contact.volley, event, now)
-        made = replace(made, contact=replace(made.contact, volley=volley))
-    return made
-
-
-def _after(made: Answers, rule: str, position: int, action: Action, asked: _Asked) -> Answers:
-    if action.verb == ALERT:
-        alert = asked_for(rule, str(action.body[ALERT]), asked.event.number)
-        return replace(made, alerts=(*made.alerts, alert))
-    if did := done(made.contact, action, f"rule {rule}", asked.event.at, asked.now):
-        return replace(made, contact=did.contact, changes=(*made.changes, did.change))
-    send = _send(rule, position, action, made.contact, asked)
-    return replace(made, sends=(*made.sends, send))
+            doing.do(one.rule, position, action, asked)
+        used = counted(used, one.rule, one.limits, now)
+    if not all(send.repeatable for send in doing.sends):
+        volley = after_reply(volley, event, now)
+    after = doing.contact
+    if used is not after.used or volley is not after.volley:
+        after = replace(after, used=used, volley=volley)
+    return Answers(after, tuple(doing.sends), tuple(doing.alerts), tuple(doing.changes))
 
 
 def asked_for(rule: str, text: str, number: str) -> Alert:

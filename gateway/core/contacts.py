@@ -63,6 +63,8 @@ class Contact:
     def filled(self, event: Event) -> "Contact":
         """Return the contact with names that were missing and that `event` tells."""
         wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
+        if (wa_id, user_id) == (self.wa_id, self.user_id):
+            return self
         return replace(self, wa_id=wa_id, user_id=user_id)
 
     def told(self, *, out: bool, at: datetime) -> "Contact":

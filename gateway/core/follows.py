@@ -68,10 +68,10 @@ def follows(event: Event, before: Contact, rulebook: Rulebook, now: datetime) ->
     if decision.mutes:
         own = _muted(own, decision.mutes, HUMAN, min(event.at, now))
     contact = own.contact.after(message) if message else own.contact
+    if not decision.fired and not own.changes:
+        return Following(contact if message else before)
     made = answers(event, decision.fired, contact, record_id(event), now)
     changes, version = (*own.changes, *made.changes), rulebook.version
-    if not decision.fired and not changes:
-        return Following(contact if message else before)
     ids, fired = tuple(send.id for send in made.sends), decision.fired
     record = Record(record_id(event), event, version, before.is_new, fired, ids, now, changes)
     return Following(made.contact, made.sends, (*own.alerts, *made.alerts), record)

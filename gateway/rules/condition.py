@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.rules.facts import Facts
 
@@ -16,10 +16,17 @@ Key = tuple[str, str]
 RANKS = {
     name: rank
     for rank, name in enumerate(
-        ("tapped", "text", "word", "starts_with", "contains", "matches", "code", "field", "status",
-         "type", "event")
+        ("tapped", "text", "word", "starts_with", "contains", "matches", "from", "code", "field",
+         "status", "number", "type", "event")
     )
 }  # fmt: skip
+
+
+class Told(NamedTuple):
+    """Whether a condition holds, and in the rule's own words how it does or how it fails."""
+
+    held: bool
+    words: str
 
 
 class Condition(Protocol):
@@ -32,8 +39,8 @@ class Condition(Protocol):
     def holds(self, facts: Facts) -> bool:
         """Say whether it holds."""
 
-    def told(self, facts: Facts) -> str:
-        """Tell in the rule's own words how it holds or how it fails."""
+    def told(self, facts: Facts) -> Told:
+        """Say whether and how it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,9 @@ class One:
         """Say whether it holds."""
         return self.test(facts)
 
-    def told(self, facts: Facts) -> str:
-        """Tell how it holds or how it fails."""
-        return self.held if self.test(facts) else self.failed
+    def told(self, facts: Facts) -> Told:
+        """Say whether and how it holds."""
+        return Told(True, self.held) if self.test(facts) else Told(False, self.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,15 @@ class Every:
         """Say whether it holds."""
         return all(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> str:
+    def told(self, facts: Facts) -> Told:
         """Tell of all that hold, or of the first that fails."""
-        failed = next((one for one in self.inner if not one.holds(facts)), None)
-        if failed:
-            return failed.told(facts)
-        return _joined(one.told(facts) for one in self.inner) or "always"
+        words = []
+        for one in self.inner:
+            told = one.told(facts)
+            if not told.held:
+                return told
+            words.append(told.words)
+        return Told(True, _joined(words) or "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +105,15 @@ class Some:
         """Say whether it holds."""
         return any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> str:
+    def told(self, facts: Facts) -> Told:
         """Tell of the first that holds, or of all that fail."""
-        held = next((one for one in self.inner if one.holds(facts)), None)
-        return held.told(facts) if held else _joined(one.told(facts) for one in self.inner)
+        words = []
+        for one in self.inner:
+            told = one.told(facts)
+            if told.held:
+                return told
+            words.append(told.words)
+        return Told(False, _joined(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +127,10 @@ class Neither:
         """Say whether it holds."""
         return not any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> str:
+    def told(self, facts: Facts) -> Told:
         """Tell of all that fail, or of the first that holds."""
-        return Some(self.inner).told(facts)
+        told = Some(self.inner).told(facts)
+        return Told(not told.held, told.words)
 
 
 def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[str, str]:

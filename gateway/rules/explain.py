@@ -11,8 +11,8 @@ from gateway.rules.facts import Facts
 from gateway.rules.rulebook import Asked, Rulebook
 
 # Of more rules than one reads, those that are far from fitting are only counted.
-MOST_READ = 12
-GENERAL = frozenset({"event", "type"})
+MOST_READ = 8
+GENERAL = frozenset({"event", "type", "number", "from"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _held(condition: Condition, facts: Facts) -> str | None:
     held = [one for one in inner if one.holds(facts)]
     fits = len(held) == len(inner) or (len(held) == len(inner) - 1 and any(map(_tells, held)))
     # What a rule is for in the first place, such as messages, is told in no words.
-    return " and ".join(filter(None, (one.told(facts) for one in held))) if fits else None
+    return " and ".join(filter(None, (one.told(facts).words for one in held))) if fits else None
 
 
 def _tells(condition: Condition) -> bool:

@@ -104,6 +104,9 @@ def _by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
 def _of_event(facts: Facts) -> Iterator[Key]:
     yield "event", facts.kind
     yield "type", facts.type
+    yield "number", facts.event.number
+    for sender in facts.senders:
+        yield "from", sender
     if facts.tapped is not None:
         yield "tapped", facts.tapped
     match facts.event:

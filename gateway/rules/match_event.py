@@ -24,7 +24,7 @@ def of_event(when: Conditions) -> Iterator[Condition]:
         yield _in("tapped", when.tapped, lambda facts: facts.tapped in ids, ids)
     if when.number:
         numbers = frozenset(when.number)
-        yield _in("number", when.number, lambda facts: facts.event.number in numbers)
+        yield _in("number", when.number, lambda facts: facts.event.number in numbers, numbers)
     if when.sender:
         yield _from(frozenset(map(_sender, when.sender)))
     yield from _of_files(when)
@@ -108,7 +108,8 @@ def _of_ad(name: str, words: tuple[str, ...]) -> One:
 def _from(senders: frozenset[str]) -> One:
     # Phone numbers have no place in a record, so not even the rule's own are told.
     told = ("from is one the rule names", "from is none the rule names")
-    return One(lambda facts: not senders.isdisjoint(facts.senders), *told)
+    keys = frozenset(("from", sender) for sender in senders)
+    return One(lambda facts: not senders.isdisjoint(facts.senders), *told, keys)
 
 
 def _sender(word: str) -> str:

@@ -2,65 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gateway.core.answers import ALERT
 from gateway.core.decisions import Action, Fired
 from gateway.core.doing import done
 from gateway.core.expressions import Lookup
 from gateway.core.limits import MOST_TIMES, Limit, reached
-from gateway.core.render import fill, prepare
-from gateway.rules import models, names, noting
-from gateway.rules.actions import SENDS
-from gateway.rules.actions import Step as Written
+from gateway.rules import models, names
 from gateway.rules.condition import Condition, Key
 from gateway.rules.facts import Facts
 from gateway.rules.hours import Hours
 from gateway.rules.match import condition
 from gateway.rules.match_contact import span
-from gateway.rules.sending import FreeForm, SendTemplate, WhenClosed
+from gateway.rules.step import TO_THE_MESSAGE, Step, step_of
 from gateway.rules.text import pattern
 
 EMPTY = "a text came out empty and is not sent"
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done"
-# What is done to the message that is answered, and may be done twice.
-TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One action of a rule, its body compiled."""
-
-    verb: str
-    body: Any
-    marketing: bool = False
-    closed: Any = ""  # "drop", "wait", or the compiled body of a template
-    told: str = ""
-
-    @property
-    def sends(self) -> bool:
-        """Say whether the customer gets a message."""
-        return self.verb in SENDS
-
-    @property
-    def posts(self) -> bool:
-        """Say whether Meta is called."""
-        return self.sends or self.verb in TO_THE_MESSAGE
-
-    def action(self, values: Lookup) -> Action | None:
-        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
-        body = fill(self.body, values)
-        if body is None:
-            return None
-        return Action(
-            self.verb,
-            body,
-            repeatable=self.verb in TO_THE_MESSAGE,
-            marketing=self.marketing,
-            when_closed=fill(self.closed, values) or "",
-            told=self.told,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +59,14 @@ class Rule:
         if facts.is_old and not self.of_any_age:
             return "too old"
         if not self.condition.holds(facts):
-            return self.condition.told(facts)
+            return self.condition.told(facts).words
         limit = reached(facts.contact.used, self.name, self.limits, facts.now)
         return _told(limit) if limit else ""
 
     def fire(self, facts: Facts, quiet: str) -> Fired:
         """Build the actions, each with what those before it noted; nothing is posted if `quiet`."""
         groups, notes = self._groups(facts), {SHADOW: None} if self.shadow else {}
-        why, actions = self.condition.told(facts), []
+        why, actions = self.condition.told(facts).words, []
         for step in self.steps:
             if note := _idle(step, facts, quiet):
                 notes[note] = None
@@ -159,7 +118,7 @@ def compiled(rule: models.Rule, defaults: models.Defaults, hours: Mapping[str, H
         name=rule.name,
         events=tuple(kind for when in rule.when for kind in when.events),
         condition=condition(rule.when, hours),
-        steps=tuple(_step(step, defaults) for step in rule.then),
+        steps=tuple(step_of(step, defaults.window_closed) for step in rule.then),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
         limits=_limits(rule),
         stop=rule.stop,
@@ -173,21 +132,3 @@ def _limits(rule: models.Rule) -> tuple[Limit, ...]:
     often = rule.at_most
     limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
     return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
-
-
-def _step(step: Written, defaults: models.Defaults) -> Step:
-    marketing = isinstance(step, SendTemplate) and step.marketing
-    closed: WhenClosed = None
-    if isinstance(step, FreeForm):
-        closed = step.window_closed or defaults.window_closed
-    said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
-    return Step(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
-
-
-def _about(step: Written) -> str:
-    """Name what a step notes as the file names it: what placeholders stand for is nobody's."""
-    match step:
-        case noting.Tag() | noting.Untag() | noting.Set() | noting.Unset():
-            return ", ".join(getattr(step, step.verb))
-        case _:
-            return ""

@@ -9,7 +9,7 @@ from gateway.core.contacts import Contact
 from gateway.core.events import Event
 from gateway.rules.index import AS_RULES_DO, EXACTLY, Patterns
 from gateway.rules.text import normal, pattern, scanned
-from tests.made import ANA, NOW, a_message, a_status
+from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book
 
 SOURCES = [
@@ -61,6 +61,8 @@ RULES = book("""\
 - {name: list, when: [{tapped: c}, {text: {starts_with: z}}], then: Yes.}
 - {name: failed, when: {event: status, status: failed}, then: Yes.}
 - {name: code, when: {event: status, code: [1, 131047]}, then: Yes.}
+- {name: boss, when: {from: +351 900 000 009}, then: Yes.}
+- {name: sales, when: {number: "1"}, then: Yes.}
 - {name: off, when: {text: menu}, enabled: no, then: Yes.}
 """)
 SAID = st.sampled_from(
@@ -78,10 +80,14 @@ SAID = st.sampled_from(
     ]
 ) | st.text(max_size=30)
 MESSAGES = st.builds(
-    lambda text, tapped, kind: a_message(text=text, tapped=tapped, type=kind),
+    lambda text, tapped, kind, number, sender: a_message(
+        text=text, tapped=tapped, type=kind, number=number, wa_id=sender
+    ),
     st.none() | SAID,
     st.none() | st.sampled_from("abcd"),
     st.sampled_from(["text", "image", "interactive"]),
+    st.sampled_from([NUMBER, "1"]),
+    st.sampled_from([ANA, "351900000009", ""]),
 )
 STATUSES = st.builds(
     lambda status, code: a_status("wamid.o", status, code=code),
