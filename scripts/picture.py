@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from one real run: a chat, a trace and a status, as in a terminal."""
+"""Make the pictures in docs/ from one real run, as in a terminal."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 GATEWAY = [sys.executable, "-m", "gateway.cli"]
 CUSTOMER = "+351900000001"
-SAID = ["hello", "menu", "1", "which color do you like?"]
+SAID = ["hello", "menu", "2", "1", "where is order 4711?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
@@ -30,6 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "rules", folder / "rules")
+        draw("rules-test", "gateway rules test", tested(folder), WIDTH)
         dev = subprocess.Popen(
             [*GATEWAY, "dev", "--port", str(free_port())],
             cwd=folder, env=env(WIDTH), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -51,12 +52,21 @@ def env(width: int) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "COLUMNS": str(width)}
 
 
-def run(folder: Path, width: int, *args: str, said: Sequence[str] = ()) -> str:
+def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), fails: bool = False) -> str:
     """Run one command, typing what is to be said, and return what it shows."""
     return subprocess.run(
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
-        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=True,
+        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=not fails,
     ).stdout  # fmt: skip
+
+
+def tested(folder: Path) -> str:
+    """Return what the tests of the shop tell of a rule that rests for too long."""
+    rules = folder / "tested" / "rules"
+    shutil.copytree(folder / "rules", rules)
+    shop = rules / "shop.yaml"
+    shop.write_text(shop.read_text().replace("cooldown: 8h", "cooldown: 18h"))
+    return run(rules.parent, WIDTH, "rules", "test", fails=True)
 
 
 def traced(folder: Path, *command: str) -> str:

@@ -66,7 +66,7 @@ def rules(reading: Reading) -> Iterator[Alert]:
         yield _warning(
             "rules_broken",
             "The rules were changed and cannot be used; those from before stay in force.",
-            f"Mend {found[0].partition(': ')[2]}",
+            f"Mend {found[0].partition(': ')[2]} (gateway rules check tells all.)",
         )
 
 

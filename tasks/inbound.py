@@ -28,7 +28,7 @@ from tasks.deaths import one_by_one, set_before_a_person
 from tasks.grants import take_grants
 from tasks.noted import note_asked
 from tasks.pauses import spread_news
-from tasks.worker import Worker, worker
+from tasks.worker import Worker, release, worker
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ def drain() -> None:
     at_work = worker()
     at_work.inbox.clear_bell()
     rulebook = at_work.rules.current()
-    if planning_stopped(at_work.store) == at_work.release:
+    if planning_stopped(at_work.store) == release(rulebook):
         return
     ends = time.monotonic() + SLICE_S
     with at_work.inbox.slice() as held:
@@ -162,7 +162,7 @@ def _once(
 ) -> list[Event]:
     """Plan and commit the events of one number; return those that must be planned again."""
     planned = plan(view, events, rulebook)
-    _note(at_work, view.number, planned)
+    _note(at_work, view.number, planned, rulebook)
     take_grants(at_work, planned)
     note_asked(at_work.store, planned.plans)
     again = list(planned.rest)
@@ -180,7 +180,7 @@ def _once(
     return again
 
 
-def _note(at_work: Worker, number: str, planned: Planned) -> None:
+def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) -> None:
     """Count what was known already, and set before a person what could not be planned.
 
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
@@ -188,7 +188,7 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
     works = sum(len(made.events) for made in planned.plans)
     if at_work.breaker.note(works, len(planned.failures), time.monotonic()):
         at_work.breaker.reset()
-        stop_planning(at_work.store, at_work.release)
+        stop_planning(at_work.store, release(rulebook))
         raise PlanningStoppedError
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)

@@ -8,6 +8,7 @@ from functools import partial
 
 from gateway import __version__
 from gateway.core.breaker import Breaker
+from gateway.core.decisions import Rulebook
 from gateway.graph.client import Graph
 from gateway.rules.source import Source
 from gateway.settings import Settings, SettingsError
@@ -37,11 +38,6 @@ class Worker:
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
 
-    @property
-    def release(self) -> str:
-        """Name what planning is done by: the code and the rules."""
-        return f"{__version__}/{self.rules.current().version}"
-
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
         per_second = self.settings.meta_messages_per_second
@@ -60,6 +56,11 @@ class Worker:
             return self.graph.use_token(token)
         except (SettingsError, OSError, ValueError):
             return False  # half-written: the old one stays, and the next probe looks again
+
+
+def release(rulebook: Rulebook) -> str:
+    """Name what planning is done by: the code, and the rules that may change meanwhile."""
+    return f"{__version__}/{rulebook.version}"
 
 
 _workers: dict[int, Worker] = {}

@@ -22,6 +22,8 @@ class Filter:
     """A function from a value to a text, and the arguments that it may be given."""
 
     run: Callable[..., str]  # of the value, and of now where that is a moment; then the arguments
+    says: str
+    example: str = ""  # of its arguments
     takes: Kind = "text"
     arguments: tuple[Argument, ...] = ()  # none of which must be given
 
@@ -76,16 +78,42 @@ def escaped(text: str) -> str:
 
 
 FILTERS: Mapping[str, Filter] = {
-    "capitalize": Filter(str.capitalize),
-    "date": Filter(_shown("%Y-%m-%d"), "moment", (_pattern,)),
-    "default": Filter(lambda text, fallback="": text or fallback, arguments=(_text,)),
-    "first_word": Filter(_first_word),
-    "lower": Filter(str.lower),
-    "time": Filter(_shown("%H:%M"), "moment", (_pattern,)),
-    "title": Filter(str.title),
-    "trim": Filter(str.strip),
-    "truncate": Filter(_truncate, arguments=(_length,)),
-    "upper": Filter(str.upper),
-    "urlencode": Filter(escaped),
-    "when": Filter(_when, "moment", (_language,)),
+    "default": Filter(
+        lambda text, fallback="": text or fallback,
+        "this instead, where the text is empty",
+        "('there')",
+        arguments=(_text,),
+    ),
+    "lower": Filter(str.lower, "the text in small letters"),
+    "upper": Filter(str.upper, "the text in capital letters"),
+    "capitalize": Filter(str.capitalize, "the text with a capital letter in front"),
+    "title": Filter(str.title, "the text with a capital letter in front of each word"),
+    "trim": Filter(str.strip, "the text without the space around it"),
+    "truncate": Filter(
+        _truncate, "the text, of which so many characters stay", "(20)", arguments=(_length,)
+    ),
+    "first_word": Filter(_first_word, "the first word of the text"),
+    "urlencode": Filter(escaped, "the text as a part of a URL"),
+    "when": Filter(
+        _when,
+        "of a moment: today at 18:00, tomorrow at 09:00, Monday at 09:00, 7 January at 09:00; "
+        f"other languages are {', '.join(sorted(WORDS.keys() - {'en'}))}",
+        "('pt')",
+        "moment",
+        (_language,),
+    ),
+    "date": Filter(
+        _shown("%Y-%m-%d"),
+        "of a moment: 2026-11-23, or the letters of strftime that are given",
+        "('%d/%m')",
+        "moment",
+        (_pattern,),
+    ),
+    "time": Filter(
+        _shown("%H:%M"),
+        "of a moment: 09:00, or the letters of strftime that are given",
+        "('%I:%M %p')",
+        "moment",
+        (_pattern,),
+    ),
 }

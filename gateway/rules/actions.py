@@ -31,10 +31,8 @@ Bare = noting.Signal | noting.Choice
 # Each ends the search for another rule.
 SENDS: dict[str, type[Sending]] = {model.verb: model for model in Sending.__args__}
 NOTES: dict[str, type[Noting]] = {model.verb: model for model in Noting.__args__}
-# What is written without a colon.
 BARE: dict[str, type[Bare]] = {
-    **dict.fromkeys(("mark_read", "typing"), noting.Signal),
-    **dict.fromkeys(("opt_out", "opt_in", "unmute"), noting.Choice),
+    verb: noting.Signal if verb in noting.SIGNALS else noting.Choice for verb in noting.ALONE
 }
 VERBS = {**SENDS, **NOTES}
 

@@ -87,9 +87,6 @@ def _read(file: File) -> Casebook:
     cases = []
     for index, raw in enumerate(tree):
         name = _name(raw, index)
-        if not isinstance(raw, Map):
-            problems.append(CaseProblem(file.name, raw.mark, name, "must be a mapping"))
-            continue
         try:
             case = Case.model_validate(raw)
         except ValidationError as error:

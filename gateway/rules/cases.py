@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,9 @@ from gateway.rules.when import MEDIA, STATUSES
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
 # A Monday, so that a test that says nothing of time is one of an ordinary day.
 ORDINARY = datetime(2026, 1, 5, 12, tzinfo=UTC)
-ELSEWHERE = ("echo", "standby", "history")
+# Far enough from where calendars, and what Meta may say of time, come to an end.
+YEARS = range(2020, 2100)
+LONGEST = timedelta(days=3_650)
 # What is said to the customer, in the order in which it is looked for.
 MESSAGES = {name: VERBS[name] for name in VERBS if name.startswith("send") or name == "react"}
 ACTS = ("text", "tapped", "media", "reaction", "order", "status", "event", "field", "type")
@@ -31,9 +33,12 @@ def _moment(value: Any) -> Any:
     try:
         assert read  # noqa: S101 - what is no moment is told below
         zone = ZoneInfo(read[3] or "UTC")
-        return datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
+        moment = datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
     except (AssertionError, KeyError, OSError, ValueError):
         return wrong("must be a moment such as 2026-11-22 10:00 Europe/Lisbon")
+    if moment.year not in YEARS:
+        wrong(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
+    return moment
 
 
 def _any_list(value: Any) -> Any:
@@ -166,6 +171,14 @@ class Case(Model):
     talk: Annotated[tuple[Line, ...], BeforeValidator(listed)] = Field(
         description="What happens, line by line."
     )
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Case":
+        waits = [line.wait or timedelta(0) for line in self.talk]
+        ages = [line.they.age for line in self.talk if line.they and line.they.age]
+        if max(sum(waits, timedelta(0)), *ages, timedelta(0)) > LONGEST:
+            wrong("lasts for more than ten years")
+        return self
 
 
 PLACES: dict[str, type[Model]] = {"": Case, "talk": Line, "they": They}

@@ -11,7 +11,7 @@ from gateway.rules.facts import Facts
 from gateway.rules.rulebook import Asked, Rulebook
 
 # Of more rules than one reads, those that are far from fitting are only counted.
-MOST_READ = 12
+MOST_READ = 8
 GENERAL = frozenset({"event", "type", "number", "from"})
 
 

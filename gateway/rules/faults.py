@@ -30,6 +30,8 @@ Path = Any  # steps into lists and mappings
 def told(tree: Any, error: ErrorDetails, known: KnownKeys, above: int = 0) -> tuple[Mark, str]:
     """Return where a fault stands and what it is; `above` steps of its path need no words."""
     path = error["loc"]
+    if not path:  # the whole of it is meant
+        return tree.mark, SENTENCES.get(error["type"], error["msg"])
     where = ".".join(part for part in path[above:] if isinstance(part, str))
     mark, message = _mark(tree, error), SENTENCES.get(error["type"], error["msg"])
     if path[-1] == KEY:

@@ -102,3 +102,13 @@ NAMES: Mapping[str, Name] = {
     "code": Name("of a status, Meta's error code", _event_says("code")),
     "field": Name("of a notice, its webhook field", _event_says("field")),
 }
+
+# What stands for more than one name, or for a moment.
+PATTERNED: Mapping[str, str] = {
+    "a group": "what the group of that name in one of the rule's `matches` found",
+    "vars.size": "what a rule noted with `set: {size: …}`",
+    "now": "the moment at which the rule fires, in UTC",
+    "hours.shop.opens": "the next moment at which the hours named `shop` open",
+    "hours.shop.closes": "the next moment at which they close",
+    "hours.shop.now": "the moment at which the rule fires, by the clock of their zone",
+}

@@ -1,5 +1,6 @@
 """The actions that send no message: signals to the customer's phone, and what is noted of them."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -107,4 +108,12 @@ class Alert(Model):
         return {"alert": self.alert}
 
 
+# What is written without a colon.
+ALONE: Mapping[str, str] = {
+    "mark_read": "The customer sees blue ticks.",
+    "typing": "The customer sees blue ticks and that an answer is being written.",
+    "opt_out": "The customer wants no marketing from this number.",
+    "opt_in": "The customer wants it again.",
+    "unmute": "Rules may answer the customer again.",
+}
 SIGNALS = {"mark_read": messages.mark_read, "typing": messages.typing}

@@ -92,7 +92,10 @@ def _unreached(files: Sequence[Checked]) -> Iterator[Problem]:
         for one in zip(file.rules(), file.book.rules, strict=True)
     ]
     models = [model for _, _, model in placed]
-    for index, above in unreached(models):
+    for index, names in unreached(models):
         file, (name, rule), _ = placed[index]
-        message = f"is never reached: {short(above)} above answers all that it would"
+        above = (
+            f"{' and '.join(map(short, names))} above {'answers' if len(names) == 1 else 'answer'}"
+        )
+        message = f"is never reached: {above} all that it would"
         yield Problem(file.file, rule.mark, name, message, is_warning=True)

@@ -1,7 +1,4 @@
-"""The JSON Schema of a rules file, made from its models, by which editors complete and check.
-
-`python -m gateway.rules.schema` writes it to docs/rules.schema.json.
-"""
+"""The JSON Schema of a rules file, made from its models, by which editors complete and check."""
 
 import json
 from pathlib import Path
@@ -59,7 +56,3 @@ def schema() -> dict[str, Any]:
 def written() -> str:
     """Return the schema as it stands in its file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    FILE.write_text(written())

@@ -61,7 +61,7 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
 
 REFUSED = {
     "no rules": ({"GATEWAY_RULES": "nowhere"}, "nowhere: cannot be read"),
-    "broken rules": ({"GATEWAY_RULES": "broken"}, "broken/b.yaml:2: "),
+    "broken rules": ({"GATEWAY_RULES": "broken"}, "broken/b.yaml:2:9: rule 'x': then: missing"),
     "a setting that is malformed": ({"GATEWAY_RETENTION": "long"}, "GATEWAY_RETENTION is no"),
     "a Redis that is away": ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "does not answer"),
 }

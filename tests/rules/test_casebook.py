@@ -1,8 +1,11 @@
 """What the author of a test is told of each mistake in it, and which files are tests."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.rules import casebook
 from gateway.rules.casebook import beside, read
@@ -31,6 +34,18 @@ MISTAKES = {
     "an unknown zone": (
         "- case: it\n  at: 2026-11-22 10:00 Europe/Lisboa\n  talk: [{wait: 1d}]\n",
         ":2:7: case 'it': at: must be a moment such as 2026-11-22 10:00 Europe/Lisbon",
+    ),
+    "a moment of long ago": (
+        "- case: it\n  at: 0001-01-01 00:00\n  talk: [{wait: 1d}]\n",
+        ":2:7: case 'it': at: must be in the years from 2020 to 2099",
+    ),
+    "a wait for ever": (
+        f"{NAMED}    - wait: 999999d\n    - wait: 999999d\n",
+        ":1:3: case 'it': lasts for more than ten years",
+    ),
+    "an age of the world": (
+        f"{NAMED}    - they: {{text: hi, age: 999999d}}\n",
+        ":1:3: case 'it': lasts for more than ten years",
     ),
     "a number of letters": (
         "- case: it\n  from: Ana\n  talk: [{wait: 1d}]\n",
@@ -140,3 +155,19 @@ def test_tests_stand_beside_their_rules(folder: Path, asked: str, found: list[st
 )  # fmt: skip
 def test_a_test_is_about_the_rules_of_its_name(folder: Path, asked: str, rules: str) -> None:
     assert casebook.tested(folder / asked) == folder / rules
+
+
+SIGNS = st.sampled_from(
+    [*"{}[]:-,#&*!|>'\"%@?<=~. \n\t\\", "a", "é", "they", "we", "wait: 1d", "\x85", "\ud800"]
+)
+
+
+@given(st.lists(SIGNS).map("".join))
+def test_whatever_a_file_of_tests_holds_it_is_read(written: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "a.test.yaml")
+        file.write_bytes(f"{NAMED}    - they: {written}".encode(errors="surrogatepass"))
+
+        book = read([file])
+
+    assert book.problems or book.cases

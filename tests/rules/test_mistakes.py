@@ -76,6 +76,14 @@ def test_all_mistakes_are_tried() -> None:
             id="another test",
         ),
         pytest.param(
+            "- {name: a, when: {text: any}, then: A}\n- {name: b, when: {text: b}, then: B}",
+            id="the word any",
+        ),
+        pytest.param(
+            "- {name: a, when: {text: {equals: a, any_of: b}}, then: A}\n- {name: b, then: B}",
+            id="two tests that no text passes",
+        ),
+        pytest.param(
             "- {name: a, when: {not: {text: a}}, then: A}\n"
             "- {name: b, when: {not: {text: b}}, then: B}",
             id="another not",
