@@ -23,8 +23,8 @@ from gateway.core.expressions import (
     PlaceholderError,
     made,
 )
-from gateway.core.filters import escaped
 from gateway.core.messages import limits
+from gateway.core.render_filters import escaped
 
 MAX_PARTS = 100  # of one text, so that what comes out is bounded while it is made
 
