@@ -115,6 +115,10 @@ class Settings(BaseModel):
     meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
     meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")
     meta_phone_number_id: str = Field(pattern=r"^\d+$", description="Our number's id at Meta.")
+    meta_app_id: str = Field("", pattern=r"^\d*$", description="The app's id, for the set-up.")
+    meta_waba_id: str = Field(
+        "", pattern=r"^\d*$", description="The WhatsApp Business account's id, for the set-up."
+    )
     meta_graph_url: HttpUrl = Field("https://graph.facebook.com", description="Meta's Graph API.")
     meta_graph_version: str = Field("v25.0", pattern=r"^v\d+\.\d+$", description="Graph version.")
     meta_messages_per_second: int = Field(80, ge=1, le=1000, description="Granted by Meta.")
