@@ -178,7 +178,7 @@ def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: b
 def _lead_on() -> None:
     _out.print(
         "\nNext, to a reply on your phone:\n"
-        "  [bold]gateway dev --real[/]   starts everything, and speaks to Meta\n"
-        "  [bold]gateway tunnel[/]       in a second terminal: lets Meta's messages in\n"
-        "  [bold]gateway doctor[/]       says what is wrong if no reply comes"
+        "  [bold]gateway tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        "  [bold]gateway tunnel --real[/]  the same, and the reply is sent\n"
+        "  [bold]gateway doctor[/]         says what is wrong if none comes"
     )

@@ -258,3 +258,12 @@ def test_facts_of_an_unexpected_kind_are_not_told(odd: Any) -> None:
 
     assert number.id == NUMBER
     assert number.callbacks.in_force == ""
+
+
+def test_an_apps_callback_is_taken_away_for_whatsapp_only(serve: Serve) -> None:
+    with a_setup(serve, reply({"success": True})) as (setup, asked):
+        setup.clear_callback()
+
+    path = f"/v25.0/{APP}/subscriptions?object=whatsapp_business_account"
+    assert asked[0].startswith(f"DELETE {path} HTTP/1.1")
+    assert f"Authorization: Bearer {APP}|{SECRET}" in asked[0]
