@@ -18,7 +18,7 @@ from gateway.settings import Settings
 _MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
 # By which a send reaches Meta.
 _SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
-NUMBER, WABA, DISPLAY = "100000000000001", "100000000000002", "15550100100"
+NUMBER, WABA, APP, DISPLAY = "100000000000001", "100000000000002", "100000000000003", "15550100100"
 
 # Made-up customers and a sandbox; real customers whose replies go to a sandbox; all real.
 Mode = Literal["play", "rehearsal", "real"]
@@ -100,6 +100,7 @@ class Setup:
             "webhook_url": f"{self.web}/webhook",
             "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
             "waba_id": WABA,
+            "app_id": APP,
         }
         return json.dumps(config).encode()
 
@@ -153,6 +154,8 @@ def _made_up(sandbox_port: int) -> dict[str, str]:
         "META_VERIFY_TOKEN": secrets.token_hex(16),
         "META_ACCESS_TOKEN": secrets.token_hex(16),
         "META_PHONE_NUMBER_ID": NUMBER,
+        "META_APP_ID": APP,
+        "META_WABA_ID": WABA,
         "META_GRAPH_URL": f"http://{HOST}:{sandbox_port}",
     }
 

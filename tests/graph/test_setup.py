@@ -187,8 +187,8 @@ def test_what_is_not_said_to_be_done_is_an_error(serve: Serve) -> None:
     ("answer", "sentence"),
     [
         (error(190, error_subcode=463), "The access token has expired."),
-        (error(190, error_subcode=467), "The access token was revoked"),
-        (error(190, error_subcode=460), "The access token ended when its owner changed"),
+        (error(190, error_subcode=467), "The token was revoked"),
+        (error(190, error_subcode=460), "The token ended when its owner changed"),
         (error(190), "The access token is not valid"),
         (error(100, error_subcode=33), "Meta knows no such id, or the token may not see it"),
         (error(803), "Meta knows no such id"),
@@ -218,7 +218,7 @@ def test_each_refusal_is_a_sentence_that_says_what_to_do(
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ("Invalid OAuth access token signature.", "The app secret does not belong to the app id"),
+        ("Invalid OAuth access token signature.", "The app secret is not that of the app id"),
         ("Error validating application. Invalid application ID.", "Meta knows no app with this id"),
     ],
 )
