@@ -43,7 +43,7 @@ def tunnel(
     stopping = dev_start.signals()
     with called(settings) as calls:
         meta = Meta(calls, settings)
-        clear_rest(meta, screen)
+        clear_rest(meta, screen, asked=clear)
         if not clear:
             with ExitStack() as ending:
                 Run(asked, given, settings, screen, meta, stopping, ending).through()

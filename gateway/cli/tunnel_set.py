@@ -17,10 +17,12 @@ from gateway.graph.setup_trouble import SetupError
 NOT_CLEARED = 1
 
 
-def clear_rest(meta: Meta, screen: Screen) -> None:
+def clear_rest(meta: Meta, screen: Screen, *, asked: bool) -> None:
     """Clear what an earlier run in this folder left set; end where that cannot be done."""
     if note := tunnel_note.read():
         screen.must(meta.clear(note))
+    elif asked:
+        screen.show(Check("cleared", "good", "no run in this folder has left anything set"))
 
 
 def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: ExitStack) -> str:
