@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from gateway.cli import failing
 from gateway.cli.trace_line import many
 from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
-from gateway.settings import Duration
+from gateway.forms import Duration
 from gateway.store import dead, letters
 from gateway.store.client import Store
 

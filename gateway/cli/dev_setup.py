@@ -15,7 +15,7 @@ from gateway.settings import Settings
 # Made up, and always the same ones: what is kept in the folder belongs to them.
 # Whoever watches the real gateway must not be told how a played one does.
 _MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
-NUMBER, WABA, DISPLAY = "100000000000001", "100000000000002", "15550100100"
+NUMBER, WABA, APP, DISPLAY = "100000000000001", "100000000000002", "100000000000003", "15550100100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Setup:
             "webhook_url": f"{self.web}/webhook",
             "numbers": [{"id": NUMBER, "display": DISPLAY}],
             "waba_id": WABA,
+            "app_id": APP,
         }
         return json.dumps(config).encode()
 
@@ -123,6 +124,8 @@ def _made_up(sandbox_port: int) -> dict[str, str]:
         "META_VERIFY_TOKEN": secrets.token_hex(16),
         "META_ACCESS_TOKEN": secrets.token_hex(16),
         "META_PHONE_NUMBER_ID": NUMBER,
+        "META_APP_ID": APP,
+        "META_WABA_ID": WABA,
         "META_GRAPH_URL": f"http://{HOST}:{sandbox_port}",
     }
 
