@@ -181,5 +181,12 @@ def _without_password(text: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of this process over what the file `.env` says."""
-    return {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ
+    """Return the environment of this process over what the file `.env` says.
+
+    Raises SettingsError where there is a file that cannot be read.
+    """
+    try:
+        found = dotenv_values(".env")
+    except (OSError, UnicodeError):
+        raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
+    return {k: v for k, v in found.items() if v is not None} | os.environ

@@ -32,7 +32,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
-| gw:ran:<what> | that a tick, sweep or watch ran and by which release, that web could write | a day |
+| gw:ran:<what> | that a tick, sweep or watch ran, by which release, that web wrote | a day |
 | gw:watched | that somebody has just looked | 2 seconds |
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
