@@ -42,14 +42,14 @@ def secret(meta: Meta) -> Iterator[Finding]:
     """Tell that a secret is not the app's, so that every delivery would be refused."""
     total = len(meta.secrets)
     for place, one in enumerate(meta.secrets, 1):
-        which = f"App secret {place} of {total}" if total > 1 else "The app secret"
+        which = f"Secret {place} of {total}: " if total > 1 else ""
         match one:
             case SetupError():
-                yield broken(f"{which}: {one.sentence}", advised=True)
+                yield broken(f"{which}{one.sentence}", advised=True)
             case Unseen():
                 yield unseen(one.why)
             case _:
-                yield fine(f"{which} is the app's.")
+                yield fine(f"{which}It is the app's.")
 
 
 def token(meta: Meta) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a version of tomorrow": (ends("v99.0"), "graph version", "unseen", "does not know"),
     "a wrong secret": (meta(secrets=(DEAD_SECRET,)), "app secret", "broken", "another app's"),
     "a wrong second secret": (
-        meta(secrets=(AppInfo(APP), DEAD_SECRET)), "app secret", "broken", "App secret 2 of 2",
+        meta(secrets=(AppInfo(APP), DEAD_SECRET)), "app secret", "broken", "Secret 2 of 2: The secret",
     ),
     "no app id": (meta(secrets=(NO_APP,)), "app secret", "unseen", "META_APP_ID is not set"),
     "a token that is no more": (token(valid=False), "token", "broken", "not valid any more"),
