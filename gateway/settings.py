@@ -106,7 +106,7 @@ class Settings(BaseModel):
         """
         if env is None:
             env = environment()
-        given, problems = _given(cls, env)
+        given, problems = _given(cls.model_fields, env)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -145,10 +145,10 @@ SECRETS = frozenset(
 )
 
 
-def _given(model: type[BaseModel], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _given(fields: Iterable[str], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return what `env` says of each field, and what could not be read; empty is not given."""
     given, unreadable = {}, {}
-    for field in model.model_fields:
+    for field in fields:
         name = field.upper()
         value = env.get(name, "")
         if path := env.get(f"{name}_FILE"):
@@ -181,12 +181,20 @@ def _without_password(text: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of this process over what the file `.env` says.
-
-    Raises SettingsError where there is a file that cannot be read.
-    """
+    """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
     try:
         found = dotenv_values(".env")
     except (OSError, UnicodeError):
         raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
     return {k: v for k, v in found.items() if v is not None} | os.environ
+
+
+def in_process(names: Iterable[str]) -> dict[str, str]:
+    """Return what the environment of this process alone says of settings, files read.
+
+    Raises SettingsError where a file cannot be.
+    """
+    given, unreadable = _given(names, os.environ)
+    if unreadable:
+        raise SettingsError(list(unreadable.values()))
+    return given

@@ -8,7 +8,7 @@ from gateway.cli.doctor_asked import Meta, of_meta, refused, valid
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.core.versions import age
 from gateway.graph.setup_facts import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.setup_trouble import SetupError, of_token
 
 SOON = timedelta(days=7)
 VERSION_SOON = timedelta(days=90)
@@ -57,7 +57,7 @@ def token(meta: Meta) -> Iterator[Finding]:
     info, number = meta.token, meta.number
     if isinstance(info, TokenInfo):
         if not info.valid:
-            yield broken("Meta says that the token is not valid any more.")
+            yield broken(of_token(info.code, info.subcode), advised=True)
         elif info.app_id and info.app_id != meta.app_id:
             yield broken(f"The token is of app {info.app_id}, and META_APP_ID is {meta.app_id}.")
         else:

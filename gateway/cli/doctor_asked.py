@@ -24,8 +24,7 @@ Asked: TypeAlias = T | SetupError | Unseen
 NOT_ASKED = Unseen("nobody asked Meta")
 NO_APP = Unseen("META_APP_ID is not set")
 NO_ACCOUNT = Unseen("META_WABA_ID is not set")
-NO_LOGIN, UNAUTHORIZED = 190, 401
-TOKEN, APP_SECRET = "token", "app secret"
+NO_LOGIN = 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +62,27 @@ class Meta:
         return errors[0].sentence if errors and len(errors) == len(asked) else ""
 
 
-def seen(found: Asked[T], by: str) -> T | Unseen:
+def seen(found: Asked[T]) -> T | Unseen:
     """Return an answer; why it was refused is told by the check of what it was asked with."""
     if not isinstance(found, SetupError):
         return found
-    if refused(found):
-        return Unseen(f"Meta does not take the {by}")
+    if with_what := refused(found):
+        return Unseen(f"Meta does not take the {with_what}")
     return Unseen(f"Meta refuses to say it (code {found.code})" if found.code else found.sentence)
 
 
-def refused(error: SetupError) -> bool:
-    """Say whether Meta did not take what it was asked with."""
-    return error.code == NO_LOGIN or error.status == UNAUTHORIZED
+def refused(error: SetupError) -> str:
+    """Return what Meta was asked with and does not take; "" where it refuses something else."""
+    if error.about in ("app_id", "app_secret"):
+        return "app secret"
+    return "token" if error.about == "token" and error.code == NO_LOGIN else ""
 
 
 def by_token(meta: Meta, found: Asked[T]) -> Asked[T]:
     """Return what was asked with the token, an Unseen where that is why there is no answer."""
     if isinstance(found, SetupError):
         if refused(found):
-            return Unseen("Meta does not take the token")
+            return seen(found)
         if isinstance(meta.token, TokenInfo) and meta.token.lacks(MANAGEMENT):
             return Unseen(f"the token lacks {MANAGEMENT}")
     return found
@@ -89,7 +90,7 @@ def by_token(meta: Meta, found: Asked[T]) -> Asked[T]:
 
 def valid(found: Asked[TokenInfo]) -> TokenInfo | Unseen:
     """Return what a token is that Meta takes."""
-    info = seen(found, APP_SECRET)
+    info = seen(found)
     if isinstance(info, TokenInfo) and not info.valid:
         return Unseen("the token is not valid")
     return info
@@ -106,7 +107,7 @@ def in_force(meta: Meta) -> tuple[str, str] | Unseen:
         ours = (one.override for one in meta.subscribed if one.id == meta.app_id)
         if account := next(ours, ""):
             return account, "The account's"
-    found = seen(meta.callbacks, APP_SECRET)
+    found = seen(meta.callbacks)
     if isinstance(found, Unseen):
         told = meta.number.callbacks.app if isinstance(meta.number, NumberInfo) else ""
         return (told, "The app's") if told else found

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from gateway.cli.doctor_asked import (
-    APP_SECRET,
     NO_APP,
-    TOKEN,
     Handshake,
     Meta,
     by_token,
@@ -109,7 +107,7 @@ def _account(meta: Meta) -> tuple[tuple[NumberInfo, ...] | SetupError, Meta] | U
 
 
 def _apps(meta: Meta) -> Apps | Unseen:
-    apps = seen(by_token(meta, meta.subscribed), TOKEN)
+    apps = seen(by_token(meta, meta.subscribed))
     return both(apps, meta.app_id) if meta.app_id else NO_APP
 
 
@@ -119,5 +117,5 @@ CHECKS: tuple[Check[Any], ...] = (
     Check("meta", "other apps", of_meta(_apps), other_apps),
     Check("meta", "callback", of_meta(in_force), callback),
     Check("meta", "handshake", of_meta(lambda meta: meta.handshake), handshake),
-    Check("meta", "fields", of_meta(lambda meta: seen(meta.callbacks, APP_SECRET)), fields),
+    Check("meta", "fields", of_meta(lambda meta: seen(meta.callbacks)), fields),
 )

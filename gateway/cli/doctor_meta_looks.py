@@ -1,17 +1,14 @@
 """The looks at Meta's side: each call once, all at once, and then the callback in force."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import httpx
-
-from gateway import __version__
+from gateway.cli import tunnel_checks
 from gateway.cli.doctor_asked import NO_ACCOUNT, NO_APP, Asked, Handshake, Meta, in_force
 from gateway.cli.doctor_at_once import Look
 from gateway.cli.doctor_findings import Unseen
-from gateway.graph.deadline import DeadlineTransport, limits
+from gateway.cli.tunnel_probe import Probe
 from gateway.graph.setup import Setup
 from gateway.graph.setup_trouble import SetupError
 from gateway.settings import Settings
@@ -66,29 +63,12 @@ def handshake(settings: Settings, asked: Meta) -> Handshake | Unseen:
         return found
     if not found[0]:
         return Unseen("there is no callback")
-    challenge = str(secrets.randbelow(10**10))
-    query = {
-        "hub.mode": "subscribe",
-        "hub.challenge": challenge,
-        "hub.verify_token": settings.meta_verify_token.get_secret_value(),
-    }
-    try:
-        status, body = _get(found[0], query)
-    # The kind of the error only: its text may quote the address.
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        return Handshake(away=type(error).__name__)
-    return answered(status, body, challenge)
-
-
-def answered(status: int, body: bytes, challenge: str) -> Handshake:
-    """Judge what answered; pure."""
-    if status == httpx.codes.OK and body == challenge.encode():
-        return Handshake()
-    if status == httpx.codes.FORBIDDEN:
-        return Handshake("The callback refuses our META_VERIFY_TOKEN: it is another gateway's.")
-    if status == httpx.codes.OK:
-        return Handshake("Something else answers at the callback, such as a page to log in.")
-    return Handshake(f"The callback answers the handshake with HTTP {status}.")
+    with Probe(found[0]) as probe:
+        seen, challenge = probe.handshake(settings.meta_verify_token.get_secret_value(), found[0])
+    if not seen.status:
+        return Handshake(away=seen.kind)
+    told = tunnel_checks.handshake(seen, challenge)
+    return Handshake("" if told.tone == "good" else f"{told.told[:1].upper()}{told.told[1:]}.")
 
 
 def _asked(settings: Settings, key: str, question: Callable[[Setup], T]) -> Asked[T]:
@@ -104,17 +84,3 @@ def _asked(settings: Settings, key: str, question: Callable[[Setup], T]) -> Aske
             return question(setup)
         except SetupError as error:
             return error
-
-
-def _get(url: str, query: dict[str, str]) -> tuple[int, bytes]:
-    """Get an address, and no more of the answer than a challenge has."""
-    with (
-        httpx.Client(
-            transport=DeadlineTransport(),
-            headers={"User-Agent": f"whatsapp-gateway/{__version__}"},
-            follow_redirects=False,
-            trust_env=False,
-        ) as client,
-        client.stream("GET", url, params=query, timeout=limits(CALL_S)) as response,
-    ):
-        return response.status_code, next(response.iter_bytes(1_000), b"")

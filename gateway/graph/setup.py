@@ -107,6 +107,11 @@ class Setup:
         path = f"{_node(self._app_id)}/subscriptions"
         _done(self._caller.call("POST", path, self._as_app, body=body, hide=(verify_token,)))
 
+    def clear_callback(self) -> None:
+        """Leave the app without a callback for WhatsApp; also where it has none."""
+        path, query = f"{_node(self._app_id)}/subscriptions", {"object": facts.WHATSAPP}
+        _done(self._caller.call("DELETE", path, self._as_app, query=query))
+
     def override(self, phone_number_id: str, uri: str, verify_token: str) -> None:
         """Set a number's own callback; Meta asks it for the handshake before it answers."""
         self._configure(phone_number_id, uri, verify_token)

@@ -63,9 +63,9 @@ class Administration:
         return self._credentials.not_the_app(request, asked) or self._credentials.inspect(asked)
 
     async def _tell(self, request: Request, asked: Json) -> Json | Refusal:
-        if request.path_params["node"] == self._sandbox.config.app_id:
+        if self._credentials.is_an_app(request, asked):
             told = {"id": self._sandbox.config.app_id, "name": "Sandbox app"}
-            return self._credentials.not_the_app(request, asked) or told
+            return self._not_our_app(request, asked) or told
         number = self._number(request, asked)
         if isinstance(number, Refusal):
             return number

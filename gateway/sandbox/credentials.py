@@ -28,6 +28,10 @@ class Credentials:
             return None
         return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
 
+    def is_an_app(self, request: Request, asked: Json) -> bool:
+        """Tell whether it is an app that asks, be it the right one or not."""
+        return "|" in _bearer(request, asked)
+
     def not_the_app(self, request: Request, asked: Json) -> Refusal | None:
         """Refuse whoever is not the app itself."""
         id_, bar, secret = _bearer(request, asked).partition("|")

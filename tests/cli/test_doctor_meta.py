@@ -10,7 +10,6 @@ from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_asked import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.cli.doctor_facts import CHECKS
 from gateway.cli.doctor_findings import Unseen
-from gateway.cli.doctor_meta_looks import answered
 from gateway.graph.setup_facts import AppCallback, AppInfo, Callbacks, SubscribedApp
 from gateway.graph.setup_health import Health
 from gateway.graph.setup_trouble import SetupError
@@ -31,11 +30,11 @@ from tests.cli.doctoring import (
     token,
 )
 
-DEAD_TOKEN = SetupError("The token has expired.", code=190, subcode=463, status=400)
-DEAD_SECRET = SetupError("The secret is another app's.", code=190, status=400)
+DEAD_TOKEN = SetupError("The token has expired.", code=190, status=400, about="token")
+DEAD_SECRET = SetupError("The secret is another's.", code=190, status=400, about="app_secret")
 NO_SUCH = SetupError("Meta knows no such id.", code=100, subcode=33, status=400)
 AWAY = SetupError("Meta cannot be reached (ConnectError).")
-FOREIGN = SetupError("The token belongs to another app.", code=100, status=400)
+FOREIGN = SetupError("The token belongs to another app.", code=100, status=400, about="token")
 
 
 def of_app(**fields: Any) -> dict[str, Any]:
@@ -72,12 +71,14 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a version that ends soon": (ends("v21.0"), "graph version", "warning", "until 2027-01-21"),
     "a version without an end": (ends("v26.0"), "graph version", "fine", "not said until when"),
     "a version of tomorrow": (ends("v99.0"), "graph version", "unseen", "does not know"),
-    "a wrong secret": (meta(secrets=(DEAD_SECRET,)), "app secret", "broken", "another app's"),
+    "a wrong secret": (meta(secrets=(DEAD_SECRET,)), "app secret", "broken", "another's"),
     "a wrong second secret": (
-        meta(secrets=(AppInfo(APP), DEAD_SECRET)), "app secret", "broken", "Secret 2 of 2: The secret",
+        meta(secrets=(AppInfo(APP), DEAD_SECRET)), "app secret", "broken", "Secret 2 of 2: The",
     ),
     "no app id": (meta(secrets=(NO_APP,)), "app secret", "unseen", "META_APP_ID is not set"),
-    "a token that is no more": (token(valid=False), "token", "broken", "not valid any more"),
+    "a token that is no more": (
+        token(valid=False, code=190, subcode=463), "token", "broken", "has expired",
+    ),
     "a token of another app": (token(app_id="9"), "token", "broken", "of app 9"),
     "a token that Meta says is another app's": (
         meta(token=FOREIGN), "token", "broken", "belongs to another app",
@@ -261,18 +262,3 @@ def test_where_the_app_does_not_say_the_number_tells_the_apps_callback() -> None
     asked = replace(META, callbacks=NO_APP)
 
     assert in_force(asked) == (URL, "The app's")
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "told"),
-    [
-        (200, b"123", ""),
-        (403, b"", "refuses our META_VERIFY_TOKEN"),
-        (200, b"<html>Log in", "Something else answers"),
-        (502, b"", "HTTP 502"),
-        (302, b"", "HTTP 302"),
-    ],
-)
-def test_what_answers_at_the_callback_is_judged(status: int, body: bytes, told: str) -> None:
-    assert told in answered(status, body, "123").wrong
-    assert bool(answered(status, body, "123").wrong) is bool(told)

@@ -187,8 +187,8 @@ def test_what_is_not_said_to_be_done_is_an_error(serve: Serve) -> None:
     ("answer", "sentence"),
     [
         (error(190, error_subcode=463), "The access token has expired."),
-        (error(190, error_subcode=467), "The access token was revoked"),
-        (error(190, error_subcode=460), "The access token ended when its owner changed"),
+        (error(190, error_subcode=467), "The token was revoked"),
+        (error(190, error_subcode=460), "The token ended when its owner changed"),
         (error(190), "The access token is not valid"),
         (error(100, error_subcode=33), "Meta knows no such id, or the token may not see it"),
         (error(803), "Meta knows no such id"),
@@ -218,7 +218,7 @@ def test_each_refusal_is_a_sentence_that_says_what_to_do(
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ("Invalid OAuth access token signature.", "The app secret does not belong to the app id"),
+        ("Invalid OAuth access token signature.", "The app secret is not that of the app id"),
         ("Error validating application. Invalid application ID.", "Meta knows no app with this id"),
     ],
 )
@@ -258,3 +258,12 @@ def test_facts_of_an_unexpected_kind_are_not_told(odd: Any) -> None:
 
     assert number.id == NUMBER
     assert number.callbacks.in_force == ""
+
+
+def test_an_apps_callback_is_taken_away_for_whatsapp_only(serve: Serve) -> None:
+    with a_setup(serve, reply({"success": True})) as (setup, asked):
+        setup.clear_callback()
+
+    path = f"/v25.0/{APP}/subscriptions?object=whatsapp_business_account"
+    assert asked[0].startswith(f"DELETE {path} HTTP/1.1")
+    assert f"Authorization: Bearer {APP}|{SECRET}" in asked[0]

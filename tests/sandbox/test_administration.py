@@ -60,6 +60,8 @@ async def test_a_revoked_token_is_told() -> None:
     [
         (APP, f"{APP}|wrong", (190, None)),
         (APP, f"7|{SECRET}", (190, None)),
+        ("7", f"7|{SECRET}", (190, None)),
+        ("7", AS_APP, (100, 33)),
         (f"{APP}/subscriptions", TOKEN, (15, None)),
         ("7/subscriptions", AS_APP, (100, 33)),
         ("debug_token?input_token=EAAforeign", AS_APP, (100, None)),

@@ -1,0 +1,184 @@
+"""`gateway init`: from what Meta's pages show to a `.env` that works, each answer tried at once."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from gateway.cli import failing, init_file
+from gateway.cli.init_ask import Asker, NobodyError
+from gateway.cli.init_checks import Found, MistakeError, check
+from gateway.cli.init_questions import (
+    APP_ID,
+    APP_SECRET,
+    NUMBER_ID,
+    QUESTIONS,
+    TOKEN,
+    WABA_ID,
+    Question,
+)
+from gateway.forms import HttpUrl
+from gateway.graph.setup import Setup
+from gateway.settings import Settings, environment, in_process
+
+ENV = Path(".env")
+_LEFT = 130  # as a shell ends what Ctrl-C ended
+# Made once and then kept: what is stored can be opened with its key only.
+_MADE: Mapping[str, Callable[[], str]] = {
+    "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
+    "GATEWAY_API_KEYS": lambda: secrets.token_urlsafe(32),
+    "GATEWAY_ENCRYPTION_KEYS": lambda: secrets.token_hex(32),
+    "FLOWER_BASIC_AUTH": lambda: f"flower:{secrets.token_urlsafe(16)}",
+}
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def init(
+    app_id: Annotated[str, typer.Option(help="Meta's id of your app.")] = "",
+    waba_id: Annotated[str, typer.Option(help="Id of the WhatsApp Business Account.")] = "",
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Change an .env without asking.")] = False,
+) -> None:
+    """Ask for what Meta gave you, try each at Meta, make the other secrets, and write .env.
+
+    What is in the environment is not asked for, such as META_APP_SECRET and META_ACCESS_TOKEN.
+    """
+    options = {APP_ID.name: app_id, WABA_ID.name: waba_id, NUMBER_ID.name: phone_number_id}
+    try:
+        _set_up({name: value for name, value in options.items() if value}, sure=yes)
+    except init_file.FileError as error:
+        raise failing.fail(str(error)) from None
+    except (KeyboardInterrupt, typer.Abort):
+        _out.print("\nLeft; nothing was written.")
+        raise typer.Exit(_LEFT) from None
+
+
+def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
+    init_file.look(ENV)
+    text = init_file.read(ENV)
+    before = init_file.values(text)
+    with failing.sentences():
+        here = in_process([*(question.name for question in QUESTIONS), *_MADE])
+    asker = Asker(_out)
+    answers = _Answers(asker, {**here, **options}, before).all()
+    _write(text, answers | _made(here, before), asker, sure=sure)
+    _lead_on()
+
+
+def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of our own: those that are set stay, those in files of theirs too."""
+    return {
+        name: here.get(name) or before.get(name) or make()
+        for name, make in _MADE.items()
+        if f"{name}_FILE" not in before
+    }
+
+
+class _Answers:
+    """The answers so far, and what each may be where nothing is said."""
+
+    def __init__(self, asker: Asker, given: Mapping[str, str], before: Mapping[str, str]) -> None:
+        self._asker = asker
+        self._given = dict(given)
+        self._defaults = {one.name: before.get(one.name, "") for one in QUESTIONS}
+        self._answers: dict[str, str] = {}
+        self._mistaken = False
+        self._url, self._version = _graph()
+
+    def all(self) -> dict[str, str]:
+        """Ask and try one after the other; go back to what turns out to be wrong."""
+        at = 0
+        while at < len(QUESTIONS):
+            question = QUESTIONS[at]
+            self._take(question)
+            try:
+                self._show(question, self._tried(question))
+                at += 1
+            except MistakeError as mistake:
+                failing.errors.print(f"[bold red]no:[/] {escape(mistake.sentence)}")
+                self._mistaken = True
+                at = self._back_to(question, mistake.again)
+        return self._answers
+
+    def _take(self, question: Question) -> None:
+        answer = self._given.pop(question.name, "")
+        try:
+            answer = answer or self._asker.ask(question, self._defaults[question.name])
+        except NobodyError:
+            # After a mistake its sentence says all.
+            if self._mistaken:
+                raise typer.Exit(failing.BAD_INPUT) from None
+            raise failing.fail(
+                f"The {question.label} is missing, and nobody answers: set {question.name} in the "
+                "environment, or run gateway init at a terminal."
+            ) from None
+        self._answers[question.name] = self._defaults[question.name] = answer
+
+    def _tried(self, question: Question) -> Found:
+        known = self._answers
+        with Setup(
+            self._url,
+            self._version,
+            app_id=known[APP_ID.name],
+            # Several stand there while one is rotated, the newest first.
+            app_secret=known.get(APP_SECRET.name, "").partition(",")[0],
+            token=known.get(TOKEN.name, ""),
+        ) as meta:
+            return check(question, known, meta, datetime.now(UTC))
+
+    def _back_to(self, question: Question, again: Question | None) -> int:
+        if again is not None:
+            self._defaults[again.name] = ""
+            # Of a pair that does not fit either may be wrong; an empty line keeps the id.
+            return QUESTIONS.index(APP_ID if again is APP_SECRET else again)
+        if not self._asker.agreed("Try once more?"):
+            raise typer.Exit(failing.BAD_INPUT)
+        self._given[question.name] = self._answers[question.name]
+        return QUESTIONS.index(question)
+
+    def _show(self, question: Question, found: Found) -> None:
+        if found.good:
+            _out.print(f"[green]✓[/] {question.label}: {escape(found.good)}")
+        for sentence in found.mind:
+            _out.print(f"  [yellow]{escape(sentence)}[/]")
+        for name, value in found.suggested.items():
+            self._defaults[name] = self._defaults[name] or value
+
+
+def _graph() -> tuple[str, str]:
+    """Return where Meta is asked, which may be a proxy or a stand-in."""
+    known, fields = environment(), Settings.model_fields
+    url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
+    try:
+        checked: str = TypeAdapter(HttpUrl).validate_python(url)
+    except ValidationError:
+        raise failing.fail("META_GRAPH_URL is no web address: write https://host.") from None
+    return checked, known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
+
+
+def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: bool) -> None:
+    """Write what is wanted; a file that is there is changed only if a person agrees."""
+    if not (to_set := init_file.settable(text, wanted)):
+        _out.print("\n[bold].env[/] says all of this already.")
+        return
+    if text is not None and not sure:
+        names = ", ".join(to_set)
+        if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
+            raise failing.fail("Nothing was written: .env is as it was (--yes changes it).")
+    init_file.write(ENV, init_file.merged(text, to_set))
+    _out.print("\n[bold].env[/] is written, for your eyes only; it holds new keys as well.")
+
+
+def _lead_on() -> None:
+    _out.print(
+        "\nNext, to a reply on your phone:\n"
+        "  [bold]gateway tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        "  [bold]gateway tunnel --real[/]  the same, and the reply is sent\n"
+        "  [bold]gateway doctor[/]         says what is wrong if none comes"
+    )

@@ -1,0 +1,122 @@
+"""What has to be done at Meta so that a number's messages come here, and what must be undone; pure.
+
+The app's own callback is never changed: Meta posts a number's messages to the number's own callback
+first. Only an app without any callback is given one, since Meta lets nobody override nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.cli.tunnel_checks import Check
+from gateway.cli.tunnel_note import Note
+from gateway.graph.setup_facts import (
+    MANAGEMENT,
+    MESSAGING,
+    WHATSAPP,
+    AppCallback,
+    NumberInfo,
+    SubscribedApp,
+    TokenInfo,
+)
+
+FIELD = "messages"
+
+Step = Literal["give_app", "subscribe", "override"]
+Undo = Literal["clear_override", "clear_app"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand at Meta."""
+
+    app: str
+    number: NumberInfo
+    callbacks: Sequence[AppCallback]
+    subscribed: Sequence[SubscribedApp]
+
+    @property
+    def callback(self) -> AppCallback | None:
+        """Return the app's own callback for WhatsApp."""
+        return next((one for one in self.callbacks if one.object == WHATSAPP and one.uri), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is only done when a person agrees; `option` agrees beforehand."""
+
+    option: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, in order, after the questions were all answered with yes."""
+
+    steps: tuple[Step, ...]
+    questions: tuple[Question, ...] = ()
+
+
+def plan(found: Standing, wanted: str) -> Plan | Check:
+    """Decide what leads the number's messages to `wanted`; a red line where nothing can.
+
+    To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
+    """
+    steps: list[Step] = []
+    questions: list[Question] = []
+    callback = found.callback
+    if callback is None:
+        steps.append("give_app")
+        asked = f"App {found.app} has no callback yet. Give it {wanted} until this ends?"
+        questions.append(Question("--yes", asked))
+    elif FIELD not in callback.fields:
+        told = f"the callback of app {found.app} is not subscribed to the field {FIELD}"
+        advice = "Subscribe to it on the app's page, WhatsApp > Configuration > Webhook fields."
+        return Check("callback", "bad", told, advice)
+    if all(one.id != found.app for one in found.subscribed):
+        steps.append("subscribe")
+    theirs = found.number.callbacks.number
+    if theirs != wanted:  # else somebody else set the same, and it is not ours to clear
+        steps.append("override")
+    if theirs and theirs != wanted:
+        asked = f"The number's messages go to {theirs} now. Replace that for good?"
+        questions.append(Question("--replace", asked))
+    return Plan(tuple(steps), tuple(questions))
+
+
+def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
+    """Decide what to clear of what a note says was set: only what is there still."""
+    steps: list[Undo] = []
+    if found.number.callbacks.number == note.callback:
+        steps.append("clear_override")
+    callback = found.callback
+    if note.gave_app and callback is not None and callback.uri == note.callback:
+        steps.append("clear_app")
+    return tuple(steps)
+
+
+def token(info: TokenInfo, app: str) -> Check:
+    """Judge the access token."""
+    advice = "Make a new one; docs/local.md says where."
+    if not info.valid:
+        why = {460: " (a new password)", 463: " (it has expired)", 467: " (it was revoked)"}
+        return Check("token", "bad", f"is not valid{why.get(info.subcode, '')}", advice)
+    if info.app_id and info.app_id != app:
+        told = f"belongs to app {info.app_id}, and META_APP_ID is {app}"
+        return Check("token", "bad", told, "Make one for the app of META_APP_ID.")
+    if lacking := info.lacks(MANAGEMENT, MESSAGING):
+        return Check("token", "bad", f"lacks {' and '.join(lacking)}", advice)
+    if info.expires_at:
+        told = f"is valid until {info.expires_at:%Y-%m-%d %H:%M}Z"
+        return Check("token", "good" if info.lasting else "odd", told)
+    return Check("token", "good", "is valid and does not run out")
+
+
+def number(id_: str, waba: str, numbers: Sequence[NumberInfo]) -> Check:
+    """Judge whether the number belongs to the account."""
+    found = next((one for one in numbers if one.id == id_), None)
+    if found:
+        return Check("number", "good", f"{found.display} belongs to account {waba}")
+    told = f"number {id_} does not belong to account {waba}"
+    advice = "Compare META_PHONE_NUMBER_ID and META_WABA_ID with WhatsApp > API Setup."
+    return Check("number", "bad", told, advice)
