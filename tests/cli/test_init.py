@@ -136,7 +136,7 @@ def test_the_temporary_token_tells_its_end_and_how_to_get_a_lasting_one(meta: ht
         (("7", APP, *ANSWERS[1:]), "The app id is an id: digits only."),
         (("1234567", SECRET, APP, "", *ANSWERS[2:]), "Meta knows no app with this id"),
         ((APP, "with space", "", *ANSWERS[1:]), "The app secret holds characters that Meta"),
-        ((APP, "hush-wrong", "", *ANSWERS[1:]), "The app secret is not that of the app id"),
+        ((APP, "hush-wrong", "", *ANSWERS[1:]), "The app secret does not belong to the app id"),
         (("1234567", "hush-wrong", *ANSWERS), "Meta knows no app with this id"),
         ((APP, SECRET, "EAAunknown", *ANSWERS[2:]), "The access token is not valid"),
         ((APP, SECRET, FOREIGN, *ANSWERS[2:]), "The access token belongs to another app"),

@@ -218,7 +218,7 @@ def test_each_refusal_is_a_sentence_that_says_what_to_do(
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ("Invalid OAuth access token signature.", "The app secret is not that of the app id"),
+        ("Invalid OAuth access token signature.", "The app secret does not belong to the app id"),
         ("Error validating application. Invalid application ID.", "Meta knows no app with this id"),
     ],
 )
