@@ -76,6 +76,15 @@ def plan(found: Standing, wanted: str) -> Plan | Check:
     return Plan(tuple(steps), tuple(questions))
 
 
+def taken_from(found: Standing, wanted: str) -> Check | None:
+    """Say who gets the number's messages now, and will not while this runs."""
+    now = found.number.callbacks.in_force
+    if now in ("", wanted):
+        return None
+    told = f"the number's messages go to {now} now: while this runs they come here instead"
+    return Check("callback", "odd", told)
+
+
 def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
     """Decide what to clear of what a note says was set: only what is there still."""
     steps: list[Undo] = []

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_note import Note
-from gateway.cli.tunnel_plan import Plan, Standing, plan, undo
+from gateway.cli.tunnel_plan import Plan, Standing, plan, taken_from, undo
 from gateway.graph.setup_facts import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
 APP, NUMBER = "7", "9"
@@ -77,3 +77,13 @@ UNDONE: dict[str, tuple[Standing, Note, tuple[str, ...]]] = {
 @pytest.mark.parametrize(("found", "note", "steps"), UNDONE.values(), ids=UNDONE)
 def test_only_what_is_ours_is_cleared(found: Standing, note: Note, steps: tuple[str, ...]) -> None:
     assert undo(found, note) == steps
+
+
+@pytest.mark.parametrize(("found", "told"), [
+    (standing(), PROD), (standing(override=THEIRS), THEIRS), (standing(""), None),
+    (standing(override=OURS), None),
+])  # fmt: skip
+def test_who_gets_nothing_meanwhile_is_told(found: Standing, told: str | None) -> None:
+    check = taken_from(found, OURS)
+
+    assert told in check.told if check and told else (check, told) == (None, None)

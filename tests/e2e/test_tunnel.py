@@ -62,7 +62,7 @@ def test_from_what_meta_gave_to_a_reply_on_the_phone(alone: Tunnelling) -> None:
     assert "This sends for real" in alone.said()
 
     alone.write_to_us("hi")
-    alone.shows("✓ reply")
+    alone.shows("✓ status")
     wait_until(lambda: alone.phone() == ["Welcome!"], "the phone shows the reply")
 
     assert alone.end() == 0
