@@ -181,8 +181,12 @@ def _without_password(text: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of this process over what the file `.env` says."""
-    return {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ
+    """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
+    try:
+        found = dotenv_values(".env")
+    except (OSError, UnicodeError):
+        raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
+    return {k: v for k, v in found.items() if v is not None} | os.environ
 
 
 def in_process(names: Iterable[str]) -> dict[str, str]:

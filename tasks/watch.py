@@ -28,7 +28,7 @@ def watch() -> None:
     """Look, and tell; late, twice or not at all does no harm."""
     at_work = worker()
     if at_work.store.mark(keys.WATCHED, GUARD_MS):
-        upkeep.ran(at_work.store, "watch")
+        upkeep.ran(at_work.store, "watch", at_work.release)
         look(at_work.store, at_work.settings)
 
 

@@ -39,12 +39,12 @@ class Probe:
         """Ask whether the gateway is there."""
         return self._ask("GET", "/healthz")
 
-    def handshake(self, verify_token: str) -> tuple[Seen, str]:
+    def handshake(self, verify_token: str, address: str = WEBHOOK) -> tuple[Seen, str]:
         """Ask for the handshake; return the answer, and the challenge that it should be."""
         challenge = secrets.token_hex(16)
         asked = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
         query = {f"hub.{name}": value for name, value in asked.items()}
-        return self._ask("GET", WEBHOOK, params=query), challenge
+        return self._ask("GET", address, params=query), challenge
 
     def deliver(self, body: bytes, secret: bytes) -> Seen:
         """Post a delivery as Meta signs one."""

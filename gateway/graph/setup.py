@@ -12,7 +12,7 @@ from gateway.graph.setup_trouble import SetupError
 _NUMBER_FIELDS = (
     "id", "display_phone_number", "verified_name", "quality_rating", "status",
     "code_verification_status", "name_status", "account_mode", "platform_type", "throughput",
-    "whatsapp_business_manager_messaging_limit", "webhook_configuration",
+    "whatsapp_business_manager_messaging_limit", "webhook_configuration", "health_status",
 )  # fmt: skip
 _PAGES_MAX = 20
 

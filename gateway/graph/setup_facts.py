@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.graph.setup_health import Health, health
+
 MANAGEMENT, MESSAGING = "whatsapp_business_management", "whatsapp_business_messaging"
 SYSTEM_USER = "SYSTEM_USER"
 WHATSAPP = "whatsapp_business_account"
@@ -67,6 +69,7 @@ class NumberInfo:
     throughput: str = ""  # STANDARD, HIGH or NOT_APPLICABLE
     messaging_limit: str = ""  # such as TIER_250: customers a day outside the window
     callbacks: Callbacks = field(default_factory=Callbacks)
+    health: tuple[Health, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def number_info(found: Mapping[str, Any]) -> NumberInfo:
             account=_text(callbacks.get("whatsapp_business_account")),
             app=_text(callbacks.get("application")),
         ),
+        health=health(found),
     )
 
 

@@ -11,6 +11,14 @@ _Read = Callable[[Number, Account], object]
 _USUAL = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating")
 
 
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
+_ENTITIES = ("PHONE_NUMBER", "WABA", "BUSINESS", "APP")
+_HEALTH: Json = {
+    "can_send_message": "AVAILABLE",
+    "entities": [{"entity_type": one, "can_send_message": "AVAILABLE"} for one in _ENTITIES],
+}
+
+
 def _callbacks(number: Number, account: Account) -> Json:
     callbacks = {
         "phone_number": account.number_overrides.get(number.id, ""),
@@ -32,6 +40,7 @@ _FIELDS: dict[str, _Read] = {
     "throughput": lambda _, __: {"level": "STANDARD"},
     "whatsapp_business_manager_messaging_limit": lambda _, __: "TIER_250",
     "webhook_configuration": _callbacks,
+    "health_status": lambda _, __: _HEALTH,
 }
 
 

@@ -285,3 +285,9 @@ def test_where_a_worker_looks_nobody_stands_in(
     wait_until(lambda: len(asked) >= 3, "it has looked around")
     assert not any(asked)
     assert receiver.states == []
+
+
+def test_a_worker_that_looks_says_by_which_release_it_does(at_work: Worker, store: Store) -> None:
+    watching.watch()
+
+    assert store.redis.get(f"{keys.RAN}watch") == at_work.release.encode()
