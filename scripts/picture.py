@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from one real run: a chat, a trace and a status, as in a terminal."""
+"""Make the pictures in docs/ from real runs: chat, trace, status and tunnel, as in a terminal."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,13 @@ SAID = ["hello", "menu", "1", "which color do you like?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
+ADDRESS = "https://my-tunnel.example"
+# As gateway init writes it; nothing of it is of any use elsewhere.
+SET_UP = {
+    "META_APP_ID": "100000000000003", "META_APP_SECRET": "app-secret",
+    "META_WABA_ID": "100000000000002", "META_PHONE_NUMBER_ID": "100000000000001",
+    "META_ACCESS_TOKEN": "token", "META_VERIFY_TOKEN": "word",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -44,6 +52,52 @@ def main() -> None:
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
+    with tempfile.TemporaryDirectory() as name:
+        draw("tunnel", f"gateway tunnel --real --url {ADDRESS}", tunnelled(Path(name)), WIDER)
+
+
+def tunnelled(folder: Path) -> str:
+    """Return the list of a tunnel up to a reply, with a sandbox that is Meta."""
+    shutil.copytree(ROOT / "rules", folder / "rules")
+    port, meta = free_port(), f"http://127.0.0.1:{free_port()}"
+    here = f"http://localhost:{port}"
+    written = SET_UP | {"META_GRAPH_URL": meta}
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    (folder / "meta.json").write_text(json.dumps({
+        "port": int(meta.rpartition(":")[2]), "app_secret": written["META_APP_SECRET"],
+        "access_token": written["META_ACCESS_TOKEN"], "webhook_url": "https://app.example/webhook",
+        "app_id": written["META_APP_ID"], "waba_id": written["META_WABA_ID"],
+        "numbers": [{"id": written["META_PHONE_NUMBER_ID"], "display": "+1 555-010-0100"}],
+    }))  # fmt: skip
+    sandbox = subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "meta.json"],
+        cwd=folder, env=env(WIDER), stdout=subprocess.DEVNULL)  # fmt: skip
+    shown = folder / "shown"
+    with shown.open("wb") as out:
+        tunnel = subprocess.Popen(
+            [*GATEWAY, "tunnel", "--real", "--url", here, "--port", str(port)],
+            cwd=folder, env=env(WIDER), stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        until(shown, "write from a phone")
+        customer = f"{meta}/sandbox/customers/{CUSTOMER.removeprefix('+')}/messages"
+        httpx.post(customer, json={"text": "hello"}).raise_for_status()
+        until(shown, "pricing")
+    finally:
+        tunnel.send_signal(signal.SIGINT)
+        tunnel.wait(30)
+        sandbox.terminate()
+        sandbox.wait(30)
+    # All of it is on one machine; what is drawn is the address that a tunnel would have.
+    return shown.read_text().replace(here, ADDRESS)
+
+
+def until(shown: Path, words: str) -> None:
+    """Wait until a run has shown something."""
+    for _ in range(600):
+        if words in Text.from_ansi(shown.read_text()).plain:
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{words!r} was not shown: {shown.read_text()}")
 
 
 def env(width: int) -> dict[str, str]:
