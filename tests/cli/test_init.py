@@ -186,6 +186,15 @@ def test_an_account_of_another_is_taken_with_its_own_numbers_only(meta: httpx.Cl
     assert os.listdir(".") == []
 
 
+def test_input_that_ends_after_a_mistake_was_mended_is_told(meta: httpx.Client) -> None:
+    result = run(APP, "hush-wrong", "", SECRET)
+
+    assert [told.split(":")[0] for told in mistakes(result)] == [
+        "The app secret does not belong to the app id",
+        "The access token is missing, and nobody answers",
+    ]
+
+
 @pytest.mark.parametrize("known", range(5))
 def test_input_that_ends_is_one_sentence_and_leaves_nothing(meta: httpx.Client, known: int) -> None:
     # The last two are known without being told, where each is the only one there is.
@@ -280,9 +289,11 @@ def test_yes_is_a_yes_that_nobody_has_to_give(meta: httpx.Client) -> None:
 def test_a_second_time_all_is_tried_and_nothing_changes(meta: httpx.Client) -> None:
     run(*ANSWERS)
     before = Path(".env").read_text()
+    Path(".env").chmod(0o644)
     result = run()
 
     assert result.exit_code == 0
+    assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600
     assert ".env says all of this already." in result.stdout
     assert Path(".env").read_text() == before
 
