@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from one real run: a chat, a trace and a status, as in a terminal."""
+"""Make the pictures in docs/ from one real run, as a terminal shows it."""
 
 import json
 import os
@@ -22,6 +22,10 @@ CUSTOMER = "+351900000001"
 SAID = ["hello", "menu", "1", "which color do you like?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
+META = {
+    "app_id": "100000000000003", "waba_id": "100000000000002", "app_secret": "0123456789abcdef",
+    "access_token": "EAAplayed", "numbers": [{"id": "100000000000001", "display": "15550100100"}],
+}  # fmt: skip
 WIDTH, WIDER = 92, 112
 
 
@@ -41,6 +45,7 @@ def main() -> None:
             told = traced(folder, "trace", CUSTOMER, "--limit", "1")
             draw("trace", f"gateway trace {CUSTOMER} --limit 1", told, WIDER)
             draw("status", "gateway status", run(folder, WIDTH, "status", "--once"), WIDTH)
+            draw("doctor", "gateway doctor", examined(folder), WIDER)
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
@@ -51,11 +56,11 @@ def env(width: int) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "COLUMNS": str(width)}
 
 
-def run(folder: Path, width: int, *args: str, said: Sequence[str] = ()) -> str:
+def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), check: bool = True) -> str:
     """Run one command, typing what is to be said, and return what it shows."""
     return subprocess.run(
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
-        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=True,
+        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=check,
     ).stdout  # fmt: skip
 
 
@@ -67,6 +72,45 @@ def traced(folder: Path, *command: str) -> str:
             return told
         time.sleep(0.1)
     raise SystemExit("the reply was not read")
+
+
+def examined(playing: Path) -> str:
+    """Return what is told of the same gateway and of a Meta where one thing is not set up."""
+    running = json.loads(next(playing.rglob("dev.json")).read_text())
+    port = free_port()
+    config = META | {"port": port, "webhook_url": f"{running['web']}/webhook"}
+    meta = subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "-"],
+                            stdin=subprocess.PIPE, env=env(WIDER))  # fmt: skip
+    try:
+        assert meta.stdin
+        meta.stdin.write(json.dumps(config).encode())
+        meta.stdin.close()
+        folder = playing / "doctor"
+        folder.mkdir()
+        settings = folder / ".env"
+        settings.write_text(
+            f"REDIS_URL={running['redis_url']}\nGATEWAY_RULES={running['rules']}\n"
+            f"META_APP_SECRET={META['app_secret']}\nMETA_ACCESS_TOKEN={META['access_token']}\n"
+            f"META_APP_ID={META['app_id']}\nMETA_WABA_ID={META['waba_id']}\n"
+            f"META_PHONE_NUMBER_ID={running['number']}\nMETA_VERIFY_TOKEN=another\n"
+            f"META_GRAPH_URL=http://127.0.0.1:{port}\n"
+        )
+        settings.chmod(0o600)
+        wait_for_port(port)
+        return run(folder, WIDER, "doctor", check=False)
+    finally:
+        meta.terminate()
+        meta.wait(30)
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until something listens."""
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the sandbox did not start")
 
 
 def free_port() -> int:
