@@ -1,6 +1,10 @@
 """`gateway doctor` looks at everything at once, tells it, and its exit code says how it stands."""
 
 import json
+import os
+import pty
+import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -19,7 +23,7 @@ from gateway.cli.main import app
 from gateway.store import upkeep
 from gateway.store.client import Store
 from tests.cli.doctoring import WELL, found, meta
-from tests.cli.playing import RULES
+from tests.cli.playing import GATEWAY, RULES, environment
 from tests.cli.test_status_view import shown_of
 from tests.made import NUMBER
 from tests.servers import Server, free_port
@@ -90,6 +94,38 @@ def test_a_store_and_a_meta_that_are_away_are_one_sentence_each() -> None:
     assert "Meta cannot be reached" in checks["graph"]["told"]
     assert checks["worker default"]["told"] == "not looked at: the broker does not answer"
     assert checks["handshake"]["told"] == "not looked at: Meta cannot be reached"
+
+
+def test_a_store_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
+    frozen = Server(tmp_path / "frozen").start()
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        write_settings(frozen.url)
+        began = time.monotonic()
+        result = doctor("--json", "--offline")
+        took_s = time.monotonic() - began
+    finally:
+        frozen.kill()
+
+    broken = [name for name, one in told(result).items() if one["state"] == "broken"]
+    assert broken == ["store", "broker"]
+    assert took_s < 30
+
+
+def test_at_a_terminal_it_says_what_it_still_looks_at() -> None:
+    write_settings(f"redis://127.0.0.1:{free_port()}/0")
+    ours, theirs = pty.openpty()
+    command = [*GATEWAY, "doctor", "--offline"]
+    ended = subprocess.run(
+        command, env=environment(TERM="xterm"), stdout=subprocess.PIPE, stderr=theirs, timeout=60
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65_536)
+    os.close(ours)
+
+    assert b"looking at" in shown
+    assert b"looking" not in ended.stdout
+    assert ended.returncode == 1
 
 
 def test_settings_that_are_missing_are_told_each_and_nothing_else_is_looked_at() -> None:
