@@ -50,7 +50,7 @@ def secret(meta: Meta) -> Iterator[Finding]:
             case Unseen():
                 yield unseen(one.why)
             case _:
-                yield fine(f"{which}It is the app's.")
+                yield fine("It is the app's.")
 
 
 def token(meta: Meta) -> Iterator[Finding]:

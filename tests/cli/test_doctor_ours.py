@@ -205,6 +205,14 @@ def test_a_check_whose_facts_are_missing_says_why_and_breaks_nothing() -> None:
     assert [one.told for one in said if one.name == "canary"] == ["not looked at: Redis is away"]
 
 
+def test_of_many_servers_each_trouble_is_told_once() -> None:
+    lazy = replace(SERVER, fsync="everysec")
+    many = examined(servers=(SERVER, lazy, lazy))
+
+    assert len(found(replace(WELL, **many), "persistence")) == 1
+    assert [one.state for one in found(replace(WELL, **many), "clock")] == ["fine"]
+
+
 def test_what_others_wrote_cannot_move_the_cursor() -> None:
     said = found(replace(WELL, redis=Redis("\x1b[2J\nRedis is away.")), "store")
 
