@@ -70,7 +70,7 @@ def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(stor
     broken = [name for name, one in checks.items() if one["state"] == "broken"]
     assert result.exit_code == 1
     assert broken == [
-        "worker critical", "worker default", "worker bulk", "worker scheduled", "schedule", "beat",
+        "worker critical", "worker default", "worker bulk", "worker scheduled", "beat",
     ]  # fmt: skip
     assert checks["beat"]["advice"] == ADVICE["beat"]
     assert checks["persistence"]["state"] == "fine"

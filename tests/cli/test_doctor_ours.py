@@ -119,7 +119,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
-    "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "broken", "sweep was not within"),
+    "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "warning", "no sweep within"),
     "no beat": (reading(leads=False), "beat", "broken", "No beat is running"),
     "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody heard it"),
     "a beat that never ticked": (
