@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from one real run, as a terminal shows it."""
+"""Make the pictures in docs/ from real runs, as a terminal shows them."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.text import Text
 
@@ -22,11 +23,14 @@ CUSTOMER = "+351900000001"
 SAID = ["hello", "menu", "1", "which color do you like?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
-META = {
-    "app_id": "100000000000003", "waba_id": "100000000000002", "app_secret": "0123456789abcdef",
-    "access_token": "EAAplayed", "numbers": [{"id": "100000000000001", "display": "15550100100"}],
-}  # fmt: skip
 WIDTH, WIDER = 92, 112
+ADDRESS = "https://my-tunnel.example"
+# As gateway init writes it; nothing of it is of any use elsewhere.
+SET_UP = {
+    "META_APP_ID": "100000000000003", "META_APP_SECRET": "app-secret",
+    "META_WABA_ID": "100000000000002", "META_PHONE_NUMBER_ID": "100000000000001",
+    "META_ACCESS_TOKEN": "token", "META_VERIFY_TOKEN": "word",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -49,6 +53,59 @@ def main() -> None:
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
+    with tempfile.TemporaryDirectory() as name:
+        draw("tunnel", f"gateway tunnel --real --url {ADDRESS}", tunnelled(Path(name)), WIDER)
+
+
+def tunnelled(folder: Path) -> str:
+    """Return the list of a tunnel up to a reply, with a sandbox that is Meta."""
+    shutil.copytree(ROOT / "rules", folder / "rules")
+    port, meta = free_port(), f"http://127.0.0.1:{free_port()}"
+    here = f"http://localhost:{port}"
+    sandbox = a_meta(folder, meta, "https://app.example/webhook")
+    shown = folder / "shown"
+    with shown.open("wb") as out:
+        tunnel = subprocess.Popen(
+            [*GATEWAY, "tunnel", "--real", "--url", here, "--port", str(port)],
+            cwd=folder, env=env(WIDER), stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        until(shown, "write from a phone")
+        customer = f"{meta}/sandbox/customers/{CUSTOMER.removeprefix('+')}/messages"
+        httpx.post(customer, json={"text": "hello"}).raise_for_status()
+        until(shown, "pricing")
+    finally:
+        tunnel.send_signal(signal.SIGINT)
+        tunnel.wait(30)
+        sandbox.terminate()
+        sandbox.wait(30)
+    # All of it is on one machine; what is drawn is the address that a tunnel would have.
+    return shown.read_text().replace(here, ADDRESS)
+
+
+def a_meta(folder: Path, meta: str, webhook: str, **more: str) -> subprocess.Popen[bytes]:
+    """Write the settings of a gateway into a folder, and start a sandbox that is its Meta."""
+    written = SET_UP | {"META_GRAPH_URL": meta} | more
+    settings = folder / ".env"
+    settings.write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    settings.chmod(0o600)
+    (folder / "meta.json").write_text(json.dumps({
+        "port": int(meta.rpartition(":")[2]), "app_secret": written["META_APP_SECRET"],
+        "access_token": written["META_ACCESS_TOKEN"], "webhook_url": webhook,
+        "app_id": written["META_APP_ID"], "waba_id": written["META_WABA_ID"],
+        "numbers": [{"id": written["META_PHONE_NUMBER_ID"], "display": "+1 555-010-0100"}],
+    }))  # fmt: skip
+    return subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "meta.json"],
+        cwd=folder, env=env(WIDER), stdout=subprocess.DEVNULL)  # fmt: skip
+
+
+def until(shown: Path, words: str) -> None:
+    """Wait until a run has shown something."""
+    for _ in range(600):
+        if words in Text.from_ansi(shown.read_text()).plain:
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{words!r} was not shown: {shown.read_text()}")
 
 
 def env(width: int) -> dict[str, str]:
@@ -75,41 +132,31 @@ def traced(folder: Path, *command: str) -> str:
 
 
 def examined(playing: Path) -> str:
-    """Return what is told of the same gateway and of a Meta where one thing is not set up."""
+    """Return what is told of the same gateway and a Meta that was set up with another word."""
     running = json.loads(next(playing.rglob("dev.json")).read_text())
-    port = free_port()
-    config = META | {"port": port, "webhook_url": f"{running['web']}/webhook"}
-    meta = subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "-"],
-                            stdin=subprocess.PIPE, env=env(WIDER))  # fmt: skip
+    folder, meta = playing / "doctor", f"http://127.0.0.1:{free_port()}"
+    folder.mkdir()
+    sandbox = a_meta(
+        folder, meta, f"{running['web']}/webhook",
+        REDIS_URL=running["redis_url"], GATEWAY_RULES=running["rules"],
+    )  # fmt: skip
     try:
-        assert meta.stdin
-        meta.stdin.write(json.dumps(config).encode())
-        meta.stdin.close()
-        folder = playing / "doctor"
-        folder.mkdir()
-        settings = folder / ".env"
-        settings.write_text(
-            f"REDIS_URL={running['redis_url']}\nGATEWAY_RULES={running['rules']}\n"
-            f"META_APP_SECRET={META['app_secret']}\nMETA_ACCESS_TOKEN={META['access_token']}\n"
-            f"META_APP_ID={META['app_id']}\nMETA_WABA_ID={META['waba_id']}\n"
-            f"META_PHONE_NUMBER_ID={running['number']}\nMETA_VERIFY_TOKEN=another\n"
-            f"META_GRAPH_URL=http://127.0.0.1:{port}\n"
-        )
-        settings.chmod(0o600)
-        wait_for_port(port)
+        wait_for_answer(f"{meta}/sandbox/health")
         return run(folder, WIDER, "doctor", check=False)
     finally:
-        meta.terminate()
-        meta.wait(30)
+        sandbox.terminate()
+        sandbox.wait(30)
 
 
-def wait_for_port(port: int) -> None:
-    """Wait until something listens."""
+def wait_for_answer(url: str) -> None:
+    """Wait until something answers."""
     for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+        try:
+            httpx.get(url).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
     raise SystemExit("the sandbox did not start")
 
 

@@ -55,7 +55,7 @@ class Setup:
         return Running(
             pid=pid,
             web=self.web,
-            sandbox=self.sandbox,
+            sandbox=self.sandbox if self.mode == "play" else "",
             redis_url=self.settings.redis_url,
             rules=str(self.settings.gateway_rules.resolve()),
             number=self.settings.meta_phone_number_id,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from io import StringIO
@@ -10,6 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+_PLAIN = re.compile(r"[\w.,:;|~+/=@%-]*", re.ASCII)
 HEAD = "# Written by gateway init; docs/operations.md explains every setting.\n"
 
 
@@ -52,7 +54,10 @@ def settable(text: str | None, wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 def merged(text: str | None, wanted: Mapping[str, str]) -> str:
-    """Set each name where it stands, or at the end; keep all other lines as they are."""
+    """Set each name where it stands, or at the end; keep all other lines as they are.
+
+    Raises FileError where such a file cannot hold a value.
+    """
     left = dict(wanted)
     written = []
     for binding in parse_stream(StringIO(HEAD if text is None else text)):
@@ -64,11 +69,19 @@ def merged(text: str | None, wanted: Mapping[str, str]) -> str:
             written.append(export + _line(binding.key, left.pop(binding.key)))
     if left and written and not written[-1].endswith("\n"):
         written.append("\n")
-    return "".join([*written, *(_line(name, value) for name, value in left.items())])
+    after = "".join([*written, *(_line(name, value) for name, value in left.items())])
+    # Lines and ${names} in a value mean something else there.
+    read_again = values(after)
+    if lost := [name for name, value in wanted.items() if read_again.get(name, "") != value]:
+        raise FileError(f"Cannot write .env: it cannot hold the value of {', '.join(lost)}.")
+    return after
 
 
 def _line(name: str, value: str) -> str:
-    return f"{name}={value}\n"
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}\n"
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{escaped}'\n"
 
 
 def write(path: Path, text: str) -> None:

@@ -9,14 +9,15 @@ from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_probe import Probe
-from gateway.cli.tunnel_reply import reply
+from gateway.cli.tunnel_reply import delivered, reply
 from gateway.cli.tunnel_watch import Watch
 from gateway.core.events import Message
 from gateway.settings import Settings
 from gateway.store.arrivals import Arrivals
-from gateway.store.traces import Search, Traces
+from gateway.store.traces import Trace, Traces
 
 REPLIED_WITHIN_S = 60.0
+DELIVERED_WITHIN_S = 15.0
 QUIET_S = 60.0
 ADDRESS_EVERY_S = 30.0
 NOTHING = Check(
@@ -65,19 +66,19 @@ class Messages:
         return list(fresh.values())
 
     def _tell(self, message: Message) -> None:
-        told = f"{self.words.event(message)} was kept"
-        self.watch.screen.show(Check("message", "good", told))
-        last = Search()
-
-        def look() -> Check:
-            nonlocal last
-            last = self.traces.of_wamid(message.id)
-            ours = (one for one in last.traces if one.number == message.number)
-            return reply(next(ours, None), real=self.real)
-
-        self.watch.screen.show(self.watch.settled(look, REPLIED_WITHIN_S))
+        """Tell of a message, of its reply, and then all that is known of both."""
+        settled, show = self.watch.settled, self.watch.screen.show
+        show(Check("message", "good", f"{self.words.event(message)} was kept"))
+        answer = settled(lambda: reply(self._trace(message), real=self.real), REPLIED_WITHIN_S)
+        show(answer)
+        if answer.tone == "good":
+            show(settled(lambda: delivered(self._trace(message)), DELIVERED_WITHIN_S))
         teller = Teller(self.words, datetime.now(UTC), self.settings.gateway_retention)
-        self.watch.screen.story(teller.tell(last))
+        self.watch.screen.story(teller.tell(self.traces.of_wamid(message.id)))
+
+    def _trace(self, message: Message) -> Trace | None:
+        found = self.traces.of_wamid(message.id).traces
+        return next((one for one in found if one.number == message.number), None)
 
     def _look(self, probe: Probe) -> None:
         """Tell when the address ceases to lead here, and when it does again."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from gateway.cli import tunnel_note, tunnel_plan
+from gateway.cli import init_checks, tunnel_note, tunnel_plan
+from gateway.cli.init_questions import APP_ID, APP_SECRET, NUMBER_ID, TOKEN, WABA_ID, Question
 from gateway.cli.tunnel_address import is_free_ngrok
 from gateway.cli.tunnel_checks import PLAN, Check
 from gateway.cli.tunnel_note import Note
@@ -12,6 +14,8 @@ from gateway.graph.setup import Setup
 from gateway.graph.setup_trouble import SetupError
 from gateway.settings import Settings
 
+LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
+HANDSHAKE_FAILED = 2200
 NEEDED = ("meta_app_id", "meta_waba_id")
 
 
@@ -35,25 +39,33 @@ def unset(settings: Settings) -> Check | None:
     return Check("settings", "bad", told, "gateway init asks for all of them, and writes .env.")
 
 
+def answers(settings: Settings) -> Mapping[str, str]:
+    """Return the settings as `gateway init` would have been told them."""
+    return {
+        APP_ID.name: settings.meta_app_id,
+        APP_SECRET.name: settings.app_secrets[0].decode(),
+        TOKEN.name: settings.meta_access_token.get_secret_value(),
+        WABA_ID.name: settings.meta_waba_id,
+        NUMBER_ID.name: settings.meta_phone_number_id,
+    }
+
+
 class Meta:
     """One number at Meta, as the settings say."""
 
     def __init__(self, client: Setup, settings: Settings) -> None:
         """Take how Meta is called."""
         self._client = client
+        self._answers = answers(settings)
         self._app, self._waba = settings.meta_app_id, settings.meta_waba_id
         self._number = settings.meta_phone_number_id
         self._graph = settings.meta_graph_url
         self._verify_token = settings.meta_verify_token.get_secret_value()
 
     def look(self) -> Iterator[Check]:
-        """Look whether secret, token, number and account belong together; nothing is changed."""
-        yield _told("app", lambda: f"{self._client.app().name} ({self._app}) takes the app secret")
-        yield _judged("token", lambda: tunnel_plan.token(self._client.token_info(), self._app))
-        yield _judged(
-            "number",
-            lambda: tunnel_plan.number(self._number, self._waba, self._client.numbers(self._waba)),
-        )
+        """Look whether secret, token, account and number belong together; nothing is changed."""
+        for name, question in LOOKS:
+            yield _tried(name, question, self._answers, self._client)
 
     def standing(self, number: str = "") -> Standing:
         """Return how things stand. Raises SetupError."""
@@ -101,8 +113,8 @@ class Meta:
             if step != "subscribe":
                 note = replace(note, gave_app=note.gave_app or step == "give_app")
                 tunnel_note.write(note)
-            check = _told("callback" if step != "subscribe" else "account", doing[step])
-            yield _with_plan(check, callback)
+            name = "subscribed" if step == "subscribe" else "callback"
+            yield (check := _done(name, doing[step], callback))
             if check.tone == "bad":
                 return
 
@@ -119,19 +131,19 @@ class Meta:
         return f"Meta shook hands; the number's is {callback}, until this ends"
 
 
-def _told(name: str, asking: Callable[[], str]) -> Check:
-    return _judged(name, lambda: Check(name, "good", asking()))
-
-
-def _judged(name: str, asking: Callable[[], Check]) -> Check:
+def _tried(name: str, question: Question, told: Mapping[str, str], client: Setup) -> Check:
+    """Judge a setting as `gateway init` judges an answer."""
     try:
-        return asking()
+        found = init_checks.check(question, told, client, datetime.now(UTC))
+    except init_checks.MistakeError as mistake:
+        return Check(name, "bad", mistake.sentence)
+    return Check(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
+
+
+def _done(name: str, doing: Callable[[], str], callback: str) -> Check:
+    try:
+        return Check(name, "good", doing())
     except SetupError as error:
-        return Check(name, "bad", error.sentence, error.reference)
-
-
-def _with_plan(check: Check, callback: str) -> Check:
-    """Say what ngrok says of its own plans where Meta did not like the address."""
-    if check.tone == "bad" and is_free_ngrok(callback):
-        return replace(check, advice=f"{PLAN}; the address is of its free plan.")
-    return check
+        # What Meta did not like may be the address, and ngrok says so itself.
+        is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
+        return Check(name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference)

@@ -10,15 +10,7 @@ from typing import Literal
 
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_note import Note
-from gateway.graph.setup_facts import (
-    MANAGEMENT,
-    MESSAGING,
-    WHATSAPP,
-    AppCallback,
-    NumberInfo,
-    SubscribedApp,
-    TokenInfo,
-)
+from gateway.graph.setup_facts import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 
 FIELD = "messages"
 
@@ -84,6 +76,15 @@ def plan(found: Standing, wanted: str) -> Plan | Check:
     return Plan(tuple(steps), tuple(questions))
 
 
+def taken_from(found: Standing, wanted: str) -> Check | None:
+    """Say who gets the number's messages now, and will not while this runs."""
+    now = found.number.callbacks.in_force
+    if now in ("", wanted):
+        return None
+    told = f"the number's messages go to {now} now: while this runs they come here instead"
+    return Check("callback", "odd", told)
+
+
 def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
     """Decide what to clear of what a note says was set: only what is there still."""
     steps: list[Undo] = []
@@ -93,30 +94,3 @@ def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
     if note.gave_app and callback is not None and callback.uri == note.callback:
         steps.append("clear_app")
     return tuple(steps)
-
-
-def token(info: TokenInfo, app: str) -> Check:
-    """Judge the access token."""
-    advice = "Make a new one; docs/local.md says where."
-    if not info.valid:
-        why = {460: " (a new password)", 463: " (it has expired)", 467: " (it was revoked)"}
-        return Check("token", "bad", f"is not valid{why.get(info.subcode, '')}", advice)
-    if info.app_id and info.app_id != app:
-        told = f"belongs to app {info.app_id}, and META_APP_ID is {app}"
-        return Check("token", "bad", told, "Make one for the app of META_APP_ID.")
-    if lacking := info.lacks(MANAGEMENT, MESSAGING):
-        return Check("token", "bad", f"lacks {' and '.join(lacking)}", advice)
-    if info.expires_at:
-        told = f"is valid until {info.expires_at:%Y-%m-%d %H:%M}Z"
-        return Check("token", "good" if info.lasting else "odd", told)
-    return Check("token", "good", "is valid and does not run out")
-
-
-def number(id_: str, waba: str, numbers: Sequence[NumberInfo]) -> Check:
-    """Judge whether the number belongs to the account."""
-    found = next((one for one in numbers if one.id == id_), None)
-    if found:
-        return Check("number", "good", f"{found.display} belongs to account {waba}")
-    told = f"number {id_} does not belong to account {waba}"
-    advice = "Compare META_PHONE_NUMBER_ID and META_WABA_ID with WhatsApp > API Setup."
-    return Check("number", "bad", told, advice)

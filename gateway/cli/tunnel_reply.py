@@ -34,3 +34,16 @@ def _sent(trace: Trace, *, real: bool) -> Check:
     why = ended.error.get("code")
     told = f"{ended.stage}, with code {why}" if why else ended.stage
     return Check("reply", "bad", told, "The lines below say why, and docs/sending.md what to do.")
+
+
+def delivered(trace: Trace | None) -> Check:
+    """Judge how far a reply got, by the statuses that come back the same way as messages."""
+    told = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
+    if all(RUNGS.get(stage, 0) >= RUNGS["delivered"] for stage in told):
+        return Check("status", "good", ", ".join(told) or "of what was sent Meta tells nothing")
+    if "failed" in told:
+        return Check(
+            "status", "bad", "Meta took it, and could not deliver it", "See the lines below."
+        )
+    advice = "Is the phone online? Meta tells of it once it is."
+    return Check("status", "odd", "not delivered yet", advice, passing=True)

@@ -15,7 +15,7 @@ from gateway.cli.trace_line import Line as Story
 from gateway.cli.tunnel_checks import Check
 
 MARKS = {"good": ("✓", GOOD), "odd": ("!", ODD), "bad": ("✗", f"bold {BAD}"), "wait": ("…", "")}
-WIDTH = 11
+WIDTH = 12
 
 
 def _console() -> Console:

@@ -9,7 +9,7 @@ import typer
 from gateway.cli import failing, tunnel_note
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_meta import Meta
-from gateway.cli.tunnel_plan import Question, plan
+from gateway.cli.tunnel_plan import Question, plan, taken_from
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_start import Asked
 from gateway.graph.setup_trouble import SetupError
@@ -39,6 +39,8 @@ def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: E
     if isinstance(todo, Check):
         screen.must(todo)
         raise typer.Exit
+    if theirs := taken_from(found, callback):
+        screen.show(theirs)
     for question in todo.questions:
         _agree(question, asked)
     ending.callback(_clear, meta, screen)

@@ -82,5 +82,8 @@ def _planned(store: Store, number: str, key: str) -> Check:
     if place:
         return Check("self-test", "bad", "a rule answered it", "Report it: no rule should.")
     told = "it was acknowledged, and no worker has worked it off"
-    advice = "Is gateway worker running, with the REDIS_URL of this folder?"
+    advice = (
+        "Is gateway worker running, with the REDIS_URL of this folder, and does the address lead "
+        "to this gateway and to no other?"
+    )
     return Check("self-test", "bad", told, advice, passing=True)

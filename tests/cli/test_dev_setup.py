@@ -127,5 +127,8 @@ def test_no_rehearsal_shares_data_with_play_or_with_the_real() -> None:
     assert len({setup.folder for setup in setups}) == 3
 
 
-def test_the_real_secret_of_a_rehearsal_is_not_written_down_for_others() -> None:
-    assert rehearse(REAL, 8000).running(1).app_secret == ""
+def test_nobody_plays_a_customer_in_a_rehearsal_or_learns_its_secret() -> None:
+    running = rehearse(REAL, 8000).running(1)
+
+    assert (running.sandbox, running.app_secret) == ("", "")
+    assert running.number == "42"

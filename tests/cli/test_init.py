@@ -24,10 +24,12 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
 from gateway.settings import Settings
+from tests.cli.playing import GATEWAY, environment
 from tests.graph.wires import request_on, serving
 from tests.sandbox.rig import APP, NUMBER_ID, WABA
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
+COMMAND = [*GATEWAY, "init"]
 OTHER, THEIRS = "100000000000009", "106540352242999"
 ANSWERS = (APP, SECRET, TOKEN, WABA, NUMBER_ID)
 ASKED = ("META_APP_ID", "META_APP_SECRET", "META_ACCESS_TOKEN", "META_WABA_ID",
@@ -301,14 +303,27 @@ def test_while_the_secret_is_rotated_the_newest_is_tried(meta: httpx.Client) -> 
     assert dotenv_values(".env")["META_APP_SECRET"] == both
 
 
+def test_the_command_itself_reads_answers_from_a_file(meta: httpx.Client, tmp_path: Path) -> None:
+    answers = "".join(f"{answer}\n" for answer in ANSWERS)
+    ended = subprocess.run(
+        COMMAND,
+        input=answers,
+        capture_output=True,
+        text=True,
+        env=environment(META_GRAPH_URL=str(meta.base_url)),
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert tuple(dotenv_values(".env")[name] for name in ASKED) == ANSWERS
+
+
 def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     meta: httpx.Client, tmp_path: Path
 ) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", "from gateway.cli.main import main; main()", "init"]
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "dumb"}
+    env = environment(META_GRAPH_URL=str(meta.base_url))
     with subprocess.Popen(
-        command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs,
+        COMMAND, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs,
         start_new_session=True, preexec_fn=_take_terminal,
     ) as process:  # fmt: skip
         os.close(theirs)

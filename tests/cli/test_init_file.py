@@ -34,6 +34,18 @@ def test_a_name_is_set_where_it_stands_and_the_rest_stays(before: str, after: st
     assert values(after)["A"] == "1"
 
 
+@pytest.mark.parametrize("value", ["", "a b", "#1", "it's", "a\\b", 'say "x"', " x ", "ü", "$x"])
+def test_a_value_is_read_as_it_was_written(value: str) -> None:
+    after = merged("B=2\n", {"A": value}) + "C=3\n"
+
+    assert (values(after).get("A", ""), values(after)["C"]) == (value, "3")
+
+
+def test_a_value_that_would_be_read_otherwise_is_not_written() -> None:
+    with pytest.raises(FileError, match=r"it cannot hold the value of A\."):
+        merged("B=2\n", {"A": "${B}"})
+
+
 def test_a_new_file_says_who_wrote_it() -> None:
     assert merged(None, {"A": "1"}).startswith("# Written by gateway init")
 

@@ -1,24 +1,14 @@
 """What is done at Meta and undone again is decided from how things stand, and from that alone."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_note import Note
-from gateway.cli.tunnel_plan import Plan, Standing, number, plan, token, undo
-from gateway.graph.setup_facts import (
-    AppCallback,
-    Callbacks,
-    NumberInfo,
-    SubscribedApp,
-    TokenInfo,
-)
+from gateway.cli.tunnel_plan import Plan, Standing, plan, taken_from, undo
+from gateway.graph.setup_facts import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
-APP, WABA, NUMBER = "7", "8", "9"
+APP, NUMBER = "7", "9"
 OURS, THEIRS, PROD = (f"https://{host}/webhook" for host in ("ours.dev", "theirs.dev", "prod.dev"))
-BOTH = ("whatsapp_business_management", "whatsapp_business_messaging")
 
 
 def standing(
@@ -89,41 +79,11 @@ def test_only_what_is_ours_is_cleared(found: Standing, note: Note, steps: tuple[
     assert undo(found, note) == steps
 
 
-def info(**changes: Any) -> TokenInfo:
-    lasting: dict[str, Any] = {
-        "valid": True, "app_id": APP, "type": "SYSTEM_USER", "expires_at": None,
-        "scopes": BOTH, "targets": {},
-    }  # fmt: skip
-    return TokenInfo(**(lasting | changes))
+@pytest.mark.parametrize(("found", "told"), [
+    (standing(), PROD), (standing(override=THEIRS), THEIRS), (standing(""), None),
+    (standing(override=OURS), None),
+])  # fmt: skip
+def test_who_gets_nothing_meanwhile_is_told(found: Standing, told: str | None) -> None:
+    check = taken_from(found, OURS)
 
-
-TOKENS: dict[str, tuple[TokenInfo, str, str]] = {
-    "it lasts": (info(), "good", "does not run out"),
-    "it ends": (
-        info(type="USER", expires_at=datetime(2026, 11, 26, 5, tzinfo=UTC)),
-        "odd",
-        "is valid until 2026-11-26 05:00Z",
-    ),
-    "it has ended": (info(valid=False, code=190, subcode=463), "bad", "it has expired"),
-    "it was revoked": (info(valid=False, code=190, subcode=467), "bad", "it was revoked"),
-    "it is of another app": (info(app_id="6"), "bad", "belongs to app 6, and META_APP_ID is 7"),
-    "it may not send": (info(scopes=BOTH[:1]), "bad", "lacks whatsapp_business_messaging"),
-}
-
-
-@pytest.mark.parametrize(("found", "tone", "told"), TOKENS.values(), ids=TOKENS)
-def test_a_token_is_judged(found: TokenInfo, tone: str, told: str) -> None:
-    check = token(found, APP)
-
-    assert check.tone == tone
-    assert told in check.told
-    assert bool(check.advice) == (tone == "bad")
-
-
-@pytest.mark.parametrize(
-    ("theirs", "tone"), [((NUMBER,), "good"), (("1", "2"), "bad"), ((), "bad")]
-)
-def test_a_number_of_another_account_is_told(theirs: tuple[str, ...], tone: str) -> None:
-    check = number(NUMBER, WABA, [NumberInfo(one) for one in theirs])
-
-    assert check.tone == tone
+    assert told in check.told if check and told else (check, told) == (None, None)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.tunnel_reply import reply
+from gateway.cli.tunnel_reply import delivered, reply
 from gateway.store.records import Found
 from gateway.store.traced_sends import Sent
 from gateway.store.traces import Failed, Trace
@@ -13,7 +13,8 @@ from tests.made import NOW, NUMBER
 
 def trace(*stages: str, error: dict[str, Any] | None = None, final: bool = False) -> Trace:
     record = Found("key", "book", False, (("colour", "text contains"),), ("s",) * len(stages))
-    sends = tuple(Sent("s", one, error=error or {}, is_final=final) for one in stages)
+    body = {"type": "text"}
+    sends = tuple(Sent("s", one, body=body, error=error or {}, is_final=final) for one in stages)
     return Trace(NUMBER, "key", known=True, record=record, sends=sends)
 
 
@@ -53,3 +54,26 @@ def test_a_reply_is_judged_by_what_the_store_knows(
 @pytest.mark.parametrize(("real", "told"), [(True, "look at the phone"), (False, "say --real")])
 def test_a_reply_says_whether_a_phone_shows_it(real: bool, told: str) -> None:
     assert told in reply(trace("accepted"), real=real).told
+
+
+def marked(stage: str) -> Trace:
+    """Return a message that was marked as read, of which Meta tells no status."""
+    return Trace(NUMBER, "key", known=True, sends=(Sent("s", "accepted", body={"status": stage}),))
+
+
+STATUSES: dict[str, tuple[Trace | None, str, bool]] = {
+    "nothing came": (trace("accepted"), "odd", True),
+    "it was sent": (trace("sent"), "odd", True),
+    "one of two was delivered": (trace("delivered", "sent"), "odd", True),
+    "it was delivered": (trace("delivered"), "good", False),
+    "both were": (trace("read", "delivered"), "good", False),
+    "it failed": (trace("failed"), "bad", False),
+    "there is none to come": (marked("read"), "good", False),
+}
+
+
+@pytest.mark.parametrize(("found", "tone", "passing"), STATUSES.values(), ids=STATUSES)
+def test_a_status_is_waited_for(found: Trace | None, tone: str, passing: bool) -> None:
+    check = delivered(found)
+
+    assert (check.tone, check.passing) == (tone, passing)

@@ -231,6 +231,22 @@ def test_an_app_that_is_not_believed_is_not_told_of_its_token(
     assert raised.value.sentence.startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("answer", "about"),
+    [
+        (error(190, error_subcode=463), "token"),
+        (error(200), "token"),
+        (error(100, error_subcode=33), "id"),
+        (error(4), ""),
+    ],
+)
+def test_an_error_says_what_has_to_be_another(serve: Serve, answer: bytes, about: str) -> None:
+    with a_setup(serve, answer) as (setup, _), pytest.raises(SetupError) as raised:
+        setup.number(NUMBER)
+
+    assert raised.value.about == about
+
+
 def test_an_error_carries_what_metas_support_asks_for(serve: Serve) -> None:
     refusal = error(190, error_subcode=463)
     with a_setup(serve, refusal) as (setup, _), pytest.raises(SetupError) as raised:

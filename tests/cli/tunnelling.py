@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from dotenv import dotenv_values
 
 from tests.cli.playing import GATEWAY, RULES, environment
 from tests.servers import Program, Server, free_port, wait_until
@@ -23,8 +24,7 @@ APPS = "http://127.0.0.1:1/webhook"
 
 def dotenv(folder: Path) -> dict[str, str]:
     """Return what `.env` says."""
-    lines = (folder / ".env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines)
+    return {name: value or "" for name, value in dotenv_values(folder / ".env").items()}
 
 
 class Tunnelling:
@@ -57,6 +57,24 @@ class Tunnelling:
         lines = [f"{name}={value}\n" for name, value in written.items()]
         (self.folder / ".env").write_text("".join(lines))
 
+    def init(self) -> None:
+        """Let `gateway init` write `.env` from what Meta's pages show."""
+        (self.folder / ".env").unlink()
+        ids = ("--app-id", APP, "--waba-id", WABA, "--phone-number-id", NUMBER)
+        given = {"META_APP_SECRET": SECRET, "META_ACCESS_TOKEN": TOKEN, "META_GRAPH_URL": self.meta}
+        done = subprocess.run(
+            [*GATEWAY, "init", *ids],
+            cwd=self.folder,
+            env=environment(**given),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        with (self.folder / ".env").open("a") as written:
+            written.write(f"META_GRAPH_URL={self.meta}\n")
+
     def serve(self, server: Server) -> Stack:
         """Start a gateway of its own with the settings of `.env`, and let `.env` know its Redis."""
         self.more = {"REDIS_URL": server.url}
@@ -82,18 +100,22 @@ class Tunnelling:
 
     def start(self, *more: str) -> "Tunnelling":
         """Run it until it waits for a message."""
+        self.begin(*more)
+        self.shows("write from a phone")
+        return self
+
+    def begin(self, *more: str) -> None:
+        """Run it."""
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
             self.program = subprocess.Popen(
-                self.command(*(more or ("--url", self.url))),
+                self.command(*more),
                 cwd=self.folder,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        self.shows("write from a phone")
-        return self
 
     def shows(self, words: str, within_s: float = 60) -> None:
         def shown() -> bool:
