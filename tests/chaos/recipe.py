@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from tests.chaos.gateway import LATER_WELL, SANDBOX, SETTLE_S, Gateway
+from tests.chaos.gateway import LATER_WELL, SANDBOX, SETTLE_S, WIRES, Gateway
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
@@ -41,7 +41,7 @@ class Recipe(Gateway):
     """One task a webhook, one a send; it keeps no record, so nothing of it is ever in doubt."""
 
     name = "usual recipe"
-    faults = ("web", "inbound, whole group", "outbound", "Redis", *LATER_WELL)
+    faults = ("web", "inbound, whole group", "outbound", "Redis", *LATER_WELL, *WIRES)
     programs = ("sandbox", "web", "inbound", "outbound")
     contacts = 10**8  # Its posts name no cause, so each customer asks once and is told by number.
 
