@@ -21,7 +21,7 @@ class Filter:
     until: datetime | None = None
     number: str = ""  # our phone number id
     kinds: frozenset[str] = frozenset()
-    contains: str = ""  # in any text of it, whatever the case
+    contains: str = ""  # anywhere in it, whatever the case
 
     def takes(self, delivery: Delivery) -> bool:
         """Say whether a delivery is asked for; number and kind are those of one event."""
