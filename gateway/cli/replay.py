@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from gateway.cli import choosing, failing, trace_where
 from gateway.cli.replay_chosen import Chosen
@@ -106,7 +107,8 @@ def _seed(written: str, *, fresh: bool) -> bytes | None:
         return None
     seed = written or secrets.token_hex(4)
     failing.errors.print(
-        f"Messages get other ids, and were sent just now; --seed {seed} makes the same ids again."
+        "Messages get other ids, and were sent just now; "
+        f"--seed {escape(seed)} makes the same ids again."
     )
     return seed.encode()
 

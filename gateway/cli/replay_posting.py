@@ -8,6 +8,7 @@ import httpx
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.cli import dev_folder, failing
 from gateway.cli.progress import a_bar
@@ -73,7 +74,7 @@ def _tell(tally: Tally, count: int, seconds: float, *, json: bool) -> None:
         typer.echo(orjson.dumps(told_all, option=orjson.OPT_INDENT_2))
         return
     for where, status in tally.refused:
-        failing.errors.print(f"[red]{status}[/] {where}")
+        failing.errors.print(f"[red]{status}[/] {escape(where)}")
     if tally.answered:
         Console().print(tally.table())
         rate = tally.answered / max(seconds, 0.001)

@@ -99,9 +99,14 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[Item]:
         if not written.strip():
             continue
         try:
-            yield Item(f"{path}:{number}", read(written))
+            yield Item(f"{_name(path)}:{number}", read(written))
         except CapturedError as error:
             raise failing.fail(f"{path}:{number} {error}.") from None
+
+
+def _name(path: Path) -> str:
+    """Return a name that can be printed, whatever bytes it is made of."""
+    return str(path).encode(errors="replace").decode()
 
 
 def _body(path: Path, file: BinaryIO, nth: int) -> Item:
@@ -111,4 +116,4 @@ def _body(path: Path, file: BinaryIO, nth: int) -> Item:
         raise failing.fail(f"{path} is larger than anything that Meta posts.")
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     place = f"0:{int(at.timestamp() * 1000)}-{nth}"
-    return Item(str(path), Delivery(place, at, body), timed=False)
+    return Item(_name(path), Delivery(place, at, body), timed=False)

@@ -274,6 +274,17 @@ def test_an_interrupted_replay_ends_what_it_began_and_tells_how_far_it_got(
     assert f"Interrupted: {len(receiver.bodies)} of 50 were answered." in told.decode()
 
 
+def test_a_file_may_be_called_anything(receiver: Receiver) -> None:
+    name = os.fsdecode(b"[red]\xff.jsonl")
+    Path(name).write_bytes(captured(b"1"))
+    receiver.url += "/elsewhere"
+
+    result = replay(name, "--to", receiver.url)
+
+    assert result.exit_code == 1
+    assert "401 [red]?.jsonl:1" in result.output
+
+
 def test_without_settings_every_missing_name_is_told(receiver: Receiver) -> None:
     Path(".env").write_text("")
     Path("one").write_text("1")

@@ -1,6 +1,9 @@
 """A replay beside the store tells what would follow and changes nothing; with --send it is kept."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +21,9 @@ from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import commit
 from gateway.store.history import History
+from tests.cli.receiving import a_receiver
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server
+from tests.servers import Server, wait_until
 from tests.store.keeping import keep
 from tests.store.planning import planned
 from tests.store.raw import raw
@@ -207,6 +211,38 @@ def test_what_is_old_is_sent_again_only_where_that_is_asked_for(store: Store) ->
     assert replayed(store) == []
     assert replay(file, "--send", "--yes", "--again").exit_code == 0
     assert replayed(store) == [FIRST]
+
+
+def test_an_interrupted_replay_says_how_far_it_got(store: Store) -> None:
+    now = datetime.now(UTC)
+    moments = (now - timedelta(hours=1), now)
+    pair = (
+        line(Delivery("0:1-0", at, one)) for at, one in zip(moments, (FIRST, SECOND), strict=True)
+    )
+    Path("kept.jsonl").write_bytes(b"".join(pair))
+    command = [sys.executable, "-m", "gateway.cli", "replay", "kept.jsonl", "--send", "--yes"]
+    with subprocess.Popen([*command, "--speed", "1x"], stderr=subprocess.PIPE) as running:
+        wait_until(lambda: replayed(store) == [FIRST], "the first is there")
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert "Interrupted: 1 of 2 are in the inbox. Run it again" in told.decode()
+
+
+def test_the_inbox_is_posted_where_an_address_is_given(store: Store) -> None:
+    kept(store, FIRST, SECOND)
+
+    with a_receiver() as receiver:
+        replay("--inbox", "--to", receiver.url, "--contains", "again")
+        assert receiver.bodies == [SECOND]
+
+
+def test_an_empty_inbox_is_one_sentence() -> None:
+    result = replay("--inbox")
+
+    assert result.exit_code == 2
+    assert result.stderr == "error: No delivery fits, so nothing was replayed.\n"
 
 
 def test_what_cannot_be_opened_is_told(store: Store) -> None:
