@@ -17,6 +17,7 @@ from gateway.cli.replay_posting import post_all, target
 from gateway.cli.replay_source import Files, Kept
 from gateway.cli.replay_stored import Stored
 from gateway.cli.trace_line import many
+from gateway.core.filters import Filter
 from gateway.store import dead
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
@@ -64,22 +65,21 @@ def replay(
     """Replay deliveries: post files, or tell what would follow from those in the inbox."""
     way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
     paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
+    address = target(to) if way == "post" else None
     with _store(needed=inbox or way != "post") as store:
         clock = _clock(store)
-        wanted = choosing.chosen(since, until, number, kind, contains, clock())
-        source = Kept(_history(store), wanted) if store and inbox else Files(files or [])
+        wanted = choosing.chosen(since, until, number, kind, contains, now := clock())
+        source = _source(store if inbox else None, files or [], wanted, now)
         chosen = Chosen(source, wanted, limit, made_from, clock)
         count = chosen.check(again=again)
-        if source.unopened:
-            told = many(source.unopened, "delivery", "deliveries")
-            failing.errors.print(f"[yellow]warning:[/] {told} of the inbox cannot be opened here.")
-        if store and way != "post":
+        _warn(source.unopened)
+        if address:
+            post_all(chosen, count, address, paced, concurrency, json=json)
+        elif store:
             stored = Stored(store, chosen, count, reveal=reveal, json=json)
             stored.tell(only=way == "shadow")
             if way == "send":
                 stored.send(paced, yes=yes)
-        else:
-            post_all(chosen, count, target(to), paced, concurrency, json=json)
 
 
 def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -> Way:
@@ -134,5 +134,16 @@ def _clock(store: Store | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _history(store: Store) -> History:
-    return History(store, Bodies(trace_where.settings().encryption_keys))
+def _source(store: Store | None, files: list[Path], wanted: Filter, now: datetime) -> Files | Kept:
+    """Return where deliveries come from: the inbox of a store, or files."""
+    if store is None:
+        return Files(files)
+    history = History(store, Bodies(trace_where.settings().encryption_keys))
+    # What arrives from now on, this replay among it, is not replayed.
+    return Kept(history, wanted.since, wanted.until or now)
+
+
+def _warn(unopened: int) -> None:
+    if unopened:
+        told = many(unopened, "delivery", "deliveries")
+        failing.errors.print(f"[yellow]warning:[/] {told} of the inbox cannot be opened here.")

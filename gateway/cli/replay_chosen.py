@@ -28,11 +28,14 @@ class Chosen:
     clock: Callable[[], datetime]
 
     def __iter__(self) -> Iterator[Item]:
-        """Give them in order, as they are to be replayed."""
-        for item in islice(self._fitting(), self.limit):
-            made = replace(item.delivery, origin="replay")
-            body = made.body if self.seed is None else self._fresh(item, self.seed)
-            yield replace(item, delivery=replace(made, body=body))
+        """Give them in order, as they were captured."""
+        return islice((one for one in self.source if self.wanted.takes(one.delivery)), self.limit)
+
+    def made(self, item: Item) -> Item:
+        """Return one as it is replayed at this moment."""
+        body = item.delivery.body if self.seed is None else self._fresh(item, self.seed)
+        made = replace(item.delivery, received_at=self.clock(), body=body, origin="replay")
+        return replace(item, delivery=made)
 
     def check(self, *, again: bool) -> int:
         """Read all of them, and return how many there are, or end the command.
@@ -42,7 +45,7 @@ class Chosen:
         count = old = 0
         first = ""
         oldest = self.clock() - REMEMBERED
-        for item in islice(self._fitting(), self.limit):
+        for item in self:
             count += 1
             if item.timed and item.delivery.received_at < oldest:
                 old += 1
@@ -52,9 +55,6 @@ class Chosen:
         if old and not again and self.seed is None:
             raise failing.fail(_old(old, first))
         return count
-
-    def _fitting(self) -> Iterator[Item]:
-        return (item for item in self.source if self.wanted.takes(item.delivery))
 
     def _fresh(self, item: Item, seed: bytes) -> bytes:
         came = item.delivery.received_at if item.timed else _sent_at(item.delivery)

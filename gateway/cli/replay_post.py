@@ -63,15 +63,15 @@ class Lanes:
         for thread in self._threads:
             thread.join()
 
-    def post(self, item: Item, due: float) -> bool:
-        """Post it at a moment of the monotonic clock; false where nothing can be posted."""
-        self._over.wait(max(0.0, due - time.monotonic()))
-        if self._over.is_set():
-            return False
+    def wait(self, due: float) -> bool:
+        """Wait for a moment of the monotonic clock; false where nothing can be posted any more."""
+        return not self._over.wait(max(0.0, due - time.monotonic()))
+
+    def post(self, item: Item) -> None:
+        """Post it, as soon as its lane is free."""
         body = item.delivery.body
         lane = zlib.crc32(conversation(body) or body[:4096]) % len(self._queues)
         self._queues[lane].put(item)
-        return True
 
     def _work(self, queue: Queue[Item | None]) -> None:
         with httpx.Client(trust_env=False, timeout=TIMEOUT_S) as client:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterable
 
 import httpx
 import orjson
@@ -12,6 +11,7 @@ from rich.markup import escape
 
 from gateway.cli import dev_folder, failing
 from gateway.cli.progress import a_bar
+from gateway.cli.replay_chosen import Chosen
 from gateway.cli.replay_pace import Pace
 from gateway.cli.replay_post import TIMEOUT_S, Failed, Lanes
 from gateway.cli.replay_source import Item
@@ -34,7 +34,7 @@ def target(to: str) -> tuple[str, bytes]:
 
 
 def post_all(
-    items: Iterable[Item], count: int, to: tuple[str, bytes], pace: Pace, lanes: int, *, json: bool
+    chosen: Chosen, count: int, to: tuple[str, bytes], pace: Pace, lanes: int, *, json: bool
 ) -> None:
     """Post them, and tell what became of them; exit code 1 where one was refused."""
     tally, began = Tally(), time.monotonic()
@@ -49,9 +49,10 @@ def post_all(
                 progress.advance(task)
 
             with Lanes(*to, lanes, answered) as posting:
-                for item in items:
-                    if not posting.post(item, began + pace.due_s(item.delivery.received_at)):
+                for item in chosen:
+                    if not posting.wait(began + pace.due_s(item.delivery.received_at)):
                         break
+                    posting.post(chosen.made(item))
             failed = posting.failed
     except KeyboardInterrupt:
         interrupted = True

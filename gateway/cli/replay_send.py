@@ -1,11 +1,11 @@
 """Replaying for real: deliveries put into the inbox, to have the effect that is still due."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gateway.cli.progress import a_bar
+from gateway.cli.replay_chosen import Chosen
 from gateway.cli.replay_pace import Pace
-from gateway.cli.replay_source import Item
 from gateway.store import keys
 from gateway.store.check import check
 from gateway.store.client import Store
@@ -32,9 +32,9 @@ class Sending:
         self._rings = rings
         self.put = 0
 
-    def all(self, items: Iterable[Item], count: int, pace: Pace, *, silent: bool) -> None:
+    def all(self, chosen: Chosen, count: int, pace: Pace, *, silent: bool) -> None:
         """Put them there in their order. Raises StoreUnavailableError or FullError."""
-        batches = _batches(items, pace)
+        batches = _batches(chosen, pace)
         with a_bar(silent=silent) as progress:
             task = progress.add_task("Replaying", total=count)
             for batch in batches:
@@ -47,20 +47,24 @@ class Sending:
                     ring_inbox()
 
 
-def _batches(items: Iterable[Item], pace: Pace) -> Iterator[list[bytes]]:
+def _batches(chosen: Chosen, pace: Pace) -> Iterator[list[bytes]]:
     """Give what is due together; nothing waits for what is due later."""
     began = time.monotonic()
     batch: list[bytes] = []
-    size = 0
-    for item in items:
-        body = item.delivery.body
+    for item in chosen:
         wait_s = began + pace.due_s(item.delivery.received_at) - time.monotonic()
-        is_full = len(batch) == MOST_DELIVERIES or size + len(body) > MOST_BYTES
-        if batch and (is_full or wait_s > 0):
+        if batch and wait_s > 0:
             yield batch
-            batch, size = [], 0
+            batch = []
         time.sleep(max(0.0, wait_s))
+        body = chosen.made(item).delivery.body
+        if batch and _is_full(batch, body):
+            yield batch
+            batch = []
         batch.append(body)
-        size += len(body)
     if batch:
         yield batch
+
+
+def _is_full(batch: list[bytes], body: bytes) -> bool:
+    return len(batch) == MOST_DELIVERIES or sum(map(len, batch)) + len(body) > MOST_BYTES

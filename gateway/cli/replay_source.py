@@ -9,7 +9,6 @@ from typing import BinaryIO
 from gateway.cli import failing
 from gateway.core.captured import BEGINS, CapturedError, read
 from gateway.core.events import Delivery
-from gateway.core.filters import Filter
 from gateway.store.history import History
 
 # What Meta posts has 3 MB at most, and a line six times that where each byte is written by number.
@@ -49,12 +48,15 @@ class Files:
 
 
 class Kept:
-    """Reads what is still in the inbox."""
+    """Reads what Meta posted and is still in the inbox.
 
-    def __init__(self, history: History, wanted: Filter) -> None:
-        """Take what reads, and between which moments."""
+    What a person replayed is left out: with new ids, it would be more each time.
+    """
+
+    def __init__(self, history: History, since: datetime | None, until: datetime) -> None:
+        """Take what reads, and between which moments: each reading gives the same."""
         self._history = history
-        self._wanted = wanted
+        self._since, self._until = since, until
 
     @property
     def unopened(self) -> int:
@@ -63,8 +65,9 @@ class Kept:
 
     def __iter__(self) -> Iterator[Item]:
         """Give all deliveries that can be opened."""
-        for delivery in self._history.deliveries(self._wanted.since, self._wanted.until):
-            yield Item(f"delivery {delivery.id}", delivery)
+        for delivery in self._history.deliveries(self._since, self._until):
+            if delivery.origin == "meta":
+                yield Item(f"delivery {delivery.id}", delivery)
 
 
 def _of(path: Path) -> Iterator[Path]:

@@ -40,7 +40,8 @@ class Stored:
 
         Raises StoreUnavailableError.
         """
-        found = self._shadowing.plan(self._chosen, self._count, silent=self._json)
+        items = map(self._chosen.made, self._chosen)
+        found = self._shadowing.plan(items, self._count, silent=self._json)
         tell(found, self._shadowing.counts, self._words, json=self._json)
         if only:
             failing.errors.print(NOTHING)

@@ -147,11 +147,10 @@ def test_what_is_known_stays_without_effect_and_is_new_with_fresh(store: Store) 
     assert [one["rule"] for one in told("--inbox", "--fresh")[0]] == ["colour"]
 
 
-def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store) -> None:
-    hours_ago = int((datetime.now(UTC) - timedelta(hours=2)).timestamp())
-    file = write(
-        delivery_body(message_item("wamid.1", "color", at=hours_ago)), ago=timedelta(hours=2)
-    )
+@pytest.mark.parametrize("ago", [timedelta(hours=2), timedelta(days=5)])
+def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store, ago: timedelta) -> None:
+    sent_at = int((datetime.now(UTC) - ago).timestamp())
+    file = write(delivery_body(message_item("wamid.1", "color", at=sent_at)), ago=ago)
 
     assert told(file, "--shadow")[1]["without_answer"] == {"too old": 1}
     assert told(file, "--shadow", "--fresh")[1]["sends"] == {"welcome": 1}
@@ -184,6 +183,14 @@ def test_the_ids_that_were_told_are_the_ids_that_are_sent(store: Store) -> None:
     bodies = [*replayed(store), FIRST]
     first, second, old = (split(Delivery("0:1-0", now, one))[0].key for one in bodies)
     assert first == second != old
+
+
+def test_a_replay_of_the_inbox_is_no_part_of_the_next(store: Store) -> None:
+    kept(store, FIRST)
+
+    for _ in range(2):
+        assert replay("--inbox", "--send", "--yes", "--fresh").exit_code == 0
+    assert len(replayed(store)) == 2
 
 
 def test_more_than_one_batch_is_sent_whole_and_in_order(store: Store) -> None:
