@@ -18,6 +18,12 @@ from gateway.cli.replay_source import Item
 from gateway.cli.replay_tally import Tally
 from gateway.cli.trace_line import many
 
+ADVICE = {
+    401: "It does not believe this secret: set META_APP_SECRET to that of its app.",
+    404: "It has no such path: a gateway takes deliveries at /webhook.",
+    413: "It takes no body as large as that.",
+    503: "It keeps nothing at the moment: run it again, for what it kept is known.",
+}
 HERE = "http://127.0.0.1:8000/webhook"
 INTERRUPTED = 130
 
@@ -76,6 +82,8 @@ def _tell(tally: Tally, count: int, seconds: float, *, json: bool) -> None:
         return
     for where, status in tally.refused:
         failing.errors.print(f"[red]{status}[/] {escape(where)}")
+    for status in tally.took_ms.keys() & ADVICE.keys():
+        failing.errors.print(f"[red]{status}[/] {ADVICE[status]}")
     if tally.answered:
         Console().print(tally.table())
         rate = tally.answered / max(seconds, 0.001)
@@ -86,12 +94,16 @@ def _tell(tally: Tally, count: int, seconds: float, *, json: bool) -> None:
 def _nobody(url: str, failed: Failed, answered: int, count: int) -> str:
     """Say why a replay ended, where, and what was done until then."""
     match failed.error:
-        case httpx.ConnectError():
+        case httpx.ConnectError() if "refused" in str(failed.error):
             why = f"Nobody listens at {url}"
+        case httpx.ConnectError():
+            why = f"{url} cannot be reached ({failed.error})"
         case httpx.TimeoutException():
             why = f"No answer from {url} within {TIMEOUT_S:.0f} seconds"
-        case _:
+        case httpx.HTTPError():
             why = f"No answer from {url} ({type(failed.error).__name__})"
+        case _:
+            raise failed.error
     if not answered:
         return f"{why}, so nothing was posted."
     return f"{why}: it ended at {failed.item.where}, when {answered:,} of {count:,} were posted."

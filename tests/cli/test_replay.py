@@ -99,6 +99,7 @@ def test_what_is_refused_is_told_and_does_not_stop_the_rest(
     assert result.exit_code == 1
     assert "401 kept.jsonl:1" in result.output
     assert "401 kept.jsonl:2" in result.output
+    assert result.output.count("It does not believe this secret") == 1
 
 
 def test_the_summary_is_json_where_that_is_asked_for(receiver: Receiver) -> None:
@@ -245,6 +246,29 @@ def test_a_host_that_is_down_is_one_sentence() -> None:
 
     assert result.exit_code == 2
     assert result.output == f"error: Nobody listens at {url}, so nothing was posted.\n"
+
+
+def test_a_host_that_speaks_no_tls_is_one_sentence(receiver: Receiver) -> None:
+    Path("one").write_text("1")
+    url = receiver.url.replace("http:", "https:")
+
+    result = replay("one", "--to", url)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {url} cannot be reached ([SSL")
+    assert result.stderr.endswith("), so nothing was posted.\n")
+
+
+def test_a_bug_in_one_lane_ends_the_replay(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise KeyError("sign")
+
+    monkeypatch.setattr("gateway.cli.replay_post.sign", broken)
+    Path("kept.jsonl").write_bytes(captured(*[b"1"] * 50))
+
+    assert isinstance(replay("kept.jsonl", "--to", receiver.url).exception, KeyError)
 
 
 def test_a_host_that_goes_away_ends_the_replay_with_where(receiver: Receiver) -> None:
