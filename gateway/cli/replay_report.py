@@ -64,20 +64,22 @@ def _text(one: Planning, words: Words) -> Text:
 
 def _table(counts: Counts) -> Table:
     rows = [
-        ("deliveries", f"{counts.deliveries:,}", ""),
-        ("events", f"{counts.events.total():,}", _by(counts.events)),
-        ("known already", f"{counts.known:,}", "without effect" if counts.known else ""),
-        ("sends", f"{counts.sends.total():,}", _by(counts.sends)),
-        ("no answer", f"{sum(counts.silent.values()):,}", _by(counts.silent)),
-        ("changed wishes", f"{counts.changes:,}", ""),
-        ("failures", f"{counts.failures:,}", ""),
-        ("rulebook", counts.rulebook, ""),
+        ("deliveries", counts.deliveries, ""),
+        ("events", counts.events.total(), _by(counts.events)),
+        ("known already", counts.known, "without effect" if counts.known else ""),
+        ("sends", counts.sends.total(), _by(counts.sends)),
+    ]
+    rare = [
+        ("no answer", sum(counts.silent.values()), _by(counts.silent)),
+        ("changed wishes", counts.changes, "about marketing"),
+        ("failures", counts.failures, "of planning: a bug of the rules or of the gateway"),
     ]
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
-    for what, count, more in rows:
-        table.add_row(Text(what, "dim"), count, Text(printable(more)))
+    for what, count, more in [*rows, *(row for row in rare if row[1])]:
+        table.add_row(Text(what, "dim"), f"{count:,}", Text(printable(more)))
+    table.add_row(Text("rulebook", "dim"), counts.rulebook)
     return table
 
 
