@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.cli import trace_where
+from gateway.cli.dev_folder import Running
 from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_at_once import at_once
 from gateway.cli.doctor_facts import CHECKS, Facts
@@ -165,6 +167,16 @@ def test_nothing_secret_is_ever_printed(store: Store) -> None:
 
     assert "✗ graph" in result.output
     assert [one for one in SECRETS if one in result.output] == []
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["a server of its own", "the one that is set"])
+def test_a_gateway_of_this_folder_has_its_broker_where_it_has_its_store(own: bool) -> None:
+    store, broker = "redis://127.0.0.1:1/0", "redis://127.0.0.1:2/0"
+    write_settings(store, CELERY_BROKER_URL=broker)
+    runs_at = "redis://127.0.0.1:3/0" if own else store
+    running = Running(1, "http://127.0.0.1:4", "", runs_at, "rules.yaml", NUMBER, "")
+
+    assert trace_where.found(running).broker_url == (runs_at if own else broker)
 
 
 def test_an_option_that_is_none_is_bad_input() -> None:
