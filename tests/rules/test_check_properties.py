@@ -61,7 +61,7 @@ FILES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(FILES | TREES)
 def test_file_is_told_what_is_wrong_or_can_be_used(written: Any) -> None:
     # JSON is YAML, and what stands in quotes is a text as well.

@@ -147,6 +147,18 @@ def test_a_status_that_no_rule_names_leaves_its_contact_alone() -> None:
     assert (made.changed, made.records, len(made.news)) == (False, (), 1)
 
 
+def test_a_status_that_says_a_wish_and_is_answered_has_one_record() -> None:
+    event = a_status("wamid.o", "failed", f"{OURS}.1", code=131050)
+
+    made = planned("- {name: it, when: {event: status, code: 131050}, then: {tag: left}}", event)
+
+    (record,) = made.records
+    assert (made.contact.opted_out_at, made.contact.tags) == (NOW, ("left",))
+    assert record.changes == (
+        "opted out: Meta's status with error 131050", "tagged left: rule it",
+    )  # fmt: skip
+
+
 def test_an_echo_of_a_person_silences_rules_for_twelve_hours() -> None:
     rules = "- {name: hi, then: [Hello, {tag: seen}]}"
     echoed = planned(rules, ECHO)
