@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision, Fired
-from gateway.core.events import Event, Message, Status
+from gateway.core.events import Event, Message, Notice, Status
 from gateway.core.sends import answers_a_status, from_callback
 from gateway.rules.facts import BY_HAND, Facts, kind_of
 from gateway.rules.hours import Hours
@@ -90,7 +90,7 @@ def _has_name(event: Event, contact: Contact) -> bool:
 
 
 def _is_by_hand(event: Event) -> bool:
-    return getattr(event, "field", "") == BY_HAND
+    return isinstance(event, Notice) and event.field == BY_HAND
 
 
 def _quiet(facts: Facts) -> str:
