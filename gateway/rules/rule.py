@@ -19,7 +19,7 @@ from gateway.rules.text import pattern
 
 EMPTY = "a text came out empty and is not sent"
 NO_MESSAGE = "there is no message to mark or to react to"
-SHADOW = "in shadow, so nothing is done"
+SHADOW = "in shadow, so nothing is done of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Rule:
 
     def fire(self, facts: Facts, quiet: str) -> Fired:
         """Build the actions, each with what those before it noted; nothing is posted if `quiet`."""
-        groups, notes = self._groups(facts), {SHADOW: None} if self.shadow else {}
-        why, actions = self.condition.told(facts).words, []
+        groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
+        why = self.condition.told(facts).words
         for step in self.steps:
             if note := _idle(step, facts, quiet):
                 notes[note] = None
@@ -75,6 +75,8 @@ class Rule:
             else:
                 actions.append(action)
                 self._note(facts, action)
+        if self.shadow and actions:
+            notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
         return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
 
     def _note(self, facts: Facts, action: Action) -> None:

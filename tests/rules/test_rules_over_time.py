@@ -75,7 +75,10 @@ def test_a_rule_in_shadow_does_nothing_and_is_recorded() -> None:
     (fired,) = made.records[0].fired
     assert (made.sends, made.alerts, made.records[0].changes) == ((), (), ())
     assert (made.contact.tags, made.contact.opted_out_at) == ((), None)
-    assert (fired.rule, fired.why) == ("it", "always; in shadow, so nothing is done")
+    assert (fired.rule, fired.why) == (
+        "it",
+        "always; in shadow, so nothing is done of send_text, tag, alert, opt_out",
+    )
 
 
 def test_a_rule_in_shadow_counts_for_itself() -> None:
