@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
-from gateway.core.filters import FILTERS, Filter, Kind, Value, kind_of
 from gateway.core.nearest import nearest
+from gateway.core.render_filters import FILTERS, Filter, Kind, Value, kind_of
 
 Lookup = Callable[[str], Value]
 Part = Callable[[Lookup], Any]  # a text, or a moment where a filter takes one

@@ -23,17 +23,17 @@ from gateway.core.expressions import (
     PlaceholderError,
     made,
 )
-from gateway.core.filters import escaped
 from gateway.core.messages import limits
+from gateway.core.render_filters import escaped
 
-MAX_PARTS = 100  # of one text, so that what comes out is bounded while it is made
+MAX_PLACEHOLDERS = 100  # in one text
+MAX_LENGTH = 500  # of one of them, in characters
 
 NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
 
 OPENINGS = ("{{", "{%", "{#")
 OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
 
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
 
@@ -63,11 +63,19 @@ def template(source: str, most: int = limits.TEXT) -> Template:
     Raises PlaceholderError for statements, comments, unknown filters and everything else that is
     not a name with filters.
     """
+    _bounded(source)
     parts = list(_parts(source))
-    if len(parts) > MAX_PARTS:
-        raise PlaceholderError(f"more than {MAX_PARTS} parts and placeholders in one text")
     names = frozenset(name for one in parts for name in one.names)
     return Template(names, tuple(one.part for one in parts), most)
+
+
+def _bounded(source: str) -> None:
+    """Refuse what would take long to be read."""
+    _, *others = source.split("{{")
+    if len(others) > MAX_PLACEHOLDERS:
+        raise PlaceholderError(f"more than {MAX_PLACEHOLDERS} placeholders in one text")
+    if any(len(other.partition("}}")[0]) > MAX_LENGTH for other in others):
+        raise PlaceholderError(f"a placeholder is longer than {MAX_LENGTH} characters")
 
 
 def _parts(source: str) -> Iterator[Made]:
@@ -114,7 +122,10 @@ def _escaping(part: Part) -> Part:
 
 def literal(text: str) -> str:
     """Give what stays of a text where nothing stands for its placeholders."""
-    return PLACEHOLDER.sub("", text) if _has_placeholders(text) else text
+    # In one go, whatever the text is: a pattern would look for each end from each beginning.
+    first, *others = text.split("{{")
+    parted = (other.partition("}}") for other in others)
+    return first + "".join(after if closed else before for before, closed, after in parted)
 
 
 def names_in(text: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gateway.core.contacts import Contact
 from gateway.core.events import Event
 from gateway.core.expressions import Lookup
-from gateway.core.filters import Value
+from gateway.core.render_filters import Value
 from gateway.rules.hours import Hours
 from gateway.rules.text import scanned
 

@@ -7,9 +7,10 @@ import pytest
 from gateway.core.contacts import Contact
 from gateway.core.expressions import PlaceholderError
 from gateway.core.messages import limits
-from gateway.core.render import MAX_PARTS, template
+from gateway.core.render import MAX_PLACEHOLDERS, template
+from gateway.rules.problems import RulebookError
 from tests.made import ANA, NUMBER
-from tests.rules.booked import answer, decided
+from tests.rules.booked import answer, book, decided
 
 
 def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:
@@ -123,7 +124,7 @@ def test_a_title_grown_too_long_is_cut() -> None:
 
 
 def test_many_values_are_bounded_while_they_are_filled_in() -> None:
-    made = template("{{ text | upper }}" * MAX_PARTS)
+    made = template("{{ text | upper }}" * MAX_PLACEHOLDERS)
     asked = []
 
     def value(name: str) -> str:
@@ -182,11 +183,15 @@ NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
         ("{{ 'a' ~ name }}", ONLY),
         ("{{ name, text }}", ONLY),
         ("{{ name" + " | trim" * 9 + " }}", ONLY),
-        ("{{ " + "(" * 3_000 + "name" + ")" * 3_000 + " }}", ONLY),
+        ("{{ " + "(" * 240 + "name" + ")" * 240 + " }}", ONLY),
         ("{{ name | deflaut('x') }}", "unknown filter 'deflaut'; did you mean 'default'?"),
         ("{{ name | upper('x') }}", "filter 'upper' is given too much"),
         ("{{ name | default(value='x') }}", "filter 'default' is given too much"),
-        ("{{ name }}" * 101, "more than 100 parts and placeholders in one text"),
+        ("{{ name }}" * 101, "more than 100 placeholders in one text"),
+        (
+            "{{ name | default('" + "x" * 500 + "') }}",
+            "a placeholder is longer than 500 characters",
+        ),
         ("{{ vars }}{{ vars.a.b }}", "unknown placeholder 'vars.a.b'; only vars and hours"),
         ("{{ vars.__class__.x }}", "unknown placeholder 'vars.__class__.x'"),
         ("{{ hours.shop }}", "unknown placeholder 'hours.shop'"),
@@ -206,6 +211,16 @@ def test_anything_but_names_and_filters_is_refused(source: str, message: str) ->
         template(source)
 
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{" * 450_000, "{{ a" * 200_000, "{{ a }}" * 130_000, "{" * 900_000, "{{ " + "a|" * 400_000],
+    ids=["openings", "none closed", "all closed", "braces", "filters"],
+)
+def test_a_megabyte_of_placeholders_is_refused_in_time(text: str) -> None:
+    with pytest.raises(RulebookError):
+        book(f"- {{name: it, then: '{text}'}}")
 
 
 def test_template_without_its_value_stays_empty() -> None:
