@@ -143,6 +143,15 @@ def test_a_silence_begins_after_the_answer_that_tells_of_it() -> None:
     )
 
 
+def test_what_ends_a_silence_may_be_told() -> None:
+    muted = planned(HANDOFF, a_message(text="agent")).contact
+    rules = "- {name: bot, then: [Not yet., unmute, I am here again.]}"
+
+    made = planned(rules, a_message("wamid.2"), contact=muted)
+
+    assert (texts(made), made.contact.muted_until) == (["I am here again."], None)
+
+
 def test_in_a_silence_wishes_are_heard_all_the_same() -> None:
     muted = planned(HANDOFF, a_message(text="agent")).contact
 
