@@ -2,27 +2,18 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.markup import escape
 
 from gateway.cli import failing, init_file
-from gateway.cli.init_ask import Asker, NobodyError
-from gateway.cli.init_checks import Found, MistakeError, check
-from gateway.cli.init_questions import (
-    APP_ID,
-    APP_SECRET,
-    NUMBER_ID,
-    QUESTIONS,
-    TOKEN,
-    WABA_ID,
-    Question,
-)
+from gateway.cli.init_answers import Answers
+from gateway.cli.init_ask import Asker
+from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.forms import HttpUrl
 from gateway.graph.setup import Setup
 from gateway.settings import Settings, environment, in_process
@@ -66,7 +57,7 @@ def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
     with failing.sentences():
         here = in_process([*(question.name for question in QUESTIONS), *_MADE])
     asker = Asker(_out)
-    answers = _Answers(asker, {**here, **options}, before).all()
+    answers = Answers(asker, {**here, **options}, before, _meta()).all()
     _write(text, answers | _made(here, before), asker, sure=sure)
     _lead_on()
 
@@ -80,91 +71,21 @@ def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class _Answers:
-    """The answers so far, and what each may be where nothing is said."""
-
-    def __init__(self, asker: Asker, given: Mapping[str, str], before: Mapping[str, str]) -> None:
-        self._asker = asker
-        self._given = dict(given)
-        self._defaults = {one.name: before.get(one.name, "") for one in QUESTIONS}
-        self._answers: dict[str, str] = {}
-        self._mistaken = False
-        self._url, self._version = _graph()
-
-    def all(self) -> dict[str, str]:
-        """Ask and try one after the other; go back to what turns out to be wrong."""
-        at = 0
-        while at < len(QUESTIONS):
-            question = QUESTIONS[at]
-            self._take(question)
-            try:
-                self._show(question, self._tried(question))
-                at += 1
-            except MistakeError as mistake:
-                failing.errors.print(f"[bold red]no:[/] {escape(mistake.sentence)}")
-                self._mistaken = True
-                at = self._back_to(question, mistake.again)
-        return self._answers
-
-    def _take(self, question: Question) -> None:
-        answer = self._given.pop(question.name, "")
-        try:
-            answer = answer or self._asker.ask(question, self._defaults[question.name])
-        except NobodyError:
-            # After a mistake its sentence says all.
-            if self._mistaken:
-                raise typer.Exit(failing.BAD_INPUT) from None
-            raise failing.fail(
-                f"The {question.label} is missing, and nobody answers: set {question.name} in the "
-                "environment, or run gateway init at a terminal."
-            ) from None
-        self._answers[question.name] = self._defaults[question.name] = answer
-
-    def _tried(self, question: Question) -> Found:
-        known = self._answers
-        with Setup(
-            self._url,
-            self._version,
-            app_id=known[APP_ID.name],
-            # Several stand there while one is rotated, the newest first.
-            app_secret=known.get(APP_SECRET.name, "").partition(",")[0],
-            token=known.get(TOKEN.name, ""),
-        ) as meta:
-            return check(question, known, meta, datetime.now(UTC))
-
-    def _back_to(self, question: Question, again: Question | None) -> int:
-        if again is not None:
-            self._defaults[again.name] = ""
-            # Of a pair that does not fit either may be wrong; an empty line keeps the id.
-            return QUESTIONS.index(APP_ID if again is APP_SECRET else again)
-        if not self._asker.agreed("Try once more?"):
-            raise typer.Exit(failing.BAD_INPUT)
-        self._given[question.name] = self._answers[question.name]
-        return QUESTIONS.index(question)
-
-    def _show(self, question: Question, found: Found) -> None:
-        if found.good:
-            _out.print(f"[green]✓[/] {question.label}: {escape(found.good)}")
-        for sentence in found.mind:
-            _out.print(f"  [yellow]{escape(sentence)}[/]")
-        for name, value in found.suggested.items():
-            self._defaults[name] = self._defaults[name] or value
-
-
-def _graph() -> tuple[str, str]:
-    """Return where Meta is asked, which may be a proxy or a stand-in."""
+def _meta() -> Callable[..., Setup]:
+    """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
     known, fields = environment(), Settings.model_fields
     url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
+    version = known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
     try:
-        checked: str = TypeAdapter(HttpUrl).validate_python(url)
+        return partial(Setup, TypeAdapter(HttpUrl).validate_python(url), version)
     except ValidationError:
         raise failing.fail("META_GRAPH_URL is no web address: write https://host.") from None
-    return checked, known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
 
 
 def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: bool) -> None:
     """Write what is wanted; a file that is there is changed only if a person agrees."""
     if not (to_set := init_file.settable(text, wanted)):
+        init_file.close(ENV)
         _out.print("\n[bold].env[/] says all of this already.")
         return
     if text is not None and not sure:

@@ -21,6 +21,10 @@ class Asker:
         self._console = console
         self._at_terminal = sys.stdin.isatty()
 
+    def show(self, line: str) -> None:
+        """Show what was found out, as rich's markup."""
+        self._console.print(line)
+
     def ask(self, question: Question, default: str) -> str:
         """Return the answer, or the default where nothing is written. Raises NobodyError."""
         self._console.print(f"[dim]{escape(question.where)}[/]")

@@ -84,6 +84,14 @@ def _line(name: str, value: str) -> str:
     return f"{name}='{escaped}'\n"
 
 
+def close(path: Path) -> None:
+    """Let nobody but its owner read the file. Raises FileError."""
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise FileError(f"Cannot close {path.name} to others: {error.strerror}.") from None
+
+
 def write(path: Path, text: str) -> None:
     """Put the text in the file's place at once, for its owner's eyes only. Raises FileError.
 

@@ -38,7 +38,8 @@ _NO_SUCH_APP: _Told = (
 )
 _NOT_OF_THE_APP: _Told = (
     "app_secret",
-    "The app secret is not that of the app id: copy both from the app's page, Settings > Basic.",
+    "The app secret does not belong to the app id: copy both from the app's page, "
+    "Settings > Basic.",
 )
 _BY_CODE: Mapping[int, _Told] = {
     1: ("", f"Meta could not answer. {_AGAIN}"),

@@ -3,7 +3,6 @@
 Meta is a sandbox in a process of its own.
 """
 
-import fcntl
 import json
 import os
 import pty
@@ -12,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,11 @@ from tests.sandbox.rig import APP, NUMBER_ID, WABA
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
 COMMAND = [*GATEWAY, "init"]
+# Makes its input the terminal of its session, so that Ctrl-C reaches it.
+AT_A_TERMINAL = (
+    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "from gateway.cli.main import main; main()"
+)
 OTHER, THEIRS = "100000000000009", "106540352242999"
 ANSWERS = (APP, SECRET, TOKEN, WABA, NUMBER_ID)
 ASKED = ("META_APP_ID", "META_APP_SECRET", "META_ACCESS_TOKEN", "META_WABA_ID",
@@ -136,7 +139,7 @@ def test_the_temporary_token_tells_its_end_and_how_to_get_a_lasting_one(meta: ht
         (("7", APP, *ANSWERS[1:]), "The app id is an id: digits only."),
         (("1234567", SECRET, APP, "", *ANSWERS[2:]), "Meta knows no app with this id"),
         ((APP, "with space", "", *ANSWERS[1:]), "The app secret holds characters that Meta"),
-        ((APP, "hush-wrong", "", *ANSWERS[1:]), "The app secret is not that of the app id"),
+        ((APP, "hush-wrong", "", *ANSWERS[1:]), "The app secret does not belong to the app id"),
         (("1234567", "hush-wrong", *ANSWERS), "Meta knows no app with this id"),
         ((APP, SECRET, "EAAunknown", *ANSWERS[2:]), "The access token is not valid"),
         ((APP, SECRET, FOREIGN, *ANSWERS[2:]), "The access token belongs to another app"),
@@ -184,6 +187,15 @@ def test_an_account_of_another_is_taken_with_its_own_numbers_only(meta: httpx.Cl
 
     assert mistakes(result)[0].startswith("This number is not one of the account's")
     assert os.listdir(".") == []
+
+
+def test_input_that_ends_after_a_mistake_was_mended_is_told(meta: httpx.Client) -> None:
+    result = run(APP, "hush-wrong", "", SECRET)
+
+    assert [told.split(":")[0] for told in mistakes(result)] == [
+        "The app secret does not belong to the app id",
+        "The access token is missing, and nobody answers",
+    ]
 
 
 @pytest.mark.parametrize("known", range(5))
@@ -280,9 +292,11 @@ def test_yes_is_a_yes_that_nobody_has_to_give(meta: httpx.Client) -> None:
 def test_a_second_time_all_is_tried_and_nothing_changes(meta: httpx.Client) -> None:
     run(*ANSWERS)
     before = Path(".env").read_text()
+    Path(".env").chmod(0o644)
     result = run()
 
     assert result.exit_code == 0
+    assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600
     assert ".env says all of this already." in result.stdout
     assert Path(".env").read_text() == before
 
@@ -323,8 +337,8 @@ def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     ours, theirs = pty.openpty()
     env = environment(META_GRAPH_URL=str(meta.base_url))
     with subprocess.Popen(
-        COMMAND, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs,
-        start_new_session=True, preexec_fn=_take_terminal,
+        [sys.executable, "-c", AT_A_TERMINAL, "init"], cwd=tmp_path, env=env,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     ) as process:  # fmt: skip
         os.close(theirs)
         told = _until(ours, "app id: ")
@@ -339,11 +353,6 @@ def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     assert "Sandbox app" in told
     assert SECRET not in told
     assert os.listdir(tmp_path) == []
-
-
-def _take_terminal() -> None:
-    """Make the terminal that of the new process, so that Ctrl-C reaches it."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _until(terminal: int, wanted: str) -> str:
