@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from real runs: chat, trace, status and tunnel, as in a terminal."""
+"""Make the pictures in docs/ from real runs, as a terminal shows them."""
 
 import json
 import os
@@ -49,6 +49,7 @@ def main() -> None:
             told = traced(folder, "trace", CUSTOMER, "--limit", "1")
             draw("trace", f"gateway trace {CUSTOMER} --limit 1", told, WIDER)
             draw("status", "gateway status", run(folder, WIDTH, "status", "--once"), WIDTH)
+            draw("doctor", "gateway doctor", examined(folder), WIDER)
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
@@ -61,16 +62,7 @@ def tunnelled(folder: Path) -> str:
     shutil.copytree(ROOT / "rules", folder / "rules")
     port, meta = free_port(), f"http://127.0.0.1:{free_port()}"
     here = f"http://localhost:{port}"
-    written = SET_UP | {"META_GRAPH_URL": meta}
-    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in written.items()))
-    (folder / "meta.json").write_text(json.dumps({
-        "port": int(meta.rpartition(":")[2]), "app_secret": written["META_APP_SECRET"],
-        "access_token": written["META_ACCESS_TOKEN"], "webhook_url": "https://app.example/webhook",
-        "app_id": written["META_APP_ID"], "waba_id": written["META_WABA_ID"],
-        "numbers": [{"id": written["META_PHONE_NUMBER_ID"], "display": "+1 555-010-0100"}],
-    }))  # fmt: skip
-    sandbox = subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "meta.json"],
-        cwd=folder, env=env(WIDER), stdout=subprocess.DEVNULL)  # fmt: skip
+    sandbox = a_meta(folder, meta, "https://app.example/webhook")
     shown = folder / "shown"
     with shown.open("wb") as out:
         tunnel = subprocess.Popen(
@@ -91,6 +83,22 @@ def tunnelled(folder: Path) -> str:
     return shown.read_text().replace(here, ADDRESS)
 
 
+def a_meta(folder: Path, meta: str, webhook: str, **more: str) -> subprocess.Popen[bytes]:
+    """Write the settings of a gateway into a folder, and start a sandbox that is its Meta."""
+    written = SET_UP | {"META_GRAPH_URL": meta} | more
+    settings = folder / ".env"
+    settings.write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    settings.chmod(0o600)
+    (folder / "meta.json").write_text(json.dumps({
+        "port": int(meta.rpartition(":")[2]), "app_secret": written["META_APP_SECRET"],
+        "access_token": written["META_ACCESS_TOKEN"], "webhook_url": webhook,
+        "app_id": written["META_APP_ID"], "waba_id": written["META_WABA_ID"],
+        "numbers": [{"id": written["META_PHONE_NUMBER_ID"], "display": "+1 555-010-0100"}],
+    }))  # fmt: skip
+    return subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "meta.json"],
+        cwd=folder, env=env(WIDER), stdout=subprocess.DEVNULL)  # fmt: skip
+
+
 def until(shown: Path, words: str) -> None:
     """Wait until a run has shown something."""
     for _ in range(600):
@@ -105,11 +113,11 @@ def env(width: int) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "COLUMNS": str(width)}
 
 
-def run(folder: Path, width: int, *args: str, said: Sequence[str] = ()) -> str:
+def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), check: bool = True) -> str:
     """Run one command, typing what is to be said, and return what it shows."""
     return subprocess.run(
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
-        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=True,
+        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=check,
     ).stdout  # fmt: skip
 
 
@@ -121,6 +129,35 @@ def traced(folder: Path, *command: str) -> str:
             return told
         time.sleep(0.1)
     raise SystemExit("the reply was not read")
+
+
+def examined(playing: Path) -> str:
+    """Return what is told of the same gateway and a Meta that was set up with another word."""
+    running = json.loads(next(playing.rglob("dev.json")).read_text())
+    folder, meta = playing / "doctor", f"http://127.0.0.1:{free_port()}"
+    folder.mkdir()
+    sandbox = a_meta(
+        folder, meta, f"{running['web']}/webhook",
+        REDIS_URL=running["redis_url"], GATEWAY_RULES=running["rules"],
+    )  # fmt: skip
+    try:
+        wait_for_answer(f"{meta}/sandbox/health")
+        return run(folder, WIDER, "doctor", check=False)
+    finally:
+        sandbox.terminate()
+        sandbox.wait(30)
+
+
+def wait_for_answer(url: str) -> None:
+    """Wait until something answers."""
+    for _ in range(600):
+        try:
+            httpx.get(url).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the sandbox did not start")
 
 
 def free_port() -> int:

@@ -14,7 +14,6 @@ from gateway.settings import Settings
 from tasks.config import config
 
 CONNECT_S = 3
-ANSWER_S = 2.0
 
 
 class BrokerAwayError(Exception):
@@ -37,7 +36,7 @@ class Listening:
         except (OperationalError, OSError) as error:
             raise BrokerAwayError(type(error.__cause__ or error).__name__) from None
 
-    def workers(self, within_s: float = ANSWER_S) -> Mapping[str, int]:
+    def workers(self, within_s: float) -> Mapping[str, int]:
         """Return how many workers listen to each queue; raises BrokerAwayError.
 
         All of `within_s` is waited for, since nobody knows how many there are.

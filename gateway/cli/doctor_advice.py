@@ -66,8 +66,8 @@ ADVICE: Mapping[str, str] = {
         "way, wait for it."
     ),
     "disk": "Make room: Redis needs as much again to write its append-only file anew.",
-    "graph": "Check META_GRAPH_URL and the network between.",
     "graph version": "Read Meta's changelog, set META_GRAPH_VERSION to a newer one, and try it.",
+    "graph": "Check META_GRAPH_URL and the network between.",
     "app secret": "Copy it from the app's page, Settings > Basic, to META_APP_SECRET.",
     "token": (
         "Make a new one for this app, best a system user's, and put it into META_ACCESS_TOKEN."

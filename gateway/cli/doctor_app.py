@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_asked import Meta, of_meta, refused, valid
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.core.versions import age
@@ -17,7 +18,7 @@ VERSION_SOON = timedelta(days=90)
 def graph(meta: Meta) -> Iterator[Finding]:
     """Tell that Meta cannot be reached at all."""
     if meta.unreached:
-        yield broken(meta.unreached)
+        yield broken(meta.unreached.removesuffix(f" {ADVICE['graph']}"))
     else:
         yield fine("Meta answered.")
 
@@ -49,7 +50,7 @@ def secret(meta: Meta) -> Iterator[Finding]:
             case Unseen():
                 yield unseen(one.why)
             case _:
-                yield fine(f"{which}It is the app's.")
+                yield fine("It is the app's.")
 
 
 def token(meta: Meta) -> Iterator[Finding]:
@@ -98,8 +99,8 @@ def token_scopes(info: TokenInfo) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("meta", "graph", lambda facts: facts.meta, graph),
     Check("meta", "graph version", lambda facts: facts.version, version),
+    Check("meta", "graph", lambda facts: facts.meta, graph),
     Check("meta", "app secret", of_meta(lambda meta: meta), secret),
     Check("meta", "token", of_meta(lambda meta: meta), token),
     Check("meta", "token end", of_meta(lambda meta: both(valid(meta.token), meta.now)), token_end),

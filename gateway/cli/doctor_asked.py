@@ -53,13 +53,16 @@ class Meta:
 
     @property
     def unreached(self) -> str:
-        """Return why nothing of Meta answered, "" where something did."""
+        """Return why no Graph answered anything, "" where one did, be it by a refusal."""
         found: tuple[Asked[Any], ...] = (
-            *self.secrets, self.token, self.number, self.numbers, self.subscribed, self.callbacks,
+            self.number, *self.secrets, self.token, self.numbers, self.subscribed, self.callbacks,
         )  # fmt: skip
-        asked = [one for one in found if not isinstance(one, Unseen)]
-        errors = [one for one in asked if isinstance(one, SetupError) and not one.status]
-        return errors[0].sentence if errors and len(errors) == len(asked) else ""
+        errors = [one for one in found if isinstance(one, SetupError)]
+        heard = [one for one in found if not isinstance(one, SetupError | Unseen)]
+        if heard or any(one.code for one in errors):
+            return ""
+        late = self.number.why if isinstance(self.number, Unseen) else ""
+        return errors[0].sentence if errors else f"Meta did not answer: {late}."
 
 
 def seen(found: Asked[T]) -> T | Unseen:

@@ -88,9 +88,15 @@ def results(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
             told = unseen(found.why).told
             yield Result(check.group, check.name, "unseen", told)
             continue
-        for one in check.judge(found):
+        for one in _gist(check.judge(found)):
             # Some of it was written by others, who may know how to move a terminal's cursor.
             told = "".join(sign if sign.isprintable() else " " for sign in one.told)
             needed = one.state in ("warning", "broken") and not one.advised
             advice = ADVICE[check.name] if needed else ""
             yield Result(check.group, check.name, one.state, told, advice)
+
+
+def _gist(findings: Iterable[Finding]) -> list[Finding]:
+    """Return each finding that is not fine once, or else the first: a cluster has many servers."""
+    every = list(dict.fromkeys(findings))
+    return [one for one in every if one.state != "fine"] or every[:1]

@@ -17,9 +17,12 @@ from gateway.store.address import parse
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.examined import examine
 from gateway.store.standing import Reading
+from tasks.config import QUEUES
 from tasks.listening import BrokerAwayError, Listening
 
 ENV = Path(".env")
+# Where all answer at once there is nothing to wait for; a busy machine may need a moment more.
+PATIENCE_S = (1.0, 3.0)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -81,8 +84,13 @@ def broker(settings: Settings) -> Broker:
 def workers(settings: Settings) -> Mapping[str, int] | Unseen:
     """Ask who listens to which queue."""
     listening = Listening(settings)
+    found: Mapping[str, int] = {}
     try:
-        return listening.workers()
+        for within_s in PATIENCE_S:
+            found = listening.workers(within_s)
+            if all(found.get(queue) for queue in QUEUES):
+                break
+        return found
     except BrokerAwayError:
         return Unseen("the broker does not answer")
     finally:

@@ -14,7 +14,7 @@ CONNECTED = "CONNECTED"
 # The number sends, and Meta is about to change that.
 _STILL_SENDS = frozenset({"FLAGGED", "RATE_LIMITED"})
 _GOOD = frozenset({"GREEN", "UNKNOWN", "NA"})
-_VERIFIED = frozenset({"VERIFIED"})
+VERIFIED = "VERIFIED"
 _NAMED = frozenset({"APPROVED", "AVAILABLE_WITHOUT_REVIEW", "NONE"})
 TEST = "SANDBOX"
 NOT_ON_THE_LIST = 131030
@@ -42,8 +42,10 @@ def verified(found: NumberInfo) -> Iterator[Finding]:
     """Tell that nobody has shown that the number is theirs."""
     if not found.code_verification:
         yield unseen("Meta did not say whether it is verified")
-    elif found.code_verification in _VERIFIED or found.status == CONNECTED:
-        yield fine(f"{found.code_verification}; a code is asked for when it is registered.")
+    elif found.code_verification == VERIFIED:
+        yield fine(f"{VERIFIED}.")
+    elif found.status == CONNECTED:
+        yield fine(f"{found.code_verification}, which matters only until it is connected.")
     else:
         yield warning(f"Its verification is {found.code_verification}.")
 

@@ -1,6 +1,6 @@
 """What `gateway doctor` shows: a tree of groups, and what is wrong once more at its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +26,7 @@ def screen(results: Sequence[Result]) -> RenderableType:
     trees = []
     for group, members in groupby(results, key=lambda one: one.group):
         tree = Tree(Text(group, "bold"), guide_style="dim")
-        for one in _folded(list(members)):
+        for one in _folded(members):
             tree.add(_line(one))
         trees.append(tree)
     return Group(*trees, Text(), _verdict(results))
@@ -45,14 +45,14 @@ def plain(results: Sequence[Result]) -> dict[str, Any]:
     return {"well": not counts["broken"], "counts": counts, "checks": checks}
 
 
-def _folded(members: list[Result]) -> list[Result]:
+def _folded(members: Iterable[Result]) -> Iterator[Result]:
     """Put checks that were not looked at for one reason into one line, where they are many."""
-    blind = [one for one in members if one.state == "unseen"]
-    why = {one.told for one in blind}
-    if len(blind) < FOLDED_FROM or len(why) > 1:
-        return members
-    rest = Result(blind[0].group, f"{len(blind)} checks", "unseen", why.pop())
-    return [*(one for one in members if one.state != "unseen"), rest]
+    for why, found in groupby(members, key=lambda one: one.told if one.state == "unseen" else ""):
+        alike = list(found)
+        if why and len(alike) >= FOLDED_FROM:
+            yield Result(alike[0].group, f"{len(alike)} checks", "unseen", why)
+        else:
+            yield from alike
 
 
 def _line(one: Result) -> RenderableType:

@@ -5,7 +5,6 @@ What is wrong is decided where `gateway status` has it from, so that the two nev
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, warning
@@ -76,13 +75,14 @@ def beat(reading: Reading) -> Iterator[Finding]:
 def scheduled(reading: Reading) -> Iterator[Finding]:
     """Tell that beat's bells are heard too late."""
     limits = {"sweep": SWEEP_EVERY_S, "watch": SILENT_S}
-    late = [what for what, limit_s in limits.items() if reading.ago_s.get(what, inf) > limit_s]
-    for what in late:
+    for what, limit_s in limits.items():
         ago_s = reading.ago_s.get(what)
-        when = "was not within a day" if ago_s is None else f"was {ago_s:,.0f} s ago"
-        yield broken(f"The last {what} {when}.")
-    if not late:
-        yield fine("Sweep and watch run in time.")
+        if ago_s is None:
+            yield warning(f"There was no {what} within a day, or since the start.")
+        elif ago_s > limit_s:
+            yield broken(f"The last {what} was {ago_s:,.0f} s ago.")
+        else:
+            yield fine("Sweep and watch run in time.")
 
 
 def canary(reading: Reading) -> Iterator[Finding]:

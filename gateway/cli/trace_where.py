@@ -22,6 +22,7 @@ def found(running: Running | None) -> Settings:
     if running is None:
         return Settings.from_env()
     given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
-    return given.model_copy(
-        update={"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
-    )
+    now = {"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
+    # What has a server of its own has its broker there, whatever is set.
+    own = {"celery_broker_url": ""} if running.redis_url != given.redis_url else {}
+    return given.model_copy(update=now | own)

@@ -1,6 +1,10 @@
 """`gateway doctor` looks at everything at once, tells it, and its exit code says how it stands."""
 
 import json
+import os
+import pty
+import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.cli import trace_where
+from gateway.cli.dev_folder import Running
 from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_at_once import at_once
 from gateway.cli.doctor_facts import CHECKS, Facts
@@ -19,7 +25,7 @@ from gateway.cli.main import app
 from gateway.store import upkeep
 from gateway.store.client import Store
 from tests.cli.doctoring import WELL, found, meta
-from tests.cli.playing import RULES
+from tests.cli.playing import GATEWAY, RULES, environment
 from tests.cli.test_status_view import shown_of
 from tests.made import NUMBER
 from tests.servers import Server, free_port
@@ -66,7 +72,7 @@ def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(stor
     broken = [name for name, one in checks.items() if one["state"] == "broken"]
     assert result.exit_code == 1
     assert broken == [
-        "worker critical", "worker default", "worker bulk", "worker scheduled", "schedule", "beat",
+        "worker critical", "worker default", "worker bulk", "worker scheduled", "beat",
     ]  # fmt: skip
     assert checks["beat"]["advice"] == ADVICE["beat"]
     assert checks["persistence"]["state"] == "fine"
@@ -90,6 +96,38 @@ def test_a_store_and_a_meta_that_are_away_are_one_sentence_each() -> None:
     assert "Meta cannot be reached" in checks["graph"]["told"]
     assert checks["worker default"]["told"] == "not looked at: the broker does not answer"
     assert checks["handshake"]["told"] == "not looked at: Meta cannot be reached"
+
+
+def test_a_store_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
+    frozen = Server(tmp_path / "frozen").start()
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        write_settings(frozen.url)
+        began = time.monotonic()
+        result = doctor("--json", "--offline")
+        took_s = time.monotonic() - began
+    finally:
+        frozen.kill()
+
+    broken = [name for name, one in told(result).items() if one["state"] == "broken"]
+    assert broken == ["store", "broker"]
+    assert took_s < 30
+
+
+def test_at_a_terminal_it_says_what_it_still_looks_at() -> None:
+    write_settings(f"redis://127.0.0.1:{free_port()}/0")
+    ours, theirs = pty.openpty()
+    command = [*GATEWAY, "doctor", "--offline"]
+    ended = subprocess.run(
+        command, env=environment(TERM="xterm"), stdout=subprocess.PIPE, stderr=theirs, timeout=60
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65_536)
+    os.close(ours)
+
+    assert b"looking at" in shown
+    assert b"looking" not in ended.stdout
+    assert ended.returncode == 1
 
 
 def test_settings_that_are_missing_are_told_each_and_nothing_else_is_looked_at() -> None:
@@ -129,6 +167,16 @@ def test_nothing_secret_is_ever_printed(store: Store) -> None:
 
     assert "✗ graph" in result.output
     assert [one for one in SECRETS if one in result.output] == []
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["a server of its own", "the one that is set"])
+def test_a_gateway_of_this_folder_has_its_broker_where_it_has_its_store(own: bool) -> None:
+    store, broker = "redis://127.0.0.1:1/0", "redis://127.0.0.1:2/0"
+    write_settings(store, CELERY_BROKER_URL=broker)
+    runs_at = "redis://127.0.0.1:3/0" if own else store
+    running = Running(1, "http://127.0.0.1:4", "", runs_at, "rules.yaml", NUMBER, "")
+
+    assert trace_where.found(running).broker_url == (runs_at if own else broker)
 
 
 def test_an_option_that_is_none_is_bad_input() -> None:

@@ -34,6 +34,8 @@ DEAD_TOKEN = SetupError("The token has expired.", code=190, status=400, about="t
 DEAD_SECRET = SetupError("The secret is another's.", code=190, status=400, about="app_secret")
 NO_SUCH = SetupError("Meta knows no such id.", code=100, subcode=33, status=400)
 AWAY = SetupError("Meta cannot be reached (ConnectError).")
+LATE = Unseen("nothing came back within 12 s")
+PAGE = SetupError("Instead of Graph, a page answered (HTTP 200).", status=200)
 FOREIGN = SetupError("The token belongs to another app.", code=100, status=400, about="token")
 
 
@@ -49,9 +51,12 @@ def unhealthy(what: str, state: str, why: str = "") -> dict[str, Any]:
     return number(health=(Health("PHONE_NUMBER", "AVAILABLE"), Health(what, state, why)))
 
 
-ALL_AWAY = meta(
-    secrets=(AWAY,), token=AWAY, number=AWAY, numbers=AWAY, subscribed=AWAY, callbacks=AWAY
-)
+def nothing_but(answer: Any) -> dict[str, Any]:
+    names = ("token", "number", "numbers", "subscribed", "callbacks")
+    return meta(secrets=(answer,), **dict.fromkeys(names, answer))
+
+
+ALL_AWAY = nothing_but(AWAY)
 NO_TOKEN = meta(token=NO_APP, number=DEAD_TOKEN, numbers=DEAD_TOKEN, subscribed=DEAD_TOKEN)
 LACKS_MANAGEMENT = meta(
     token=replace(TOKEN, scopes=("whatsapp_business_messaging",)), number=NO_SUCH, numbers=NO_SUCH
@@ -62,6 +67,13 @@ ENDED = datetime(2026, 11, 20, tzinfo=UTC)
 # What changes; the check; how it ends; a part of what it says.
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "Meta is away": (ALL_AWAY, "graph", "broken", "ConnectError"),
+    "Meta is late in everything": (
+        nothing_but(LATE),
+        "graph", "broken", "Meta did not answer: nothing came back within 12 s.",
+    ),
+    "a page in the place of Meta": (
+        nothing_but(PAGE), "graph", "broken", "a page answered",
+    ),
     "only one call is late": (meta(number=AWAY), "graph", "fine", "answered"),
     "nothing more is said of a Meta that is away": (ALL_AWAY, "token", "unseen", "be reached"),
     "nor of the number": (ALL_AWAY, "number", "unseen", "be reached"),

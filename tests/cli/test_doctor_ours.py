@@ -119,7 +119,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
-    "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "broken", "sweep was not within"),
+    "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "warning", "no sweep within"),
     "no beat": (reading(leads=False), "beat", "broken", "No beat is running"),
     "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody heard it"),
     "a beat that never ticked": (
@@ -203,6 +203,14 @@ def test_a_check_whose_facts_are_missing_says_why_and_breaks_nothing() -> None:
 
     assert (states["store"], states["memory"], states["beat"]) == ("broken", "unseen", "unseen")
     assert [one.told for one in said if one.name == "canary"] == ["not looked at: Redis is away"]
+
+
+def test_of_many_servers_each_trouble_is_told_once() -> None:
+    lazy = replace(SERVER, fsync="everysec")
+    many = examined(servers=(SERVER, lazy, lazy))
+
+    assert len(found(replace(WELL, **many), "persistence")) == 1
+    assert [one.state for one in found(replace(WELL, **many), "clock")] == ["fine"]
 
 
 def test_what_others_wrote_cannot_move_the_cursor() -> None:

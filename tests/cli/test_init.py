@@ -3,7 +3,6 @@
 Meta is a sandbox in a process of its own.
 """
 
-import fcntl
 import json
 import os
 import pty
@@ -12,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,11 @@ from tests.sandbox.rig import APP, NUMBER_ID, WABA
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
 COMMAND = [*GATEWAY, "init"]
+# Makes its input the terminal of its session, so that Ctrl-C reaches it.
+AT_A_TERMINAL = (
+    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "from gateway.cli.main import main; main()"
+)
 OTHER, THEIRS = "100000000000009", "106540352242999"
 ANSWERS = (APP, SECRET, TOKEN, WABA, NUMBER_ID)
 ASKED = ("META_APP_ID", "META_APP_SECRET", "META_ACCESS_TOKEN", "META_WABA_ID",
@@ -334,8 +337,8 @@ def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     ours, theirs = pty.openpty()
     env = environment(META_GRAPH_URL=str(meta.base_url))
     with subprocess.Popen(
-        COMMAND, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs,
-        start_new_session=True, preexec_fn=_take_terminal,
+        [sys.executable, "-c", AT_A_TERMINAL, "init"], cwd=tmp_path, env=env,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     ) as process:  # fmt: skip
         os.close(theirs)
         told = _until(ours, "app id: ")
@@ -350,11 +353,6 @@ def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     assert "Sandbox app" in told
     assert SECRET not in told
     assert os.listdir(tmp_path) == []
-
-
-def _take_terminal() -> None:
-    """Make the terminal that of the new process, so that Ctrl-C reaches it."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _until(terminal: int, wanted: str) -> str:

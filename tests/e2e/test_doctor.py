@@ -60,11 +60,3 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
     }  # fmt: skip
     assert checks["worker critical"]["told"] == "No worker listens to the queue critical."
     assert checks["worker critical"]["advice"].startswith("Start worker-critical")
-
-    with stack.client as meta:
-        meta.post(f"{stack.meta_url}/sandbox/account", json={"subscribed": False, "fields": []})
-        meta.post(f"{stack.meta_url}/sandbox/token", json={"type": "USER", "expires_in_s": 3_600})
-        code, checks = doctor(stack)
-
-    assert checks["subscribed"]["state"] == checks["fields"]["state"] == "broken"
-    assert checks["token end"]["told"].startswith("It is a temporary one, and runs out at")

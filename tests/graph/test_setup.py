@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from gateway.graph.setup import Setup
-from gateway.graph.setup_facts import AppCallback, Callbacks, SubscribedApp, TokenInfo, number_info
+from gateway.graph.setup_facts import (
+    AppCallback,
+    Callbacks,
+    SubscribedApp,
+    TokenInfo,
+    app_callback,
+    number_info,
+    subscribed_app,
+    token_info,
+)
 from gateway.graph.setup_trouble import SetupError
 from tests.graph.wires import Serve, Talk, request_on
 
@@ -274,6 +283,19 @@ def test_facts_of_an_unexpected_kind_are_not_told(odd: Any) -> None:
 
     assert number.id == NUMBER
     assert number.callbacks.in_force == ""
+
+
+@pytest.mark.parametrize("odd", [None, 7, -1, 10**30, 1.5, "x", [], {}, [1], [[]], True])
+def test_no_answer_of_meta_is_too_odd_to_be_read(odd: Any) -> None:
+    names = ("app_id", "type", "expires_at", "scopes", "granular_scopes", "error", "is_valid")
+    token = token_info(dict.fromkeys(names, odd))
+    callback = app_callback(dict.fromkeys(("object", "callback_url", "fields", "active"), odd))
+    app = subscribed_app(
+        dict.fromkeys(("whatsapp_business_api_data", "override_callback_uri"), odd)
+    )
+
+    assert token.valid is callback.active is (odd is True)
+    assert app.name == ""
 
 
 def test_an_apps_callback_is_taken_away_for_whatsapp_only(serve: Serve) -> None:

@@ -43,7 +43,7 @@ def test_a_broker_apart_is_the_one_that_is_asked(server: Server) -> None:
     with pytest.raises(BrokerAwayError):
         asked.connect()
     with pytest.raises(BrokerAwayError):
-        asked.workers()
+        asked.workers(within_s=0.5)
 
 
 def test_a_broker_of_another_kind_that_is_away_is_away_too(server: Server) -> None:

@@ -1,0 +1,86 @@
+"""The inbox as one history: all that Meta posted and is still kept, in the order it was kept."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from gateway.core.dead import moment
+from gateway.core.events import Delivery
+from gateway.store import dead, keys
+from gateway.store.body import Bodies, UnknownRecordError
+from gateway.store.client import Store
+from gateway.store.commit import milliseconds
+
+# A delivery may have 3 MB, and so many of each partition are in memory at once.
+STEP = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Entry(NamedTuple):
+    at_ms: int
+    nth: int  # of that millisecond
+    partition: int
+    fields: dict[bytes, bytes]
+
+    @property
+    def id(self) -> str:
+        return f"{self.at_ms}-{self.nth}"
+
+
+class History:
+    """Reads what was kept, bit by bit and without touching it."""
+
+    def __init__(self, store: Store, bodies: Bodies) -> None:
+        """Take the store and how bodies are opened."""
+        self._store = store
+        self._bodies = bodies
+        self.unopened = 0  # deliveries of the last reading that this process cannot open
+
+    def count(self) -> int:
+        """Return how many deliveries are kept, ours among them. Raises StoreUnavailableError."""
+        return sum(self._length(index) for index in range(keys.PARTITIONS))
+
+    def deliveries(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Delivery]:
+        """Give what was kept from one moment to another, and never what is kept from now on.
+
+        What the gateway put back itself is left out: it follows from the rest. Raises
+        StoreUnavailableError.
+        """
+        self.unopened = 0
+        now = dead.now(self._store)
+        first, last = _stamp(since or _EPOCH), _stamp(min(until or now, now))
+        partitions = [self._entries(index, first, last) for index in range(keys.PARTITIONS)]
+        for entry in heapq.merge(*partitions, key=lambda one: one[:3]):
+            origin, secret, account = entry.fields[b"h"].decode().split("|", 2)
+            if origin == "internal":
+                continue
+            try:
+                body = self._bodies.open(entry.fields[b"b"])
+            except UnknownRecordError:
+                self.unopened += 1
+                continue
+            place, at = f"{entry.partition}:{entry.id}", moment(entry.at_ms)
+            yield Delivery(place, at, body, account, secret, origin)
+
+    def _entries(self, index: int, first_ms: int, last_ms: int) -> Iterator[_Entry]:
+        name, start = f"{keys.partition(index)}inbox", f"{first_ms}"
+        while found := self._range(name, start, f"{last_ms}"):
+            for raw, fields in found:
+                at_ms, _, nth = raw.decode().partition("-")
+                yield _Entry(int(at_ms), int(nth), index, fields)
+            start = f"({found[-1][0].decode()}"
+
+    def _length(self, index: int) -> int:
+        length: Any = self._store.run(lambda client: client.xlen(f"{keys.partition(index)}inbox"))
+        return int(length)
+
+    def _range(self, name: str, first: str, last: str) -> Any:
+        return self._store.run(lambda client: client.xrange(name, first, last, count=STEP))
+
+
+def _stamp(at: datetime) -> int:
+    """Return a moment as entries of a stream bear it, which have none before 1970."""
+    return max(0, milliseconds(at))
