@@ -86,13 +86,14 @@ ADVICE: Mapping[str, str] = {
     "other apps": "Unsubscribe those that should not answer, in Meta Business Suite.",
     "callback": "On the app's page under WhatsApp > Configuration, set https://your.host/webhook.",
     "handshake": (
-        "Let the callback lead to gateway serve, with the same META_VERIFY_TOKEN; an override "
-        "of an old tunnel is cleared by the next gateway tunnel."
+        "Let the callback lead to gateway serve, with the same META_VERIFY_TOKEN; gateway "
+        "tunnel --clear takes away what an old tunnel left."
     ),
     "fields": "On the app's page under WhatsApp > Configuration, subscribe to the field.",
     "number": (
-        "Compare META_PHONE_NUMBER_ID with the app's page under WhatsApp > API Setup, and "
-        "register the number there; what Meta restricted, its account quality page explains."
+        "Compare META_PHONE_NUMBER_ID with the app's page under WhatsApp > API Setup; "
+        "docs/meta-setup.md says how a number is registered, and Meta's page of account "
+        "quality why it is restricted."
     ),
     "messaging health": "Do what Meta says, in Meta Business Suite.",
     "verification": "Ask for a code in WhatsApp Manager under Phone numbers, and enter it there.",

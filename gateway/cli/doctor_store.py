@@ -33,7 +33,7 @@ def answers(redis: Redis) -> Iterator[Finding]:
         yield broken(redis.away)
     elif redis.found.away:
         missing = many(redis.found.away, "server")
-        yield broken(f"{missing} of the cluster: no answer. Its contacts and numbers stand still.")
+        yield broken(f"{missing} of the cluster did not answer: what is theirs stands still.")
     else:
         yield fine(f"{many(len(redis.found.servers), 'server')} answered.")
 

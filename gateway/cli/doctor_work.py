@@ -42,7 +42,7 @@ def listened_to(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
         if there := workers.get(queue, 0):
             yield fine(f"{many(there, 'worker')} answered.")
         else:
-            yield broken(f"No worker listens to the queue {queue}.")
+            yield broken(f"No worker that listens to the queue {queue} answered.")
 
     return judge
 

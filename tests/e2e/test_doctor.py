@@ -58,5 +58,8 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
     assert {name for name, one in checks.items() if one["state"] == "broken"} == {
         "worker critical", "worker bulk",
     }  # fmt: skip
-    assert checks["worker critical"]["told"] == "No worker listens to the queue critical."
+    assert (
+        checks["worker critical"]["told"]
+        == "No worker that listens to the queue critical answered."
+    )
     assert checks["worker critical"]["advice"].startswith("Start worker-critical")
