@@ -5,24 +5,22 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from dotenv import dotenv_values
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from gateway.forms import (
+    ApiKeys,
+    BrokerUrl,
+    Duration,
+    HttpUrl,
+    Keys,
+    RedisUrl,
+    Secrets,
+    SecretUrl,
+    Size,
 )
-
-from gateway.store.address import is_cluster, parse
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
 
 class SettingsError(Exception):
@@ -32,74 +30,6 @@ class SettingsError(Exception):
         """Keep the list, and put all of it into the message."""
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
-
-
-def duration(text: object) -> object:
-    """Read "90s", "30m", "24h" or "7d"."""
-    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
-    if not found:
-        raise ValueError("is no duration: write a number and s, m, h or d, for example 30m")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-
-
-def size(text: object) -> object:
-    """Read "500000", "512MB" or "2GB"."""
-    found = re.fullmatch(r"(\d+)\s*(kb|mb|gb)?", str(text).strip().lower())
-    if not found:
-        raise ValueError("is no size: write bytes, or a number and KB, MB or GB, for example 512MB")
-    return int(found[1]) * _SIZES[found[2] or ""]
-
-
-def _secrets(text: object) -> object:
-    """Read one or several secrets, separated by commas or lines."""
-    parts = [part.strip() for part in re.split(r"[,\n]", str(text)) if part.strip()]
-    if not parts:
-        raise ValueError("is empty")
-    return tuple(SecretStr(part) for part in parts)
-
-
-def _keys(text: object) -> object:
-    """Read encryption keys: 32 bytes each, as 64 hexadecimal digits, the newest first."""
-    keys = _secrets(text)
-    assert isinstance(keys, tuple)  # noqa: S101 - narrows the type
-    if any(not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) for key in keys):
-        raise ValueError("holds a key that is not 64 hexadecimal digits (openssl rand -hex 32)")
-    return keys
-
-
-def _redis_url(text: object) -> object:
-    parse(str(text))
-    return text
-
-
-def _broker_url(text: str, given: ValidationInfo) -> str:
-    if is_cluster(text or given.data.get("redis_url", "")):
-        raise ValueError(
-            "has to name a server of its own, such as redis://broker:6379/0: "
-            "Celery's messages cannot go through a Redis Cluster"
-        )
-    return text
-
-
-def _http_url(text: object) -> object:
-    if not re.match(r"https?://[^/]+", str(text)):
-        raise ValueError("is no web address: write https://host")
-    return str(text).rstrip("/")
-
-
-def _secret_url(text: object) -> object:
-    """Read an address that may hold a token, so that it is as secret as one; it stays as it is."""
-    _http_url(text)
-    return SecretStr(str(text))
-
-
-Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Size = Annotated[int, BeforeValidator(size)]
-RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
-BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
-HttpUrl = Annotated[str, BeforeValidator(_http_url)]
-SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url)]
 
 
 class Settings(BaseModel):
@@ -115,12 +45,19 @@ class Settings(BaseModel):
     meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
     meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")
     meta_phone_number_id: str = Field(pattern=r"^\d+$", description="Our number's id at Meta.")
+    meta_app_id: str = Field("", pattern=r"^\d*$", description="Our app's id at Meta.")
+    meta_waba_id: str = Field(
+        "", pattern=r"^\d*$", description="Id of the WhatsApp Business Account of the number."
+    )
     meta_graph_url: HttpUrl = Field("https://graph.facebook.com", description="Meta's Graph API.")
     meta_graph_version: str = Field("v25.0", pattern=r"^v\d+\.\d+$", description="Graph version.")
     meta_messages_per_second: int = Field(80, ge=1, le=1000, description="Granted by Meta.")
     gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
-    gateway_encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)] = Field(
+    gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
+    )
+    gateway_api_keys: ApiKeys = Field(
+        (), description="Who may use the API, which is not there yet."
     )
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
@@ -168,7 +105,7 @@ class Settings(BaseModel):
         """
         if env is None:
             env = environment()
-        given, problems = _given(cls, env)
+        given, problems = _given(cls.model_fields, env)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -200,16 +137,17 @@ SECRETS = frozenset(
         "meta_verify_token",
         "meta_access_token",
         "gateway_encryption_keys",
+        "gateway_api_keys",
         "gateway_alert_url",
         "gateway_heartbeat_url",
     }
 )
 
 
-def _given(model: type[BaseModel], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _given(fields: Iterable[str], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return what `env` says of each field, and what could not be read; empty is not given."""
     given, unreadable = {}, {}
-    for field in model.model_fields:
+    for field in fields:
         name = field.upper()
         value = env.get(name, "")
         if path := env.get(f"{name}_FILE"):
@@ -242,5 +180,20 @@ def _without_password(text: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of this process over what the file `.env` says."""
-    return {k: v for k, v in dotenv_values(".env").items() if v is not None} | os.environ
+    """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
+    try:
+        found = dotenv_values(".env")
+    except (OSError, UnicodeError):
+        raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
+    return {k: v for k, v in found.items() if v is not None} | os.environ
+
+
+def in_process(names: Iterable[str]) -> dict[str, str]:
+    """Return what the environment of this process alone says of settings, files read.
+
+    Raises SettingsError where a file cannot be.
+    """
+    given, unreadable = _given(names, os.environ)
+    if unreadable:
+        raise SettingsError(list(unreadable.values()))
+    return given

@@ -1,4 +1,4 @@
-"""Make the pictures in docs/ from one real run, as in a terminal."""
+"""Make the pictures in docs/ from real runs, as a terminal shows them."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,13 @@ SAID = ["hello", "menu", "2", "1", "where is order 4711?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
+ADDRESS = "https://my-tunnel.example"
+# As gateway init writes it; nothing of it is of any use elsewhere.
+SET_UP = {
+    "META_APP_ID": "100000000000003", "META_APP_SECRET": "app-secret",
+    "META_WABA_ID": "100000000000002", "META_PHONE_NUMBER_ID": "100000000000001",
+    "META_ACCESS_TOKEN": "token", "META_VERIFY_TOKEN": "word",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -42,9 +50,63 @@ def main() -> None:
             told = traced(folder, "trace", CUSTOMER, "--limit", "1")
             draw("trace", f"gateway trace {CUSTOMER} --limit 1", told, WIDER)
             draw("status", "gateway status", run(folder, WIDTH, "status", "--once"), WIDTH)
+            draw("doctor", "gateway doctor", examined(folder), WIDER)
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
+    with tempfile.TemporaryDirectory() as name:
+        draw("tunnel", f"gateway tunnel --real --url {ADDRESS}", tunnelled(Path(name)), WIDER)
+
+
+def tunnelled(folder: Path) -> str:
+    """Return the list of a tunnel up to a reply, with a sandbox that is Meta."""
+    shutil.copytree(ROOT / "rules", folder / "rules")
+    port, meta = free_port(), f"http://127.0.0.1:{free_port()}"
+    here = f"http://localhost:{port}"
+    sandbox = a_meta(folder, meta, "https://app.example/webhook")
+    shown = folder / "shown"
+    with shown.open("wb") as out:
+        tunnel = subprocess.Popen(
+            [*GATEWAY, "tunnel", "--real", "--url", here, "--port", str(port)],
+            cwd=folder, env=env(WIDER), stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        until(shown, "write from a phone")
+        customer = f"{meta}/sandbox/customers/{CUSTOMER.removeprefix('+')}/messages"
+        httpx.post(customer, json={"text": "hello"}).raise_for_status()
+        until(shown, "pricing")
+    finally:
+        tunnel.send_signal(signal.SIGINT)
+        tunnel.wait(30)
+        sandbox.terminate()
+        sandbox.wait(30)
+    # All of it is on one machine; what is drawn is the address that a tunnel would have.
+    return shown.read_text().replace(here, ADDRESS)
+
+
+def a_meta(folder: Path, meta: str, webhook: str, **more: str) -> subprocess.Popen[bytes]:
+    """Write the settings of a gateway into a folder, and start a sandbox that is its Meta."""
+    written = SET_UP | {"META_GRAPH_URL": meta} | more
+    settings = folder / ".env"
+    settings.write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    settings.chmod(0o600)
+    (folder / "meta.json").write_text(json.dumps({
+        "port": int(meta.rpartition(":")[2]), "app_secret": written["META_APP_SECRET"],
+        "access_token": written["META_ACCESS_TOKEN"], "webhook_url": webhook,
+        "app_id": written["META_APP_ID"], "waba_id": written["META_WABA_ID"],
+        "numbers": [{"id": written["META_PHONE_NUMBER_ID"], "display": "+1 555-010-0100"}],
+    }))  # fmt: skip
+    return subprocess.Popen([sys.executable, "-m", "gateway.sandbox", "--config", "meta.json"],
+        cwd=folder, env=env(WIDER), stdout=subprocess.DEVNULL)  # fmt: skip
+
+
+def until(shown: Path, words: str) -> None:
+    """Wait until a run has shown something."""
+    for _ in range(600):
+        if words in Text.from_ansi(shown.read_text()).plain:
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{words!r} was not shown: {shown.read_text()}")
 
 
 def env(width: int) -> dict[str, str]:
@@ -52,11 +114,11 @@ def env(width: int) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "COLUMNS": str(width)}
 
 
-def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), fails: bool = False) -> str:
+def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), check: bool = True) -> str:
     """Run one command, typing what is to be said, and return what it shows."""
     return subprocess.run(
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
-        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=not fails,
+        cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=check,
     ).stdout  # fmt: skip
 
 
@@ -66,7 +128,7 @@ def tested(folder: Path) -> str:
     shutil.copytree(folder / "rules", rules)
     shop = rules / "shop.yaml"
     shop.write_text(shop.read_text().replace("cooldown: 8h", "cooldown: 18h"))
-    return run(rules.parent, WIDTH, "rules", "test", fails=True)
+    return run(rules.parent, WIDTH, "rules", "test", check=False)
 
 
 def traced(folder: Path, *command: str) -> str:
@@ -77,6 +139,35 @@ def traced(folder: Path, *command: str) -> str:
             return told
         time.sleep(0.1)
     raise SystemExit("the reply was not read")
+
+
+def examined(playing: Path) -> str:
+    """Return what is told of the same gateway and a Meta that was set up with another word."""
+    running = json.loads(next(playing.rglob("dev.json")).read_text())
+    folder, meta = playing / "doctor", f"http://127.0.0.1:{free_port()}"
+    folder.mkdir()
+    sandbox = a_meta(
+        folder, meta, f"{running['web']}/webhook",
+        REDIS_URL=running["redis_url"], GATEWAY_RULES=running["rules"],
+    )  # fmt: skip
+    try:
+        wait_for_answer(f"{meta}/sandbox/health")
+        return run(folder, WIDER, "doctor", check=False)
+    finally:
+        sandbox.terminate()
+        sandbox.wait(30)
+
+
+def wait_for_answer(url: str) -> None:
+    """Wait until something answers."""
+    for _ in range(600):
+        try:
+            httpx.get(url).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the sandbox did not start")
 
 
 def free_port() -> int:

@@ -5,6 +5,7 @@ import gc
 import sys
 from typing import Any, NoReturn
 
+import billiard.pool
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
@@ -20,6 +21,11 @@ from tasks.config import UnknownOptionError, config
 from tasks.worker import take_up_changes
 
 log = structlog.get_logger(__name__)
+
+# A worker that is told to end forgets the tasks that its children have not accepted yet, and reads
+# no more of them. A child that accepts one then does the work, and would wait for 30 s, in steps of
+# 0.1 s, until its report is read. Nothing depends on the report here, so 2 s are enough.
+billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 app = Celery(
     "gateway",

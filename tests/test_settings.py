@@ -60,6 +60,11 @@ def test_missing_and_malformed_are_named_together() -> None:
         ("META_MESSAGES_PER_SECOND", "0"),
         ("META_MESSAGES_PER_SECOND", "many"),
         ("GATEWAY_ENCRYPTION_KEYS", f"{KEY},{KEY}0"),
+        ("META_APP_ID", "my app"),
+        ("META_WABA_ID", "+15550001111"),
+        ("GATEWAY_API_KEYS", "short"),
+        ("GATEWAY_API_KEYS", "sha256:beef"),
+        ("GATEWAY_API_KEYS", "twenty characters with spaces"),
         ("GATEWAY_STORE_BYTES", "2 apples"),
         ("GATEWAY_ALERT_URL", "hooks.test/T0"),
         ("GATEWAY_HEARTBEAT_URL", "ftp://hooks.test/T0"),
@@ -201,6 +206,15 @@ def test_secrets_are_shown_nowhere() -> None:
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert Settings.from_env(NEEDED | {"REDIS_URL": url}).shown()["redis_url"] == shown
+
+
+def test_keys_of_the_api_come_plain_or_hashed() -> None:
+    keys = f"{'k' * 20}, sha256:{'0f' * 32}"
+    settings = Settings.from_env(NEEDED | {"GATEWAY_API_KEYS": keys})
+
+    told = [key.get_secret_value() for key in settings.gateway_api_keys]
+    assert told == ["k" * 20, f"sha256:{'0f' * 32}"]
+    assert settings.shown()["gateway_api_keys"] == "set"
 
 
 def test_an_address_that_is_as_secret_as_a_token_stays_as_it_is() -> None:

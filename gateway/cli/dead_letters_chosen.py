@@ -3,19 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import typer
-from pydantic import TypeAdapter
 
 from gateway.cli import failing
+from gateway.cli.moments import moment
 from gateway.cli.trace_line import many
 from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
-from gateway.settings import Duration
 from gateway.store import dead, letters
 from gateway.store.client import Store
-
-_DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,8 @@ class Filters:
             number=self.number or None,
             causes=frozenset(self.causes),
             codes=frozenset(self.codes),
-            since=_moment(self.since, now),
-            until=_moment(self.until, now),
+            since=moment(self.since, now),
+            until=moment(self.until, now),
         )
 
 
@@ -89,20 +86,3 @@ def counted(causes: Counter[str]) -> str:
 def _chosen(letter: Letter) -> Chosen:
     delivery = letter.delivery if isinstance(letter, DeadEvent) else ""
     return Chosen(letter.id, letter.number, letter.cause, delivery)
-
-
-def _moment(written: str, now: datetime) -> datetime | None:
-    """Read "2h" as two hours ago, and a moment without a zone as UTC."""
-    if not written:
-        return None
-    try:
-        return now - _DURATION.validate_python(written)
-    except (ValueError, OverflowError):
-        pass
-    try:
-        at = datetime.fromisoformat(written)
-    except ValueError:
-        raise failing.fail(
-            f"{written} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from gateway.cli import failing
 from gateway.cli.dead_letters_chosen import Chosen
+from gateway.cli.progress import a_bar
 from gateway.core.dead import DeadSend, Letter
 from gateway.store import keys, letters
 from gateway.store.client import Store
@@ -69,14 +67,8 @@ def each(
     silent: bool = False,
 ) -> Done:
     """Act on each, showing how far it got; return the ids by what became of them."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     done: Done = {}
-    with Progress(*columns, console=failing.errors, disable=silent) as progress:
+    with a_bar(silent=silent) as progress:
         paced = _paced(chosen, per_second)
         for one in progress.track(paced, total=len(chosen), description="Working"):
             done.setdefault(act(one), []).append(one.id)

@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A gateway that runs in this folder; `sandbox` and `app_secret` are "" where it is real."""
+    """A gateway that runs in this folder; where customers are real `sandbox` and secret are ""."""
 
     pid: int
     web: str

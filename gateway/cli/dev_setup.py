@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from gateway.cli import embedded
 from gateway.cli.dev_folder import FOLDER, Running
@@ -15,13 +16,19 @@ from gateway.settings import Settings
 # Made up, and always the same ones: what is kept in the folder belongs to them.
 # Whoever watches the real gateway must not be told how a played one does.
 _MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
-NUMBER, WABA, DISPLAY = "100000000000001", "100000000000002", "15550100100"
+# By which a send reaches Meta.
+_SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
+NUMBER, WABA, APP, DISPLAY = "100000000000001", "100000000000002", "100000000000003", "15550100100"
+
+# Made-up customers and a sandbox; real customers whose replies go to a sandbox; all real.
+Mode = Literal["play", "rehearsal", "real"]
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """Everything that is decided before the first process starts; port 0 is: none of ours."""
 
+    mode: Mode
     environment: Mapping[str, str] = field(repr=False)
     settings: Settings = field(repr=False)
     port: int
@@ -30,8 +37,8 @@ class Setup:
 
     @property
     def real(self) -> bool:
-        """Say whether it speaks to the real Meta."""
-        return not self.sandbox_port
+        """Say whether it sends by the real Meta."""
+        return self.mode == "real"
 
     @property
     def web(self) -> str:
@@ -48,18 +55,18 @@ class Setup:
         return Running(
             pid=pid,
             web=self.web,
-            sandbox=self.sandbox,
+            sandbox=self.sandbox if self.mode == "play" else "",
             redis_url=self.settings.redis_url,
             rules=str(self.settings.gateway_rules.resolve()),
             number=self.settings.meta_phone_number_id,
-            app_secret="" if self.real else self.environment["META_APP_SECRET"],
+            app_secret=self.environment["META_APP_SECRET"] if self.mode == "play" else "",
         )
 
     @property
     def folder(self) -> Path:
         """Return where the embedded server keeps its data."""
-        # What was planned for made-up customers must never be sent to real ones.
-        return FOLDER / ("real" if self.real else "play")
+        # What was planned in play or in a rehearsal must never be sent to real customers.
+        return FOLDER / self.mode
 
     def server(self) -> list[str]:
         """Return the command of the embedded server. Raises NoServerError."""
@@ -88,11 +95,12 @@ class Setup:
         config = {
             "host": HOST,
             "port": self.sandbox_port,
-            "app_secret": self.environment["META_APP_SECRET"],
-            "access_token": self.environment["META_ACCESS_TOKEN"],
+            "app_secret": self.settings.app_secrets[0].decode(),
+            "access_token": self.settings.meta_access_token.get_secret_value(),
             "webhook_url": f"{self.web}/webhook",
-            "numbers": [{"id": NUMBER, "display": DISPLAY}],
+            "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
             "waba_id": WABA,
+            "app_id": APP,
         }
         return json.dumps(config).encode()
 
@@ -102,14 +110,37 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
     ports = _free_ports(port)
     sandbox_port = 0 if real else next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
-    environment = dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
+    environment = _chatty(given)
     if redis_port:
-        environment |= {"REDIS_URL": embedded.url(redis_port), **_blank("CELERY_BROKER_URL")}
+        environment |= _own_server(redis_port)
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
         environment |= _blank(*(name for name in names if name.startswith("META_")), *_MONITORS)
         environment |= _made_up(sandbox_port)
-    return Setup(environment, Settings.from_env(environment), port, sandbox_port, redis_port)
+    mode: Mode = "real" if real else "play"
+    return Setup(mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port)
+
+
+def rehearse(given: Mapping[str, str], port: int) -> Setup:
+    """Decide everything so that real deliveries are taken, and what they cause goes to a sandbox.
+
+    The server is always our own: what waits in another one is for real customers.
+    Raises SettingsError.
+    """
+    ports = _free_ports(port)
+    sandbox_port, redis_port = next(ports), next(ports)
+    environment = _chatty(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
+    environment |= {name: _made_up(sandbox_port)[name] for name in _SENDING}
+    settings = Settings.from_env(environment)
+    return Setup("rehearsal", environment, settings, port, sandbox_port, redis_port)
+
+
+def _chatty(given: Mapping[str, str]) -> dict[str, str]:
+    return dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
+
+
+def _own_server(port: int) -> dict[str, str]:
+    return _blank("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": embedded.url(port)}
 
 
 def _blank(*names: str) -> dict[str, str]:
@@ -123,6 +154,8 @@ def _made_up(sandbox_port: int) -> dict[str, str]:
         "META_VERIFY_TOKEN": secrets.token_hex(16),
         "META_ACCESS_TOKEN": secrets.token_hex(16),
         "META_PHONE_NUMBER_ID": NUMBER,
+        "META_APP_ID": APP,
+        "META_WABA_ID": WABA,
         "META_GRAPH_URL": f"http://{HOST}:{sandbox_port}",
     }
 

@@ -1,92 +1,149 @@
-"""`gateway replay`: captured bodies, signed and posted again."""
+"""`gateway replay`: captured deliveries once more: posted, planned in the shadow, or for real."""
 
-import re
-import time
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import httpx
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+from rich.markup import escape
 
-from gateway.cli import dev_folder, failing
-from gateway.core.signature import HEADER, sign
+from gateway.cli import choosing, failing, trace_where
+from gateway.cli.replay_chosen import Chosen
+from gateway.cli.replay_pace import MAX, Pace, pace
+from gateway.cli.replay_posting import post_all, target
+from gateway.cli.replay_source import Files, Kept
+from gateway.cli.replay_stored import Stored
+from gateway.cli.trace_line import many
+from gateway.core.filters import Filter
+from gateway.store import dead
+from gateway.store.body import Bodies
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.history import History
 
-HERE = "http://127.0.0.1:8000/webhook"
-# Longer than the gateway ever takes: Meta itself would have given up before.
-TIMEOUT_S = 30.0
+Way = Literal["post", "shadow", "send"]
 
 
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(help="Files, each one body as it was received, or folders.")
-    ],
+        list[Path] | None,
+        typer.Argument(help="What capture wrote, single bodies as they were received, or folders."),
+    ] = None,
+    inbox: Annotated[
+        bool, typer.Option("--inbox", help="Take what is still in the inbox, and no files.")
+    ] = False,
     to: Annotated[
-        str, typer.Option(help="Where to post; by default to the gateway dev of this folder.")
+        str, typer.Option(help="Post there; files go to the gateway dev of this folder if unsaid.")
     ] = "",
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Tell what would be sent, and do nothing.")
+    ] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Put it into the inbox, to have its effect for real.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")
+    ] = False,
+    seed: Annotated[str, typer.Option(help="With --fresh: the same seed makes the same ids.")] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is older than 8 days and may be forgotten.")
+    ] = False,
+    speed: Annotated[str, typer.Option(help="1x as it was received, 10x, or max.")] = MAX,
+    concurrency: Annotated[int, typer.Option(help="Post so many at once.", min=1, max=64)] = 1,
+    since: choosing.Since = "",
+    until: choosing.Until = "",
+    number: choosing.Number = "",
+    kind: choosing.Kind = None,
+    contains: choosing.Contains = "",
+    limit: choosing.Limit = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --send.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Sign captured bodies and post them, one after the other."""
-    bodies = [(file, _read(file)) for path in files for file in _of(path)]
-    url, secret = _target(to)
-    table = Table(Column("file", overflow="fold"), "status", Column("ms", justify="right"))
-    refused = 0
+    """Replay deliveries: post files, or tell what would follow from those in the inbox."""
+    way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
+    paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
+    address = target(to) if way == "post" else None
+    with _store(needed=inbox or way != "post") as store:
+        clock = _clock(store)
+        wanted = choosing.chosen(since, until, number, kind, contains, now := clock())
+        source = _source(store if inbox else None, files or [], wanted, now)
+        chosen = Chosen(source, wanted, limit, made_from, clock)
+        count = chosen.check(again=again)
+        _warn(source.unopened)
+        if address:
+            post_all(chosen, count, address, paced, concurrency, json=json)
+        elif store:
+            stored = Stored(store, chosen, count, reveal=reveal, json=json)
+            stored.tell(only=way == "shadow")
+            if way == "send":
+                stored.send(paced, yes=yes)
+
+
+def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -> Way:
+    """Say how it is replayed, or end the command where that is not clear."""
+    if inbox == bool(files):
+        raise failing.fail("Name files or folders, or give --inbox, and not both.")
+    if [bool(to), shadow, send].count(True) > 1:
+        raise failing.fail("Choose one of --to, --shadow and --send.")
+    if send:
+        return "send"
+    return "shadow" if shadow or (inbox and not to) else "post"
+
+
+def _pace(speed: str) -> Pace:
+    if paced := pace(speed):
+        return paced
+    raise failing.fail(f"{speed} is no speed: write 1x, 10x or max.")
+
+
+def _seed(written: str, *, fresh: bool) -> bytes | None:
+    """Return what new ids are made from, None where there are none; a person may need it again."""
+    if not fresh:
+        if written:
+            raise failing.fail("--seed says how --fresh makes ids: give both.")
+        return None
+    seed = written or secrets.token_hex(4)
+    failing.errors.print(
+        "Messages get other ids, and were sent just now; "
+        f"--seed {escape(seed)} makes the same ids again."
+    )
+    return seed.encode()
+
+
+@contextmanager
+def _store(*, needed: bool) -> Iterator[Store | None]:
+    """Give the store where one is needed, and end the command where it does not answer."""
+    if not needed:
+        yield None
+        return
+    store = Store(trace_where.settings().redis_url)
     try:
-        with httpx.Client(trust_env=False, timeout=TIMEOUT_S) as client:
-            for file, body in bodies:
-                status, took_ms = _post(client, url, body, secret)
-                refused += status != httpx.codes.OK
-                style = "green" if status == httpx.codes.OK else "red"
-                table.add_row(str(file), Text(str(status), style), str(took_ms))
-    except httpx.ConnectError:
-        raise failing.fail(f"Nobody listens at {url}.") from None
-    except httpx.HTTPError as error:
-        raise failing.fail(f"No answer from {url}: {type(error).__name__}.") from None
+        yield store
+    except StoreUnavailableError:
+        raise failing.fail("Redis does not answer.") from None
     finally:
-        if table.row_count:
-            Console().print(table)
-    if refused:
-        raise typer.Exit(1)
+        store.close()
 
 
-def _of(path: Path) -> Iterator[Path]:
-    """Give the file, or the files of a folder by name."""
-    try:
-        found = sorted(path.iterdir()) if path.is_dir() else [path]
-    except OSError as error:
-        raise failing.fail(f"Cannot read {path}: {error.strerror}.") from None
-    files = [file for file in found if file == path or _is_body(file)]
-    if not files:
-        raise failing.fail(f"The folder {path} holds no files.")
-    yield from files
+def _clock(store: Store | None) -> Callable[[], datetime]:
+    """Return a clock: the server's where there is a server, asked once."""
+    ahead = dead.now(store) - datetime.now(UTC) if store else None
+    return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _is_body(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(".")
+def _source(store: Store | None, files: list[Path], wanted: Filter, now: datetime) -> Files | Kept:
+    """Return where deliveries come from: the inbox of a store, or files."""
+    if store is None:
+        return Files(files)
+    history = History(store, Bodies(trace_where.settings().encryption_keys))
+    # What arrives from now on, this replay among it, is not replayed.
+    return Kept(history, wanted.since, wanted.until or now)
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise failing.fail(f"Cannot read {file}: {error.strerror}.") from None
-
-
-def _target(to: str) -> tuple[str, bytes]:
-    """Return where to post, and the secret that is believed there."""
-    if to and not re.fullmatch(r"https?://[^/\s:]+(:\d{1,5})?(/\S*)?", to):
-        raise failing.fail(f"{to} is no web address: write http://host:port/webhook.")
-    running = dev_folder.find()
-    if running and running.app_secret and to in ("", running.webhook):
-        return running.webhook, running.app_secret.encode()
-    there = running.webhook if running else HERE
-    return to or there, failing.settings().app_secrets[0]
-
-
-def _post(client: httpx.Client, url: str, body: bytes, secret: bytes) -> tuple[int, int]:
-    headers = {"content-type": "application/json", HEADER: sign(body, secret)}
-    started = time.monotonic()
-    answer = client.post(url, content=body, headers=headers)
-    return answer.status_code, round((time.monotonic() - started) * 1000)
+def _warn(unopened: int) -> None:
+    if unopened:
+        told = many(unopened, "delivery", "deliveries")
+        failing.errors.print(f"[yellow]warning:[/] {told} of the inbox cannot be opened here.")

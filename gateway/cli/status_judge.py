@@ -1,9 +1,12 @@
 """Whether all is well, and what is not, in sentences; pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 from gateway.cli.trace_line import many
 from gateway.core.canary import OVERDUE_S
+from gateway.core.sends import REPLY
 from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 
@@ -17,52 +20,73 @@ STOPPED = (
 AWAY = "Redis does not answer: nothing is kept, and Meta is told to come again."
 
 
+Part = Literal[
+    "store", "memory", "tick", "rules", "deliveries", "aside", "canary", "reply", "bulk", "paused",
+    "held", "letters", "doubled",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that is wrong, and of which part."""
+
+    part: Part
+    told: str
+
+
 def judge(reading: Reading | None) -> list[str]:
     """Name everything that is wrong; None is a server that does not answer."""
-    if reading is None:
-        return [AWAY]
-    return [
-        *_server(reading),
-        *sentences(reading.rulebooks),
-        *_waits(reading),
-        *_sends(reading),
-    ]
+    return [AWAY] if reading is None else [one.told for one in wrong(reading)]
 
 
-def _server(reading: Reading) -> Iterator[str]:
-    yield from reading.health.fatal
+def wrong(reading: Reading) -> Iterator[Wrong]:
+    """Tell everything that is wrong, part by part."""
+    yield from _server(reading)
+    yield from (Wrong("rules", told) for told in sentences(reading.rulebooks))
+    yield from _waits(reading)
+    yield from _sends(reading)
+
+
+def _server(reading: Reading) -> Iterator[Wrong]:
+    for told in reading.health.fatal:
+        yield Wrong("store", told)
     used, limit = reading.health.used_bytes, reading.health.limit_bytes
     if limit and used > NEARLY_FULL * limit:
-        yield f"Redis is nearly full: {used * 100 // limit} % of its limit are used."
+        percent = used * 100 // limit
+        yield Wrong("memory", f"Redis is nearly full: {percent} % of its limit are used.")
     tick_s = reading.ago_s.get("tick")
     if tick_s is None:
-        yield "There was no tick within a day: is beat running?"
+        yield Wrong("tick", "There was no tick within a day: is beat running?")
     elif tick_s > TICK_EVERY_S:
-        yield f"The last tick was {tick_s:.0f} s ago: are beat and a worker running?"
+        yield Wrong("tick", f"The last tick was {tick_s:.0f} s ago: are beat and a worker running?")
 
 
-def _waits(reading: Reading) -> Iterator[str]:
+def _waits(reading: Reading) -> Iterator[Wrong]:
     if reading.stopped:
-        yield STOPPED
+        yield Wrong("deliveries", STOPPED)
     elif reading.oldest_s > MOST_WAIT_S:
-        yield f"A delivery has waited for {reading.oldest_s:.0f} s: is a worker running?"
+        told = f"A delivery has waited for {reading.oldest_s:.0f} s: is a worker running?"
+        yield Wrong("deliveries", told)
     if aside := sum(one.aside for one in reading.partitions):
         late = many(aside, "delivery", "deliveries")
-        yield f"{late} set aside: see gateway dead-letters list --cause aside."
+        yield Wrong("aside", f"{late} set aside: see gateway dead-letters list --cause aside.")
     if reading.canary.missing_s > OVERDUE_S:
-        yield f"No canary has arrived for {reading.canary.missing_s:.0f} s: what does the log say?"
+        ago = f"{reading.canary.missing_s:.0f} s"
+        yield Wrong("canary", f"No canary has arrived for {ago}: what does the log say?")
     for number in reading.numbers:
         for rank, lanes in number.lanes.items():
             if lanes.overdue_s > MOST_WAIT_S:
-                waited = f"{lanes.overdue_s:.0f} s"
-                yield f"A {rank} of number {number.number} has waited for {waited} to be sent."
+                of = f"A {rank} of number {number.number}"
+                part: Part = "reply" if rank == REPLY else "bulk"
+                yield Wrong(part, f"{of} has waited for {lanes.overdue_s:.0f} s to be sent.")
 
 
-def _sends(reading: Reading) -> Iterator[str]:
+def _sends(reading: Reading) -> Iterator[Wrong]:
     for number in reading.numbers:
         for told in number.stops.sentences():
-            yield f"Number {number.number} is {told}."
+            part: Part = "paused" if told.startswith("paused") else "held"
+            yield Wrong(part, f"Number {number.number} is {told}.")
     if letters := sum(one.dead for one in reading.numbers):
-        yield f"{many(letters, 'dead letter')}: see gateway dead-letters list."
+        yield Wrong("letters", f"{many(letters, 'dead letter')}: see gateway dead-letters list.")
     if doubled := reading.total("sends.doubled"):
-        yield f"{many(doubled, 'send')} reached Meta twice."
+        yield Wrong("doubled", f"{many(doubled, 'send')} reached Meta twice.")

@@ -77,7 +77,12 @@ def _show(lines: list[Line], *, found: bool, json: bool) -> None:
     # What is read by another program is not folded: an id in two halves is not found.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     for line in lines:
-        console.print(_grown(Tree(_text(line)), line))
+        console.print(grown(line))
+
+
+def grown(line: Line) -> Tree:
+    """Return a line and all below it as a tree."""
+    return _grown(Tree(_text(line)), line)
 
 
 def _grown(tree: Tree, line: Line) -> Tree:

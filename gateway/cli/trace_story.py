@@ -116,6 +116,8 @@ class Teller:
 def _signed(kept: Kept) -> str:
     if kept.problem:
         return ""
+    if kept.origin == "replay":
+        return "replayed by a person"
     if kept.origin != "meta":
         return "put back by the gateway itself"
     return f"signed with app secret {int(kept.secret) + 1}" if kept.secret.isdecimal() else ""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gateway.cli import dev_folder, failing
+from gateway.cli.dev_folder import Running
 from gateway.cli.dev_setup import prepare
 from gateway.settings import Settings, environment
 
@@ -12,11 +13,16 @@ ANY_PORT = 1
 
 def settings() -> Settings:
     """Return the settings of what runs in this folder, or else of the environment, or end."""
-    running = dev_folder.find()
-    if running is None:
-        return failing.settings()
     with failing.sentences():
-        given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
-    return given.model_copy(
-        update={"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
-    )
+        return found(dev_folder.find())
+
+
+def found(running: Running | None) -> Settings:
+    """Return the same of what was found in this folder. Raises SettingsError."""
+    if running is None:
+        return Settings.from_env()
+    given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
+    now = {"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
+    # What has a server of its own has its broker there, whatever is set.
+    own = {"celery_broker_url": ""} if running.redis_url != given.redis_url else {}
+    return given.model_copy(update=now | own)

@@ -15,7 +15,7 @@ class Delivery:
     body: bytes
     account: str = ""
     secret: str = ""  # which of the active app secrets signed it, never the secret itself
-    origin: str = "meta"  # "meta", or "internal" for what we put back into the inbox ourselves
+    origin: str = "meta"  # "internal": what we put back ourselves; "replay": a person did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Event:
     wa_id: str = field(default="", repr=False)  # what Meta calls the customer now
     user_id: str = field(default="", repr=False)
     at: datetime
+    replayed: bool = False  # a person put it back, so that it came late tells nothing
     raw: Any = field(repr=False)
 
 

@@ -61,20 +61,28 @@ def follows(event: Event, before: Contact, rulebook: Rulebook, now: datetime) ->
     if message and not before.key:
         return Following(before)
     own = _heard(event, before if message else before.filled(event), now)
+    own, fired = _asked(event, own, rulebook, now)
+    contact = own.contact.after(message) if message else own.contact
+    if not fired and not own.changes:
+        return Following(contact if message else before)
+    made = answers(event, fired, contact, record_id(event), now)
+    ids, changes = tuple(send.id for send in made.sends), (*own.changes, *made.changes)
+    version, is_new = rulebook.version, before.is_new
+    record = Record(record_id(event), event, version, is_new, fired, ids, now, changes)
+    return Following(made.contact, made.sends, (*own.alerts, *made.alerts), record)
+
+
+def _asked(
+    event: Event, own: Answers, rulebook: Rulebook, now: datetime
+) -> tuple[Answers, tuple[Fired, ...]]:
+    """Ask the rules, and silence them where a program or a person answers."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.speaks and volley.is_loop(own.contact.volley, event):
         own = _looped(own, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
-    if decision.mutes:
+    if decision.mutes and own.contact.key:
         own = _muted(own, decision.mutes, HUMAN, min(event.at, now))
-    contact = own.contact.after(message) if message else own.contact
-    if not decision.fired and not own.changes:
-        return Following(contact if message else before)
-    made = answers(event, decision.fired, contact, record_id(event), now)
-    changes, version = (*own.changes, *made.changes), rulebook.version
-    ids, fired = tuple(send.id for send in made.sends), decision.fired
-    record = Record(record_id(event), event, version, before.is_new, fired, ids, now, changes)
-    return Following(made.contact, made.sends, (*own.alerts, *made.alerts), record)
+    return own, decision.fired
 
 
 def _heard(event: Event, contact: Contact, now: datetime) -> Answers:
@@ -93,7 +101,5 @@ def _looped(made: Answers, number: str, now: datetime) -> Answers:
 
 
 def _muted(made: Answers, lasts: timedelta, why: str, since: datetime) -> Answers:
-    if not made.contact.key:
-        return made
     contact, change = muted(made.contact, lasts, since)
     return replace(made, contact=contact, changes=(*made.changes, f"{change}: {why}"))

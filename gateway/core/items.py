@@ -117,6 +117,7 @@ def stands(
         "wa_id": person.wa_id,
         "user_id": person.user_id,
         "at": _at(place, raw),
+        "replayed": place.delivery.origin == "replay",
         "raw": raw,
     }
 

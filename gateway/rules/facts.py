@@ -9,6 +9,7 @@ from gateway.core.contacts import Contact
 from gateway.core.events import Event, Message, Notice, Status
 from gateway.core.identity import one_form
 from gateway.core.reading import NOTHING, integer, text, within, words
+from gateway.core.sends import answers_a_status, from_callback
 from gateway.rules.hours import Hours
 from gateway.rules.text import Said
 from gateway.rules.when import MEDIA
@@ -32,6 +33,11 @@ def kind_of(event: Event) -> str:
             return ""
 
 
+def has_name(event: Event, contact: Contact) -> bool:
+    """Say whether there is a name to which the customer can be sent something."""
+    return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
+
+
 class Facts:
     """What is known of one event; `contact` is as it was before, and as rules change it."""
 
@@ -53,6 +59,7 @@ class Facts:
             self.type = text(self.raw, "type")
             written, self.tapped = words(self.type, self.raw)
         self.text = Said(written)
+        self._was_muted = self._is_muted()
         # A phone's history is never new.
         self.is_old = now - event.at > max_age and self.kind != "history"
 
@@ -95,6 +102,21 @@ class Facts:
         return frozenset(known - {""})
 
     @property
+    def quiet(self) -> str:
+        """Why nothing may be sent, whatever rules say; "" where it may.
+
+        A silence begins after the event that asks for it, and ends with the action that ends it.
+        """
+        event, contact = self.event, self.contact
+        if not event.number or not contact.key or not has_name(event, contact):
+            return "nobody can be answered"
+        if isinstance(event, Status) and answers_a_status(from_callback(event.callback)[0]):
+            return "it tells of an answer to a status"
+        if self._was_muted and self._is_muted():
+            return f"muted until {contact.muted_until:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+    @property
     def last_inbound_at(self) -> datetime | None:
         """When the customer wrote last, the event itself included."""
         contact = self.contact
@@ -106,6 +128,10 @@ class Facts:
         """For how long the customer wrote nothing before this, None who never did."""
         before = self.contact.last_inbound_at
         return None if before is None else self.event.at - before
+
+    def _is_muted(self) -> bool:
+        until = self.contact.muted_until
+        return until is not None and until > self.now
 
 
 def plain_emoji(emoji: str) -> str:

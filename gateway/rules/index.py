@@ -17,8 +17,8 @@ from gateway.rules.condition import Key
 from gateway.rules.facts import Facts
 from gateway.rules.text import Said
 
-# Bytes for what RE2 remembers of the texts that it saw, all patterns of a set together.
-MEMORY = 64 << 20
+# Bytes for what RE2 remembers of the texts that it saw, for each of the two sets.
+MEMORY = 32 << 20
 
 
 class Patterns:

@@ -19,7 +19,7 @@ from gateway.rules.text import pattern
 
 EMPTY = "a text came out empty and is not sent"
 NO_MESSAGE = "there is no message to mark or to react to"
-SHADOW = "in shadow, so nothing is done"
+SHADOW = "in shadow, so nothing is done of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,20 @@ class Rule:
         limit = reached(facts.contact.used, self.name, self.limits, facts.now)
         return _told(limit) if limit else ""
 
-    def fire(self, facts: Facts, quiet: str) -> Fired:
-        """Build the actions, each with what those before it noted; nothing is posted if `quiet`."""
-        groups, notes = self._groups(facts), {SHADOW: None} if self.shadow else {}
-        why, actions = self.condition.told(facts).words, []
+    def fire(self, facts: Facts) -> Fired:
+        """Build the actions, each with what those before it noted."""
+        groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
+        why = self.condition.told(facts).words
         for step in self.steps:
-            if note := _idle(step, facts, quiet):
+            if note := _idle(step, facts):
                 notes[note] = None
             elif not (action := step.action(_values(facts, groups))):
                 notes[EMPTY] = None
             else:
                 actions.append(action)
                 self._note(facts, action)
+        if self.shadow and actions:
+            notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
         return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
 
     def _note(self, facts: Facts, action: Action) -> None:
@@ -97,9 +99,9 @@ def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
     return names.lookup(names.Known(event, contact, now, facts.hours, groups))
 
 
-def _idle(step: Step, facts: Facts, quiet: str) -> str:
+def _idle(step: Step, facts: Facts) -> str:
     """Say why a step has nothing to do."""
-    if step.posts and quiet:
+    if step.posts and (quiet := facts.quiet):
         return f"{quiet}, so nothing is sent"
     if step.verb in TO_THE_MESSAGE and facts.kind != "message":
         return NO_MESSAGE

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision, Fired
-from gateway.core.events import Event, Message, Status
-from gateway.core.sends import answers_a_status, from_callback
-from gateway.rules.facts import BY_HAND, Facts, kind_of
+from gateway.core.events import Event, Message, Notice
+from gateway.rules.facts import BY_HAND, Facts, has_name, kind_of
 from gateway.rules.hours import Hours
 from gateway.rules.index import Index
 from gateway.rules.rule import Rule
@@ -65,12 +64,11 @@ class Rulebook:
 
     def ask(self, rules: Iterable[Rule], facts: Facts) -> Iterator[Asked]:
         """Ask rules in their order, each with what those before it noted, until one ends it."""
-        quiet = _quiet(facts)
         for rule in rules:
             if refusal := rule.refusal(facts):
                 yield Asked(rule, refusal, None)
                 continue
-            yield Asked(rule, "", rule.fire(facts, quiet))
+            yield Asked(rule, "", rule.fire(facts))
             if rule.ends:
                 return
 
@@ -82,24 +80,8 @@ class Rulebook:
             return "group"
         if not event.number:
             return "no number"
-        return "" if _has_name(event, contact) else "no recipient"
-
-
-def _has_name(event: Event, contact: Contact) -> bool:
-    return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
+        return "" if has_name(event, contact) else "no recipient"
 
 
 def _is_by_hand(event: Event) -> bool:
-    return getattr(event, "field", "") == BY_HAND
-
-
-def _quiet(facts: Facts) -> str:
-    """Say why nothing may be sent, whatever rules say; "" where it may."""
-    event, contact = facts.event, facts.contact
-    if not event.number or not contact.key or not _has_name(event, contact):
-        return "nobody can be answered"
-    if isinstance(event, Status) and answers_a_status(from_callback(event.callback)[0]):
-        return "it tells of an answer to a status"
-    if contact.muted_until and contact.muted_until > facts.now:
-        return f"muted until {contact.muted_until:%Y-%m-%d %H:%M} UTC"
-    return ""
+    return isinstance(event, Notice) and event.field == BY_HAND

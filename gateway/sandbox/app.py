@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from gateway.sandbox.acting import Acting
+from gateway.sandbox.administration import Administration
 from gateway.sandbox.asking import ControlError
 from gateway.sandbox.config import Config
 from gateway.sandbox.control import Control
@@ -80,5 +81,20 @@ def _routes(sandbox: Sandbox) -> list[Route]:
         Route("/sandbox/pace", control.clear_pace, methods=["DELETE"]),
         Route("/sandbox/log", control.show_log, methods=["GET"]),
         Route("/sandbox/log", control.clear_log, methods=["DELETE"]),
+        Route("/sandbox/account", control.show_account, methods=["GET"]),
+        Route("/sandbox/account", control.set_account, methods=["POST"]),
         Route("/sandbox/health", control.health, methods=["GET"]),
+        *_administration(sandbox),
+    ]
+
+
+def _administration(sandbox: Sandbox) -> list[Route]:
+    """Give the routes of the set-up; they come last, since any path of two parts is one of them."""
+    its, node, every = Administration(sandbox), "/{version}/{node}", ["GET", "POST", "DELETE"]
+    return [
+        Route("/{version}/debug_token", its.debug_token, methods=["GET"]),
+        Route(f"{node}/phone_numbers", its.numbers, methods=["GET"]),
+        Route(f"{node}/subscribed_apps", its.subscribed_apps, methods=every),
+        Route(f"{node}/subscriptions", its.subscriptions, methods=every),
+        Route(node, its.node, methods=["GET", "POST"]),
     ]

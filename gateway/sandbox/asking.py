@@ -1,6 +1,7 @@
 """What a request to the sandbox itself asks for, or the sentence that says why it is wrong."""
 
 import math
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
@@ -26,6 +27,17 @@ async def asked(request: Request, *names: str) -> Json:
     if names and not (found and set(found) <= set(names)):
         raise ControlError(f"Give {' or '.join(names)}, and nothing else.")
     return found
+
+
+async def parameters(request: Request) -> Json:
+    """Give what Graph is asked with: the query, and a form or a JSON object over it."""
+    raw = await read_body(request)
+    given: Json = dict(request.query_params)
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        found = dict(parse_qsl(raw.decode(errors="replace")))
+    return given | found if isinstance(found, dict) else given
 
 
 def number_asked(sandbox: Sandbox, wish: Json) -> Number:

@@ -33,6 +33,9 @@ class Config:
     webhook_url: str
     numbers: tuple[Number, ...]
     waba_id: str = "100000000000001"
+    app_id: str = "100000000000003"
+    # Of accounts that the token may look at, by their ids.
+    other_accounts: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
     host: str = "127.0.0.1"
     port: int = 8081
     enforce_limits: bool = True
@@ -53,6 +56,11 @@ class Config:
     batch_wait_s: float = 0.05
     pending_max: int = 100_000  # Updates that are owed at one moment.
     log_max: int = 200_000
+
+    @property
+    def accounts(self) -> Mapping[str, tuple[Number, ...]]:
+        """Give all accounts and their numbers."""
+        return {**self.other_accounts, self.waba_id: self.numbers}
 
     @classmethod
     def from_mapping(cls, mapping: object) -> Self:
@@ -75,6 +83,8 @@ class Config:
 def _frozen(name: str, value: Any) -> Any:
     if name == "numbers":
         return tuple(Number(id=one["id"], display=one["display"]) for one in value)
+    if name == "other_accounts":
+        return {waba_id: _frozen("numbers", numbers) for waba_id, numbers in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -116,6 +126,12 @@ def _is_numbers(value: object) -> bool:
     )
 
 
+def _is_accounts(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_digits(waba_id) and _is_numbers(numbers) for waba_id, numbers in value.items()
+    )
+
+
 def _is_digits(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdigit()
 
@@ -139,6 +155,8 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "webhook_url": (_is_address, "a web address that begins with http:// or https://"),
     "numbers": (_is_numbers, 'a list of at least one {"id": digits, "display": text}'),
     "waba_id": _TEXT,
+    "app_id": (_is_digits, "an id, digits only"),
+    "other_accounts": (_is_accounts, "accounts, each an id with a list like numbers"),
     "host": _TEXT,
     "port": (_is_port, "a port, 0 to 65535"),
     "enforce_limits": _FLAG,

@@ -11,6 +11,7 @@ from gateway.sandbox.codes import CODES
 from gateway.sandbox.config import CATEGORIES, is_templates
 from gateway.sandbox.meta import Sandbox
 from gateway.sandbox.reading import as_json
+from gateway.sandbox.wishes import ACCOUNT, TOKEN, check
 
 
 class Control:
@@ -39,16 +40,31 @@ class Control:
         return as_json({str(code): asdict(known) for code, known in CODES.items()})
 
     async def set_token(self, request: Request) -> Response:
-        """Accept another token, refuse the accepted one, or accept it again."""
-        wish, token = await asked(request, "access_token", "revoked"), self._sandbox.token
-        if not isinstance(wish.get("revoked", False), bool):
-            raise ControlError("revoked must be true or false.")
+        """Accept another token, refuse the accepted one, or say what kind of token it is."""
+        sandbox, wish = self._sandbox, await asked(request, *TOKEN)
+        token = sandbox.token
+        check(wish, TOKEN)
         if "access_token" in wish:
-            if not isinstance(wish["access_token"], str) or not wish["access_token"]:
-                raise ControlError("access_token must be a string that is not empty.")
             token.change(wish["access_token"])
-        token.revoked = wish.get("revoked", token.revoked)
+        if "expires_in_s" in wish:
+            lasts_s = wish["expires_in_s"]
+            token.expires_at = 0.0 if lasts_s is None else sandbox.clock() + lasts_s
+        sandbox.foreign_tokens |= set(wish.get("of_another_app", ()))
+        for name in ("revoked", "type", "scopes"):
+            setattr(token, name, wish.get(name, getattr(token, name)))
         return as_json({"revoked": token.revoked})
+
+    async def show_account(self, _: Request) -> Response:
+        """Show how the app and its account are set up."""
+        return as_json(self._sandbox.account.show())
+
+    async def set_account(self, request: Request) -> Response:
+        """Set up the app or its account without the handshake, and show how they are."""
+        wish, account = await asked(request, *ACCOUNT), self._sandbox.account
+        check(wish, ACCOUNT)
+        for name, value in wish.items():
+            setattr(account, name, tuple(value) if name == "fields" else value)
+        return as_json(account.show())
 
     async def set_number(self, request: Request) -> Response:
         """Grant a number another throughput, and announce it if asked."""

@@ -48,7 +48,7 @@ class Refusal:
         }
         if known.transient:
             error["is_transient"] = True
-        if self.code == INVALID or self.code >= _PLATFORM:
+        if self.details and (self.code == INVALID or self.code >= _PLATFORM):
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode

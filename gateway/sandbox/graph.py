@@ -10,7 +10,6 @@ from starlette.responses import HTMLResponse, Response
 from gateway.sandbox.checks.message import check, is_read_mark
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import (
-    BAD_TOKEN_REFUSAL,
     INVALID,
     NO_SUCH_OBJECT,
     UNKNOWN_PATH,
@@ -19,6 +18,7 @@ from gateway.sandbox.errors import (
 from gateway.sandbox.faults import ASKED
 from gateway.sandbox.meta import Sandbox
 from gateway.sandbox.reading import as_json, read_body
+from gateway.sandbox.tokens import MESSAGING
 from gateway.sandbox.wire import Json
 
 # The server puts a function under this name into the scope that cuts the connection.
@@ -52,8 +52,9 @@ class Graph:
         return answer
 
     def _judge(self, request: Request, raw: bytes) -> Refusal | tuple[Number, Json]:
-        if not self._sandbox.token.fits(request.headers.get("authorization", "")):
-            return BAD_TOKEN_REFUSAL
+        header, now = request.headers.get("authorization", ""), self._sandbox.clock()
+        if refusal := self._sandbox.token.refusal(header, now, MESSAGING):
+            return refusal
         if not _VERSION.fullmatch(request.path_params["version"]):
             return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
         number = self._sandbox.numbers.get(request.path_params["phone_number_id"])

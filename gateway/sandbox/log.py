@@ -23,12 +23,16 @@ class Accepted:
 
 @dataclass(slots=True)
 class Tally:
-    """POSTs made, those answered with 200, those not, and the updates that are still owed."""
+    """POSTs made, those answered with 200, those not, and the updates that are still owed.
+
+    Updates that nobody is subscribed to are posted nowhere.
+    """
 
     posted: int = 0
     ok: int = 0
     failed: int = 0
     pending: int = 0
+    nowhere: int = 0
 
 
 class Log:
@@ -52,7 +56,7 @@ class Log:
         """Forget everything but the updates that are still owed."""
         self._messages.clear()
         self._refused.clear()
-        self.tally.posted = self.tally.ok = self.tally.failed = 0
+        self.tally.posted = self.tally.ok = self.tally.failed = self.tally.nowhere = 0
 
     def show(self) -> Json:
         """Give the whole log, ready to be written as JSON by orjson."""

@@ -6,10 +6,12 @@ import httpx
 import orjson
 
 from gateway.sandbox import updates
+from gateway.sandbox.account import Account
 from gateway.sandbox.config import Config, Number
 from gateway.sandbox.customers import Customers, Person
 from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.faults import ASKED, Faults
+from gateway.sandbox.handshake import Handshakes
 from gateway.sandbox.limits import Limits
 from gateway.sandbox.log import Accepted, Log
 from gateway.sandbox.pace import Paces
@@ -36,6 +38,8 @@ class Sandbox:
         self.clock = clock
         self.numbers = {number.id: number for number in config.numbers}
         self.token = Token(config.access_token)
+        self.foreign_tokens: set[str] = set()  # Of another app.
+        self.account = Account.of(config)
         self.faults = Faults()
         self.limits = Limits(config.messages_per_second)
         self.policy = Policy(config)
@@ -43,7 +47,8 @@ class Sandbox:
         self.phones = Phones()
         self.log = Log(config.log_max)
         self.paces = Paces(self.numbers)
-        self.webhooks = Webhooks(config, self.faults, self.log.tally, transport)
+        self.webhooks = Webhooks(config, self.account, self.faults, self.log.tally, transport)
+        self.handshakes = Handshakes(config.webhook_timeout_s, transport)
         self._reports = Reports(config, clock, self.faults, self.webhooks)
         self._own = {number.id: phone_digits(number.display) for number in config.numbers}
 
@@ -108,6 +113,7 @@ class Sandbox:
     async def aclose(self) -> None:
         """Stop posting."""
         await self.webhooks.aclose()
+        await self.handshakes.aclose()
 
     def _message(self, person: Person, made: Json) -> Json:
         stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}

@@ -1,20 +1,67 @@
-"""The access token: which one is accepted, and whether it is just now."""
+"""The access token: which one is accepted, whether it is just now, and what it may do."""
 
 import hmac
 
+from gateway.sandbox.errors import BAD_TOKEN, BAD_TOKEN_REFUSAL, Refusal
+from gateway.sandbox.wire import Json
+
+EXPIRED = 463
+MANAGEMENT, MESSAGING = "whatsapp_business_management", "whatsapp_business_messaging"
+TYPES = ("SYSTEM_USER", "USER")
+_EXPIRED = "Error validating access token: Session has expired."
+_NEEDS = 200
+
 
 class Token:
-    """One token that can be changed, revoked and given back."""
+    """One token that can be changed, revoked and given back; a system user's that never ends."""
 
     def __init__(self, text: str) -> None:
         """Accept this token."""
         self.revoked = False
+        self.type = TYPES[0]
+        self.expires_at = 0.0  # Never, as Meta writes it.
+        self.scopes = [MANAGEMENT, MESSAGING]
         self.change(text)
 
     def change(self, text: str) -> None:
         """Accept another token instead."""
-        self._bearer = f"Bearer {text}".encode()
+        self._text = text.encode()
+
+    def is_(self, text: str) -> bool:
+        """Tell whether this is the token, accepted or not."""
+        return hmac.compare_digest(text.encode(), self._text)
 
     def fits(self, authorization: str) -> bool:
         """Tell whether a header holds the accepted token."""
-        return hmac.compare_digest(authorization.encode(), self._bearer) and not self.revoked
+        kind, _, text = authorization.partition(" ")
+        return kind == "Bearer" and self.is_(text) and not self.revoked
+
+    def refusal(self, authorization: str, now: float, scope: str) -> Refusal | None:
+        """Give why a header does not allow what needs this scope, or None."""
+        if not self.fits(authorization):
+            return BAD_TOKEN_REFUSAL
+        if self.ended(now):
+            return Refusal(BAD_TOKEN, "", subcode=EXPIRED, message=_EXPIRED)
+        if scope not in self.scopes:
+            return Refusal(_NEEDS, "", message=f"(#200) Requires {scope} permission")
+        return None
+
+    def ended(self, now: float) -> bool:
+        """Tell whether it has run out."""
+        return 0 < self.expires_at <= now
+
+    def show(self, now: float, waba_id: str) -> Json:
+        """Give what /debug_token tells of it."""
+        shown: Json = {
+            "type": self.type,
+            "expires_at": int(self.expires_at),
+            "is_valid": not (self.revoked or self.ended(now)),
+            "scopes": self.scopes,
+            "granular_scopes": [{"scope": scope, "target_ids": [waba_id]} for scope in self.scopes],
+        }
+        if self.ended(now):
+            shown["error"] = {"code": BAD_TOKEN, "message": _EXPIRED, "subcode": EXPIRED}
+        elif self.revoked:
+            shown["error"] = {"code": BAD_TOKEN, "message": BAD_TOKEN_REFUSAL.message}
+            shown["error"]["subcode"] = BAD_TOKEN_REFUSAL.subcode
+        return shown

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 
 import httpx
 
+from gateway.sandbox.account import Account
 from gateway.sandbox.config import Config
 from gateway.sandbox.faults import Faults
 from gateway.sandbox.log import Tally
@@ -57,12 +58,14 @@ class Webhooks:
     def __init__(
         self,
         config: Config,
+        account: Account,
         faults: Faults,
         tally: Tally,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepare a client; nothing is posted before the first update."""
         self._config = config
+        self._account = account
         self._faults = faults
         self._tally = tally
         self._clients = [_client(transport) for _ in range(config.max_deliveries)]
@@ -71,7 +74,7 @@ class Webhooks:
         for client in self._clients:
             self._idle.put_nowait(client)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._batch: _Batch | None = None
+        self._batches: dict[str, _Batch] = {}
 
     def owe(self, updates: int, work: Coroutine[None, None, None]) -> None:
         """Start work that sends so many updates; each is pending until `send` is done with it.
@@ -87,8 +90,14 @@ class Webhooks:
         self._start(work)
 
     async def send(self, change: Json, hear: OnAttempt) -> None:
-        """Post one owed update until it is taken or given up; `hear` is told of every attempt."""
+        """Post one owed update until it is taken or given up; `hear` is told of every attempt.
+
+        One that nobody is subscribed to goes nowhere.
+        """
         try:
+            if not self._account.uri_for(change):
+                self._tally.nowhere += 1
+                return
             if self._config.batch_max == 1:
                 await self._deliver([change], [hear])
             else:
@@ -110,47 +119,49 @@ class Webhooks:
         task.add_done_callback(self._tasks.discard)
 
     async def _ride(self, change: Json, hear: OnAttempt) -> None:
-        batch = self._batch
+        uri = self._account.uri_for(change)
+        batch = self._batches.get(uri)
         if batch is None:
-            batch = self._batch = _Batch()
-            self._start(self._depart(batch))
+            batch = self._batches[uri] = _Batch()
+            self._start(self._depart(uri, batch))
         batch.changes.append(change)
         batch.hear.append(hear)
         if len(batch.changes) >= self._config.batch_max:
-            self._batch = None
+            self._batches.pop(uri, None)
             batch.full.set()
         await batch.settled.wait()
 
-    async def _depart(self, batch: _Batch) -> None:
+    async def _depart(self, uri: str, batch: _Batch) -> None:
         try:
             await asyncio.wait_for(batch.full.wait(), self._config.batch_wait_s)
         except TimeoutError:
-            if self._batch is batch:
-                self._batch = None
+            if self._batches.get(uri) is batch:
+                del self._batches[uri]
         await self._deliver(batch.changes, batch.hear)
         batch.settled.set()
 
     async def _deliver(self, changes: list[Json], hear: list[OnAttempt]) -> None:
         body = escaped(envelope(self._config.waba_id, changes))
         if self._faults.take("duplicate"):
-            self.owe(1, self._repeat(body))
-        status = await self._attempt(body, hear)
+            self.owe(1, self._repeat(changes[0], body))
+        status = await self._attempt(changes[0], body, hear)
         for pause in pauses(self._config.retry_pauses_s, self._config.retry_for_s):
             if status == httpx.codes.OK:
                 return
             await asyncio.sleep(pause)
-            status = await self._attempt(body, hear)
+            status = await self._attempt(changes[0], body, hear)
 
-    async def _repeat(self, body: bytes) -> None:
+    async def _repeat(self, first: Json, body: bytes) -> None:
         try:
-            await self._attempt(body, [])
+            await self._attempt(first, body, [])
         finally:
             self._tally.pending -= 1
 
-    async def _attempt(self, body: bytes, hear: list[OnAttempt]) -> int:
+    async def _attempt(self, first: Json, body: bytes, hear: list[OnAttempt]) -> int:
+        """Post to where such an update goes just now, which may change from try to try."""
         client = await self._idle.get()
         try:
-            status = await self._post(client, body)
+            status = await self._post(client, self._account.uri_for(first), body)
         finally:
             self._idle.put_nowait(client)
         self._tally.posted += 1
@@ -162,14 +173,14 @@ class Webhooks:
             listener(status)
         return status
 
-    async def _post(self, client: httpx.AsyncClient, body: bytes) -> int:
+    async def _post(self, client: httpx.AsyncClient, uri: str, body: bytes) -> int:
         headers = {
             "content-type": "application/json",
             SIGNATURE_HEADER: signature(self._config.app_secret, body),
         }
         try:
             async with asyncio.timeout(self._config.webhook_timeout_s):
-                answer = await client.post(self._config.webhook_url, content=body, headers=headers)
+                answer = await client.post(uri, content=body, headers=headers)
         except (httpx.HTTPError, TimeoutError):
             return NO_ANSWER
         return answer.status_code

@@ -1,5 +1,6 @@
 """What is looked at once, before a process starts to work with a server."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ def check(store: Store, limit_bytes: int = 0) -> Health:
     """
     infos = store.infos()
     there = [one for one in infos if not isinstance(one, RedisError)]
-    if wrong := _form(store, there):
+    if wrong := other_form(store, there):
         return Health(fatal=(wrong,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
     health = worst(infos, layout.decode() if layout else "", limit_bytes)
@@ -31,7 +32,7 @@ def check(store: Store, limit_bytes: int = 0) -> Health:
     return health
 
 
-def _form(store: Store, infos: list[Any]) -> str:
+def other_form(store: Store, infos: Sequence[Any]) -> str:
     """Say whether the address is of the other form than the servers are; "" where all is well."""
     is_cluster = all(int(info.get("cluster_enabled", 0)) for info in infos)
     match is_cluster, isinstance(store.redis, Cluster):

@@ -6,15 +6,17 @@ slot; no command here names keys of several.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.store.address import Address
-from gateway.store.driver import Client, Pipe
+from gateway.store.driver import Client, Pipe, asked
 from gateway.store.slots import Command, Group, Node, Slots, Spread
+
+T = TypeVar("T")
 
 # How many servers are waited for at once, over all threads of a process.
 AT_ONCE = 16
@@ -74,8 +76,13 @@ class Cluster(Client):
 
     def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""
+        return self.of_each(lambda server: server.info())
+
+    def of_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
+        """Ask every server that writes something of itself; one that fails gives its error."""
         self._look()
-        return list(self._threads.map(self._info, self._slots.primaries))
+        servers = [self.node(node) for node in self._slots.primaries]
+        return list(self._threads.map(lambda server: asked(server, ask), servers))
 
     def close(self) -> None:
         """Give all connections back."""
@@ -90,12 +97,6 @@ class Cluster(Client):
             return pipe.in_place(replicas)
         except RedisError as error:
             return [error] * len(group.commands)
-
-    def _info(self, node: Node) -> Any:
-        try:
-            return self.node(node).info()
-        except RedisError as error:
-            return error
 
     def _look(self) -> None:
         """Ask for the map where that is due."""

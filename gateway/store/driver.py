@@ -1,13 +1,15 @@
 """The driver's clients with what they lack: each answer in its place, and WAIT where it counts."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 import redis.asyncio.client
 import redis.client
 from redis.exceptions import RedisError
+
+T = TypeVar("T")
 
 # Well under the time after which the driver would give the connection up.
 REPLICATED_WITHIN_MS = 1_000
@@ -49,6 +51,18 @@ class Client(redis.Redis):
     def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""
         return [self.info()]
+
+    def of_each(self, ask: Callable[["Client"], T]) -> list[T | RedisError]:
+        """Ask every server that writes something of itself; one that fails gives its error."""
+        return [asked(self, ask)]
+
+
+def asked(server: Client, ask: Callable[[Client], T]) -> T | RedisError:
+    """Return what one server answers, or its error."""
+    try:
+        return ask(server)
+    except RedisError as error:
+        return error
 
 
 class AsyncPipe(redis.asyncio.client.Pipeline):

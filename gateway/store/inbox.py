@@ -1,8 +1,9 @@
 """The inbox as workers see it: its partitions, how each stands, and what goes into them again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.store import keys
 from gateway.store.body import Bodies
@@ -77,8 +78,24 @@ class Inbox:
 
     def put_back(self, body: bytes) -> None:
         """Append something of our own, which comes back as an event."""
-        args = ["internal||", self._bodies.pack(body)]
-        self._store.call("keep", keys.partition(partition_of(body)), *args)
+        self._keep("internal||", [body])
+
+    def replay(self, bodies: Sequence[bytes]) -> None:
+        """Append what a person replays, in its order; what is known of it stays without effect.
+
+        That it is a replay is said by its origin here, which no request can name. Raises
+        StoreUnavailableError, and then any part of it may have been appended.
+        """
+        self._keep("replay||", bodies)
+
+    def _keep(self, header: str, bodies: Sequence[bytes]) -> None:
+        args: dict[int, list[Any]] = {}
+        for body in bodies:
+            args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body)))
+        calls = [Call("keep", keys.partition(index), given) for index, given in args.items()]
+        for reply in self._store.call_many(calls):
+            if isinstance(reply, Exception):
+                raise reply
 
     def clear_bell(self) -> None:
         """Let the next delivery ring again; done before looking, so that none goes unheard."""

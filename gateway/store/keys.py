@@ -32,7 +32,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
-| gw:ran:<what> | that a tick, sweep or watch ran, that web could write | a day after the last |
+| gw:ran:<what> | that a tick, sweep or watch ran, by which release, that web wrote | a day |
 | gw:watched | that somebody has just looked | 2 seconds |
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
@@ -63,6 +63,7 @@ RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kep
 WEB_COUNT = f"{SPACE}count"
 # RedBeat writes an entry and its place in the schedule in one transaction.
 BEAT_PREFIX = f"{SPACE}{{beat}}:"
+BEAT_TURN = f"{BEAT_PREFIX}:lock"  # as RedBeat names its lock
 
 DAY_MS = 86_400_000
 # A bell that nobody hears: the sweep rings past it, so this only bounds what piles up meanwhile.

@@ -60,24 +60,44 @@ class Health:
 
 def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
     """Judge what the server says of itself (INFO) and the layout found in it; pure."""
-    fatal, warnings = [], []
-    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-    if version < OLDEST_SERVER:
-        fatal.append(f"Redis {info['redis_version']} is too old: 6.2 or newer is needed.")
-    if layout not in ("", layout_name()):
-        fatal.append(f"The store has layout {layout}; this version needs {layout_name()}.")
-    if info.get("role") == "slave" or info.get("role") == "replica":
-        fatal.append("Redis is a replica and cannot keep anything: use the address of its primary.")
+    fatal = [told for told in (too_old(info), other_layout(layout), replica(info)) if told]
+    warnings = []
     if not int(info.get("aof_enabled", 0)):
         warnings.append(NO_FILE)
     if info.get("aof_last_write_status", "ok") != "ok":
         warnings.append(NO_DISK)
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         warnings.append(EVICTS)
-    limit = (
-        int(info.get("maxmemory", 0)) or limit_bytes or int(info.get("total_system_memory", 0)) // 2
+    return Health(
+        tuple(fatal), tuple(warnings), int(info["used_memory"]), _limit(info, limit_bytes)
     )
-    return Health(tuple(fatal), tuple(warnings), int(info["used_memory"]), limit)
+
+
+def too_old(info: Mapping[str, Any]) -> str:
+    """Say that a server lacks what our scripts need; "" where it does not."""
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if version >= OLDEST_SERVER:
+        return ""
+    return f"Redis {info['redis_version']} is too old: 6.2 or newer is needed."
+
+
+def other_layout(layout: str) -> str:
+    """Say that what is stored is laid out in a way that we do not read; "" where it is not."""
+    if layout in ("", layout_name()):
+        return ""
+    return f"The store has layout {layout}; this version needs {layout_name()}."
+
+
+def replica(info: Mapping[str, Any]) -> str:
+    """Say that a server takes no writes of ours; "" where it does."""
+    if info.get("role") not in ("slave", "replica"):
+        return ""
+    return "Redis is a replica and cannot keep anything: use the address of its primary."
+
+
+def _limit(info: Mapping[str, Any], limit_bytes: int) -> int:
+    half = int(info.get("total_system_memory", 0)) // 2
+    return int(info.get("maxmemory", 0)) or limit_bytes or half
 
 
 def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> Health:

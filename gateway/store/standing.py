@@ -18,7 +18,7 @@ from gateway.store.rulebooks import InForce
 from gateway.store.traced_sends import ask
 
 RANKS = ("reply", "bulk")
-BY_THE_CLOCK = ("tick", "sweep", "watch")
+BY_THE_CLOCK = ("tick", "sweep", "watch", "web")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
 
@@ -82,6 +82,8 @@ class Reading:
     stopped: str = ""  # the release that must not plan now
     canary: Canary = NONE_YET
     rulebooks: tuple[InForce, ...] = ()  # one for each worker process
+    release: str = ""  # of the worker that looked last, with its rules; "" where none has
+    leads: bool = False  # some beat has the turn
 
     @property
     def causes(self) -> dict[str, int]:
@@ -122,13 +124,15 @@ def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
     infos = store.infos()
-    layout, counts, stopped, flown, books, *lives = ask(
+    layout, counts, stopped, flown, books, release, leads, *lives = ask(
         store,
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
         ("GET", keys.STOPPED),
         ("HGETALL", keys.CANARY),
         ("HGETALL", keys.RULEBOOKS),
+        ("GET", f"{keys.RAN}watch"),
+        ("EXISTS", keys.BEAT_TURN),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
     )
     return Reading(
@@ -149,6 +153,8 @@ def read(store: Store, limit_bytes: int) -> Reading:
         stopped=stopped.decode() if stopped else "",
         canary=read_canary(flown, partitions[0].now_ms),
         rulebooks=rulebooks.reported(books, partitions[0].now_ms),
+        release=release.decode() if release else "",
+        leads=bool(leads),
     )
 
 

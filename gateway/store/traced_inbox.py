@@ -123,6 +123,21 @@ class TracedInbox:
                 found += kept or []
         return Waiting(tuple(found), states, unopened, cut)
 
+    def newest(self, index: int) -> str:
+        """Return the last entry of a partition, "0-0" where there is none."""
+        name = f"{keys.partition(index)}inbox"
+        found: Any = self._store.run(lambda client: client.xrevrange(name, count=1))
+        return found[0][0].decode() if found else "0-0"
+
+    def after(self, index: int, entry: str) -> list[tuple[str, list[Kept]]]:
+        """Return up to STEP deliveries after an entry, each with its events, none if unopened."""
+        found = [
+            (raw.decode(), fields) for raw, fields in self._range(index, f"({entry}", "+", STEP)
+        ]
+        return [
+            (e, self._opened(f"{index}:{e}", fields, lambda _: True) or []) for e, fields in found
+        ]
+
     def _opened(
         self, delivery: str, fields: dict[bytes, bytes], wanted: Callable[[Event], bool]
     ) -> list[Kept] | None:

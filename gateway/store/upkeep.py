@@ -36,9 +36,9 @@ def may_tick(store: Store) -> bool:
     return first
 
 
-def ran(store: Store, what: str) -> None:
-    """Note that something ran by the clock; the key's lifetime tells when, by the server's."""
-    store.run(lambda client: client.set(f"{keys.RAN}{what}", 1, px=keys.DAY_MS))
+def ran(store: Store, what: str, by: str = "1") -> None:
+    """Note what ran by the clock, and by which release; the key's lifetime tells when it did."""
+    store.run(lambda client: client.set(f"{keys.RAN}{what}", by, px=keys.DAY_MS))
 
 
 def ago_s(store: Store, what: str) -> float | None:

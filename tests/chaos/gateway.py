@@ -12,6 +12,7 @@ import redis
 
 from gateway.core.sends import send_id
 from gateway.store import keys
+from tests.faults.relay import SOUND, Fault, Relay
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
@@ -27,6 +28,9 @@ SPOILT = {
     "Meta, answers lost": {"lose": 20},
     "Meta, 502": {"http": {"status": 502, "times": 20}},
 }
+# What happens to each part of what goes to Redis, from any process, for a while.
+WIRES = {"wire, requests lost": Fault(before=0.1), "wire, answers lost": Fault(after=0.1)}
+CUT_S = 3.0
 
 
 class Gateway:
@@ -42,13 +46,16 @@ class Gateway:
         "beat",
         "Redis",
         *LATER_WELL,
+        *WIRES,
     )
     programs: tuple[str, ...] = ("sandbox", "web", "inbound", "outbound", "beat")
     contacts = 500
 
     def __init__(self, folder: Path) -> None:
         self.server = Server(folder / "valkey").start()
+        self._wire = Relay(self.server.port)
         self.stack = self.made(folder)
+        self.stack.env["REDIS_URL"] = f"redis://127.0.0.1:{self._wire.port}/0"
         self._gone: list[Program] = []
 
     def made(self, folder: Path) -> Stack:
@@ -62,6 +69,7 @@ class Gateway:
         for program in self._gone:
             program.kill()
         self.stack.stop()
+        self._wire.close()
         self.server.kill()
 
     def post(self, message: int) -> bool:
@@ -82,6 +90,10 @@ class Gateway:
             self.server.start()
         elif fault in SPOILT:
             self.stack.client.post(f"{self.stack.meta_url}/sandbox/faults", json=SPOILT[fault])
+        elif fault in WIRES:
+            self._wire.fault = WIRES[fault]
+            time.sleep(CUT_S)
+            self._wire.fault = SOUND
         elif fault.endswith(", frozen"):
             self._freeze(fault.partition(", ")[0])
         else:

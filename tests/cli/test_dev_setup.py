@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.cli.dev_setup import NUMBER, Setup, prepare
+from gateway.cli.dev_setup import NUMBER, Setup, prepare, rehearse
 from gateway.settings import SettingsError
 
 REAL = {
@@ -94,3 +94,41 @@ def test_the_ports_are_all_different() -> None:
     setup = played()
 
     assert len({8000, setup.sandbox_port, setup.redis_port}) == 3
+
+
+def test_a_rehearsal_takes_real_deliveries_and_sends_nothing_to_the_real_meta() -> None:
+    setup = rehearse(REAL | {"META_GRAPH_URL": "https://real.test"}, 8000)
+
+    assert setup.settings.app_secrets == (b"real secret",)
+    assert setup.settings.meta_verify_token.get_secret_value() == "real token"
+    assert setup.settings.meta_phone_number_id == "42"
+    assert setup.settings.meta_graph_url == setup.sandbox
+    assert setup.environment["META_ACCESS_TOKEN_FILE"] == ""
+    assert setup.environment["GATEWAY_ALERT_URL"] == ""
+
+
+def test_a_rehearsal_leaves_a_given_redis_alone() -> None:
+    setup = rehearse(REAL | {"REDIS_URL_FILE": "/run/url", "CELERY_BROKER_URL": "redis://b/0"}, 80)
+
+    assert setup.settings.redis_url == f"redis://127.0.0.1:{setup.redis_port}/0"
+    assert setup.settings.broker_url == setup.settings.redis_url
+
+
+def test_the_sandbox_of_a_rehearsal_signs_as_the_real_meta_does() -> None:
+    config = json.loads(rehearse(REAL, 8000).sandbox_config())
+
+    assert (config["app_secret"], config["numbers"][0]["id"]) == ("real secret", "42")
+
+
+def test_no_rehearsal_shares_data_with_play_or_with_the_real() -> None:
+    given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
+    setups = (prepare(given, 8000, real=True), rehearse(given, 8000), played())
+
+    assert len({setup.folder for setup in setups}) == 3
+
+
+def test_nobody_plays_a_customer_in_a_rehearsal_or_learns_its_secret() -> None:
+    running = rehearse(REAL, 8000).running(1)
+
+    assert (running.sandbox, running.app_secret) == ("", "")
+    assert running.number == "42"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from gateway.cli.status_judge import judge
 from gateway.cli.status_screen import screen
@@ -176,9 +176,13 @@ def test_odd_statuses_are_told_and_shown() -> None:
 
 
 def drawn(view: View) -> str:
+    return shown_of(screen(view))
+
+
+def shown_of(drawing: RenderableType) -> str:
     console = Console(width=120, color_system=None)
     with console.capture() as captured:
-        console.print(screen(view))
+        console.print(drawing)
     return captured.get()
 
 

@@ -100,6 +100,13 @@ STORIES = {
             "planned: known, but no rule fired: no record is kept",
         ],
     ),
+    "replayed": (
+        Trace(NUMBER, KEY, replace(KEPT, origin="replay"), known=True),
+        [
+            f"kept: delivery {DELIVERY}, item 0; replayed by a person",
+            "planned: known, but no rule fired: no record is kept",
+        ],
+    ),
     "not ours": (
         Trace(NUMBER, known=True, foreign=("sent", "read")),
         ["statuses: sent, read; no send of ours became this message"],

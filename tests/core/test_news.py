@@ -122,3 +122,7 @@ def test_news_tells_how_late_it_came_and_whom_of_a_group_it_is_about() -> None:
     found = news(at=NOW - timedelta(seconds=12), participant=ANA)
 
     assert (found.late, found.participant) == (timedelta(seconds=12), ANA)
+
+
+def test_that_a_replayed_status_is_old_says_nothing_of_the_stream() -> None:
+    assert news(at=NOW - timedelta(hours=3), replayed=True).late == timedelta(0)

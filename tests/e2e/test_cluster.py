@@ -104,7 +104,7 @@ def test_a_primary_killed_under_load_and_started_again_loses_and_doubles_nothing
     cluster.primaries[index].start()
 
     load.ends_in_one_reply_each()
-    assert warnings(stack) == []
+    wait_until(lambda: warnings(stack) == [], "the web process has seen that all answer again")
 
 
 @pytest.mark.parametrize("replicas", [1])

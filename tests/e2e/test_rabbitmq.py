@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings import Settings
+from tasks.config import QUEUES
+from tasks.listening import Listening
 from tests.made import delivery_body, message_item
 from tests.servers import Program, Server, free_port, wait_until
 from tests.stack import Stack
@@ -83,3 +86,11 @@ def test_bells_carried_by_rabbitmq_lead_to_each_reply_once(stack: Stack) -> None
     told = Counter(one["to"].lstrip("+") for one in stack.posted())
     assert told == {f"3519{i:08d}": 1 for i in range(REPLIES)}
     assert "bell_unheard" not in "".join(one.said() for one in stack.programs.values())
+
+
+def test_who_listens_is_asked_through_rabbitmq(stack: Stack) -> None:
+    asked = Listening(Settings.from_env(stack.env))
+    asked.connect()
+
+    wait_until(lambda: set(asked.workers(within_s=1)) == set(QUEUES), "all queues are heard")
+    asked.close()

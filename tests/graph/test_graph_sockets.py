@@ -1,16 +1,11 @@
-"""The Graph client against servers that hang up, drip, babble and cut, on real sockets.
+"""The Graph client against servers that hang up, drip, babble and cut, on real sockets."""
 
-The server here is bare, because what a library's server refuses to do is what is tested.
-"""
-
-import contextlib
 import itertools
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,59 +13,7 @@ import pytest
 from gateway.core.verdict import Answer, Lost, NotConnected, Responded
 from gateway.graph import connections
 from gateway.graph.client import MAX_ANSWER_BYTES, Graph
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-Talk = Callable[[socket.socket], object]
-Serve = Callable[[Talk], str]
-
-
-def request_on(connection: socket.socket) -> bytes:
-    """Read one whole request; empty once the client has gone."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += (chunk := connection.recv(65536))
-        if not chunk:
-            return b""
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length")
-    )
-    while len(body) < length and (chunk := connection.recv(65536)):
-        body += chunk
-    return head + b"\r\n\r\n" + body
-
-
-def _talked(talk: Talk, connection: socket.socket) -> None:
-    with connection, contextlib.suppress(OSError):
-        connection.settimeout(10)
-        talk(connection)
-
-
-def _accepted(listener: socket.socket, talk: Talk) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=_talked, args=(talk, connection), daemon=True).start()
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Give a function that lets `talk` have every connection, and returns the server's address."""
-    # Not every system lets a listening socket be shut down.
-    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-
-        def start(talk: Talk) -> str:
-            listener = socket.create_server(("127.0.0.1", 0))
-            stack.callback(listener.close)
-            # A blocked accept() outlives close(); shutdown() wakes it.
-            stack.callback(listener.shutdown, socket.SHUT_RDWR)
-            threading.Thread(target=_accepted, args=(listener, talk), daemon=True).start()
-            return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-        yield start
+from tests.graph.wires import OK, Serve, Talk, dripping, request_on, saying
 
 
 def posted(base_url: str, total_s: float = 5) -> Answer:
@@ -79,25 +22,6 @@ def posted(base_url: str, total_s: float = 5) -> Answer:
         return graph.post_message("123", {"type": "text"})
     finally:
         graph.close()
-
-
-def saying(reply: bytes) -> Talk:
-    def talk(connection: socket.socket) -> None:
-        request_on(connection)
-        connection.sendall(reply)
-
-    return talk
-
-
-def dripping(start: bytes) -> Talk:
-    def talk(connection: socket.socket) -> None:
-        request_on(connection)
-        connection.sendall(start)
-        for _ in range(1000):
-            connection.sendall(b"x")
-            time.sleep(0.02)
-
-    return talk
 
 
 def test_a_refused_connection_reached_nobody() -> None:

@@ -75,7 +75,10 @@ def test_a_rule_in_shadow_does_nothing_and_is_recorded() -> None:
     (fired,) = made.records[0].fired
     assert (made.sends, made.alerts, made.records[0].changes) == ((), (), ())
     assert (made.contact.tags, made.contact.opted_out_at) == ((), None)
-    assert (fired.rule, fired.why) == ("it", "always; in shadow, so nothing is done")
+    assert (fired.rule, fired.why) == (
+        "it",
+        "always; in shadow, so nothing is done of send_text, tag, alert, opt_out",
+    )
 
 
 def test_a_rule_in_shadow_counts_for_itself() -> None:
@@ -138,6 +141,15 @@ def test_a_silence_begins_after_the_answer_that_tells_of_it() -> None:
     assert made.records[1].fired[0].why == (
         "always; muted until 2026-11-23 00:00 UTC, so nothing is sent"
     )
+
+
+def test_what_ends_a_silence_may_be_told() -> None:
+    muted = planned(HANDOFF, a_message(text="agent")).contact
+    rules = "- {name: bot, then: [Not yet., unmute, I am here again.]}"
+
+    made = planned(rules, a_message("wamid.2"), contact=muted)
+
+    assert (texts(made), made.contact.muted_until) == (["I am here again."], None)
 
 
 def test_in_a_silence_wishes_are_heard_all_the_same() -> None:

@@ -16,6 +16,9 @@ DISPLAY = "15550001111"
 ANA = "351900000001"
 SECRET = "test_app_secret"
 TOKEN = "EAAsandbox"
+APP = "100000000000003"
+WABA = "100000000000001"
+WORD = "the word"
 PATH = f"/v25.0/{NUMBER_ID}/messages"
 PATIENCE_S = 5.0
 
@@ -36,8 +39,14 @@ class Clock:
 class Endpoint:
     """The business's webhook: keeps what it gets, answers as told, then always 200."""
 
-    def __init__(self, answers: list[int | Exception]) -> None:
+    def __init__(
+        self,
+        answers: list[int | Exception],
+        handshake: httpx.Response | Exception | None = None,
+    ) -> None:
+        self._handshake = handshake
         self.requests: list[httpx.Request] = []
+        self.handshakes: list[httpx.Request] = []
         self.under_way = self.most_under_way = 0
         self.open = asyncio.Event()  # While it is closed, nobody gets an answer.
         self.open.set()
@@ -45,6 +54,8 @@ class Endpoint:
         self._changed = asyncio.Condition()
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return self._shake(request)
         answer = self._answers.pop(0) if self._answers else 200
         async with self._changed:
             self.requests.append(request)
@@ -58,6 +69,18 @@ class Endpoint:
         if isinstance(answer, Exception):
             raise answer
         return httpx.Response(answer)
+
+    def _shake(self, request: httpx.Request) -> httpx.Response:
+        """Answer the handshake as an endpoint should, whose verify token is WORD."""
+        asked = request.url.params
+        self.handshakes.append(request)
+        if isinstance(self._handshake, Exception):
+            raise self._handshake
+        if self._handshake is not None:
+            return self._handshake
+        if (asked["hub.mode"], asked["hub.verify_token"]) != ("subscribe", WORD):
+            return httpx.Response(403)
+        return httpx.Response(200, text=asked["hub.challenge"])
 
     async def wait_for(self, posts: int) -> list[Any]:
         """Wait for so many POSTs, and give the bodies of all."""
@@ -86,6 +109,14 @@ class Rig:
 
     async def send(self, body: Any, path: str = PATH) -> httpx.Response:
         return await self.client.post(path, json=body, headers={"authorization": f"Bearer {TOKEN}"})
+
+    async def ask(self, path: str, bearer: str = TOKEN, method: str = "GET", **body: Any) -> Any:
+        """Ask Meta's administration; give the object that answers."""
+        headers = {"authorization": f"Bearer {bearer}"}
+        answer = await self.client.request(
+            method, f"/v25.0/{path}", headers=headers, json=body or None
+        )
+        return answer.json()
 
     async def say(self, wish: Any, customer: str = ANA) -> httpx.Response:
         return await self.client.post(f"/sandbox/customers/{customer}/messages", json=wish)
@@ -126,9 +157,13 @@ def a_config(**changes: Any) -> Config:
 
 
 @asynccontextmanager
-async def a_rig(answers: list[int | Exception] | None = None, **changes: Any) -> AsyncIterator[Rig]:
+async def a_rig(
+    answers: list[int | Exception] | None = None,
+    handshake: httpx.Response | Exception | None = None,
+    **changes: Any,
+) -> AsyncIterator[Rig]:
     """Run a sandbox for the length of a test; `answers` are those of the webhook."""
-    endpoint, clock = Endpoint(answers or []), Clock()
+    endpoint, clock = Endpoint(answers or [], handshake), Clock()
     app = create_app(a_config(**changes), clock=clock, transport=httpx.MockTransport(endpoint))
     async with (
         app.router.lifespan_context(app),

@@ -87,6 +87,11 @@ WRONG: dict[str, tuple[Any, str]] = {
         SMALLEST | {"templates": {"sale": "service"}},
         "templates must be names of templates, each with marketing, utility, authentication.",
     ),
+    "account of a word": (
+        SMALLEST | {"other_accounts": {"x": SMALLEST["numbers"]}},
+        "other_accounts must be accounts, each an id with a list like numbers.",
+    ),
+    "app of a word": (SMALLEST | {"app_id": "x"}, "app_id must be an id, digits only."),
     "restless": (
         SMALLEST | {"retry_pauses_s": [1, 0]},
         "retry_pauses_s must be a list of seconds that does not end with 0.",
@@ -100,3 +105,10 @@ def test_a_wrong_configuration_is_refused_with_a_sentence(mapping: Any, sentence
         Config.from_mapping(mapping)
 
     assert str(refused.value) == sentence
+
+
+def test_other_accounts_are_listed_beside_the_own() -> None:
+    numbers = [{"id": "5", "display": "15550005555"}]
+    config = Config.from_mapping(SMALLEST | {"waba_id": "1", "other_accounts": {"9": numbers}})
+
+    assert config.accounts == {"9": (Number("5", "15550005555"),), "1": config.numbers}

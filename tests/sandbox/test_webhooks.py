@@ -115,7 +115,7 @@ async def test_statuses_can_be_switched_off() -> None:
         await rig.send(text())
         log = await rig.log()
 
-    assert log["webhooks"] == {"posted": 0, "ok": 0, "failed": 0, "pending": 0}
+    assert log["webhooks"] == {"posted": 0, "ok": 0, "failed": 0, "pending": 0, "nowhere": 0}
 
 
 async def test_a_webhook_comes_again_until_the_answer_is_200() -> None:
@@ -133,7 +133,7 @@ async def test_a_webhook_comes_again_until_the_answer_is_200() -> None:
         log = await rig.log()
 
     assert all(body == bodies[0] for body in bodies)
-    assert log["webhooks"] == {"posted": 6, "ok": 1, "failed": 5, "pending": 0}
+    assert log["webhooks"] == {"posted": 6, "ok": 1, "failed": 5, "pending": 0, "nowhere": 0}
 
 
 async def test_a_webhook_that_never_answers_is_given_up_for_this_time() -> None:
@@ -143,7 +143,7 @@ async def test_a_webhook_that_never_answers_is_given_up_for_this_time() -> None:
         await rig.settle()
         log = await rig.log()
 
-    assert log["webhooks"] == {"posted": 1, "ok": 0, "failed": 1, "pending": 0}
+    assert log["webhooks"] == {"posted": 1, "ok": 0, "failed": 1, "pending": 0, "nowhere": 0}
 
 
 async def test_a_status_waits_for_the_one_before_it() -> None:
@@ -211,7 +211,7 @@ async def test_updates_beyond_what_may_be_owed_are_dropped() -> None:
         log = await rig.log()
 
     assert (owed["webhooks"]["pending"], owed["webhooks"]["failed"]) == (2, 1)
-    assert log["webhooks"] == {"posted": 2, "ok": 2, "failed": 1, "pending": 0}
+    assert log["webhooks"] == {"posted": 2, "ok": 2, "failed": 1, "pending": 0, "nowhere": 0}
 
 
 def test_pauses_grow_then_repeat_the_last_until_the_time_is_over() -> None:

@@ -13,10 +13,12 @@ from gateway.store.body import Bodies
 from gateway.store.check import check
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.commit import commit
+from gateway.store.history import History
+from gateway.store.inbox import Inbox
 from gateway.store.standing import read
 from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
-from tests.made import NUMBER, a_message
+from tests.made import NUMBER, a_message, delivery_body, message_item
 from tests.servers import Server
 from tests.store.planning import planned
 from tests.store.sending import WEEK
@@ -249,6 +251,15 @@ def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
     assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
     assert upkeep.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
     assert upkeep.forget_dead(store, dead.now(store) + timedelta(days=1)) == len(letters) - 1
+
+
+def test_the_inbox_of_a_cluster_is_read_as_one_history(store: Store) -> None:
+    bodies = [delivery_body(message_item(f"wamid.{i}", sender=f"35190000000{i}")) for i in range(9)]
+    Inbox(store, Bodies()).replay(bodies)
+    history = History(store, Bodies())
+
+    assert sorted(one.body for one in history.deliveries()) == sorted(bodies)
+    assert history.count() == len(bodies)
 
 
 def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:

@@ -9,6 +9,7 @@ from gateway.store import keys, upkeep
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.standing import Lanes, Reading, read
+from gateway.store.turn import Turn
 from tests.made import ANA, NUMBER
 from tests.servers import free_port
 from tests.store.keeping import inbox, keep
@@ -90,6 +91,16 @@ def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) 
 
     assert 0 <= ago_s["tick"] < 5
     assert 42 <= ago_s["sweep"] < 47
+
+
+def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) -> None:
+    before = reading(store)
+    upkeep.ran(store, "watch", "0.1.0/abc")
+    Turn(store, keys.BEAT_TURN, 10_000).mine()
+    after = reading(store)
+
+    assert (before.release, before.leads) == ("", False)
+    assert (after.release, after.leads) == ("0.1.0/abc", True)
 
 
 def test_the_server_and_its_counters_are_told(store: Store) -> None:

@@ -10,6 +10,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry, get_redis
 from structlog.testing import capture_logs
 
 from gateway.settings import Settings
+from gateway.store import keys
 from gateway.store.client import Store
 from tasks.app import app as ours
 from tasks.beat import Beat
@@ -19,7 +20,7 @@ from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung
 
 pytestmark = pytest.mark.store
-LOCK, TICK = "gw:{beat}::lock", "gw:{beat}:process-scheduled-messages"
+LOCK, TICK = keys.BEAT_TURN, "gw:{beat}:process-scheduled-messages"
 ENV = {
     "META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v", "META_ACCESS_TOKEN": "t",
     "META_PHONE_NUMBER_ID": "1",

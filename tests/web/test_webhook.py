@@ -41,6 +41,13 @@ async def test_the_old_secret_is_accepted_while_it_is_rotated(web: Web, store: S
     assert kept(store) == [("meta|1|", BODY)]
 
 
+async def test_nobody_who_posts_can_make_it_a_replay(web: Web, store: Store) -> None:
+    names = (b"origin", b"x-origin", b"x-gateway-origin", b"x-replay")
+    await web.post(BODY, (NAME, RIGHT.encode()), *((name, b"replay") for name in names))
+
+    assert kept(store) == [("meta|0|", BODY)]
+
+
 @pytest.mark.parametrize(
     "body",
     [

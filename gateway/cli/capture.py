@@ -1,0 +1,93 @@
+"""`gateway capture`: what is still in the inbox, written to a file."""
+
+import secrets
+from itertools import islice
+from typing import Annotated, BinaryIO
+
+import typer
+
+from gateway.cli import choosing, failing, trace_where
+from gateway.cli.capture_file import STANDARD_OUTPUT, whole
+from gateway.cli.progress import a_bar
+from gateway.cli.trace_line import many
+from gateway.core.anonymous import Anonymous
+from gateway.core.captured import line
+from gateway.core.filters import Filter
+from gateway.store import dead
+from gateway.store.body import Bodies
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.history import History
+
+REMAINS = (
+    "Anonymous: numbers, names, texts and ids are stand-ins. What remains are times, kinds, Meta's "
+    "codes, what is true or false, and the phone number ids of yours."
+)
+
+
+def capture(
+    file: Annotated[
+        str, typer.Argument(help="Where to write JSON Lines; - is standard output.")
+    ] = STANDARD_OUTPUT,
+    since: choosing.Since = "",
+    until: choosing.Until = "",
+    number: choosing.Number = "",
+    kind: choosing.Kind = None,
+    contains: choosing.Contains = "",
+    limit: choosing.Limit = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Replace numbers, names, texts and ids.")
+    ] = False,
+) -> None:
+    """Write deliveries that are still in the inbox to a file, one a line, as they were received."""
+    given = trace_where.settings()
+    store = Store(given.redis_url)
+    history = History(store, Bodies(given.encryption_keys))
+    try:
+        wanted = choosing.chosen(since, until, number, kind, contains, dead.now(store))
+        with whole(file) as out:
+            written = _write(history, wanted, limit, out, anonymous=anonymous)
+    except StoreUnavailableError:
+        raise failing.fail(f"Redis does not answer, {_left(file)}.") from None
+    except BrokenPipeError:
+        raise typer.Exit(1) from None  # whoever read it has enough
+    except OSError as error:
+        raise failing.fail(f"Cannot write {file}: {error.strerror}.") from None
+    finally:
+        store.close()
+    _tell(written, history.unopened, anonymous=anonymous)
+
+
+def _write(
+    history: History, wanted: Filter, limit: int | None, out: BinaryIO, *, anonymous: bool
+) -> int:
+    """Write what is wanted, and return how many it was."""
+    made = Anonymous(secrets.token_bytes(32)) if anonymous else None
+    written = 0
+    # How many there are between two moments nobody knows before they are read.
+    total = None if wanted.since or wanted.until else history.count()
+    with a_bar() as progress:
+        kept = history.deliveries(wanted.since, wanted.until)
+        looked = progress.track(kept, total=total, description="Capturing")
+        for delivery in islice(filter(wanted.takes, looked), limit):
+            out.write(line(made.delivery(delivery) if made else delivery))
+            written += 1
+    return written
+
+
+def _left(file: str) -> str:
+    """Say what is left of a capture that ended early."""
+    return "so this is not all" if file == STANDARD_OUTPUT else f"so {file} was not written"
+
+
+def _tell(written: int, unopened: int, *, anonymous: bool) -> None:
+    """Say what was written, beside it; exit code 1 where something is missing."""
+    failing.errors.print(f"{many(written, 'delivery', 'deliveries')} written.")
+    if anonymous:
+        failing.errors.print(REMAINS)
+    if unopened:
+        told = many(unopened, "delivery", "deliveries")
+        failing.errors.print(
+            f"[yellow]warning:[/] {told} left out: GATEWAY_ENCRYPTION_KEYS has no key that opens "
+            "them, or they are damaged."
+        )
+        raise typer.Exit(1)

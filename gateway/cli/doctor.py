@@ -1,0 +1,99 @@
+"""`gateway doctor`: everything that can be wrong between a phone and a reply, and what to do."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from gateway.cli import dev_folder, doctor_looks, doctor_meta_looks, trace_where
+from gateway.cli.doctor_asked import Meta
+from gateway.cli.doctor_at_once import Look, at_once
+from gateway.cli.doctor_facts import CHECKS, Facts
+from gateway.cli.doctor_findings import Result, Unseen, results
+from gateway.cli.doctor_screen import plain, screen
+from gateway.cli.doctor_settings import Given
+from gateway.settings import Settings, SettingsError
+
+BROKEN = 1
+WITHIN_S = 12.0
+OFFLINE = Unseen("asked to stay offline")
+PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it to look at Meta")
+INCOMPLETE = Unseen("the settings are not complete")
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of Meta.")] = False,
+) -> None:
+    """Look at everything between a phone and a reply; the exit code is 1 where it is broken."""
+    waiting = Console(stderr=True)
+    shows = waiting.status("looking …") if waiting.is_terminal else nullcontext()
+    with shows as status:
+        found = list(results(CHECKS, look(status, offline=offline)))
+    if json:
+        typer.echo(orjson.dumps(plain(found), option=orjson.OPT_INDENT_2))
+    else:
+        Console(highlight=False).print(screen(found))
+    if _broken(found):
+        raise typer.Exit(BROKEN)
+
+
+def look(status: Status | None, *, offline: bool) -> Facts:
+    """Find everything out, as far as the settings let it."""
+    running = dev_folder.find()
+    try:
+        settings = trace_where.found(running)
+    except SettingsError as error:
+        return _nothing(Given(error.problems, doctor_looks.file_mode()))
+    played = running is not None and bool(running.sandbox)
+    away = OFFLINE if offline else PLAYED if played else None
+    questions = {} if away else doctor_meta_looks.looks(settings)
+    tell = partial(_tell, status)
+    here = at_once(_here(settings) | questions, WITHIN_S, tell)
+    facts = {name: here[name] for name in _here(settings)}
+    return Facts(
+        given=doctor_looks.given(settings, dev=running is not None),
+        version=(settings.meta_graph_version, datetime.now(UTC).date()),
+        disk=doctor_looks.disk(settings, here["redis"]),
+        meta=away or _meta(settings, {name: here[name] for name in questions}, tell),
+        **facts,
+    )
+
+
+def _here(settings: Settings) -> dict[str, Look]:
+    return {
+        "redis": partial(doctor_looks.redis, settings),
+        "reading": partial(doctor_looks.reading, settings),
+        "broker": partial(doctor_looks.broker, settings),
+        "workers": partial(doctor_looks.workers, settings),
+        "rules": partial(doctor_looks.rules, settings),
+    }
+
+
+def _meta(settings: Settings, found: dict[str, Any], tell: Any) -> Meta:
+    asked = doctor_meta_looks.meta(settings, found)
+    hand = {"handshake": partial(doctor_meta_looks.handshake, settings, asked)}
+    return replace(asked, **at_once(hand, WITHIN_S, tell))
+
+
+def _nothing(given: Given) -> Facts:
+    blind: Mapping[str, Unseen] = dict.fromkeys(
+        ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
+    )
+    return Facts(given=given, **blind)
+
+
+def _tell(status: Status | None, under_way: list[str]) -> None:
+    if status is not None:
+        status.update(f"looking at {', '.join(under_way)} …")
+
+
+def _broken(found: list[Result]) -> bool:
+    return any(one.state == "broken" for one in found)

@@ -1,0 +1,105 @@
+"""`gateway init`: from what Meta's pages show to a `.env` that works, each answer tried at once."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from gateway.cli import failing, init_file
+from gateway.cli.init_answers import Answers
+from gateway.cli.init_ask import Asker
+from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
+from gateway.forms import HttpUrl
+from gateway.graph.setup import Setup
+from gateway.settings import Settings, environment, in_process
+
+ENV = Path(".env")
+_LEFT = 130  # as a shell ends what Ctrl-C ended
+# Made once and then kept: what is stored can be opened with its key only.
+_MADE: Mapping[str, Callable[[], str]] = {
+    "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
+    "GATEWAY_API_KEYS": lambda: secrets.token_urlsafe(32),
+    "GATEWAY_ENCRYPTION_KEYS": lambda: secrets.token_hex(32),
+    "FLOWER_BASIC_AUTH": lambda: f"flower:{secrets.token_urlsafe(16)}",
+}
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def init(
+    app_id: Annotated[str, typer.Option(help="Meta's id of your app.")] = "",
+    waba_id: Annotated[str, typer.Option(help="Id of the WhatsApp Business Account.")] = "",
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Change an .env without asking.")] = False,
+) -> None:
+    """Ask for what Meta gave you, try each at Meta, make the other secrets, and write .env.
+
+    What is in the environment is not asked for, such as META_APP_SECRET and META_ACCESS_TOKEN.
+    """
+    options = {APP_ID.name: app_id, WABA_ID.name: waba_id, NUMBER_ID.name: phone_number_id}
+    try:
+        _set_up({name: value for name, value in options.items() if value}, sure=yes)
+    except init_file.FileError as error:
+        raise failing.fail(str(error)) from None
+    except (KeyboardInterrupt, typer.Abort):
+        _out.print("\nLeft; nothing was written.")
+        raise typer.Exit(_LEFT) from None
+
+
+def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
+    init_file.look(ENV)
+    text = init_file.read(ENV)
+    before = init_file.values(text)
+    with failing.sentences():
+        here = in_process([*(question.name for question in QUESTIONS), *_MADE])
+    asker = Asker(_out)
+    answers = Answers(asker, {**here, **options}, before, _meta()).all()
+    _write(text, answers | _made(here, before), asker, sure=sure)
+    _lead_on()
+
+
+def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of our own: those that are set stay, those in files of theirs too."""
+    return {
+        name: here.get(name) or before.get(name) or make()
+        for name, make in _MADE.items()
+        if f"{name}_FILE" not in before
+    }
+
+
+def _meta() -> Callable[..., Setup]:
+    """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
+    known, fields = environment(), Settings.model_fields
+    url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
+    version = known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
+    try:
+        return partial(Setup, TypeAdapter(HttpUrl).validate_python(url), version)
+    except ValidationError:
+        raise failing.fail("META_GRAPH_URL is no web address: write https://host.") from None
+
+
+def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: bool) -> None:
+    """Write what is wanted; a file that is there is changed only if a person agrees."""
+    if not (to_set := init_file.settable(text, wanted)):
+        init_file.close(ENV)
+        _out.print("\n[bold].env[/] says all of this already.")
+        return
+    if text is not None and not sure:
+        names = ", ".join(to_set)
+        if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
+            raise failing.fail("Nothing was written: .env is as it was (--yes changes it).")
+    init_file.write(ENV, init_file.merged(text, to_set))
+    _out.print("\n[bold].env[/] is written, for your eyes only; it holds new keys as well.")
+
+
+def _lead_on() -> None:
+    _out.print(
+        "\nNext, to a reply on your phone:\n"
+        "  [bold]gateway tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        "  [bold]gateway tunnel --real[/]  the same, and the reply is sent\n"
+        "  [bold]gateway doctor[/]         says what is wrong if none comes"
+    )

@@ -1,0 +1,85 @@
+"""Replaying beside a store, or into it."""
+
+import orjson
+import typer
+
+from gateway.cli import dev_folder, failing, trace_where
+from gateway.cli.replay_chosen import Chosen
+from gateway.cli.replay_pace import Pace
+from gateway.cli.replay_report import consequences, tell
+from gateway.cli.replay_send import FullError, Sending
+from gateway.cli.replay_shadow import Shadowing
+from gateway.cli.trace_line import many
+from gateway.cli.trace_words import Words
+from gateway.rules.load import load
+from gateway.store.body import Bodies
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.inbox import Inbox
+
+INTERRUPTED = 130
+NOTHING = "Nothing was sent, and nothing was changed."
+ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned as new ones."
+
+
+class Stored:
+    """The deliveries of one replay, and the store that they belong to."""
+
+    def __init__(
+        self, store: Store, chosen: Chosen, count: int, *, reveal: bool, json: bool
+    ) -> None:
+        """Take what is replayed, and load the rules, or end the command."""
+        self._settings = trace_where.settings()
+        with failing.sentences():
+            rulebook = load(self._settings.gateway_rules)
+        self._store, self._chosen, self._count = store, chosen, count
+        self._shadowing = Shadowing(store, rulebook)
+        self._words, self._json = Words(reveal), json
+
+    def tell(self, *, only: bool) -> None:
+        """Plan all in the shadow, and tell what would follow, or also that this was all.
+
+        Raises StoreUnavailableError.
+        """
+        items = map(self._chosen.made, self._chosen)
+        found = self._shadowing.plan(items, self._count, silent=self._json)
+        tell(found, self._shadowing.counts, self._words, json=self._json)
+        if only:
+            failing.errors.print(NOTHING)
+        if self._shadowing.counts.known and self._chosen.seed is None:
+            failing.errors.print(ALL_KNOWN)
+
+    def send(self, pace: Pace, *, yes: bool) -> None:
+        """Put everything into the inbox, after a person agreed, and say how far it got."""
+        noun = many(self._count, "delivery", "deliveries")
+        if not yes:
+            follows = consequences(self._shadowing.counts)
+            typer.confirm(f"Put {noun} into the inbox ({follows})?", abort=True, err=True)
+        failing.look_at_store(self._settings)
+        sending = self._sending()
+        try:
+            sending.all(self._chosen, self._count, pace, silent=self._json)
+        except FullError:
+            raise self._ended("Redis is as full as it may be", sending.put) from None
+        except StoreUnavailableError:
+            raise self._ended("Redis does not answer", sending.put) from None
+        except KeyboardInterrupt:
+            self._ended("Interrupted", sending.put)
+            raise typer.Exit(INTERRUPTED) from None
+        if self._json:
+            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put}))
+        else:
+            typer.echo(f"{noun} put into the inbox; what is known stays without effect.")
+
+    def _sending(self) -> Sending:
+        inbox = Inbox(self._store, Bodies(self._settings.encryption_keys))
+        # The Celery settings are those of the environment, and dev's beat rings within a second.
+        rings = dev_folder.find() is None
+        return Sending(self._store, inbox, self._settings.gateway_store_bytes, rings=rings)
+
+    def _ended(self, why: str, put: int) -> typer.Exit:
+        again = "Run it again: what went in stays without a second effect"
+        seed = self._chosen.seed
+        with_seed = f" with --seed {seed.decode()}" if seed else ""
+        return failing.fail(
+            f"{why}: {put:,} of {self._count:,} are in the inbox. {again}{with_seed}."
+        )

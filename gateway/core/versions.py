@@ -1,0 +1,32 @@
+"""Until when Meta serves each version of its Graph API; pure.
+
+From https://developers.facebook.com/docs/graph-api/changelog, read in November 2026. A version is
+served for two years at least; calls to one that has ended are answered by the oldest that has not.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+# None: Meta has not said yet.
+ENDS: Mapping[str, date | None] = {
+    "v20.0": date(2026, 9, 24),
+    "v21.0": date(2027, 1, 21),
+    "v22.0": date(2027, 5, 20),
+    "v23.0": date(2027, 10, 8),
+    "v24.0": date(2028, 2, 18),
+    "v25.0": date(2028, 7, 29),
+    "v26.0": None,
+}
+_NUMBERS = {name: tuple(int(part) for part in name[1:].split(".")) for name in ENDS}
+
+Age = Literal["ended", "served", "unknown"]
+
+
+def age(version: str, today: date) -> tuple[Age, date | None]:
+    """Say whether Meta serves a version, and until when where that is known."""
+    if version in ENDS:
+        end = ENDS[version]
+        return ("ended" if end and end <= today else "served"), end
+    number = tuple(int(part) for part in version[1:].split("."))
+    return ("ended" if number < min(_NUMBERS.values()) else "unknown"), None

@@ -1,0 +1,92 @@
+"""The forms that settings come in: each is read from text, and what is wrong is a sentence."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
+
+from gateway.store.address import is_cluster, parse
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_API_KEY = re.compile(r"sha256:[0-9a-fA-F]{64}|(?!sha256:)[!-~]{20,200}")
+
+
+def duration(text: object) -> object:
+    """Read "90s", "30m", "24h" or "7d"."""
+    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
+    if not found:
+        raise ValueError("is no duration: write a number and s, m, h or d, for example 30m")
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def size(text: object) -> object:
+    """Read "500000", "512MB" or "2GB"."""
+    found = re.fullmatch(r"(\d+)\s*(kb|mb|gb)?", str(text).strip().lower())
+    if not found:
+        raise ValueError("is no size: write bytes, or a number and KB, MB or GB, for example 512MB")
+    return int(found[1]) * _SIZES[found[2] or ""]
+
+
+def _secrets(text: object) -> object:
+    """Read one or several secrets, separated by commas or lines."""
+    parts = [part.strip() for part in re.split(r"[,\n]", str(text)) if part.strip()]
+    if not parts:
+        raise ValueError("is empty")
+    return tuple(SecretStr(part) for part in parts)
+
+
+def _keys(text: object) -> object:
+    """Read encryption keys: 32 bytes each, as 64 hexadecimal digits, the newest first."""
+    keys = _secrets(text)
+    assert isinstance(keys, tuple)  # noqa: S101 - narrows the type
+    if any(not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) for key in keys):
+        raise ValueError("holds a key that is not 64 hexadecimal digits (openssl rand -hex 32)")
+    return keys
+
+
+def _api_keys(text: object) -> object:
+    """Read keys of the API: each as it is, or as `sha256:` and the 64 digits of its hash."""
+    keys = _secrets(text)
+    assert isinstance(keys, tuple)  # noqa: S101 - narrows the type
+    if any(not _API_KEY.fullmatch(key.get_secret_value()) for key in keys):
+        raise ValueError("holds a key that is neither 20 characters without spaces nor sha256:…")
+    return keys
+
+
+def _redis_url(text: object) -> object:
+    parse(str(text))
+    return text
+
+
+def _broker_url(text: str, given: ValidationInfo) -> str:
+    if is_cluster(text or given.data.get("redis_url", "")):
+        raise ValueError(
+            "has to name a server of its own, such as redis://broker:6379/0: "
+            "Celery's messages cannot go through a Redis Cluster"
+        )
+    return text
+
+
+def _http_url(text: object) -> object:
+    if not re.match(r"https?://[^/]+", str(text)):
+        raise ValueError("is no web address: write https://host")
+    return str(text).rstrip("/")
+
+
+def _secret_url(text: object) -> object:
+    """Read an address that may hold a token, so that it is as secret as one; it stays as it is."""
+    _http_url(text)
+    return SecretStr(str(text))
+
+
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
+Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)]
+ApiKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_api_keys)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Size = Annotated[int, BeforeValidator(size)]
+RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url)]

@@ -1,0 +1,178 @@
+"""Meta's administration of an app, its WhatsApp account and its numbers: read, and set up."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from gateway.graph import setup_facts as facts
+from gateway.graph.setup_call import Caller, Json
+from gateway.graph.setup_trouble import SetupError
+
+_NUMBER_FIELDS = (
+    "id", "display_phone_number", "verified_name", "quality_rating", "status",
+    "code_verification_status", "name_status", "account_mode", "platform_type", "throughput",
+    "whatsapp_business_manager_messaging_limit", "webhook_configuration", "health_status",
+)  # fmt: skip
+_PAGES_MAX = 20
+
+
+class Setup:
+    """Meta's administration as one app and one token see it; not to be shared by threads.
+
+    Every method raises SetupError, and calls Meta once unless it says otherwise.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        version: str,
+        *,
+        app_id: str = "",
+        app_secret: str = "",
+        token: str = "",
+        total_s: float = 10,
+    ) -> None:
+        """Take what is known so far; what a call needs beyond it fails at Meta with a sentence."""
+        self._app_id = app_id
+        self._as_app = f"{app_id}|{app_secret}"
+        self._token = token
+        self._caller = Caller(base_url, version, total_s, (app_secret, self._as_app, token))
+
+    def __enter__(self) -> Self:
+        """Give itself; leaving closes the connection."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self._caller.close()
+
+    def app(self) -> facts.AppInfo:
+        """Return the app, which shows that the secret belongs to it."""
+        query = {"fields": "id,name"}
+        return facts.app_info(
+            self._caller.call("GET", _node(self._app_id), self._as_app, query=query)
+        )
+
+    def token_info(self) -> facts.TokenInfo:
+        """Return what the token is; one that is not valid is told, and not an error."""
+        query = {"input_token": self._token}
+        answer = self._caller.call("GET", "debug_token", self._as_app, query=query)
+        data = answer.get("data")
+        return facts.token_info(data if isinstance(data, dict) else {})
+
+    def number(self, phone_number_id: str) -> facts.NumberInfo:
+        """Return one phone number; asks again without each field that this version has not."""
+        return facts.number_info(self._with_fields(_node(phone_number_id), {}))
+
+    def numbers(self, waba_id: str) -> tuple[facts.NumberInfo, ...]:
+        """Return all phone numbers of an account, page by page."""
+        found = self._pages(f"{_node(waba_id)}/phone_numbers")
+        return tuple(facts.number_info(one) for one in found)
+
+    def subscribed_apps(self, waba_id: str) -> tuple[facts.SubscribedApp, ...]:
+        """Return the apps that get an account's webhooks."""
+        answer = self._caller.call("GET", _subscribed(waba_id), self._token)
+        return tuple(facts.subscribed_app(one) for one in _rows(answer))
+
+    def subscribe(self, waba_id: str) -> None:
+        """Let the token's app get an account's webhooks.
+
+        An override of the account is taken away by it, so look at `subscribed_apps` first.
+        """
+        _done(self._caller.call("POST", _subscribed(waba_id), self._token))
+
+    def unsubscribe(self, waba_id: str) -> None:
+        """Let the token's app get an account's webhooks no more."""
+        _done(self._caller.call("DELETE", _subscribed(waba_id), self._token))
+
+    def callbacks(self) -> tuple[facts.AppCallback, ...]:
+        """Return the app's own callbacks, one for each kind of object."""
+        path = f"{_node(self._app_id)}/subscriptions"
+        return tuple(map(facts.app_callback, _rows(self._caller.call("GET", path, self._as_app))))
+
+    def set_callback(self, uri: str, verify_token: str, fields: Sequence[str]) -> None:
+        """Set the app's callback for WhatsApp; Meta asks it for the handshake before it answers."""
+        body = {
+            "object": facts.WHATSAPP,
+            "callback_url": uri,
+            "verify_token": verify_token,
+            "fields": ",".join(fields),
+        }
+        path = f"{_node(self._app_id)}/subscriptions"
+        _done(self._caller.call("POST", path, self._as_app, body=body, hide=(verify_token,)))
+
+    def clear_callback(self) -> None:
+        """Leave the app without a callback for WhatsApp; also where it has none."""
+        path, query = f"{_node(self._app_id)}/subscriptions", {"object": facts.WHATSAPP}
+        _done(self._caller.call("DELETE", path, self._as_app, query=query))
+
+    def override(self, phone_number_id: str, uri: str, verify_token: str) -> None:
+        """Set a number's own callback; Meta asks it for the handshake before it answers."""
+        self._configure(phone_number_id, uri, verify_token)
+
+    def clear_override(self, phone_number_id: str) -> None:
+        """Let a number's webhooks go where those of its account go; also where they do already."""
+        self._configure(phone_number_id, "", "")
+
+    def _configure(self, phone_number_id: str, uri: str, verify_token: str) -> None:
+        configuration = {"override_callback_uri": uri}
+        if uri:
+            configuration["verify_token"] = verify_token
+        body = {"webhook_configuration": configuration}
+        path, hide = _node(phone_number_id), (verify_token,)
+        _done(self._caller.call("POST", path, self._token, body=body, hide=hide))
+
+    def _pages(self, path: str) -> Iterator[Json]:
+        """Give the rows of all pages; Meta's address of the next one, token and all, is unused."""
+        after: dict[str, str] = {}
+        for _ in range(_PAGES_MAX):
+            answer = self._with_fields(path, after)
+            yield from _rows(answer)
+            paging = answer.get("paging")
+            cursor = _after(paging) if isinstance(paging, dict) else ""
+            if not cursor:
+                return
+            after = {"after": cursor}
+
+    def _with_fields(self, path: str, query: dict[str, str]) -> Json:
+        fields = list(_NUMBER_FIELDS)
+        while True:
+            asked = query | {"fields": ",".join(fields)}
+            try:
+                return self._caller.call("GET", path, self._token, query=asked)
+            except SetupError as error:
+                if error.field not in fields:
+                    raise
+                fields.remove(error.field)
+
+
+def _node(id_: str) -> str:
+    return quote(id_, safe="")
+
+
+def _subscribed(waba_id: str) -> str:
+    return f"{_node(waba_id)}/subscribed_apps"
+
+
+def _rows(answer: Json) -> list[Json]:
+    data = answer.get("data")
+    return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+
+
+def _after(paging: dict[str, Any]) -> str:
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if "next" in paging and isinstance(cursors, dict) else ""
+    return after if isinstance(after, str) else ""
+
+
+def _done(answer: Json) -> None:
+    if answer.get("success") not in (True, "true"):
+        raise SetupError(
+            "Meta did not say that it is done: look at the app's page before going on."
+        )

@@ -1,0 +1,164 @@
+"""What went wrong between us and Meta's administration, in one sentence that says what to do."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+from gateway.core.foreign import fit
+
+_FIELD = re.compile(r"nonexisting field \((\w{1,80})\)")
+_AGAIN = "Try again in a few minutes."
+_RENEW = (
+    "Make a new one: a system user's in Meta Business Suite, or the temporary one on the app's "
+    "page under WhatsApp > API Setup."
+)
+About: TypeAlias = Literal["app_id", "app_secret", "token", "id", ""]
+_Told: TypeAlias = tuple[About, str]
+_BAD_TOKEN, _HANDSHAKE = 190, 2200
+_PAGE = "the app's page under WhatsApp > API Setup"
+_BY_SUBCODE: Mapping[tuple[int, int], _Told] = {
+    (190, 460): ("token", f"The token ended when its owner changed the password. {_RENEW}"),
+    (190, 463): ("token", f"The access token has expired. {_RENEW}"),
+    (190, 467): ("token", f"The token was revoked, or its owner logged out. {_RENEW}"),
+    (100, 33): (
+        "id",
+        f"Meta knows no such id, or the token may not see it: compare the id with {_PAGE}, and "
+        "give the system user access to the WhatsApp account.",
+    ),
+}
+_PERMISSION: _Told = (
+    "token",
+    "The token lacks a permission: generate it with whatsapp_business_management and "
+    "whatsapp_business_messaging, and give its system user full control of the WhatsApp account.",
+)
+_BUSY: _Told = "", f"Meta limits how often its administration may be called. {_AGAIN}"
+_NO_SUCH_APP: _Told = (
+    "app_id",
+    "Meta knows no app with this id: copy the app id from the app's page, Settings > Basic.",
+)
+_NOT_OF_THE_APP: _Told = (
+    "app_secret",
+    "The app secret does not belong to the app id: copy both from the app's page, "
+    "Settings > Basic.",
+)
+_BY_CODE: Mapping[int, _Told] = {
+    1: ("", f"Meta could not answer. {_AGAIN}"),
+    2: ("", f"Meta's service is down for the moment. {_AGAIN}"),
+    3: _PERMISSION,
+    4: _BUSY,
+    10: _PERMISSION,
+    17: _BUSY,
+    101: _NO_SUCH_APP,
+    190: ("token", f"The access token is not valid: copy it whole, without spaces. {_RENEW}"),
+    200: _PERMISSION,
+    803: ("id", f"Meta knows no such id: compare it with {_PAGE}."),
+    80007: _BUSY,
+    80008: _BUSY,
+}
+# Meta says these with code 100, and only its words tell them apart.
+_BY_WORDS: tuple[tuple[str, _Told], ...] = (
+    (
+        "did not match the viewing app",
+        ("token", "The access token belongs to another app: make one for the app of this app id."),
+    ),
+    (
+        "your app must be subscribed",
+        (
+            "",
+            "Meta sets another callback only for an app that has one already, with the field "
+            "messages, and that is subscribed to the WhatsApp account: gateway tunnel sees to it.",
+        ),
+    ),
+    (
+        "appsecret_proof",
+        (
+            "",
+            "The app asks for a proof with each call: switch off Require App Secret on the app's "
+            "page, Settings > Advanced.",
+        ),
+    ),
+)
+
+
+class SetupError(Exception):
+    """Meta refused, or its answer cannot be used; the text is one sentence and holds no secret.
+
+    `code` is 0 where Meta gave none: it was not reached, or what answered was not Graph.
+    `about` is what has to be another for Meta to agree, as far as it is one thing that was given.
+    `field` is one that was asked for and that this version of Graph has not.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: int = 0,
+        subcode: int = 0,
+        trace: str = "",
+        status: int = 0,
+        about: About = "",
+        field: str = "",
+    ) -> None:
+        """Keep what Meta's support asks for beside the sentence."""
+        super().__init__(sentence)
+        self.sentence, self.about, self.field = sentence, about, field
+        self.code, self.subcode, self.trace, self.status = code, subcode, trace, status
+
+    @property
+    def reference(self) -> str:
+        """Return what to name to Meta's support, "" where Meta did not answer."""
+        parts = (("code", self.code), ("subcode", self.subcode), ("fbtrace_id", self.trace))
+        return ", ".join(f"{name} {value}" for name, value in parts if value)
+
+
+def refused(
+    status: int, error: Mapping[str, Any], *, as_app: bool, secrets: Iterable[str]
+) -> SetupError:
+    """Make the error of Graph's own refusal; `as_app` says that the app's id and secret asked."""
+    code, subcode = _whole(error.get("code")), _whole(error.get("error_subcode"))
+    words = _told(error.get("message"), secrets)
+    about, sentence = _judged(code, subcode, words, as_app=as_app)
+    named = _FIELD.search(str(error.get("message")))
+    return SetupError(
+        sentence,
+        code=code,
+        subcode=subcode,
+        trace=_trace(error.get("fbtrace_id")),
+        status=status,
+        about=about,
+        field=named[1] if named else "",
+    )
+
+
+def of_token(code: int, subcode: int) -> str:
+    """Return what is wrong with a token that Meta tells not to be valid, by its reason."""
+    return _judged(code or _BAD_TOKEN, subcode, "", as_app=False)[1]
+
+
+def _told(words: object, secrets: Iterable[str]) -> str:
+    """Return Meta's words without what is secret: it quotes tokens that it cannot read."""
+    text = words if isinstance(words, str) else ""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return fit(text)
+
+
+def _trace(trace: object) -> str:
+    """Return Meta's id of a call; it is shorter than any token, so a longer one is none."""
+    return trace if isinstance(trace, str) and trace.isascii() and len(trace) < 40 else ""
+
+
+def _judged(code: int, subcode: int, words: str, *, as_app: bool) -> tuple[About, str]:
+    if code == _BAD_TOKEN and as_app:
+        return _NO_SUCH_APP if "application id" in words.lower() else _NOT_OF_THE_APP
+    if code == _HANDSHAKE:
+        return "", f"Meta asked the callback for its handshake and did not get it: {words}"
+    for part, told in _BY_WORDS:
+        if part in words.lower():
+            return told
+    unknown: _Told = "", f"Meta refuses this with code {code}: {words or 'it gives no reason'}"
+    return _BY_SUBCODE.get((code, subcode)) or _BY_CODE.get(code) or unknown
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,189 @@
+"""Graph's endpoints for the set-up: what a token is, numbers, callbacks and subscriptions."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.sandbox.asking import parameters
+from gateway.sandbox.config import Number
+from gateway.sandbox.credentials import Credentials
+from gateway.sandbox.errors import INVALID, NO_SUCH_OBJECT, Refusal
+from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.nodes import number_node
+from gateway.sandbox.reading import as_json
+from gateway.sandbox.tokens import MANAGEMENT
+from gateway.sandbox.wire import Json
+
+_WHATSAPP = "whatsapp_business_account"
+_SUCCESS: Json = {"success": True}
+_Asked = Callable[[Request, Json], Awaitable[Json | Refusal]]
+
+
+class Administration:
+    """`/{version}/debug_token`, `/{version}/{id}` and what hangs below an id."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Serve one sandbox."""
+        self._sandbox = sandbox
+        self._account = sandbox.account
+        self._credentials = Credentials(sandbox)
+
+    async def debug_token(self, request: Request) -> Response:
+        """Tell an app what one of its tokens is."""
+        return await self._answer(request, self._debug_token)
+
+    async def node(self, request: Request) -> Response:
+        """Tell of a number or an app, or set a number's own callback."""
+        return await self._answer(request, self._set if request.method == "POST" else self._tell)
+
+    async def numbers(self, request: Request) -> Response:
+        """List the numbers of an account."""
+        return await self._answer(request, self._numbers)
+
+    async def subscribed_apps(self, request: Request) -> Response:
+        """List, join or leave those who get an account's webhooks."""
+        doing = {"POST": self._subscribe, "DELETE": self._unsubscribe}
+        return await self._answer(request, doing.get(request.method, self._subscribed))
+
+    async def subscriptions(self, request: Request) -> Response:
+        """List, set or remove the app's callback."""
+        doing = {"POST": self._set_callback, "DELETE": self._drop_callback}
+        return await self._answer(request, doing.get(request.method, self._callbacks))
+
+    async def _answer(self, request: Request, act: _Asked) -> Response:
+        asked = await parameters(request)
+        found = self._credentials.wrong_version(request) or await act(request, asked)
+        if isinstance(found, Refusal):
+            self._sandbox.log.refuse(found, self._sandbox.clock())
+            return as_json(found.body(), found.http_status)
+        return as_json(found)
+
+    async def _debug_token(self, request: Request, asked: Json) -> Json | Refusal:
+        return self._credentials.not_the_app(request, asked) or self._credentials.inspect(asked)
+
+    async def _tell(self, request: Request, asked: Json) -> Json | Refusal:
+        if self._credentials.is_an_app(request, asked):
+            told = {"id": self._sandbox.config.app_id, "name": "Sandbox app"}
+            return self._not_our_app(request, asked) or told
+        number = self._number(request, asked)
+        if isinstance(number, Refusal):
+            return number
+        return number_node(number, self._account, str(asked.get("fields", "")))
+
+    async def _set(self, request: Request, asked: Json) -> Json | Refusal:
+        number = self._number(request, asked)
+        if isinstance(number, Refusal):
+            return number
+        wish = asked.get("webhook_configuration")
+        if not isinstance(wish, dict) or not isinstance(wish.get("override_callback_uri"), str):
+            return Refusal(INVALID, "", message="(#100) Invalid parameter")
+        uri = wish["override_callback_uri"]
+        if uri and (refusal := await self._may_override(uri, wish.get("verify_token"))):
+            return refusal
+        self._account.number_overrides.pop(number.id, None)
+        if uri:
+            self._account.number_overrides[number.id] = uri
+        return _SUCCESS
+
+    async def _numbers(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+            return refusal
+        numbers = self._sandbox.config.accounts.get(request.path_params["node"])
+        if numbers is None:
+            return _no_such(request)
+        fields = str(asked.get("fields", ""))
+        told = [number_node(number, self._account, fields) for number in numbers]
+        return next((one for one in told if isinstance(one, Refusal)), {"data": told})
+
+    async def _subscribed(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_ours(request, asked):
+            return refusal
+        ours = {self._sandbox.config.app_id: "Sandbox app"} if self._account.subscribed else {}
+        apps = ours | self._account.other_apps
+        return {"data": [self._row(id_, name) for id_, name in apps.items()]}
+
+    async def _subscribe(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_ours(request, asked):
+            return refusal
+        uri = str(asked.get("override_callback_uri", ""))
+        if uri and (refusal := await self._may_override(uri, asked.get("verify_token"))):
+            return refusal
+        self._account.subscribed, self._account.override = True, uri
+        return _SUCCESS
+
+    async def _unsubscribe(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_ours(request, asked):
+            return refusal
+        self._account.subscribed, self._account.override = False, ""
+        return _SUCCESS
+
+    async def _callbacks(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_our_app(request, asked):
+            return refusal
+        account = self._account
+        row = {"object": _WHATSAPP, "callback_url": account.callback, "active": True}
+        fields = [{"name": name, "version": "v25.0"} for name in account.fields]
+        return {"data": [{**row, "fields": fields}] if account.callback else []}
+
+    async def _set_callback(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_our_app(request, asked):
+            return refusal
+        uri, fields = asked.get("callback_url"), asked.get("fields", "")
+        names = fields if isinstance(fields, list) else str(fields).split(",")
+        if asked.get("object") != _WHATSAPP or not isinstance(uri, str) or not all(names):
+            return Refusal(INVALID, "", message="(#100) Invalid parameter")
+        if refusal := await self._sandbox.handshakes.refusal(uri, str(asked.get("verify_token"))):
+            return refusal
+        self._account.callback, self._account.fields = uri, tuple(names)
+        return _SUCCESS
+
+    async def _drop_callback(self, request: Request, asked: Json) -> Json | Refusal:
+        if refusal := self._not_our_app(request, asked):
+            return refusal
+        self._account.callback = ""
+        return _SUCCESS
+
+    async def _may_override(self, uri: str, verify_token: object) -> Refusal | None:
+        if not self._account.listens:
+            message = (
+                "(#100) Before override the current callback uri, your app must be subscribed to "
+                "receive messages for WhatsApp Business Account"
+            )
+            return Refusal(INVALID, "", message=message)
+        return await self._sandbox.handshakes.refusal(uri, str(verify_token or ""))
+
+    def _number(self, request: Request, asked: Json) -> Number | Refusal:
+        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+            return refusal
+        node = request.path_params["node"]
+        every = (one for numbers in self._sandbox.config.accounts.values() for one in numbers)
+        return next((one for one in every if one.id == node), None) or _no_such(request)
+
+    def _not_ours(self, request: Request, asked: Json) -> Refusal | None:
+        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+            return refusal
+        ours = request.path_params["node"] == self._sandbox.config.waba_id
+        return None if ours else _no_such(request)
+
+    def _not_our_app(self, request: Request, asked: Json) -> Refusal | None:
+        if refusal := self._credentials.not_the_app(request, asked):
+            return refusal
+        ours = request.path_params["node"] == self._sandbox.config.app_id
+        return None if ours else _no_such(request)
+
+    def _row(self, id_: str, name: str) -> Json:
+        link = f"https://www.facebook.com/games/?app_id={id_}"
+        row: Json = {"whatsapp_business_api_data": {"id": id_, "name": name, "link": link}}
+        if id_ == self._sandbox.config.app_id and self._account.override:
+            row["override_callback_uri"] = self._account.override
+        return row
+
+
+def _no_such(request: Request) -> Refusal:
+    message = (
+        f"Unsupported {request.method.lower()} request. Object with ID "
+        f"'{request.path_params['node'][:40]}' does not exist, cannot be loaded due to missing "
+        "permissions, or does not support this operation"
+    )
+    return Refusal(INVALID, "", subcode=NO_SUCH_OBJECT, message=message)

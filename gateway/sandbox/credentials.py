@@ -1,0 +1,66 @@
+"""Who asks Graph's administration: the app, by its id and secret, or whoever holds the token."""
+
+import hmac
+import re
+
+from starlette.requests import Request
+
+from gateway.sandbox.errors import BAD_TOKEN, INVALID, UNKNOWN_PATH, Refusal
+from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.wire import Json
+
+_VERSION = re.compile(r"v\d+\.\d+")
+_NEEDS_APP = 15
+_OTHER_APP = "(#100) The App_id in the input_token did not match the Viewing App"
+
+
+class Credentials:
+    """Judges the Bearer of a request, or its parameter `access_token`."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Judge for one sandbox."""
+        self._config, self._token, self._clock = sandbox.config, sandbox.token, sandbox.clock
+        self._foreign = sandbox.foreign_tokens
+
+    def wrong_version(self, request: Request) -> Refusal | None:
+        """Refuse a path that does not begin with a version."""
+        if _VERSION.fullmatch(request.path_params["version"]):
+            return None
+        return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
+
+    def is_an_app(self, request: Request, asked: Json) -> bool:
+        """Tell whether it is an app that asks, be it the right one or not."""
+        return "|" in _bearer(request, asked)
+
+    def not_the_app(self, request: Request, asked: Json) -> Refusal | None:
+        """Refuse whoever is not the app itself."""
+        id_, bar, secret = _bearer(request, asked).partition("|")
+        if not bar:
+            message = "(#15) This method must be called with an app access_token."
+            return Refusal(_NEEDS_APP, "", 400, message=message)
+        if id_ != self._config.app_id:
+            message = "Error validating application. Invalid application ID."
+            return Refusal(BAD_TOKEN, "", 400, message=message)
+        if not hmac.compare_digest(secret.encode(), self._config.app_secret.encode()):
+            return Refusal(BAD_TOKEN, "", 400, message="Invalid OAuth access token signature.")
+        return None
+
+    def not_the_token(self, request: Request, asked: Json, scope: str) -> Refusal | None:
+        """Refuse whoever does not hold the token, or a token without this scope."""
+        return self._token.refusal(f"Bearer {_bearer(request, asked)}", self._clock(), scope)
+
+    def inspect(self, asked: Json) -> Json | Refusal:
+        """Tell the app what a token is that it was given."""
+        token = str(asked.get("input_token", ""))
+        if token in self._foreign:
+            return Refusal(INVALID, "", message=_OTHER_APP)
+        if not self._token.is_(token):
+            error = {"code": BAD_TOKEN, "message": "Invalid OAuth access token."}
+            return {"data": {"error": error, "is_valid": False, "scopes": []}}
+        shown = self._token.show(self._clock(), self._config.waba_id)
+        return {"data": {"app_id": self._config.app_id, "application": "Sandbox app", **shown}}
+
+
+def _bearer(request: Request, asked: Json) -> str:
+    header = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return header or str(asked.get("access_token", ""))

@@ -1,0 +1,115 @@
+"""A gateway in which all is well, in facts, and what becomes of them when one thing changes."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gateway import __version__
+from gateway.cli.doctor_asked import Handshake, Meta
+from gateway.cli.doctor_facts import CHECKS, Facts
+from gateway.cli.doctor_findings import Result, results
+from gateway.cli.doctor_here import Disk, Rules
+from gateway.cli.doctor_settings import Given
+from gateway.cli.doctor_store import Redis
+from gateway.cli.doctor_work import Broker
+from gateway.core.stops import Stops
+from gateway.graph.setup_facts import (
+    MANAGEMENT,
+    MESSAGING,
+    AppCallback,
+    AppInfo,
+    Callbacks,
+    NumberInfo,
+    SubscribedApp,
+    TokenInfo,
+)
+from gateway.graph.setup_health import Health
+from gateway.store.canary import Canary
+from gateway.store.examined import Examined, Server
+from gateway.store.inbox import Standing
+from gateway.store.pressure import Health as StoreHealth
+from gateway.store.pressure import layout_name
+from gateway.store.standing import Lanes, NumberStanding, Reading
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOW_MS = 1_795_374_900_000
+MB, GB = 1 << 20, 1 << 30
+APP, WABA, NUMBER = "300", "200", "100"
+URL = "https://our.host/webhook"
+
+SERVER = Server(
+    {
+        "redis_version": "7.2.4", "server_name": "valkey", "role": "master", "aof_enabled": 1,
+        "maxmemory": 100 * MB, "used_memory": 10 * MB, "aof_current_size": 5 * MB,
+    },
+    fsync="always",
+)  # fmt: skip
+EXAMINED = Examined((SERVER,), away=0, other_form="", layout=layout_name(), replicas=0)
+STANDING = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
+OURS = NumberStanding(NUMBER, {}, 0, 0, 0, 0, Stops(), {"reply": Lanes(), "bulk": Lanes()})
+READING = Reading(
+    now_ms=NOW_MS,
+    health=StoreHealth(),
+    partitions=(STANDING,),
+    numbers=(OURS,),
+    ago_s={"tick": 0.8, "sweep": 1.0, "watch": 3.0, "web": 0.5},
+    canary=Canary(took_s=0.12, age_s=20.0),
+    release=f"{__version__}/abc",
+    leads=True,
+)
+NUMBER_INFO = NumberInfo(
+    id=NUMBER, quality="GREEN", status="CONNECTED", code_verification="VERIFIED",
+    name_status="APPROVED", mode="LIVE", throughput="STANDARD", messaging_limit="TIER_2K",
+    callbacks=Callbacks(app=URL), health=(Health("PHONE_NUMBER", "AVAILABLE"),),
+)  # fmt: skip
+TOKEN = TokenInfo(True, APP, "SYSTEM_USER", None, (MESSAGING, MANAGEMENT), {})
+CALLBACK = AppCallback(
+    "whatsapp_business_account", URL, active=True,
+    fields=("messages", "user_preferences", "phone_number_quality_update"),
+)  # fmt: skip
+META = Meta(
+    now=AT, app_id=APP, number_id=NUMBER, secrets=(AppInfo(APP),), token=TOKEN,
+    number=NUMBER_INFO, numbers=(NUMBER_INFO,), subscribed=(SubscribedApp(APP),),
+    callbacks=(CALLBACK,), handshake=Handshake(),
+)  # fmt: skip
+WELL = Facts(
+    given=Given(mode=0o100600),
+    version=("v25.0", date(2026, 11, 22)),
+    redis=Redis(found=EXAMINED),
+    reading=READING,
+    broker=Broker(),
+    workers={"critical": 1, "default": 2, "bulk": 1, "scheduled": 2},
+    rules=Rules("abc", 3),
+    disk=Disk(50 * GB, 5 * MB),
+    meta=META,
+)  # fmt: skip
+
+
+def found(facts: Facts, check: str = "") -> list[Result]:
+    """Return what all checks say, or one of them."""
+    return [one for one in results(CHECKS, facts) if check in ("", one.name)]
+
+
+def server(**info: Any) -> dict[str, Any]:
+    """Change what the server says of itself."""
+    return examined(servers=(replace(SERVER, info={**SERVER.info, **info}),))
+
+
+def examined(**fields: Any) -> dict[str, Any]:
+    return {"redis": Redis(found=replace(EXAMINED, **fields))}
+
+
+def reading(**fields: Any) -> dict[str, Any]:
+    return {"reading": replace(READING, **fields)}
+
+
+def meta(**fields: Any) -> dict[str, Any]:
+    return {"meta": replace(META, **fields)}
+
+
+def number(**fields: Any) -> dict[str, Any]:
+    return meta(number=replace(NUMBER_INFO, **fields))
+
+
+def token(**fields: Any) -> dict[str, Any]:
+    return meta(token=replace(TOKEN, **fields))

@@ -1,0 +1,219 @@
+"""Each check of what is ours, in a case in which it fails; by table."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.cli.doctor_facts import CHECKS
+from gateway.cli.doctor_findings import Unseen
+from gateway.cli.doctor_here import Disk, Rules
+from gateway.cli.doctor_settings import Given
+from gateway.cli.doctor_store import Redis
+from gateway.cli.doctor_work import Broker
+from gateway.cli.status_judge import judge
+from gateway.core.stops import Hold, Pause, Stops
+from gateway.store.canary import NONE_YET, Canary
+from gateway.store.standing import Lanes
+from tests.cli.doctoring import (
+    AT,
+    GB,
+    MB,
+    NOW_MS,
+    OURS,
+    READING,
+    SERVER,
+    STANDING,
+    WELL,
+    examined,
+    found,
+    reading,
+    server,
+)
+from tests.cli.test_status_view import VERDICTS
+from tests.cli.test_status_view import WELL as STATUS_WELL
+
+
+def of_number(**fields: Any) -> dict[str, Any]:
+    return reading(numbers=(replace(OURS, **fields),))
+
+
+def inbox(**fields: Any) -> dict[str, Any]:
+    return reading(partitions=(replace(STANDING, **fields),))
+
+
+def ran(**ago_s: float) -> dict[str, Any]:
+    return reading(ago_s={**READING.ago_s, **ago_s})
+
+
+def workers(**fields: int) -> dict[str, Any]:
+    assert not isinstance(WELL.workers, Unseen)
+    return {"workers": {**WELL.workers, **fields}}
+
+
+# What changes; the check; how it ends; a part of what it says.
+CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "a setting is missing": (
+        {"given": Given(("META_APP_SECRET is not set (App secrets.)",))},
+        "settings", "broken", "META_APP_SECRET is not set",
+    ),
+    "settings of gateway dev": ({"given": Given(dev=True)}, "settings", "fine", "gateway dev"),
+    "a file that others read": ({"given": Given(mode=0o100644)}, "file mode", "warning", "(644)"),
+    "a file that the group writes": ({"given": Given(mode=0o620)}, "file mode", "warning", "620"),
+    "no file": ({"given": Given()}, "file mode", "fine", "no file .env"),
+    "two app secrets": ({"given": Given(secrets=2)}, "app secrets", "warning", "2 app secrets"),
+    "the store is away": ({"redis": Redis("Redis is away.")}, "store", "broken", "Redis is away."),
+    "a server of a cluster is away": (examined(away=1), "store", "broken", "1 server"),
+    "the address is of another form": (
+        examined(other_form="Redis is no cluster."), "store address", "broken", "no cluster",
+    ),
+    "a replica": (server(role="slave"), "store address", "broken", "address of its primary"),
+    "an old server": (server(redis_version="6.0.9"), "store version", "broken", "too old"),
+    "another layout": (examined(layout="0/4"), "layout", "broken", "layout 0/4"),
+    "an empty store": (examined(layout=""), "layout", "fine", ""),
+    "no append-only file": (server(aof_enabled=0), "persistence", "broken", "appendonly yes"),
+    "a lazy append-only file": (
+        examined(servers=(replace(SERVER, fsync="everysec"),)),
+        "persistence", "warning", "appendfsync is everysec",
+    ),
+    "a server that tells nothing": (
+        examined(servers=(replace(SERVER, fsync=""),)), "persistence", "unseen", "appendfsync",
+    ),
+    "a full disk": (server(aof_last_write_status="err"), "store disk", "broken", "cannot write"),
+    "a failed rewrite": (
+        server(aof_last_bgrewrite_status="err"), "store disk", "warning", "could not rewrite",
+    ),
+    "eviction": (server(maxmemory_policy="allkeys-lru"), "eviction", "broken", "may evict"),
+    "memory is short": (server(used_memory=61 * MB), "memory", "warning", "61.0 MB of 100.0 MB"),
+    "memory is full": (server(used_memory=76 * MB), "memory", "broken", "refused"),
+    "memory at its limit": (server(used_memory=60 * MB), "memory", "fine", "60.0 MB"),
+    "a clock that runs ahead": (
+        examined(servers=(replace(SERVER, ahead_s=6.0),)), "clock", "warning", "6 s ahead of",
+    ),
+    "a clock that is behind": (
+        examined(servers=(replace(SERVER, ahead_s=-90.0),)), "clock", "warning", "90 s behind",
+    ),
+    "clocks that are near": (
+        examined(servers=(replace(SERVER, ahead_s=-5.0),)), "clock", "fine", "5.0 s apart",
+    ),
+    "a replica is missing": (examined(replicas=1), "replicas", "broken", "1 replicas, and 0"),
+    "the broker is away": (
+        {"broker": Broker(apart=True, away="TimeoutError")}, "broker", "broken", "TimeoutError",
+    ),
+    "nobody sends replies": (workers(critical=0), "worker critical", "broken", "queue critical"),
+    "nobody reads": (workers(default=0), "worker default", "broken", "queue default"),
+    "nobody sends broadcasts": (workers(bulk=0), "worker bulk", "broken", "queue bulk"),
+    "nobody hears beat": (workers(scheduled=0), "worker scheduled", "broken", "queue scheduled"),
+    "workers behind a broker that is away": (
+        {"broker": Broker(away="TimeoutError")}, "worker default", "unseen", "the broker does not",
+    ),
+    "a delivery waits": (
+        inbox(oldest_ms=NOW_MS - 61_000), "deliveries", "broken", "has waited for 61 s",
+    ),
+    "planning has stopped": (reading(stopped="0.1/x"), "deliveries", "broken", "Planning has"),
+    "a reply is overdue": (
+        of_number(lanes={"reply": Lanes(1, 61.0)}), "replies", "broken", "waited for 61 s",
+    ),
+    "a broadcast is overdue": (
+        of_number(lanes={"bulk": Lanes(1, 90.0)}), "broadcasts", "warning", "waited for 90 s",
+    ),
+    "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
+    "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
+    "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "warning", "no sweep within"),
+    "no beat": (reading(leads=False), "beat", "broken", "No beat is running"),
+    "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody heard it"),
+    "a beat that never ticked": (
+        reading(ago_s={"sweep": 1.0, "watch": 1.0}), "beat", "broken", "nobody heard it",
+    ),
+    "a canary is missing": (
+        reading(canary=Canary(missing_s=151.0)), "canary", "broken", "No canary",
+    ),
+    "no canary yet": (reading(canary=NONE_YET), "canary", "warning", "None has arrived yet"),
+    "no web process": (ran(web=11.0), "web", "broken", "for 11 s"),
+    "never a web process": (reading(ago_s={"tick": 1.0}), "web", "broken", "within a day"),
+    "a number that Meta stops": (
+        of_number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the token."}))),
+        "paused", "broken", "Renew the token. (code 190)",
+    ),
+    "a number that a person holds": (
+        of_number(stops=Stops(None, (Hold("", AT, "fire"),))), "held", "warning", "fire",
+    ),
+    "a delivery set aside": (inbox(aside=1), "aside", "warning", "1 delivery set aside"),
+    "a dead letter": (of_number(dead=1), "dead letters", "warning", "1 dead letter"),
+    "a send that was doubled": (
+        of_number(counts={"sends.doubled": 1}), "doubled", "warning", "reached Meta twice",
+    ),
+    "broken rules": (
+        {"rules": Rules(problems=("rules.yaml:4: no key thn", "rules.yaml:9: no then"))},
+        "rules", "broken", "rules.yaml:4",
+    ),
+    "no rules": ({"rules": Rules("abc")}, "rules", "warning", "nobody is ever answered"),
+    "workers with other rules": (
+        {"rules": Rules("def", 3)}, "rulebook", "warning", "plans by rules abc, and here are def",
+    ),
+    "workers of another release": (
+        reading(release="0.0.0/abc"), "rulebook", "warning", "is release 0.0.0",
+    ),
+    "workers that never looked": (reading(release=""), "rulebook", "unseen", "no worker"),
+    "workers of a release that said 1": (reading(release="1"), "rulebook", "unseen", "no worker"),
+    "rules that cannot be compared": (
+        {"rules": Rules(problems=("x",))}, "rulebook", "unseen", "cannot be read",
+    ),
+    "a disk that is full": ({"disk": Disk(99 * MB)}, "disk", "broken", "Only 99.0 MB are free."),
+    "a disk that is nearly full": ({"disk": Disk(GB - 1)}, "disk", "warning", "Only 1,024.0 MB"),
+    "a disk too small for a rewrite": (
+        {"disk": Disk(2 * GB, 3 * GB)}, "disk", "warning", "file has 3,072.0 MB",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "check", "state", "told"), CASES.values(), ids=CASES)
+def test_one_thing_is_changed_and_its_check_says_so(
+    change: dict[str, Any], check: str, state: str, told: str
+) -> None:
+    said = next(one for one in found(replace(WELL, **change), check) if told in one.told)
+
+    assert said.state == state
+    assert bool(said.advice) is (state in ("warning", "broken"))
+
+
+def test_where_all_is_well_every_check_is_fine() -> None:
+    said = found(WELL)
+
+    assert [one for one in said if one.state != "fine"] == []
+    assert {one.name for one in said} == {check.name for check in CHECKS}
+
+
+@pytest.mark.parametrize(("fields", "wrong"), VERDICTS.values(), ids=VERDICTS)
+def test_what_status_calls_wrong_is_not_well_here(fields: dict[str, Any], wrong: list[str]) -> None:
+    seen = replace(STATUS_WELL, ago_s={"sweep": 1.0, "watch": 1.0, "web": 1.0, "tick": 1.0})
+    seen = replace(seen, leads=True, release=READING.release, **fields)
+    said = found(replace(WELL, reading=seen))
+    bad = " ".join(one.told for one in said if one.state in ("broken", "warning"))
+    # What the server says of itself is asked of the server, in checks of their own.
+    ours = [one for one in wrong if one not in seen.health.fatal and "nearly full" not in one]
+
+    assert judge(replace(STATUS_WELL, **fields)) == wrong
+    assert [sentence for sentence in ours if sentence not in bad] == []
+
+
+def test_a_check_whose_facts_are_missing_says_why_and_breaks_nothing() -> None:
+    said = found(replace(WELL, redis=Redis("Redis is away."), reading=Unseen("Redis is away")))
+    states = {one.name: one.state for one in said}
+
+    assert (states["store"], states["memory"], states["beat"]) == ("broken", "unseen", "unseen")
+    assert [one.told for one in said if one.name == "canary"] == ["not looked at: Redis is away"]
+
+
+def test_of_many_servers_each_trouble_is_told_once() -> None:
+    lazy = replace(SERVER, fsync="everysec")
+    many = examined(servers=(SERVER, lazy, lazy))
+
+    assert len(found(replace(WELL, **many), "persistence")) == 1
+    assert [one.state for one in found(replace(WELL, **many), "clock")] == ["fine"]
+
+
+def test_what_others_wrote_cannot_move_the_cursor() -> None:
+    said = found(replace(WELL, redis=Redis("\x1b[2J\nRedis is away.")), "store")
+
+    assert said[0].told == " [2J Redis is away."

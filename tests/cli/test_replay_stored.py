@@ -1,0 +1,276 @@
+"""A replay beside the store tells what would follow and changes nothing; with --send it is kept."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.core.captured import line
+from gateway.core.envelope import split
+from gateway.core.events import Delivery
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from gateway.store.history import History
+from tests.cli.receiving import a_receiver
+from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
+from tests.servers import Server, wait_until
+from tests.store.keeping import keep
+from tests.store.planning import planned
+from tests.store.raw import raw
+from tests.store.sending import WEEK
+
+pytestmark = pytest.mark.store
+RULES = """\
+version: 1
+rules:
+  - name: welcome
+    when: {first_contact: yes}
+    then: "Hello!"
+  - name: colour
+    when: {text: {contains: color}}
+    then: "Yes: red, green and blue."
+"""
+FIRST = delivery_body(message_item("wamid.1", "which color?"))
+SECOND = delivery_body(message_item("wamid.2", "color again"))
+OTHER = delivery_body(message_item("wamid.3", "hm", "351900000002"))
+STATUS = delivery_body(statuses=[status_item("wamid.9", "read")])
+
+
+@pytest.fixture(autouse=True)
+def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.yaml").write_text(RULES)
+    Path(".env").write_text(
+        f"REDIS_URL={server.url}\nMETA_APP_SECRET=s\nMETA_VERIFY_TOKEN=v\nMETA_ACCESS_TOKEN=t\n"
+        f"META_PHONE_NUMBER_ID={NUMBER}\nGATEWAY_RULES=rules.yaml\n"
+    )
+    # The bell is set, so that none is rung: what a bell does is not what is looked at here.
+    store.mark(keys.INBOX_BELL, 60_000)
+
+
+def replay(*args: str, answer: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["replay", *args], input=answer)
+
+
+def told(*args: str) -> tuple[list[Any], Any]:
+    """Return what a shadow says would be sent, and its summary."""
+    found = [json.loads(one) for one in replay(*args, "--json").stdout.splitlines()]
+    return found[:-1], found[-1]
+
+
+def kept(store: Store, *bodies: bytes) -> list[str]:
+    return keep(store, 3, *(body.decode() for body in bodies))
+
+
+def make_known(store: Store, *bodies: bytes) -> None:
+    """Keep deliveries and commit their events, as a worker does."""
+    for place, body in zip(kept(store, *bodies), bodies, strict=True):
+        delivery = Delivery(place, datetime.now(UTC), body)
+        assert all(commit(store, planned(store, *split(delivery)), WEEK))
+
+
+def everything(store: Store) -> Mapping[bytes, bytes]:
+    return {name: raw(store).dump(name) for name in raw(store).keys("*")}
+
+
+def write(*bodies: bytes, ago: timedelta = timedelta(0)) -> str:
+    at = datetime.now(UTC) - ago
+    Path("kept.jsonl").write_bytes(b"".join(line(Delivery("0:1-0", at, one)) for one in bodies))
+    return "kept.jsonl"
+
+
+def replayed(store: Store) -> list[bytes]:
+    found = History(store, Bodies()).deliveries()
+    return [one.body for one in found if one.origin == "replay"]
+
+
+def test_the_inbox_is_planned_in_the_shadow_and_its_sends_are_told(store: Store) -> None:
+    places = kept(store, FIRST, SECOND, OTHER, STATUS)
+
+    sends, summary = told("--inbox")
+
+    assert [(one["rule"], one["where"]) for one in sends] == [
+        ("welcome", f"delivery {places[0]}"),
+        ("colour", f"delivery {places[1]}"),
+        ("welcome", f"delivery {places[2]}"),
+    ]
+    assert summary["deliveries"] == 4
+    assert summary["events"] == {"message": 3, "status": 1}
+    assert summary["sends"] == {"welcome": 2, "colour": 1}
+
+
+def test_a_shadow_changes_nothing(store: Store) -> None:
+    kept(store, FIRST, OTHER, STATUS)
+    before = everything(store)
+
+    assert replay("--inbox").exit_code == 0
+    assert replay("--inbox", "--fresh").exit_code == 0
+    assert replay(write(FIRST), "--shadow").exit_code == 0
+    assert everything(store) == before
+
+
+def test_a_person_reads_who_would_get_what_with_nobody_named(store: Store) -> None:
+    kept(store, FIRST, SECOND)
+
+    result = replay("--inbox")
+
+    assert "rule welcome  to …0001  text (6 characters)" in result.stdout
+    assert "welcome 1" in result.stdout
+    assert "Nothing was sent, and nothing was changed." in result.stderr
+    assert ANA not in result.output
+
+
+def test_texts_and_numbers_are_shown_where_that_is_asked_for(store: Store) -> None:
+    kept(store, FIRST)
+
+    assert f'to {ANA}  text "Hello!"' in replay("--inbox", "--reveal").stdout
+    assert told("--inbox", "--reveal")[0][0]["body"]["text"] == {"body": "Hello!"}
+
+
+def test_what_is_known_stays_without_effect_and_is_new_with_fresh(store: Store) -> None:
+    make_known(store, FIRST)
+
+    result = replay("--inbox")
+    assert "with --fresh messages are planned as new ones" in result.stderr
+    assert told("--inbox")[1]["known"] == 1
+    # Ana is known by now, so she is no first contact.
+    assert [one["rule"] for one in told("--inbox", "--fresh")[0]] == ["colour"]
+
+
+@pytest.mark.parametrize("ago", [timedelta(hours=2), timedelta(days=5)])
+def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store, ago: timedelta) -> None:
+    sent_at = int((datetime.now(UTC) - ago).timestamp())
+    file = write(delivery_body(message_item("wamid.1", "color", at=sent_at)), ago=ago)
+
+    assert told(file, "--shadow")[1]["without_answer"] == {"too old": 1}
+    assert told(file, "--shadow", "--fresh")[1]["sends"] == {"welcome": 1}
+
+
+def test_with_send_it_stands_in_the_inbox_as_a_replay(store: Store) -> None:
+    result = replay(write(FIRST, STATUS), "--send", "--yes")
+
+    assert result.exit_code == 0
+    assert replayed(store) == [FIRST, STATUS]
+    assert "2 deliveries put into the inbox" in result.stdout
+
+
+def test_before_it_is_sent_a_person_is_asked_and_told_what_follows(store: Store) -> None:
+    file = write(FIRST, STATUS)
+
+    result = replay(file, "--send", answer="n\n")
+
+    assert "Put 2 deliveries into the inbox (2 new events, 1 send)?" in result.stderr
+    assert result.exit_code == 1
+    assert replayed(store) == []
+
+
+def test_the_ids_that_were_told_are_the_ids_that_are_sent(store: Store) -> None:
+    file = write(FIRST)
+    assert replay(file, "--send", "--yes", "--fresh", "--seed", "a").exit_code == 0
+    assert replay(file, "--send", "--yes", "--fresh", "--seed", "a").exit_code == 0
+
+    now = datetime.now(UTC)
+    bodies = [*replayed(store), FIRST]
+    first, second, old = (split(Delivery("0:1-0", now, one))[0].key for one in bodies)
+    assert first == second != old
+
+
+def test_a_replay_of_the_inbox_is_no_part_of_the_next(store: Store) -> None:
+    kept(store, FIRST)
+
+    for _ in range(2):
+        assert replay("--inbox", "--send", "--yes", "--fresh").exit_code == 0
+    assert len(replayed(store)) == 2
+
+
+def test_more_than_one_batch_is_sent_whole_and_in_order(store: Store) -> None:
+    bodies = [delivery_body(message_item(f"wamid.{i}", str(i))) for i in range(150)]
+    large = delivery_body(message_item("wamid.l", "x" * 300_000))
+
+    assert replay(write(*bodies, large, FIRST), "--send", "--yes").exit_code == 0
+    assert replayed(store) == [*bodies, large, FIRST]
+
+
+def test_a_store_that_is_full_takes_no_replay(store: Store, monkeypatch: Any) -> None:
+    monkeypatch.setenv("GATEWAY_STORE_BYTES", "1000")
+
+    result = replay(write(FIRST), "--send", "--yes")
+
+    assert result.exit_code == 2
+    assert "Redis is as full as it may be: 0 of 1 are in the inbox." in result.stderr
+    assert replayed(store) == []
+
+
+def test_what_is_old_is_sent_again_only_where_that_is_asked_for(store: Store) -> None:
+    file = write(FIRST, ago=timedelta(days=9))
+
+    assert replay(file, "--send", "--yes").exit_code == 2
+    assert replayed(store) == []
+    assert replay(file, "--send", "--yes", "--again").exit_code == 0
+    assert replayed(store) == [FIRST]
+
+
+def test_an_interrupted_replay_says_how_far_it_got(store: Store) -> None:
+    now = datetime.now(UTC)
+    moments = (now - timedelta(hours=1), now)
+    pair = (
+        line(Delivery("0:1-0", at, one)) for at, one in zip(moments, (FIRST, SECOND), strict=True)
+    )
+    Path("kept.jsonl").write_bytes(b"".join(pair))
+    command = [sys.executable, "-m", "gateway.cli", "replay", "kept.jsonl", "--send", "--yes"]
+    with subprocess.Popen([*command, "--speed", "1x"], stderr=subprocess.PIPE) as running:
+        wait_until(lambda: replayed(store) == [FIRST], "the first is there")
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert "Interrupted: 1 of 2 are in the inbox. Run it again" in told.decode()
+
+
+def test_the_inbox_is_posted_where_an_address_is_given(store: Store) -> None:
+    kept(store, FIRST, SECOND)
+
+    with a_receiver() as receiver:
+        replay("--inbox", "--to", receiver.url, "--contains", "again")
+        assert receiver.bodies == [SECOND]
+
+
+def test_an_empty_inbox_is_one_sentence() -> None:
+    result = replay("--inbox")
+
+    assert result.exit_code == 2
+    assert result.stderr == "error: No delivery fits, so nothing was replayed.\n"
+
+
+def test_what_cannot_be_opened_is_told(store: Store) -> None:
+    kept(store, FIRST)
+    keep(store, 0, "x", bodies=Bodies([b"k" * 32]))
+
+    assert "1 delivery of the inbox cannot be opened here." in replay("--inbox").stderr
+
+
+def test_rules_that_are_wrong_are_told_before_anything(store: Store) -> None:
+    kept(store, FIRST)
+    Path("rules.yaml").write_text("version: 1\nrules: 7\n")
+
+    result = replay("--inbox")
+
+    assert result.exit_code == 2
+    assert "The rules cannot be used" in result.stderr
+
+
+def test_a_customer_writes_no_commands_into_the_terminal(store: Store) -> None:
+    Path("rules.yaml").write_text('version: 1\nrules: [{name: echo, then: "{{ text }}"}]\n')
+    kept(store, delivery_body(message_item("wamid.1", "\x1b[31mred")))
+
+    assert "\x1b[31m" not in replay("--inbox", "--reveal").stdout

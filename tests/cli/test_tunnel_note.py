@@ -1,0 +1,46 @@
+"""The note of what was set at Meta is there before it is set, and holds no secret."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import dev_folder, tunnel_note
+from gateway.cli.tunnel_note import Note
+
+NOTE = Note("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    dev_folder.make()
+    return tmp_path
+
+
+def test_a_note_is_read_as_it_was_written_by_this_user_only() -> None:
+    tunnel_note.write(NOTE)
+
+    assert tunnel_note.read() == NOTE
+    assert tunnel_note.FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_note_that_was_dropped_is_gone() -> None:
+    tunnel_note.write(NOTE)
+    tunnel_note.drop()
+    tunnel_note.drop()
+
+    assert tunnel_note.read() is None
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", '{"number": "9"}', "null"])
+def test_what_is_no_note_tells_nothing(left: str) -> None:
+    tunnel_note.FILE.write_text(left)
+
+    assert tunnel_note.read() is None
+
+
+def test_a_draft_that_a_killed_run_left_is_in_nobodys_way() -> None:
+    tunnel_note.FILE.with_suffix(".new").write_text("half")
+    tunnel_note.write(NOTE)
+
+    assert tunnel_note.read() == NOTE

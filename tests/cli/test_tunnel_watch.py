@@ -1,0 +1,112 @@
+"""What is waited for comes or is told, and a message that comes twice is told once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import typer
+
+from gateway.cli import tunnel_messages, tunnel_watch
+from gateway.cli.dev_setup import prepare
+from gateway.cli.trace_words import Words
+from gateway.cli.tunnel_checks import Check
+from gateway.cli.tunnel_gateway import Behind
+from gateway.cli.tunnel_messages import Messages
+from gateway.cli.tunnel_probe import Probe
+from gateway.cli.tunnel_screen import Screen
+from gateway.cli.tunnel_watch import Watch
+from gateway.settings import Settings
+from gateway.store import upkeep
+from gateway.store.arrivals import Arrivals
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.traces import Traces
+from tests.cli.standing_in import Answer, serving
+from tests.cli.test_tunnel import NEEDED
+from tests.made import NUMBER, delivery_body, message_item
+from tests.store.keeping import keep
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Screen):
+    """Remembers the lines, and wants to stop after one with a name."""
+
+    lines: list[Check] = field(default_factory=list)
+    stopping: list[int] = field(default_factory=list)
+    last: str = ""
+
+    def show(self, check: Check) -> None:
+        self.lines.append(check)
+        if check.name == self.last:
+            self.stopping.append(1)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return prepare(NEEDED | {"META_PHONE_NUMBER_ID": NUMBER}, 1, real=True).settings
+
+
+def watch(screen: Shown) -> Watch:
+    return Watch(Behind(8000, "", "here"), screen.stopping, screen)
+
+
+def acknowledging(_: str, __: str, ___: bytes) -> Answer:
+    return 200, {}, b""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with serving(acknowledging) as found:
+        yield found
+
+
+@pytest.mark.store
+def test_a_self_test_that_no_worker_works_off_is_told(
+    store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel_watch, "PLANNED_WITHIN_S", 0)
+    screen = Shown()
+
+    with pytest.raises(typer.Exit) as ended, Probe(url) as probe:
+        watch(screen).self_test(probe, settings, store)
+
+    assert ended.value.exit_code == 2
+    assert "no worker has worked it off" in screen.lines[-1].told
+
+
+def test_what_passes_by_itself_is_looked_at_again() -> None:
+    checks = [Check("a", "bad", "not yet", passing=True), Check("a", "wait", "soon")]
+    looks = iter([*checks, Check("a", "good", "there")])
+
+    assert watch(Shown()).settled(lambda: next(looks), 30).told == "there"
+
+
+def test_nothing_is_waited_for_once_somebody_wants_to_stop() -> None:
+    screen = Shown(stopping=[2])
+
+    with pytest.raises(typer.Exit) as ended:
+        watch(screen).settled(lambda: Check("a", "wait", "soon"), 30)
+
+    assert ended.value.exit_code == 0
+
+
+@pytest.mark.store
+def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
+    store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel_messages, "REPLIED_WITHIN_S", 0)
+    upkeep.list_number(store, NUMBER)
+    screen = Shown(last="reply")
+    messages = Messages(
+        watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Words(), True
+    )
+    body = delivery_body(message_item("wamid.twice", "hush")).decode()
+    keep(store, 3, delivery_body(message_item("wamid.other"), number="42").decode(), body, body)
+
+    with Probe(url) as probe:
+        messages.follow("+15550001111", probe)
+
+    assert [(line.name, line.tone) for line in screen.lines] == [
+        ("message", "wait"), ("message", "good"), ("reply", "wait"),
+    ]  # fmt: skip
+    assert "hush" not in "".join(line.told for line in screen.lines)

@@ -1,0 +1,46 @@
+"""Deliveries are chosen by time, number, kind and words."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.core.events import Delivery
+from gateway.core.filters import Filter
+from tests.made import NOW, NUMBER, delivery_body, message_item, status_item
+
+MINUTE = timedelta(minutes=1)
+MESSAGE = delivery_body(message_item("wamid.1", "Where is my ORDER?"))
+STATUS = delivery_body(statuses=[status_item("wamid.2", "sent")], number="77")
+BOTH = delivery_body(message_item("wamid.1", "hi"), statuses=[status_item("wamid.2", "sent")])
+ESCAPED = b'{"object":"page","said":"caf\\u00c9 \\ud83d\\ude00"}'
+
+CASES = {
+    "nothing asked": (Filter(), MESSAGE, True),
+    "received then": (Filter(since=NOW, until=NOW), MESSAGE, True),
+    "received before": (Filter(since=NOW + MINUTE), MESSAGE, False),
+    "received after": (Filter(until=NOW - MINUTE), MESSAGE, False),
+    "of the number": (Filter(number=NUMBER), MESSAGE, True),
+    "of another number": (Filter(number=NUMBER), STATUS, False),
+    "of the kind": (Filter(kinds=frozenset({"status"})), STATUS, True),
+    "of another kind": (Filter(kinds=frozenset({"status"})), MESSAGE, False),
+    "of one of two kinds": (Filter(kinds=frozenset({"status", "notice"})), BOTH, True),
+    "number and kind of different events": (
+        Filter(number="77", kinds=frozenset({"message"})),
+        STATUS,
+        False,
+    ),
+    "unreadable": (Filter(kinds=frozenset({"unreadable"})), b"\xff{", True),
+    "says it in another case": (Filter(contains="my order"), MESSAGE, True),
+    "does not say it": (Filter(contains="parcel"), MESSAGE, False),
+    "holds the id": (Filter(contains="wamid.2"), BOTH, True),
+    "says it in escapes": (Filter(contains="CAFé 😀"), ESCAPED, True),
+    "says it in bytes that are no text": (Filter(contains="abc"), b"\xff ABC", True),
+    "does not say it in broken escapes": (Filter(contains="abc"), b'"\\', False),
+}
+
+
+@pytest.mark.parametrize(("asked", "body", "taken"), CASES.values(), ids=CASES)
+def test_a_delivery_is_taken_where_it_is_all_that_is_asked(
+    asked: Filter, body: bytes, taken: bool
+) -> None:
+    assert asked.takes(Delivery("0:1-0", NOW, body)) is taken

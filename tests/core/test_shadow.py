@@ -1,0 +1,101 @@
+"""A shadow plans many batches as if each had been committed, and commits nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from gateway.core.contacts import Contact
+from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.events import Event, Message
+from gateway.core.plan import MOST_EVENTS, Planned, View
+from gateway.core.shadow import NO_RULE, Shadow
+from tests.made import ANA, NOW, NUMBER, a_message, a_status
+
+TEXT = Action("send_text", {"type": "text", "text": {"body": "Hi"}})
+
+
+class Welcome:
+    """Answers the first message of a customer, and nothing that is old."""
+
+    version = "v1"
+
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message):
+            return Decision()
+        if event.text == "old":
+            return Decision(note="too old")
+        return Decision((Fired("welcome", "always", (TEXT,)),) if contact.is_new else ())
+
+
+def view(*contacts: Contact, known: Sequence[str] = ()) -> View:
+    named = {ANA: Contact(ANA)} | {one.key: one for one in contacts}
+    return View(NUMBER, NOW, named, frozenset(known))
+
+
+def planned(shadow: Shadow, seen: View, *events: Event) -> list[Planned]:
+    return list(shadow.plan(seen, events))
+
+
+def sends(found: Sequence[Planned]) -> int:
+    return sum(len(made.sends) for one in found for made in one.plans)
+
+
+def test_a_customer_is_new_once_in_all_batches() -> None:
+    shadow = Shadow(Welcome())
+
+    assert sends(planned(shadow, view(), a_message("wamid.1"))) == 1
+    assert sends(planned(shadow, view(), a_message("wamid.2"))) == 0
+    assert shadow.silent == {NO_RULE: 1}
+
+
+def test_a_customer_whom_the_store_knows_is_not_new() -> None:
+    known = Contact(ANA, last_inbound_at=NOW - timedelta(days=1), version="v")
+
+    assert sends(planned(Shadow(Welcome()), view(known), a_message("wamid.1"))) == 0
+
+
+def test_what_the_store_knows_has_no_effect() -> None:
+    message = a_message("wamid.1")
+    (found,) = planned(Shadow(Welcome()), view(known=[message.key]), message)
+
+    assert (found.known, found.plans) == (1, ())
+
+
+def test_what_the_shadow_planned_once_is_known_there() -> None:
+    shadow, message = Shadow(Welcome()), a_message("wamid.1")
+    planned(shadow, view(), message)
+
+    (again,) = planned(shadow, view(), message)
+    assert again.known == 1
+
+
+def test_another_number_knows_nothing_of_it() -> None:
+    shadow = Shadow(Welcome())
+    planned(shadow, view(), a_message("wamid.1"))
+    other = replace(view(), number="77")
+
+    found = planned(shadow, other, a_message("wamid.2", number="77", key="message|77|wamid.2"))
+    assert sends(found) == 1
+
+
+def test_one_person_with_two_names_is_one_in_the_shadow() -> None:
+    shadow, both = Shadow(Welcome()), a_message("wamid.1", user_id="PT.1")
+    names = view(Contact("PT.1"))
+    planned(shadow, names, both)
+
+    by_user = a_message("wamid.2", contact="PT.1", wa_id="", also=())
+    assert sends(planned(shadow, names, by_user)) == 0
+
+
+def test_more_than_a_commit_takes_is_planned_whole() -> None:
+    many = [a_status(f"wamid.{i}", "read") for i in range(2 * MOST_EVENTS + 1)]
+    found = planned(Shadow(Welcome()), view(), *many)
+
+    assert sum(len(made.events) for one in found for made in one.plans) == len(many)
+
+
+def test_why_nobody_is_answered_is_counted() -> None:
+    shadow = Shadow(Welcome())
+    planned(shadow, view(), a_message("wamid.1", text="old"), a_message("wamid.2", text="old"))
+
+    assert shadow.silent == {"too old": 2}

@@ -1,0 +1,140 @@
+"""Ten thousand captured deliveries, replayed to another gateway, give the same records there."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.inbox import Inbox
+from tests.made import NUMBER, delivery_body, message_item, status_item
+from tests.servers import Server, wait_until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+DELIVERIES, CONTACTS = 10_000, 1_000
+RULES = """\
+version: 1
+rules:
+  - name: welcome
+    when: {first_contact: yes}
+    then: "Hello!"
+  - name: stop
+    when: {text: stop}
+    then: [opt_out, "Done."]
+  - name: echo
+    when: {text: {starts_with: say}}
+    then: "{{ text }}"
+"""
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> Iterator[tuple[Stack, Stack]]:
+    """Start two gateways whose sends wait: one that has it all, and one that has nothing yet."""
+    with ExitStack() as left:
+        stacks = []
+        for name, kinds in (("old", ["inbound"]), ("new", ["web", "inbound"])):
+            server = Server(tmp_path / name / "valkey").start()
+            left.callback(server.kill)
+            stacks.append(Stack(tmp_path / name, server, RULES).start(*kinds, "beat"))
+            left.callback(stacks[-1].stop)
+        yield stacks[0], stacks[1]
+
+
+def bodies() -> Iterator[bytes]:
+    """Make what Meta posts: messages, each tenth one twice, statuses, and what nobody can read."""
+    for i in range(DELIVERIES):
+        phone = f"3519{i % CONTACTS:08d}"
+        nth = i // CONTACTS
+        match nth:
+            case 3:
+                yield delivery_body(statuses=[status_item(f"wamid.s{i}", "read", to=phone)])
+            case 5:
+                yield delivery_body(message_item(f"wamid.{i - CONTACTS}", "say 4", phone))
+            case 7:
+                yield delivery_body(message_item(f"wamid.{i}", "stop", phone))
+            case 8:
+                yield b"\xff" + str(i).encode()
+            case _:
+                yield delivery_body(message_item(f"wamid.{i}", f"say {nth}", phone))
+
+
+def keep_all(stack: Stack) -> None:
+    """Put everything into an inbox, as fast as it takes it."""
+    store = Store(stack.server.url)
+    inbox, left = Inbox(store, Bodies()), list(bodies())
+    while left:
+        inbox.replay(left[:64])
+        del left[:64]
+    store.close()
+
+
+def idle(stack: Stack) -> bool:
+    """Say whether nothing waits in the inbox; beat's canaries come and go."""
+    store = Store(stack.server.url)
+    waiting = sum(one.waiting for one in Inbox(store, Bodies()).look())
+    store.close()
+    return not waiting
+
+
+def records(stack: Stack) -> Mapping[str, Any]:
+    """Return all records by id, without what says when and where they were made."""
+    store = Store(stack.server.url)
+    client: Any = store.redis
+    prefix = f"{keys.number(NUMBER)}record:".encode()
+    names = list(client.scan_iter(prefix + b"*", count=1000))
+    found = {}
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        for name, row in zip(part, client.mget(part), strict=True):
+            told = orjson.loads(row)
+            for own in ("delivery", "planned"):
+                told.pop(own)
+            found[name.decode()] = told
+    store.close()
+    return found
+
+
+def run(stack: Stack, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=os.environ | stack.env, capture_output=True, text=True, cwd=stack.folder
+    )
+
+
+def gateway(stack: Stack, *args: str) -> subprocess.CompletedProcess[str]:
+    return run(stack, str(ROOT / ".venv/bin/gateway"), *args)
+
+
+def test_a_replay_of_ten_thousand_deliveries_reproduces_the_same_records(
+    stacks: tuple[Stack, Stack],
+) -> None:
+    old, new = stacks
+    keep_all(old)
+    wait_until(lambda: idle(old), "all is worked off", 60)
+
+    captured = gateway(old, "capture", "kept.jsonl")
+    assert "10,000 deliveries written." in captured.stderr
+    file = str(old.folder / "kept.jsonl")
+    script = run(new, str(ROOT / "scripts/replay"), file, "--to", f"{new.url}/webhook",
+                 "--concurrency", "8", "--json")  # fmt: skip
+    assert script.returncode == 0, script.stderr
+    assert orjson.loads(script.stdout)["by_status"]["200"]["count"] == DELIVERIES
+    wait_until(lambda: idle(new), "all is worked off again", 60)
+
+    before = records(old)
+    assert len(before) == 7_000
+    assert records(new) == before
+
+    # For real, and once more: all of it is known.
+    again = gateway(new, "replay", file, "--send", "--yes", "--limit", "1000")
+    assert again.returncode == 0, again.stderr
+    wait_until(lambda: idle(new), "the replay is worked off", 60)
+    assert records(new) == before

@@ -1,0 +1,56 @@
+"""A worker that is told to end while a bell is on its way to one of its children."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.ledger import asking
+from tests.faults.test_kill_each import children
+from tests.servers import Server, wait_until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    server = Server(tmp_path / "valkey").start()
+    made = Stack(tmp_path, server, GATEWAY_LOG_LEVEL="debug")
+    yield made
+    made.stop()
+    server.kill()
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_child_whose_report_nobody_reads_any_more_does_not_hold_up_the_end(stack: Stack) -> None:
+    stack.start("sandbox", "web", "inbound")
+    stack.post_all(asking(5))
+    wait_until(lambda: stack.worked_off() == 5, "the worker works")
+    ending = stack.programs["inbound"]
+
+    with stopped(children(ending.pid)):
+        stack.post_all(asking(5, "x"))
+        bells = "gw:celery:default"
+        wait_until(lambda: stack.server.command("LLEN", bells) == 0, "the bell is on its way")
+        ending.process.terminate()
+        wait_until(lambda: "Stopping Pool" in ending.said(), "only its children are waited for")
+    began = time.monotonic()
+
+    assert ending.stop() == 0
+    assert time.monotonic() - began < 15
+    assert stack.worked_off() == 10

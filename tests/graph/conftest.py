@@ -1,0 +1,14 @@
+"""Servers for the tests of clients."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.graph.wires import Serve, serving
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Give a function that lets a `Talk` have every connection, and returns the address."""
+    with serving() as start:
+        yield start

@@ -1,0 +1,95 @@
+"""A look at a server tells everything that a person is told of it, and changes nothing."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.store.check import check
+from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.examined import Examined, examine
+from tests.clusters import ClusterOf
+from tests.servers import Server, free_port, wait_until
+from tests.store.raw import raw
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOf]:
+    made = ClusterOf(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
+
+
+def examined(url: str) -> Examined:
+    store = Store(url)
+    try:
+        return examine(store)
+    finally:
+        store.close()
+
+
+def test_a_server_tells_how_and_where_it_keeps(store: Store, server: Server) -> None:
+    found = examine(store)
+
+    (told,) = found.servers
+    assert (told.fsync, told.folder) == ("always", str(server.folder))
+    assert told.info["aof_enabled"] == 1
+    assert abs(told.ahead_s) < 5
+    assert (found.away, found.other_form, found.layout, found.replicas) == (0, "", "", 0)
+    assert raw(store).keys("*") == []
+
+
+def test_the_layout_is_the_one_that_was_marked(store: Store) -> None:
+    check(store)
+
+    assert examine(store).layout == "1/8"
+
+
+def test_a_server_that_hides_its_configuration_tells_the_rest(server: Server) -> None:
+    server.command("ACL", "SETUSER", "asker", "on", ">hush", "~*", "+@all", "-config")
+    try:
+        (told,) = examined(f"redis://asker:hush@127.0.0.1:{server.port}/0").servers
+    finally:
+        server.command("ACL", "DELUSER", "asker")
+
+    assert (told.fsync, told.folder) == ("", "")
+    assert told.info["role"] == "master"
+
+
+def test_a_clock_that_is_wrong_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = time.time
+    monkeypatch.setattr("gateway.store.examined.time.time", lambda: right() + 90)
+    (told,) = examined(server.url).servers
+
+    assert -95 < told.ahead_s < -85
+
+
+def test_each_server_of_a_cluster_is_asked_and_one_that_is_away_is_counted(
+    cluster: ClusterOf,
+) -> None:
+    whole = examined(cluster.url)
+    store = Store(cluster.url)
+    store.infos()  # it knows them all before one goes away
+    cluster.primaries[0].kill()
+    try:
+        halved = examine(store)
+    finally:
+        store.close()
+        cluster.primaries[0].start()
+        wait_until(lambda: not examined(cluster.url).away, "the cluster is whole again")
+
+    assert (len(whole.servers), whole.away, whole.other_form) == (len(cluster.primaries), 0, "")
+    assert (len(halved.servers), halved.away) == (len(cluster.primaries) - 1, 1)
+
+
+def test_an_address_of_the_other_form_is_told(cluster: ClusterOf) -> None:
+    alone = examined(cluster.primaries[0].url)
+
+    assert "begin its address with redis-cluster://" in alone.other_form
+
+
+def test_a_server_that_is_away_cannot_be_examined() -> None:
+    with pytest.raises(StoreUnavailableError):
+        examined(f"redis://127.0.0.1:{free_port()}/0")
