@@ -1,7 +1,7 @@
 """What is wrong in rules, said so that the author finds the line and knows what to do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar, NamedTuple
 
@@ -41,7 +41,8 @@ def first(problems: Iterable[Problem]) -> list[Problem]:
     each = iter(problems)
     found = list(islice(each, MOST))
     if more := next(each, None):
-        found.append(Problem(more.file, Mark(), "", f"more than {MOST} mistakes; mend these first"))
+        message = f"more than {MOST} mistakes; mend these first"
+        found.append(replace(more, mark=Mark(), rule="", message=message))
     return found
 
 

@@ -93,6 +93,11 @@ def test_all_mistakes_are_tried() -> None:
             "- {name: b, when: {language: en}, then: '{{ vars.size }} {{ language }}'}",
             id="notes that are set",
         ),
+        pytest.param(
+            "- {name: a, when: {text: x}, then: {tag: 'said-{{ text }}'}}\n"
+            "- {name: b, when: {tags: said-x}, then: B}",
+            id="tags that a placeholder makes",
+        ),
     ],
 )
 def test_nothing_odd_is_told(rules: str, tmp_path: Path) -> None:
@@ -149,6 +154,12 @@ def test_mistakes_beyond_a_hundred_are_not_told_one_by_one(rules: str) -> None:
 
     assert len(messages) == 101
     assert any("more than 100 mistakes; mend these first" in message for message in messages)
+
+
+def test_warnings_beyond_a_hundred_stay_warnings(tmp_path: Path) -> None:
+    rules = "".join(f"- {{name: r{n}, when: {{text: a}}, then: x}}\n" for n in range(200))
+
+    assert len(warned(tmp_path, rules)) == 101
 
 
 def test_a_name_that_stands_twice_is_told_with_its_first_place() -> None:
