@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.rules.faults import told
 from gateway.rules.models import Book, known_keys
-from gateway.rules.problems import Problem
+from gateway.rules.problems import Problem, first
 from gateway.rules.tree import Map, Scalar, Seq, parse
 
 
@@ -46,7 +46,7 @@ def check(file: str, source: str) -> Checked:
     try:
         book = Book.model_validate(tree)
     except ValidationError as error:
-        problems += [_told(file, tree, each) for each in error.errors(include_url=False)]
+        problems += first(_told(file, tree, each) for each in error.errors(include_url=False))
     return Checked(file, tree, None if problems else book, tuple(problems))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from gateway.rules.files import File
 from gateway.rules.hours import Hours
 from gateway.rules.models import Book, Defaults, Rule
 from gateway.rules.odd import warnings
-from gateway.rules.problems import Mark, Problem, RulebookError
+from gateway.rules.problems import Mark, Problem, RulebookError, first
 from gateway.rules.rule import compiled
 from gateway.rules.rulebook import Rulebook
 
@@ -29,7 +30,7 @@ def load(path: Path) -> Rulebook:
 def made_of(read: Iterable[File]) -> Rulebook:
     """Make a rulebook of files that were read. Raises RulebookError like `load`."""
     checked = [_checked(file) for file in read]
-    if problems := sorted(errors_of(checked)):
+    if problems := sorted(first(errors_of(checked))):
         raise RulebookError(problems)
     return assembled([file.book for file in checked if file.book])
 
@@ -40,7 +41,7 @@ def look(path: Path) -> list[Problem]:
         checked = [_checked(file) for file in files.read(path)]
     except RulebookError as error:
         return list(error.problems)
-    return sorted([*errors_of(checked), *warnings(checked)])
+    return sorted(first(chain(errors_of(checked), warnings(checked))))
 
 
 def errors_of(checked: Sequence[Checked]) -> Iterator[Problem]:

@@ -1,9 +1,12 @@
 """What is wrong in rules, said so that the author finds the line and knows what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar, NamedTuple
 
 QUOTES = "put the text in quotes"
+MOST = 100  # that are told at once
 
 
 class Mark(NamedTuple):
@@ -31,6 +34,15 @@ class Problem:
         warning = "warning: " if self.is_warning else ""
         rule = f"{self.about} {short(self.rule)}: " if self.rule else ""
         return f"{self.file}{mark}: {warning}{rule}{self.message}"
+
+
+def first(problems: Iterable[Problem]) -> list[Problem]:
+    """Give as many problems as a person reads, and what says that there are more."""
+    each = iter(problems)
+    found = list(islice(each, MOST))
+    if more := next(each, None):
+        found.append(Problem(more.file, Mark(), "", f"more than {MOST} mistakes; mend these first"))
+    return found
 
 
 class RulebookError(Exception):

@@ -1,6 +1,8 @@
 """One rules file as YAML nodes: every scalar as written, every value with its line."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -8,7 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gateway.rules.problems import QUOTES, Mark, Problem, short
+from gateway.rules.problems import MOST, QUOTES, Mark, Problem, short
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
@@ -69,9 +71,9 @@ def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
         tree = builder.build(_compose(source))
     except UnreadableError as error:
         builder.wrong.append((error.mark, error.message))
-    lines = source.splitlines()
+    rules = list(_rules(source.splitlines())) if builder.wrong else []
     problems = [
-        Problem(file, mark, _rule_at(lines, mark.line), message) for mark, message in builder.wrong
+        Problem(file, mark, _rule_at(rules, mark.line), message) for mark, message in builder.wrong
     ]
     return tree, problems
 
@@ -113,14 +115,20 @@ def _mark(mark: StreamMark | None) -> Mark:
     return Mark(mark.line + 1, mark.column + 1) if mark else Mark()
 
 
-def _rule_at(lines: list[str], line: int) -> str:
-    """Find the rule around a line: the name beside the outermost dash above it."""
-    indent, name = len(lines) + 1_000, ""
-    for text in reversed(lines[:line]):
+def _rules(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Go through the outermost dashes: the line of each, and the name beside it."""
+    outermost = None
+    for line, text in enumerate(lines, 1):
         dash = DASH.match(text)
-        if dash and len(dash[1]) < indent:
-            indent, name = len(dash[1]), (dash[2] or "").strip(" \"'")
-    return name
+        if dash and (outermost is None or len(dash[1]) <= outermost):
+            outermost = len(dash[1])
+            yield line, (dash[2] or "").strip(" \"'")
+
+
+def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
+    """Name the rule around a line: that of the outermost dash above it."""
+    above = bisect_right(rules, line, key=lambda rule: rule[0])
+    return rules[above - 1][1] if above else ""
 
 
 class _Builder:
@@ -150,6 +158,11 @@ class _Builder:
             case _:
                 return self._scalar(node, mark)
 
+    def _tell(self, mark: Mark, message: str) -> None:
+        self.wrong.append((mark, message))
+        if len(self.wrong) >= MOST:
+            raise UnreadableError(mark, f"more than {MOST} mistakes; mend these first")
+
     def _count(self, characters: int) -> None:
         self.characters += characters + 1
         if self.characters > MAX_CHARACTERS:
@@ -161,12 +174,12 @@ class _Builder:
         scalar = Scalar(node.value.encode(errors="replace").decode())
         scalar.mark, scalar.plain = mark, not node.style
         if scalar != node.value:
-            self.wrong.append((mark, "an escape such as \\ud83d is half a character"))
+            self._tell(mark, "an escape such as \\ud83d is half a character")
         return scalar
 
     def _stand_in(self, mark: Mark, message: str) -> Scalar:
         """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
-        self.wrong.append((mark, f"{message}: {QUOTES}"))
+        self._tell(mark, f"{message}: {QUOTES}")
         scalar = Scalar("?")
         scalar.mark, scalar.plain = mark, False
         return scalar
@@ -179,7 +192,7 @@ class _Builder:
                 return self._stand_in(at, "YAML reads this as a mapping, not as a text")
             self._count(len(key.value))
             if key.value in pairs:
-                self.wrong.append((at, f"the key {short(key.value)} stands twice"))
+                self._tell(at, f"the key {short(key.value)} stands twice")
             pairs.marks[key.value] = at
             pairs[key.value] = self.build(child, at, depth + 1)
         return pairs

@@ -132,6 +132,25 @@ def test_what_is_too_long_is_told_in_short(rule: str, message: str) -> None:
     assert line.split(": ", 2)[2] == message
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("a: b\n" * 500, id="the same key"),
+        pytest.param(
+            "".join(f"- {{name: r{n}, wen: x, then: x}}\n" for n in range(500)), id="shape"
+        ),
+        pytest.param(
+            "".join(f"- {{name: r{n}, then: '{{{{ nmae }}}}'}}\n" for n in range(500)), id="texts"
+        ),
+    ],
+)
+def test_mistakes_beyond_a_hundred_are_not_told_one_by_one(rules: str) -> None:
+    messages = told(rules)
+
+    assert len(messages) == 101
+    assert any("more than 100 mistakes; mend these first" in message for message in messages)
+
+
 def test_a_name_that_stands_twice_is_told_with_its_first_place() -> None:
     (message,) = told(f"{HEAD}- {{name: a, then: x}}\n- {{name: a, then: y}}\n")
 
