@@ -13,6 +13,7 @@ from rich.text import Text
 from gateway.cli.chat_lines import Offer, bubble, customer, offers, wish
 from gateway.cli.chat_sandbox import RefusedError, Sandbox
 from gateway.cli.chat_why import Sent, Traces
+from gateway.core.printable import printable
 
 Lines = queue.Queue[str]
 
@@ -187,7 +188,7 @@ class Phones:
         # Over the prompt, which is written again after it.
         if self._at_terminal:
             self._console.file.write("\r\x1b[K")
-        self._console.print(Text(text, style))
+        self._console.print(Text(printable(text), style))
 
 
 def _tick(http_status: int) -> tuple[str, str]:

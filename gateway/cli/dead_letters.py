@@ -17,6 +17,7 @@ from gateway.cli.dead_letters_chosen import Filters, choose, confirm, counted, o
 from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
 from gateway.core.dead import Aside, Letter
+from gateway.core.printable import printable
 from gateway.store import dead, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
@@ -99,7 +100,7 @@ def show(
         facts.add_row(Text(label, "dim"), Text(value, overflow="fold"))
     console = Console(highlight=False)
     console.print(facts)
-    for part in (told.story(whole), Text(told.printable(whole.get("trace", "")))):
+    for part in (told.story(whole), Text(printable(whole.get("trace", "")))):
         console.print(part)
     console.print_json(data=whole["body"], highlight=False)
 

@@ -110,11 +110,6 @@ def person(contact: str) -> str:
     return f"…{contact[-SHOWN_DIGITS:]}" if len(contact) > 2 * SHOWN_DIGITS else "…"
 
 
-def printable(text: str) -> str:
-    """Leave out what a terminal would obey: a traceback may quote what a customer wrote."""
-    return "".join(one if one.isprintable() or one == "\n" else "�" for one in text)
-
-
 def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
     return {
         "to": letter.lane if reveal else person(letter.lane),

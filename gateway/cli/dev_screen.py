@@ -13,6 +13,7 @@ from rich.text import Text
 from gateway.cli.dev_lines import BAD, GOOD, ODD, Line, many, readable
 from gateway.cli.dev_processes import Child
 from gateway.cli.dev_setup import Setup
+from gateway.core.printable import printable
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -21,7 +22,7 @@ def show(line: Line | None) -> None:
     """Print a line with the time, if there is one."""
     if line:
         now = datetime.now().astimezone()
-        _console.print(Text(f"{now:%H:%M:%S} {line.text}", style=line.style))
+        _console.print(Text(f"{now:%H:%M:%S} {printable(line.text)}", style=line.style))
 
 
 def aside() -> None:
@@ -70,7 +71,7 @@ def died(child: Child) -> None:
 
 def _print(lines: Iterable[str], style: str = "") -> None:
     for line in lines:
-        _console.print(Text(line, style=style))
+        _console.print(Text(printable(line), style=style))
 
 
 def _ourselves() -> str:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.dead_letters_told import printable
 from gateway.cli.replay_shadow import Counts, Planning
 from gateway.cli.trace_line import many
 from gateway.cli.trace_words import Words
+from gateway.core.printable import printable
 
 # A person reads so many; the rest is in the JSON.
 SHOWN = 20

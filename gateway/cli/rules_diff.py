@@ -17,6 +17,7 @@ from gateway.cli.rules_words import written
 from gateway.cli.trace_line import clock, many
 from gateway.cli.trace_words import Words
 from gateway.core.events import Message
+from gateway.core.printable import printable
 from gateway.rules.diff import Answer, Change, Compared, Comparison
 from gateway.rules.load import load
 
@@ -82,12 +83,12 @@ def _table(seen: Compared) -> Table:
     for rule in seen.rules:
         counts = (seen.old[rule], seen.new[rule], seen.changed_by[rule])
         style = "yellow" if counts[2] else ""
-        table.add_row(rule, *(f"{count:,}" for count in counts), style=style)
+        table.add_row(Text(rule), *(f"{count:,}" for count in counts), style=style)
     return table
 
 
 def _lines(one: Change, words: Words) -> Iterator[Text]:
-    yield Text(f"{clock(one.event.at)}  {words.event(one.event)}{_id(one)}", "bold")
+    yield Text(f"{clock(one.event.at)}  {printable(words.event(one.event) + _id(one))}", "bold")
     yield from _side("-", one.old, words, "red")
     yield from _side("+", one.new, words, "green")
 

@@ -19,6 +19,7 @@ from gateway.cli.trace_line import clock
 from gateway.cli.trace_words import Words
 from gateway.core.envelope import split
 from gateway.core.events import Event
+from gateway.core.printable import printable
 from gateway.rules.explain import Explained, explain, worth_telling
 from gateway.rules.folding import Folding
 from gateway.rules.load import load
@@ -119,7 +120,7 @@ def _stored(wamid: str, rules: Path | None) -> Iterable[Told]:
 
 
 def _lines(told: Told, words: Words, *, everything: bool) -> Iterator[Text]:
-    yield Text(f"{clock(told.event.at)}  {words.event(told.event)}", "bold")
+    yield Text(f"{clock(told.event.at)}  {printable(words.event(told.event))}", "bold")
     lines = map(str, told.why) if everything else worth_telling(told.why)
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gateway.cli.rules_words import compared, written
 from gateway.cli.trace_line import many
+from gateway.core.printable import printable
 from gateway.rules.cases import They
 from gateway.rules.explain import worth_telling
 from gateway.rules.playing import Played, Turn
@@ -99,7 +100,7 @@ def _turn(one: Played, turn: Turn) -> Iterator[Text]:
         (f"      {place}", "bold"), f"  they: {acted(turn.line.they)}", (f"  {when}", "dim")
     )
     if turn.error:
-        yield Text(f"        planning failed: {turn.error}", "bold red")
+        yield Text(f"        planning failed: {printable(turn.error)}", "bold red")
     for differs in turn.differs:
         for sign, line in compared(differs):
             yield Text(f"        {sign} {differs.what}: {line}", STYLES[sign])

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import failing
-from gateway.rules.problems import Problem
+from gateway.rules.problems import Problem, short
 from gateway.settings import environment
 
 HERE = "rules/"
@@ -42,7 +42,7 @@ def shown(problem: Problem) -> Text:
     """Return a problem on one line, its place first as other tools have it."""
     mark = f":{problem.mark.line}:{problem.mark.column}" if problem.mark.line else ""
     kind, style = ("warning", "yellow") if problem.is_warning else ("error", "bold red")
-    about = f"{problem.about} '{problem.rule}': " if problem.rule else ""
+    about = f"{problem.about} {short(problem.rule)}: " if problem.rule else ""
     return Text.assemble(
         (f"{problem.file}{mark}: ", "bold"), (f"{kind}: ", style), (about, "cyan"), problem.message
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from gateway.core.printable import printable
 from gateway.rules.expecting import Differs, fits
 
 MOST = 200
@@ -12,7 +13,7 @@ MOST = 200
 def written(said: Any) -> str:
     """Write a message as a test has it, on one line and no longer than one reads."""
     line = said if isinstance(said, str) else _flow(said)
-    line = line.replace("\n", "⏎")
+    line = printable(line).replace("\n", "⏎")
     return line if len(line) <= MOST else f"{line[:MOST]}…"
 
 

@@ -38,7 +38,7 @@ def _verdict(view: View) -> Text:
 def _facts(view: View, now: Reading) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(view, now):
-        table.add_row(Text(name, "dim"), value)
+        table.add_row(Text(name, "dim"), Text(value))
     return table
 
 

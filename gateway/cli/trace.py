@@ -16,6 +16,7 @@ from gateway.cli.trace_line import Line, clock
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
 from gateway.core.identity import contact_key
+from gateway.core.printable import printable
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.traces import Search, Traces
@@ -97,5 +98,5 @@ def _grown(tree: Tree, line: Line) -> Tree:
 
 def _text(line: Line) -> Text:
     # What a customer wrote could otherwise steer the terminal.
-    told = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], line.told)
+    told = printable(line.told).replace("\n", "\\n")
     return Text.assemble((f"{line.what:{WHAT_WIDTH}}", STYLES[line.tone]), "  ", told)

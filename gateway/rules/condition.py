@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from gateway.core.printable import printable
 from gateway.rules.facts import Facts
 
 MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
+IS = ("is {}", "is not {}")
 
 Test = Callable[[Facts], bool]
 # Of each event for which a condition holds, one of these is true: what it is about, and the value.
@@ -134,14 +136,14 @@ class Neither:
 
 
 def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[str, str]:
-    """Tell what is compared with words of the rule, as it holds and as it fails."""
-    shown = ", ".join(f'"{word[:MAX_WORD]}"' for word in words[:MAX_WORDS])
+    """Tell what is compared with words of the rule, which stand for {}, as it holds or fails."""
+    shown = ", ".join(f'"{printable(word[:MAX_WORD])}"' for word in words[:MAX_WORDS])
     if len(words) > 1:
         shown = f"one of {shown}"
     if len(words) > MAX_WORDS:
         shown = f"{shown} and {len(words) - MAX_WORDS} more"
     held, failed = verbs
-    return f"{label} {held} {shown}", f"{label} {failed} {shown}"
+    return f"{label} {held.format(shown)}", f"{label} {failed.format(shown)}"
 
 
 def _joined(told: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from gateway.rules.condition import Condition, One, Test, said
+from gateway.rules.condition import IS, Condition, One, Test, said
 from gateway.rules.facts import WINDOW, Facts
 from gateway.rules.hours import Hours
 from gateway.rules.text import normal
@@ -23,7 +23,7 @@ def of_contact(when: Conditions) -> Iterator[Condition]:
         yield _window(when.window == "open")
     if when.tags:
         tags = frozenset(when.tags)
-        told = said("tags", ("have", "do not have"), when.tags)
+        told = said("tags", ("have {}", "do not have {}"), when.tags)
         yield One(lambda facts: not tags.isdisjoint(facts.contact.tags), *told)
     if when.language:
         yield _var(LANGUAGE, "language", when.language)
@@ -79,7 +79,7 @@ def _is_within_window(facts: Facts) -> bool:
 
 def _var(name: str, label: str, words: tuple[str, ...]) -> One:
     wanted = frozenset(map(normal, words))
-    told = said(label, ("is", "is not"), words)
+    told = said(label, IS, words)
     return One(lambda facts: normal(facts.contact.vars.get(name, "")) in wanted, *told)
 
 

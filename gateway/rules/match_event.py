@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from gateway.core.events import Notice, Status
 from gateway.core.identity import one_form
 from gateway.core.reading import text
-from gateway.rules.condition import Condition, Every, One, Test, said
+from gateway.rules.condition import IS, Condition, Every, One, Test, said
 from gateway.rules.facts import Facts, plain_emoji
 from gateway.rules.match_text import headline_of
 from gateway.rules.when import ANY, Conditions, Referral
 
-IS = ("is", "is not")
 SEPARATORS = str.maketrans("", "", "+-() ")
 
 
@@ -26,7 +25,7 @@ def of_event(when: Conditions) -> Iterator[Condition]:
         numbers = frozenset(when.number)
         yield _in("number", when.number, lambda facts: facts.event.number in numbers, numbers)
     if when.sender:
-        yield _from(frozenset(map(_sender, when.sender)))
+        yield _from(frozenset(map(sender, when.sender)))
     yield from _of_files(when)
     yield from _of_notices(when)
 
@@ -112,7 +111,8 @@ def _from(senders: frozenset[str]) -> One:
     return One(lambda facts: not senders.isdisjoint(facts.senders), *told, keys)
 
 
-def _sender(word: str) -> str:
+def sender(word: str) -> str:
+    """Give the form in which a customer's number or id is compared."""
     digits = word.translate(SEPARATORS)
     return one_form(digits) if digits.isdecimal() else word
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from gateway.rules.condition import Key, One, said
+from gateway.rules.condition import IS, Key, One, said
 from gateway.rules.facts import Facts
 from gateway.rules.text import Said, normal, pattern, spelled
 from gateway.rules.when import TextTest
@@ -11,12 +11,12 @@ Look = Callable[[Facts], Said]
 Holds = Callable[[Said], bool]
 
 TOLD = {
-    "equals": ("is", "is not"),
-    "any_of": ("is", "is not"),
-    "contains": ("contains", "does not contain"),
-    "word": ("has the word", "does not have the word"),
-    "starts_with": ("starts with", "does not start with"),
-    "matches": ("matches", "does not match"),
+    "equals": IS,
+    "any_of": IS,
+    "contains": ("contains {}", "does not contain {}"),
+    "word": ("has {} as a word", "does not have {} as a word"),
+    "starts_with": ("starts with {}", "does not start with {}"),
+    "matches": ("matches {}", "does not match {}"),
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.dead_letters_told import masked, person, printable
+from gateway.cli.dead_letters_told import masked, person
 
 BODIES = {
     "text": (
@@ -53,7 +53,3 @@ def test_the_shape_is_kept_and_what_is_private_is_hidden(body: Any, shown: Any) 
 )
 def test_a_customer_is_named_by_the_last_digits_of_a_long_number(contact: str, shown: str) -> None:
     assert person(contact) == shown
-
-
-def test_what_a_terminal_would_obey_is_left_out() -> None:
-    assert printable("a\x1b[2J\nb") == "a�[2J\nb"

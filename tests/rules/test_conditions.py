@@ -103,7 +103,7 @@ def test_sender_is_known_from_the_contact_where_the_message_does_not_say() -> No
         ("{text: hi}", 'text is "hi"'),
         (
             "{text: {contains: [h, i], word: HI}}",
-            'text contains one of "h", "i" and text has the word "HI"',
+            'text contains one of "h", "i" and text has "HI" as a word',
         ),
         ("{text: [a, b, hi, c, d]}", 'text is one of "a", "b", "hi" and 2 more'),
         ("{type: text, first_contact: yes}", 'this is the first contact and type is "text"'),

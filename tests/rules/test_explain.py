@@ -31,7 +31,7 @@ def test_every_rule_is_told_until_one_sends() -> None:
         "✗ old: this is the first contact",
         "✗ known: from is none the rule names",
         "✓ seen: always",
-        '✓ hi: text has the word "hi"',
+        '✓ hi: text has "hi" as a word',
     ]
 
 
