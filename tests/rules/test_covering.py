@@ -17,7 +17,9 @@ from tests.made import ANA, NOW, a_message, a_status
 TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "any"]), min_size=1, max_size=3)
 SIMPLE: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXTS
-    | st.dictionaries(st.sampled_from(["equals", "any_of", "contains", "word"]), TEXTS, min_size=1),
+    | st.dictionaries(
+        st.sampled_from(["equals", "any_of", "contains", "word", "starts_with"]), TEXTS, min_size=1
+    ),
     "type": st.lists(st.sampled_from(["text", "image", "reaction"]), min_size=1, max_size=2),
     "tapped": st.lists(st.sampled_from(["a", "b"]), min_size=1),
     "media": st.lists(st.sampled_from(["image", "audio", "any"]), min_size=1),
@@ -37,7 +39,11 @@ WHENS = st.fixed_dictionaries(
     },
 )
 RULE = st.fixed_dictionaries(
-    {"then": st.sampled_from(["x", "mark_read"])},
+    {
+        "then": st.sampled_from(
+            ["x", "mark_read", {"tag": "a"}, {"untag": "a"}, ["x", {"tag": "b"}]]
+        )
+    },
     optional={
         "when": WHENS | st.lists(WHENS, min_size=1, max_size=2),
         "stop": st.sampled_from(["yes", "no"]),

@@ -94,6 +94,19 @@ def test_all_mistakes_are_tried() -> None:
             id="notes that are set",
         ),
         pytest.param(
+            "- {name: a, when: {tags: vip}, then: A}\n"
+            "- {name: b, when: {text: b}, then: {tag: vip}}\n"
+            "- {name: c, when: {tags: vip}, then: C}",
+            id="a tag that is set in between",
+        ),
+        pytest.param(
+            "- {name: a, when: {not: {language: en}}, then: A}\n"
+            "- {name: b, then: {unset: language}}\n"
+            "- {name: c, when: {not: {language: en}}, then: C}\n"
+            "- {name: d, when: {text: d}, then: {set: {language: en}}}",
+            id="a note that is taken in between",
+        ),
+        pytest.param(
             "- {name: a, when: {text: x}, then: {tag: 'said-{{ text }}'}}\n"
             "- {name: b, when: {tags: said-x}, then: B}",
             id="tags that a placeholder makes",
