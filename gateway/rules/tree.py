@@ -5,17 +5,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
+from gateway.rules.composed import MAX_DEPTH, UnreadableError, composed, mark_of
 from gateway.rules.problems import MOST, QUOTES, Mark, Problem, short
 
 MAX_CHARACTERS = 1_000_000
-MAX_DEPTH = 32
 NOWHERE = Mark()
 
+# What YAML takes words, lists and mappings for by itself; all of these are read as written.
+TAGS = re.compile("!!(str|int|float|bool|null|timestamp|merge|value|seq|map)")
 DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 
 
@@ -56,19 +55,12 @@ def mapping(node: Any) -> Map:
     return node if isinstance(node, Map) else Map()
 
 
-class UnreadableError(Exception):
-    """The file cannot be read any further."""
-
-    def __init__(self, mark: Mark, message: str) -> None:
-        self.mark, self.message = mark, message
-
-
 def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
     """Read one file; the tree is None where YAML itself cannot be read."""
     builder = _Builder()
     tree = None
     try:
-        tree = builder.build(_compose(source))
+        tree = builder.build(composed(source))
     except UnreadableError as error:
         builder.wrong.append((error.mark, error.message))
     rules = list(_rules(source.splitlines())) if builder.wrong else []
@@ -76,43 +68,6 @@ def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
         Problem(file, mark, _rule_at(rules, mark.line), message) for mark, message in builder.wrong
     ]
     return tree, problems
-
-
-def _compose(source: str) -> Node:
-    try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(source)
-    except MarkedYAMLError as error:
-        raise UnreadableError(*_explained(error, source.splitlines())) from None
-    except RecursionError:
-        raise UnreadableError(Mark(1, 1), f"nested deeper than {MAX_DEPTH} levels") from None
-    except ReaderError as error:
-        before = source[: error.position].split("\n")
-        mark = Mark(len(before), len(before[-1]) + 1)
-        raise UnreadableError(mark, "a control character, which YAML does not allow") from None
-    if node is None:
-        raise UnreadableError(Mark(), "is empty; it should begin with `version: 1`")
-    return node
-
-
-def _explained(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
-    problem = error.problem or "it stops in the middle"
-    unfinished = "end of stream" in problem or "stream end" in problem
-    mark = _mark(error.context_mark if unfinished and error.context_mark else error.problem_mark)
-    if unfinished:
-        return mark, "what is opened here is never closed"
-    if "another document" in problem:
-        return mark, "a second document begins here; one file holds one"
-    if "'\\t'" in problem:
-        return mark, "a tab stands here; use spaces"
-    if "{{" in "".join(lines[mark.line - 1 : mark.line]):
-        return mark, f"YAML reads {{{{ as a mapping: {QUOTES}"
-    if "mapping values" in problem:
-        return mark, f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
-    return mark, f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
-
-
-def _mark(mark: StreamMark | None) -> Mark:
-    return Mark(mark.line + 1, mark.column + 1) if mark else Mark()
 
 
 def _rules(lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -131,6 +86,12 @@ def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
     return rules[above - 1][1] if above else ""
 
 
+def _foreign(node: Node) -> str:
+    """Give the tag of a node as it was written, "" where YAML gave it by itself."""
+    tag = str(node.tag).replace("tag:yaml.org,2002:", "!!", 1)
+    return "" if TAGS.fullmatch(tag) else tag
+
+
 class _Builder:
     """Turn nodes into values; anchors count each time that they are used."""
 
@@ -140,7 +101,7 @@ class _Builder:
         self.reached = Mark()  # the furthest, which is where an anchor goes wrong when it is used
 
     def build(self, node: Node, key: Mark | None = None, depth: int = 0) -> Scalar | Seq | Map:
-        mark = _mark(node.start_mark)
+        mark = mark_of(node.start_mark)
         if key and mark.line != key.line:
             mark = key  # what begins below its key, or is an anchor used again
         self.reached = max(self.reached, mark)
@@ -148,6 +109,8 @@ class _Builder:
             message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
             raise UnreadableError(self.reached, message)
         self._count(len(node.value) if isinstance(node, ScalarNode) else 0)
+        if not isinstance(node, ScalarNode) and (tag := _foreign(node)):
+            self._tell(mark, f"{short(tag)} is a tag for YAML, of which rules have none")
         match node:
             case MappingNode():
                 return self._mapping(node, mark, depth)
@@ -169,8 +132,8 @@ class _Builder:
             raise UnreadableError(self.reached, "anchors expand to more than 1 MB")
 
     def _scalar(self, node: Any, mark: Mark) -> Scalar:
-        if not str(node.tag).startswith("tag:yaml.org,2002:"):
-            return self._stand_in(mark, f"{short(node.tag)} is a tag for YAML")
+        if tag := _foreign(node):
+            return self._stand_in(mark, f"{short(tag)} is a tag for YAML")
         scalar = Scalar(node.value.encode(errors="replace").decode())
         scalar.mark, scalar.plain = mark, not node.style
         if scalar != node.value:
@@ -187,12 +150,16 @@ class _Builder:
     def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Map | Scalar:
         pairs = Map(mark)
         for key, child in node.value:
-            at = _mark(key.start_mark)
+            at = mark_of(key.start_mark)
             if not isinstance(key, ScalarNode):
                 return self._stand_in(at, "YAML reads this as a mapping, not as a text")
             self._count(len(key.value))
-            if key.value in pairs:
-                self._tell(at, f"the key {short(key.value)} stands twice")
-            pairs.marks[key.value] = at
-            pairs[key.value] = self.build(child, at, depth + 1)
+            name = str(self._scalar(key, at))
+            if name == "<<":
+                self._tell(at, "'<<' takes over keys for YAML; rules write them out")
+                continue
+            if name in pairs:
+                self._tell(at, f"the key {short(name)} stands twice")
+            pairs.marks[name] = at
+            pairs[name] = self.build(child, at, depth + 1)
         return pairs
