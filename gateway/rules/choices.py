@@ -55,7 +55,10 @@ def _sections(sections: dict[str, dict[str, RowText]]) -> dict[str, dict[str, Ro
     return sections
 
 
-Buttons = Annotated[dict[ButtonId, ButtonTitle], AfterValidator(_buttons)]
+_COUNT = {"minProperties": 1, "maxProperties": limits.BUTTONS}
+Buttons = Annotated[
+    dict[ButtonId, ButtonTitle], AfterValidator(_buttons), Field(json_schema_extra=_COUNT)
+]
 Rows = Annotated[
     dict[
         RowId, Annotated[RowText, BeforeValidator(_row, json_schema_input_type=RowTitle | RowText)]

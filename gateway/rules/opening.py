@@ -102,7 +102,9 @@ def _date(value: Any) -> date:
     return wrong(f"{short(value)} is no date; it looks like 2026-12-25")
 
 
-_TIMES = {"type": "string", "pattern": f"^({SPAN.pattern}|closed)$"}
+_TIME = {"type": "string", "pattern": f"^({SPAN.pattern})$"}
+_TIMES = {"anyOf": [_TIME, {"const": "closed"}, {"type": "array", "items": _TIME}]}
+_DATE = {"type": "string", "format": "date", "pattern": f"^{DATE.pattern}$"}
 _DAY = "|".join(DAYS)
 SCHEMA = {
     "type": "object",
@@ -110,14 +112,11 @@ SCHEMA = {
     "properties": {
         "zone": {"type": "string", "description": "A time zone, such as Europe/Lisbon."},
         "closed": {
-            "type": "array",
-            "items": {"type": "string", "format": "date"},
+            "anyOf": [_DATE, {"type": "array", "items": _DATE}],
             "description": "Dates on which it does not open.",
         },
     },
-    "patternProperties": {
-        f"^({_DAY})(-({_DAY}))?$": {"anyOf": [_TIMES, {"type": "array", "items": _TIMES}]}
-    },
+    "patternProperties": {f"^({_DAY})(-({_DAY}))?$": _TIMES},
     "required": ["zone"],
     "additionalProperties": False,
 }

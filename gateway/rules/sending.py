@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from gateway.core import messages
 from gateway.core.messages import Body, limits
@@ -102,6 +102,9 @@ class SendButtons(FreeForm):
 class SendList(FreeForm):
     """Send a text with a list of up to ten rows."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["rows"]}, {"required": ["sections"]}]}
+    )
     verb: ClassVar[str] = "send_list"
     send_list: Annotated[str, Limited(limits.LIST_TEXT)] = Field(description="The text.")
     button: Annotated[str, Limited(limits.LIST_BUTTON)] = Field(description="What opens the list.")

@@ -21,6 +21,8 @@ class Model(BaseModel):
 class Tests(Model):
     """Some tests, of which there must be one at least."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         return self if self.model_fields_set else wrong(f"needs one of {', '.join(self.keys())}")

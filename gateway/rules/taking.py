@@ -87,7 +87,7 @@ class Limited(Checked):
 
     def schema(self) -> dict[str, Any]:
         """Let an editor count the characters of a text that has no placeholders."""
-        return {"anyOf": [{"maxLength": self.most}, {"pattern": r"\{\{"}]}
+        return {"pattern": r"\S", "anyOf": [{"maxLength": self.most}, {"pattern": r"\{\{"}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """The schema by which editors complete and check a rules file."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from gateway.rules import reference, schema
+from gateway.rules.check import check
 from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS, PAGE, ROOT
 
@@ -75,6 +79,13 @@ def test_rules_of_the_project_name_the_schema_and_are_fine(file: Path) -> None:
             f"- {{name: it, then: {{send_buttons: x, buttons: {{a: {'x' * 21}}}}}}}", id="title"
         ),
         pytest.param("- {name: it, at_most: often, then: x}", id="how often"),
+        pytest.param("- {name: it, when: {text: {}}, then: x}", id="no test"),
+        pytest.param("- {name: it, then: {send_text: ''}}", id="no text"),
+        pytest.param("- {name: it, then: {send_buttons: x, buttons: {}}}", id="no button"),
+        pytest.param("- {name: it, then: {send_list: x, button: x}}", id="no rows"),
+        pytest.param(
+            "- {name: it, then: {send_buttons: x, buttons: {a: A, b: B, c: C, d: D}}}", id="four"
+        ),
         pytest.param("version: 2\nrules: []", id="version"),
         pytest.param("version: 1\nhours: {a: {zone: UTC, mon: 9}}\nrules: []", id="hours"),
         pytest.param("version: 1\nhours: {a: {mon: 09:00-10:00}}\nrules: []", id="no zone"),
@@ -82,3 +93,47 @@ def test_rules_of_the_project_name_the_schema_and_are_fine(file: Path) -> None:
 )
 def test_mistake_is_seen_by_an_editor(rules: str) -> None:
     assert not is_fine(rules)
+
+
+WORDS = [
+    "x",
+    "",
+    "yes",
+    "30m",
+    "0m",
+    "any",
+    "message",
+    "x" * 30,
+    "x" * 5_000,
+    "{{ name }}",
+    "12:00",
+]
+NODES: list[Any] = [*WORDS, [], {}, ["a"], ["a", ["b"]], {"a": "b"}, {"a": {"b": "c"}}, True]
+
+
+def places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Go through the places of a tree: what holds it, and its key or position there."""
+    for key in list(node) if isinstance(node, dict) else range(len(node)):
+        yield node, key
+        if isinstance(node[key], dict | list):
+            yield from places(node[key])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(BLOCKS), st.data())
+def test_what_an_editor_refuses_is_a_mistake(block: str, data: st.DataObject) -> None:
+    tree = json.loads(json.dumps(as_an_editor_reads(block), default=str))
+    holder, key = data.draw(st.sampled_from(list(places(tree))))
+    match data.draw(st.sampled_from(["change", "leave out", "put in a list", "rename"])):
+        case "leave out":
+            del holder[key]
+        case "put in a list":
+            holder[key] = [holder[key]]
+        case "rename" if isinstance(holder, dict):
+            holder[f"{key}x"] = holder.pop(key)
+        case _:
+            holder[key] = data.draw(st.sampled_from(NODES))
+
+    # JSON is YAML.
+    if not VALIDATOR.is_valid(tree):
+        assert check("rules.yaml", json.dumps(tree)).problems
