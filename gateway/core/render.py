@@ -6,10 +6,9 @@ read as a template.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -32,8 +31,6 @@ MAX_LENGTH = 500  # of one of them, in characters
 NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
 
 OPENINGS = ("{{", "{%", "{#")
-OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
-
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
 
@@ -45,6 +42,7 @@ class Template:
     names: frozenset[str]
     parts: tuple[str | Part, ...]
     most: int
+    is_line: bool = False
 
     def render(self, values: Lookup) -> str:
         """Fill the placeholders; what goes beyond the limit is cut off."""
@@ -53,11 +51,11 @@ class Template:
             filled += part if isinstance(part, str) else part(values) or ""
             if len(filled) >= self.most:
                 break
-        return filled[: self.most]
+        return one_line(filled[: self.most]) if self.is_line else filled[: self.most]
 
 
 @lru_cache(maxsize=4096)
-def template(source: str, most: int = limits.TEXT) -> Template:
+def template(source: str, most: int = limits.TEXT, *, is_line: bool = False) -> Template:
     """Compile a text with placeholders.
 
     Raises PlaceholderError for statements, comments, unknown filters and everything else that is
@@ -66,7 +64,7 @@ def template(source: str, most: int = limits.TEXT) -> Template:
     _bounded(source)
     parts = list(_parts(source))
     names = frozenset(name for one in parts for name in one.names)
-    return Template(names, tuple(one.part for one in parts), most)
+    return Template(names, tuple(one.part for one in parts), most, is_line)
 
 
 def _bounded(source: str) -> None:
@@ -128,72 +126,16 @@ def literal(text: str) -> str:
     return first + "".join(after if closed else before for before, closed, after in parted)
 
 
+def one_line(text: str) -> str:
+    """Write a text on one line, with single spaces."""
+    return " ".join(text.split())
+
+
 def names_in(text: str) -> frozenset[str]:
     """Name the placeholders of a text; raises PlaceholderError like `template`."""
-    return template(text).names if _has_placeholders(text) else frozenset()
+    return template(text).names if has_placeholders(text) else frozenset()
 
 
-def _has_placeholders(text: str) -> bool:
+def has_placeholders(text: str) -> bool:
+    """Say whether there is something to fill, or to refuse."""
     return any(opening in text for opening in OPENINGS)
-
-
-def prepare(body: Any) -> Any:
-    """Compile every text with placeholders inside a body of Meta's; raises PlaceholderError."""
-    return _prepared(body, limits.of(body), "")
-
-
-def _prepared(body: Any, most: Mapping[str, int], path: str) -> Any:
-    match body:
-        case str():
-            limit = most.get(path, limits.TEXT)
-            return template(body, limit) if _has_placeholders(body) else body
-        case dict():
-            return {
-                key: _prepared(value, most, f"{path}.{key}" if path else key)
-                for key, value in body.items()
-            }
-        case list() | tuple():
-            return [_prepared(value, most, path) for value in body]
-        case _:
-            return body
-
-
-class _Empty(Exception):  # noqa: N818
-    """A text with placeholders came out empty, which Meta refuses."""
-
-
-def fill(prepared: Any, values: Lookup) -> Any:
-    """Build the body from what `prepare` gave, None where a text that it needs came out empty.
-
-    A header, footer, caption, description or filename that came out empty is left out.
-    """
-    try:
-        return _filled(prepared, values)
-    except _Empty:
-        return None
-
-
-def _filled(prepared: Any, values: Lookup) -> Any:
-    match prepared:
-        case Template():
-            text = prepared.render(values)
-            if not text.strip():
-                raise _Empty
-            return text
-        case dict() if OPTIONAL.isdisjoint(prepared):
-            return {key: _filled(value, values) for key, value in prepared.items()}
-        case dict():
-            return dict(_items(prepared, values))
-        case list():
-            return [_filled(value, values) for value in prepared]
-        case _:
-            return prepared
-
-
-def _items(prepared: dict[str, Any], values: Lookup) -> Iterator[tuple[str, Any]]:
-    for key, value in prepared.items():
-        try:
-            yield key, _filled(value, values)
-        except _Empty:
-            if key not in OPTIONAL:
-                raise

@@ -5,7 +5,8 @@ from typing import Any
 
 from gateway.core.decisions import Action
 from gateway.core.expressions import Lookup
-from gateway.core.render import Template, fill, prepare
+from gateway.core.filling import fill, prepare
+from gateway.core.render import Template
 from gateway.rules import noting
 from gateway.rules.actions import SENDS
 from gateway.rules.actions import Step as Written

@@ -156,6 +156,32 @@ def test_action_with_a_needed_text_that_comes_out_empty_is_not_done(then: str) -
     assert [fired.actions for fired in decided(f"- {{name: it, then: {then}}}").fired] == [()]
 
 
+@pytest.mark.parametrize(
+    ("then", "parameter"),
+    [
+        ("{send_template: it, language: en, values: ['{{ text }}']}", "two lines"),
+        ("{send_template: it, language: en, values: {a: 'of {{ text }}'}}", "of two lines"),
+        ('{send_template: it, language: en, values: ["of\\tours"]}', "of ours"),
+        (
+            "{send_template: it, language: en, components: [{type: header, "
+            "parameters: [{type: text, text: '{{ text }}'}]}]}",
+            "two lines",
+        ),
+    ],
+)
+def test_a_parameter_of_a_template_is_one_line(then: str, parameter: str) -> None:
+    (fired,) = decided(f"- {{name: it, then: {then}}}", text=" two \n\n\t     lines").fired
+
+    (component,) = fired.actions[0].body["template"]["components"]
+    assert component["parameters"][0]["text"] == parameter
+
+
+def test_a_text_keeps_its_lines() -> None:
+    (fired,) = decided("- {name: it, then: '{{ text }}'}", text="two\n\nlines").fired
+
+    assert fired.actions[0].body["text"]["body"] == "two\n\nlines"
+
+
 def test_a_text_that_comes_out_empty_is_not_sent() -> None:
     decision = decided("- {name: echo, then: '{{ tapped }} '}\n- {name: next, then: x}")
 

@@ -181,6 +181,13 @@ LIMITS: dict[str, tuple[dict[str, Any], str]] = {
         template(components=[{"type": "body", "parameters": [{"type": "smell"}]}]),
         "template.components[0].parameters[0].type",
     ),
+    **{
+        f"template parameter with {said!r}": (
+            template(components=[{"type": "body", "parameters": [{"type": "text", "text": said}]}]),
+            "template.components[0].parameters[0].text",
+        )
+        for said in ("a\nb", "a\tb", "a     b", "")
+    },
     "media id and link": (message("image", {"id": "1", "link": LINK}), "image"),
     "media link without scheme": (message("sticker", {"link": "example.com/a"}), "sticker.link"),
     "latitude 91": (message("location", PLACE | {"latitude": 91}), "location.latitude"),

@@ -55,6 +55,14 @@ def of(body: Any) -> Mapping[str, int]:
             return _BY_PATH
 
 
+def is_line(path: str) -> bool:
+    """Say whether Meta takes a part on one line only: the text of a template's parameter.
+
+    Line breaks, tabs and more than four spaces in a row are refused there.
+    """
+    return path.startswith("template.components.") and path.endswith(".parameters.text")
+
+
 def too_long(count: int, most: int) -> str:
     """Tell that a text has more characters than Meta takes."""
     return f"has {count:,} characters; Meta takes {most:,}"

@@ -7,6 +7,7 @@ from gateway.sandbox.checks.shape import (
     array,
     number,
     one_of,
+    pattern,
     record,
     tagged,
     text,
@@ -14,11 +15,12 @@ from gateway.sandbox.checks.shape import (
 
 NAME_MAX = 512  # characters
 _BUTTONS_MAX = 10
+_LINE = pattern(r"(?!.* {5})[^\n\t]+", "one line, without tabs and more than four spaces in a row")
 
 _PARAMETER = tagged(
     "type",
     {
-        "text": record({"text": text()}, {"parameter_name": text()}),
+        "text": record({"text": _LINE}, {"parameter_name": text()}),
         "currency": record(
             {
                 "currency": record(
