@@ -48,6 +48,7 @@ class Shadow:
         """Begin with nothing that differs from the store."""
         self._rulebook = Listening(rulebook)
         self._contacts: dict[tuple[str, str], Contact] = {}
+        self._joined: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
         self._known: set[bytes] = set()
 
     @property
@@ -59,24 +60,31 @@ class Shadow:
         """Plan the events of one number, all of them, from what the store said of it."""
         left = events
         while left:
-            planned = plan(self._over(view, left), left, self._rulebook)
+            planned = plan(self.over(view, left), left, self._rulebook)
             for made in planned.plans:
                 self._commit(made)
             yield planned
             left = planned.rest
 
-    def _over(self, view: View, events: Sequence[Event]) -> View:
+    def remember(self, number: str, contact: Contact) -> None:
+        """Take a contact as it is, whatever the store says of it."""
+        self._contacts[number, contact.key] = replace(contact, version=_HERE)
+
+    def over(self, view: View, events: Sequence[Event]) -> View:
         """Lay what happened in the shadow over what the store said."""
         here = {event.key for event in events if digest(event.key) in self._known}
         contacts = {name: self._now(view, one) for name, one in view.contacts.items()}
         return replace(view, contacts=contacts, known=view.known | here)
 
     def _now(self, view: View, contact: Contact) -> Contact:
-        return self._contacts.get((view.number, contact.key), contact)
+        key = contact.key
+        while joined := self._joined.get((view.number, key)):
+            key = joined
+        return self._contacts.get((view.number, key), contact)
 
     def _commit(self, made: Plan) -> None:
         self._known.update(digest(event.key) for event in made.events)
         if made.changed:
-            contact = replace(made.contact, version=_HERE)
-            for key in (contact.key, *(one.key for one in made.joins)):
-                self._contacts[made.number, key] = contact
+            self.remember(made.number, made.contact)
+            for one in made.joins:
+                self._joined[made.number, one.key] = made.contact.key

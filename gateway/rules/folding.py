@@ -1,7 +1,7 @@
-"""Events planned one after the other, as the store would hold what becomes of contacts; pure."""
+"""Events planned one after the other, each with all that followed from it; pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,9 @@ from gateway.core.contacts import Contact
 from gateway.core.decisions import Rulebook
 from gateway.core.events import Event
 from gateway.core.people import names
-from gateway.core.plan import Plan, View, plan
+from gateway.core.plan import Plan, View
 from gateway.core.sends import Send
+from gateway.core.shadow import Shadow
 
 Body = Mapping[str, Any]
 
@@ -56,39 +57,31 @@ class Folded:
 
 
 class Folding:
-    """Plans as workers do, and remembers of each number what a store would."""
+    """Plans as workers do, event by event, with no store that knows anything."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         """Take what answers."""
-        self.rulebook = rulebook
-        self._contacts: dict[str, dict[str, Contact]] = {}
-        self._known: dict[str, set[str]] = {}
+        self._shadow = Shadow(rulebook)
 
     def remember(self, number: str, contact: Contact) -> None:
-        """Take a contact as known, with a version as one has that was written."""
-        written = replace(contact, version=contact.version or "written")
-        for key in (contact.key, *contact.aliases):
-            self._contacts.setdefault(number, {})[key] = written
+        """Take a contact as known."""
+        self._shadow.remember(number, contact)
 
     def fold(self, event: Event, now: datetime) -> Folded:
         """Plan one event, and remember what follows from it."""
-        contacts = self._contacts.setdefault(event.number, {})
-        known = self._known.setdefault(event.number, set())
-        view = View(event.number, now, contacts, frozenset(known & {event.key}))
-        before = _contact(contacts, names(event))
-        planned = plan(view, [event], self.rulebook)
-        known.add(event.key)
+        nobody = {name: Contact(name) for name in names(event)}
+        view = self._shadow.over(View(event.number, now, nobody, frozenset()), [event])
+        before = _first(view.contacts.values())
+        (planned,) = self._shadow.plan(view, [event])
         if planned.failures:
             return Folded(event, now, before, error=planned.failures[0].error)
-        made = next(iter(planned.plans), None)
-        if made and made.contact.key:
-            self._write(event.number, made)
-        return Folded(event, now, before, made)
+        return Folded(event, now, before, next(iter(planned.plans), None))
 
-    def _write(self, number: str, made: Plan) -> None:
-        gone = (one.key for one in made.joins)
-        aliases = tuple(dict.fromkeys((*made.contact.aliases, *gone)))
-        self.remember(number, replace(made.contact, aliases=aliases))
+
+def _first(contacts: Collection[Contact]) -> Contact:
+    """Return the first that is known, or else who is called first."""
+    known = (contact for contact in contacts if contact.version)
+    return next(known, None) or next(iter(contacts), Contact(""))
 
 
 def posted(send: Send, contact: Contact, now: datetime) -> Body | None:
@@ -100,9 +93,3 @@ def posted(send: Send, contact: Contact, now: datetime) -> Body | None:
     if send.body.get("type") == "template" or window_open(contact, now):
         return send.body
     return send.instead if send.closed == "template" else None
-
-
-def _contact(contacts: Mapping[str, Contact], called: Iterable[str]) -> Contact:
-    called = list(called)
-    found = (contacts[name] for name in called if name in contacts)
-    return next(found, Contact(called[0] if called else ""))

@@ -87,6 +87,14 @@ def test_one_person_with_two_names_is_one_in_the_shadow() -> None:
     assert sends(planned(shadow, names, by_user)) == 0
 
 
+def test_what_follows_under_one_name_is_known_under_the_other() -> None:
+    shadow, names = Shadow(Welcome()), view(Contact("PT.1"))
+    planned(shadow, names, a_message("wamid.1", user_id="PT.1", also=("PT.1",), name="Ana"))
+    planned(shadow, view(), a_message("wamid.2", name="Eva"))
+
+    assert shadow.over(names, ()).contacts["PT.1"].name == "Eva"
+
+
 def test_more_than_a_commit_takes_is_planned_whole() -> None:
     many = [a_status(f"wamid.{i}", "read") for i in range(2 * MOST_EVENTS + 1)]
     found = planned(Shadow(Welcome()), view(), *many)
