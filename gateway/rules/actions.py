@@ -28,13 +28,14 @@ Noting = (
 )
 Bare = noting.Signal | noting.Choice
 
-# Each ends the search for another rule.
 SENDS: dict[str, type[Sending]] = {model.verb: model for model in Sending.__args__}
 NOTES: dict[str, type[Noting]] = {model.verb: model for model in Noting.__args__}
 BARE: dict[str, type[Bare]] = {
     verb: noting.Signal if verb in noting.SIGNALS else noting.Choice for verb in noting.ALONE
 }
 VERBS = {**SENDS, **NOTES}
+LEAVE = "leave"
+ENDS = frozenset({*SENDS, LEAVE})
 
 
 def _step(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from gateway.rules.actions import SENDS
+from gateway.rules.actions import ENDS
 from gateway.rules.facts import plain_emoji
 from gateway.rules.match_event import sender
 from gateway.rules.models import Rule
@@ -131,7 +131,7 @@ def unreached(rules: Sequence[Rule]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _ends(rule: Rule) -> bool:
-    return any(step.verb in SENDS for step in rule.then) if rule.stop is None else rule.stop
+    return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
 
 
 def _shapes(rule: Rule) -> list[_Shape]:

@@ -33,9 +33,9 @@ class React(Model):
 
 
 class Choice(Model):
-    """Note what needs no word beside it."""
+    """Say what needs no word beside it."""
 
-    verb: Literal["opt_out", "opt_in", "unmute"]
+    verb: Literal["opt_out", "opt_in", "unmute", "leave"]
 
     def body(self) -> Body:
         """Give no body, for the verb says it all."""
@@ -115,5 +115,6 @@ ALONE: Mapping[str, str] = {
     "opt_out": "The customer wants no marketing from this number.",
     "opt_in": "The customer wants it again.",
     "unmute": "Rules may answer the customer again.",
+    "leave": "Nothing is answered: no rule below is asked.",
 }
 SIGNALS = {"mark_read": messages.mark_read, "typing": messages.typing}

@@ -1,16 +1,21 @@
 """What is not wrong in rules and hardly meant: told as a warning."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from gateway.core.expressions import PlaceholderError
 from gateway.core.nearest import nearest
 from gateway.core.render import names_in
 from gateway.rules.across import conditions, said, steps
+from gateway.rules.actions import BARE
 from gateway.rules.check import Checked
 from gateway.rules.covering import unreached
 from gateway.rules.placeholders import texts
-from gateway.rules.problems import Mark, Problem, short
+from gateway.rules.problems import QUOTES, Mark, Problem, short
 from gateway.rules.tree import Map, mapping
+
+MAX_WORD = 20  # characters of a text that may look like a word of ours
 
 Found = tuple[Mark, str]
 
@@ -20,7 +25,10 @@ def warnings(files: Sequence[Checked]) -> Iterator[Problem]:
     rules = [(file.file, name, rule) for file in files for name, rule in file.rules()]
     given = _Given(files, [rule for _, _, rule in rules])
     for file, name, rule in rules:
-        found = (*_tags(rule, given), *_vars(rule, given), *_templates(steps(rule), given))
+        found = (
+            *_tags(rule, given), *_vars(rule, given), *_templates(steps(rule), given),
+            *_verbs(rule),
+        )  # fmt: skip
         yield from (Problem(file, mark, name, message, is_warning=True) for mark, message in found)
     for one in files:
         for mark, message in _templates([mapping(one.top("defaults"))], given):
@@ -79,6 +87,17 @@ def _templates(each: Iterable[Map], given: _Given) -> Iterator[Found]:
                 if name not in given.templates:
                     hint = nearest(name, given.templates)
                     yield name.mark, f"{short(name)} is not among the known `templates`; {hint}"
+
+
+def _verbs(rule: Map) -> Iterator[Found]:
+    """Tell of texts that look like a word that stands alone; quotes say that they are meant."""
+    alone = {verb.replace("_", ""): verb for verb in BARE}
+    for one in said(rule.get("then")):
+        letters = re.sub("[ _-]", "", one.lower()[:MAX_WORD])
+        close = get_close_matches(letters, alone, n=1, cutoff=0.85)
+        if one.plain and one not in BARE and close:
+            meant = f"did you mean {short(alone[close[0]])}? If not, {QUOTES}"
+            yield one.mark, f"{short(one)} is sent as a text; {meant}"
 
 
 def _hint(word: str, known: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from gateway.core.doing import done
 from gateway.core.expressions import Lookup
 from gateway.core.limits import MOST_TIMES, Limit, reached
 from gateway.rules import models, names
+from gateway.rules.actions import LEAVE
 from gateway.rules.condition import Condition, Key
 from gateway.rules.facts import Facts
 from gateway.rules.hours import Hours
@@ -116,14 +117,15 @@ def _told(limit: Limit) -> str:
 
 def compiled(rule: models.Rule, defaults: models.Defaults, hours: Mapping[str, Hours]) -> Rule:
     """Compile a rule that was found to be right."""
+    steps = [step for step in rule.then if step.verb != LEAVE]  # which does no more than end it
     return Rule(
         name=rule.name,
         events=tuple(kind for when in rule.when for kind in when.events),
         condition=condition(rule.when, hours),
-        steps=tuple(step_of(step, defaults.window_closed) for step in rule.then),
+        steps=tuple(step_of(step, defaults.window_closed) for step in steps),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
         limits=_limits(rule),
-        stop=rule.stop,
+        stop=True if len(steps) < len(rule.then) and rule.stop is None else rule.stop,
         enabled=rule.enabled,
         shadow=rule.shadow,
         of_any_age=any(part.age for when in rule.when for part in when.parts()),

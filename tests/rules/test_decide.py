@@ -48,6 +48,19 @@ def test_what_a_customer_wants_is_noted_and_does_not_end_the_search() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("then", "fired"),
+    [
+        ("leave", [("one", [])]),
+        ("[{tag: seen}, leave]", [("one", ["tag"])]),
+        ("leave, stop: no", [("one", []), ("two", ["send_text"])]),
+        ("leave, shadow: yes", [("one", []), ("two", ["send_text"])]),
+    ],
+)
+def test_what_is_to_be_left_is_left_by_all_rules_below(then: str, fired: object) -> None:
+    assert verbs(decided(f"- {{name: one, then: {then}}}\n- {{name: two, then: Two.}}")) == fired
+
+
 def test_no_rule_fires_and_nothing_is_noted() -> None:
     assert decided("- {name: bye, when: {text: bye}, then: Bye.}") == Decision()
 
