@@ -29,7 +29,8 @@ def asked(path: Path | None) -> Path:
     """Return the path that is meant, or end where nothing is there."""
     meant = path or Path(environment().get("GATEWAY_RULES") or HERE)
     if not meant.exists():
-        raise failing.fail(f"{meant} does not exist.")
+        hint = "" if path else " Name a file or a folder of rules, or set GATEWAY_RULES."
+        raise failing.fail(f"{meant} does not exist.{hint}")
     return meant
 
 

@@ -15,6 +15,15 @@ MAX_PATTERN = 1000
 FIRST_ACCENT = 200
 
 
+# What RE2 does otherwise than the expressions that an author may be used to.
+HINTS = {
+    "invalid perl operator": "; RE2 looks neither ahead nor back",
+    "invalid escape sequence": "; RE2 knows no such thing, and no \\1 for what a group found",
+    "invalid repetition size": "; RE2 repeats up to 1,000 times in all",
+    "pattern too large": "; let it repeat less",
+}
+
+
 class PatternError(ValueError):
     """A pattern cannot be used; the message says why."""
 
@@ -51,7 +60,8 @@ def pattern(source: str) -> Any:
     except re2.error as error:
         said = error.args[0]
         reason = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        raise PatternError(f"the pattern cannot be read: {reason[:100]}") from None
+        hint = next((hint for start, hint in HINTS.items() if reason.startswith(start)), "")
+        raise PatternError(f"the pattern cannot be read: {reason[:100]}{hint}") from None
 
 
 def _options() -> Any:

@@ -16,6 +16,7 @@ MAX_NAME = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
+GROUP = re.compile(r"(?<!\\)\(\?P?<(\w+)>")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -53,6 +54,9 @@ def _pattern(source: str) -> str:
         pattern(source or wrong("empty"))
     except PatternError as error:
         wrong(str(error))
+    names = GROUP.findall(source)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        wrong(f"two groups are called {short(twice)}, of which only the first would be looked at")
     return source
 
 

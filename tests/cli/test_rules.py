@@ -120,7 +120,10 @@ def test_json_tells_of_a_check() -> None:
     [
         (["check", "nowhere"], "nowhere does not exist."),
         (["test", "nowhere"], "nowhere does not exist."),
-        (["check"], "rules does not exist."),
+        (
+            ["check"],
+            "rules does not exist. Name a file or a folder of rules, or set GATEWAY_RULES.",
+        ),
         (
             ["test", "check/odd.yaml"],
             "There are no tests beside check/odd.yaml, such as check/odd.test.yaml.",
