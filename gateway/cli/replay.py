@@ -68,8 +68,8 @@ def replay(
     address = target(to) if way == "post" else None
     with _store(needed=inbox or way != "post") as store:
         clock = _clock(store)
-        wanted = choosing.chosen(since, until, number, kind, contains, now := clock())
-        source = _source(store if inbox else None, files or [], wanted, now)
+        wanted = choosing.chosen(since, until, number, kind, contains, clock())
+        source = _source(store if inbox else None, files or [], wanted)
         chosen = Chosen(source, wanted, limit, made_from, clock)
         count = chosen.check(again=again)
         _warn(source.unopened)
@@ -134,13 +134,12 @@ def _clock(store: Store | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _source(store: Store | None, files: list[Path], wanted: Filter, now: datetime) -> Files | Kept:
+def _source(store: Store | None, files: list[Path], wanted: Filter) -> Files | Kept:
     """Return where deliveries come from: the inbox of a store, or files."""
     if store is None:
         return Files(files)
     history = History(store, Bodies(trace_where.settings().encryption_keys))
-    # What arrives from now on, this replay among it, is not replayed.
-    return Kept(history, wanted.since, wanted.until or now)
+    return Kept(history, wanted.since, wanted.until)
 
 
 def _warn(unopened: int) -> None:
