@@ -109,6 +109,14 @@ def test_the_inbox_is_planned_in_the_shadow_and_its_sends_are_told(store: Store)
     assert summary["sends"] == {"welcome": 2, "colour": 1}
 
 
+def test_deliveries_of_several_files_are_told_apart_whatever_they_are_called(store: Store) -> None:
+    other = Path(write(OTHER)).rename("other.jsonl")
+
+    sends, _ = told(write(FIRST), str(other), "--shadow")
+
+    assert [one["where"] for one in sends] == ["kept.jsonl:1", "other.jsonl:1"]
+
+
 def test_a_shadow_changes_nothing(store: Store) -> None:
     kept(store, FIRST, OTHER, STATUS)
     before = everything(store)
