@@ -67,6 +67,8 @@ def test_what_meta_posts_stays_what_it_is(file: Path) -> None:
     assert [one.number for one in before] == [one.number for one in after]
     assert [one.at for one in before] == [one.at for one in after]
     assert [bool(one.contact) for one in before] == [bool(one.contact) for one in after]
+    # Who changed their number is still the same person by both.
+    assert [len(one.also) for one in before] == [len(one.also) for one in after]
 
 
 @pytest.mark.parametrize("file", BODIES, ids=[file.stem for file in BODIES])
