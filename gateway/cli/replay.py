@@ -43,6 +43,9 @@ def replay(
     send: Annotated[
         bool, typer.Option("--send", help="Put it into the inbox, to have its effect for real.")
     ] = False,
+    rules: Annotated[
+        Path | None, typer.Option(help="Of a shadow: plan with these, not with those in force.")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")
     ] = False,
@@ -64,6 +67,8 @@ def replay(
 ) -> None:
     """Replay deliveries: post files, or tell what would follow from those in the inbox."""
     way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
+    if rules and way != "shadow":
+        raise failing.fail("--rules is for a shadow: what is posted or sent meets those in force.")
     paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
     address = target(to) if way == "post" else None
     with _store(needed=inbox or way != "post") as store:
@@ -76,7 +81,7 @@ def replay(
         if address:
             post_all(chosen, count, address, paced, concurrency, json=json)
         elif store:
-            stored = Stored(store, chosen, count, reveal=reveal, json=json)
+            stored = Stored(store, chosen, count, rules, reveal=reveal, json=json)
             stored.tell(only=way == "shadow")
             if way == "send":
                 stored.send(paced, yes=yes)

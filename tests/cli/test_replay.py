@@ -193,6 +193,7 @@ REFUSED = {
     "nothing named": ([], "Name files or folders, or give --inbox, and not both."),
     "two sources": (["one", "--inbox"], "Name files or folders, or give --inbox, and not both."),
     "two ways": (["one", "--send", "--shadow"], "Choose one of --to, --shadow and --send."),
+    "rules for others": (["one", "--send", "--rules", "draft"], "--rules is for a shadow"),
     "no speed": (["one", "--speed", "fast"], "fast is no speed: write 1x, 10x or max."),
     "standing still": (["one", "--speed", "0x"], "0x is no speed: write 1x, 10x or max."),
     "a seed alone": (["one", "--seed", "a"], "--seed says how --fresh makes ids: give both."),
