@@ -18,14 +18,13 @@ from gateway.cli.doctor_at_once import Look, at_once
 from gateway.cli.doctor_facts import CHECKS, Facts
 from gateway.cli.doctor_findings import Result, Unseen, results
 from gateway.cli.doctor_screen import plain, screen
-from gateway.cli.doctor_settings import Given
+from gateway.cli.doctor_settings import INCOMPLETE, Given
 from gateway.settings import Settings, SettingsError
 
 BROKEN = 1
 WITHIN_S = 12.0
 OFFLINE = Unseen("asked to stay offline")
 PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it to look at Meta")
-INCOMPLETE = Unseen("the settings are not complete")
 
 
 def doctor(

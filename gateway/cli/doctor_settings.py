@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.doctor_findings import Check, Finding, broken, fine, warning
+from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.cli.trace_line import many
+
+INCOMPLETE = Unseen("the settings are not complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ def _given(facts: Any) -> Any:
     return facts.given
 
 
+def _complete(facts: Any) -> Any:
+    return INCOMPLETE if facts.given.problems else facts.given
+
+
 CHECKS: tuple[Check[Any], ...] = (
     Check("settings", "settings", _given, settings),
     Check("settings", "file mode", _given, file_mode),
-    Check("settings", "app secrets", _given, secrets),
+    Check("settings", "app secrets", _complete, secrets),
 )

@@ -126,7 +126,9 @@ def heard(infos: list[Any]) -> list[Any]:
     """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
     if any(not isinstance(one, RedisError) for one in infos):
         return infos
-    raise meaning(infos[0]) if infos else StoreUnavailableError("no server has any slot")
+    if not infos:
+        raise StoreUnavailableError("no server has any slot")
+    raise meaning(infos[0]) from infos[0]
 
 
 class Store:
