@@ -47,16 +47,13 @@ def secrets(given: Given) -> Iterator[Finding]:
         yield fine("One app secret is accepted.")
 
 
-def _given(facts: Any) -> Any:
-    return facts.given
-
-
-def _complete(facts: Any) -> Any:
-    return INCOMPLETE if facts.given.problems else facts.given
+def _complete(facts: Any) -> Given | Unseen:
+    given: Given = facts.given
+    return INCOMPLETE if given.problems else given
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("settings", "settings", _given, settings),
-    Check("settings", "file mode", _given, file_mode),
+    Check("settings", "settings", lambda facts: facts.given, settings),
+    Check("settings", "file mode", lambda facts: facts.given, file_mode),
     Check("settings", "app secrets", _complete, secrets),
 )
