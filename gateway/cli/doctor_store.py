@@ -90,6 +90,8 @@ def written(examined: Examined) -> Iterator[Finding]:
             yield broken(NO_DISK)
         elif server.info.get("aof_last_bgrewrite_status", "ok") != "ok":
             yield warning("Redis could not rewrite its append-only file, which grows until it can.")
+        elif server.info.get("rdb_last_bgsave_status", "ok") != "ok":
+            yield warning("Redis could not write its last dump, and by default refuses all writes.")
         else:
             size = int(server.info.get("aof_current_size", 0))
             yield fine(f"The last write went well; the append-only file has {megabytes(size)}.")

@@ -134,9 +134,9 @@ def heard(infos: list[Any]) -> list[Any]:
 class Store:
     """Runs scripts and plain commands on Redis; safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
-        """Remember where the server is; the first call connects."""
-        self.redis = connect(url)
+    def __init__(self, url: str, **options: Any) -> None:
+        """Remember where the server is; the first call connects, with the driver's options."""
+        self.redis = connect(url, **options)
         self.replicas = parse(url).replicas
 
     def call(self, script: str, prefix: str, *args: Any) -> Any:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from typer.testing import CliRunner, Result
 
 from gateway.cli import trace_where
@@ -29,7 +31,7 @@ from tests.cli.doctoring import WELL, found, meta
 from tests.cli.playing import GATEWAY, RULES, environment
 from tests.cli.test_status_view import shown_of
 from tests.made import NUMBER
-from tests.servers import Server, free_port
+from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
 
 pytestmark = pytest.mark.store
@@ -162,6 +164,28 @@ def test_a_password_that_is_refused_is_told_as_such(tmp_path: Path) -> None:
 
     assert "wants another user or password" in told(result)["store"]["told"]
     assert "hush-password" not in result.output
+
+
+def test_a_full_disk_is_told_by_a_server_that_refuses_even_a_ping(tmp_path: Path) -> None:
+    full = Server(tmp_path / "full", appendfsync="everysec").start()
+    assert full.process
+    try:
+        resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        full.command("SET", "one", "more")
+        wait_until(lambda: refuses(full), "the server has seen that nothing can be written")
+        write_settings(full.url)
+        checks = told(doctor("--json", "--offline"))
+    finally:
+        full.kill()
+
+    assert (checks["store"]["state"], checks["store disk"]["state"]) == ("fine", "broken")
+
+
+def refuses(server: Server) -> bool:
+    try:
+        return not server.command("PING")
+    except redis.ResponseError:
+        return True
 
 
 def test_nothing_secret_is_ever_printed(store: Store) -> None:

@@ -86,6 +86,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a failed rewrite": (
         server(aof_last_bgrewrite_status="err"), "store disk", "warning", "could not rewrite",
     ),
+    "a failed dump": (
+        server(rdb_last_bgsave_status="err"), "store disk", "warning", "its last dump",
+    ),
     "eviction": (server(maxmemory_policy="allkeys-lru"), "eviction", "broken", "allkeys-lru"),
     "memory is short": (server(used_memory=61 * MB), "memory", "warning", "61.0 MB of 100.0 MB"),
     "memory is full": (server(used_memory=76 * MB), "memory", "broken", "refused"),
