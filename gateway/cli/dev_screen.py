@@ -24,6 +24,11 @@ def show(line: Line | None) -> None:
         _console.print(Text(f"{now:%H:%M:%S} {line.text}", style=line.style))
 
 
+def aside() -> None:
+    """Print to stderr from now on, since a program reads what is on stdout."""
+    _console.stderr = True
+
+
 def warn(setup: Setup) -> None:
     """Say what is dangerous."""
     if setup.real:

@@ -29,7 +29,7 @@ def occupy() -> int:
         if mine is None:
             running = dev_folder.find(0)
             where = f" (process {running.pid}, {running.web})" if running else ""
-            raise failing.fail(f"gateway dev runs in this folder already{where}.")
+            raise failing.fail(f"A gateway runs in this folder already{where}.")
         dev_folder.withdraw()
         lock = dev_folder.hold(dev_folder.CHILDREN_LOCK, 0.3)
         if lock is None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import dev_start, tunnel_start
+from gateway.cli import dev_screen, dev_start, tunnel_start
 from gateway.cli.tunnel_meta import Meta, called
 from gateway.cli.tunnel_ngrok import AGENT
 from gateway.cli.tunnel_run import Run
@@ -40,6 +40,8 @@ def tunnel(
         Asked(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
     )
     tunnel_start.take_folder()
+    if json:
+        dev_screen.aside()
     stopping = dev_start.signals()
     with called(settings) as calls:
         meta = Meta(calls, settings)

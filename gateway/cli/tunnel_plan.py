@@ -88,7 +88,9 @@ def taken_from(found: Standing, wanted: str) -> Check | None:
 def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
     """Decide what to clear of what a note says was set: only what is there still."""
     steps: list[Undo] = []
-    if found.number.callbacks.number == note.callback:
+    told = found.number.callbacks
+    # Where Meta tells of no callback at all, it does not tell that ours is gone.
+    if told.number == note.callback or not told.in_force:
         steps.append("clear_override")
     callback = found.callback
     if note.gave_app and callback is not None and callback.uri == note.callback:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
+import typer
+
 from gateway.cli import failing
 from gateway.cli.trace_words import Words
 from gateway.cli.tunnel_address import WEBHOOK
@@ -61,6 +63,8 @@ class Run:
         port = running.port if running else asked.port
         way = way_in(asked, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
         self.ending.callback(way.close)
+        if self.stopping:
+            raise typer.Exit
         here = running or self.ending.enter_context(
             started(self.given, port, self.screen, self.stopping, real=asked.real)
         )

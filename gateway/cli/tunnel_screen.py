@@ -1,11 +1,11 @@
 """The checklist of `gateway tunnel`: a tick a line, for people or as one JSON object a line."""
 
-import sys
 from dataclasses import dataclass, field
 
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.dev_lines import BAD, GOOD, ODD, QUIET, Line
@@ -15,13 +15,14 @@ from gateway.cli.trace_line import Line as Story
 from gateway.cli.tunnel_checks import Check
 
 MARKS = {"good": ("✓", GOOD), "odd": ("!", ODD), "bad": ("✗", f"bold {BAD}"), "wait": ("…", "")}
-WIDTH = 12
+WIDTH = 11
 
 
 def _console() -> Console:
-    # What is read by another program is not folded.
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(highlight=False, soft_wrap=True, width=width)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE  # what is read by another program is not folded
+    return console
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,17 @@ class Screen:
     def show(self, check: Check) -> None:
         """Print one line, and below it what to change."""
         if self.json:
-            told = {name: getattr(check, name) for name in ("name", "tone", "told", "advice")}
-            typer.echo(orjson.dumps(told))
+            fields = ("name", "tone", "told", "advice")
+            typer.echo(orjson.dumps({name: getattr(check, name) for name in fields}))
             return
         mark, style = MARKS[check.tone]
-        self.console.print(Text.assemble((mark, style), f" {check.name:{WIDTH}}", check.told))
+        told = Text(check.told)
         if check.advice:
-            self.console.print(Text(f"  {'':{WIDTH}}{check.advice}", style=style))
+            told.append(f"\n{check.advice}", style)
+        # What is too long goes on below itself, so that the marks stay a column of their own.
+        line = Table.grid("", Column(width=WIDTH), Column(overflow="fold"), padding=(0, 1))
+        line.add_row(Text(mark, style), check.name, told)
+        self.console.print(line)
 
     def must(self, check: Check) -> None:
         """Print one line, and end where it is red."""
@@ -50,9 +55,10 @@ class Screen:
 
     def warn(self, sentence: str) -> None:
         """Say what is dangerous."""
-        self.show(Check("real", "odd", sentence)) if self.json else self.console.print(
-            Text(sentence, style=f"bold {BAD}")
-        )
+        if self.json:
+            self.show(Check("real", "odd", sentence))
+        else:
+            self.console.print(Text(sentence, style=f"bold {BAD}"))
 
     def log(self, line: Line | None) -> None:
         """Print what a process says, if it is more than that all goes its way."""

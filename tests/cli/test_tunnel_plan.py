@@ -69,6 +69,7 @@ UNDONE: dict[str, tuple[Standing, Note, tuple[str, ...]]] = {
         ("clear_override", "clear_app"),
     ),
     "the app has another one by now": (standing(override=OURS), GIVEN, ("clear_override",)),
+    "Meta tells of no callback at all": (standing(""), SET, ("clear_override",)),
     "only the app has it": (standing(OURS), GIVEN, ("clear_app",)),
     "the app had it before": (standing(OURS, override=OURS), SET, ("clear_override",)),
 }

@@ -57,24 +57,6 @@ class Tunnelling:
         lines = [f"{name}={value}\n" for name, value in written.items()]
         (self.folder / ".env").write_text("".join(lines))
 
-    def init(self) -> None:
-        """Let `gateway init` write `.env` from what Meta's pages show."""
-        (self.folder / ".env").unlink()
-        ids = ("--app-id", APP, "--waba-id", WABA, "--phone-number-id", NUMBER)
-        given = {"META_APP_SECRET": SECRET, "META_ACCESS_TOKEN": TOKEN, "META_GRAPH_URL": self.meta}
-        done = subprocess.run(
-            [*GATEWAY, "init", *ids],
-            cwd=self.folder,
-            env=environment(**given),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        with (self.folder / ".env").open("a") as written:
-            written.write(f"META_GRAPH_URL={self.meta}\n")
-
     def serve(self, server: Server) -> Stack:
         """Start a gateway of its own with the settings of `.env`, and let `.env` know its Redis."""
         self.more = {"REDIS_URL": server.url}

@@ -112,7 +112,7 @@ def test_a_second_gateway_dev_in_the_folder_is_refused(playing: Playing) -> None
     refused = playing.run("dev")
 
     assert refused.returncode == 2
-    assert "gateway dev runs in this folder already" in refused.stderr
+    assert "A gateway runs in this folder already" in refused.stderr
 
 
 def test_a_chat_without_a_gateway_is_one_sentence(tmp_path: Path) -> None:

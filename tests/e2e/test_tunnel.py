@@ -1,4 +1,7 @@
-"""`gateway tunnel` from an `.env` to a reply, and what stays at Meta when it ends: nothing."""
+"""`gateway tunnel` leads messages here and leaves nothing at Meta, however it ends.
+
+From `gateway init` to a reply it is followed in `test_to_a_phone.py`.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -8,24 +11,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.cli.standing_in import Agent, Answer, Handle, login_page, serving
-from tests.cli.tunnelling import (
-    APPS,
-    DISPLAY,
-    NUMBER,
-    Tunnelling,
-    dotenv,
-)
-from tests.servers import Server, free_port, wait_until
+from tests.cli.tunnelling import NUMBER, SECRET, TOKEN, WORD, Tunnelling
+from tests.servers import Server, free_port
 
 pytestmark = pytest.mark.e2e
-
-
-SECRETS = (
-    "META_APP_SECRET",
-    "META_ACCESS_TOKEN",
-    "META_VERIFY_TOKEN",
-    "GATEWAY_ENCRYPTION_KEYS",
-)
 
 
 @pytest.fixture
@@ -53,27 +42,6 @@ def at(served: Tunnelling) -> Iterator[Tunnelling]:
     served.close_run()
 
 
-def test_from_what_meta_gave_to_a_reply_on_the_phone(alone: Tunnelling) -> None:
-    alone.init()
-    alone.account(subscribed=False)
-    alone.start("--url", alone.url, "--real")
-    assert alone.account()["number_overrides"] == {NUMBER: f"{alone.url}/webhook"}
-    assert f"write from a phone to +{DISPLAY}" in alone.said()
-    assert "This sends for real" in alone.said()
-
-    alone.write_to_us("hi")
-    alone.shows("✓ status")
-    wait_until(lambda: alone.phone() == ["Welcome!"], "the phone shows the reply")
-
-    assert alone.end() == 0
-    account = alone.account()
-    assert (account["number_overrides"], account["callback"]) == ({}, APPS)
-    assert account["subscribed"] is True
-    secrets = [value for name, value in dotenv(alone.folder).items() if name in SECRETS]
-    assert len(secrets) == len(SECRETS)
-    assert [word for word in (*secrets, "✗") if word in alone.said()] == []
-
-
 def test_without_real_the_reply_goes_to_a_sandbox_and_no_phone_shows_it(alone: Tunnelling) -> None:
     alone.start("--url", alone.url)
     alone.write_to_us("Color")
@@ -87,8 +55,11 @@ def test_without_real_the_reply_goes_to_a_sandbox_and_no_phone_shows_it(alone: T
 
 def test_a_gateway_that_runs_is_used_and_goes_on(at: Tunnelling) -> None:
     at.start("--url", at.url, "--real", "--json")
+    assert "This sends for real" in at.said()
     at.write_to_us("Color")
-    at.shows('"name":"reply","tone":"good"')
+    at.shows('"name":"status","tone":"good"')
+    assert at.phone() == ["Welcome!"]
+    assert [secret for secret in (SECRET, TOKEN, WORD) if secret in at.said()] == []
     second = at.run("--url", at.url, "--real")
 
     assert second.returncode == 2
