@@ -128,7 +128,7 @@ class Settings(BaseModel):
         value = getattr(self, name)
         if name in SECRETS:
             return "set" if value else "not set"
-        return _without_password(str(value))
+        return without_secrets(str(value))
 
 
 # Addresses may carry a password, so they are treated like secrets wherever they are shown.
@@ -175,9 +175,9 @@ def _told(error: Any) -> str:
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
-def _without_password(text: str) -> str:
-    """Leave out whoever logs in, and the query, which may hold a password as well."""
-    return re.sub(r"(?s)(?<=://).*@", "***@", text).partition("?")[0]
+def without_secrets(address: str) -> str:
+    """Leave out whoever logs in, and the query and fragment, which may hold a secret as well."""
+    return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
 
 
 def environment() -> dict[str, str]:

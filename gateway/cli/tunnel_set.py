@@ -1,12 +1,12 @@
 """What is done at Meta on a person's word, and undone at the end or at the next start."""
 
 import signal
-import sys
 from contextlib import ExitStack
 
 import typer
 
 from gateway.cli import failing, tunnel_note
+from gateway.cli.init_ask import at_terminal
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_meta import Meta
 from gateway.cli.tunnel_plan import Question, plan, taken_from
@@ -66,7 +66,7 @@ def _agree(question: Question, asked: Asked) -> None:
     """Go on only if a person agrees, by an option or now."""
     if asked.agrees(question.option):
         return
-    if not sys.stdin.isatty():
+    if not at_terminal():
         raise failing.fail(f"{question.asked} Say {question.option} to agree.")
     # Whoever is asked may also leave; elsewhere Ctrl-C waits until everything is cleared.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

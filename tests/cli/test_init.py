@@ -251,6 +251,24 @@ def test_an_address_of_meta_that_is_none_is_told(
     assert mistakes(run(APP)) == ["META_GRAPH_URL is no web address: write https://host."]
 
 
+def test_a_process_without_any_input_has_nobody_to_ask(meta: httpx.Client) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND],
+        capture_output=True,
+        text=True,
+        env=environment(META_GRAPH_URL=str(meta.base_url)),
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: The app id is missing, and nobody answers")
+
+
+def test_a_link_that_leads_to_itself_is_told(meta: httpx.Client) -> None:
+    Path(".env").symlink_to(".env")
+
+    assert mistakes(run(*ANSWERS)) == ["Cannot read .env: Too many levels of symbolic links."]
+
+
 def test_nobody_need_be_there_where_all_is_given(meta: httpx.Client, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN + "\n")
     args = ("--app-id", APP, "--waba-id", WABA, "--phone-number-id", NUMBER_ID)
@@ -299,6 +317,39 @@ def test_a_second_time_all_is_tried_and_nothing_changes(meta: httpx.Client) -> N
     assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600
     assert ".env says all of this already." in result.stdout
     assert Path(".env").read_text() == before
+
+
+def test_only_keys_that_are_new_are_told(meta: httpx.Client) -> None:
+    first = run(*ANSWERS).stdout
+    Path(".env").write_text(Path(".env").read_text().replace(TOKEN, "EAAhush-former"))
+    second = run("", "", TOKEN, "", "", "y").stdout
+
+    assert "it holds new keys as well" in first
+    assert ".env is written, for your eyes only." in second
+
+
+def test_keys_that_came_while_somebody_answered_are_kept(meta: httpx.Client) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--yes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=environment(META_GRAPH_URL=str(meta.base_url)),
+    ) as asking:  # fmt: skip
+        assert asking.stdout is not None
+        asking.stdout.readline()  # it has asked, so it has read what was there
+        key = "ab" * 32
+        Path(".env").write_text(f"GATEWAY_ENCRYPTION_KEYS={key}\n")
+        asking.communicate("".join(f"{answer}\n" for answer in ANSWERS), 30)
+
+    assert dotenv_values(".env")["GATEWAY_ENCRYPTION_KEYS"] == key
+
+
+def test_a_wrong_answer_of_the_environment_is_told_to_win_over_the_right_one(
+    meta: httpx.Client,
+) -> None:
+    wrong = run(APP, "", *ANSWERS[1:], env={"META_APP_SECRET": "hush-wrong"}).stdout
+    right = run(env={"META_APP_SECRET": SECRET}).stdout
+
+    assert "The environment has another META_APP_SECRET, and wins over .env" in wrong
+    assert "wins over .env" not in right
 
 
 def test_a_key_in_a_file_of_its_own_is_not_made_anew(meta: httpx.Client) -> None:
