@@ -17,6 +17,10 @@ from gateway.settings import Settings
 LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
 HANDSHAKE_FAILED = 2200
 NEEDED = ("meta_app_id", "meta_waba_id")
+AGAIN = (
+    "gateway tunnel --clear tries again, with the settings that it was set with; where they are "
+    f"gone, delete {tunnel_note.FILE}, which is the note of it."
+)
 
 
 def called(settings: Settings) -> Setup:
@@ -80,7 +84,7 @@ class Meta:
         """Clear what a note says was set, where it is there still; then forget the note."""
         if (note.graph, note.app) != (self._graph, self._app):
             told = f"an earlier run set {note.callback} for another app, {note.app}"
-            return Check("cleared", "bad", told, "Run gateway tunnel --clear with its settings.")
+            return Check("cleared", "bad", told, AGAIN)
         undoing: Mapping[Undo, Callable[[], None]] = {
             "clear_override": lambda: self._client.clear_override(note.number),
             "clear_app": self._client.clear_callback,
@@ -90,8 +94,8 @@ class Meta:
             for step in steps:
                 undoing[step]()
         except SetupError as error:
-            told = f"{note.callback} is still set at Meta. {error.sentence}"
-            return Check("cleared", "bad", told, "gateway tunnel --clear clears it.")
+            told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
+            return Check("cleared", "bad", told, AGAIN)
         tunnel_note.drop()
         told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
         return Check("cleared", "good", told)

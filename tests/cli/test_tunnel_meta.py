@@ -17,7 +17,17 @@ from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_set import clear_rest, lead_here
 from gateway.cli.tunnel_start import Asked
 from tests.cli.standing_in import Answer, serving
-from tests.cli.tunnelling import APPS, NUMBER, OTHER_NUMBER, SECRET, TOKEN, WORD, Tunnelling, dotenv
+from tests.cli.tunnelling import (
+    APP,
+    APPS,
+    NUMBER,
+    OTHER_NUMBER,
+    SECRET,
+    TOKEN,
+    WORD,
+    Tunnelling,
+    dotenv,
+)
 
 SCREEN = Screen(json=True)
 
@@ -132,7 +142,7 @@ def test_what_cannot_be_cleared_is_noted_and_cleared_by_the_next(
     with pytest.raises(typer.Exit) as ended:
         ending.close()
     assert ended.value.exit_code == 1
-    assert "is still set at Meta" in capsys.readouterr().out
+    assert "may still be set for number" in capsys.readouterr().out
 
     at.token(revoked=False)
     clear_rest(meta, SCREEN, asked=True)
@@ -151,6 +161,18 @@ def test_what_a_run_for_another_app_set_is_left_for_its_settings(
 
     assert at.account()["number_overrides"] == {NUMBER: ours}
     assert tunnel_note.read() is not None
+
+
+def test_a_number_that_is_seen_no_more_has_a_way_out(
+    at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tunnel_note.write(tunnel_note.Note(at.meta, APP, "99999", ours))
+    with pytest.raises(typer.Exit):
+        clear_rest(meta, SCREEN, asked=True)
+    assert "delete .gateway/tunnel.json" in capsys.readouterr().out
+
+    tunnel_note.FILE.unlink()
+    clear_rest(meta, SCREEN, asked=True)
 
 
 def test_a_callback_of_somebody_else_is_not_replaced_unasked(
