@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.cli import failing, init_file
+from gateway.cli.dev_screen import ourselves
 from gateway.cli.init_answers import Answers
 from gateway.cli.init_ask import Asker
 from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
@@ -113,9 +115,10 @@ def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None
 
 
 def _lead_on() -> None:
+    name = escape(ourselves())
     _out.print(
         "\nNext, to a reply on your phone:\n"
-        "  [bold]gateway tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
-        "  [bold]gateway tunnel --real[/]  the same, and the reply is sent\n"
-        "  [bold]gateway doctor[/]         says what is wrong if none comes"
+        f"  [bold]{name} tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        f"  [bold]{name} tunnel --real[/]  the same, and the reply is sent\n"
+        f"  [bold]{name} doctor[/]         says what is wrong if none comes"
     )

@@ -112,6 +112,14 @@ def test_it_leads_on(meta: httpx.Client) -> None:
     assert led == ["tunnel", "tunnel", "doctor"]
 
 
+def test_it_leads_on_to_commands_that_the_shell_finds(
+    meta: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scripts/../.venv/bin/gateway", "init"])
+
+    assert "  .venv/bin/gateway tunnel --real  the same" in run(*ANSWERS).stdout
+
+
 def test_what_the_token_shows_need_not_be_typed(meta: httpx.Client) -> None:
     run(APP, SECRET, TOKEN, "", "")
 
