@@ -3,6 +3,7 @@
 Meta is a sandbox in a process of its own, and the callback an endpoint that shakes hands.
 """
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import parse_qs
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 import typer
 
-from gateway.cli import dev_folder, tunnel_note
+from gateway.cli import dev_folder, tunnel_note, tunnel_set
 from gateway.cli.dev_setup import prepare
 from gateway.cli.tunnel_meta import Meta, called
 from gateway.cli.tunnel_screen import Screen
@@ -197,6 +198,29 @@ def test_an_app_is_given_no_callback_unasked(
 
     assert "Say --yes to agree." in capsys.readouterr().err
     assert (at.account()["callback"], at.account()["number_overrides"]) == ("", {})
+
+
+@pytest.fixture
+def survives() -> Iterator[None]:
+    """Let SIGTERM, where nobody else takes it, end a test and not all of them."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("survives")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_is_asked_may_leave(
+    at: Tunnelling, meta: Meta, ours: str, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals
+) -> None:
+    at.account(callback="")
+    monkeypatch.setattr(tunnel_set, "at_terminal", lambda: True)
+    monkeypatch.setattr(typer, "confirm", lambda _: signal.raise_signal(ending))
+
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        lead_here(meta, ours, asked(), SCREEN, stack)
+
+    assert at.account()["callback"] == ""
 
 
 def test_an_endpoint_that_does_not_shake_hands_leaves_nothing_set(
