@@ -9,7 +9,7 @@ from gateway.cli.tunnel_address import address, is_free_ngrok
 from gateway.cli.tunnel_checks import PLAN, Check
 from gateway.cli.tunnel_ngrok import NgrokError, Opened, open_tunnel
 from gateway.cli.tunnel_screen import Screen
-from gateway.settings import Settings, without_secrets
+from gateway.settings import Settings, SettingsError, without_secrets
 
 ANY_PORT = 1  # whoever only reads the settings listens to none
 
@@ -33,8 +33,13 @@ class Asked:
 
 def settings(given: Mapping[str, str]) -> Settings:
     """Return the settings that speak to the real Meta, or end with all that is wrong with them."""
-    with failing.sentences():
+    try:
         return prepare(given, ANY_PORT, real=True).settings
+    except SettingsError as error:
+        told = "\n  ".join(error.problems)
+        raise failing.fail(
+            f"The settings are not complete, and gateway init asks for what Meta gave:\n  {told}"
+        ) from None
 
 
 def checked(asked: Asked, told: Settings, screen: Screen) -> Asked:

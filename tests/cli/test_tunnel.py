@@ -66,6 +66,7 @@ def test_ids_that_are_not_set_are_named() -> None:
 def test_settings_that_are_missing_are_all_named() -> None:
     said = refusal("--url", URL, META_APP_SECRET="", META_ACCESS_TOKEN="")
 
+    assert "gateway init asks for" in said
     assert "META_APP_SECRET is not set" in said
     assert "META_ACCESS_TOKEN is not set" in said
 
