@@ -53,7 +53,6 @@ class Settings(BaseModel):
     meta_graph_version: str = Field("v25.0", pattern=r"^v\d+\.\d+$", description="Graph version.")
     meta_messages_per_second: int = Field(80, ge=1, le=1000, description="Granted by Meta.")
     gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
-    gateway_rules_watch: bool = Field(False, description="Take up changed rules while running.")
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )

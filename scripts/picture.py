@@ -20,7 +20,7 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 GATEWAY = [sys.executable, "-m", "gateway.cli"]
 CUSTOMER = "+351900000001"
-SAID = ["hello", "menu", "1", "which color do you like?"]
+SAID = ["hello", "menu", "2", "1", "where is order 4711?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
@@ -38,6 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "rules", folder / "rules")
+        draw("rules-test", "gateway rules test", tested(folder), WIDTH)
         dev = subprocess.Popen(
             [*GATEWAY, "dev", "--port", str(free_port())],
             cwd=folder, env=env(WIDTH), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -119,6 +120,15 @@ def run(folder: Path, width: int, *args: str, said: Sequence[str] = (), check: b
         [*GATEWAY, *args], input="".join(f"{line}\n" for line in said),
         cwd=folder, env=env(width), capture_output=True, text=True, timeout=90, check=check,
     ).stdout  # fmt: skip
+
+
+def tested(folder: Path) -> str:
+    """Return what the tests of the shop tell of a rule that rests for too long."""
+    rules = folder / "tested" / "rules"
+    shutil.copytree(folder / "rules", rules)
+    shop = rules / "shop.yaml"
+    shop.write_text(shop.read_text().replace("cooldown: 8h", "cooldown: 18h"))
+    return run(rules.parent, WIDTH, "rules", "test", check=False)
 
 
 def traced(folder: Path, *command: str) -> str:

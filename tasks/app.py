@@ -18,6 +18,7 @@ from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 from tasks.broker import use_cluster
 from tasks.config import UnknownOptionError, config
+from tasks.worker import take_up_changes
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ def configure(sender: Celery, **_: Any) -> None:
 def look_first(**_: Any) -> None:
     """End at the start, with exit code 2, where a worker could only do harm or nothing."""
     settings = Settings.from_env()
+    take_up_changes()
     try:
         load(settings.gateway_rules)
         health = check(Store(settings.redis_url), settings.gateway_store_bytes)

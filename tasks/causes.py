@@ -10,6 +10,7 @@ from gateway.core.canary import OVERDUE_S
 from gateway.core.codes import rule_of
 from gateway.core.dead import advice, asks_a_person
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE
+from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 
 MOST_WAIT_S = 60.0
@@ -56,6 +57,16 @@ def planning_stopped(reading: Reading) -> Iterator[Alert]:
             "planning_stopped",
             "Planning has stopped, for too many events raised an error; deliveries are kept.",
             "Roll back the release or the rules, and look at the dead letters.",
+        )
+
+
+def rules(reading: Reading) -> Iterator[Alert]:
+    """Tell that the files of rules were changed to something that cannot be used."""
+    if found := sentences(reading.rulebooks):
+        yield _warning(
+            "rules_broken",
+            "The rules were changed and cannot be used; those from before stay in force.",
+            f"Mend {found[0].partition(': ')[2]} (gateway rules check tells all.)",
         )
 
 
@@ -156,6 +167,7 @@ def dead_letters(reading: Reading) -> Iterator[Alert]:
 CAUSES: tuple[Callable[[Reading], Iterator[Alert]], ...] = (
     nobody_looks,
     planning_stopped,
+    rules,
     deliveries,
     paused,
     replies,

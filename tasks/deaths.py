@@ -6,8 +6,9 @@ import structlog
 
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event, Message, Unreadable
+from gateway.core.follows import record_id
 from gateway.core.keys import of_bytes
-from gateway.core.plan import Failure, record_id
+from gateway.core.plan import Failure
 from gateway.store.commit import bury
 from gateway.store.stream import note_lost
 from tasks.worker import Worker

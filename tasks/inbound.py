@@ -26,8 +26,9 @@ from tasks.app import app
 from tasks.bell import call_inbox, ring_number
 from tasks.deaths import one_by_one, set_before_a_person
 from tasks.grants import take_grants
+from tasks.noted import note_asked
 from tasks.pauses import spread_news
-from tasks.worker import Worker, worker
+from tasks.worker import Worker, release, worker
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,8 @@ LINGER_S = 0.01
 MOST_EVENTS = 256
 # A commit refused so often has an obstacle that is not the delivery's: it is set aside.
 MOST_REFUSALS = 3
+# Rules that the line of a batch names.
+MOST_NAMED = 5
 
 
 class PlanningStoppedError(Exception):
@@ -53,7 +56,7 @@ def drain() -> None:
     at_work = worker()
     at_work.inbox.clear_bell()
     rulebook = at_work.rules.current()
-    if planning_stopped(at_work.store) == at_work.release:
+    if planning_stopped(at_work.store) == release(rulebook):
         return
     ends = time.monotonic() + SLICE_S
     with at_work.inbox.slice() as held:
@@ -86,9 +89,18 @@ class _Tally:
     """What came of a batch so far."""
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
+    fired: dict[str, str] = field(default_factory=dict)  # rule -> why, in the rule's own words
     refused: Counter[str] = field(default_factory=Counter)  # by event
     aside: dict[str, Obstacle] = field(default_factory=dict)  # by delivery
     gap: timedelta = timedelta(0)  # in which statuses were held up
+
+    def note(self, made: Plan) -> None:
+        """Note what a plan that was committed came to."""
+        self.sends += Counter({made.number: len(made.sends)})
+        for one in (one for record in made.records for one in record.fired):
+            if len(self.fired) < MOST_NAMED:
+                self.fired.setdefault(one.rule, one.why)
+        self.gap = max([self.gap, *(gap_of(news) for news in made.news)])
 
     def set_aside(self, event: Event, obstacle: Obstacle) -> None:
         """Note what stands in the way of an event's delivery, the first thing that is met."""
@@ -118,6 +130,7 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
         events=len(events),
         kinds=Counter(event.kind for event in events),
         sends=tally.sends.total(),
+        fired=tally.fired,
     )
     return tally.aside
 
@@ -149,8 +162,9 @@ def _once(
 ) -> list[Event]:
     """Plan and commit the events of one number; return those that must be planned again."""
     planned = plan(view, events, rulebook)
-    _note(at_work, view.number, planned)
+    _note(at_work, view.number, planned, rulebook)
     take_grants(at_work, planned)
+    note_asked(at_work.store, planned.plans)
     again = list(planned.rest)
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):
@@ -158,16 +172,15 @@ def _once(
             for event in made.events:
                 tally.set_aside(event, Obstacle("failed", str(done), view.number))
         elif done:
-            tally.sends += Counter({view.number: len(made.sends)})
+            tally.note(made)
             spread_news(at_work, view.number, made.news)
-            tally.gap = max([tally.gap, *(gap_of(news.late) for news in made.news)])
         else:
             tally.refused.update(event.key for event in made.events)
             again += made.events
     return again
 
 
-def _note(at_work: Worker, number: str, planned: Planned) -> None:
+def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) -> None:
     """Count what was known already, and set before a person what could not be planned.
 
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
@@ -175,7 +188,7 @@ def _note(at_work: Worker, number: str, planned: Planned) -> None:
     works = sum(len(made.events) for made in planned.plans)
     if at_work.breaker.note(works, len(planned.failures), time.monotonic()):
         at_work.breaker.reset()
-        stop_planning(at_work.store, at_work.release)
+        stop_planning(at_work.store, release(rulebook))
         raise PlanningStoppedError
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)

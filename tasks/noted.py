@@ -1,7 +1,16 @@
 """Alerts of what leaves nothing in the store to be read: noted where it happens, for a while."""
 
+from collections.abc import Iterable
+from datetime import timedelta
+
 from gateway.core.alerts import Alert, Cause
 from gateway.core.codes import rule_of
+from gateway.core.plan import Plan
+from gateway.store.alerts import note
+from gateway.store.client import Store
+
+# What a rule asks for is over once none did for so long.
+ASKED_FOR = timedelta(minutes=5)
 
 DOUBLED = Alert(
     Cause("sends_doubled"),
@@ -25,3 +34,10 @@ def refused(code: int, number: str) -> Alert:
         f"Meta refuses sends for now, with code {code}.",
         rule_of(code, 400).advice,
     )
+
+
+def note_asked(store: Store, plans: Iterable[Plan]) -> None:
+    """Note the alerts that rules ask for; before the commit, since twice is once."""
+    alerts = {alert.cause.key: alert for made in plans for alert in made.alerts}
+    for alert in alerts.values():
+        note(store, alert, ASKED_FOR)

@@ -14,7 +14,7 @@ from tasks.app import app
 from tasks.calls import post
 from tasks.causes import SILENT_S, causes
 from tasks.noted import DOUBLED
-from tasks.worker import worker
+from tasks.worker import release, worker
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ def watch() -> None:
     """Look, and tell; late, twice or not at all does no harm."""
     at_work = worker()
     if at_work.store.mark(keys.WATCHED, GUARD_MS):
-        upkeep.ran(at_work.store, "watch", at_work.release)
+        upkeep.ran(at_work.store, "watch", release(at_work.rules.current()))
         look(at_work.store, at_work.settings)
 
 

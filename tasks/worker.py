@@ -1,19 +1,24 @@
 """What one worker process holds: built when it is first needed, after the fork, once a process."""
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway import __version__
 from gateway.core.breaker import Breaker
+from gateway.core.decisions import Rulebook
 from gateway.graph.client import Graph
 from gateway.rules.source import Source
 from gateway.settings import Settings, SettingsError
+from gateway.store import rulebooks
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
 from gateway.store.upkeep import list_number
+from tasks.reloading import Reloading
 
 SENDS_AT_ONCE = 256
 
@@ -32,11 +37,6 @@ class Worker:
     ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
-
-    @property
-    def release(self) -> str:
-        """Name what planning is done by: the code and the rules."""
-        return f"{__version__}/{self.rules.current().version}"
 
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
@@ -58,14 +58,31 @@ class Worker:
             return False  # half-written: the old one stays, and the next probe looks again
 
 
+def release(rulebook: Rulebook) -> str:
+    """Name what planning is done by: the code, and the rules that may change meanwhile."""
+    return f"{__version__}/{rulebook.version}"
+
+
 _workers: dict[int, Worker] = {}
+_takes_up = threading.Event()
 
 
 def worker() -> Worker:
     """Return what this process holds: a client from before a fork answers the wrong child."""
     pid = os.getpid()
     # Two threads may come here first at once; all must end with the same, which holds outcomes.
-    return _workers.get(pid) or _workers.setdefault(pid, build(Settings.from_env()))
+    if found := _workers.get(pid):
+        return found
+    made = build(Settings.from_env())
+    held = _workers.setdefault(pid, made)
+    if held is made and _takes_up.is_set():
+        Reloading(made.store, made.rules).start()
+    return held
+
+
+def take_up_changes() -> None:
+    """Let this process and those that it forks take up changed rules while they work."""
+    _takes_up.set()
 
 
 def build(settings: Settings) -> Worker:
@@ -80,7 +97,7 @@ def build(settings: Settings) -> Worker:
         settings=settings,
         store=store,
         inbox=Inbox(store, Bodies(settings.encryption_keys)),
-        rules=Source(settings.gateway_rules, watch=settings.gateway_rules_watch),
+        rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
         breaker=Breaker(),

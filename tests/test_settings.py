@@ -59,7 +59,6 @@ def test_missing_and_malformed_are_named_together() -> None:
         ("META_GRAPH_VERSION", "25"),
         ("META_MESSAGES_PER_SECOND", "0"),
         ("META_MESSAGES_PER_SECOND", "many"),
-        ("GATEWAY_RULES_WATCH", "perhaps"),
         ("GATEWAY_ENCRYPTION_KEYS", f"{KEY},{KEY}0"),
         ("META_APP_ID", "my app"),
         ("META_WABA_ID", "+15550001111"),

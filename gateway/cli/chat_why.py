@@ -9,7 +9,7 @@ from gateway.core import keys
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
 from gateway.core.identity import contact_key
-from gateway.rules.explain import Explained, explain
+from gateway.rules.explain import explain, worth_telling
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
@@ -67,10 +67,12 @@ class Traces:
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
         if book is None:
             return ["no rule answered; the rules cannot be read now"]
-        asked = explain(book, sent.event, _as_it_was(sent.before, record), datetime.now(UTC))
+        # A rule that rests now may have answered, and one that rested then may not rest any more.
+        now = (record and record.planned_at) or datetime.now(UTC)
+        asked = explain(book, sent.event, _as_it_was(sent.before, record), now)
         if record is None and any(one.fired for one in asked):
             return [f"no rule answered {CHANGED}"]
-        lines = [_line(one) for one in asked]
+        lines = list(worth_telling(asked))
         return lines if record else ["no rule answered", *lines]
 
     def _rulebook(self) -> Rulebook | None:
@@ -102,9 +104,3 @@ def _as_it_was(before: Contact, record: Found | None) -> Contact:
     if record is None or record.first_contact == before.is_new:
         return before
     return replace(before, last_inbound_at=None if record.first_contact else datetime.now(UTC))
-
-
-def _line(one: Explained) -> str:
-    if not one.rule:
-        return f"no rule was asked: {one.reason}"
-    return f"{'✓' if one.fired else '✗'} {one.rule}: {one.reason}"

@@ -45,7 +45,7 @@ def _prepared(port: int, real: bool) -> tuple[Source, Setup]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with failing.sentences():
         setup = prepare(environment(), port, real=real)
-        rules = Source(setup.settings.gateway_rules, watch=True)
+        rules = Source(setup.settings.gateway_rules)
     dev_start.look(setup)
     return rules, setup
 
@@ -55,6 +55,7 @@ def _watch(family: Family, rules: Source, stopping: list[int]) -> None:
     seen = (rules.current().version, rules.problem)
     while not stopping:
         dev_start.look_for_the_dead(family)
+        rules.look()
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)

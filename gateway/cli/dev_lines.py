@@ -62,6 +62,7 @@ def _drained(fields: Fields) -> Line | None:
     parts = [f"in      kept {many(fields['deliveries'], 'delivery')}", held]
     if sends := fields.get("sends"):
         parts.append(f"planned {many(sends, 'send')}")
+    parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
     # What Meta tells of our own messages comes four times as often as what customers say.
     return Line(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
 

@@ -52,7 +52,7 @@ def welcome(setup: Setup, rules: Path, number: int, took_s: float) -> None:
     _print(f"         {name:8}{value}" for name, value in rows.items() if value)
 
 
-def rules_changed(number: int, problem: str | None) -> None:
+def rules_changed(number: int, problem: str) -> None:
     """Say what became of a change."""
     if problem:
         show(Line("rules   the change is not taken up, the old rules stay:", BAD))

@@ -99,6 +99,8 @@ class Setup:
             "access_token": self.settings.meta_access_token.get_secret_value(),
             "webhook_url": f"{self.web}/webhook",
             "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
+            # What replay posts came to other numbers, and what is answered to it should arrive.
+            "any_number": True,
             "waba_id": WABA,
             "app_id": APP,
         }
@@ -110,7 +112,7 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
     ports = _free_ports(port)
     sandbox_port = 0 if real else next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
-    environment = _watched(given)
+    environment = _chatty(given)
     if redis_port:
         environment |= _own_server(redis_port)
     if not real:
@@ -129,14 +131,14 @@ def rehearse(given: Mapping[str, str], port: int) -> Setup:
     """
     ports = _free_ports(port)
     sandbox_port, redis_port = next(ports), next(ports)
-    environment = _watched(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
+    environment = _chatty(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
     environment |= {name: _made_up(sandbox_port)[name] for name in _SENDING}
     settings = Settings.from_env(environment)
     return Setup("rehearsal", environment, settings, port, sandbox_port, redis_port)
 
 
-def _watched(given: Mapping[str, str]) -> dict[str, str]:
-    return dict(given) | {"GATEWAY_RULES_WATCH": "1", "GATEWAY_LOG_LEVEL": "info"}
+def _chatty(given: Mapping[str, str]) -> dict[str, str]:
+    return dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
 
 
 def _own_server(port: int) -> dict[str, str]:

@@ -62,8 +62,8 @@ ADVICE: Mapping[str, str] = {
     ),
     "rules": "Mend the line; docs/rules.md has every key with an example.",
     "rulebook": (
-        "Restart worker-default, or set GATEWAY_RULES_WATCH=true; where a rollout is under "
-        "way, wait for it."
+        "Wait a moment, for workers take up changed rules by themselves; then see with gateway "
+        "status what they have in force, and whether they read the same files."
     ),
     "disk": "Make room: Redis needs as much again to write its append-only file anew.",
     "graph version": "Read Meta's changelog, set META_GRAPH_VERSION to a newer one, and try it.",

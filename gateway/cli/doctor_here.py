@@ -8,6 +8,7 @@ from gateway import __version__
 from gateway.cli.doctor_findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.cli.doctor_store import megabytes
 from gateway.cli.trace_line import many
+from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 
 LEAST_BYTES = 100 << 20
@@ -46,7 +47,9 @@ def rulebook(both: tuple[Rules, Reading]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
     found, reading = both
     release, _, version = reading.release.partition("/")
-    if found.problems:
+    if told := sentences(reading.rulebooks):
+        yield from map(warning, told)
+    elif found.problems:
         yield unseen("the rules here cannot be read")
     elif not version:
         yield unseen("no worker has looked after things yet")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli import failing, trace_where
-from gateway.core.render import nearest
+from gateway.core.nearest import nearest
 from gateway.core.stops import Stops
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError

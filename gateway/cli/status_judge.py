@@ -7,6 +7,7 @@ from typing import Literal
 from gateway.cli.trace_line import many
 from gateway.core.canary import OVERDUE_S
 from gateway.core.sends import REPLY
+from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 
 MOST_WAIT_S = 60
@@ -20,8 +21,8 @@ AWAY = "Redis does not answer: nothing is kept, and Meta is told to come again."
 
 
 Part = Literal[
-    "store", "memory", "tick", "deliveries", "aside", "canary", "reply", "bulk", "paused", "held",
-    "letters", "doubled",
+    "store", "memory", "tick", "rules", "deliveries", "aside", "canary", "reply", "bulk", "paused",
+    "held", "letters", "doubled",
 ]  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def judge(reading: Reading | None) -> list[str]:
 def wrong(reading: Reading) -> Iterator[Wrong]:
     """Tell everything that is wrong, part by part."""
     yield from _server(reading)
+    yield from (Wrong("rules", told) for told in sentences(reading.rulebooks))
     yield from _waits(reading)
     yield from _sends(reading)
 

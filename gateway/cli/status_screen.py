@@ -10,6 +10,7 @@ from gateway.cli.status_view import View, restarted
 from gateway.cli.trace_line import many
 from gateway.core.sends import RUNGS
 from gateway.store.canary import Canary
+from gateway.store.rulebooks import versions
 from gateway.store.standing import NumberStanding, Reading
 
 NOBODY = "none"
@@ -58,8 +59,17 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     yield "canary", _canary(now.canary)
     used, limit = now.health.used_bytes, now.health.limit_bytes
     yield "memory", f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
-    yield "rulebook", view.rulebook or "cannot be read here"
+    yield "rulebook", _rulebook(view, now)
     yield "restarted", _listed(restarted(now)) or "no worker"
+
+
+def _rulebook(view: View, now: Reading) -> str:
+    """Tell what is in force, and what the files here hold where that is something else."""
+    counted = versions(now.rulebooks)
+    told = [f"{one} in {many(count, 'process', 'processes')}" for one, count in counted.items()]
+    if view.rulebook not in counted:
+        told.append(f"{view.rulebook or 'none that can be used'} in the files here")
+    return ", ".join(told)
 
 
 def _queues(view: View, now: Reading) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.cli.holds import plain
 from gateway.cli.status_judge import judge
+from gateway.store.rulebooks import versions
 from gateway.store.standing import NumberStanding, Reading
 
 
@@ -83,6 +84,7 @@ class View:
             "dead_letters": dict(now.causes),
             "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
+            "rulebooks": versions(now.rulebooks),
             "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,

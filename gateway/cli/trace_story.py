@@ -62,6 +62,8 @@ class Teller:
         lines = [Line("wrote last", "", last) if last else Line("wrote last", "never")]
         if out:
             lines.append(Line("opted out", "of marketing", out, "odd"))
+        if (until := found.contact.muted_until) and until > self.now:
+            lines.append(Line("muted", f"rules send nothing until {clock(until)}", tone="odd"))
         if not found.traces:
             lines.append(Line("planned", f"nothing in the last {span(self.retention)}"))
         lines += [self._trace(one) for one in found.traces]

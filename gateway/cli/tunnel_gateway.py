@@ -76,7 +76,7 @@ def started(
     lock = dev_start.occupy()
     with failing.sentences():
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
-        Source(setup.settings.gateway_rules, watch=False)
+        Source(setup.settings.gateway_rules)
     dev_start.look(setup)
     screen.show(Check("gateway", "wait", "is starting"))
     with Family(lambda child, raw: _show(screen, child, raw), lock) as family:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.events import Event, Message
+from gateway.core.limits import Used, merged
+from gateway.core.notes import Notes
+from gateway.core.notes import merged as notes_merged
+from gateway.core.volley import Volley, latest
 
 # How many other keys a contact remembers; the store finds it by older ones all the same.
 MOST_ALIASES = 16
@@ -25,6 +29,11 @@ class Contact:
     asked_at: datetime | None = None  # of their last word about marketing, whichever it was
     named_at: datetime | None = None  # of the last message that named them
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
+    tags: tuple[str, ...] = ()  # that rules gave them, sorted
+    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # what rules noted of them
+    muted_until: datetime | None = None  # nothing that rules say is sent before
+    used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
+    volley: Volley | None = field(default=None, repr=False)
     more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what another release wrote
     version: str = ""
 
@@ -54,6 +63,8 @@ class Contact:
     def filled(self, event: Event) -> "Contact":
         """Return the contact with names that were missing and that `event` tells."""
         wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
+        if (wa_id, user_id) == (self.wa_id, self.user_id):
+            return self
         return replace(self, wa_id=wa_id, user_id=user_id)
 
     def told(self, *, out: bool, at: datetime) -> "Contact":
@@ -73,6 +84,7 @@ class Contact:
             newer, older = (other, self)
         asked = max(self, other, key=lambda one: (one.asked_at or _NEVER, bool(one.opted_out_at)))
         aliases = dict.fromkeys((*other.aliases, *self.aliases, other.key))
+        notes = notes_merged(Notes(newer.tags, newer.vars), Notes(older.tags, older.vars))
         return replace(
             self,
             wa_id=newer.wa_id or older.wa_id,
@@ -83,6 +95,11 @@ class Contact:
             asked_at=asked.asked_at,
             named_at=newer.named_at,
             aliases=tuple(aliases)[-MOST_ALIASES:],
+            tags=notes.tags,
+            vars=notes.vars,
+            muted_until=_later(self.muted_until, other.muted_until),
+            used=merged(self.used, other.used),
+            volley=latest(self.volley, other.volley),
             more={**other.more, **self.more} if other.more else self.more,
         )
 

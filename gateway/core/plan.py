@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from gateway.core import canary, optout
-from gateway.core.answers import answers
+from gateway.core import canary
+from gateway.core.alerts import Alert
 from gateway.core.contacts import Contact
-from gateway.core.decisions import Fired, Rulebook
+from gateway.core.decisions import Rulebook
 from gateway.core.events import Event, Message, Returned, Status
-from gateway.core.keys import digest
+from gateway.core.follows import Record, follows
 from gateway.core.news import news_of
 from gateway.core.people import Group, groups
 from gateway.core.sends import News, Send
@@ -38,20 +38,6 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """Why something was planned; every trace stands on it."""
-
-    id: str
-    event: Event
-    rulebook: str
-    is_new: bool
-    fired: tuple[Fired, ...] = field(repr=False)
-    sends: tuple[str, ...]
-    planned_at: datetime
-    changes: tuple[str, ...] = ()  # of what the customer wants, in words
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """One contact's events of a batch and all that follows from them: committed whole or not."""
 
@@ -64,6 +50,7 @@ class Plan:
     news: tuple[News, ...] = ()
     inbound: int = 0  # messages of a moment ago: they use the number's throughput too
     records: tuple[Record, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +88,6 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
     return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated)
 
 
-def record_id(event: Event) -> str:
-    """Return the id under which an event's record is found."""
-    return digest(event.key).hex()
-
-
 def _fresh(view: View, events: Iterable[Event]) -> list[Event]:
     """Drop events that are known, or repeated within the batch."""
     seen = set(view.known)
@@ -135,37 +117,19 @@ def _fold(view: View, group: Group, rulebook: Rulebook) -> tuple[Plan, list[Fail
 
 def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
-    events = (*made.events, event)
-    if isinstance(event, Message) and made.contact.key:
-        return _answered(replace(made, events=events, changed=True), event, rulebook, now)
-    made = replace(made, events=events)
-    if isinstance(event, Status) and (news := news_of(event)):
-        made = replace(made, news=(*made.news, news))
-    if isinstance(event, Returned) and (send := canary.send(event, now)):
-        made = replace(made, sends=(*made.sends, send))
-    word = optout.word(event) if made.contact.key else None
-    return _told(made, event, word, rulebook.version, now) if word else made
-
-
-def _answered(made: Plan, event: Message, rulebook: Rulebook, now: datetime) -> Plan:
-    """Fold a message into its contact, and add the sends and the record of the rules that fired."""
-    before, contact = made.contact, made.contact.after(event)
-    inbound = made.inbound + (now - event.at < MOMENT)
-    decision = rulebook.decide(event, before, now)
-    if not decision.fired:
-        return replace(made, contact=contact, inbound=inbound)
-    record = record_id(event)
-    contact, sends, changes = answers(event, decision.fired, contact, record, now)
-    ids = tuple(send.id for send in sends)
-    version, fired = rulebook.version, decision.fired
-    told = Record(record, event, version, before.is_new, fired, ids, now, changes)
-    sends, records = (*made.sends, *sends), (*made.records, told)
-    return replace(made, contact=contact, inbound=inbound, sends=sends, records=records)
-
-
-def _told(made: Plan, event: Event, word: optout.Word, version: str, now: datetime) -> Plan:
-    """Note what a customer wants, and the record that says how we know."""
-    contact, change = optout.heard(made.contact, word, min(event.at, now))
-    new, changes = made.contact.is_new, (change,)
-    record = Record(record_id(event), event, version, new, (), (), now, changes)
-    return replace(made, contact=contact, changed=True, records=(*made.records, record))
+    found = follows(event, made.contact, rulebook, now)
+    is_message = isinstance(event, Message) and bool(made.contact.key)
+    is_changed = is_message or (made.contact.key and found.contact != made.contact)
+    back = canary.send(event, now) if isinstance(event, Returned) else None
+    news = news_of(event) if isinstance(event, Status) else None
+    return replace(
+        made,
+        contact=found.contact,
+        changed=made.changed or bool(is_changed),
+        events=(*made.events, event),
+        sends=(*made.sends, *found.sends, *((back,) if back else ())),
+        news=(*made.news, *((news,) if news else ())),
+        alerts=(*made.alerts, *found.alerts),
+        inbound=made.inbound + (is_message and now - event.at < MOMENT),
+        records=(*made.records, *((found.record,) if found.record else ())),
+    )

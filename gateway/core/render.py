@@ -1,111 +1,131 @@
-"""Placeholders: the texts of rules are compiled once and filled with plain strings; pure.
+"""Placeholders: the texts of rules are compiled once and filled with values; pure.
 
-Only names and a few filters may stand between `{{` and `}}`, so that filling cannot fail, loop or
-reach anything. What a customer wrote goes in as a value and is never read as a template.
+Jinja2 reads them, in its sandbox; of what it reads only names and a few filters are taken, so that
+filling cannot fail, loop or reach anything. What a customer wrote goes in as a value and is never
+read as a template.
 """
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template as Compiled
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-Values = Mapping[str, str]
+from gateway.core.expressions import (
+    A_MOMENT,
+    ONLY_NAMES,
+    Lookup,
+    Made,
+    Part,
+    PlaceholderError,
+    made,
+)
+from gateway.core.messages import limits
+from gateway.core.render_filters import escaped
 
-# https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
-MAX_TEXT = 4096
-MAX_FILTERS = 8
+MAX_PLACEHOLDERS = 100  # in one text
+MAX_LENGTH = 500  # of one of them, in characters
 
-ONLY_NAMES = "only names and filters may stand between {{ and }}"
-NOT_A_PLACEHOLDER = {"block_begin", "raw_begin", "comment_begin"}
+NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
+
 OPENINGS = ("{{", "{%", "{#")
+OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
 
-
-class PlaceholderError(Exception):
-    """The text of a rule holds a placeholder that cannot be used; the message says why."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word is meant, or which there are."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
-
-
-def _default(value: str, fallback: str = "") -> str:
-    return value or fallback
-
-
-# Each filter takes text and gives text, whatever the text is; the number is that of its arguments.
-FILTERS: dict[str, tuple[Callable[..., str], int]] = {
-    "default": (_default, 1),
-    "capitalize": (str.capitalize, 0),
-    "lower": (str.lower, 0),
-    "title": (str.title, 0),
-    "trim": (str.strip, 0),
-    "upper": (str.upper, 0),
-}
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
-ENVIRONMENT.filters = {name: function for name, (function, _) in FILTERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with placeholders, and the names that it uses."""
+    """A text with placeholders, the names that it uses, and how long it may get."""
 
     names: frozenset[str]
-    compiled: Compiled
+    parts: tuple[str | Part, ...]
+    most: int
 
-    def render(self, values: Values) -> str:
-        """Fill the placeholders; what goes beyond 4,096 characters is cut off."""
-        filled = self.compiled.render({name: values.get(name, "") for name in self.names})
-        return filled[:MAX_TEXT]
+    def render(self, values: Lookup) -> str:
+        """Fill the placeholders; what goes beyond the limit is cut off."""
+        filled = ""
+        for part in self.parts:
+            filled += part if isinstance(part, str) else part(values) or ""
+            if len(filled) >= self.most:
+                break
+        return filled[: self.most]
 
 
 @lru_cache(maxsize=4096)
-def template(source: str) -> Template:
+def template(source: str, most: int = limits.TEXT) -> Template:
     """Compile a text with placeholders.
 
     Raises PlaceholderError for statements, comments, unknown filters and everything else that is
     not a name with filters.
     """
+    _bounded(source)
+    parts = list(_parts(source))
+    names = frozenset(name for one in parts for name in one.names)
+    return Template(names, tuple(one.part for one in parts), most)
+
+
+def _bounded(source: str) -> None:
+    """Refuse what would take long to be read."""
+    _, *others = source.split("{{")
+    if len(others) > MAX_PLACEHOLDERS:
+        raise PlaceholderError(f"more than {MAX_PLACEHOLDERS} placeholders in one text")
+    if any(len(other.partition("}}")[0]) > MAX_LENGTH for other in others):
+        raise PlaceholderError(f"a placeholder is longer than {MAX_LENGTH} characters")
+
+
+def _parts(source: str) -> Iterator[Made]:
+    url = _Url()
+    for node in _parsed(source):
+        if isinstance(node, nodes.TemplateData):
+            url.read(node.data)
+            yield Made(node.data)
+            continue
+        one = made(node)
+        if one.kind == "moment":
+            (name,) = one.names
+            raise PlaceholderError(f"'{name}' {A_MOMENT % name}")
+        is_part = url.is_open and not (isinstance(node, nodes.Filter) and node.name == "urlencode")
+        yield one._replace(part=_escaping(one.part)) if is_part else one
+
+
+def _parsed(source: str) -> list[nodes.Expr]:
+    if "{%" in source or "{#" in source:
+        raise PlaceholderError(NO_STATEMENTS)
     try:
-        if any(kind in NOT_A_PLACEHOLDER for _, kind, _ in ENVIRONMENT.lex(source)):
-            raise PlaceholderError("{% and {# are not used in rules; a placeholder is {{ name }}")
-        parsed = ENVIRONMENT.parse(source)
+        body = ENVIRONMENT.parse(source).body
     except TemplateSyntaxError as error:
         raise PlaceholderError(f"a placeholder cannot be read: {error.message}") from None
     except RecursionError:
         raise PlaceholderError(ONLY_NAMES) from None
-    parts = [part for output in parsed.find_all(nodes.Output) for part in output.nodes]
-    names = frozenset(name for part in parts for name in _names(part))
-    return Template(names, ENVIRONMENT.from_string(source))
+    return [node for output in body if isinstance(output, nodes.Output) for node in output.nodes]
 
 
-def _names(node: nodes.Node, filters: int = 0) -> Iterator[str]:
-    match node:
-        case nodes.TemplateData() | nodes.Const(value=str()):
-            return
-        case nodes.Name():
-            yield node.name
-        case nodes.Filter(node=nodes.Node() as inner) if filters < MAX_FILTERS:
-            _check(node)
-            for part in (inner, *node.args):
-                yield from _names(part, filters + 1)
-        case _:
-            raise PlaceholderError(ONLY_NAMES)
+class _Url:
+    """Whether the text that was read so far ends in a URL."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def read(self, text: str) -> None:
+        *before, last = re.split(r"\s", text)
+        self.is_open = "://" in last or (self.is_open and not before)
 
 
-def _check(node: nodes.Filter) -> None:
-    if node.name not in FILTERS:
-        raise PlaceholderError(f"unknown filter '{node.name}'; {nearest(node.name, FILTERS)}")
-    if len(node.args) > FILTERS[node.name][1] or node.kwargs or node.dyn_args or node.dyn_kwargs:
-        raise PlaceholderError(f"filter '{node.name}' is given too much")
+def _escaping(part: Part) -> Part:
+    return lambda values: escaped(part(values) or "")
+
+
+def literal(text: str) -> str:
+    """Give what stays of a text where nothing stands for its placeholders."""
+    # In one go, whatever the text is: a pattern would look for each end from each beginning.
+    first, *others = text.split("{{")
+    parted = (other.partition("}}") for other in others)
+    return first + "".join(after if closed else before for before, closed, after in parted)
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -118,26 +138,62 @@ def _has_placeholders(text: str) -> bool:
 
 
 def prepare(body: Any) -> Any:
-    """Compile every text with placeholders inside a body; raises PlaceholderError."""
+    """Compile every text with placeholders inside a body of Meta's; raises PlaceholderError."""
+    return _prepared(body, limits.of(body), "")
+
+
+def _prepared(body: Any, most: Mapping[str, int], path: str) -> Any:
     match body:
         case str():
-            return template(body) if _has_placeholders(body) else body
+            limit = most.get(path, limits.TEXT)
+            return template(body, limit) if _has_placeholders(body) else body
         case dict():
-            return {key: prepare(value) for key, value in body.items()}
+            return {
+                key: _prepared(value, most, f"{path}.{key}" if path else key)
+                for key, value in body.items()
+            }
         case list() | tuple():
-            return [prepare(value) for value in body]
+            return [_prepared(value, most, path) for value in body]
         case _:
             return body
 
 
-def fill(prepared: Any, values: Values) -> Any:
-    """Build the body from what `prepare` gave; never fails."""
+class _Empty(Exception):  # noqa: N818
+    """A text with placeholders came out empty, which Meta refuses."""
+
+
+def fill(prepared: Any, values: Lookup) -> Any:
+    """Build the body from what `prepare` gave, None where a text that it needs came out empty.
+
+    A header, footer, caption, description or filename that came out empty is left out.
+    """
+    try:
+        return _filled(prepared, values)
+    except _Empty:
+        return None
+
+
+def _filled(prepared: Any, values: Lookup) -> Any:
     match prepared:
         case Template():
-            return prepared.render(values)
+            text = prepared.render(values)
+            if not text.strip():
+                raise _Empty
+            return text
+        case dict() if OPTIONAL.isdisjoint(prepared):
+            return {key: _filled(value, values) for key, value in prepared.items()}
         case dict():
-            return {key: fill(value, values) for key, value in prepared.items()}
+            return dict(_items(prepared, values))
         case list():
-            return [fill(value, values) for value in prepared]
+            return [_filled(value, values) for value in prepared]
         case _:
             return prepared
+
+
+def _items(prepared: dict[str, Any], values: Lookup) -> Iterator[tuple[str, Any]]:
+    for key, value in prepared.items():
+        try:
+            yield key, _filled(value, values)
+        except _Empty:
+            if key not in OPTIONAL:
+                raise

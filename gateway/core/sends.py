@@ -28,6 +28,9 @@ RUNGS: Mapping[str, int] = {
     "played": 8,
 }
 
+# No digit of base32, which all other ids are made of.
+ANSWERS_A_STATUS = "0"
+
 REPLY_LIFETIME = timedelta(hours=1)
 BULK_LIFETIME = timedelta(hours=24)
 REPEATABLE_LIFETIME = timedelta(minutes=5)
@@ -64,6 +67,7 @@ class News:
     error: Mapping[str, Any] | None = None
     refusal: Refusal | None = None  # what its code means, where it tells of a failure
     late: timedelta = timedelta(0)  # between what it tells of and its being kept
+    replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
     participant: str = field(default="", repr=False)  # of a group, whom it is about
     pricing: Mapping[str, Any] | None = None
 
@@ -78,6 +82,19 @@ def send_id(cause: str, rule: str, position: int) -> str:
     # Length first, so that no rule's name can imitate another's.
     seed = f"{len(cause)}|{cause}|{len(rule)}|{rule}|{position}"
     return base64.b32encode(sha256(seed.encode()).digest()[:15]).decode().lower()
+
+
+def answering_id(cause: str, rule: str, position: int) -> str:
+    """Return the id of a send that answers a status, which tells it from every other."""
+    return ANSWERS_A_STATUS + send_id(cause, rule, position)[1:]
+
+
+def answers_a_status(send: str) -> bool:
+    """Say whether the send of this id answers a status: what becomes of it is not answered again.
+
+    Each failure of such a send would else make the next, for ever.
+    """
+    return send.startswith(ANSWERS_A_STATUS)
 
 
 def callback(send: str, attempt: int) -> str:

@@ -33,10 +33,10 @@ class Listening:
         """Return the version of the rulebook."""
         return self._rulebook.version
 
-    def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Return what the rulebook answers."""
         decision = self._rulebook.decide(event, contact, now)
-        if not decision.fired:
+        if isinstance(event, Message) and not decision.fired:
             self.silent[decision.note or NO_RULE] += 1
         return decision
 

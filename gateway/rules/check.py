@@ -7,23 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.core.render import PlaceholderError, names_in, nearest
-from gateway.rules.match import PLACEHOLDERS
+from gateway.rules.faults import told
 from gateway.rules.models import Book, known_keys
-from gateway.rules.problems import Problem, short
-from gateway.rules.text import PatternError, pattern
+from gateway.rules.problems import Problem, first
 from gateway.rules.tree import Map, Scalar, Seq, parse
-
-SENTENCES = {
-    "missing": "missing",
-    "string_type": "must be a text",
-    "bool_parsing": "must be yes or no",
-    "bool_type": "must be yes or no",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +22,13 @@ class Checked:
     book: Book | None
     problems: tuple[Problem, ...]
 
+    def top(self, key: str) -> Any:
+        """Give what stands under a key at the top of the file, None for nothing."""
+        return self.tree.get(key) if isinstance(self.tree, Map) else None
+
     def rules(self) -> Iterator[tuple[str, Map]]:
         """Go through the rules that are mappings, each with the name it is told by."""
-        listed = self.tree.get("rules") if isinstance(self.tree, Map) else None
+        listed = self.top("rules")
         for index, rule in enumerate(listed if isinstance(listed, Seq) else ()):
             if isinstance(rule, Map):
                 yield _name(rule, index), rule
@@ -49,16 +40,13 @@ def check(file: str, source: str) -> Checked:
     if tree is None:
         return Checked(file, None, None, tuple(problems))
     if not isinstance(tree, Map):
-        problems.append(Problem(file, tree.line, "", "a rules file begins with `version: 1`"))
+        problems.append(Problem(file, tree.mark, "", "a rules file begins with `version: 1`"))
         return Checked(file, tree, None, tuple(problems))
     book = None
     try:
         book = Book.model_validate(tree)
     except ValidationError as error:
-        problems += [_told(file, tree, each) for each in error.errors(include_url=False)]
-    checked = Checked(file, tree, None, ())
-    for name, rule in checked.rules():
-        problems += [Problem(file, line, name, said) for line, said in _placeholders(rule)]
+        problems += first(_told(file, tree, each) for each in error.errors(include_url=False))
     return Checked(file, tree, None if problems else book, tuple(problems))
 
 
@@ -68,63 +56,8 @@ def _name(rule: Any, index: int) -> str:
 
 
 def _told(file: str, tree: Map, error: ErrorDetails) -> Problem:
-    path = error["loc"]
-    rule = ""
+    path, rule = error["loc"], ""
     if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
         rule = _name(tree["rules"][path[1]], path[1])
-    where = ".".join(str(part) for part in path[2 if rule else 0 :] if isinstance(part, str))
-    message = SENTENCES.get(error["type"], error["msg"])
-    if error["type"] == "extra_forbidden":
-        *place, key = path
-        where = where.rpartition(".")[0]
-        message = f"unknown key {short(key)}; {_meant(str(key), place, _at(tree, place))}"
-    return Problem(file, _at(tree, path).line, rule, f"{where}: {message}" if where else message)
-
-
-def _meant(key: str, place: list[int | str], neighbours: Any) -> str:
-    names = [part for part in place if isinstance(part, str)]
-    return nearest(key, known_keys(names[-1] if names else "", neighbours))
-
-
-def _at(tree: Any, path: Any) -> Any:
-    """Follow a path as far as the file goes; one value that stands for a list has no step."""
-    node = tree
-    for part in path:
-        wanted = Seq if isinstance(part, int) else Map
-        if isinstance(node, wanted) and (isinstance(part, int) or part in node):
-            node = node[part]
-    return node
-
-
-def _placeholders(rule: Map) -> Iterator[tuple[int, str]]:
-    groups = _groups(rule)
-    for taken in sorted(PLACEHOLDERS & (groups or set())):
-        yield rule["when"]["text"].line, f"the group {short(taken)} has the name of a placeholder"
-    for text in _texts(rule.get("then")):
-        try:
-            names = names_in(text)
-        except PlaceholderError as error:
-            yield text.line, str(error)
-            continue
-        known = names if groups is None else PLACEHOLDERS | groups
-        for name in sorted(names - known):
-            yield text.line, f"unknown placeholder {short(name)}; {nearest(name, known)}"
-
-
-def _groups(rule: Map) -> frozenset[str] | None:
-    """Name the groups of the rule's pattern; None where the pattern is broken and nobody knows."""
-    found: Any = rule
-    for key in ("when", "text", "matches"):
-        found = found.get(key) if isinstance(found, Map) else None
-    try:
-        return frozenset(pattern(found).groupindex if isinstance(found, Scalar) else ())
-    except PatternError:
-        return None
-
-
-def _texts(node: Any) -> Iterator[Scalar]:
-    if isinstance(node, Scalar):
-        yield node
-        return
-    for child in node.values() if isinstance(node, Map) else node or ():
-        yield from _texts(child)
+    mark, message = told(tree, error, known_keys, above=2 if rule else 0)
+    return Problem(file, mark, rule, message)

@@ -2,92 +2,82 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from gateway.rules import files
+from gateway.rules.across import errors
 from gateway.rules.check import Checked, check
-from gateway.rules.models import Book, Defaults
-from gateway.rules.problems import Problem, RulebookError
-from gateway.rules.rulebook import Rulebook, compiled
-
-MAX_BYTES = 1_000_000
-SUFFIXES = (".yaml", ".yml")
+from gateway.rules.files import File
+from gateway.rules.hours import Hours
+from gateway.rules.models import Book, Defaults, Rule
+from gateway.rules.odd import warnings
+from gateway.rules.problems import Mark, Problem, RulebookError, first
+from gateway.rules.rule import compiled
+from gateway.rules.rulebook import Rulebook
 
 
 def load(path: Path) -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
-    Raises RulebookError with every problem of every file.
+    Raises RulebookError with every error of every file.
     """
-    files = [_read(file) for file in rule_files(path)]
-    problems = [problem for file in files for problem in file.problems]
-    problems += [*_names_taken(files), *_defaults_taken(files)]
-    if problems:
-        raise RulebookError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-    return _assembled([file.book for file in files if file.book])
+    return made_of(files.read(path))
 
 
-def rule_files(path: Path) -> list[Path]:
-    """List the files that a path stands for; raises RulebookError where there are none."""
-    if path.is_file():
-        return [path]
+def made_of(read: Iterable[File]) -> Rulebook:
+    """Make a rulebook of files that were read. Raises RulebookError like `load`."""
+    checked = [_checked(file) for file in read]
+    if problems := sorted(first(errors_of(checked))):
+        raise RulebookError(problems)
+    return assembled([file.book for file in checked if file.book])
+
+
+def look(path: Path) -> list[Problem]:
+    """Tell everything that is wrong or odd with what `load` would load; never raises."""
     try:
-        found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-    except OSError as error:
-        raise RulebookError([_unreadable(path, error)]) from None
-    # An editor keeps its own files, such as .#rules.yaml, beside the one that is written.
-    visible = [file for file in found if not file.name.startswith(".")]
-    if not visible:
-        raise RulebookError([Problem(str(path), 0, "", "holds no *.yaml or *.yml file")])
-    return visible
+        checked = [_checked(file) for file in files.read(path)]
+    except RulebookError as error:
+        return list(error.problems)
+    return sorted(first(chain(errors_of(checked), warnings(checked))))
 
 
-def _read(path: Path) -> Checked:
+def errors_of(checked: Sequence[Checked]) -> Iterator[Problem]:
+    """Tell every error of files that were read."""
+    yield from (problem for file in checked for problem in file.problems)
+    yield from errors(checked)
+
+
+def _checked(file: File) -> Checked:
+    if file.problem:
+        return Checked(file.name, None, None, (file.problem,))
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            return _unusable(Problem(str(path), 0, "", "is larger than 1 MB"))
-        return check(str(path), content.decode("utf-8-sig"))
+        return check(file.name, file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _unusable(Problem(str(path), line, "", "is not UTF-8"))
-    except OSError as error:
-        return _unusable(_unreadable(path, error))
+        before = file.content[: error.start].split(b"\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
-def _unusable(problem: Problem) -> Checked:
-    return Checked(problem.file, None, None, (problem,))
-
-
-def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), 0, "", f"cannot be read: {error.strerror}")
-
-
-def _names_taken(files: list[Checked]) -> Iterator[Problem]:
-    first: dict[str, str] = {}
-    named = [(file.file, *found) for file in files for found in file.rules() if "name" in found[1]]
-    for file, name, rule in named:
-        if name in first:
-            message = f"the name is taken by the rule at {first[name]}"
-            yield Problem(file, rule.line, name, message)
-        first.setdefault(name, f"{file}:{rule.line}")
-
-
-def _defaults_taken(files: list[Checked]) -> Iterator[Problem]:
-    setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
-    for file in setting[1:]:
-        line = file.tree["defaults"].line
-        message = f"defaults are set in {setting[0].file} already"
-        yield Problem(file.file, line, "", message)
-
-
-def _assembled(books: list[Book]) -> Rulebook:
+def assembled(books: Sequence[Book]) -> Rulebook:
+    """Put the files together, which were found to be right."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
-    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
-    written = json.dumps(said, sort_keys=True)
+    hours = {name: one for book in books for name, one in book.hours.items()}
+    written = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(written.encode()).hexdigest()[:12]
-    made = tuple(compiled(rule, defaults) for rule in rules)
-    return Rulebook(version, made, defaults.max_age)
+    made = tuple(compiled(rule, defaults, hours) for rule in rules)
+    return Rulebook(version, made, defaults.max_age, hours)
+
+
+def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[Rule]) -> Any:
+    """Give what the rules mean, in whatever way it was written."""
+    said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
+    events = [[when.events for when in rule.when] for rule in rules]
+    opening = {
+        name: [one.zone, one.week, sorted(map(str, one.closed))] for name, one in hours.items()
+    }
+    return [said, events, opening]

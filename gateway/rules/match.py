@@ -1,159 +1,38 @@
-"""Conditions of rules as small functions over what is known of one message; pure."""
+"""Conditions of rules, compiled from what is written under `when`; pure."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 
-from gateway.core.contacts import Contact
-from gateway.core.events import Message
-from gateway.core.identity import one_form
-from gateway.rules.models import TextTest, When
-from gateway.rules.text import normal, pattern, scanned, spelled
-
-MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
-SEPARATORS = str.maketrans("", "", "+-() ")
-
-# What may stand between {{ and }}, beside the groups of the rule's pattern.
-PLACEHOLDERS = frozenset({"from", "id", "name", "number", "tapped", "text", "type"})
+from gateway.rules.condition import Condition, Every, Neither, Some
+from gateway.rules.hours import Hours
+from gateway.rules.match_contact import of_contact, of_moment
+from gateway.rules.match_event import of_event, of_kind
+from gateway.rules.match_text import text_of
+from gateway.rules.when import Conditions, When
 
 
-class Facts:
-    """What rules may know of one message, brought to a comparable form once."""
-
-    def __init__(self, event: Message, contact: Contact) -> None:
-        """Look at an event beside the contact as it was before."""
-        self.event, self.contact = event, contact
-        self.original = None if event.text is None else scanned(event.text)
-        self.text = None if self.original is None else normal(self.original)
-
-    @cached_property
-    def words(self) -> str:
-        """The words of the text between single spaces."""
-        return spelled(self.text or "")
-
-    @cached_property
-    def senders(self) -> frozenset[str]:
-        """The ids by which a rule may mean the customer."""
-        event, contact = self.event, self.contact
-        known = {one_form(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
-        return frozenset(known - {""})
-
-    def values(self) -> dict[str, str]:
-        """Give the value of each placeholder, "" where there is none."""
-        event, contact = self.event, self.contact
-        found = {
-            "from": event.wa_id or contact.wa_id or event.user_id or contact.user_id,
-            "id": event.id,
-            "name": event.name or contact.name,
-            "number": event.number,
-            "tapped": event.tapped or "",
-            "text": event.text or "",
-            "type": event.type,
-        }
-        return {name: scanned(value) for name, value in found.items()}
+def condition(whens: tuple[When, ...], hours: Mapping[str, Hours]) -> Condition:
+    """Compile what is written under `when` of one rule."""
+    each = tuple(_when(when, hours) for when in whens)
+    return each[0] if len(each) == 1 else Some(each)
 
 
-Test = Callable[[Facts], bool]
+def _when(when: When, hours: Mapping[str, Hours]) -> Every:
+    return Every((of_kind(when.events), *_all(when, hours)))
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition, and how it is told that it held or failed."""
-
-    holds: Test
-    held: str
-    failed: str
-
-
-def conditions(when: When) -> tuple[Condition, ...]:
-    """Compile the conditions of a rule."""
-    return (*_about_message(when), *(_about_text(when.text) if when.text else ()))
-
-
-def _about_message(when: When) -> Iterator[Condition]:
-    if when.first_contact is not None:
-        yield _first_contact(when.first_contact)
-    if when.type:
-        types = frozenset(word.lower() for word in when.type)
-        yield _said("type", "equals", when.type, lambda facts: facts.event.type in types)
-    if when.tapped:
-        ids = frozenset(when.tapped)
-        yield _said("tapped", "equals", when.tapped, lambda facts: facts.event.tapped in ids)
-    if when.number:
-        numbers = frozenset(when.number)
-        yield _said("number", "equals", when.number, lambda facts: facts.event.number in numbers)
-    if when.sender:
-        yield _from(frozenset(map(_sender, when.sender)))
+def _all(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:
+    yield from of_contact(when)
+    yield from of_event(when)
+    if when.text:
+        yield from text_of(when.text)
+    yield from of_moment(when, hours)
+    if when.any:
+        yield Some(_each(when.any, hours))
+    if when.all:
+        yield Every(_each(when.all, hours))
+    if when.none:
+        yield Neither(_each(when.none, hours))
 
 
-def _first_contact(wanted: bool) -> Condition:
-    told = ("this is the first contact", "this is not the first contact")
-    held, failed = told if wanted else reversed(told)
-    return Condition(lambda facts: facts.contact.is_new is wanted, held, failed)
-
-
-def _from(senders: frozenset[str]) -> Condition:
-    # Phone numbers have no place in a record, so not even the rule's own are told.
-    told = ("from is one the rule names", "from is none the rule names")
-    return Condition(lambda facts: not senders.isdisjoint(facts.senders), *told)
-
-
-def _sender(word: str) -> str:
-    digits = word.translate(SEPARATORS)
-    return one_form(digits) if digits.isdecimal() else word
-
-
-def _about_text(test: TextTest) -> Iterator[Condition]:
-    for kind, build in TESTS.items():
-        if words := getattr(test, kind):
-            yield _said("text", kind, words, build(tuple(map(normal, words))))
-    if test.matches:
-        yield _said("text", "matches", (test.matches,), _matches(test.matches))
-
-
-def _equals(words: tuple[str, ...]) -> Test:
-    wanted = frozenset(words)
-    return lambda facts: facts.text in wanted
-
-
-def _contains(words: tuple[str, ...]) -> Test:
-    return lambda facts: facts.text is not None and any(word in facts.text for word in words)
-
-
-def _word(words: tuple[str, ...]) -> Test:
-    phrases = tuple(map(spelled, words))
-    return lambda facts: any(phrase in facts.words for phrase in phrases)
-
-
-def _starts_with(words: tuple[str, ...]) -> Test:
-    return lambda facts: facts.text is not None and facts.text.startswith(words)
-
-
-def _matches(source: str) -> Test:
-    search = pattern(source).search
-    return lambda facts: facts.original is not None and search(facts.original) is not None
-
-
-TESTS = {
-    "equals": _equals, "any_of": _equals, "contains": _contains, "word": _word,
-    "starts_with": _starts_with,
-}  # fmt: skip
-
-TOLD = {
-    "equals": ("is", "is not"),
-    "any_of": ("is", "is not"),
-    "contains": ("contains", "does not contain"),
-    "word": ("has the word", "does not have the word"),
-    "starts_with": ("starts with", "does not start with"),
-    "matches": ("matches", "does not match"),
-}
-
-
-def _said(label: str, kind: str, words: tuple[str, ...], holds: Test) -> Condition:
-    shown = ", ".join(f'"{word[:MAX_WORD]}"' for word in words[:MAX_WORDS])
-    if len(words) > 1:
-        shown = f"one of {shown}"
-    if len(words) > MAX_WORDS:
-        shown = f"{shown} and {len(words) - MAX_WORDS} more"
-    held, failed = TOLD[kind]
-    return Condition(holds, f"{label} {held} {shown}", f"{label} {failed} {shown}")
+def _each(inner: tuple[Conditions, ...], hours: Mapping[str, Hours]) -> tuple[Condition, ...]:
+    return tuple(Every(tuple(_all(one, hours))) for one in inner)

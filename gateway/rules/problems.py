@@ -1,24 +1,49 @@
 """What is wrong in rules, said so that the author finds the line and knows what to do."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar, NamedTuple
 
 QUOTES = "put the text in quotes"
+MOST = 100  # that are told at once
 
 
-@dataclass(frozen=True, slots=True)
+class Mark(NamedTuple):
+    """Where something stands in a file, counted from 1; zeros where the whole file is meant."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong; line 0 and rule "" where the whole file is meant."""
+    """One thing that is wrong, or with `is_warning` odd; rule "" where the whole file is meant."""
+
+    about: ClassVar[str] = "rule"  # what `rule` is the name of
 
     file: str
-    line: int
+    mark: Mark
     rule: str
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         """Tell where and what on one line."""
-        line = f":{self.line}" if self.line else ""
-        rule = f"rule {short(self.rule)}: " if self.rule else ""
-        return f"{self.file}{line}: {rule}{self.message}"
+        mark = f":{self.mark.line}:{self.mark.column}" if self.mark.line else ""
+        warning = "warning: " if self.is_warning else ""
+        rule = f"{self.about} {short(self.rule)}: " if self.rule else ""
+        return f"{self.file}{mark}: {warning}{rule}{self.message}"
+
+
+def first(problems: Iterable[Problem]) -> list[Problem]:
+    """Give as many problems as a person reads, and what says that there are more."""
+    each = iter(problems)
+    found = list(islice(each, MOST))
+    if more := next(each, None):
+        message = f"more than {MOST} mistakes; mend these first"
+        found.append(replace(more, mark=Mark(), rule="", message=message))
+    return found
 
 
 class RulebookError(Exception):

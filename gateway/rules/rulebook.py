@@ -1,128 +1,87 @@
-"""The loaded rules, and what they answer to a message; pure and total."""
+"""The loaded rules, and what they answer to an event; pure and total."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
 from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
-from gateway.core.events import Message
-from gateway.core.render import Values, fill, prepare
-from gateway.rules import models
-from gateway.rules.match import Condition, Facts, conditions
-from gateway.rules.text import pattern
+from gateway.core.decisions import Decision, Fired
+from gateway.core.events import Event, Message, Notice
+from gateway.rules.facts import BY_HAND, Facts, has_name, kind_of
+from gateway.rules.hours import Hours
+from gateway.rules.index import Index
+from gateway.rules.rule import Rule
 
-EMPTY = "; a text came out empty and is not sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One action of a rule, its body compiled."""
-
-    verb: str
-    body: Any
-    marketing: bool = False
-    closed: Any = ""  # "drop", "wait", or the compiled body of a template
-
-    @property
-    def sends(self) -> bool:
-        """Say whether the customer gets a message."""
-        return self.verb in models.SENDS
-
-    def action(self, values: Values) -> Action | None:
-        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
-        body = fill(self.body, values)
-        if self.verb == models.SendText.verb and not body["text"]["body"].strip():
-            return None
-        return Action(
-            self.verb,
-            body,
-            repeatable=not self.sends,
-            marketing=self.marketing,
-            when_closed=fill(self.closed, values),
-        )
+# For so long nobody but the person who answered from the phone answers.
+HAND_OVER = timedelta(hours=12)
+NEVER = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule, ready to be asked."""
+class Asked(NamedTuple):
+    """A rule that was asked; why it did not fire, or how it did."""
 
-    name: str
-    conditions: tuple[Condition, ...]
-    steps: tuple[Step, ...]
-    pattern: str | None
-    sends: bool
-
-    @property
-    def why(self) -> str:
-        """Tell what must hold, in words."""
-        return " and ".join(condition.held for condition in self.conditions) or "always"
-
-    def failed(self, facts: Facts) -> Condition | None:
-        """Give the first condition that does not hold."""
-        for condition in self.conditions:
-            if not condition.holds(facts):
-                return condition
-        return None
-
-    def fire(self, facts: Facts) -> Fired:
-        """Build the actions for one message."""
-        values = facts.values() | self._groups(facts)
-        actions = [step.action(values) for step in self.steps]
-        why = self.why + (EMPTY if None in actions else "")
-        return Fired(self.name, why, tuple(action for action in actions if action))
-
-    def _groups(self, facts: Facts) -> dict[str, str]:
-        if self.pattern is None or facts.original is None:
-            return {}
-        found = pattern(self.pattern).search(facts.original)
-        return {name: text or "" for name, text in found.groupdict().items()} if found else {}
+    rule: Rule
+    refusal: str
+    fired: Fired | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rulebook:
     """All rules in the order in which they are tried; `version` is their hash."""
 
     version: str
     rules: tuple[Rule, ...] = field(repr=False)
     max_age: timedelta
+    hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
 
-    def decide(self, event: Message, contact: Contact, now: datetime) -> Decision:
-        """Answer a message; the first rule that sends ends the search."""
-        if note := self.silence(event, contact, now):
-            return Decision(note=note)
-        facts = Facts(event, contact)
-        fired = []
-        for rule in self.rules:
-            if rule.failed(facts):
+    @cached_property
+    def index(self) -> Index:
+        """By what the rules that may fire for an event are found."""
+        return Index([rule.keys for rule in self.rules])
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Of which kinds of events a rule may fire."""
+        return frozenset(kind for rule in self.rules if rule.enabled for kind in rule.events)
+
+    def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
+        """Answer an event; the first rule that sends ends the search."""
+        mutes = HAND_OVER if _is_by_hand(event) else NEVER
+        if kind_of(event) not in self.kinds:
+            return Decision(mutes=mutes)
+        if note := self.silence(event, contact):
+            return Decision(note=note, mutes=mutes)
+        facts = self.facts(event, contact, now)
+        found = (self.rules[position] for position in self.index.candidates(facts))
+        fired = tuple(one.fired for one in self.ask(found, facts) if one.fired)
+        return Decision(fired, "too old" if facts.is_old and not fired else "", mutes)
+
+    def facts(self, event: Event, contact: Contact, now: datetime) -> Facts:
+        """Return what rules may know of an event."""
+        return Facts(event, contact, now, self.max_age, self.hours)
+
+    def ask(self, rules: Iterable[Rule], facts: Facts) -> Iterator[Asked]:
+        """Ask rules in their order, each with what those before it noted, until one ends it."""
+        for rule in rules:
+            if refusal := rule.refusal(facts):
+                yield Asked(rule, refusal, None)
                 continue
-            fired.append(rule.fire(facts))
-            if rule.sends:
-                break
-        return Decision(tuple(fired))
+            yield Asked(rule, "", rule.fire(facts))
+            if rule.ends:
+                return
 
-    def silence(self, event: Message, contact: Contact, now: datetime) -> str:
-        """Say why no rule is asked about a message, "" where rules are asked."""
+    def silence(self, event: Event, contact: Contact) -> str:
+        """Say why no rule is asked about an event, "" where rules are asked."""
+        if not isinstance(event, Message):
+            return ""
         if event.group:
             return "group"
         if not event.number:
             return "no number"
-        if not (event.wa_id or event.user_id or contact.wa_id or contact.user_id):
-            return "no recipient"
-        return "too old" if now - event.at > self.max_age else ""
+        return "" if has_name(event, contact) else "no recipient"
 
 
-def compiled(rule: models.Rule, defaults: models.Defaults) -> Rule:
-    """Compile a rule that was found to be right."""
-    steps = tuple(_step(step, defaults) for step in rule.then)
-    source = rule.when.text.matches if rule.when.text else None
-    return Rule(rule.name, conditions(rule.when), steps, source, any(step.sends for step in steps))
-
-
-def _step(step: models.Step, defaults: models.Defaults) -> Step:
-    marketing = isinstance(step, models.SendTemplate) and step.marketing
-    closed: models.WhenClosed = None
-    if isinstance(step, models.SendText | models.Send):
-        closed = step.window_closed or defaults.window_closed
-    said = closed.body() if isinstance(closed, models.SendTemplate) else closed or ""
-    return Step(step.verb, prepare(step.body()), marketing, prepare(said))
+def _is_by_hand(event: Event) -> bool:
+    return isinstance(event, Notice) and event.field == BY_HAND

@@ -6,67 +6,81 @@ from pathlib import Path
 
 import structlog
 
-from gateway.rules.load import load, rule_files
+from gateway.rules.files import File, read, stamp
+from gateway.rules.load import made_of
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 
 LOOK_EVERY_S = 1.0
 
-Stamp = tuple[tuple[str, int, int], ...]
+Files = tuple[File, ...]
 
 log = structlog.get_logger(__name__)
 
 
 class Source:
-    """Give the rulebook in force; a change that is broken leaves the old one in force.
+    """Give the rulebook in force; a change that is broken leaves the one before in force.
 
-    Raises RulebookError when it is made, and never later: `problem` tells what is wrong with the
-    files as they are now.
+    `problem` tells what is wrong with the files as they are now, "" where nothing is. Raises
+    RulebookError when it is made, and never later, unless `spare` has files that were right before.
     """
 
     def __init__(
-        self, path: Path, watch: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        spare: Callable[[], Files] = tuple,
     ) -> None:
-        """Load the rules, and with `watch` look for changes at most once a second."""
-        self.path, self.watch, self.clock = path, watch, clock
-        self.problem: str | None = None
-        # The stamp is taken before the files are read, so that a change meanwhile is seen later.
-        self._stamp = _stamp(path)
+        """Load the rules."""
+        self.path, self.clock = path, clock
         self._looked_at = clock()
-        self._rulebook = load(path)
+        seen, files, error = self._look()
+        if error := error or self._take(files):
+            good = spare()
+            if not good or self._take(good):
+                raise error
+            self.problem = str(error)
+        self._decided = self._seen = seen
 
     def current(self) -> Rulebook:
-        """Give the rulebook in force."""
-        if self.watch and self.clock() - self._looked_at >= LOOK_EVERY_S:
-            self._looked_at = self.clock()
-            self._look()
+        """Give the rulebook in force; who answers an event keeps it until the answer is planned."""
         return self._rulebook
 
-    def _look(self) -> None:
-        stamp = _stamp(self.path)
-        if stamp == self._stamp:
+    def look(self) -> None:
+        """Look whether the files have changed, at most once a second.
+
+        A change is taken up when two looks in a row see the same: what is being written, and a
+        folder of which one half is new, is let settle. What is taken up is what was seen, byte for
+        byte, and all of it or nothing.
+        """
+        if self.clock() - self._looked_at < LOOK_EVERY_S:
             return
-        self._stamp = stamp
+        self._looked_at = self.clock()
+        seen, files, error = self._look()
+        if self._decided != seen == self._seen:
+            self._decided = seen
+            self._tell(error or self._take(files))
+        self._seen = seen
+
+    def _look(self) -> tuple[bytes, Files, RulebookError | None]:
         try:
-            self._rulebook = load(self.path)
+            files = read(self.path)
         except RulebookError as error:
+            return str(error).encode(), (), error
+        return stamp(files), files, None
+
+    def _take(self, files: Files) -> RulebookError | None:
+        try:
+            self._rulebook = made_of(files)
+        except RulebookError as error:
+            return error
+        self.files, self.problem = files, ""
+        return None
+
+    def _tell(self, error: RulebookError | None) -> None:
+        version = self._rulebook.version
+        if error:
             self.problem = str(error)
-            log.error("rules_rejected", version=self._rulebook.version, problems=self.problem)
+            log.error("rules_rejected", version=version, problems=self.problem)
         else:
-            self.problem = None
-            log.info("rules_loaded", version=self._rulebook.version)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        return tuple(_seen(file) for file in rule_files(path))
-    except RulebookError:
-        return ()
-
-
-def _seen(file: Path) -> tuple[str, int, int]:
-    try:
-        seen = file.stat()
-    except OSError:
-        return file.name, 0, 0
-    return file.name, seen.st_mtime_ns, seen.st_size
+            log.info("rules_loaded", version=version)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import re2
@@ -64,3 +64,21 @@ def _options() -> Any:
 OPTIONS = _options()
 ASCII_WORD = re.compile(r"\w+")
 WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+")
+
+
+class Said:
+    """A text in the forms in which it is compared, each made when it is first asked for."""
+
+    def __init__(self, text: str | None) -> None:
+        """Take a text, None where there is none."""
+        self.original = None if text is None else scanned(text)
+
+    @cached_property
+    def normal(self) -> str | None:
+        """The text without case, accents and space around."""
+        return None if self.original is None else normal(self.original)
+
+    @cached_property
+    def words(self) -> str:
+        """The words of the text between single spaces."""
+        return spelled(self.normal or "")

@@ -1,17 +1,20 @@
 """One rules file as YAML nodes: every scalar as written, every value with its line."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gateway.rules.problems import QUOTES, Problem, short
+from gateway.rules.problems import MOST, QUOTES, Mark, Problem, short
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
+NOWHERE = Mark()
 
 DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 
@@ -19,30 +22,45 @@ DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 class Scalar(str):
     """A word or text as it was written; `plain` says that it stood without quotes."""
 
-    __slots__ = ("line", "plain")
-    line: int
+    __slots__ = ("mark", "plain")
+    mark: Mark
     plain: bool
 
 
 class Seq(list[Any]):
     """A list."""
 
-    __slots__ = ("line",)
-    line: int
+    __slots__ = ("mark",)
+    mark: Mark
 
 
 class Map(dict[str, Any]):
-    """A mapping."""
+    """A mapping; `marks` tells where each of its keys stands."""
 
-    __slots__ = ("line",)
-    line: int
+    __slots__ = ("mark", "marks")
+    mark: Mark
+    marks: dict[str, Mark]
+
+    def __init__(self, mark: Mark = NOWHERE) -> None:
+        super().__init__()
+        self.mark, self.marks = mark, {}
+
+
+def items(node: Any) -> list[Any]:
+    """Give the items of a list, or the one value that stands for a list."""
+    return node if isinstance(node, Seq) else [node]
+
+
+def mapping(node: Any) -> Map:
+    """Give a mapping, an empty one where there is none."""
+    return node if isinstance(node, Map) else Map()
 
 
 class UnreadableError(Exception):
     """The file cannot be read any further."""
 
-    def __init__(self, line: int, message: str) -> None:
-        self.line, self.message = line, message
+    def __init__(self, mark: Mark, message: str) -> None:
+        self.mark, self.message = mark, message
 
 
 def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
@@ -52,10 +70,10 @@ def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
     try:
         tree = builder.build(_compose(source))
     except UnreadableError as error:
-        builder.wrong.append((error.line, error.message))
-    lines = source.splitlines()
+        builder.wrong.append((error.mark, error.message))
+    rules = list(_rules(source.splitlines())) if builder.wrong else []
     problems = [
-        Problem(file, line, _rule_at(lines, line), message) for line, message in builder.wrong
+        Problem(file, mark, _rule_at(rules, mark.line), message) for mark, message in builder.wrong
     ]
     return tree, problems
 
@@ -66,98 +84,115 @@ def _compose(source: str) -> Node:
     except MarkedYAMLError as error:
         raise UnreadableError(*_explained(error, source.splitlines())) from None
     except RecursionError:
-        raise UnreadableError(1, f"nested deeper than {MAX_DEPTH} levels") from None
+        raise UnreadableError(Mark(1, 1), f"nested deeper than {MAX_DEPTH} levels") from None
     except ReaderError as error:
-        line = source.count("\n", 0, error.position) + 1
-        raise UnreadableError(line, "a control character, which YAML does not allow") from None
+        before = source[: error.position].split("\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        raise UnreadableError(mark, "a control character, which YAML does not allow") from None
     if node is None:
-        raise UnreadableError(0, "is empty; it should begin with `version: 1`")
+        raise UnreadableError(Mark(), "is empty; it should begin with `version: 1`")
     return node
 
 
-def _explained(error: MarkedYAMLError, lines: list[str]) -> tuple[int, str]:
+def _explained(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
     problem = error.problem or "it stops in the middle"
     unfinished = "end of stream" in problem or "stream end" in problem
-    mark = error.context_mark if unfinished and error.context_mark else error.problem_mark
-    line = mark.line + 1 if mark else 0
+    mark = _mark(error.context_mark if unfinished and error.context_mark else error.problem_mark)
     if unfinished:
-        return line, "what is opened here is never closed"
+        return mark, "what is opened here is never closed"
     if "another document" in problem:
-        return line, "a second document begins here; one file holds one"
+        return mark, "a second document begins here; one file holds one"
     if "'\\t'" in problem:
-        return line, "a tab stands here; use spaces"
-    if "{{" in "".join(lines[line - 1 : line]):
-        return line, f"YAML reads {{{{ as a mapping: {QUOTES}"
+        return mark, "a tab stands here; use spaces"
+    if "{{" in "".join(lines[mark.line - 1 : mark.line]):
+        return mark, f"YAML reads {{{{ as a mapping: {QUOTES}"
     if "mapping values" in problem:
-        return line, f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
-    return line, f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
+        return mark, f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
+    return mark, f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
 
 
-def _rule_at(lines: list[str], line: int) -> str:
-    """Find the rule around a line: the name beside the outermost dash above it."""
-    indent, name = len(lines) + 1_000, ""
-    for text in reversed(lines[:line]):
+def _mark(mark: StreamMark | None) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1) if mark else Mark()
+
+
+def _rules(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Go through the outermost dashes: the line of each, and the name beside it."""
+    outermost = None
+    for line, text in enumerate(lines, 1):
         dash = DASH.match(text)
-        if dash and len(dash[1]) < indent:
-            indent, name = len(dash[1]), (dash[2] or "").strip(" \"'")
-    return name
+        if dash and (outermost is None or len(dash[1]) <= outermost):
+            outermost = len(dash[1])
+            yield line, (dash[2] or "").strip(" \"'")
+
+
+def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
+    """Name the rule around a line: that of the outermost dash above it."""
+    above = bisect_right(rules, line, key=lambda rule: rule[0])
+    return rules[above - 1][1] if above else ""
 
 
 class _Builder:
     """Turn nodes into values; anchors count each time that they are used."""
 
     def __init__(self) -> None:
-        self.wrong: list[tuple[int, str]] = []
+        self.wrong: list[tuple[Mark, str]] = []
         self.characters = 0
-        self.reached = 0  # the furthest line, which is where an anchor goes wrong when it is used
+        self.reached = Mark()  # the furthest, which is where an anchor goes wrong when it is used
 
-    def build(self, node: Node, line: int = 0, depth: int = 0) -> Scalar | Seq | Map:
-        line = line or node.start_mark.line + 1
-        self.reached = max(self.reached, line)
+    def build(self, node: Node, key: Mark | None = None, depth: int = 0) -> Scalar | Seq | Map:
+        mark = _mark(node.start_mark)
+        if key and mark.line != key.line:
+            mark = key  # what begins below its key, or is an anchor used again
+        self.reached = max(self.reached, mark)
         if depth > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
             raise UnreadableError(self.reached, message)
         self._count(len(node.value) if isinstance(node, ScalarNode) else 0)
         match node:
             case MappingNode():
-                return self._mapping(node, line, depth)
+                return self._mapping(node, mark, depth)
             case SequenceNode():
-                items = Seq(self.build(child, 0, depth + 1) for child in node.value)
-                items.line = line
+                items = Seq(self.build(child, None, depth + 1) for child in node.value)
+                items.mark = mark
                 return items
             case _:
-                return self._scalar(node, line)
+                return self._scalar(node, mark)
+
+    def _tell(self, mark: Mark, message: str) -> None:
+        self.wrong.append((mark, message))
+        if len(self.wrong) >= MOST:
+            raise UnreadableError(mark, f"more than {MOST} mistakes; mend these first")
 
     def _count(self, characters: int) -> None:
         self.characters += characters + 1
         if self.characters > MAX_CHARACTERS:
             raise UnreadableError(self.reached, "anchors expand to more than 1 MB")
 
-    def _scalar(self, node: Any, line: int) -> Scalar:
+    def _scalar(self, node: Any, mark: Mark) -> Scalar:
         if not str(node.tag).startswith("tag:yaml.org,2002:"):
-            return self._stand_in(line, f"{short(node.tag)} is a tag for YAML")
+            return self._stand_in(mark, f"{short(node.tag)} is a tag for YAML")
         scalar = Scalar(node.value.encode(errors="replace").decode())
-        scalar.line, scalar.plain = line, not node.style
+        scalar.mark, scalar.plain = mark, not node.style
         if scalar != node.value:
-            self.wrong.append((line, "an escape such as \\ud83d is half a character"))
+            self._tell(mark, "an escape such as \\ud83d is half a character")
         return scalar
 
-    def _stand_in(self, line: int, message: str) -> Scalar:
+    def _stand_in(self, mark: Mark, message: str) -> Scalar:
         """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
-        self.wrong.append((line, f"{message}: {QUOTES}"))
+        self._tell(mark, f"{message}: {QUOTES}")
         scalar = Scalar("?")
-        scalar.line, scalar.plain = line, False
+        scalar.mark, scalar.plain = mark, False
         return scalar
 
-    def _mapping(self, node: MappingNode, line: int, depth: int) -> Map | Scalar:
-        pairs = Map()
-        pairs.line = line
+    def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Map | Scalar:
+        pairs = Map(mark)
         for key, child in node.value:
-            at = key.start_mark.line + 1
+            at = _mark(key.start_mark)
             if not isinstance(key, ScalarNode):
                 return self._stand_in(at, "YAML reads this as a mapping, not as a text")
             self._count(len(key.value))
             if key.value in pairs:
-                self.wrong.append((at, f"the key {short(key.value)} stands twice"))
+                self._tell(at, f"the key {short(key.value)} stands twice")
+            pairs.marks[key.value] = at
             pairs[key.value] = self.build(child, at, depth + 1)
         return pairs

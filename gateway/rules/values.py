@@ -2,50 +2,32 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from gateway.core.render import MAX_TEXT
-from gateway.rules.problems import QUOTES, short
+from gateway.core.limits import MOST_TIMES
+from gateway.core.messages import LINKS, limits
+from gateway.rules.problems import short
+from gateway.rules.taking import Limited, Matching, listed, wrong
 from gateway.rules.text import PatternError, normal, pattern, spelled
-from gateway.rules.tree import Scalar
 
 MAX_NAME = 100
+MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
+OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
-
-# Meta takes these as text only, even where the text is a number.
-TEXT_FIELDS = frozenset(
-    {"body", "caption", "code", "coupon_code", "description", "display_text", "filename"}
-    | {"flow_message_version", "name", "payload", "phone", "text", "title", "zip"}
-)
-FILLED_IN = frozenset(
-    {"biz_opaque_callback_data", "message_id", "messaging_product", "recipient"}
-    | {"recipient_type", "status", "to", "typing_indicator"}
-)
 
 
-def wrong(message: str) -> NoReturn:
-    """Refuse a value in our own words."""
-    raise PydanticCustomError("rules", "{message}", {"message": message})
+class Often(NamedTuple):
+    """So many times within a time."""
 
-
-def listed(value: Any) -> Any:
-    """Take one value for a list of one."""
-    if isinstance(value, list) and not value:
-        wrong("an empty list")
-    return value if isinstance(value, list) else [value]
+    times: int
+    per: timedelta
 
 
 def _version(word: str) -> str:
     return word if word == "1" else wrong(f"{short(word)} is not known; this gateway reads 1")
-
-
-def _event(word: str) -> str:
-    return word if word == "message" else wrong(f"{short(word)} makes no rule fire; known: message")
 
 
 def _name(word: str) -> str:
@@ -81,62 +63,53 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=int(read[1]) * UNITS[read[2]])
 
 
-def _sendable(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        wrong(f"has {len(text):,} characters; Meta takes {MAX_TEXT:,}")
-    return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
+def _code(value: Any) -> Any:
+    is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
+    return int(value) if is_code else wrong("must be one of Meta's error codes, such as 131047")
 
 
-def _matching(expression: str, example: str) -> AfterValidator:
-    def check(word: str) -> str:
-        return word if re.fullmatch(expression, word) else wrong(f"must look like {example}")
-
-    return AfterValidator(check)
-
-
-def _typed(value: Any, field: str = "") -> Any:
-    match value:
-        case dict():
-            return {str(key): _typed(inner, key) for key, inner in value.items()}
-        case list():
-            return [_typed(inner, field) for inner in value]
-        case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
-            return _json(str(value))
-        case _:
-            return str(value)
+def _at_most(value: Any) -> Any:
+    read = OFTEN.fullmatch(value) if isinstance(value, str) else None
+    if not read or not int(read[1]):
+        wrong("must be so often in a time, such as 3 per 1d")
+    if int(read[1]) > MOST_TIMES:
+        wrong(f"must be {MOST_TIMES} times or fewer, since each is remembered")
+    return Often(int(read[1]), _duration(read[2]))
 
 
-def _json(word: str) -> str | bool | int | float:
-    if word in ("true", "false"):
-        return word == "true"
-    number = NUMBER.fullmatch(word)
-    if not number:
-        return word
-    return float(word) if number[2] else int(word)
+def _link(word: str) -> str:
+    is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
+    if not is_link and not word.isdecimal() and "{{" not in word:
+        wrong("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
+    return word
 
 
-def _graph(body: dict[str, Any]) -> dict[str, Any]:
-    if taken := sorted(FILLED_IN & body.keys()):
-        wrong(f"leave out {', '.join(taken)}, which the gateway fills in")
-    kind = body.get("type")
-    # Only contacts are a list.
-    if not isinstance(kind, str) or not isinstance(body.get(kind), dict | list):
-        wrong("needs `type` and a part of that name: {type: image, image: {...}}")
-    return body
+def _emoji(word: str) -> str:
+    word = word.strip()
+    if not word or word.isascii() or len(word) > MAX_EMOJI:
+        wrong("must be one emoji")
+    return word
 
 
-Version = Annotated[str, AfterValidator(_version)]
-EventKind = Annotated[str, AfterValidator(_event)]
+_DurationText = Annotated[str, Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
+_OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
+
+Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
 Name = Annotated[str, AfterValidator(_name)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+
+VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
+VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
+Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
+AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
 
 Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
 Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
 Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
-Sendable = Annotated[str, AfterValidator(_sendable)]
-TemplateName = Annotated[str, _matching(r"[a-z0-9_]{1,512}", "order_shipped")]
-Language = Annotated[str, _matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]
-Components = Annotated[list[Any], AfterValidator(_typed)]
-GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]
+Sendable = Annotated[str, Limited(limits.TEXT)]
+Link = Annotated[str, AfterValidator(_link)]
+Emoji = Annotated[str, AfterValidator(_emoji)]
+TemplateName = Annotated[str, Matching(r"[a-z0-9_]{1,512}", "order_shipped")]
+Language = Annotated[str, Matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]

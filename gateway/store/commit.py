@@ -9,9 +9,10 @@ import orjson
 
 from gateway.core.events import Event
 from gateway.core.evidence import LATE
+from gateway.core.follows import Record
 from gateway.core.keys import digest
 from gateway.core.news import after
-from gateway.core.plan import Failure, Plan, Record
+from gateway.core.plan import Failure, Plan
 from gateway.core.sends import News, Send
 from gateway.store import keys
 from gateway.store.client import Call, Store
@@ -99,7 +100,8 @@ def _stage(news: News) -> list[Any]:
         error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
     pricing = _json(news.pricing) if news.pricing else ""
     told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
-    told += [news.attempt, int(news.late > LATE), news.participant[:_MAX_NAME], pricing]
+    came = "replayed" if news.replayed else int(news.late > LATE)
+    told += [news.attempt, came, news.participant[:_MAX_NAME], pricing]
     return [*told, *after(news.refusal)]
 
 

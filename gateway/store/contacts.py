@@ -11,6 +11,7 @@ from gateway.core.events import Event
 from gateway.core.keys import digest
 from gateway.core.people import names
 from gateway.core.plan import View
+from gateway.core.volley import Volley
 from gateway.store import keys
 from gateway.store.client import Call, Store
 
@@ -50,6 +51,11 @@ def pack(contact: Contact) -> bytes:
         "asked": _stamp(contact.asked_at),
         "named": _stamp(contact.named_at),
         "aliases": contact.aliases,
+        "tags": contact.tags,
+        "vars": contact.vars,
+        "muted": _stamp(contact.muted_until),
+        "used": contact.used,
+        "volley": _volley(contact.volley),
     }
     return orjson.dumps(told | {name: value for name, value in later.items() if value})
 
@@ -73,6 +79,11 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         asked_at=_moment(take("asked", None)),
         named_at=_moment(take("named", None)),
         aliases=tuple(take("aliases", ())),
+        tags=tuple(take("tags", ())),
+        vars=take("vars", {}),
+        muted_until=_moment(take("muted", None)),
+        used={rule: tuple(told) for rule, told in take("used", {}).items()},
+        volley=_read_volley(take("volley", None)),
         more=kept,
         version=version.decode(),
     )
@@ -108,6 +119,15 @@ def _contacts(rows: list[Any]) -> list[Contact]:
             found[key] = unpack(key.decode(), version, state)
         listed.append(found[key])
     return listed
+
+
+def _volley(volley: Volley | None) -> tuple[int | None, int] | None:
+    return (_stamp(volley.replied_at), volley.quick) if volley else None
+
+
+def _read_volley(told: list[int] | None) -> Volley | None:
+    at = _moment(told[0]) if told else None
+    return Volley(at, told[1]) if told and at else None
 
 
 def _stamp(at: datetime | None) -> int | None:

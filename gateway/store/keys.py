@@ -37,6 +37,8 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
 | gw:{alerts}seen | counters as the last look saw them | for ever |
+| gw:{rules}in_force | which rulebook each worker process has in force | while they say so |
+| gw:{rules}kept | the files of the last rulebook that was right | for ever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
 """
 
@@ -57,6 +59,7 @@ RAN = f"{SPACE}ran:"
 WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
+RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"
 # RedBeat writes an entry and its place in the schedule in one transaction.
 BEAT_PREFIX = f"{SPACE}{{beat}}:"

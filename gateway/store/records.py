@@ -10,7 +10,7 @@ from redis import Redis
 
 from gateway.core.dead import moment
 from gateway.core.events import Event
-from gateway.core.plan import record_id
+from gateway.core.follows import record_id
 from gateway.store import keys
 from gateway.store.client import Store
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from gateway.core.dead import Cause, Wanted
 from gateway.core.stops import Stops, stored
-from gateway.store import dead, keys, upkeep
+from gateway.store import dead, keys, rulebooks, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.pressure import Health, worst
+from gateway.store.rulebooks import InForce
 from gateway.store.traced_sends import ask
 
 RANKS = ("reply", "bulk")
@@ -80,6 +81,7 @@ class Reading:
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
     stopped: str = ""  # the release that must not plan now
     canary: Canary = NONE_YET
+    rulebooks: tuple[InForce, ...] = ()  # one for each worker process
     release: str = ""  # of the worker that looked last, with its rules; "" where none has
     leads: bool = False  # some beat has the turn
 
@@ -122,12 +124,13 @@ def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
     infos = store.infos()
-    layout, counts, stopped, flown, release, leads, *lives = ask(
+    layout, counts, stopped, flown, books, release, leads, *lives = ask(
         store,
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
         ("GET", keys.STOPPED),
         ("HGETALL", keys.CANARY),
+        ("HGETALL", keys.RULEBOOKS),
         ("GET", f"{keys.RAN}watch"),
         ("EXISTS", keys.BEAT_TURN),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
@@ -149,6 +152,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         counts=_counts(counts),
         stopped=stopped.decode() if stopped else "",
         canary=read_canary(flown, partitions[0].now_ms),
+        rulebooks=rulebooks.reported(books, partitions[0].now_ms),
         release=release.decode() if release else "",
         leads=bool(leads),
     )

@@ -16,12 +16,12 @@ from starlette.routing import Route
 
 from gateway.core.signature import SignatureError
 from gateway.settings import Settings
+from gateway.store import rulebooks, stops
 from gateway.store.body import Bodies
 from gateway.store.client import StoreUnavailableError, connect_async
 from gateway.store.counters import Counters
 from gateway.store.keep import Keeper
 from gateway.store.pressure import Pressure
-from gateway.store.stops import sentences
 from gateway.web.alive import Alive
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
@@ -66,7 +66,9 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
         settings.app_secrets,
         settings.meta_verify_token.get_secret_value(),
     )
-    health = HealthPages(pressure.look, partial(sentences, client))
+    health = HealthPages(
+        pressure.look, partial(stops.sentences, client), partial(rulebooks.warnings, client)
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -9,16 +9,16 @@ from gateway.store.client import StoreUnavailableError
 from gateway.store.pressure import Health
 
 Look = Callable[[], Awaitable[Health]]
-Stopped = Callable[[], Awaitable[list[str]]]
+Warn = Callable[[], Awaitable[list[str]]]
 
 
 class HealthPages:
     """The two pages that orchestrators ask."""
 
-    def __init__(self, look: Look, stopped: Stopped) -> None:
-        """Take how to look at the store, and at what keeps numbers from sending."""
+    def __init__(self, look: Look, *warn: Warn) -> None:
+        """Take how to look at the store, and at what goes wrong and stops no delivery."""
         self._look = look
-        self._stopped = stopped
+        self._warn = warn
 
     async def live(self, _: Request) -> Response:
         """Say that the process is up, whatever the store does."""
@@ -28,7 +28,7 @@ class HealthPages:
         """Say whether a delivery would be kept now, and if not, why."""
         try:
             health = await self._look()
-            stopped = await self._stopped()
+            warnings = [told for warn in self._warn for told in await warn()]
         except StoreUnavailableError as error:
             return _page(["The store does not answer."], [str(error)], ready=False)
         problems = list(health.fatal)
@@ -36,7 +36,7 @@ class HealthPages:
             problems.append("The store is nearly full: deliveries are refused until it is not.")
         if health.refusal and not problems:
             problems.append(f"The store refuses to write: {health.refusal}")
-        return _page(problems, [*health.warnings, *stopped], ready=health.ready)
+        return _page(problems, [*health.warnings, *warnings], ready=health.ready)
 
 
 def _page(problems: list[str], warnings: list[str], *, ready: bool) -> Response:

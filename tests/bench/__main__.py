@@ -21,6 +21,7 @@ from rich.table import Table
 
 from tests.bench.load import load
 from tests.bench.recipe import Recipe
+from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
@@ -28,6 +29,7 @@ from tests.stack import Stack
 
 BASELINE = Path(__file__).parents[3] / "shared" / "baseline" / "app.py"
 Figures = dict[str, list[float]]
+Maker = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
         for turn in range(asked.rounds):
             for step, made, made_of_theirs in (STEPS[name] for name in names):
                 use = partial(step, asked=asked, turn=turn)
-                with_system(made, partial(use, into=ours))
+                if made:
+                    with_system(made, partial(use, into=ours))
+                else:
+                    use(None, into=ours)
                 if recipe and made_of_theirs:
                     with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
                 progress.advance(task)
@@ -149,6 +154,14 @@ def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
             into.setdefault("webhook to POST ms, idle", []).append(took)
 
 
+def rules(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure what it costs to ask few rules and many about one message; no process is needed."""
+    for what, cost in costs():
+        for count, took in ((FEW, cost.few), (MANY, cost.many)):
+            into.setdefault(f"µs per event, {count:,} rules, {what}", []).append(took)
+        into.setdefault(f"{MANY:,} rules : {FEW} rules, {what}", []).append(cost.ratio)
+
+
 def table(ours: Figures, theirs: Figures) -> Table:
     """Put medians side by side."""
     made = Table("", "gateway", "usual recipe", "ratio", title="Medians of one run")
@@ -170,12 +183,13 @@ def _short(value: float) -> str:
 
 # Each step, with what it measures and, where that can do the same, what is measured beside it. The
 # recipe sends from the four processes that its authors advise.
-STEPS: dict[str, tuple[Callable[..., None], Callable[..., Any], Callable[..., Any] | None]] = {
+STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "keeping": (keeping, gateway, Recipe),
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
     "idle": (idle, gateway, None),
+    "rules": (rules, None, None),
 }
 
 if __name__ == "__main__":

@@ -33,6 +33,19 @@ SHOWN = {
         logged("batch_drained", deliveries=2, events=3, kinds={"message": 1, "status": 2}, sends=1),
         Line("in      kept 2 deliveries · 1 message, 2 statuses · planned 1 send"),
     ),
+    "a batch with the rules that fired, and why": (
+        logged(
+            "batch_drained",
+            deliveries=1,
+            events=1,
+            kinds={"message": 1},
+            sends=1,
+            fired={"colour": 'text contains "color"'},
+        ),
+        Line(
+            'in      kept 1 delivery · 1 message · planned 1 send · ✓ colour: text contains "color"'
+        ),
+    ),
     "nothing but statuses": (
         logged("batch_drained", deliveries=1, events=1, kinds={"status": 1}, sends=0),
         Line("in      kept 1 delivery · 1 status", "bright_black"),

@@ -14,6 +14,7 @@ from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.inbox import Standing
 from gateway.store.pressure import Health
+from gateway.store.rulebooks import InForce
 from gateway.store.standing import Lanes, NumberStanding, Reading
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -32,6 +33,7 @@ WELL = Reading(
     ago_s={"tick": 0.8, "sweep": 4.0},
     counts={"workers.default": 2, "sweep.inbox": 1},
     canary=Canary(took_s=0.12, age_s=20.0, missing_s=0.0),
+    rulebooks=(InForce("v1"), InForce("v1")),
 )  # fmt: skip
 
 
@@ -102,6 +104,11 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "unconfirmed": (number(unconfirmed=3), []),
     "dead letters": (number(dead=1_200), ["1,200 dead letters: see gateway dead-letters list."]),
+    "changed rules that are broken": (
+        {"rulebooks": (InForce("v1", "a.yaml:4: wrong\na.yaml:9: too"), InForce("v1"))},
+        ["The rules as they are now cannot be used, so version v1 stays in force: a.yaml:4: wrong"],
+    ),
+    "a change that some have taken up": ({"rulebooks": (InForce("v1"), InForce("v2"))}, []),
     "doubled": (number(counts={"sends.doubled": 1}), ["1 send reached Meta twice."]),
 }
 
@@ -192,10 +199,28 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["last", "sweep", "4.0", "s", "ago"],
         ["canary", "20.0", "s", "ago,", "after", "0.12", "s"],
         ["memory", "50.0", "MB", "of", "100.0", "MB"],
-        ["rulebook", "v1"],
+        ["rulebook", "v1", "in", "2", "processes"],
         ["restarted", "default", "2"],
     ]
     assert ["│", "inbox", "0", "│", "0", "│", "│", "5.0/s", "│", "moving", "│"] in rows
+
+
+BOOKS = {
+    "all the same": (("v1", "v1"), "v1", "v1 in 2 processes"),
+    "one is behind": (("v2", "v1", "v2"), "v2", "v2 in 2 processes, v1 in 1 process"),
+    "files that nobody has": (("v1",), "v2", "v1 in 1 process, v2 in the files here"),
+    "no process": ((), "v1", "v1 in the files here"),
+}
+
+
+@pytest.mark.parametrize(("running", "here", "told"), BOOKS.values(), ids=BOOKS)
+def test_the_screen_counts_the_processes_of_each_rulebook(
+    running: tuple[str, ...], here: str, told: str
+) -> None:
+    reading = replace(WELL, rulebooks=tuple(map(InForce, running)))
+
+    lines = map(str.strip, drawn(View(reading, None, here)).splitlines())
+    assert f"rulebook      {told}" in lines
 
 
 def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
@@ -205,7 +230,7 @@ def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
     assert told.startswith("✗ There was no tick within a day: is beat running?\n✗ 2 dead letters")
     assert "! Redis has no append-only file." in told
     assert "not within a day" in told
-    assert "cannot be read here" in told
+    assert "v1 in 2 processes, none that can be used in the files here" in told
     assert "dead letters 2" in told
 
 

@@ -466,6 +466,14 @@ def test_a_customer_who_wants_no_marketing_is_said_so() -> None:
     assert line.below[1] == Line("opted out", "of marketing", NOW, "odd")
 
 
+@pytest.mark.parametrize(("hours", "is_told"), [(1, True), (0, False)])
+def test_a_silence_is_told_until_it_is_over(hours: int, is_told: bool) -> None:
+    contact = Contact(ANA, last_inbound_at=NOW, muted_until=NOW + timedelta(hours=hours))
+    (line,) = tell(Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),)))
+
+    assert (line.below[1].what == "muted") is is_told
+
+
 def test_what_a_wish_changed_is_told_and_no_number_of_its_key() -> None:
     (line,) = tell(Search((Trace(NUMBER, WISH.key, record=WISH),)))
 

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
+from gateway.core.notes import fits
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -152,3 +155,39 @@ def test_an_event_fills_only_names_that_are_missing() -> None:
     filled = BY_PHONE.filled(event)
 
     assert filled == replace(BY_PHONE, user_id="PT.1")
+
+
+def test_a_contact_that_turns_out_to_be_two_keeps_what_rules_noted_of_both() -> None:
+    by_phone = replace(BY_PHONE, tags=("a", "b"), vars={"x": "old", "y": "1"}, muted_until=LATER)
+    by_id = replace(BY_USER_ID, tags=("b", "c"), vars={"x": "new"}, muted_until=NOW)
+
+    joined = by_phone.joined(by_id)
+
+    assert joined.tags == ("a", "b", "c")
+    assert joined.vars == {"x": "new", "y": "1"}  # what is known by the later name counts
+    assert joined.muted_until == LATER
+
+
+SMALL = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["x", "y" * 3_000]), max_size=3)
+NOTED = st.builds(
+    lambda key, tags, kept, hours: replace(
+        Contact(key), tags=tuple(sorted(tags)), vars=kept, named_at=NOW + timedelta(hours=hours)
+    ),
+    st.sampled_from(["1", "PT.1"]),
+    st.sets(st.sampled_from(["vip", "new", "z" * 1_500])),
+    SMALL.filter(lambda kept: fits(("vip", "new", "z" * 1_500), kept)),
+    st.integers(0, 5),
+)
+
+
+@given(NOTED, NOTED)
+def test_whatever_is_joined_stays_within_the_bound_and_loses_nothing_of_the_newer(
+    one: Contact, other: Contact
+) -> None:
+    joined = one.joined(other)
+
+    newer = other if (other.named_at or NOW) > (one.named_at or NOW) else one
+    assert fits(joined.tags, joined.vars)
+    assert set(newer.tags) <= set(joined.tags)
+    assert newer.vars.items() <= joined.vars.items()
+    assert joined.joined(other).tags == joined.tags

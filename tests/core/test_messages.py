@@ -1,16 +1,29 @@
 """What goes out is what Meta's own description asks for."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.core.contacts import Contact
 from gateway.core.events import Message
-from gateway.core.messages import addressed, mark_read, template, text, typing
+from gateway.core.messages import (
+    Row,
+    Section,
+    addressed,
+    buttons,
+    choices,
+    mark_read,
+    media,
+    parameters,
+    reaction,
+    template,
+    text,
+    typing,
+)
 from gateway.core.plan import View, plan
 from gateway.core.sends import callback
 from gateway.rules.load import load
+from gateway.sandbox.checks.message import check
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.meta_schema import needs_meta, problems
 
@@ -44,20 +57,37 @@ def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
     assert typing("wamid.1")["typing_indicator"] == {"type": "text"}
 
 
+ROW = Row("a", "A", "The first")
+BODIES = {
+    "text": text("hi"),
+    "template": template("we_answered", "en"),
+    "template with parameters in order": template("order", "pt_PT", parameters(["1", "2"])),
+    "template with parameters by name": template("order", "en", parameters({"name": "Ana"})),
+    "buttons": buttons("Which?", {"a": "A", "b": "B"}),
+    "buttons between lines": buttons("Which?", {"a": "A"}, "Above", "Below"),
+    "list": choices("Which?", "Show", [Section("", (ROW,))]),
+    "list with sections": choices(
+        "Which?", "Show", [Section("One", (ROW,)), Section("Two", (Row("b", "B"),))], "Above"
+    ),
+    "link of a document": media("document", "https://a.example/b.pdf", "Menu", "menu.pdf"),
+    "id of an image": media("image", "1234", "Menu"),
+    "audio": media("audio", "https://a.example/b.ogg"),
+    "reaction": reaction("wamid.1", "👍"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_body_is_what_the_sandbox_takes(name: str) -> None:
+    assert check(addressed(BODIES[name], KNOWN)) is None
+
+
 @needs_meta
-@pytest.mark.parametrize(
-    "body",
-    [
-        text("hi"),
-        template("we_answered", "en"),
-        template(
-            "order", "pt_PT", [{"type": "body", "parameters": [{"type": "text", "text": "1"}]}]
-        ),
-    ],
-    ids=["text", "template", "template with parameters"],
-)
-def test_bodies_are_what_metas_schema_describes(body: dict[str, Any]) -> None:
-    assert problems(addressed(body, KNOWN) | {"biz_opaque_callback_data": callback("a", 1)}) == []
+@pytest.mark.parametrize("name", BODIES)
+def test_body_is_what_metas_schema_describes(name: str) -> None:
+    assert (
+        problems(addressed(BODIES[name], KNOWN) | {"biz_opaque_callback_data": callback("a", 1)})
+        == []
+    )
 
 
 @needs_meta

@@ -24,7 +24,9 @@ class Book:
 
     version = "v1"
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message):
+            return Decision()
         actions = (Action(event.text or "", {}), Action("send_text", text("As you wish.")))
         return Decision((Fired("choice", "always", actions),))
 

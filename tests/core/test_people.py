@@ -121,7 +121,7 @@ class Silent:
 
     version = "v1"
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
         return Decision()
 
 

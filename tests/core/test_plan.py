@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Action, Decision, Fired
 from gateway.core.events import Event, Message, Notice, Unreadable
+from gateway.core.follows import record_id
 from gateway.core.messages import mark_read, text
-from gateway.core.plan import Planned, View, plan, record_id
+from gateway.core.plan import Planned, View, plan
 from gateway.core.sends import News
+from gateway.core.volley import Volley
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 BEN = "351900000002"
@@ -27,8 +29,8 @@ class Echo:
 
     version = "v1"
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        if event.text == "silence":
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message) or event.text == "silence":
             return Decision(note="no rule")
         if event.text == "bug":
             raise KeyError(event.text)
@@ -99,7 +101,7 @@ def test_each_event_is_folded_into_the_contact() -> None:
 
     assert one.changed
     assert one.contact == Contact(
-        ANA, wa_id=ANA, name="Ana B", last_inbound_at=later, named_at=later
+        ANA, wa_id=ANA, name="Ana B", last_inbound_at=later, named_at=later, volley=Volley(NOW, 1)
     )
 
 

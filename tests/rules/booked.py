@@ -1,14 +1,17 @@
 """Rulebooks that tests write."""
 
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision
+from gateway.core.events import Event
+from gateway.core.plan import Plan, View, plan
 from gateway.rules.load import load
 from gateway.rules.rulebook import Rulebook
-from tests.made import ANA, NOW, a_message
+from tests.made import ANA, NOW, NUMBER, a_message
 
 HEAD = "version: 1\nrules:\n"
 
@@ -31,3 +34,20 @@ def answer(rules: str, /, contact: Contact | None = None, **message: Any) -> str
     """Give the text of the first action of the first rule that fired."""
     body: str = decided(rules, contact, **message).fired[0].actions[0].body["text"]["body"]
     return body
+
+
+def planned(
+    rules: str | Rulebook, *events: Event, contact: Contact | None = None, now: datetime = NOW
+) -> Plan:
+    """Plan events of one contact, of Ana unless they are somebody else's or nobody's."""
+    rulebook = book(rules) if isinstance(rules, str) else rules
+    known = contact or Contact(ANA, wa_id=ANA, last_inbound_at=now)
+    found = plan(View(NUMBER, now, {known.key: known}, frozenset()), events, rulebook)
+    assert not found.failures
+    (made,) = found.plans
+    return made
+
+
+def texts(made: Plan) -> list[str]:
+    """Return the texts that are sent."""
+    return [send.body["text"]["body"] for send in made.sends if "text" in send.body]

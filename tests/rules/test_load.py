@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.rules.check import check
 from gateway.rules.load import load
-from gateway.rules.problems import Problem, RulebookError
+from gateway.rules.problems import Mark, Problem, RulebookError
 from tests.rules.booked import HEAD, book
 
 
@@ -49,12 +49,12 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
         c=f"{HEAD}  - name: one\n    then: x\n",
     )
     assert told(tmp_path) == [
-        "a.yaml:4: rule 'one': unknown key 'whem'; did you mean 'when'?",
-        "a.yaml:5: rule 'one': unknown placeholder 'nmae'; did you mean 'name'?",
-        "a.yaml:6: rule 'two': then: missing",
-        "b.yaml:4: rule 'one': YAML reads \": \" as a key and its value: "
+        "a.yaml:4:5: rule 'one': unknown key 'whem'; did you mean 'when'?",
+        "a.yaml:5:11: rule 'one': unknown placeholder 'nmae'; did you mean 'name'?",
+        "a.yaml:6:5: rule 'two': then: missing",
+        "b.yaml:4:14: rule 'one': YAML reads \": \" as a key and its value: "
         "if this is a text, put the text in quotes",
-        "c.yaml:3: rule 'one': the name is taken by the rule at a.yaml:3",
+        "c.yaml:3:5: rule 'one': the name is taken by the rule at a.yaml:3",
     ]
 
 
@@ -62,7 +62,7 @@ def test_max_age_is_set_in_one_file_only(tmp_path: Path) -> None:
     rules = "version: 1\ndefaults: {max_age: 1h}\nrules: []\n"
     write(tmp_path, a=rules, b="version: 1\nrules: []", c=rules)
 
-    assert told(tmp_path) == ["c.yaml:2: defaults are set in a.yaml already"]
+    assert told(tmp_path) == ["c.yaml:2:1: defaults are set in a.yaml already"]
 
 
 def test_the_error_carries_its_problems(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_error_carries_its_problems(tmp_path: Path) -> None:
         load(file)
 
     message = "version: '2' is not known; this gateway reads 1"
-    assert refused.value.problems == (Problem(str(file), 1, "", message),)
+    assert refused.value.problems == (Problem(str(file), Mark(1, 10), "", message),)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_the_error_carries_its_problems(tmp_path: Path) -> None:
         pytest.param(b"", "is empty; it should begin with `version: 1`", id="empty"),
         pytest.param(b"# later\n", "is empty; it should begin with `version: 1`", id="comment"),
         pytest.param(b"x" * 10_000_000, "is larger than 1 MB", id="10 MB"),
-        pytest.param(b"a: b\nc: \xff\n", "2: is not UTF-8", id="not UTF-8"),
+        pytest.param(b"a: b\nc: \xff\n", "2:4: is not UTF-8", id="not UTF-8"),
         pytest.param(
-            b"a: b\nc: \x01\n", "2: a control character, which YAML does not allow", id="control"
+            b"a: b\nc: \x01\n", "2:4: a control character, which YAML does not allow", id="control"
         ),
     ],
 )

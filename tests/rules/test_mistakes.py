@@ -5,18 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.problems import RulebookError
+from gateway.rules.load import look
+from gateway.rules.problems import Problem, RulebookError
 from tests.rules.booked import HEAD, book
 
+CASE = re.compile(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", flags=re.MULTILINE)
 WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()
-MISTAKES = re.findall(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", WRITTEN, flags=re.MULTILINE)
+MISTAKES = CASE.findall(WRITTEN)
+ODD = Path(__file__).with_name("oddities.txt").read_text()
+ODDITIES = CASE.findall(ODD)
 
 
 def told(rules: str) -> list[str]:
     with pytest.raises(RulebookError) as refused:
         book(rules)
-    problems = refused.value.problems
-    return [f"{problem.line}: {problem.rule!r}: {problem.message}" for problem in problems]
+    return [said(problem) for problem in refused.value.problems]
+
+
+def said(problem: Problem) -> str:
+    return f"{problem.mark.line}:{problem.mark.column}: {problem.rule!r}: {problem.message}"
+
+
+def warned(folder: Path, rules: str) -> list[str]:
+    """Tell what is odd in rules that can be loaded."""
+    file = folder / "rules.yaml"
+    file.write_text(HEAD + rules if rules.startswith("-") else rules)
+    found = look(file)
+    assert all(problem.is_warning for problem in found)
+    return [said(problem) for problem in found]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +43,65 @@ def test_mistake_is_told(written: str, messages: str) -> None:
     assert "".join(f"=> {message}\n" for message in told(written)) == messages
 
 
+@pytest.mark.parametrize(
+    ("written", "messages"),
+    [pytest.param(written, messages, id=name) for name, written, messages in ODDITIES],
+)
+def test_oddity_is_told(written: str, messages: str, tmp_path: Path) -> None:
+    assert "".join(f"=> {message}\n" for message in warned(tmp_path, written)) == messages
+
+
 def test_all_mistakes_are_tried() -> None:
-    assert len(MISTAKES) == WRITTEN.count("\n# ") > 70
+    assert len(MISTAKES) == WRITTEN.count("\n# ") > 130
+    assert len(ODDITIES) == ODD.count("\n# ")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("- {name: a, when: {text: a}, then: A}\n- {name: b, then: B}", id="wider"),
+        pytest.param("- {name: a, then: mark_read}\n- {name: b, then: B}", id="ends nothing"),
+        pytest.param("- {name: a, then: A, stop: no}\n- {name: b, then: B}", id="goes on"),
+        pytest.param("- {name: a, then: A, cooldown: 1h}\n- {name: b, then: B}", id="rests"),
+        pytest.param("- {name: a, then: A, at_most: 1 per 1d}\n- {name: b, then: B}", id="limit"),
+        pytest.param("- {name: a, then: A, shadow: yes}\n- {name: b, then: B}", id="shadow"),
+        pytest.param("- {name: a, then: A, enabled: no}\n- {name: b, then: B}", id="off"),
+        pytest.param("- {name: a, then: A}\n- {name: b, then: B, enabled: no}", id="below off"),
+        pytest.param(
+            "- {name: a, then: A}\n- {name: b, when: {age: {older: 1h}}, then: B}", id="older"
+        ),
+        pytest.param(
+            "- {name: a, when: {text: {contains: a}}, then: A}\n"
+            "- {name: b, when: {text: {word: a}}, then: B}",
+            id="another test",
+        ),
+        pytest.param(
+            "- {name: a, when: {text: any}, then: A}\n- {name: b, when: {text: b}, then: B}",
+            id="the word any",
+        ),
+        pytest.param(
+            "- {name: a, when: {text: {equals: a, any_of: b}}, then: A}\n- {name: b, then: B}",
+            id="two tests that no text passes",
+        ),
+        pytest.param(
+            "- {name: a, when: {not: {text: a}}, then: A}\n"
+            "- {name: b, when: {not: {text: b}}, then: B}",
+            id="another not",
+        ),
+        pytest.param(
+            "- {name: a, when: {vars: {size: M}}, then: {set: {size: L, language: en}}}\n"
+            "- {name: b, when: {language: en}, then: '{{ vars.size }} {{ language }}'}",
+            id="notes that are set",
+        ),
+        pytest.param(
+            "- {name: a, when: {text: x}, then: {tag: 'said-{{ text }}'}}\n"
+            "- {name: b, when: {tags: said-x}, then: B}",
+            id="tags that a placeholder makes",
+        ),
+    ],
+)
+def test_nothing_odd_is_told(rules: str, tmp_path: Path) -> None:
+    assert warned(tmp_path, f"{rules}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +119,8 @@ def test_all_mistakes_are_tried() -> None:
         ),
         pytest.param(
             f"then: x\n  {'k' * 500}: x",
-            f"unknown key '{'k' * 40}…'; known: name, then, when",
+            f"unknown key '{'k' * 40}…'; "
+            "known: at_most, cooldown, enabled, name, shadow, stop, then, when",
             id="key",
         ),
         pytest.param(
@@ -63,10 +137,35 @@ def test_what_is_too_long_is_told_in_short(rule: str, message: str) -> None:
     assert line.split(": ", 2)[2] == message
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("a: b\n" * 500, id="the same key"),
+        pytest.param(
+            "".join(f"- {{name: r{n}, wen: x, then: x}}\n" for n in range(500)), id="shape"
+        ),
+        pytest.param(
+            "".join(f"- {{name: r{n}, then: '{{{{ nmae }}}}'}}\n" for n in range(500)), id="texts"
+        ),
+    ],
+)
+def test_mistakes_beyond_a_hundred_are_not_told_one_by_one(rules: str) -> None:
+    messages = told(rules)
+
+    assert len(messages) == 101
+    assert any("more than 100 mistakes; mend these first" in message for message in messages)
+
+
+def test_warnings_beyond_a_hundred_stay_warnings(tmp_path: Path) -> None:
+    rules = "".join(f"- {{name: r{n}, when: {{text: a}}, then: x}}\n" for n in range(200))
+
+    assert len(warned(tmp_path, rules)) == 101
+
+
 def test_a_name_that_stands_twice_is_told_with_its_first_place() -> None:
     (message,) = told(f"{HEAD}- {{name: a, then: x}}\n- {{name: a, then: y}}\n")
 
-    assert message.startswith("4: 'a': the name is taken by the rule at ")
+    assert message.startswith("4:4: 'a': the name is taken by the rule at ")
     assert message.endswith(":3")
 
 
@@ -81,7 +180,7 @@ def test_anchors_that_explode_are_refused() -> None:
 
     (message,) = told("\n".join(["x0: &x0 [lol]", *levels]))
 
-    assert message == "7: '': anchors expand to more than 1 MB"
+    assert message == "7:5: '': anchors expand to more than 1 MB"
 
 
 def test_the_rule_is_named_where_lists_inside_it_have_names_too() -> None:
@@ -95,5 +194,5 @@ def test_the_rule_is_named_where_lists_inside_it_have_names_too() -> None:
           - name: x
             y: z: z
 """
-    assert told(rules)[0].startswith("10: 'it': YAML reads")
-    assert told(rules.replace("- name: it", "- when: {}"))[0].startswith("10: '': YAML reads")
+    assert told(rules)[0].startswith("10:17: 'it': YAML reads")
+    assert told(rules.replace("- name: it", "- when: {}"))[0].startswith("10:17: '': YAML reads")

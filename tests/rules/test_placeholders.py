@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts import Contact
-from gateway.core.render import MAX_TEXT, PlaceholderError, template
+from gateway.core.expressions import PlaceholderError
+from gateway.core.messages import limits
+from gateway.core.render import MAX_PLACEHOLDERS, template
+from gateway.rules.problems import RulebookError
 from tests.made import ANA, NUMBER
-from tests.rules.booked import answer, decided
+from tests.rules.booked import answer, book, decided
 
 
 def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:
@@ -29,6 +32,58 @@ def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:
 )
 def test_placeholder_is_filled(text: str, filled: str) -> None:
     assert answer(f'- {{name: it, then: "{text}"}}') == filled
+
+
+NAMED = """\
+version: 1
+hours: {shop: {zone: Europe/Lisbon, mon-fri: 09:00-18:00, closed: [2026-11-23]}, none: {zone: UTC}}
+rules:
+- name: it
+  then: "%s"
+- {name: sets, when: {text: other}, then: {set: {size: M}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{ now | date }} {{ now | time }}", "2026-11-22 12:00"),
+        ("{{ now | date('%d/%m/%Y') }}, {{ now | time('%I %p') }}", "22/11/2026, 12 PM"),
+        ("{{ now | when }}, {{ now | when('pt') }}", "today at 12:00, hoje às 12:00"),
+        ("{{ hours.shop.now | time }}", "12:00"),
+        ("{{ hours.shop.opens | when }}", "Tuesday at 09:00"),
+        ("{{ hours.shop.closes | when('es') }}", "el martes a las 18:00"),
+        ("{{ hours.none.opens | when | default('soon') }}", "soon"),
+        ("{{ vars.size }}{{ vars.colour | default('-') }}", "L-"),
+        ("{{ language }} {{ tags }}", "pt a, b"),
+        ("{{ vars.size | lower | upper }}", "L"),
+        ("{{ text | first_word }} {{ text | truncate(6) }}", "Hello Hello…"),
+        ("{{ text | truncate(11) }}", "Hello World"),
+        ("{{ status }}{{ code }}{{ field }}.", "."),
+    ],
+)
+def test_what_is_known_beside_the_message_is_filled_in(text: str, filled: str) -> None:
+    known = Contact(ANA, tags=("a", "b"), vars={"size": "L", "language": "pt"})
+
+    assert answer(NAMED % text, known, text="Hello World") == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        (
+            "https://x.example/?q={{ text }}&n={{ name }}",
+            "https://x.example/?q=a%2Fb%3F%20%C3%A9&n=Ana",
+        ),
+        ("https://x.example/ {{ text }}", "https://x.example/ a/b? é"),
+        ("see\thttp://{{ text }}/x", "see\thttp://a%2Fb%3F%20%C3%A9/x"),
+        ("https://x.example/{{ text | urlencode }}", "https://x.example/a%2Fb%3F%20%C3%A9"),
+        ("{{ text | urlencode }}", "a%2Fb%3F%20%C3%A9"),
+        ("{{ text }}", "a/b? é"),
+    ],
+)
+def test_value_within_a_url_is_escaped(text: str, filled: str) -> None:
+    assert answer(f'- {{name: it, then: "{text}"}}', text="a/b? é") == filled
 
 
 @pytest.mark.parametrize("name", ["", "  "])
@@ -56,7 +111,49 @@ def test_what_a_customer_wrote_is_never_read_as_a_template(text: str) -> None:
 
 
 def test_a_text_grown_too_long_is_cut() -> None:
-    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * MAX_TEXT
+    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * limits.TEXT
+
+
+def test_a_title_grown_too_long_is_cut() -> None:
+    (fired,) = decided(
+        "- {name: it, then: {send_buttons: Hi, buttons: {a: 'Track {{ text }}'}}}", text="x" * 90
+    ).fired
+    (button,) = fired.actions[0].body["interactive"]["action"]["buttons"]
+
+    assert button["reply"]["title"] == "Track " + "x" * 14
+
+
+def test_many_values_are_bounded_while_they_are_filled_in() -> None:
+    made = template("{{ text | upper }}" * MAX_PLACEHOLDERS)
+    asked = []
+
+    def value(name: str) -> str:
+        asked.append(name)
+        return "x" * limits.TEXT
+
+    assert made.render(value) == "X" * limits.TEXT
+    assert len(asked) == 1
+
+
+def test_optional_part_that_comes_out_empty_is_left_out() -> None:
+    (fired,) = decided(
+        "- {name: it, then: {send_buttons: Hi, buttons: {a: A}, footer: '{{ tapped }}'}}"
+    ).fired
+
+    assert fired.actions[0].body["interactive"].keys() == {"type", "body", "action"}
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "{send_buttons: Hi, buttons: {a: '{{ tapped }}'}}",
+        "{send_template: it, language: en, values: ['{{ tapped }}']}",
+        "{set: {size: '{{ tapped }}'}}",
+        "{alert: '{{ tapped }}'}",
+    ],
+)
+def test_action_with_a_needed_text_that_comes_out_empty_is_not_done(then: str) -> None:
+    assert [fired.actions for fired in decided(f"- {{name: it, then: {then}}}").fired] == [()]
 
 
 def test_a_text_that_comes_out_empty_is_not_sent() -> None:
@@ -78,7 +175,7 @@ NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
         ("{# note #}", NO_STATEMENTS),
         ("{{ 7 * 7 }}", ONLY),
         ("{{ 7 }}", ONLY),
-        ("{{ name.__class__ }}", ONLY),
+        ("{{ name.__class__ }}", "unknown placeholder 'name.__class__'; only vars and hours"),
         ("{{ name[0] }}", ONLY),
         ("{{ range(9) }}", ONLY),
         ("{{ name if text }}", ONLY),
@@ -86,10 +183,25 @@ NO_STATEMENTS = "{% and {# are not used in rules; a placeholder is {{ name }}"
         ("{{ 'a' ~ name }}", ONLY),
         ("{{ name, text }}", ONLY),
         ("{{ name" + " | trim" * 9 + " }}", ONLY),
-        ("{{ " + "(" * 3_000 + "name" + ")" * 3_000 + " }}", ONLY),
+        ("{{ " + "(" * 240 + "name" + ")" * 240 + " }}", ONLY),
         ("{{ name | deflaut('x') }}", "unknown filter 'deflaut'; did you mean 'default'?"),
         ("{{ name | upper('x') }}", "filter 'upper' is given too much"),
         ("{{ name | default(value='x') }}", "filter 'default' is given too much"),
+        ("{{ name }}" * 101, "more than 100 placeholders in one text"),
+        (
+            "{{ name | default('" + "x" * 500 + "') }}",
+            "a placeholder is longer than 500 characters",
+        ),
+        ("{{ vars }}{{ vars.a.b }}", "unknown placeholder 'vars.a.b'; only vars and hours"),
+        ("{{ vars.__class__.x }}", "unknown placeholder 'vars.__class__.x'"),
+        ("{{ hours.shop }}", "unknown placeholder 'hours.shop'"),
+        ("{{ name | default(7) }}", "filter 'default' takes a text"),
+        ("{{ name | default(now) }}", "filter 'default' takes a text"),
+        ("{{ name | truncate(0) }}", "filter 'truncate' takes a number from 1 to 4096"),
+        ("{{ name | truncate(text) }}", "filter 'truncate' takes a number"),
+        ("{{ now | date('%999999999d') }}", "filter 'date' takes a pattern"),
+        ("{{ now | default('x') }}", "filter 'default' takes a text; 'now' is a moment"),
+        ("{{ now | when | when }}", "filter 'when' takes a moment"),
         ("{{ name", "a placeholder cannot be read: unexpected end of template, expected 'end of"),
         ("{{ }}", "a placeholder cannot be read: Expected an expression"),
     ],
@@ -101,5 +213,15 @@ def test_anything_but_names_and_filters_is_refused(source: str, message: str) ->
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{{" * 450_000, "{{ a" * 200_000, "{{ a }}" * 130_000, "{" * 900_000, "{{ " + "a|" * 400_000],
+    ids=["openings", "none closed", "all closed", "braces", "filters"],
+)
+def test_a_megabyte_of_placeholders_is_refused_in_time(text: str) -> None:
+    with pytest.raises(RulebookError):
+        book(f"- {{name: it, then: '{text}'}}")
+
+
 def test_template_without_its_value_stays_empty() -> None:
-    assert template("a {{ name | upper }} b").render({}) == "a  b"
+    assert template("a {{ name | upper }} b").render(lambda _: "") == "a  b"

@@ -1,16 +1,19 @@
 """Which rulebook is in force while files change."""
 
+import os
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.rules.files import File
 from gateway.rules.problems import RulebookError
 from gateway.rules.source import Source
 from tests.rules.booked import HEAD
 
 ONE = f"{HEAD}- {{name: one, then: x}}\n"
-TWO = f"{HEAD}- {{name: second, then: x}}\n"
+TWO = f"{HEAD}- {{name: two, then: x}}\n"
+BROKEN = "version: 2\nrules: []\n"
 
 
 class Clock:
@@ -23,18 +26,23 @@ class Clock:
         return self.now
 
 
+class Looked:
+    """A source that is looked at once a second."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = Clock()
+        self.source = Source(path, self.clock)
+
+    def after(self, seconds: int) -> list[str]:
+        for _ in range(seconds):
+            self.clock.now += 1
+            self.source.look()
+        return [rule.name for rule in self.source.current().rules]
+
+
 def rules(path: Path, written: str) -> Path:
     path.write_text(written)
     return path
-
-
-def names(source: Source) -> list[str]:
-    return [rule.name for rule in source.current().rules]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -42,74 +50,153 @@ def file(tmp_path: Path) -> Path:
     return rules(tmp_path / "rules.yaml", ONE)
 
 
-def test_a_change_is_taken_up_after_a_second(file: Path, clock: Clock) -> None:
-    source = Source(file, watch=True, clock=clock)
+@pytest.fixture
+def looked(file: Path) -> Looked:
+    return Looked(file)
+
+
+def test_a_change_is_taken_up_once_it_has_settled_for_a_second(file: Path, looked: Looked) -> None:
     rules(file, TWO)
 
-    assert names(source) == ["one"]
-    clock.now += 1
+    assert (looked.after(1), looked.after(1)) == (["one"], ["two"])
+
+
+def test_what_was_taken_up_is_logged_once(file: Path, looked: Looked) -> None:
+    rules(file, TWO)
 
     with capture_logs() as logs:
-        assert names(source) == ["second"]
-    assert [(line["event"], line["version"]) for line in logs] == [
-        ("rules_loaded", source.current().version)
-    ]
+        looked.after(5)
+
+    version = looked.source.current().version
+    assert [(line["event"], line["version"]) for line in logs] == [("rules_loaded", version)]
 
 
-def test_a_broken_change_keeps_the_old_rules_and_is_told_once(file: Path, clock: Clock) -> None:
-    source = Source(file, watch=True, clock=clock)
-    version = source.current().version
-    rules(file, "version: 2\nrules: []\n")
+def test_files_are_looked_at_once_a_second_at_most(file: Path, looked: Looked) -> None:
+    rules(file, TWO)
+    for _ in range(9):
+        looked.clock.now += 0.1
+        looked.source.look()
+
+    assert looked.after(0) == ["one"]
+
+
+def test_a_file_that_is_written_for_long_is_left_alone_until_it_is_whole(
+    file: Path, looked: Looked
+) -> None:
+    whole = f"{HEAD}- {{name: a, then: x}}\n- {{name: b, then: x}}\n- {{name: c, then: x}}\n"
+    lines = whole.splitlines(keepends=True)
+
+    seen = []
+    for end in range(1, len(lines) + 1):
+        rules(file, "".join(lines[:end]))
+        seen.append(looked.after(1))
+
+    assert (seen, looked.source.problem) == ([["one"]] * len(lines), "")
+    assert looked.after(1) == ["a", "b", "c"]
+
+
+def test_a_broken_change_keeps_the_old_rules_and_is_told_once(file: Path, looked: Looked) -> None:
+    version = looked.source.current().version
+    rules(file, BROKEN)
 
     with capture_logs() as logs:
-        for _ in range(3):
-            clock.now += 1
-            assert names(source) == ["one"]
+        assert looked.after(5) == ["one"]
 
     assert [(line["event"], line["version"]) for line in logs] == [("rules_rejected", version)]
-    assert source.problem is not None
-    assert source.problem.endswith("version: '2' is not known; this gateway reads 1")
+    assert looked.source.problem.endswith("version: '2' is not known; this gateway reads 1")
 
 
-def test_a_repaired_change_clears_the_problem(file: Path, clock: Clock) -> None:
-    source = Source(file, watch=True, clock=clock)
-    for written in ("version: 2\nrules: []\n", TWO):
-        rules(file, written)
-        clock.now += 1
-        source.current()
-
-    assert (source.problem, names(source)) == (None, ["second"])
-
-
-def test_a_deleted_file_keeps_the_old_rules(file: Path, clock: Clock) -> None:
-    source = Source(file, watch=True, clock=clock)
-    file.unlink()
-    clock.now += 1
-
-    assert names(source) == ["one"]
-    assert source.problem == f"{file}: cannot be read: No such file or directory"
-
-
-def test_a_new_file_in_a_folder_is_taken_up(file: Path, clock: Clock) -> None:
-    source = Source(file.parent, watch=True, clock=clock)
-    rules(file.parent / "more.yaml", TWO)
-    file.with_name("dangling.yaml").symlink_to("nowhere")
-    clock.now += 1
-    source.current()
-    file.with_name("dangling.yaml").unlink()
-    clock.now += 1
-
-    assert names(source) == ["second", "one"]
-
-
-def test_files_are_left_alone_without_watch(file: Path, clock: Clock) -> None:
-    source = Source(file, watch=False, clock=clock)
+def test_a_change_is_taken_up_whole_or_not_at_all(file: Path) -> None:
+    looked = Looked(file.parent)
     rules(file, TWO)
-    clock.now += 60
+    rules(file.with_name("more.yaml"), BROKEN)
 
-    assert names(source) == ["one"]
+    assert looked.after(5) == ["one"]
+
+
+@pytest.mark.parametrize("then", [ONE, TWO], ids=["as it was", "otherwise"])
+def test_a_repaired_change_clears_the_problem(file: Path, looked: Looked, then: str) -> None:
+    for written in (BROKEN, then):
+        rules(file, written)
+        looked.after(2)
+
+    assert looked.source.problem == ""
+
+
+def test_an_editor_may_put_another_file_in_its_place(file: Path, looked: Looked) -> None:
+    rules(file.with_name("rules.yaml~"), TWO).replace(file)
+
+    assert looked.after(2) == ["two"]
+
+
+def test_a_change_that_leaves_time_and_size_as_they_were_is_seen(
+    file: Path, looked: Looked
+) -> None:
+    before = file.stat()
+    rules(file, TWO)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert (file.stat().st_mtime_ns, file.stat().st_size) == (before.st_mtime_ns, before.st_size)
+    assert looked.after(2) == ["two"]
+
+
+def test_a_folder_may_be_swapped_by_its_link(tmp_path: Path) -> None:
+    """Kubernetes changes a mounted ConfigMap so: `..data` is put in place of the one before."""
+    for name, written in (("..1", ONE), ("..2", TWO)):
+        Path(tmp_path, name).mkdir()
+        rules(tmp_path / name / "rules.yaml", written)
+    Path(tmp_path, "..data").symlink_to("..1")
+    Path(tmp_path, "rules.yaml").symlink_to("..data/rules.yaml")
+    looked = Looked(tmp_path)
+    Path(tmp_path, "..new").symlink_to("..2")
+    Path(tmp_path, "..new").replace(tmp_path / "..data")
+
+    assert looked.after(2) == ["two"]
+
+
+def test_a_folder_that_goes_away_keeps_the_old_rules_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    rules(folder / "a.yaml", ONE)
+    looked = Looked(folder)
+    folder.rename(tmp_path / "elsewhere")
+
+    assert looked.after(2) == ["one"]
+    assert looked.source.problem == f"{folder}: cannot be read: No such file or directory"
+    Path(tmp_path, "elsewhere").rename(folder)
+    looked.after(2)
+    assert looked.source.problem == ""
+
+
+def test_a_new_file_in_a_folder_is_taken_up(file: Path) -> None:
+    looked = Looked(file.parent)
+    rules(file.with_name("more.yaml"), TWO)
+
+    assert looked.after(2) == ["two", "one"]
+
+
+def test_tests_beside_the_rules_are_no_rules(file: Path) -> None:
+    rules(file.with_name("rules.test.yaml"), "- case: nothing")
+
+    assert Looked(file.parent).after(2) == ["one"]
 
 
 def test_broken_rules_stop_the_start(tmp_path: Path) -> None:
     with pytest.raises(RulebookError):
-        Source(rules(tmp_path / "rules.yaml", ""), watch=True)
+        Source(rules(tmp_path / "rules.yaml", ""))
+
+
+def test_a_process_that_starts_beside_broken_rules_takes_those_of_before(file: Path) -> None:
+    rules(file, BROKEN)
+
+    source = Source(file, spare=lambda: (File("rules.yaml", TWO.encode()),))
+
+    assert [rule.name for rule in source.current().rules] == ["two"]
+    assert source.problem.endswith("version: '2' is not known; this gateway reads 1")
+
+
+def test_what_was_right_before_and_is_not_now_is_no_help(file: Path) -> None:
+    rules(file, BROKEN)
+
+    with pytest.raises(RulebookError):
+        Source(file, spare=lambda: (File("rules.yaml", b"version: 3\nrules: []\n"),))

@@ -31,6 +31,10 @@ UNTOLD_FIELDS |= {
 }
 
 
+# Within a contact's state, the moment at which a reply was planned.
+REPLIED_AT = re.compile(rb'("volley":\[)\d+')
+
+
 @dataclass(frozen=True)
 class Dump:
     """All that was stored at one moment."""
@@ -114,6 +118,8 @@ def _content(store: Store, key: bytes) -> object:
             fields = raw(store).hgetall(key)
             untold = {name for name in fields if name.startswith(b"began:")} | UNTOLD_FIELDS
             kept = {name: value for name, value in fields.items() if name not in untold}
+            if b"volley" in kept.get(b"state", b""):
+                kept[b"state"] = REPLIED_AT.sub(rb"\1", kept[b"state"])
             # Before the reason stands the moment.
             noted = {name: value.partition(b" ")[2] for name, value in kept.items()}
             return noted if key.endswith(b"}:aside:why") else kept

@@ -15,7 +15,9 @@ class Greeter:
 
     version = "v1"
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message):
+            return Decision()
         said = "welcome" if contact.is_new else "again"
         return Decision((Fired(said, "always", (Action("send_text", text(said)),)),))
 

@@ -12,6 +12,7 @@ from gateway.core.events import Event, Message
 from gateway.core.outcome import Outcome
 from gateway.core.plan import Plan
 from gateway.core.sends import Send
+from gateway.core.volley import Volley
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import call, commit
 from gateway.store.contacts import find, load, pack, unpack
@@ -250,6 +251,11 @@ WHOLE = replace(
     asked_at=NOW.replace(hour=2),
     named_at=NOW.replace(hour=3),
     aliases=(USER,),
+    tags=("new", "vip"),
+    vars={"size": "M"},
+    muted_until=NOW.replace(hour=4),
+    used={"closed": (2, 1), "three": (9, 1, 1, 3)},
+    volley=Volley(NOW.replace(hour=5), 3),
     more={"variables": {"colour": "blue"}},
 )
 

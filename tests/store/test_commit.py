@@ -7,8 +7,9 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.core.events import Event
+from gateway.core.follows import Record
 from gateway.core.outcome import Outcome
-from gateway.core.plan import Failure, Record
+from gateway.core.plan import Failure
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import bury, call, commit

@@ -11,7 +11,7 @@ from redis.crc import key_slot
 from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import alerts, keys, stops, upkeep
+from gateway.store import alerts, keys, rulebooks, stops, upkeep
 from gateway.store.canary import expect
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
@@ -98,6 +98,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{alerts}noted": FOREVER,
     "gw:{alerts}told": FOREVER,
     "gw:{alerts}seen": FOREVER,
+    "gw:{rules}in_force": FOREVER,
+    "gw:{rules}kept": FOREVER,
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:count": FOREVER,
@@ -147,6 +149,8 @@ def watch(store: Store) -> None:
     expect(store)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alerts.note(store, alert, timedelta(hours=1))
+    rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
+    rulebooks.keep(store, "v1", ())
     alerts.write(store, alert.cause.key, None, Told("id", alert, 1))
     alerts.saw(store, "doubled", 1)
 

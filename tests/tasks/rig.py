@@ -7,7 +7,7 @@ import orjson
 
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Action, Decision, Fired
-from gateway.core.events import Message
+from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.store import keys
 from gateway.store.body import Bodies
@@ -29,7 +29,9 @@ class Echo:
     def __init__(self, meanwhile: Callable[[Message], None] = lambda _: None) -> None:
         self.meanwhile = meanwhile
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if not isinstance(event, Message):
+            return Decision()
         self.meanwhile(event)
         return Decision((Fired("echo", "always", (Action("send_text", text(event.text or "")),)),))
 

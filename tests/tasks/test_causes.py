@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from gateway.core.answers import asked_for
+from gateway.core.follows import LOOPED
 from gateway.core.stops import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
+from gateway.store.rulebooks import InForce
 from gateway.store.standing import DeadOf, Lanes, Reading
 from tasks.causes import causes
 from tasks.noted import DOUBLED, HEARTBEAT_UNHEARD, refused
@@ -68,6 +71,11 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no disk": ({"health": Health((), (NO_DISK,))}, {"disk_not_written"}),
     "it evicts": ({"health": Health((), (EVICTS,))}, {"may_evict"}),
     "a customer cannot be reached": ({"letters": {DeadOf("1", "refused", 131026): 5}}, set()),
+    "broken rules": (
+        {"rulebooks": (InForce("v1", "a.yaml:4: wrong"), InForce("v2", "a.yaml:4: wrong"))},
+        {"rules_broken"},
+    ),
+    "two versions": ({"rulebooks": (InForce("v1"), InForce("v2"))}, set()),
     "a bug": ({"letters": {DeadOf("1", "planning"): 5}}, {"dead_letters planning"}),
     "two kinds of dead letters": (
         {"letters": {DeadOf("1", "planning"): 5, DeadOf("1", "gave_up", 131000): 900}},
@@ -120,7 +128,8 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
-    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106")]
+    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106"), LOOPED]
+    found.append(asked_for("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += causes(a_reading(**fields)).values()
     assert rows == {alert.cause.kind: alert.severity for alert in found}

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.aside import Obstacle
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision
-from gateway.core.events import Message
+from gateway.core.events import Event, Message
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
@@ -15,7 +15,7 @@ from gateway.store.partitions import partition_of
 from gateway.store.slice import Slice
 from tasks import inbound
 from tasks.inbound import PlanningStoppedError, effect
-from tasks.worker import Worker
+from tasks.worker import Worker, release
 from tests.made import NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, keep, make_due, planned, raw
 
@@ -33,8 +33,8 @@ class Deadly(Echo):
         super().__init__()
         self.deaths = 0
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        if event.text == "poison":
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        if isinstance(event, Message) and event.text == "poison":
             self.deaths += 1
             raise DeathError
         return super().decide(event, contact, now)
@@ -127,8 +127,8 @@ def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Stor
 class Broken(Echo):
     """A release in which planning raises for every message."""
 
-    def decide(self, event: Message, contact: Contact, now: object) -> Decision:
-        raise KeyError(event.type)
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        raise KeyError(event.kind)
 
 
 def take_all(at_work: Worker, rulebook: Echo) -> None:
@@ -139,18 +139,34 @@ def take_all(at_work: Worker, rulebook: Echo) -> None:
 
 
 def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
-    at_work: Worker, store: Store
+    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    broken = Broken()
+    monkeypatch.setattr(at_work.rules, "current", lambda: broken)
     items = [message_item(f"wamid.{i}", "hi", f"3519{i:08d}") for i in range(90)]
     keep(store, *(delivery_body(item) for item in items))
 
     with pytest.raises(PlanningStoppedError):
-        take_all(at_work, Broken())
+        take_all(at_work, broken)
 
-    assert raw(store).get(keys.STOPPED).decode() == at_work.release
+    assert raw(store).get(keys.STOPPED).decode() == release(broken)
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") < 20
     inbound.drain.run()
     assert sum(one.waiting for one in at_work.inbox.look()) > 70
+
+
+def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
+    at_work: Worker, store: Store
+) -> None:
+    items = [message_item(f"wamid.{i}", "color", f"3519{i:08d}") for i in range(90)]
+    keep(store, *(delivery_body(item) for item in items))
+    with pytest.raises(PlanningStoppedError):
+        take_all(at_work, Broken())
+
+    while any(one.waiting for one in at_work.inbox.look()):
+        inbound.drain.run()
+
+    assert len(planned(store)) > 70
 
 
 def test_a_rollback_goes_on_where_planning_stopped(at_work: Worker, store: Store) -> None:

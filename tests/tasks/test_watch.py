@@ -14,7 +14,7 @@ from gateway.store.client import Store
 from tasks import calls
 from tasks import watch as watching
 from tasks.watch import StandIn, look
-from tasks.worker import Worker
+from tasks.worker import Worker, release
 from tests.made import NUMBER
 from tests.servers import wait_until
 from tests.tasks.receiver import Receiver, a_receiver
@@ -290,4 +290,4 @@ def test_where_a_worker_looks_nobody_stands_in(
 def test_a_worker_that_looks_says_by_which_release_it_does(at_work: Worker, store: Store) -> None:
     watching.watch()
 
-    assert store.redis.get(f"{keys.RAN}watch") == at_work.release.encode()
+    assert store.redis.get(f"{keys.RAN}watch") == release(at_work.rules.current()).encode()

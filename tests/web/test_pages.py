@@ -7,11 +7,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core import canary
-from gateway.store import keys, stops
+from gateway.store import keys, rulebooks, stops
 from gateway.store.body import Bodies
 from gateway.store.canary import arrived
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
+from gateway.store.rulebooks import InForce
 from gateway.store.upkeep import count, list_number
 from tests.made import NUMBER
 from tests.servers import Server
@@ -68,6 +69,21 @@ async def test_whoever_asks_whether_it_is_ready_hears_what_is_held_and_paused(
     assert answer.status_code == 200
     assert "Renew the token. (code 190)" in paused
     assert held.endswith("UTC: the shop burns.")
+
+
+@pytest.mark.store
+async def test_whoever_asks_whether_it_is_ready_hears_of_broken_rules(
+    web: Web, store: Store
+) -> None:
+    for process, problem in (("a:1", "r.yaml:4: wrong"), ("a:2", "r.yaml:4: wrong"), ("a:3", "")):
+        rulebooks.report(store, process, InForce("v1", problem))
+
+    answer = await web.client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["warnings"]) == (
+        200,
+        ["The rules as they are now cannot be used, so version v1 stays in force: r.yaml:4: wrong"],
+    )
 
 
 @pytest.mark.store

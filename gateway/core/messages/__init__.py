@@ -1,11 +1,28 @@
 """Request bodies of `POST /{Version}/{Phone-Number-ID}/messages`, in Meta's outbound names."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gateway.core.contacts import Contact
 
 Body = dict[str, Any]
+
+LINKS = ("https://", "http://")
+
+
+class Row(NamedTuple):
+    """One line of a list, with the id that a tap on it tells."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+class Section(NamedTuple):
+    """Some lines of a list under a title."""
+
+    title: str
+    rows: tuple[Row, ...]
 
 
 def text(body: str) -> Body:
@@ -20,6 +37,67 @@ def template(name: str, language: str, components: list[Any] | None = None) -> B
     if components:
         inner["components"] = components
     return {"type": "template", "template": inner}
+
+
+def parameters(values: Mapping[str, str] | Sequence[str]) -> list[Any]:
+    """Build the components of a template whose text has parameters, in order or by name."""
+    if isinstance(values, Mapping):
+        made = [
+            {"type": "text", "parameter_name": name, "text": said} for name, said in values.items()
+        ]
+    else:
+        made = [{"type": "text", "text": said} for said in values]
+    return [{"type": "body", "parameters": made}]
+
+
+def buttons(body: str, titles: Mapping[str, str], header: str = "", footer: str = "") -> Body:
+    """Build a message with up to three buttons; `titles` are by the ids that a tap tells."""
+    replies = [
+        {"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in titles.items()
+    ]
+    return _interactive("button", body, {"buttons": replies}, header, footer)
+
+
+def choices(
+    body: str, button: str, sections: Sequence[Section], header: str = "", footer: str = ""
+) -> Body:
+    """Build a message with a list that opens behind a button."""
+    made = [_section(section) for section in sections]
+    return _interactive("list", body, {"button": button, "sections": made}, header, footer)
+
+
+def _section(section: Section) -> Body:
+    rows = [
+        {"id": row.id, "title": row.title}
+        | ({"description": row.description} if row.description else {})
+        for row in section.rows
+    ]
+    return ({"title": section.title} if section.title else {}) | {"rows": rows}
+
+
+def _interactive(kind: str, body: str, action: Body, header: str, footer: str) -> Body:
+    inner: Body = {"type": kind}
+    if header:
+        inner["header"] = {"type": "text", "text": header}
+    inner["body"] = {"text": body}
+    if footer:
+        inner["footer"] = {"text": footer}
+    return {"type": "interactive", "interactive": inner | {"action": action}}
+
+
+def media(kind: str, source: str, caption: str = "", filename: str = "") -> Body:
+    """Build a message with a file: a link that Meta fetches, or the id of one that was uploaded."""
+    inner = {"link" if source.startswith(LINKS) else "id": source}
+    if caption:
+        inner["caption"] = caption
+    if filename:
+        inner["filename"] = filename
+    return {"type": kind, kind: inner}
+
+
+def reaction(message_id: str, emoji: str) -> Body:
+    """Build a reaction to a message; one that was given before is replaced."""
+    return {"type": "reaction", "reaction": {"message_id": message_id, "emoji": emoji}}
 
 
 def mark_read(message_id: str) -> Body:

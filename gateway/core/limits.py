@@ -1,0 +1,70 @@
+"""How often a rule may fire for one contact, and when it did; pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+MOST_TIMES = 100  # that a limit may allow, since each is remembered
+MOST_MOMENTS = 200  # of all rules that are remembered of one contact
+
+# Of each rule the moment from which its memory is of no use, and then when it fired; milliseconds.
+Used = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many times at most within a span; a cooldown is once."""
+
+    times: int
+    within: timedelta
+
+
+def reached(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Limit | None:
+    """Return the limit that keeps a rule from firing now, None where it may.
+
+    What a clock that stepped back puts into the future counts as well.
+    """
+    moments = used.get(rule, ())[1:]
+    for limit in limits:
+        since = _ms(now - limit.within)
+        if sum(moment > since for moment in moments) >= limit.times:
+            return limit
+    return None
+
+
+def counted(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Used:
+    """Return what is remembered once a rule fired: itself where nothing limits the rule."""
+    if not limits:
+        return used
+    most = min(MOST_TIMES, max(limit.times for limit in limits))
+    moments = sorted((*used.get(rule, ())[1:], _ms(now)))[-most:]
+    until = _ms(now + max(limit.within for limit in limits))
+    return _bounded({**used, rule: (until, *moments)}, _ms(now))
+
+
+def merged(one: Used, other: Used) -> Used:
+    """Return what is remembered of a person who was known as two; doing so again adds nothing."""
+    both = {rule: _both(one.get(rule, (0,)), other.get(rule, (0,))) for rule in {**one, **other}}
+    return _bounded(both, 0)
+
+
+def _both(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    # Several moments of one batch are equal, so the larger number of each counts.
+    moments = sorted((Counter(one[1:]) | Counter(other[1:])).elements())
+    return (max(one[0], other[0]), *moments[-MOST_TIMES:])
+
+
+def _bounded(used: dict[str, tuple[int, ...]], now_ms: int) -> Used:
+    """Forget what is of no use any more, and beyond the bound what will be so first."""
+    room = MOST_MOMENTS
+    kept = {}
+    for rule, told in sorted(used.items(), key=lambda one: (-one[1][0], one[0])):
+        room -= len(told) - 1
+        if told[0] > now_ms and room >= 0:
+            kept[rule] = told
+    return dict(sorted(kept.items()))
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

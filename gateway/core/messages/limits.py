@@ -1,0 +1,60 @@
+"""How long the parts of a message may be, in characters, as Meta says.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+TEXT = 4096
+CAPTION = 1024
+FILENAME = 240
+
+BUTTONS_TEXT = 1024  # also of every other interactive message but a list
+LIST_TEXT = 4096
+HEADER = FOOTER = 60
+BUTTONS = 3
+BUTTON_TITLE = 20
+BUTTON_ID = 256
+
+FLOW_BUTTON = 30
+
+LIST_BUTTON = 20
+ROWS = SECTIONS = 10
+SECTION_TITLE = 24
+ROW_TITLE = 24
+ROW_DESCRIPTION = 72
+ROW_ID = 200
+
+_BY_PATH: Mapping[str, int] = {
+    **{f"{kind}.caption": CAPTION for kind in ("image", "video", "document")},
+    "text.body": TEXT,
+    "document.filename": FILENAME,
+    "interactive.body.text": BUTTONS_TEXT,
+    "interactive.header.text": HEADER,
+    "interactive.footer.text": FOOTER,
+    "interactive.action.button": LIST_BUTTON,
+    "interactive.action.buttons.reply.id": BUTTON_ID,
+    "interactive.action.buttons.reply.title": BUTTON_TITLE,
+    "interactive.action.sections.title": SECTION_TITLE,
+    "interactive.action.sections.rows.id": ROW_ID,
+    "interactive.action.sections.rows.title": ROW_TITLE,
+    "interactive.action.sections.rows.description": ROW_DESCRIPTION,
+    "interactive.action.parameters.display_text": BUTTON_TITLE,
+    "interactive.action.parameters.flow_cta": FLOW_BUTTON,
+}
+_OF_LISTS = {**_BY_PATH, "interactive.body.text": LIST_TEXT}
+
+
+def of(body: Any) -> Mapping[str, int]:
+    """Return how long each part of a body may be, by its path without the positions of lists."""
+    match body:
+        case {"interactive": {"type": "list"}}:
+            return _OF_LISTS
+        case _:
+            return _BY_PATH
+
+
+def too_long(count: int, most: int) -> str:
+    """Tell that a text has more characters than Meta takes."""
+    return f"has {count:,} characters; Meta takes {most:,}"

@@ -1,0 +1,79 @@
+"""Opening hours with a name: when a shop is open, and when it opens or closes next; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY = timedelta(days=1)
+# So far ahead one looks for a day that is open: beyond a shop's longest holiday.
+HORIZON = 62
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Minutes of a day between which a place is open; beyond 24 hours is the day after."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a place is open, by the clock of its zone; the week begins on Monday."""
+
+    zone: str
+    week: tuple[tuple[Span, ...], ...]
+    closed: frozenset[date] = frozenset()
+
+    def is_open(self, now: datetime) -> bool:
+        """Say whether the place is open at a moment."""
+        # What opened yesterday may close after midnight.
+        return any(start <= now < end for start, end in self._spans(self._day(now) - DAY, 2))
+
+    def opens(self, now: datetime) -> datetime | None:
+        """Give the next moment at which it opens, None where none is in sight."""
+        starts = (start for start, _ in self._stretches(now) if start > now)
+        return self._local(next(starts, None))
+
+    def closes(self, now: datetime) -> datetime | None:
+        """Give the next moment at which it closes, None where none is in sight."""
+        end_of_sight = self._moment(self._day(now) + HORIZON * DAY, 0)
+        ends = (end for _, end in self._stretches(now) if now < end < end_of_sight)
+        return self._local(next(ends, None))
+
+    def here(self, now: datetime) -> datetime:
+        """Give a moment by the clock of the zone."""
+        return now.astimezone(ZoneInfo(self.zone))
+
+    def _stretches(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Go through what is open without a gap, from yesterday on."""
+        begun: tuple[datetime, datetime] | None = None
+        for start, end in self._spans(self._day(now) - DAY, HORIZON + 1):
+            if begun and start <= begun[1]:
+                begun = begun[0], max(begun[1], end)
+                continue
+            if begun:
+                yield begun
+            begun = start, end
+        if begun:
+            yield begun
+
+    def _spans(self, first: date, days: int) -> Iterator[tuple[datetime, datetime]]:
+        for day in (first + n * DAY for n in range(days)):
+            if day not in self.closed:
+                for span in self.week[day.weekday()]:
+                    yield self._moment(day, span.start), self._moment(day, span.end)
+
+    def _moment(self, day: date, minutes: int) -> datetime:
+        later, of_day = divmod(minutes, 24 * 60)
+        local = datetime.combine(day + later * DAY, time(*divmod(of_day, 60)), ZoneInfo(self.zone))
+        # Two moments of one zone would be compared by the clock on the wall, which is put back.
+        return local.astimezone(UTC)
+
+    def _day(self, now: datetime) -> date:
+        return self.here(now).date()
+
+    def _local(self, moment: datetime | None) -> datetime | None:
+        return moment and self.here(moment)

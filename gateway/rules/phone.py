@@ -1,0 +1,118 @@
+"""What Meta posts when a customer does something: bodies as they come, made for tests; pure.
+
+They go through the same readers as real ones, so that a test cannot mean what Meta never tells.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Event
+
+Item = dict[str, Any]
+
+# Of our own messages Meta tells what became of them under the id that it gave them.
+OURS = "15550100100"
+# Whatever moment a test says can be true.
+LATER = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Phone:
+    """A customer's phone, which counts what was said to it and by it."""
+
+    number: str  # ours, that is written to
+    customer: str
+    name: str = field(default="", repr=False)
+    said: int = 0  # by the customer
+    heard: int = 0  # from us
+    callback: str = ""  # of the last that was heard
+    titles: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> kind and title
+
+    def hear(self, body: Mapping[str, Any], callback: str) -> None:
+        """Take a message of ours: what it offers can be tapped from now on."""
+        if "type" not in body:
+            return
+        self.heard, self.callback = self.heard + 1, callback
+        with suppress(AttributeError, KeyError, TypeError):  # a body that only Meta understands
+            self.titles |= _offered(body.get("interactive", {}))
+
+    def message(self, at: datetime, kind: str, content: Any, **beside: Any) -> list[Event]:
+        """Send a message of one of Meta's kinds."""
+        return self._post("messages", {"messages": [self._item(at, kind, content, beside)]})
+
+    def text(self, at: datetime, body: str, **beside: Any) -> list[Event]:
+        """Write a text."""
+        return self.message(at, "text", {"body": body}, **beside)
+
+    def tap(self, at: datetime, tapped: str) -> list[Event]:
+        """Tap a button or a row, with the title that it was offered with."""
+        kind, title = self.titles.get(tapped, ("button_reply", tapped))
+        reply = {"type": kind, kind: {"id": tapped, "title": title}}
+        return self.message(at, "interactive", reply)
+
+    def react(self, at: datetime, emoji: str) -> list[Event]:
+        """React to our last message; "" takes a reaction back."""
+        content = {"message_id": self._last(), **({"emoji": emoji} if emoji else {})}
+        return self.message(at, "reaction", content)
+
+    def status(self, at: datetime, status: str, code: int | None) -> list[Event]:
+        """Let Meta tell what became of our last message."""
+        item: Item = {
+            "id": self._last(), "status": status, "timestamp": _stamp(at),
+            "recipient_id": self.customer,
+        }  # fmt: skip
+        if self.callback:
+            item["biz_opaque_callback_data"] = self.callback
+        if code is not None:
+            item["errors"] = [{"code": code, "title": "As the test says"}]
+        return self._post("messages", {"statuses": [item]})
+
+    def echo(self, at: datetime, body: str) -> list[Event]:
+        """Let a colleague of ours write to the customer from the shop's own phone."""
+        item = self._item(at, "text", {"body": body}, {}) | {"from": OURS, "to": self.customer}
+        return self._post("smb_message_echoes", {"message_echoes": [item]})
+
+    def elsewhere(self, at: datetime, event: str, body: str) -> list[Event]:
+        """Let a message come as `standby` or `history`."""
+        value = {"messages": [self._item(at, "text", {"body": body}, {})]}
+        return self._post(event, {"standby": value} if event == "standby" else value)
+
+    def notice(self, at: datetime, name: str, value: Mapping[str, Any]) -> list[Event]:
+        """Let Meta tell something under a field of its webhook."""
+        return self._post(name, dict(value), int(at.timestamp()))
+
+    def _item(self, at: datetime, kind: str, content: Any, beside: Mapping[str, Any]) -> Item:
+        self.said += 1
+        written = {"id": f"wamid.they{self.said}", "timestamp": _stamp(at), "type": kind}
+        return {"from": self.customer, **written, kind: content, **beside}
+
+    def _last(self) -> str:
+        return f"wamid.we{self.heard}"
+
+    def _post(self, name: str, told: Mapping[str, Any], time: int = 0) -> list[Event]:
+        contacts = [{"wa_id": self.customer, "profile": {"name": self.name}}]
+        metadata = {"display_phone_number": OURS, "phone_number_id": self.number}
+        value = {"messaging_product": "whatsapp", "metadata": metadata, **told}
+        value.get("standby", value)["contacts"] = contacts
+        entry = {"id": "1", "time": time, "changes": [{"field": name, "value": value}]}
+        body = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
+        return split(Delivery("0:1-0", LATER, body))
+
+
+def _offered(interactive: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    action = interactive.get("action", {})
+    replies = [one["reply"] for one in action.get("buttons", ())]
+    rows = [row for section in action.get("sections", ()) for row in section["rows"]]
+    return {one["id"]: ("button_reply", one["title"]) for one in replies} | {
+        one["id"]: ("list_reply", one["title"]) for one in rows
+    }
+
+
+def _stamp(at: datetime) -> str:
+    return str(int(at.timestamp()))

@@ -1,0 +1,80 @@
+"""A message to Meta in the words of rules: what a test writes under `we`, and is shown; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Said = str | dict[str, Any]
+
+MEDIA = frozenset({"image", "video", "audio", "document", "sticker"})
+SIGNALS = ("mark_read", "typing")
+_ADDRESS = frozenset({"messaging_product", "recipient_type", "to", "recipient"})
+
+
+def spoken(body: Mapping[str, Any]) -> Said:
+    """Return the text, the word, or the mapping by which a rule would have asked for it."""
+    try:
+        return _spoken(body)
+    except (AttributeError, KeyError, TypeError):
+        return {"send": plain(body)}  # in Meta's form, but not in a form that we would write
+
+
+def _spoken(body: Mapping[str, Any]) -> Said:
+    if body.get("status") == "read":
+        return "typing" if "typing_indicator" in body else "mark_read"
+    kind = body.get("type")
+    if kind == "text" and not body["text"].get("preview_url"):
+        return str(body["text"]["body"])
+    if kind == "reaction":
+        return {"react": body["reaction"]["emoji"]}
+    if kind == "template":
+        return _template(body["template"])
+    if kind == "interactive" and body["interactive"]["type"] in ("button", "list"):
+        return _choice(body["interactive"])
+    return _media(kind, body[kind]) if kind in MEDIA else {"send": plain(body)}
+
+
+def plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule says of a body: without what is filled in for it."""
+    return {name: said for name, said in body.items() if name not in _ADDRESS}
+
+
+def _template(template: Mapping[str, Any]) -> Said:
+    told = {"send_template": template.get("name"), "language": template["language"]["code"]}
+    components = template.get("components")
+    if not components:
+        return told
+    match components:
+        case [{"type": "body", "parameters": list(given)}] if all("text" in one for one in given):
+            if all("parameter_name" in one for one in given):
+                return {**told, "values": {one["parameter_name"]: one["text"] for one in given}}
+            return {**told, "values": [one["text"] for one in given]}
+        case _:
+            return {**told, "components": components}
+
+
+def _choice(inner: Mapping[str, Any]) -> Said:
+    action, text = inner["action"], inner["body"]["text"]
+    around = {
+        part: inner[part]["text"] for part in ("header", "footer") if "text" in inner.get(part, {})
+    }
+    if inner["type"] == "button":
+        titles = {one["reply"]["id"]: one["reply"]["title"] for one in action["buttons"]}
+        return {"send_buttons": text, "buttons": titles, **around}
+    sections = {one.get("title", ""): _rows(one["rows"]) for one in action["sections"]}
+    rows = {"rows": sections[""]} if list(sections) == [""] else {"sections": sections}
+    return {"send_list": text, "button": action["button"], **rows, **around}
+
+
+def _rows(rows: list[Any]) -> dict[str, Any]:
+    return {
+        one["id"]: {"title": one["title"], "description": one["description"]}
+        if "description" in one
+        else one["title"]
+        for one in rows
+    }
+
+
+def _media(kind: str, inner: Mapping[str, Any]) -> Said:
+    source = inner.get("link") or inner.get("id")
+    beside = {name: inner[name] for name in ("caption", "filename") if name in inner}
+    return {"send_media": source, "kind": kind, **beside}

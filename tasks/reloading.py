@@ -1,0 +1,58 @@
+"""Changed rules are taken up while a worker process runs, in a thread beside its work."""
+
+import os
+import socket
+import threading
+import time
+
+import structlog
+
+from gateway.rules.source import LOOK_EVERY_S, Source
+from gateway.store import rulebooks
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.rulebooks import InForce
+
+log = structlog.get_logger(__name__)
+
+TELL_EVERY_S = 5.0
+
+
+class Reloading:
+    """Looks at the files each second, and tells the store what this process has in force.
+
+    A rulebook of a thousand rules takes a second to load: who holds a lease must not wait for it.
+    """
+
+    def __init__(self, store: Store, source: Source) -> None:
+        """Take where it is told, and what is looked at."""
+        self._store, self._source = store, source
+        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        self._told: tuple[InForce, float] | None = None
+
+    def start(self) -> None:
+        """Begin; it ends with the process."""
+        threading.Thread(target=self._run, name="rules", daemon=True).start()
+
+    def look(self) -> None:
+        """Take up what has changed, and tell what is in force. Raises StoreUnavailableError."""
+        self._source.look()
+        now = InForce(self._source.current().version, self._source.problem)
+        before, told_at = self._told or (None, 0.0)
+        if before == now and time.monotonic() - told_at < TELL_EVERY_S:
+            return
+        if before is None:
+            rulebooks.forget_ended(self._store)
+        rulebooks.report(self._store, self._process, now)
+        if not now.problem:
+            rulebooks.keep(self._store, now.version, self._source.files)
+        self._told = now, time.monotonic()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except (StoreUnavailableError, ScriptError):
+                pass  # the rules are in force all the same; it is told once the store is back
+            except Exception:
+                log.exception("rules_look_failed")  # the rules of before stay in force
+            time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,140 @@
+"""`gateway rules check` and `gateway rules test`, letter by letter, as a person reads them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+
+CASES = Path(__file__).parents[1] / "rules" / "cases"
+PASSES, FAILS, CANNOT = 0, 1, 2
+PLAYED = {"issue": PASSES, "differs": FAILS, "strict": PASSES, "unreadable": CANNOT}
+CHECKED = {"odd": PASSES, "broken": FAILS}
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CASES)
+    monkeypatch.delenv("GATEWAY_RULES", raising=False)
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, ["rules", *args])
+
+
+def told(*args: str) -> Any:
+    return json.loads(run(*args, "--json").stdout)
+
+
+@pytest.mark.parametrize(("name", "code"), PLAYED.items())
+def test_tests_are_told(name: str, code: int) -> None:
+    result = run("test", f"{name}.yaml")
+
+    assert (result.output, result.exit_code) == (Path(f"{name}.txt").read_text(), code)
+
+
+@pytest.mark.parametrize(("name", "code"), CHECKED.items())
+def test_checks_are_told(monkeypatch: pytest.MonkeyPatch, name: str, code: int) -> None:
+    monkeypatch.chdir(CASES / "check")
+
+    result = run("check", f"{name}.yaml")
+
+    assert (result.output, result.exit_code) == (Path(f"{name}.txt").read_text(), code)
+
+
+def test_a_file_of_tests_may_be_named_itself() -> None:
+    assert run("test", "issue.test.yaml").output == Path("issue.txt").read_text()
+
+
+def test_strict_fails_where_a_rule_is_never_hit() -> None:
+    result = run("test", "strict.yaml", "--strict")
+
+    assert result.exit_code == FAILS
+    assert result.output.endswith("never hit: two\n✗ 1 case passed, but only 1 of 2 rules hit\n")
+
+
+def test_a_folder_is_tested_as_one_rulebook(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\nrules: [{name: a, when: {text: a}, then: A.}]")
+    shutil.copy("strict.yaml", tmp_path / "b.yaml")
+    (tmp_path / "a.test.yaml").write_text("- {case: a, talk: [{they: a, we: A.}]}")
+    (tmp_path / "b.test.yaml").write_text("- {case: b, talk: [{they: one, we: First.}]}")
+
+    assert run("test", str(tmp_path)).output.splitlines()[-2:] == [
+        "never hit: two", "✓ 2 cases passed, 2 of 3 rules hit",
+    ]  # fmt: skip
+
+
+def test_json_tells_of_each_case() -> None:
+    found = told("test", "differs.yaml")
+
+    assert (found["ok"], found["failed"], found["never_hit"]) == (False, 7, [])
+    first = found["cases"][0]
+    assert (first["case"], first["line"], first["passed"]) == ("another text", 1, False)
+    assert first["fired"] == [["stop"]]
+    assert first["differs"] == [
+        {
+            "line": 3,
+            "they": "stop",
+            "what": "we",
+            "expected": ["Goodbye.", "As you wish."],
+            "got": ["As you wish."],
+            "why": [
+                '✗ menu: text is not one of "menu", "help"',
+                '✗ person: tapped is not "person"',
+                '✓ stop: text is "stop"',
+            ],
+        }
+    ]
+
+
+def test_json_tells_of_tests_that_cannot_be_played() -> None:
+    found = told("test", "unreadable.yaml")
+
+    assert (found["ok"], len(found["problems"])) == (False, 3)
+    assert found["problems"][0] == {
+        "file": "unreadable.test.yaml",
+        "line": 3,
+        "column": 7,
+        "severity": "error",
+        "case": "odd",
+        "message": "talk: unknown key 'thay'; did you mean 'they'?",
+    }
+
+
+def test_json_tells_of_a_check() -> None:
+    found = told("check", "check/odd.yaml")
+
+    assert (found["ok"], found["files"], found["rules"]) == (True, 1, 3)
+    assert [(one["severity"], one["line"]) for one in found["problems"]] == [
+        ("warning", 5), ("warning", 6),
+    ]  # fmt: skip
+    assert told("check", "check/broken.yaml")["version"] is None
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["check", "nowhere"], "nowhere does not exist."),
+        (["test", "nowhere"], "nowhere does not exist."),
+        (["check"], "rules does not exist."),
+        (
+            ["test", "check/odd.yaml"],
+            "There are no tests beside check/odd.yaml, such as check/odd.test.yaml.",
+        ),
+        (["test", "check/broken.yaml"], "The rules cannot be used:"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None:
+    result = run(*args)
+
+    assert (result.exit_code, sentence in result.output) == (CANNOT, True), result.output
+
+
+def test_the_rules_of_the_environment_are_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_RULES", "issue.yaml")
+
+    assert run("test").output == Path("issue.txt").read_text()

@@ -1,0 +1,225 @@
+"""`gateway rules explain` and `gateway rules diff`, over files and over what is stored."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.core.captured import line
+from gateway.core.envelope import split
+from gateway.core.events import Delivery
+from gateway.core.plan import plan
+from gateway.rules.load import load
+from gateway.store import contacts, upkeep
+from gateway.store.client import Store
+from gateway.store.commit import commit
+from tests.cli.test_trace import write_settings
+from tests.made import NUMBER, delivery_body, message_item, status_item
+from tests.servers import Server
+from tests.store.keeping import keep
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+OLD = """\
+version: 1
+rules:
+  - {name: welcome, when: {first_contact: yes, text: hi}, then: Welcome!}
+  - {name: menu, when: {text: menu}, cooldown: 1h, then: [typing, Here.]}
+  - {name: read, when: {event: status, status: read}, then: {tag: reader}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GATEWAY_RULES", "old.yaml")
+    Path("old.yaml").write_text(OLD)
+    Path("new.yaml").write_text(OLD.replace("Here.", "There."))
+
+
+def a_body(number: int, text: str) -> bytes:
+    return delivery_body(message_item(f"wamid.{number}", text, at=int(NOON.timestamp())))
+
+
+def captured(name: str, *bodies: bytes, minutes: int = 0) -> str:
+    """Write bodies as they were captured, so many minutes after noon."""
+    at = NOON + timedelta(minutes=minutes)
+    kept = [Delivery(f"0:{n}-0", at, body) for n, body in enumerate(bodies, 1)]
+    Path(name).write_bytes(b"".join(map(line, kept)))
+    return name
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, ["rules", *args])
+
+
+def test_a_captured_body_is_explained() -> None:
+    Path("one.json").write_bytes(a_body(1, "menu"))
+
+    result = run("explain", "one.json")
+
+    assert (result.exit_code, result.output) == (
+        0,
+        "2026-11-22 12:00:00Z  text from …0001 (4 characters)\n"
+        '  ✗ welcome: text is not "hi"\n'
+        '  ✓ menu: text is "menu"\n'
+        "  → typing\n"
+        "  → a message (5 characters)\n",
+    )
+
+
+def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
+    result = run("explain", captured("a.jsonl", a_body(1, "menu"), a_body(2, "menu")), "--reveal")
+
+    assert result.output.splitlines() == [
+        '2026-11-22 12:00:00Z  text from 351900000001 "menu"',
+        '  ✗ welcome: text is not "hi"',
+        '  ✓ menu: text is "menu"',
+        "  → typing",
+        "  → Here.",
+        '2026-11-22 12:00:00Z  text from 351900000001 "menu"',
+        "  ✗ welcome: this is not the first contact",
+        '  ~ menu: text is "menu", but it fired within the last 1h',
+    ]
+
+
+def test_what_was_received_late_is_too_old() -> None:
+    told = run("explain", captured("a.jsonl", a_body(1, "menu"), minutes=31)).output
+
+    assert '~ menu: text is "menu", but too old' in told
+
+
+def test_all_tells_of_rules_for_other_events_too() -> None:
+    file = captured("a.jsonl", a_body(1, "menu"))
+
+    assert "read: event is not" not in run("explain", file).output
+    assert Path("old.yaml").write_text(OLD.replace("menu}", "x}"))
+    assert "✗ read: event is not" in run("explain", file, "--all").output
+
+
+def test_explaining_tells_json() -> None:
+    told = json.loads(run("explain", captured("a.jsonl", a_body(1, "menu")), "--json").output)
+
+    assert [(one["rule"], one["fired"]) for one in told[0]["rules"]] == [
+        ("welcome", False), ("menu", True),
+    ]  # fmt: skip
+    assert told[0]["said"] == ["typing", "a message (5 characters)"]
+
+
+CAPTURED = [a_body(1, "menu"), a_body(2, "hi"), delivery_body(statuses=[status_item("w", "read")])]
+
+
+def test_a_comparison_is_a_table_and_examples() -> None:
+    result = run("diff", "old.yaml", "new.yaml", captured("a.jsonl", *CAPTURED), "--reveal")
+
+    assert result.exit_code == 1
+    assert next(line.split() for line in result.output.splitlines() if "menu" in line) == [
+        "│", "menu", "│", "1", "│", "1", "│", "1", "│",
+    ]  # fmt: skip
+    assert result.output.splitlines()[-4:] == [
+        '2026-11-22 12:00:00Z  text from 351900000001 "menu"  wamid.1',
+        "  - menu: typing; Here.",
+        "  + menu: typing; There.",
+        "! 1 answer to 1 customer would change, of 3 events, 2 of them answered",
+    ]
+
+
+def test_equal_rules_change_nothing() -> None:
+    result = run("diff", "old.yaml", "old.yaml", captured("a.jsonl", *CAPTURED))
+
+    assert result.exit_code == 0
+    assert result.output.endswith("✓ no answer changes, of 3 events, 2 of them answered\n")
+
+
+def test_a_comparison_reveals_nothing_unless_it_is_asked_to() -> None:
+    told = run("diff", "old.yaml", "new.yaml", captured("a.jsonl", *CAPTURED)).output
+
+    assert ("There." in told, "351900000001" in told) == (False, False)
+    assert "  + menu: typing; a message (6 characters)" in told
+
+
+def test_more_changes_than_are_shown_are_counted() -> None:
+    told = run("diff", "old.yaml", "new.yaml", captured("a.jsonl", *CAPTURED), "--examples", "0")
+
+    assert "and 1 more" in told.output
+
+
+def test_a_comparison_tells_json() -> None:
+    file = captured("a.jsonl", *CAPTURED)
+
+    told = json.loads(run("diff", "old.yaml", "new.yaml", file, "--json").output)
+
+    assert (told["events"], told["changed"], told["customers"]) == (3, 1, 1)
+    assert told["rules"]["menu"] == {"old": 1, "new": 1, "changed": 1}
+    assert told["examples"][0]["id"] == "wamid.1"
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["explain", "nowhere"], "nowhere is no file, and no message's id, which begins with wam"),
+        (["explain", "wamid. x"], "A message's id has no spaces"),
+        (["explain", "bad.jsonl"], "bad.jsonl:1 is cut in the middle."),
+        (["diff", "old.yaml", "nowhere"], "nowhere: cannot be read"),
+        (["diff", "old.yaml", "new.yaml", "nowhere"], "Cannot read nowhere: No such file"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None:
+    Path("bad.jsonl").write_text('{"delivery":')
+
+    result = run(*args)
+
+    assert (result.exit_code, sentence in result.output) == (2, True), result.output
+
+
+@pytest.fixture
+def stored(server: Server, store: Store) -> datetime:
+    """Let `menu` be kept, planned and committed; return when that was."""
+    write_settings(server.url)
+    upkeep.list_number(store, NUMBER)
+    item = message_item("wamid.in", "menu")
+    (place,) = keep(store, 3, delivery_body(item).decode())
+    now = datetime.now(UTC)
+    (event,) = split(Delivery(place, now, delivery_body(item)))
+    (view,) = contacts.load(store, {NUMBER: [event]})
+    (made,) = plan(view, [event], load(Path("old.yaml"))).plans
+    assert commit(store, [made], timedelta(days=1)) == [True]
+    return now
+
+
+@pytest.mark.store
+def test_a_message_of_the_store_is_explained_as_it_was(stored: datetime) -> None:
+    result = run("explain", "wamid.in")
+
+    assert result.exit_code == 0
+    assert result.output.splitlines()[1:] == [
+        '  ✗ welcome: text is not "hi"',
+        '  ✓ menu: text is "menu"',
+    ]
+
+
+@pytest.mark.store
+def test_a_message_is_explained_by_other_rules(stored: datetime) -> None:
+    Path("new.yaml").write_text(OLD.replace("text: menu", "text: carte"))
+
+    told = run("explain", "wamid.in", "--rules", "new.yaml").output
+
+    assert '  ✗ menu: text is not "carte"' in told
+    assert "  (when it was planned, menu fired; the rules have changed since)" in told
+
+
+@pytest.mark.store
+def test_a_message_that_nobody_knows_is_told(stored: datetime) -> None:
+    result = run("explain", "wamid.other")
+
+    assert (result.exit_code, "Nothing is known of wamid.other" in result.output) == (1, True)
+
+
+@pytest.mark.store
+def test_rules_are_compared_over_what_is_still_in_the_inbox(stored: datetime) -> None:
+    result = run("diff", "old.yaml", "new.yaml")
+
+    assert result.exit_code == 1
+    assert "! 1 answer to 1 customer would change, of 1 event, 1 of them answered" in result.output

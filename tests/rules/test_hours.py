@@ -1,0 +1,104 @@
+"""When named hours are open, and when they open or close next."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.rules.hours import Hours
+from tests.rules.booked import book
+
+SHOP = "{zone: Europe/Lisbon, mon-fri: 09:00-18:00, sat: 10:00-13:00, closed: [2026-12-25]}"
+BAR = "{zone: Europe/Lisbon, fri-sat: 22:00-02:00}"
+SPLIT = "{zone: Europe/Lisbon, mon: [14:00-18:00, 09:00-12:00], tue: closed}"
+ALWAYS = "{zone: Europe/Lisbon, mon-sun: 00:00-24:00}"
+NEVER = "{zone: Europe/Lisbon}"
+NIGHT = "{zone: Europe/Lisbon, mon: 18:00-24:00, tue: 00:00-06:00}"
+
+
+def hours(written: str) -> Hours:
+    return book(f"version: 1\nhours: {{it: {written}}}\nrules: []\n").hours["it"]
+
+
+def at(moment: str, zone: str = "Europe/Lisbon") -> datetime:
+    return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "moment", "is_open"),
+    [
+        pytest.param(SHOP, "2026-11-23 09:00", True, id="the first minute"),
+        pytest.param(SHOP, "2026-11-23 08:59", False, id="before it"),
+        pytest.param(SHOP, "2026-11-23 18:00", False, id="the last moment is not"),
+        pytest.param(SHOP, "2026-11-28 12:00", True, id="saturday"),
+        pytest.param(SHOP, "2026-11-22 12:00", False, id="sunday"),
+        pytest.param(SHOP, "2026-12-25 12:00", False, id="a closed friday"),
+        pytest.param(SHOP, "2026-07-06 09:00", True, id="in summer"),
+        pytest.param(BAR, "2026-11-28 01:59", True, id="after midnight"),
+        pytest.param(BAR, "2026-11-27 01:59", False, id="the night before"),
+        pytest.param(SPLIT, "2026-11-23 13:00", False, id="lunch"),
+        pytest.param(SPLIT, "2026-11-23 14:00", True, id="after lunch"),
+        pytest.param(SPLIT, "2026-11-24 10:00", False, id="said to be closed"),
+        pytest.param(ALWAYS, "2026-11-24 00:00", True, id="always"),
+        pytest.param(NEVER, "2026-11-24 10:00", False, id="never"),
+    ],
+)
+def test_hours_are_open(written: str, moment: str, is_open: bool) -> None:
+    assert hours(written).is_open(at(moment)) is is_open
+
+
+@pytest.mark.parametrize(
+    ("written", "moment", "opens", "closes"),
+    [
+        pytest.param(SHOP, "2026-11-22 12:00", "2026-11-23 09:00", "2026-11-23 18:00", id="shut"),
+        pytest.param(SHOP, "2026-11-23 12:00", "2026-11-24 09:00", "2026-11-23 18:00", id="open"),
+        pytest.param(SHOP, "2026-11-23 09:00", "2026-11-24 09:00", "2026-11-23 18:00", id="now"),
+        pytest.param(SHOP, "2026-12-24 19:00", "2026-12-26 10:00", "2026-12-26 13:00", id="feast"),
+        pytest.param(BAR, "2026-11-28 01:00", "2026-11-28 22:00", "2026-11-28 02:00", id="night"),
+        pytest.param(
+            NIGHT, "2026-11-23 20:00", "2026-11-30 18:00", "2026-11-24 06:00", id="joined"
+        ),
+        pytest.param(ALWAYS, "2026-11-23 20:00", None, None, id="always"),
+        pytest.param(NEVER, "2026-11-23 20:00", None, None, id="never"),
+    ],
+)
+def test_hours_tell_when_they_open_and_close_next(
+    written: str, moment: str, opens: str | None, closes: str | None
+) -> None:
+    found = hours(written)
+
+    assert found.opens(at(moment)) == (at(opens) if opens else None)
+    assert found.closes(at(moment)) == (at(closes) if closes else None)
+
+
+def test_moments_are_told_by_the_clock_of_the_zone() -> None:
+    opens = hours("{zone: Asia/Tokyo, mon-sun: 09:00-18:00}").opens(at("2026-11-22 12:00", "UTC"))
+
+    assert opens is not None
+    assert f"{opens:%Y-%m-%d %H:%M}" == "2026-11-23 09:00"
+
+
+def test_a_night_in_which_the_clock_is_put_back_is_longer() -> None:
+    night = hours("{zone: Europe/Lisbon, sat: 22:00-06:00}")
+
+    assert night.closes(at("2026-10-24 23:00")) == datetime(2026, 10, 25, 6, tzinfo=UTC)
+    assert night.is_open(datetime(2026, 10, 25, 5, 59, tzinfo=UTC))
+
+
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+WRITTEN = {name: hours(name) for name in (SHOP, BAR, SPLIT, ALWAYS, NEVER, NIGHT)}
+
+
+@given(st.sampled_from(list(WRITTEN)), MOMENTS)
+def test_it_is_open_from_the_moment_it_opens_until_the_moment_it_closes(
+    written: str, now: datetime
+) -> None:
+    found = WRITTEN[written]
+    opens, closes = found.opens(now), found.closes(now)
+
+    assert opens is None or (found.is_open(opens) and opens > now)
+    assert closes is None or (not found.is_open(closes) and closes > now)
+    if opens and closes:
+        assert found.is_open(now) is (closes < opens)

@@ -1,0 +1,84 @@
+"""The schema by which editors complete and check a rules file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from gateway.rules import reference, schema
+from tests.rules.booked import HEAD
+from tests.rules.test_examples import BLOCKS, PAGE, ROOT
+
+SCHEMA = json.loads(schema.FILE.read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+def as_an_editor_reads(rules: str) -> Any:
+    """Read a file as YAML 1.2 with its types, which is how editors look at it."""
+    return YAML(typ="safe", pure=True).load(HEAD + rules if rules.startswith("-") else rules)
+
+
+def is_fine(rules: str) -> bool:
+    read = json.loads(json.dumps(as_an_editor_reads(rules), default=str))
+    return bool(VALIDATOR.is_valid(read))
+
+
+def test_schema_in_the_docs_is_what_the_models_say() -> None:
+    assert schema.FILE.read_text() == schema.written(), "run python -m gateway.rules.reference"
+
+
+def test_tables_of_the_page_are_what_the_models_say() -> None:
+    assert reference.page(PAGE) == PAGE, "run python -m gateway.rules.reference"
+
+
+def test_page_has_every_table() -> None:
+    assert {found[2] for found in reference.MARKED.finditer(PAGE)} == reference.tables().keys()
+
+
+def test_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_example_of_the_page_is_fine_to_an_editor(block: str) -> None:
+    assert is_fine(block)
+
+
+RULES = sorted(set((ROOT / "rules").glob("*.yaml")) - set((ROOT / "rules").glob("*.test.yaml")))
+
+
+@pytest.mark.parametrize("file", RULES, ids=lambda file: file.name)
+def test_rules_of_the_project_name_the_schema_and_are_fine(file: Path) -> None:
+    line = "# yaml-language-server: $schema=../docs/rules.schema.json\n"
+
+    assert file.read_text().startswith(line)
+    assert is_fine(file.read_text())
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("- {name: it, wen: x, then: x}", id="unknown key"),
+        pytest.param("- {name: it, when: {txt: x}, then: x}", id="unknown condition"),
+        pytest.param("- {name: it, when: {media: pdf}, then: x}", id="unknown word"),
+        pytest.param("- {name: it, when: {age: {older: 30}}, then: x}", id="no unit"),
+        pytest.param("- {name: it, when: {first_contact: maybe}, then: x}", id="neither"),
+        pytest.param("- {name: it, when: {any: [{event: status}]}, then: x}", id="event below"),
+        pytest.param("- {name: it, then: {send_txt: x}}", id="unknown action"),
+        pytest.param(f"- {{name: it, then: {{send_text: {'x' * 4_097}}}}}", id="long text"),
+        pytest.param("- {name: it, then: {send_text: x, language: en}}", id="another's option"),
+        pytest.param("- {name: it, then: {send_template: x}}", id="no language"),
+        pytest.param(
+            f"- {{name: it, then: {{send_buttons: x, buttons: {{a: {'x' * 21}}}}}}}", id="title"
+        ),
+        pytest.param("- {name: it, at_most: often, then: x}", id="how often"),
+        pytest.param("version: 2\nrules: []", id="version"),
+        pytest.param("version: 1\nhours: {a: {zone: UTC, mon: 9}}\nrules: []", id="hours"),
+        pytest.param("version: 1\nhours: {a: {mon: 09:00-10:00}}\nrules: []", id="no zone"),
+    ],
+)
+def test_mistake_is_seen_by_an_editor(rules: str) -> None:
+    assert not is_fine(rules)

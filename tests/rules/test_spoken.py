@@ -1,0 +1,59 @@
+"""A message to Meta is told in the words by which a rule asks for it."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from gateway.core.contacts import Contact
+from gateway.core.messages import addressed
+from gateway.rules.actions import Step
+from gateway.rules.spoken import spoken
+
+ANA = Contact("351900000001", wa_id="351900000001")
+WRITTEN: dict[str, Any] = {
+    "a text": "Hello.",
+    "a word": "typing",
+    "the other word": "mark_read",
+    "a reaction": {"react": "👍"},
+    "buttons": {
+        "send_buttons": "What?", "buttons": {"a": "A", "b": "B"}, "header": "H", "footer": "F",
+    },
+    "a list": {
+        "send_list": "What?", "button": "Look",
+        "rows": {"a": "A", "b": {"title": "B", "description": "The other"}},
+    },
+    "a list in sections": {
+        "send_list": "What?", "button": "Look", "sections": {"One": {"a": "A"}, "Two": {"b": "B"}},
+    },
+    "a picture": {"send_media": "https://example.com/a.png", "kind": "image", "caption": "A"},
+    "a document": {"send_media": "123", "kind": "document", "filename": "menu.pdf"},
+    "a template": {"send_template": "ready", "language": "pt_PT"},
+    "a template with values": {"send_template": "ready", "language": "en", "values": ["A", "B"]},
+    "a template with names": {"send_template": "ready", "language": "en", "values": {"who": "A"}},
+    "a template in Meta's form": {
+        "send_template": "ready", "language": "en",
+        "components": [{"type": "button", "index": "0", "parameters": []}],
+    },
+    "any message": {"send": {"type": "location", "location": {"name": "Shop"}}},
+    "a text in Meta's form": {
+        "send": {"type": "text", "text": {"body": "https://example.com", "preview_url": "true"}}
+    },
+    "what only Meta understands": {"send": {"type": "interactive", "interactive": {"x": "y"}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_a_message_is_told_as_it_is_written(written: Any) -> None:
+    step = TypeAdapter[Any](Step).validate_python(written)
+
+    assert spoken(addressed(step.body(), ANA)) == written
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"type": "text"}, {"type": "template", "template": None}, {"type": "image"},
+     {"type": "reaction", "reaction": {"message_id": "x"}}, {"type": 5}],
+)  # fmt: skip
+def test_whatever_a_body_holds_it_is_told(body: dict[str, Any]) -> None:
+    assert spoken(body) == {"send": body}

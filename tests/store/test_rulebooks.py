@@ -1,0 +1,49 @@
+"""Which rulebook is in force where, and what is kept of the last that was right."""
+
+import pytest
+
+from gateway.rules.files import File
+from gateway.store import keys, rulebooks
+from gateway.store.client import Store
+from gateway.store.rulebooks import InForce
+from gateway.store.standing import read
+from tests.store.raw import raw
+
+pytestmark = pytest.mark.store
+FILES = (File("a.yaml", b"version: 1\n"), File("b.yaml", "# olá\n".encode()))
+
+
+def in_force(store: Store) -> tuple[InForce, ...]:
+    return read(store, 0).rulebooks
+
+
+def test_each_process_tells_what_it_has_in_force(store: Store) -> None:
+    for process, version in (("a:1", "v1"), ("a:2", "v1"), ("a:1", "v2")):
+        rulebooks.report(store, process, InForce(version))
+
+    assert rulebooks.versions(in_force(store)) == {"v2": 1, "v1": 1}
+
+
+def test_a_process_that_says_nothing_for_long_has_ended(store: Store) -> None:
+    rulebooks.report(store, "a:1", InForce("v1"))
+    raw(store).hset(keys.RULEBOOKS, "a:0", b'1000|{"version":"v0","problem":""}')
+
+    assert [one.version for one in in_force(store)] == ["v1"]
+    rulebooks.forget_ended(store)
+    assert raw(store).hkeys(keys.RULEBOOKS) == [b"a:1"]
+
+
+def test_a_long_problem_is_told_in_part(store: Store) -> None:
+    rulebooks.report(store, "a:1", InForce("v1", "x" * 100_000))
+
+    assert [len(one.problem) for one in in_force(store)] == [300]
+
+
+def test_the_files_of_the_last_rules_that_were_right_are_kept(store: Store) -> None:
+    assert rulebooks.kept(store) == ()
+
+    rulebooks.keep(store, "v1", (File("old.yaml", b"x"),))
+    rulebooks.keep(store, "v2", FILES)
+    rulebooks.keep(store, "v2", FILES[:1])
+
+    assert rulebooks.kept(store) == FILES

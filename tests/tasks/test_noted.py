@@ -1,0 +1,34 @@
+"""What rules ask to be told is noted where it is planned, once for each rule and number."""
+
+import pytest
+
+from gateway.store import alerts
+from gateway.store.client import Store
+from tasks.noted import note_asked
+from tests.made import NOW, a_message
+from tests.rules.booked import planned
+from tests.store.raw import now_ms
+
+pytestmark = pytest.mark.store
+RULES = """\
+- {name: person, when: {text: agent}, then: {alert: Somebody waits.}}
+- {name: angry, when: {text: {contains: '!'}}, then: {alert: Somebody is angry.}}
+"""
+
+
+def test_the_alert_of_a_rule_is_noted_once_however_many_events_it_answers(store: Store) -> None:
+    events = [a_message(f"wamid.{n}", text="agent") for n in range(3)]
+    made = planned(RULES, *events, a_message("wamid.9", text="Now!"))
+    assert len(made.alerts) == 4
+
+    note_asked(store, [made])
+    note_asked(store, [made])
+
+    noted = alerts.noted(store, now_ms(store)).values()
+    assert sorted(alert.title for alert in noted) == ["Somebody is angry.", "Somebody waits."]
+
+
+def test_five_minutes_without_one_end_it(store: Store) -> None:
+    note_asked(store, [planned(RULES, a_message(text="agent", at=NOW))])
+
+    assert alerts.noted(store, now_ms(store) + 301_000) == {}

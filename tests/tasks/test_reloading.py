@@ -1,0 +1,99 @@
+"""A worker process takes up changed rules, tells which it has, and outlives broken ones."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.rules.problems import RulebookError
+from gateway.rules.source import Source
+from gateway.store import rulebooks
+from gateway.store.client import Store
+from gateway.store.rulebooks import InForce
+from gateway.store.standing import read
+from tasks.reloading import Reloading
+from tasks.worker import Worker, build
+from tests.rules.booked import HEAD
+from tests.stack import RULES
+
+pytestmark = pytest.mark.store
+BROKEN = "version: 2\nrules: []\n"
+OTHER = f"{HEAD}- {{name: other, then: x}}\n"
+
+
+class Process:
+    """A process whose clock moves when it is told to."""
+
+    def __init__(self, at_work: Worker) -> None:
+        self.now = 100.0
+        self.source = Source(at_work.settings.gateway_rules, lambda: self.now)
+        self.reloading = Reloading(at_work.store, self.source)
+
+    def pass_time(self, seconds: int = 3) -> str:
+        for _ in range(seconds):
+            self.now += 1
+            self.reloading.look()
+        return self.source.current().version
+
+
+@pytest.fixture
+def process(at_work: Worker) -> Process:
+    return Process(at_work)
+
+
+def write(at_work: Worker, rules: str) -> Path:
+    path = at_work.settings.gateway_rules
+    path.write_text(rules)
+    return path
+
+
+def in_force(store: Store) -> tuple[InForce, ...]:
+    return read(store, 0).rulebooks
+
+
+def test_what_is_in_force_is_told_and_kept(process: Process, store: Store) -> None:
+    version = process.pass_time()
+
+    assert in_force(store) == (InForce(version),)
+    assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
+
+
+def test_a_change_is_told_and_kept(process: Process, at_work: Worker, store: Store) -> None:
+    before = process.pass_time()
+    write(at_work, OTHER)
+    after = process.pass_time()
+
+    assert after != before
+    assert in_force(store) == (InForce(after),)
+    assert [one.content.decode() for one in rulebooks.kept(store)] == [OTHER]
+
+
+def test_a_broken_change_is_told_and_not_kept(
+    process: Process, at_work: Worker, store: Store
+) -> None:
+    before = process.pass_time()
+    file = write(at_work, BROKEN)
+    process.pass_time()
+
+    problem = f"{file}:1:10: version: '2' is not known; this gateway reads 1"
+    assert in_force(store) == (InForce(before, problem[:300]),)
+    assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
+
+
+def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_of_before(
+    process: Process, at_work: Worker
+) -> None:
+    version = process.pass_time()
+    write(at_work, BROKEN)
+
+    again = build(at_work.settings)
+    again.graph.close()
+    again.store.close()
+
+    assert (again.rules.current().version, bool(again.rules.problem)) == (version, True)
+
+
+def test_rules_that_were_never_right_stop_a_process(at_work: Worker) -> None:
+    write(at_work, BROKEN)
+
+    with pytest.raises(RulebookError):
+        build(at_work.settings)
