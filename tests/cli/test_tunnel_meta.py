@@ -115,12 +115,13 @@ def test_what_a_killed_run_set_is_cleared_by_the_next(
 
 
 def test_an_override_that_somebody_set_meanwhile_is_left_alone(
-    at: Tunnelling, meta: Meta, ours: str, theirs: str
+    at: Tunnelling, meta: Meta, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ExitStack() as ending:
         lead_here(meta, ours, asked(), SCREEN, ending)
         at.override(theirs, WORD)
 
+    assert f"go to {theirs}, which this run did not set" in capsys.readouterr().out
     assert at.account()["number_overrides"] == {NUMBER: theirs}
 
 
