@@ -28,9 +28,11 @@ from tests.sandbox.rig import APP, NUMBER_ID, WABA
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
 COMMAND = [*GATEWAY, "init"]
-# Makes its input the terminal of its session, so that Ctrl-C reaches it.
+# Makes its input the terminal of its session, so that Ctrl-C reaches it; whoever runs in the
+# background of a shell ignores that, and so do its children.
 AT_A_TERMINAL = (
-    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from gateway.cli.main import main; main()"
 )
 OTHER, THEIRS = "100000000000009", "106540352242999"
