@@ -1,7 +1,6 @@
 """The only reader of the environment: every setting, checked once, before anything starts."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from gateway.forms import (
     Secrets,
     SecretUrl,
     Size,
+    without_secrets,
 )
 
 
@@ -174,11 +174,6 @@ def _told(error: Any) -> str:
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
-def without_secrets(address: str) -> str:
-    """Leave out whoever logs in, and the query and fragment, which may hold a secret as well."""
-    return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
-
-
 def environment() -> dict[str, str]:
     """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
     try:
@@ -186,6 +181,11 @@ def environment() -> dict[str, str]:
     except (OSError, UnicodeError):
         raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
     return {k: v for k, v in found.items() if v is not None} | os.environ
+
+
+def said(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return what `env` says of settings, files read; what cannot be read here is left out."""
+    return _given(names, env)[0]
 
 
 def in_process(names: Iterable[str]) -> dict[str, str]:

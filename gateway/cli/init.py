@@ -18,7 +18,7 @@ from gateway.cli.init_ask import Asker
 from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.forms import HttpUrl
 from gateway.graph.setup import Setup
-from gateway.settings import Settings, environment, in_process
+from gateway.settings import Settings, environment, in_process, said
 
 ENV = Path(".env")
 _LEFT = 130  # as a shell ends what Ctrl-C ended
@@ -53,10 +53,11 @@ def init(
 
 
 def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
-    before = init_file.values(init_file.read(ENV))
+    asked = [question.name for question in QUESTIONS]
+    before = said(asked, init_file.values(init_file.read(ENV)))
     init_file.look(ENV)
     with failing.sentences():
-        here = in_process([*(question.name for question in QUESTIONS), *_MADE])
+        here = in_process([*asked, *_MADE])
         meta = _meta()
     asker = Asker(_out)
     answers = Answers(asker, {**here, **options}, before, meta).all()
@@ -92,7 +93,7 @@ def _write(
     # Read anew: it may have come meanwhile, with keys by which something is stored already.
     text = init_file.read(ENV)
     made = _made(here, init_file.values(text))
-    if not (to_set := init_file.settable(text, {**answers, **made})):
+    if not (to_set := init_file.settable(text, _unsaid(answers, text) | made)):
         init_file.close(ENV)
         _out.print("\n[bold].env[/] says all of this already.")
         return
@@ -101,8 +102,14 @@ def _write(
         if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
             raise failing.fail("Nothing was written: .env is as it was (--yes changes it).")
     init_file.write(ENV, init_file.merged(text, to_set))
-    new = "; it holds new keys as well" if made.keys() & to_set.keys() else ""
-    _out.print(f"\n[bold].env[/] is written, for your eyes only{new}.")
+    keys = "; it holds new keys as well" if made.keys() & to_set.keys() else ""
+    _out.print(f"\n[bold].env[/] is written, for your eyes only{keys}.")
+
+
+def _unsaid(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
+    """Return the answers that neither the text says nor a file that it names, which stays so."""
+    known = said(answers, init_file.values(text))
+    return {name: value for name, value in answers.items() if known.get(name) != value}
 
 
 def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None:

@@ -371,6 +371,18 @@ def test_a_key_in_a_file_of_its_own_is_not_made_anew(meta: httpx.Client) -> None
     assert "GATEWAY_ENCRYPTION_KEYS" not in written
 
 
+def test_a_token_in_a_file_of_its_own_is_known_and_stays_there(
+    meta: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    Path(".env").write_text(f"META_ACCESS_TOKEN_FILE={tmp_path / 'token'}\n")
+    run(APP, SECRET, "", "", "", "y")
+
+    written = dotenv_values(".env")
+    assert written["META_ACCESS_TOKEN_FILE"] == str(tmp_path / "token")
+    assert "META_ACCESS_TOKEN" not in written
+
+
 def test_while_the_secret_is_rotated_the_newest_is_tried(meta: httpx.Client) -> None:
     both = f"{SECRET},hush-older"
     run(APP, both, *ANSWERS[2:])
