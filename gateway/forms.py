@@ -81,6 +81,11 @@ def _secret_url(text: object) -> object:
     return SecretStr(str(text))
 
 
+def without_secrets(address: str) -> str:
+    """Leave out whoever logs in, and the query and fragment, which may hold a secret as well."""
+    return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
+
+
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)]
 ApiKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_api_keys)]

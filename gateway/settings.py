@@ -1,7 +1,6 @@
 """The only reader of the environment: every setting, checked once, before anything starts."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from gateway.forms import (
     Secrets,
     SecretUrl,
     Size,
+    without_secrets,
 )
 
 
@@ -127,7 +127,7 @@ class Settings(BaseModel):
         value = getattr(self, name)
         if name in SECRETS:
             return "set" if value else "not set"
-        return _without_password(str(value))
+        return without_secrets(str(value))
 
 
 # Addresses may carry a password, so they are treated like secrets wherever they are shown.
@@ -174,11 +174,6 @@ def _told(error: Any) -> str:
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
-def _without_password(text: str) -> str:
-    """Leave out whoever logs in, and the query, which may hold a password as well."""
-    return re.sub(r"(?s)(?<=://).*@", "***@", text).partition("?")[0]
-
-
 def environment() -> dict[str, str]:
     """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
     try:
@@ -186,6 +181,11 @@ def environment() -> dict[str, str]:
     except (OSError, UnicodeError):
         raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
     return {k: v for k, v in found.items() if v is not None} | os.environ
+
+
+def said(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return what `env` says of settings, files read; what cannot be read here is left out."""
+    return _given(names, env)[0]
 
 
 def in_process(names: Iterable[str]) -> dict[str, str]:

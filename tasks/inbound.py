@@ -100,7 +100,7 @@ class _Tally:
         for one in (one for record in made.records for one in record.fired):
             if len(self.fired) < MOST_NAMED:
                 self.fired.setdefault(one.rule, one.why)
-        self.gap = max([self.gap, *(gap_of(news.late) for news in made.news)])
+        self.gap = max([self.gap, *(gap_of(news) for news in made.news)])
 
     def set_aside(self, event: Event, obstacle: Obstacle) -> None:
         """Note what stands in the way of an event's delivery, the first thing that is met."""

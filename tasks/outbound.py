@@ -16,7 +16,7 @@ from gateway.core.sends import callback
 from gateway.core.verdict import Answer, NotConnected, Verdict, verdict
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
-from gateway.store.lanes import LEASE_MS
+from gateway.store.lanes import LEASE_MS, Lanes, Taken
 from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_number
@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 SLICE_S = 2.0
 LINGER_S = 0.01
 MOST_IDLE = 2
+# For so long a store that is away is asked again; a worker that is told to end has 18 s.
+PATIENCE_S = 12.0
+AGAIN_S = 0.5
 AT_ONCE = 64
 # An attempt is not begun when its lease might end before the answer is in.
 LATEST_START_S = LEASE_MS / 1000 - 12
@@ -56,11 +59,7 @@ def pump(number: str, rank: str) -> None:
         try:
             taken = lanes.pump(outcomes, AT_ONCE - posts.on_the_way if left_s > 0 else 0)
         except StoreUnavailableError:
-            if not posts.on_the_way:
-                raise
-            # Nobody else will ever hear these answers; they go to the store with the next call.
-            ends, outcomes = 0.0, posts.all_answers()
-            continue
+            taken, ends = _told(lanes, posts), 0.0
         heed(at_work, number, taken)
         posts.begin(taken)
         if taken.more and posts.on_the_way == AT_ONCE and not helped:
@@ -75,6 +74,24 @@ def pump(number: str, rank: str) -> None:
             time.sleep(max(taken.wait_s, LINGER_S))
     if taken.more:
         ring_number(at_work.store, number, rank)
+
+
+def _told(lanes: Lanes, posts: Posts) -> Taken:
+    """Ask a store that is away again, and take nothing more.
+
+    Only this process heard what came of its posts, and only it knows that nothing was posted of
+    what the lost call may have taken. Raises StoreUnavailableError where nobody hears it for too
+    long; it goes with this process's next call then.
+    """
+    patience = time.monotonic() + PATIENCE_S
+    while True:
+        outcomes = posts.all_answers()
+        time.sleep(AGAIN_S)
+        try:
+            return lanes.pump(outcomes, 0)
+        except StoreUnavailableError:
+            if time.monotonic() > patience:
+                raise
 
 
 def _attempt(

@@ -111,6 +111,10 @@ class Stack:
     def run_one_worker(self) -> None:
         """Start a single process that plans, and let it hear of what waits."""
         self.run("single")
+        self.ring()
+
+    def ring(self) -> None:
+        """Let workers hear of what waits."""
         ring = [sys.executable, "-c", "from tasks.bell import ring_inbox; ring_inbox()"]
         Program(ring, self.env, self.folder / "ring.log").process.wait(30)
 

@@ -1,6 +1,7 @@
 """A file that is there whole or not at all."""
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,14 +17,19 @@ def whole(name: str) -> Iterator[BinaryIO]:
     """Give what to write to; under its name it stands only once all of it is on disk.
 
     Nobody else on this machine may read it. What stood there before stays until then, and for good
-    where writing ends early. Raises OSError.
+    where writing ends early. A link stays one, and to a pipe or a device it is written as it comes.
+    Raises OSError.
     """
     if name == STANDARD_OUTPUT:
         with _nobody_reading():
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
-    path = Path(name)
+    if _is_passed_on(name):
+        with open(name, "wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(name))
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
@@ -34,6 +40,15 @@ def whole(name: str) -> Iterator[BinaryIO]:
     except BaseException:
         os.unlink(draft)
         raise
+
+
+def _is_passed_on(name: str) -> bool:
+    """Say whether what is written there goes elsewhere: nothing may take the place of /dev/null."""
+    try:
+        mode = os.stat(name).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def welcome(setup: Setup, rules: Path, number: int, took_s: float) -> None:
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
         "rules": f"{rules}, {many(number, 'rule')}; a change is taken up",
-        "play": "" if setup.real else f"{_ourselves()} chat     (in another terminal)",
+        "play": "" if setup.real else f"{ourselves()} chat     (in another terminal)",
         "stop": "Ctrl-C",
     }
     show(Line(f"ready in {took_s:.1f} s", GOOD))
@@ -74,7 +74,7 @@ def _print(lines: Iterable[str], style: str = "") -> None:
         _console.print(Text(printable(line), style=style))
 
 
-def _ourselves() -> str:
+def ourselves() -> str:
     """Return how this command was called."""
     called = Path(os.path.normpath(sys.argv[0]))
     found = called.name == "gateway" and shutil.which("gateway") != str(called)

@@ -99,6 +99,8 @@ class Setup:
             "access_token": self.settings.meta_access_token.get_secret_value(),
             "webhook_url": f"{self.web}/webhook",
             "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
+            # What replay posts came to other numbers, and what is answered to it should arrive.
+            "any_number": True,
             "waba_id": WABA,
             "app_id": APP,
         }

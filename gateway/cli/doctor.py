@@ -18,14 +18,13 @@ from gateway.cli.doctor_at_once import Look, at_once
 from gateway.cli.doctor_facts import CHECKS, Facts
 from gateway.cli.doctor_findings import Result, Unseen, results
 from gateway.cli.doctor_screen import plain, screen
-from gateway.cli.doctor_settings import Given
+from gateway.cli.doctor_settings import INCOMPLETE, Given
 from gateway.settings import Settings, SettingsError
 
 BROKEN = 1
 WITHIN_S = 12.0
 OFFLINE = Unseen("asked to stay offline")
 PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it to look at Meta")
-INCOMPLETE = Unseen("the settings are not complete")
 
 
 def doctor(
@@ -54,16 +53,15 @@ def look(status: Status | None, *, offline: bool) -> Facts:
         return _nothing(Given(error.problems, doctor_looks.file_mode()))
     played = running is not None and bool(running.sandbox)
     away = OFFLINE if offline else PLAYED if played else None
-    questions = {} if away else doctor_meta_looks.looks(settings)
+    here, questions = _here(settings), {} if away else doctor_meta_looks.looks(settings)
     tell = partial(_tell, status)
-    here = at_once(_here(settings) | questions, WITHIN_S, tell)
-    facts = {name: here[name] for name in _here(settings)}
+    found = at_once(here | questions, WITHIN_S, tell)
     return Facts(
         given=doctor_looks.given(settings, dev=running is not None),
         version=(settings.meta_graph_version, datetime.now(UTC).date()),
-        disk=doctor_looks.disk(settings, here["redis"]),
-        meta=away or _meta(settings, {name: here[name] for name in questions}, tell),
-        **facts,
+        disk=doctor_looks.disk(settings, found["redis"]),
+        meta=away or _meta(settings, {name: found[name] for name in questions}, tell),
+        **{name: found[name] for name in here},
     )
 
 

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 ADVICE: Mapping[str, str] = {
     "settings": (
-        "Mend the line in .env or in the environment; docs/operations.md explains each name."
+        "Mend the line in .env or in the environment (docs/operations.md); gateway init asks for "
+        "what Meta gives, and gateway dev needs none of it."
     ),
     "file mode": "Run chmod 600 .env.",
     "app secrets": (
         "A week after the new one was put in force, take the old one out of META_APP_SECRET."
     ),
     "store": (
-        "See whether Redis runs and whether REDIS_URL names it; until then Meta delivers again."
+        "See whether Redis runs and whether REDIS_URL names it, with rediss:// where it speaks "
+        "TLS; until then Meta delivers again."
     ),
     "store address": "Change REDIS_URL; docs/scale-out.md has the forms.",
     "store version": "Install Valkey, or Redis 6.2 or newer.",

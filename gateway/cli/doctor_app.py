@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.cli.doctor_advice import ADVICE
-from gateway.cli.doctor_asked import Meta, of_meta, refused, valid
+from gateway.cli.doctor_asked import Meta, of_meta, refused, told, valid
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.core.versions import age
 from gateway.graph.setup_facts import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
@@ -46,7 +46,7 @@ def secret(meta: Meta) -> Iterator[Finding]:
         which = f"Secret {place} of {total}: " if total > 1 else ""
         match one:
             case SetupError():
-                yield broken(f"{which}{one.sentence}", advised=True)
+                yield told(one, which)
             case Unseen():
                 yield unseen(one.why)
             case _:
@@ -63,11 +63,11 @@ def token(meta: Meta) -> Iterator[Finding]:
             yield broken(f"The token is of app {info.app_id}, and META_APP_ID is {meta.app_id}.")
         else:
             yield fine(f"It is valid, and of type {info.type or 'unknown'}.")
-    elif isinstance(info, SetupError) and not refused(info):
-        yield broken(info.sentence, advised=True)
+    elif isinstance(info, SetupError) and not (refused(info) or info.passing):
+        yield told(info)
     elif isinstance(number, SetupError):
-        told = broken(number.sentence, advised=True)
-        yield told if refused(number) else unseen("Meta did not say what it is")
+        says = refused(number) or number.passing
+        yield told(number) if says else unseen("Meta did not say what it is")
     elif isinstance(number, Unseen):
         yield unseen(number.why)
     else:

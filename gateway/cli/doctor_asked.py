@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from gateway.cli.doctor_findings import Unseen
+from gateway.cli.doctor_findings import Finding, Unseen, broken, unseen
 from gateway.graph.setup_facts import (
     MANAGEMENT,
     WHATSAPP,
@@ -61,8 +61,10 @@ class Meta:
         heard = [one for one in found if not isinstance(one, SetupError | Unseen)]
         if heard or any(one.code for one in errors):
             return ""
-        late = self.number.why if isinstance(self.number, Unseen) else ""
-        return errors[0].sentence if errors else f"Meta did not answer: {late}."
+        # A secret that no header can carry never left, which says nothing of Meta.
+        if away := [one.sentence for one in errors if not one.about]:
+            return away[0]
+        return f"Meta did not answer: {self.number.why}." if isinstance(self.number, Unseen) else ""
 
 
 def seen(found: Asked[T]) -> T | Unseen:
@@ -71,14 +73,23 @@ def seen(found: Asked[T]) -> T | Unseen:
         return found
     if with_what := refused(found):
         return Unseen(f"Meta does not take the {with_what}")
-    return Unseen(f"Meta refuses to say it (code {found.code})" if found.code else found.sentence)
+    return Unseen(
+        found.sentence if found.passing else f"Meta refuses to say it (code {found.code})"
+    )
+
+
+def told(error: SetupError, of: str = "") -> Finding:
+    """Say what Meta has against what was given, unless it only could not answer."""
+    if error.passing:
+        return unseen(error.sentence)
+    return broken(f"{of}{error.sentence}", advised=True)
 
 
 def refused(error: SetupError) -> str:
     """Return what Meta was asked with and does not take; "" where it refuses something else."""
     if error.about in ("app_id", "app_secret"):
         return "app secret"
-    return "token" if error.about == "token" and error.code == NO_LOGIN else ""
+    return "token" if error.about == "token" and error.code in (NO_LOGIN, 0) else ""
 
 
 def by_token(meta: Meta, found: Asked[T]) -> Asked[T]:
@@ -119,7 +130,10 @@ def in_force(meta: Meta) -> tuple[str, str] | Unseen:
 
 def shown(address: str) -> str:
     """Return an address without what may be secret in it."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "one that is no address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -83,17 +83,20 @@ def both(one: T | Unseen, other: U | Unseen) -> tuple[T, U] | Unseen:
 def results(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
     """Run every check; what a check needs and nobody could find out is told in its place."""
     for check in checks:
-        found = check.of(facts)
-        if isinstance(found, Unseen):
-            told = unseen(found.why).told
-            yield Result(check.group, check.name, "unseen", told)
-            continue
-        for one in _gist(check.judge(found)):
+        for one in _said(check, facts):
             # Some of it was written by others, who may know how to move a terminal's cursor.
             told = "".join(sign if sign.isprintable() else " " for sign in one.told)
             needed = one.state in ("warning", "broken") and not one.advised
             advice = ADVICE[check.name] if needed else ""
             yield Result(check.group, check.name, one.state, told, advice)
+
+
+def _said(check: Check[Any], facts: Any) -> list[Finding]:
+    try:
+        found = check.of(facts)
+        return [unseen(found.why)] if isinstance(found, Unseen) else _gist(check.judge(found))
+    except Exception as error:  # others wrote the facts, and one check must not take all with it
+        return [unseen(f"the check failed ({type(error).__name__}), so report this")]
 
 
 def _gist(findings: Iterable[Finding]) -> list[Finding]:

@@ -43,9 +43,9 @@ def rules(found: Rules) -> Iterator[Finding]:
         yield fine(f"{many(found.count, 'rule')}, version {found.version}.")
 
 
-def rulebook(both: tuple[Rules, Reading]) -> Iterator[Finding]:
+def rulebook(asked: tuple[Rules, Reading]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
-    found, reading = both
+    found, reading = asked
     release, _, version = reading.release.partition("/")
     if told := sentences(reading.rulebooks):
         yield from map(warning, told)
@@ -74,20 +74,8 @@ def disk(found: Disk) -> Iterator[Finding]:
         yield fine(f"{free} are free.")
 
 
-def _rules(facts: Any) -> Any:
-    return facts.rules
-
-
-def _rulebook(facts: Any) -> Any:
-    return both(facts.rules, facts.reading)
-
-
-def _disk(facts: Any) -> Any:
-    return facts.disk
-
-
 CHECKS: tuple[Check[Any], ...] = (
-    Check("rules", "rules", _rules, rules),
-    Check("rules", "rulebook", _rulebook, rulebook),
-    Check("disk", "disk", _disk, disk),
+    Check("rules", "rules", lambda facts: facts.rules, rules),
+    Check("rules", "rulebook", lambda facts: both(facts.rules, facts.reading), rulebook),
+    Check("disk", "disk", lambda facts: facts.disk, disk),
 )

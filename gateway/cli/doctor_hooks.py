@@ -12,6 +12,7 @@ from gateway.cli.doctor_asked import (
     of_meta,
     seen,
     shown,
+    told,
 )
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.trace_line import many
@@ -32,7 +33,7 @@ def account(asked: tuple[tuple[NumberInfo, ...] | SetupError, Meta]) -> Iterator
     """Tell that the number is of another account than META_WABA_ID."""
     numbers, meta = asked
     if isinstance(numbers, SetupError):
-        yield broken(f"META_WABA_ID: {numbers.sentence}", advised=True)
+        yield told(numbers, "META_WABA_ID: ")
     elif meta.number_id not in {one.id for one in numbers}:
         yield broken("META_PHONE_NUMBER_ID is no number of the account META_WABA_ID.")
     else:

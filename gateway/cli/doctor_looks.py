@@ -41,13 +41,14 @@ def file_mode() -> int | None:
 
 def redis(settings: Settings) -> Redis:
     """Ask the servers of the store what they say of themselves."""
-    store = Store(settings.redis_url)
+    # A server whose disk is full refuses the driver's own PING, and tells why in INFO.
+    store = Store(settings.redis_url, health_check_interval=0)
     try:
         return Redis(found=examine(store), limit_bytes=settings.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
-            return Redis("Redis refuses the password in REDIS_URL.")
-        return Redis(f"Redis does not answer ({error}): nothing is kept.")
+            return Redis("Redis wants another user or password than REDIS_URL has.")
+        return Redis(f"Redis does not answer ({_reason(error)}): nothing is kept.")
     except ScriptError as error:
         # A user who may not ask it says so in words of its own, such as NOPERM.
         return Redis(f"Redis refuses to answer: {error}")
@@ -116,6 +117,16 @@ def disk(settings: Settings, found: Redis | Unseen) -> Disk | Unseen:
         return Disk(shutil.disk_usage(here).free, size)
     except OSError as error:
         return Unseen(str(error.strerror))
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system says, such as that a certificate is not trusted, if it says it."""
+    under: BaseException | None = error
+    while under:
+        if isinstance(under, OSError):
+            return type(under).__name__
+        under = under.__cause__ or under.__context__
+    return str(error)
 
 
 def _is_here(redis_url: str, folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.doctor_asked import Meta, by_token, of_meta
+from gateway.cli.doctor_asked import Meta, by_token, of_meta, seen, told
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.cli.trace_line import many
 from gateway.graph.setup_facts import NumberInfo
@@ -27,7 +27,7 @@ _FIRST_TIERS = frozenset({"TIER_50", "TIER_250"})
 def number(found: NumberInfo | SetupError) -> Iterator[Finding]:
     """Tell that nothing can be sent from the number."""
     if isinstance(found, SetupError):
-        yield broken(f"META_PHONE_NUMBER_ID: {found.sentence}", advised=True)
+        yield told(found, "META_PHONE_NUMBER_ID: ")
     elif not found.status:
         yield unseen("Meta did not say its status")
     elif found.status == CONNECTED:
@@ -104,11 +104,13 @@ def recipients(asked: tuple[NumberInfo | Unseen, Mapping[DeadOf, int]]) -> Itera
         yield unseen(found.why)
     elif found.mode == TEST:
         yield warning(
-            "It is a test number: Meta sends to the recipients on its list, five at most, and "
-            "refuses all others with code 131030."
+            f"Its account_mode is {TEST}, as test numbers have it: Meta sends to the recipients on "
+            "its list, five at most, and refuses all others with code 131030."
         )
+    elif not found.mode:
+        yield unseen("Meta did not say whether it is a test number")
     else:
-        yield fine("It is no test number, so anybody may be written to.")
+        yield fine(f"Its account_mode is {found.mode}, and nobody was refused as not on a list.")
 
 
 def health(found: NumberInfo) -> Iterator[Finding]:
@@ -132,7 +134,9 @@ def _told(meta: Meta) -> NumberInfo | SetupError | Unseen:
 
 def _known(meta: Meta) -> NumberInfo | Unseen:
     found = _told(meta)
-    return Unseen("Meta does not show the number") if isinstance(found, SetupError) else found
+    if isinstance(found, SetupError) and not found.passing:
+        return Unseen("Meta does not show the number")
+    return seen(found)
 
 
 def _recipients(facts: Any) -> tuple[NumberInfo | Unseen, Mapping[DeadOf, int]]:

@@ -1,6 +1,7 @@
 """What `gateway doctor` shows: a tree of groups, and what is wrong once more at its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +27,7 @@ def screen(results: Sequence[Result]) -> RenderableType:
     trees = []
     for group, members in groupby(results, key=lambda one: one.group):
         tree = Tree(Text(group, "bold"), guide_style="dim")
-        for one in _folded(members):
+        for one in _advised_once(_folded(members)):
             tree.add(_line(one))
         trees.append(tree)
     return Group(*trees, Text(), _verdict(results))
@@ -53,6 +54,14 @@ def _folded(members: Iterable[Result]) -> Iterator[Result]:
             yield Result(alike[0].group, f"{len(alike)} checks", "unseen", why)
         else:
             yield from alike
+
+
+def _advised_once(members: Iterable[Result]) -> Iterator[Result]:
+    """Say what to do about several in a row below the last of them."""
+    for _, found in groupby(members, key=lambda one: one.advice):
+        *before, last = found
+        yield from (replace(one, advice="") for one in before)
+        yield last
 
 
 def _line(one: Result) -> RenderableType:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.doctor_findings import Check, Finding, broken, fine, warning
+from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.cli.trace_line import many
+
+INCOMPLETE = Unseen("the settings are not complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,13 @@ def secrets(given: Given) -> Iterator[Finding]:
         yield fine("One app secret is accepted.")
 
 
-def _given(facts: Any) -> Any:
-    return facts.given
+def _complete(facts: Any) -> Given | Unseen:
+    given: Given = facts.given
+    return INCOMPLETE if given.problems else given
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("settings", "settings", _given, settings),
-    Check("settings", "file mode", _given, file_mode),
-    Check("settings", "app secrets", _given, secrets),
+    Check("settings", "settings", lambda facts: facts.given, settings),
+    Check("settings", "file mode", lambda facts: facts.given, file_mode),
+    Check("settings", "app secrets", _complete, secrets),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, unseen, warning
 from gateway.cli.trace_line import many
 from gateway.store.examined import Examined, Server
-from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health, judge, other_layout, too_old
+from gateway.store.pressure import NO_DISK, Health, judge, other_layout, too_old
 from gateway.store.pressure import replica as told_replica
 
 MOST_AHEAD_S = 5.0
@@ -71,7 +71,7 @@ def persistence(examined: Examined) -> Iterator[Finding]:
     """Tell that what was acknowledged may be lost when the server stops."""
     for server in examined.servers:
         if not int(server.info.get("aof_enabled", 0)):
-            yield broken(NO_FILE)
+            yield broken("There is no append-only file: what was acknowledged is lost with a stop.")
         elif server.fsync == "":
             yield unseen("Redis does not tell its appendfsync, which has to be always")
         elif server.fsync != FSYNC:
@@ -90,6 +90,8 @@ def written(examined: Examined) -> Iterator[Finding]:
             yield broken(NO_DISK)
         elif server.info.get("aof_last_bgrewrite_status", "ok") != "ok":
             yield warning("Redis could not rewrite its append-only file, which grows until it can.")
+        elif server.info.get("rdb_last_bgsave_status", "ok") != "ok":
+            yield warning("Redis could not write its last dump, and by default refuses all writes.")
         else:
             size = int(server.info.get("aof_current_size", 0))
             yield fine(f"The last write went well; the append-only file has {megabytes(size)}.")
@@ -98,8 +100,8 @@ def written(examined: Examined) -> Iterator[Finding]:
 def eviction(examined: Examined) -> Iterator[Finding]:
     """Tell that the server may throw away what waits."""
     policies = {str(one.info.get("maxmemory_policy", "noeviction")) for one in examined.servers}
-    if policies - {"noeviction"}:
-        yield broken(EVICTS)
+    if others := sorted(policies - {"noeviction"}):
+        yield broken(f"maxmemory-policy is {', '.join(others)}: what waits may be thrown away.")
     else:
         yield fine("Nothing is evicted (maxmemory-policy noeviction).")
 
@@ -131,9 +133,10 @@ def replicas(examined: Examined) -> Iterator[Finding]:
     """Tell that nothing counts, for too few replicas are there to have it."""
     there = min(int(one.info.get("connected_slaves", 0)) for one in examined.servers)
     if there < examined.replicas:
-        yield broken(f"REDIS_URL asks for {examined.replicas} replicas, and {there} are there.")
+        asked = many(examined.replicas, "replica")
+        yield broken(f"REDIS_URL asks for {asked}, and Redis has {there}.")
     elif examined.replicas:
-        yield fine(f"{examined.replicas} are asked for, and {there} are there.")
+        yield fine(f"REDIS_URL asks for {many(examined.replicas, 'replica')}; Redis has {there}.")
     else:
         yield fine("None are asked for.")
 

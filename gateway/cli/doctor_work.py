@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, warning
-from gateway.cli.status_judge import Part, wrong
+from gateway.cli.doctor_store import Redis
+from gateway.cli.status_judge import TICK_EVERY_S, Part, wrong
 from gateway.cli.trace_line import many
 from gateway.store.standing import Reading
 from tasks.causes import SILENT_S
@@ -63,13 +64,15 @@ def parts(
 
 def beat(reading: Reading) -> Iterator[Finding]:
     """Tell that nobody rings by the clock, or that nobody hears it."""
-    late = next((one.told for one in wrong(reading) if one.part == "tick"), "")
+    ago_s = reading.ago_s.get("tick")
     if not reading.leads:
         yield broken("No beat is running: nothing that is due later, or was missed, is rung for.")
-    elif late:
-        yield broken(f"Beat is running, and nobody heard it. {late}")
+    elif ago_s is None:
+        yield warning("Beat is running, and nobody has heard it yet.")
+    elif ago_s > TICK_EVERY_S:
+        yield broken(f"Beat is running, and nobody has heard it for {ago_s:,.0f} s.")
     else:
-        yield fine(f"Beat is running; the last tick was {reading.ago_s['tick']:.1f} s ago.")
+        yield fine(f"Beat is running; the last tick was {ago_s:.1f} s ago.")
 
 
 def scheduled(reading: Reading) -> Iterator[Finding]:
@@ -114,6 +117,9 @@ def _reading(facts: Any) -> Reading | Unseen:
 
 def _broker(facts: Any) -> Broker | Unseen:
     found: Broker | Unseen = facts.broker
+    store: Redis | Unseen = facts.redis
+    if isinstance(found, Broker) and not found.apart and isinstance(store, Redis) and store.away:
+        return Unseen("it is the store's server")
     return found
 
 

@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.cli import failing, init_file
+from gateway.cli.dev_screen import ourselves
 from gateway.cli.init_answers import Answers
 from gateway.cli.init_ask import Asker
 from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.forms import HttpUrl
 from gateway.graph.setup import Setup
-from gateway.settings import Settings, environment, in_process
+from gateway.settings import Settings, environment, in_process, said
 
 ENV = Path(".env")
 _LEFT = 130  # as a shell ends what Ctrl-C ended
@@ -51,14 +53,16 @@ def init(
 
 
 def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
+    asked = [question.name for question in QUESTIONS]
+    before = said(asked, init_file.values(init_file.read(ENV)))
     init_file.look(ENV)
-    text = init_file.read(ENV)
-    before = init_file.values(text)
     with failing.sentences():
-        here = in_process([*(question.name for question in QUESTIONS), *_MADE])
+        here = in_process([*asked, *_MADE])
+        meta = _meta()
     asker = Asker(_out)
-    answers = Answers(asker, {**here, **options}, before, _meta()).all()
-    _write(text, answers | _made(here, before), asker, sure=sure)
+    answers = Answers(asker, {**here, **options}, before, meta).all()
+    _write(answers, here, asker, sure=sure)
+    _tell_what_wins(answers, here)
     _lead_on()
 
 
@@ -82,9 +86,14 @@ def _meta() -> Callable[..., Setup]:
         raise failing.fail("META_GRAPH_URL is no web address: write https://host.") from None
 
 
-def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: bool) -> None:
+def _write(
+    answers: Mapping[str, str], here: Mapping[str, str], asker: Asker, *, sure: bool
+) -> None:
     """Write what is wanted; a file that is there is changed only if a person agrees."""
-    if not (to_set := init_file.settable(text, wanted)):
+    # Read anew: it may have come meanwhile, with keys by which something is stored already.
+    text = init_file.read(ENV)
+    made = _made(here, init_file.values(text))
+    if not (to_set := init_file.settable(text, _unsaid(answers, text) | made)):
         init_file.close(ENV)
         _out.print("\n[bold].env[/] says all of this already.")
         return
@@ -93,13 +102,30 @@ def _write(text: str | None, wanted: Mapping[str, str], asker: Asker, *, sure: b
         if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
             raise failing.fail("Nothing was written: .env is as it was (--yes changes it).")
     init_file.write(ENV, init_file.merged(text, to_set))
-    _out.print("\n[bold].env[/] is written, for your eyes only; it holds new keys as well.")
+    keys = "; it holds new keys as well" if made.keys() & to_set.keys() else ""
+    _out.print(f"\n[bold].env[/] is written, for your eyes only{keys}.")
+
+
+def _unsaid(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
+    """Return the answers that neither the text says nor a file that it names, which stays so."""
+    known = said(answers, init_file.values(text))
+    return {name: value for name, value in answers.items() if known.get(name) != value}
+
+
+def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Say what every command in this shell reads instead of the right answer."""
+    if other := [name for name, value in answers.items() if here.get(name, value) != value]:
+        _out.print(
+            f"[yellow]The environment has another {', '.join(other)}, and wins over .env: "
+            "unset it before you go on.[/]"
+        )
 
 
 def _lead_on() -> None:
+    name = escape(ourselves())
     _out.print(
         "\nNext, to a reply on your phone:\n"
-        "  [bold]gateway tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
-        "  [bold]gateway tunnel --real[/]  the same, and the reply is sent\n"
-        "  [bold]gateway doctor[/]         says what is wrong if none comes"
+        f"  [bold]{name} tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        f"  [bold]{name} tunnel --real[/]  the same, and the reply is sent\n"
+        f"  [bold]{name} doctor[/]         says what is wrong if none comes"
     )

@@ -13,13 +13,18 @@ class NobodyError(Exception):
     """There is nobody to answer."""
 
 
+def at_terminal() -> bool:
+    """Say whether a person may be there; a process may also have no input at all."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 class Asker:
     """Asks at the terminal; where the input is none, reads a line for each question."""
 
     def __init__(self, console: Console) -> None:
         """Take where to show what is asked."""
         self._console = console
-        self._at_terminal = sys.stdin.isatty()
+        self._at_terminal = at_terminal()
 
     def show(self, line: str) -> None:
         """Show what was found out, as rich's markup."""
@@ -45,7 +50,7 @@ class Asker:
             answer = typer.prompt(label, default="", show_default=False, hide_input=hidden)
             return str(answer).strip()
         self._console.print(f"{escape(label)}:")
-        line = sys.stdin.readline()
+        line = sys.stdin.readline() if sys.stdin is not None else ""
         if not line and not default:
             raise NobodyError
         return line.strip()

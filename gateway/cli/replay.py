@@ -43,6 +43,9 @@ def replay(
     send: Annotated[
         bool, typer.Option("--send", help="Put it into the inbox, to have its effect for real.")
     ] = False,
+    rules: Annotated[
+        Path | None, typer.Option(help="Of a shadow: plan with these, not with those in force.")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")
     ] = False,
@@ -64,19 +67,21 @@ def replay(
 ) -> None:
     """Replay deliveries: post files, or tell what would follow from those in the inbox."""
     way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
+    if rules and way != "shadow":
+        raise failing.fail("--rules is for a shadow: what is posted or sent meets those in force.")
     paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
     address = target(to) if way == "post" else None
     with _store(needed=inbox or way != "post") as store:
         clock = _clock(store)
-        wanted = choosing.chosen(since, until, number, kind, contains, now := clock())
-        source = _source(store if inbox else None, files or [], wanted, now)
+        wanted = choosing.chosen(since, until, number, kind, contains, clock())
+        source = _source(store if inbox else None, files or [], wanted)
         chosen = Chosen(source, wanted, limit, made_from, clock)
         count = chosen.check(again=again)
         _warn(source.unopened)
         if address:
             post_all(chosen, count, address, paced, concurrency, json=json)
         elif store:
-            stored = Stored(store, chosen, count, reveal=reveal, json=json)
+            stored = Stored(store, chosen, count, rules, reveal=reveal, json=json)
             stored.tell(only=way == "shadow")
             if way == "send":
                 stored.send(paced, yes=yes)
@@ -134,13 +139,12 @@ def _clock(store: Store | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _source(store: Store | None, files: list[Path], wanted: Filter, now: datetime) -> Files | Kept:
+def _source(store: Store | None, files: list[Path], wanted: Filter) -> Files | Kept:
     """Return where deliveries come from: the inbox of a store, or files."""
     if store is None:
         return Files(files)
     history = History(store, Bodies(trace_where.settings().encryption_keys))
-    # What arrives from now on, this replay among it, is not replayed.
-    return Kept(history, wanted.since, wanted.until or now)
+    return Kept(history, wanted.since, wanted.until)
 
 
 def _warn(unopened: int) -> None:

@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 MAX = "max"
+LONGEST_S = 1e9  # The system waits no longer than some hundred years, and nobody does.
 
 
 class Pace:
@@ -25,7 +26,7 @@ class Pace:
         if self._last is not None:
             self._due += max(timedelta(0), at - self._last)
         self._last = at
-        return self._due.total_seconds() / self._factor
+        return min(LONGEST_S, self._due.total_seconds() / self._factor)
 
 
 def pace(written: str) -> Pace | None:

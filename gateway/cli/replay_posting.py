@@ -25,12 +25,13 @@ ADVICE = {
     503: "It keeps nothing at the moment: run it again, for what it kept is known.",
 }
 HERE = "http://127.0.0.1:8000/webhook"
+_ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\S*)?")
 INTERRUPTED = 130
 
 
 def target(to: str) -> tuple[str, bytes]:
     """Return where to post, and the secret that is believed there."""
-    if to and not re.fullmatch(r"https?://[^/\s:]+(:\d{1,5})?(/\S*)?", to):
+    if to and not _ADDRESS.fullmatch(to):
         raise failing.fail(f"{to} is no web address: write http://host:port/webhook.")
     running = dev_folder.find()
     if running and running.app_secret and to in ("", running.webhook):
@@ -100,6 +101,8 @@ def _nobody(url: str, failed: Failed, answered: int, count: int) -> str:
             why = f"{url} cannot be reached ({failed.error})"
         case httpx.TimeoutException():
             why = f"No answer from {url} within {TIMEOUT_S:.0f} seconds"
+        case UnicodeError() | httpx.InvalidURL():
+            why = f"{url} is no web address"
         case httpx.HTTPError():
             why = f"No answer from {url} ({type(failed.error).__name__})"
         case _:

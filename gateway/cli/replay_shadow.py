@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.cli.progress import a_bar
 from gateway.cli.replay_source import Item
 from gateway.cli.trace_words import Words
+from gateway.core.captured import place_at
 from gateway.core.decisions import Rulebook
 from gateway.core.envelope import split
-from gateway.core.events import Event
+from gateway.core.events import Delivery, Event
 from gateway.core.plan import Plan, Planned
 from gateway.core.sends import Send
 from gateway.core.shadow import Shadow
@@ -75,16 +76,22 @@ class Shadowing:
         where: dict[str, str] = {}
         with a_bar(silent=silent) as progress:
             for item in progress.track(items, total=count, description="Planning"):
-                found = split(item.delivery)
+                delivery = self._named(item)
+                found = split(delivery)
                 self.counts.deliveries += 1
                 self.counts.events.update(event.kind for event in found)
-                where[item.delivery.id] = item.where
+                where[delivery.id] = item.where
                 events += found
                 while len(events) >= BATCH:
                     yield from self._batch(events[:BATCH], where)
                     events = events[BATCH:]
-                    where = {item.delivery.id: item.where}
+                    where = {delivery.id: item.where}
             yield from self._batch(events, where)
+
+    def _named(self, item: Item) -> Delivery:
+        """Name a delivery anew: those of several files may be called the same."""
+        place = place_at(item.delivery.received_at, self.counts.deliveries)
+        return replace(item.delivery, id=place)
 
     def _batch(self, events: Sequence[Event], where: Mapping[str, str]) -> Iterator[Planning]:
         numbers: dict[str, list[Event]] = {}

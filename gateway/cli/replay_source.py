@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.cli import failing
-from gateway.core.captured import BEGINS, CapturedError, read
+from gateway.core.captured import BEGINS, CapturedError, place_at, read
 from gateway.core.events import Delivery
 from gateway.store.history import History
 
@@ -53,8 +53,8 @@ class Kept:
     What a person replayed is left out: with new ids, it would be more each time.
     """
 
-    def __init__(self, history: History, since: datetime | None, until: datetime) -> None:
-        """Take what reads, and between which moments: each reading gives the same."""
+    def __init__(self, history: History, since: datetime | None, until: datetime | None) -> None:
+        """Take what reads, and between which moments; this replay itself is in no reading."""
         self._history = history
         self._since, self._until = since, until
 
@@ -79,6 +79,8 @@ def _of(path: Path) -> Iterator[Path]:
     files = [file for file in found if file == path or _is_ours(file)]
     if not files:
         raise failing.fail(f"The folder {path} holds no files.")
+    if path.exists() and not (path.is_dir() or path.is_file()):
+        raise failing.fail(f"{path} can be read only once: write it to a file, and replay that.")
     yield from files
 
 
@@ -99,6 +101,8 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[Item]:
     number = 0
     while written := file.readline(MOST_BYTES):
         number += 1
+        if len(written) == MOST_BYTES:
+            raise failing.fail(f"{path}:{number} is longer than any delivery of Meta.")
         if not written.strip():
             continue
         try:
@@ -118,5 +122,4 @@ def _body(path: Path, file: BinaryIO, nth: int) -> Item:
     if len(body) == MOST_BYTES:
         raise failing.fail(f"{path} is larger than anything that Meta posts.")
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    place = f"0:{int(at.timestamp() * 1000)}-{nth}"
-    return Item(_name(path), Delivery(place, at, body), timed=False)
+    return Item(_name(path), Delivery(place_at(at, nth), at, body), timed=False)

@@ -1,5 +1,7 @@
 """Replaying beside a store, or into it."""
 
+from pathlib import Path
+
 import orjson
 import typer
 
@@ -25,12 +27,19 @@ class Stored:
     """The deliveries of one replay, and the store that they belong to."""
 
     def __init__(
-        self, store: Store, chosen: Chosen, count: int, *, reveal: bool, json: bool
+        self,
+        store: Store,
+        chosen: Chosen,
+        count: int,
+        rules: Path | None = None,
+        *,
+        reveal: bool,
+        json: bool,
     ) -> None:
-        """Take what is replayed, and load the rules, or end the command."""
+        """Take what is replayed, and load rules, by default those in force, or end the command."""
         self._settings = trace_where.settings()
         with failing.sentences():
-            rulebook = load(self._settings.gateway_rules)
+            rulebook = load(rules or self._settings.gateway_rules)
         self._store, self._chosen, self._count = store, chosen, count
         self._shadowing = Shadowing(store, rulebook)
         self._words, self._json = Words(reveal), json
@@ -61,14 +70,16 @@ class Stored:
         except FullError:
             raise self._ended("Redis is as full as it may be", sending.put) from None
         except StoreUnavailableError:
-            raise self._ended("Redis does not answer", sending.put) from None
+            # What was under way may be there as well: only its answer is missing.
+            raise self._ended("Redis does not answer", sending.put, "or more ") from None
         except KeyboardInterrupt:
             self._ended("Interrupted", sending.put)
             raise typer.Exit(INTERRUPTED) from None
         if self._json:
             typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put}))
         else:
-            typer.echo(f"{noun} put into the inbox; what is known stays without effect.")
+            put = many(sending.put, "delivery", "deliveries")
+            typer.echo(f"{put} put into the inbox; what is known stays without effect.")
 
     def _sending(self) -> Sending:
         inbox = Inbox(self._store, Bodies(self._settings.encryption_keys))
@@ -76,10 +87,10 @@ class Stored:
         rings = dev_folder.find() is None
         return Sending(self._store, inbox, self._settings.gateway_store_bytes, rings=rings)
 
-    def _ended(self, why: str, put: int) -> typer.Exit:
+    def _ended(self, why: str, put: int, more: str = "") -> typer.Exit:
         again = "Run it again: what went in stays without a second effect"
         seed = self._chosen.seed
         with_seed = f" with --seed {seed.decode()}" if seed else ""
         return failing.fail(
-            f"{why}: {put:,} of {self._count:,} are in the inbox. {again}{with_seed}."
+            f"{why}: {put:,} {more}of {self._count:,} are in the inbox. {again}{with_seed}."
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import dev_screen, dev_start, tunnel_start
+from gateway.cli import dev_screen, dev_start, failing, tunnel_start
 from gateway.cli.tunnel_meta import Meta, called
 from gateway.cli.tunnel_ngrok import AGENT
 from gateway.cli.tunnel_run import Run
@@ -34,7 +34,9 @@ def tunnel(
     ngrok_api: Annotated[str, typer.Option(help="Where a running ngrok agent is asked.")] = AGENT,
 ) -> None:
     """Lead a real number's messages to this machine, see them come in, and what is answered."""
-    given, screen = environment(), Screen(json=json)
+    with failing.sentences():
+        given = environment()
+    screen = Screen(json=json)
     settings = tunnel_start.settings(given)
     asked = tunnel_start.checked(
         Asked(url, port, real, yes, replace, reveal, ngrok_api), settings, screen

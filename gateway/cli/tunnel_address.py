@@ -14,11 +14,13 @@ _INSIDE = (".local", ".internal", ".localhost")
 def address(written: str, graph_url: str) -> str | None:
     """Return a public address without its end, None where it is none that Meta could post to.
 
-    This machine is one only where what plays Meta is on it too.
+    This machine is one only where what plays Meta is on it too. The address has one form only, for
+    what is set is cleared where Meta tells of the same.
     """
     try:
         parts = urlsplit(written.strip())
-        found = f"{parts.scheme}://{parts.netloc}"
+        usual = ":443" if parts.scheme == "https" else ":80"
+        found = f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
         host = parts.hostname or ""
         if parts.port == 0 or not host or not _is_whole(parts):
             return None

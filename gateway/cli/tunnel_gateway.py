@@ -5,15 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import httpx
-
-from gateway.cli import dev_folder, dev_start, failing
+from gateway.cli import dev_folder, dev_start, failing, tunnel_checks
 from gateway.cli.dev_folder import Running
 from gateway.cli.dev_lines import BAD, ODD, readable
 from gateway.cli.dev_processes import Family
 from gateway.cli.dev_setup import Setup, prepare, rehearse
 from gateway.cli.ports import HOST
 from gateway.cli.tunnel_checks import Check
+from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
 from gateway.rules.source import Source
 
@@ -110,12 +109,5 @@ def _redis_url(given: Mapping[str, str]) -> str:
 
 def _answers(port: int) -> bool:
     """Say whether a gateway listens on a port of this machine."""
-    try:
-        return (
-            httpx.get(
-                f"http://{HOST}:{port}/healthz", timeout=TIMEOUT_S, trust_env=False
-            ).text.strip()
-            == "ok"
-        )
-    except httpx.HTTPError:
-        return False
+    with Probe(f"http://{HOST}:{port}", TIMEOUT_S) as probe:
+        return tunnel_checks.alive(probe.alive()).tone == "good"

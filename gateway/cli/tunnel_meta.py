@@ -17,6 +17,10 @@ from gateway.settings import Settings
 LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
 HANDSHAKE_FAILED = 2200
 NEEDED = ("meta_app_id", "meta_waba_id")
+AGAIN = (
+    "gateway tunnel --clear tries again, with the settings that it was set with; where they are "
+    f"gone, delete {tunnel_note.FILE}, which is the note of it."
+)
 
 
 def called(settings: Settings) -> Setup:
@@ -80,21 +84,21 @@ class Meta:
         """Clear what a note says was set, where it is there still; then forget the note."""
         if (note.graph, note.app) != (self._graph, self._app):
             told = f"an earlier run set {note.callback} for another app, {note.app}"
-            return Check("cleared", "bad", told, "Run gateway tunnel --clear with its settings.")
+            return Check("cleared", "bad", told, AGAIN)
         undoing: Mapping[Undo, Callable[[], None]] = {
             "clear_override": lambda: self._client.clear_override(note.number),
             "clear_app": self._client.clear_callback,
         }
         try:
-            steps = tunnel_plan.undo(self.standing(note.number), note)
+            found = self.standing(note.number)
+            steps = tunnel_plan.undo(found, note)
             for step in steps:
                 undoing[step]()
         except SetupError as error:
-            told = f"{note.callback} is still set at Meta. {error.sentence}"
-            return Check("cleared", "bad", told, "gateway tunnel --clear clears it.")
+            told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
+            return Check("cleared", "bad", told, AGAIN)
         tunnel_note.drop()
-        told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
-        return Check("cleared", "good", told)
+        return _cleared(steps, note, found.number.callbacks.number)
 
     def set(self, steps: Sequence[Step], callback: str) -> Iterator[Check]:
         """Do the steps of a plan one by one, each noted before it is done; ends with a red line.
@@ -138,6 +142,14 @@ def _tried(name: str, question: Question, told: Mapping[str, str], client: Setup
     except init_checks.MistakeError as mistake:
         return Check(name, "bad", mistake.sentence)
     return Check(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
+
+
+def _cleared(steps: Sequence[Undo], note: Note, found: str) -> Check:
+    if found not in ("", note.callback):
+        told = f"the number's messages go to {found}, which this run did not set, and stay there"
+        return Check("cleared", "odd", told)
+    told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
+    return Check("cleared", "good", told)
 
 
 def _done(name: str, doing: Callable[[], str], callback: str) -> Check:

@@ -17,6 +17,7 @@ import httpx
 
 from gateway.cli.ports import HOST
 from gateway.cli.tunnel_address import is_here
+from gateway.graph.deadline import DeadlineTransport, limits
 
 AGENT = "http://127.0.0.1:4040"
 TIMEOUT_S = 15.0
@@ -90,7 +91,10 @@ def _leads(addr: str, port: int) -> bool:
 
 
 def _at(agent: str) -> httpx.Client:
-    return httpx.Client(base_url=agent, timeout=TIMEOUT_S, trust_env=False)
+    """Return how an agent is asked, within one time for all of it: who is there is not known."""
+    return httpx.Client(
+        base_url=agent, transport=DeadlineTransport(), timeout=limits(TIMEOUT_S), trust_env=False
+    )
 
 
 def _tunnels(client: httpx.Client) -> list[Any] | None:

@@ -1,4 +1,7 @@
-"""What is asked through the public address, as Meta would: nothing follows a redirect."""
+"""What is asked through the public address, as Meta would: nothing follows a redirect.
+
+Every answer has an end, since who is there is not known, and Ctrl-C waits for it.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -10,6 +13,7 @@ from gateway import __version__
 from gateway.cli.tunnel_address import WEBHOOK
 from gateway.cli.tunnel_checks import Seen
 from gateway.core.signature import HEADER, sign
+from gateway.graph.deadline import DeadlineTransport, limits
 
 TIMEOUT_S = 10.0
 MOST_BYTES = 4096
@@ -18,13 +22,17 @@ MOST_BYTES = 4096
 class Probe:
     """Asks one public address; whatever happens is an answer."""
 
-    def __init__(self, url: str) -> None:
-        """Take the address, without a path."""
+    def __init__(self, url: str, total_s: float = TIMEOUT_S) -> None:
+        """Take the address, without a path, and the time of one question."""
+        self._total_s = total_s
         self._client = httpx.Client(
             base_url=url,
-            timeout=TIMEOUT_S,
-            trust_env=False,
-            headers={"user-agent": f"whatsapp-gateway/{__version__}"},
+            transport=DeadlineTransport(),
+            headers={
+                "user-agent": f"whatsapp-gateway/{__version__}",
+                # What stands between may compress, and answers are compared byte for byte.
+                "accept-encoding": "identity",
+            },
         )
 
     def __enter__(self) -> Self:
@@ -62,7 +70,12 @@ class Probe:
     ) -> Seen:
         try:
             with self._client.stream(
-                method, path, params=params, content=content, headers=headers
+                method,
+                path,
+                params=params,
+                content=content,
+                headers=headers,
+                timeout=limits(self._total_s),
             ) as answer:
                 return Seen(answer.status_code, "", _read(answer), dict(answer.headers))
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -44,6 +44,7 @@ class Run:
         """Go through the list, then tell of messages until somebody wants to stop."""
         for check in self.meta.look():
             self.screen.must(check)
+            self._go_on()
         if self.asked.real:
             self.screen.warn(REAL)
         here, way = self._here()
@@ -63,11 +64,11 @@ class Run:
         port = running.port if running else asked.port
         way = way_in(asked, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
         self.ending.callback(way.close)
-        if self.stopping:
-            raise typer.Exit
+        self._go_on()
         here = running or self.ending.enter_context(
             started(self.given, port, self.screen, self.stopping, real=asked.real)
         )
+        self._go_on()
         self.screen.show(Check("gateway", "good", here.told))
         return here, way
 
@@ -77,6 +78,12 @@ class Run:
         watch.self_test(probe, self.settings, store)
         # From before Meta is told, so that not even the first message is missed.
         arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
+        self._go_on()
         display = lead_here(self.meta, callback, self.asked, self.screen, self.ending)
         words, real = Words(self.asked.reveal), self.asked.real
         Messages(watch, arrivals, traces, self.settings, words, real).follow(display, probe)
+
+    def _go_on(self) -> None:
+        """End where somebody wants to stop: nothing more is started then, and nothing set."""
+        if self.stopping:
+            raise typer.Exit

@@ -1,12 +1,13 @@
 """What is done at Meta on a person's word, and undone at the end or at the next start."""
 
 import signal
-import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import typer
 
 from gateway.cli import failing, tunnel_note
+from gateway.cli.init_ask import at_terminal
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_meta import Meta
 from gateway.cli.tunnel_plan import Question, plan, taken_from
@@ -66,12 +67,20 @@ def _agree(question: Question, asked: Asked) -> None:
     """Go on only if a person agrees, by an option or now."""
     if asked.agrees(question.option):
         return
-    if not sys.stdin.isatty():
+    if not at_terminal():
         raise failing.fail(f"{question.asked} Say {question.option} to agree.")
-    # Whoever is asked may also leave; elsewhere Ctrl-C waits until everything is cleared.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with _leaving():
         if not typer.confirm(question.asked):
             raise failing.fail("Nothing was changed at Meta.")
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """Let whoever is asked also leave; elsewhere that waits until everything is cleared."""
+    endings = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for ending, handler in zip(endings, before, strict=True):
+            signal.signal(ending, handler)

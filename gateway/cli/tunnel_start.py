@@ -9,6 +9,7 @@ from gateway.cli.tunnel_address import address, is_free_ngrok
 from gateway.cli.tunnel_checks import PLAN, Check
 from gateway.cli.tunnel_ngrok import NgrokError, Opened, open_tunnel
 from gateway.cli.tunnel_screen import Screen
+from gateway.forms import without_secrets
 from gateway.settings import Settings, SettingsError
 
 ANY_PORT = 1  # whoever only reads the settings listens to none
@@ -51,7 +52,7 @@ def checked(asked: Asked, told: Settings, screen: Screen) -> Asked:
     found = address(asked.url, told.meta_graph_url)
     if found is None:
         raise failing.fail(
-            f"{asked.url.partition('?')[0]} is no address that Meta could post to: write "
+            f"{without_secrets(asked.url)} is no address that Meta could post to: write "
             "https://host, as the tunnel shows it."
         )
     return replace(asked, url=found)

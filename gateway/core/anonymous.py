@@ -42,7 +42,8 @@ _HARMLESS: Mapping[str, re.Pattern[str]] = {
 _METAS = frozenset(
     {"entry", "changes", "value", "metadata", "messages", "statuses", "interactive", "errors",
      "conversation", "origin", "pricing", "calls", "user_preferences", "automatic_events",
-     "message_echoes", "groups", "state_sync", "history", "threads", "messaging", "standby"}
+     "message_echoes", "groups", "state_sync", "history", "threads", "messaging", "standby",
+     "system"}
 )  # fmt: skip
 # How Meta writes names of fields; a customer's word can be none.
 _NAME = re.compile(r"(?!.*[0-9]{4})[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -58,9 +58,9 @@ def read(written: bytes) -> Delivery:
     )
 
 
-def place_at(received_at: datetime) -> str:
-    """Return what names a delivery of a moment that no inbox has named."""
-    return f"0:{int(received_at.timestamp() * 1000)}-0"
+def place_at(received_at: datetime, nth: int = 0) -> str:
+    """Return what names a delivery that no inbox has named, the nth of its moment."""
+    return f"0:{int(received_at.timestamp() * 1000)}-{nth}"
 
 
 def _written(body: bytes) -> dict[str, str]:

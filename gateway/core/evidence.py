@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from gateway.core.sends import News
+
 CONFIRM_WAIT = timedelta(seconds=120)
 # Meta repeats a refused webhook with decreasing frequency. While each pause is at most three times
 # what went before, a status that met a gap has arrived when three more of its length have passed.
@@ -61,9 +63,10 @@ def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choic
     return "again" if whole and proved and worked_off else "wait"
 
 
-def gap_of(late: timedelta) -> timedelta:
-    """Return the gap that a status reveals which came `late`, nothing for one in time."""
-    return late if LATE < late < NOT_LATE_BUT_OLD else timedelta(0)
+def gap_of(news: News) -> timedelta:
+    """Return the gap that a status reveals, nothing for one in time, or put back by a person."""
+    reveals = not news.replayed and LATE < news.late < NOT_LATE_BUT_OLD
+    return news.late if reveals else timedelta(0)
 
 
 def whole_after(gap_end: datetime, length: timedelta) -> datetime:

@@ -1,7 +1,7 @@
 """What a status tells of a send: how far it got, when, why it failed, and what it costs; pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from gateway.core.codes import rule_of
@@ -33,7 +33,8 @@ def news_of(event: Status) -> News | None:
         at=event.at,
         error=_failure(event) if event.status == "failed" else None,
         refusal=_refusal(event) if event.status == "failed" else None,
-        late=timedelta(0) if event.replayed else _kept_at(event) - event.at,
+        late=_kept_at(event) - event.at,
+        replayed=event.replayed,
         participant=event.participant,
         pricing=_pricing(event.pricing),
     )

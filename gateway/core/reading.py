@@ -63,7 +63,7 @@ def moment(said: Any, received_at: datetime) -> datetime | None:
         return None
     seconds = stamp / 1000 if stamp >= _FIRST_MILLISECONDS else stamp
     at = datetime.fromtimestamp(seconds, UTC)
-    return at if _WHATSAPP_BEGAN <= at <= received_at + _CLOCKS_DIFFER_BY else None
+    return at if at >= _WHATSAPP_BEGAN and at - _CLOCKS_DIFFER_BY <= received_at else None
 
 
 def people(value: Mapping[str, Any]) -> dict[str, Person]:

@@ -67,6 +67,7 @@ class News:
     error: Mapping[str, Any] | None = None
     refusal: Refusal | None = None  # what its code means, where it tells of a failure
     late: timedelta = timedelta(0)  # between what it tells of and its being kept
+    replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
     participant: str = field(default="", repr=False)  # of a group, whom it is about
     pricing: Mapping[str, Any] | None = None
 

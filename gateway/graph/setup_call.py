@@ -12,7 +12,7 @@ import orjson
 
 from gateway import __version__
 from gateway.graph.deadline import DeadlineTransport, limits
-from gateway.graph.setup_trouble import SetupError, refused
+from gateway.graph.setup_trouble import APP_SECRET, TOKEN, SetupError, refused
 
 Json: TypeAlias = dict[str, Any]
 
@@ -62,7 +62,7 @@ class Caller:
         self, method: str, path: str, bearer: str, query: Mapping[str, str], body: Json | None
     ) -> tuple[int, bytes]:
         if not (bearer.isascii() and bearer.isprintable() and " " not in bearer):
-            raise SetupError("The token or the app secret holds characters that neither can have.")
+            raise _unfit(as_app="|" in bearer)
         try:
             request = self._request(method, path, bearer, query, body)
             with contextlib.closing(self._transport.handle_request(request)) as response:
@@ -92,6 +92,12 @@ class Caller:
             json=body,
             extensions={"timeout": limits(self._total_s).as_dict()},
         )
+
+
+def _unfit(*, as_app: bool) -> SetupError:
+    what, about = ("app secret", APP_SECRET) if as_app else ("access token", TOKEN)
+    told = f"The {what} holds characters that Meta uses in none: copy it whole, without spaces."
+    return SetupError(told, about=about)
 
 
 def _read(response: httpx.Response) -> bytes:

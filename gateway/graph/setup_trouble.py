@@ -13,6 +13,8 @@ _RENEW = (
     "page under WhatsApp > API Setup."
 )
 About: TypeAlias = Literal["app_id", "app_secret", "token", "id", ""]
+APP_SECRET: Literal["app_secret"] = "app_secret"  # noqa: S105 - the name of one
+TOKEN: Literal["token"] = "token"  # noqa: S105 - the name of one
 _Told: TypeAlias = tuple[About, str]
 _BAD_TOKEN, _HANDSHAKE = 190, 2200
 _PAGE = "the app's page under WhatsApp > API Setup"
@@ -55,6 +57,8 @@ _BY_CODE: Mapping[int, _Told] = {
     80007: _BUSY,
     80008: _BUSY,
 }
+# Nothing is said of what was given: Meta was not reached, or could not answer at that moment.
+_PASSING = frozenset({0, *(code for code, told in _BY_CODE.items() if told[1].endswith(_AGAIN))})
 # Meta says these with code 100, and only its words tell them apart.
 _BY_WORDS: tuple[tuple[str, _Told], ...] = (
     (
@@ -103,6 +107,11 @@ class SetupError(Exception):
         super().__init__(sentence)
         self.sentence, self.about, self.field = sentence, about, field
         self.code, self.subcode, self.trace, self.status = code, subcode, trace, status
+
+    @property
+    def passing(self) -> bool:
+        """Say whether it tells nothing of what was given, and asking again may help."""
+        return self.code in _PASSING and not self.about
 
     @property
     def reference(self) -> str:

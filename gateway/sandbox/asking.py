@@ -47,7 +47,7 @@ def number_asked(sandbox: Sandbox, wish: Json) -> Number:
 
 def number_named(sandbox: Sandbox, wanted: object) -> Number:
     """Give one of our numbers by its id."""
-    number = sandbox.numbers.get(wanted) if isinstance(wanted, str) else None
+    number = sandbox.number(wanted) if isinstance(wanted, str) else None
     if number is None:
         raise ControlError("number must be the id of a phone number of this sandbox.")
     return number

@@ -32,6 +32,7 @@ class Config:
     access_token: str = field(repr=False)
     webhook_url: str
     numbers: tuple[Number, ...]
+    any_number: bool = False  # Whether every other phone number id is one of ours as well.
     waba_id: str = "100000000000001"
     app_id: str = "100000000000003"
     # Of accounts that the token may look at, by their ids.
@@ -154,6 +155,7 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "access_token": _TEXT,
     "webhook_url": (_is_address, "a web address that begins with http:// or https://"),
     "numbers": (_is_numbers, 'a list of at least one {"id": digits, "display": text}'),
+    "any_number": _FLAG,
     "waba_id": _TEXT,
     "app_id": (_is_digits, "an id, digits only"),
     "other_accounts": (_is_accounts, "accounts, each an id with a list like numbers"),

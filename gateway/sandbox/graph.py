@@ -57,7 +57,7 @@ class Graph:
             return refusal
         if not _VERSION.fullmatch(request.path_params["version"]):
             return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
-        number = self._sandbox.numbers.get(request.path_params["phone_number_id"])
+        number = self._sandbox.number(request.path_params["phone_number_id"])
         if number is None:
             return Refusal(INVALID, "There is no such phone number.", subcode=NO_SUCH_OBJECT)
         body = _decode(request, raw)

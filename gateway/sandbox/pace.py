@@ -48,8 +48,8 @@ class Paces:
         self._of = {number_id: Pace() for number_id in number_ids}
 
     def of(self, number_id: str) -> Pace:
-        """Give the counts of a number of this sandbox."""
-        return self._of[number_id]
+        """Give the counts of a number; one that was not counted yet begins with nothing."""
+        return self._of.setdefault(number_id, Pace())
 
     def clear(self) -> None:
         """Begin to count anew."""

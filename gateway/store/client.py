@@ -126,15 +126,17 @@ def heard(infos: list[Any]) -> list[Any]:
     """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
     if any(not isinstance(one, RedisError) for one in infos):
         return infos
-    raise meaning(infos[0]) if infos else StoreUnavailableError("no server has any slot")
+    if not infos:
+        raise StoreUnavailableError("no server has any slot")
+    raise meaning(infos[0]) from infos[0]
 
 
 class Store:
     """Runs scripts and plain commands on Redis; safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
-        """Remember where the server is; the first call connects."""
-        self.redis = connect(url)
+    def __init__(self, url: str, **options: Any) -> None:
+        """Remember where the server is; the first call connects, with the driver's options."""
+        self.redis = connect(url, **options)
         self.replicas = parse(url).replicas
 
     def call(self, script: str, prefix: str, *args: Any) -> Any:

@@ -100,7 +100,8 @@ def _stage(news: News) -> list[Any]:
         error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
     pricing = _json(news.pricing) if news.pricing else ""
     told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
-    told += [news.attempt, int(news.late > LATE), news.participant[:_MAX_NAME], pricing]
+    came = "replayed" if news.replayed else int(news.late > LATE)
+    told += [news.attempt, came, news.participant[:_MAX_NAME], pricing]
     return [*told, *after(news.refusal)]
 
 

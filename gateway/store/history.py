@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.core.dead import moment
 from gateway.core.events import Delivery
-from gateway.store import dead, keys
+from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store
 from gateway.store.commit import milliseconds
@@ -15,6 +15,7 @@ from gateway.store.commit import milliseconds
 # A delivery may have 3 MB, and so many of each partition are in memory at once.
 STEP = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_At = tuple[int, int]  # a millisecond, and which entry of it
 
 
 class _Entry(NamedTuple):
@@ -36,6 +37,7 @@ class History:
         self._store = store
         self._bodies = bodies
         self.unopened = 0  # deliveries of the last reading that this process cannot open
+        self._lasts: list[_At] | None = None
 
     def count(self) -> int:
         """Return how many deliveries are kept, ours among them. Raises StoreUnavailableError."""
@@ -44,15 +46,17 @@ class History:
     def deliveries(
         self, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Delivery]:
-        """Give what was kept from one moment to another, and never what is kept from now on.
+        """Give what was kept between two moments, and never what came after the first reading.
 
         What the gateway put back itself is left out: it follows from the rest. Raises
         StoreUnavailableError.
         """
         self.unopened = 0
-        now = dead.now(self._store)
-        first, last = _stamp(since or _EPOCH), _stamp(min(until or now, now))
-        partitions = [self._entries(index, first, last) for index in range(keys.PARTITIONS)]
+        first = _stamp(since or _EPOCH)
+        # By what is there and not by the clock: after one stepped back, entries are ahead of it.
+        self._lasts = self._lasts or [self._last(index) for index in range(keys.PARTITIONS)]
+        ends = [_end(last, until) for last in self._lasts]
+        partitions = [self._entries(index, first, end) for index, end in enumerate(ends)]
         for entry in heapq.merge(*partitions, key=lambda one: one[:3]):
             origin, secret, account = entry.fields[b"h"].decode().split("|", 2)
             if origin == "internal":
@@ -65,13 +69,17 @@ class History:
             place, at = f"{entry.partition}:{entry.id}", moment(entry.at_ms)
             yield Delivery(place, at, body, account, secret, origin)
 
-    def _entries(self, index: int, first_ms: int, last_ms: int) -> Iterator[_Entry]:
+    def _entries(self, index: int, first_ms: int, end: str) -> Iterator[_Entry]:
         name, start = f"{keys.partition(index)}inbox", f"{first_ms}"
-        while found := self._range(name, start, f"{last_ms}"):
+        while found := self._range(name, start, end):
             for raw, fields in found:
-                at_ms, _, nth = raw.decode().partition("-")
-                yield _Entry(int(at_ms), int(nth), index, fields)
+                yield _Entry(*_at(raw), index, fields)
             start = f"({found[-1][0].decode()}"
+
+    def _last(self, index: int) -> _At:
+        name = f"{keys.partition(index)}inbox"
+        found: Any = self._store.run(lambda client: client.xrevrange(name, count=1))
+        return _at(found[0][0]) if found else (0, 0)
 
     def _length(self, index: int) -> int:
         length: Any = self._store.run(lambda client: client.xlen(f"{keys.partition(index)}inbox"))
@@ -79,6 +87,18 @@ class History:
 
     def _range(self, name: str, first: str, last: str) -> Any:
         return self._store.run(lambda client: client.xrange(name, first, last, count=STEP))
+
+
+def _at(raw: bytes) -> _At:
+    at_ms, _, nth = raw.decode().partition("-")
+    return int(at_ms), int(nth)
+
+
+def _end(last: _At, until: datetime | None) -> str:
+    """Return where to end: at the last entry, or with all of an earlier millisecond."""
+    if until is not None and _stamp(until) < last[0]:
+        return f"{_stamp(until)}"
+    return f"{last[0]}-{last[1]}"
 
 
 def _stamp(at: datetime) -> int:

@@ -158,6 +158,24 @@ def test_a_file_appears_when_it_is_whole_and_not_where_writing_ends_early(tmp_pa
     assert list(tmp_path.iterdir()) == [tmp_path / ".env"]
 
 
+def test_a_link_to_a_file_stays_a_link(kept: Store) -> None:
+    Path("link.jsonl").symlink_to("kept.jsonl")
+
+    assert capture("link.jsonl").exit_code == 0
+    assert Path("link.jsonl").is_symlink()
+    assert len(lines("kept.jsonl")) == 3
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(kept: Store) -> None:
+    os.mkfifo("pipe")
+    reading = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    assert capture("pipe").exit_code == 0
+    assert os.read(reading, 2**16).count(b"\n") == 3
+    assert Path("pipe").is_fifo()
+    os.close(reading)
+
+
 def test_who_has_read_enough_may_leave(kept: Store) -> None:
     for _ in range(50):
         inbox(kept).replay([delivery_body(message_item("wamid.3", "x" * 5000))] * 10)

@@ -41,6 +41,10 @@ def test_the_sandbox_knows_the_secrets_of_the_gateway() -> None:
     assert config["webhook_url"] == "http://127.0.0.1:8000/webhook"
 
 
+def test_the_sandbox_takes_what_is_answered_to_a_replay_of_another_number() -> None:
+    assert json.loads(played().sandbox_config())["any_number"] is True
+
+
 def test_secrets_differ_from_run_to_run() -> None:
     assert played().environment["META_APP_SECRET"] != played().environment["META_APP_SECRET"]
 

@@ -35,6 +35,8 @@ DEAD_SECRET = SetupError("The secret is another's.", code=190, status=400, about
 NO_SUCH = SetupError("Meta knows no such id.", code=100, subcode=33, status=400)
 AWAY = SetupError("Meta cannot be reached (ConnectError).")
 LATE = Unseen("nothing came back within 12 s")
+BUSY = SetupError("Meta is busy. Try again in a few minutes.", code=4, status=400)
+UNFIT = SetupError("The token holds odd characters.", about="token")
 PAGE = SetupError("Instead of Graph, a page answered (HTTP 200).", status=200)
 FOREIGN = SetupError("The token belongs to another app.", code=100, status=400, about="token")
 
@@ -56,6 +58,7 @@ def nothing_but(answer: Any) -> dict[str, Any]:
     return meta(secrets=(answer,), **dict.fromkeys(names, answer))
 
 
+ASKED_AS_APP = ("token", "callbacks", "subscribed")
 ALL_AWAY = nothing_but(AWAY)
 NO_TOKEN = meta(token=NO_APP, number=DEAD_TOKEN, numbers=DEAD_TOKEN, subscribed=DEAD_TOKEN)
 LACKS_MANAGEMENT = meta(
@@ -74,6 +77,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a page in the place of Meta": (
         nothing_but(PAGE), "graph", "broken", "a page answered",
     ),
+    "a token that never left says nothing of Meta": (
+        meta(number=UNFIT, numbers=AWAY, **dict.fromkeys(ASKED_AS_APP, AWAY), secrets=(AWAY,)),
+        "graph", "broken", "ConnectError",
+    ),
     "only one call is late": (meta(number=AWAY), "graph", "fine", "answered"),
     "nothing more is said of a Meta that is away": (ALL_AWAY, "token", "unseen", "be reached"),
     "nor of the number": (ALL_AWAY, "number", "unseen", "be reached"),
@@ -84,6 +91,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a version without an end": (ends("v26.0"), "graph version", "fine", "not said until when"),
     "a version of tomorrow": (ends("v99.0"), "graph version", "unseen", "does not know"),
     "a wrong secret": (meta(secrets=(DEAD_SECRET,)), "app secret", "broken", "another's"),
+    "a secret of which a busy Meta says nothing": (
+        meta(secrets=(BUSY,)), "app secret", "unseen", "Try again",
+    ),
     "a wrong second secret": (
         meta(secrets=(AppInfo(APP), DEAD_SECRET)), "app secret", "broken", "Secret 2 of 2: The",
     ),
@@ -98,6 +108,13 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a token that only the number tells of": (NO_TOKEN, "token", "broken", "has expired"),
     "a token that nobody can tell of": (
         meta(token=NO_APP, number=NO_SUCH), "token", "unseen", "did not say",
+    ),
+    "a token that no header can carry": (
+        meta(token=NO_APP, number=UNFIT), "token", "broken", "odd characters",
+    ),
+    "a token that a busy Meta takes": (meta(token=BUSY), "token", "fine", "Meta takes it"),
+    "a token of which a busy Meta says nothing": (
+        meta(token=BUSY, number=BUSY), "token", "unseen", "Try again",
     ),
     "a token without an app id": (meta(token=NO_APP), "token", "fine", "Meta takes it"),
     "a token behind a wrong secret": (meta(token=DEAD_SECRET), "token", "fine", "Meta takes it"),
@@ -122,6 +139,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "an account that is not there": (
         meta(numbers=NO_SUCH), "account", "broken", "META_WABA_ID: Meta knows no such id",
+    ),
+    "an account of which a busy Meta says nothing": (
+        meta(numbers=BUSY), "account", "unseen", "Try again",
     ),
     "a number of another account": (
         meta(numbers=(replace(NUMBER_INFO, id="9"),)), "account", "broken", "no number of the",
@@ -153,6 +173,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         number(callbacks=Callbacks(number="https://u:p@tunnel.test/webhook?key=1")), "callback",
         "fine", "The number's own callback is in force: https://tunnel.test/webhook.",
     ),
+    "a callback that is no address": (
+        number(callbacks=Callbacks(number="https://[tunnel/webhook")), "callback", "fine",
+        "one that is no address",
+    ),
     "a callback of somebody else": (
         meta(handshake=Handshake("It refuses our META_VERIFY_TOKEN.")), "handshake", "broken",
         "refuses our",
@@ -170,6 +194,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a number that is not there": (
         meta(number=NO_SUCH), "number", "broken", "META_PHONE_NUMBER_ID: Meta knows no such id",
     ),
+    "a number of which a busy Meta says nothing": (
+        meta(number=BUSY), "number", "unseen", "Try again",
+    ),
+    "nor of its quality": (meta(number=BUSY), "quality", "unseen", "Try again"),
     "a number behind a dead token": (NO_TOKEN, "number", "unseen", "does not take the token"),
     "a number that is banned": (number(status="BANNED"), "number", "broken", "BANNED, so"),
     "a number that is flagged": (number(status="FLAGGED"), "number", "warning", "FLAGGED"),
@@ -212,6 +240,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "the reach of a test number": (
         number(messaging_limit="TIER_250", mode="SANDBOX"), "daily reach", "fine", "250",
+    ),
+    "a number of your own": (number(), "recipients", "fine", "account_mode is LIVE"),
+    "a number that may be a test number": (
+        number(mode=""), "recipients", "unseen", "whether it is a test number",
     ),
     "a test number": (number(mode="SANDBOX"), "recipients", "warning", "with code 131030"),
     "a phone that is not on the list": (

@@ -62,6 +62,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a file that the group writes": ({"given": Given(mode=0o620)}, "file mode", "warning", "620"),
     "no file": ({"given": Given()}, "file mode", "fine", "no file .env"),
     "two app secrets": ({"given": Given(secrets=2)}, "app secrets", "warning", "2 app secrets"),
+    "secrets that cannot be read": (
+        {"given": Given(("META_APP_SECRET is not set",))}, "app secrets", "unseen", "not complete",
+    ),
     "the store is away": ({"redis": Redis("Redis is away.")}, "store", "broken", "Redis is away."),
     "a server of a cluster is away": (examined(away=1), "store", "broken", "1 server"),
     "the address is of another form": (
@@ -71,7 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "an old server": (server(redis_version="6.0.9"), "store version", "broken", "too old"),
     "another layout": (examined(layout="0/4"), "layout", "broken", "layout 0/4"),
     "an empty store": (examined(layout=""), "layout", "fine", ""),
-    "no append-only file": (server(aof_enabled=0), "persistence", "broken", "appendonly yes"),
+    "no append-only file": (server(aof_enabled=0), "persistence", "broken", "no append-only file"),
     "a lazy append-only file": (
         examined(servers=(replace(SERVER, fsync="everysec"),)),
         "persistence", "warning", "appendfsync is everysec",
@@ -83,7 +86,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a failed rewrite": (
         server(aof_last_bgrewrite_status="err"), "store disk", "warning", "could not rewrite",
     ),
-    "eviction": (server(maxmemory_policy="allkeys-lru"), "eviction", "broken", "may evict"),
+    "a failed dump": (
+        server(rdb_last_bgsave_status="err"), "store disk", "warning", "its last dump",
+    ),
+    "eviction": (server(maxmemory_policy="allkeys-lru"), "eviction", "broken", "allkeys-lru"),
     "memory is short": (server(used_memory=61 * MB), "memory", "warning", "61.0 MB of 100.0 MB"),
     "memory is full": (server(used_memory=76 * MB), "memory", "broken", "refused"),
     "memory at its limit": (server(used_memory=60 * MB), "memory", "fine", "60.0 MB"),
@@ -96,9 +102,15 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "clocks that are near": (
         examined(servers=(replace(SERVER, ahead_s=-5.0),)), "clock", "fine", "5.0 s apart",
     ),
-    "a replica is missing": (examined(replicas=1), "replicas", "broken", "1 replicas, and 0"),
+    "a replica is missing": (
+        examined(replicas=1), "replicas", "broken", "1 replica, and Redis has 0",
+    ),
     "the broker is away": (
         {"broker": Broker(apart=True, away="TimeoutError")}, "broker", "broken", "TimeoutError",
+    ),
+    "a broker that is the store's server": (
+        {"redis": Redis("Redis is away."), "broker": Broker(away="TimeoutError")},
+        "broker", "unseen", "the store's server",
     ),
     "nobody sends replies": (workers(critical=0), "worker critical", "broken", "queue critical"),
     "nobody reads": (workers(default=0), "worker default", "broken", "queue default"),
@@ -121,9 +133,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
     "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "warning", "no sweep within"),
     "no beat": (reading(leads=False), "beat", "broken", "No beat is running"),
-    "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody heard it"),
+    "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody has heard it for 11 s"),
     "a beat that never ticked": (
-        reading(ago_s={"sweep": 1.0, "watch": 1.0}), "beat", "broken", "nobody heard it",
+        reading(ago_s={"sweep": 1.0, "watch": 1.0}), "beat", "warning", "nobody has heard it yet",
     ),
     "a canary is missing": (
         reading(canary=Canary(missing_s=151.0)), "canary", "broken", "No canary",
@@ -190,9 +202,11 @@ def test_what_status_calls_wrong_is_not_well_here(fields: dict[str, Any], wrong:
     seen = replace(seen, leads=True, release=READING.release, **fields)
     said = found(replace(WELL, reading=seen))
     bad = " ".join(one.told for one in said if one.state in ("broken", "warning"))
-    # What the server says of itself is asked of the server, in checks of their own.
-    ours = [one for one in wrong if one not in seen.health.fatal and "nearly full" not in one]
+    # What the server says of itself is asked of the server, and of the tick more is known here.
+    elsewhere = (*seen.health.fatal, *(one for one in wrong if "nearly" in one or "tick" in one))
+    ours = [one for one in wrong if one not in elsewhere]
 
+    assert any("tick" in one for one in wrong) is ("nobody has heard it" in bad)
     assert judge(replace(STATUS_WELL, **fields)) == wrong
     assert [sentence for sentence in ours if sentence not in bad] == []
 

@@ -28,9 +28,11 @@ from tests.sandbox.rig import APP, NUMBER_ID, WABA
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
 COMMAND = [*GATEWAY, "init"]
-# Makes its input the terminal of its session, so that Ctrl-C reaches it.
+# Makes its input the terminal of its session, so that Ctrl-C reaches it; whoever runs in the
+# background of a shell ignores that, and so do its children.
 AT_A_TERMINAL = (
-    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from gateway.cli.main import main; main()"
 )
 OTHER, THEIRS = "100000000000009", "106540352242999"
@@ -110,6 +112,14 @@ def test_it_leads_on(meta: httpx.Client) -> None:
 
     led = re.findall(r"^  gateway (\w+)", told, re.MULTILINE)
     assert led == ["tunnel", "tunnel", "doctor"]
+
+
+def test_it_leads_on_to_commands_that_the_shell_finds(
+    meta: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scripts/../.venv/bin/gateway", "init"])
+
+    assert "  .venv/bin/gateway tunnel --real  the same" in run(*ANSWERS).stdout
 
 
 def test_what_the_token_shows_need_not_be_typed(meta: httpx.Client) -> None:
@@ -251,6 +261,24 @@ def test_an_address_of_meta_that_is_none_is_told(
     assert mistakes(run(APP)) == ["META_GRAPH_URL is no web address: write https://host."]
 
 
+def test_a_process_without_any_input_has_nobody_to_ask(meta: httpx.Client) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND],
+        capture_output=True,
+        text=True,
+        env=environment(META_GRAPH_URL=str(meta.base_url)),
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: The app id is missing, and nobody answers")
+
+
+def test_a_link_that_leads_to_itself_is_told(meta: httpx.Client) -> None:
+    Path(".env").symlink_to(".env")
+
+    assert mistakes(run(*ANSWERS)) == ["Cannot read .env: Too many levels of symbolic links."]
+
+
 def test_nobody_need_be_there_where_all_is_given(meta: httpx.Client, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN + "\n")
     args = ("--app-id", APP, "--waba-id", WABA, "--phone-number-id", NUMBER_ID)
@@ -301,6 +329,39 @@ def test_a_second_time_all_is_tried_and_nothing_changes(meta: httpx.Client) -> N
     assert Path(".env").read_text() == before
 
 
+def test_only_keys_that_are_new_are_told(meta: httpx.Client) -> None:
+    first = run(*ANSWERS).stdout
+    Path(".env").write_text(Path(".env").read_text().replace(TOKEN, "EAAhush-former"))
+    second = run("", "", TOKEN, "", "", "y").stdout
+
+    assert "it holds new keys as well" in first
+    assert ".env is written, for your eyes only." in second
+
+
+def test_keys_that_came_while_somebody_answered_are_kept(meta: httpx.Client) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--yes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=environment(META_GRAPH_URL=str(meta.base_url)),
+    ) as asking:  # fmt: skip
+        assert asking.stdout is not None
+        asking.stdout.readline()  # it has asked, so it has read what was there
+        key = "ab" * 32
+        Path(".env").write_text(f"GATEWAY_ENCRYPTION_KEYS={key}\n")
+        asking.communicate("".join(f"{answer}\n" for answer in ANSWERS), 30)
+
+    assert dotenv_values(".env")["GATEWAY_ENCRYPTION_KEYS"] == key
+
+
+def test_a_wrong_answer_of_the_environment_is_told_to_win_over_the_right_one(
+    meta: httpx.Client,
+) -> None:
+    wrong = run(APP, "", *ANSWERS[1:], env={"META_APP_SECRET": "hush-wrong"}).stdout
+    right = run(env={"META_APP_SECRET": SECRET}).stdout
+
+    assert "The environment has another META_APP_SECRET, and wins over .env" in wrong
+    assert "wins over .env" not in right
+
+
 def test_a_key_in_a_file_of_its_own_is_not_made_anew(meta: httpx.Client) -> None:
     Path(".env").write_text("GATEWAY_ENCRYPTION_KEYS_FILE=/run/secrets/key\n")
     run(*ANSWERS, args=("--yes",))
@@ -308,6 +369,18 @@ def test_a_key_in_a_file_of_its_own_is_not_made_anew(meta: httpx.Client) -> None
     written = dotenv_values(".env")
     assert written["GATEWAY_ENCRYPTION_KEYS_FILE"] == "/run/secrets/key"
     assert "GATEWAY_ENCRYPTION_KEYS" not in written
+
+
+def test_a_token_in_a_file_of_its_own_is_known_and_stays_there(
+    meta: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    Path(".env").write_text(f"META_ACCESS_TOKEN_FILE={tmp_path / 'token'}\n")
+    run(APP, SECRET, "", "", "", "y")
+
+    written = dotenv_values(".env")
+    assert written["META_ACCESS_TOKEN_FILE"] == str(tmp_path / "token")
+    assert "META_ACCESS_TOKEN" not in written
 
 
 def test_while_the_secret_is_rotated_the_newest_is_tried(meta: httpx.Client) -> None:

@@ -193,6 +193,7 @@ REFUSED = {
     "nothing named": ([], "Name files or folders, or give --inbox, and not both."),
     "two sources": (["one", "--inbox"], "Name files or folders, or give --inbox, and not both."),
     "two ways": (["one", "--send", "--shadow"], "Choose one of --to, --shadow and --send."),
+    "rules for others": (["one", "--send", "--rules", "draft"], "--rules is for a shadow"),
     "no speed": (["one", "--speed", "fast"], "fast is no speed: write 1x, 10x or max."),
     "standing still": (["one", "--speed", "0x"], "0x is no speed: write 1x, 10x or max."),
     "a seed alone": (["one", "--seed", "a"], "--seed says how --fresh makes ids: give both."),
@@ -202,6 +203,9 @@ REFUSED = {
     "old": (["old.jsonl"], "was received more than 8 days ago, the first at old.jsonl:1"),
     "cut": (["cut.jsonl"], "cut.jsonl:2 is cut in the middle."),
     "no capture": (["odd.jsonl"], "odd.jsonl:1 is no JSON."),
+    "a pipe": (["pipe"], "pipe can be read only once: write it to a file, and replay that."),
+    "a long line": (["long.jsonl"], "long.jsonl:1 is longer than any delivery of Meta."),
+    "a host without a name": (["one", "--to", "http://a..b/"], "http://a..b/ is no web address"),
     "no store": (["one", "--shadow"], "Redis does not answer."),
 }  # fmt: skip
 
@@ -216,6 +220,9 @@ def test_bad_input_is_one_sentence(
     Path("old.jsonl").write_bytes(OLD)
     Path("cut.jsonl").write_bytes(captured(b"1", b"2")[:-4])
     Path("odd.jsonl").write_bytes(b"{\n")
+    Path("long.jsonl").write_bytes(b" " * 2000 + b"{}\n")
+    monkeypatch.setattr("gateway.cli.replay_source.MOST_BYTES", 1024)
+    os.mkfifo("pipe")
 
     result = replay(*args)
 
@@ -246,6 +253,13 @@ def test_a_host_that_is_down_is_one_sentence() -> None:
 
     assert result.exit_code == 2
     assert result.output == f"error: Nobody listens at {url}, so nothing was posted.\n"
+
+
+def test_an_address_of_version_6_is_an_address() -> None:
+    Path("one").write_text("1")
+    url = f"http://[::1]:{free_port()}/webhook"
+
+    assert "is no web address" not in replay("one", "--to", url).output
 
 
 def test_a_host_that_speaks_no_tls_is_one_sentence(receiver: Receiver) -> None:

@@ -1,10 +1,11 @@
 """A replay keeps the pauses that were recorded, as many times shorter as asked."""
 
-from datetime import timedelta
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.replay_pace import pace
+from gateway.cli.replay_pace import Pace, pace
 from tests.made import NOW
 
 
@@ -31,3 +32,10 @@ def test_each_delivery_is_due_as_long_after_the_first_as_it_was(
 @pytest.mark.parametrize("written", ["", "x", "0x", "0.0x", "-1x", "10", "fast", "1e3x", "1x "])
 def test_what_is_no_speed_is_none(written: str) -> None:
     assert pace(written) is None
+
+
+def test_no_pause_is_longer_than_a_system_can_wait() -> None:
+    paced = Pace(0.001)
+    paced.due_s(datetime.min.replace(tzinfo=UTC))
+
+    assert paced.due_s(datetime.max.replace(tzinfo=UTC)) < threading.TIMEOUT_MAX

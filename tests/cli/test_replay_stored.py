@@ -1,10 +1,11 @@
 """A replay beside the store tells what would follow and changes nothing; with --send it is kept."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.cli import dev_folder
+from gateway.cli.dev_folder import Running
 from gateway.cli.main import app
 from gateway.core.captured import line
 from gateway.core.envelope import split
 from gateway.core.events import Delivery
 from gateway.store import keys
 from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.commit import commit
 from gateway.store.history import History
+from gateway.store.inbox import Inbox
 from tests.cli.receiving import a_receiver
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
 from tests.servers import Server, wait_until
@@ -107,6 +111,14 @@ def test_the_inbox_is_planned_in_the_shadow_and_its_sends_are_told(store: Store)
     assert summary["deliveries"] == 4
     assert summary["events"] == {"message": 3, "status": 1}
     assert summary["sends"] == {"welcome": 2, "colour": 1}
+
+
+def test_deliveries_of_several_files_are_told_apart_whatever_they_are_called(store: Store) -> None:
+    other = Path(write(OTHER)).rename("other.jsonl")
+
+    sends, _ = told(write(FIRST), str(other), "--shadow")
+
+    assert [one["where"] for one in sends] == ["kept.jsonl:1", "other.jsonl:1"]
 
 
 def test_a_shadow_changes_nothing(store: Store) -> None:
@@ -211,6 +223,23 @@ def test_a_store_that_is_full_takes_no_replay(store: Store, monkeypatch: Any) ->
     assert replayed(store) == []
 
 
+def test_a_store_that_goes_away_ends_it_with_how_far_it_got(store: Store, monkeypatch: Any) -> None:
+    file = write(*[FIRST] * 65)
+    put = Inbox.replay
+
+    def once(self: Inbox, bodies: Sequence[bytes]) -> None:
+        if replayed(store):
+            raise StoreUnavailableError
+        put(self, bodies)
+
+    monkeypatch.setattr(Inbox, "replay", once)
+
+    result = replay(file, "--send", "--yes")
+
+    assert result.exit_code == 2
+    assert "Redis does not answer: 64 or more of 65 are in the inbox." in result.stderr
+
+
 def test_what_is_old_is_sent_again_only_where_that_is_asked_for(store: Store) -> None:
     file = write(FIRST, ago=timedelta(days=9))
 
@@ -257,6 +286,20 @@ def test_what_cannot_be_opened_is_told(store: Store) -> None:
     keep(store, 0, "x", bodies=Bodies([b"k" * 32]))
 
     assert "1 delivery of the inbox cannot be opened here." in replay("--inbox").stderr
+
+
+def test_other_rules_are_tried_also_where_a_gateway_dev_runs(store: Store, server: Server) -> None:
+    kept(store, FIRST)
+    Path("draft.yaml").write_text('version: 1\nrules: [{name: draft, then: "No."}]\n')
+    dev_folder.make()
+    held = dev_folder.hold(dev_folder.DEV_LOCK, 1)
+    rules = str(Path("rules.yaml").resolve())
+    dev_folder.publish(Running(1, "http://web", "http://meta", server.url, rules, NUMBER, "s"))
+
+    assert held is not None
+    assert told("--inbox")[1]["sends"] == {"welcome": 1}
+    assert told("--inbox", "--rules", "draft.yaml")[1]["sends"] == {"draft": 1}
+    os.close(held)
 
 
 def test_rules_that_are_wrong_are_told_before_anything(store: Store) -> None:

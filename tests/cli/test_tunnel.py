@@ -41,6 +41,17 @@ def test_an_address_that_meta_could_not_post_to_is_refused(url: str) -> None:
     assert "is no address that Meta could post to" in refusal("--url", url)
 
 
+@pytest.mark.parametrize("url", ["https://me:hush@a.dev", "https://a.dev/b#hush"])
+def test_what_may_be_secret_in_an_address_is_not_told(url: str) -> None:
+    assert "a.dev" in refusal("--url", url)
+
+
+def test_an_env_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+
+    assert ".env cannot be read" in refusal("--url", URL)
+
+
 def test_this_machine_is_no_address_of_the_real_meta() -> None:
     assert "is no address that Meta" in refusal("--url", "http://127.0.0.1:8000")
 

@@ -12,6 +12,7 @@ ADDRESSES = {
     "https://my.tunnel.dev/": "https://my.tunnel.dev",
     " https://my.tunnel.dev/webhook ": "https://my.tunnel.dev",
     "https://my.tunnel.dev:8443": "https://my.tunnel.dev:8443",
+    "HTTPS://My.Tunnel.dev:443/webhook": "https://my.tunnel.dev",
     "http://my.tunnel.dev": None,
     "https://my.tunnel.dev/other": None,
     "https://my.tunnel.dev/?a=b": None,

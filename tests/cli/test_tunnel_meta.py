@@ -3,6 +3,7 @@
 Meta is a sandbox in a process of its own, and the callback an endpoint that shakes hands.
 """
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import parse_qs
@@ -10,14 +11,24 @@ from urllib.parse import parse_qs
 import pytest
 import typer
 
-from gateway.cli import dev_folder, tunnel_note
+from gateway.cli import dev_folder, tunnel_note, tunnel_set
 from gateway.cli.dev_setup import prepare
 from gateway.cli.tunnel_meta import Meta, called
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_set import clear_rest, lead_here
 from gateway.cli.tunnel_start import Asked
 from tests.cli.standing_in import Answer, serving
-from tests.cli.tunnelling import APPS, NUMBER, OTHER_NUMBER, SECRET, TOKEN, WORD, Tunnelling, dotenv
+from tests.cli.tunnelling import (
+    APP,
+    APPS,
+    NUMBER,
+    OTHER_NUMBER,
+    SECRET,
+    TOKEN,
+    WORD,
+    Tunnelling,
+    dotenv,
+)
 
 SCREEN = Screen(json=True)
 
@@ -104,12 +115,13 @@ def test_what_a_killed_run_set_is_cleared_by_the_next(
 
 
 def test_an_override_that_somebody_set_meanwhile_is_left_alone(
-    at: Tunnelling, meta: Meta, ours: str, theirs: str
+    at: Tunnelling, meta: Meta, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ExitStack() as ending:
         lead_here(meta, ours, asked(), SCREEN, ending)
         at.override(theirs, WORD)
 
+    assert f"go to {theirs}, which this run did not set" in capsys.readouterr().out
     assert at.account()["number_overrides"] == {NUMBER: theirs}
 
 
@@ -132,7 +144,7 @@ def test_what_cannot_be_cleared_is_noted_and_cleared_by_the_next(
     with pytest.raises(typer.Exit) as ended:
         ending.close()
     assert ended.value.exit_code == 1
-    assert "is still set at Meta" in capsys.readouterr().out
+    assert "may still be set for number" in capsys.readouterr().out
 
     at.token(revoked=False)
     clear_rest(meta, SCREEN, asked=True)
@@ -151,6 +163,18 @@ def test_what_a_run_for_another_app_set_is_left_for_its_settings(
 
     assert at.account()["number_overrides"] == {NUMBER: ours}
     assert tunnel_note.read() is not None
+
+
+def test_a_number_that_is_seen_no_more_has_a_way_out(
+    at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tunnel_note.write(tunnel_note.Note(at.meta, APP, "99999", ours))
+    with pytest.raises(typer.Exit):
+        clear_rest(meta, SCREEN, asked=True)
+    assert "delete .gateway/tunnel.json" in capsys.readouterr().out
+
+    tunnel_note.FILE.unlink()
+    clear_rest(meta, SCREEN, asked=True)
 
 
 def test_a_callback_of_somebody_else_is_not_replaced_unasked(
@@ -175,6 +199,29 @@ def test_an_app_is_given_no_callback_unasked(
 
     assert "Say --yes to agree." in capsys.readouterr().err
     assert (at.account()["callback"], at.account()["number_overrides"]) == ("", {})
+
+
+@pytest.fixture
+def survives() -> Iterator[None]:
+    """Let SIGTERM, where nobody else takes it, end a test and not all of them."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("survives")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_is_asked_may_leave(
+    at: Tunnelling, meta: Meta, ours: str, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals
+) -> None:
+    at.account(callback="")
+    monkeypatch.setattr(tunnel_set, "at_terminal", lambda: True)
+    monkeypatch.setattr(typer, "confirm", lambda _: signal.raise_signal(ending))
+
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        lead_here(meta, ours, asked(), SCREEN, stack)
+
+    assert at.account()["callback"] == ""
 
 
 def test_an_endpoint_that_does_not_shake_hands_leaves_nothing_set(

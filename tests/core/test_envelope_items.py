@@ -12,6 +12,7 @@ from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
 from gateway.core.identity import one_form
 from gateway.core.people import names
+from tests.made import delivery_body, message_item
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -189,6 +190,13 @@ def test_a_group_message_names_its_group() -> None:
 )
 def test_a_time_that_cannot_be_true_is_the_moment_of_receipt(timestamp: Any, at: datetime) -> None:
     assert the_message({"timestamp": timestamp}).at == at
+
+
+def test_no_moment_of_receipt_is_too_far_away_to_tell_a_time_by() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    (found,) = split(Delivery("0:1-0", last, delivery_body(message_item("wamid.1", at=1795348000))))
+
+    assert found.at == datetime.fromtimestamp(1795348000, UTC)
 
 
 def test_status_tells_how_far_our_message_got() -> None:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from gateway.core.codes import RULES
+from gateway.core.evidence import gap_of
 from gateway.core.news import after, news_of
 from gateway.core.sends import News
 from gateway.core.verdict import Responded, verdict
@@ -124,5 +125,9 @@ def test_news_tells_how_late_it_came_and_whom_of_a_group_it_is_about() -> None:
     assert (found.late, found.participant) == (timedelta(seconds=12), ANA)
 
 
-def test_that_a_replayed_status_is_old_says_nothing_of_the_stream() -> None:
-    assert news(at=NOW - timedelta(hours=3), replayed=True).late == timedelta(0)
+def test_a_replayed_status_is_as_old_as_it_is_and_says_nothing_of_the_stream() -> None:
+    hours = timedelta(hours=3)
+    found, replayed = (news(at=NOW - hours, replayed=said) for said in (False, True))
+
+    assert found.late == replayed.late == hours
+    assert (gap_of(found), gap_of(replayed)) == (hours, timedelta(0))

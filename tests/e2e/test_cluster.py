@@ -13,6 +13,7 @@ import pytest
 
 from gateway.store import keys
 from tests.clusters import ClusterOf, ask
+from tests.faults.ledger import accounted_for
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
@@ -61,12 +62,13 @@ class Load:
         self._told += self._stack.post_all(bodies)
 
     def ends_in_one_reply_each(self) -> None:
-        wait_until(lambda: len(self._stack.posted()) >= REPLIES, "all replies are posted", 100)
+        """Each customer has one reply; one whose sender lost its server may be in doubt instead."""
         self._thread.join()
         assert self._told == [200] * REPLIES
+        wait_until(lambda: accounted_for(self._stack, REPLIES), "posted or in doubt", 100)
         wait_until(self._stack.idle, "nothing waits", 60)
         got = Counter(one["to"].lstrip("+") for one in self._stack.posted())
-        assert got == {f"3519{i:08d}": 1 for i in range(REPLIES)}
+        assert set(got.values()) == {1}
 
 
 def gateway(stack: Stack, *args: str) -> Any:
@@ -82,6 +84,7 @@ def gateway(stack: Stack, *args: str) -> Any:
 def test_each_message_gets_one_reply_and_can_be_looked_at(stack: Stack) -> None:
     Load(stack).ends_in_one_reply_each()
 
+    assert len(stack.posted()) == REPLIES
     told = gateway(stack, "status")
     assert (told["well"], told["numbers"][NUMBER]["sends"]["queued"]) == (True, REPLIES)
     traced = gateway(stack, "trace", "wamid.c7")

@@ -56,6 +56,22 @@ def ledger(stack: Stack) -> Counter[tuple[int, str]]:
     return Counter((posts[send], stage) for send, stage in kept.items())
 
 
+def accounted_for(stack: Stack, sends: int) -> bool:
+    """Say whether each of so many sends was posted, or is on record as in doubt.
+
+    Who takes an attempt and dies, or loses its server before the answer comes, leaves a doubt.
+    """
+    return len(stack.posted()) + stack.metrics()["gateway_unconfirmed_sends"] == sends
+
+
+def assert_each_posted_once_or_in_doubt(stack: Stack, sends: int) -> None:
+    """Every message has a send on record; one that was not posted is known to be in doubt."""
+    found = ledger(stack)
+    assert found.total() == sends
+    assert {posts for posts, _ in found} <= {0, 1}
+    assert {stage for posts, stage in found if not posts} <= {"unconfirmed"}
+
+
 def at_rest(
     stack: Stack, within_s: float = 120.0, meanwhile: Callable[[], None] = lambda: None
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ledger import ledger
+from tests.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
@@ -80,14 +80,10 @@ def test_a_killed_sender_doubles_nothing_and_every_doubt_is_on_record(stack: Sta
     stack.run("outbound")
 
     load.join(120)
-    wait_until(
-        lambda: len(stack.posted()) + stack.metrics()["gateway_unconfirmed_sends"] >= DELIVERIES,
-        "every reply is posted or in doubt",
-        90,
-    )
+    wait_until(lambda: accounted_for(stack, DELIVERIES), "every reply is posted or in doubt", 90)
     _, unconfirmed = settled(stack)
     assert unconfirmed <= 32 * 4
-    assert_each_posted_once_or_in_doubt(stack)
+    assert_each_posted_once_or_in_doubt(stack, DELIVERIES)
 
 
 @pytest.mark.parametrize("stack", [("worker",)], indirect=True)
@@ -99,21 +95,9 @@ def test_a_killed_server_that_restarts_loses_and_doubles_nothing(stack: Stack) -
 
     load.join(120)
     assert Counter(answers) == {200: DELIVERIES}
-    wait_until(
-        lambda: len(stack.posted()) + stack.metrics()["gateway_unconfirmed_sends"] >= DELIVERIES,
-        "every reply is posted or in doubt",
-        90,
-    )
+    wait_until(lambda: accounted_for(stack, DELIVERIES), "every reply is posted or in doubt", 90)
     settled(stack)
-    assert_each_posted_once_or_in_doubt(stack)
-
-
-def assert_each_posted_once_or_in_doubt(stack: Stack) -> None:
-    """Every message has a send on record; one that was not posted is known to be in doubt."""
-    found = ledger(stack)
-    assert found.total() == DELIVERIES
-    assert {posts for posts, _ in found} <= {0, 1}
-    assert {stage for posts, stage in found if not posts} <= {"unconfirmed"}
+    assert_each_posted_once_or_in_doubt(stack, DELIVERIES)
 
 
 def children(pid: int) -> list[int]:

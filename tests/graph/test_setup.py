@@ -241,19 +241,35 @@ def test_an_app_that_is_not_believed_is_not_told_of_its_token(
 
 
 @pytest.mark.parametrize(
-    ("answer", "about"),
+    ("answer", "about", "passing"),
     [
-        (error(190, error_subcode=463), "token"),
-        (error(200), "token"),
-        (error(100, error_subcode=33), "id"),
-        (error(4), ""),
+        (error(190, error_subcode=463), "token", False),
+        (error(200), "token", False),
+        (error(100, error_subcode=33), "id", False),
+        (error(999), "", False),
+        (error(4), "", True),
+        (error(2), "", True),
+        (reply(b"<html>"), "", True),
     ],
 )
-def test_an_error_says_what_has_to_be_another(serve: Serve, answer: bytes, about: str) -> None:
+def test_an_error_says_what_has_to_be_another_or_that_it_passes(
+    serve: Serve, answer: bytes, about: str, passing: bool
+) -> None:
     with a_setup(serve, answer) as (setup, _), pytest.raises(SetupError) as raised:
         setup.number(NUMBER)
 
-    assert raised.value.about == about
+    assert (raised.value.about, raised.value.passing) == (about, passing)
+
+
+def test_a_token_that_no_header_can_carry_is_told_and_never_leaves() -> None:
+    with (
+        Setup("http://127.0.0.1:1", "v25.0", token="EAA hush") as setup,
+        pytest.raises(SetupError, match="The access token holds") as raised,
+    ):
+        setup.number(NUMBER)
+
+    assert (raised.value.about, raised.value.passing) == ("token", False)
+    assert "hush" not in str(raised.value)
 
 
 def test_an_error_carries_what_metas_support_asks_for(serve: Serve) -> None:

@@ -135,6 +135,17 @@ async def test_an_unknown_number_is_refused_with_its_subcode() -> None:
     assert error["type"] == "GraphMethodException"
 
 
+async def test_where_any_number_is_ours_an_unknown_one_may_send() -> None:
+    async with a_rig(any_number=True) as rig:
+        answer = await rig.send(text(), path="/v25.0/999/messages")
+        counted = (await rig.client.get("/sandbox/pace")).json()
+        odd = await rig.send(text(), path="/v25.0/me/messages")
+
+    assert answer.status_code == 200
+    assert counted["999"]["accepted"] == 1
+    assert odd.json()["error"]["error_subcode"] == 33
+
+
 async def test_a_path_without_version_is_refused() -> None:
     async with a_rig() as rig:
         answer = await rig.send(text(), path=f"/graph/{NUMBER_ID}/messages")

@@ -137,6 +137,16 @@ def test_a_status_proves_that_statuses_of_its_time_come(store: Store) -> None:
     assert abs(after.timestamp() * 1000 - now_ms(store)) < 60_000
 
 
+def test_a_status_that_a_person_replays_proves_nothing(store: Store) -> None:
+    queue(store, ONE)
+    lanes(store, FAST).pump([], 1)
+
+    tell(store, "sent", ONE, replayed=True)
+
+    assert raw(store).hget(f"{PREFIX}send:{ONE.id}", "stage") == b"sent"
+    assert proved_to(store, NUMBER) is None
+
+
 def ahead_s(store: Store) -> float:
     """Return how many seconds from now the stream counts as whole."""
     return whole_from(store).timestamp() - now_ms(store) / 1000

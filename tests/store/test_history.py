@@ -68,12 +68,19 @@ def test_only_what_was_kept_between_two_moments_is_read(
     assert read(store, *moments) == found
 
 
-def test_what_arrives_meanwhile_is_not_read(store: Store) -> None:
-    ahead = int((dead.now(store).timestamp() + 3600) * 1000)
-    put(store, 0, "1000-0", "now")
-    put(store, 0, f"{ahead}-0", "later")
+def test_what_arrives_after_the_first_reading_is_in_no_other(store: Store) -> None:
+    history = History(store, Bodies())
+    for index, text in ((0, "before"), (0, "after"), (1, "elsewhere")):
+        keep(store, index, text)
+        assert [one.body for one in history.deliveries()] == [b"before"]
 
-    assert read(store) == ["now"]
+
+def test_what_is_ahead_of_a_clock_that_stepped_back_is_read(store: Store) -> None:
+    ahead = int((dead.now(store).timestamp() + 3600) * 1000)
+    put(store, 0, f"{ahead}-0", "ahead")
+    keep(store, 0, "now")
+
+    assert read(store) == ["ahead", "now"]
 
 
 def test_a_delivery_is_told_with_where_and_when_it_was_kept(store: Store) -> None:

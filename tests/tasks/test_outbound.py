@@ -173,8 +173,10 @@ def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta)
     ],
 )  # fmt: skip
 def test_what_meta_says_decides_what_becomes_of_a_send(
-    sender: Worker, meta: Meta, answer: Any, stage: str
+    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch, answer: Any, stage: str
 ) -> None:
+    # The next try is due after a second, not at once: it is not in this pump's slice.
+    monkeypatch.setattr("random.random", lambda: 0.999)
     meta.answer = answer
     say(sender, "one")
 
@@ -269,6 +271,7 @@ def test_what_became_of_a_post_is_settled_when_the_store_is_back(
 ) -> None:
     server, made = apart
     hold(monkeypatch, at_work, made)
+    monkeypatch.setattr(outbound, "PATIENCE_S", 0.0)
     slow, away = threading.Event(), threading.Event()
 
     def answer(body: Any) -> Reply:
@@ -292,3 +295,27 @@ def test_what_became_of_a_post_is_settled_when_the_store_is_back(
 
     assert [send_of(made.store, i)["stage"] for i in (0, 1)] == ["accepted", "accepted"]
     assert sorted(meta.texts()) == ["fast", "slow"]
+
+
+def test_what_a_lost_answer_took_is_given_back_before_its_lease_ends(
+    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(sender, "one")
+    lost: list[object] = []
+
+    def losing(script: str, prefix: str, *args: object) -> object:
+        answer = Store.call(sender.store, script, prefix, *args)
+        if script == "pump" and not lost:
+            lost.append(answer)
+            raise StoreUnavailableError("TimeoutError")
+        return answer
+
+    monkeypatch.setattr(sender.store, "call", losing)
+    before = rung(sender.store, "critical")
+
+    outbound.pump(NUMBER, REPLY)  # nobody else knows that nothing of it was posted
+    assert rung(sender.store, "critical") == before + 1
+    outbound.pump(NUMBER, REPLY)
+
+    assert send_of(sender.store)["stage"] == "accepted"
+    assert meta.texts() == ["one"]

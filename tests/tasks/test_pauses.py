@@ -254,11 +254,15 @@ def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
     assert b"opted_out" in raw(sender.store).hget(contact, "state")
 
 
-def fail(at_work: Worker, code: int, ago_s: int = 0) -> None:
+def fail(at_work: Worker, code: int, ago_s: int = 0, *, replayed: bool = False) -> None:
     """Let a status tell of a message of the number that Meta could not deliver."""
     item = status_item("wamid.out", "failed")
     item |= {"errors": [{"code": code}], "timestamp": str(int(item["timestamp"]) - ago_s)}
-    keep(at_work.store, delivery_body(statuses=[item]))
+    body = delivery_body(statuses=[item])
+    if replayed:
+        at_work.inbox.replay([body])
+    else:
+        keep(at_work.store, body)
     take_effect(at_work, Echo())
 
 
@@ -277,11 +281,12 @@ def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
     assert standing(sender.store, OTHERS_PREFIX).pause
 
 
+@pytest.mark.parametrize("replayed", [False, True])
 @pytest.mark.parametrize("code", [131042, 80007])
-def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int) -> None:
+def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int, replayed: bool) -> None:
     upkeep.list_number(sender.store, OTHER)
 
-    fail(sender, code, ago_s=3_600)
+    fail(sender, code, ago_s=3_600, replayed=replayed)
 
     assert standing(sender.store, OTHERS_PREFIX).pause is None
     assert raw(sender.store).hget(f"{OTHERS_PREFIX}pace", "rest") is None

@@ -9,9 +9,9 @@
 --               name, version of the contact that it stood for, "" for none
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
---       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late, participant, pricing
---               (of a participant the error is Meta's code alone), what follows a failure ("" for
---               nothing), wait in ms
+--       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
+--               participant, pricing (of a participant the error is Meta's code alone), what follows
+--               a failure ("" for nothing), wait in ms
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
@@ -88,10 +88,10 @@ function apply.push(id, lane, rank, due, place)
 end
 
 -- What `redo` holds may have been planned by an older release, which gave the first seven.
-function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, participant, pricing, after,
+function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, participant, pricing, after,
     wait)
   rung = tonumber(rung)
-  if late == '1' then count(number, 'statuses.late') end
+  if came == '1' then count(number, 'statuses.late') end
   local send = number .. 'send:' .. id
   if id == '' or redis.call('EXISTS', send) == 0 then
     id = redis.call('GET', number .. 'wamid:' .. wamid)
@@ -118,8 +118,9 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, late, parti
     learn_wamid(number, id, row[5], wamid)
   end
   -- That this attempt has its status shows that statuses of its time do come; of a later one's, nothing.
+  -- What a person replays came from a person.
   local proved, began = redis.call('HGET', number .. 'evidence', 'proved'), row[6] or row[7]
-  if tonumber(began or 0) > tonumber(proved or 0) then
+  if came ~= 'replayed' and tonumber(began or 0) > tonumber(proved or 0) then
     redis.call('HSET', number .. 'evidence', 'proved', began)
   end
   if row[2] or rung <= before then return end

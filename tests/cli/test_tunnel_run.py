@@ -1,0 +1,63 @@
+"""Whoever wants to stop sees nothing more begun, at whatever line it was."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import typer
+
+from gateway.cli import tunnel_run
+from gateway.cli.dev_setup import prepare
+from gateway.cli.tunnel_checks import Check
+from gateway.cli.tunnel_gateway import Behind
+from gateway.cli.tunnel_ngrok import Opened
+from gateway.cli.tunnel_run import Run
+from gateway.cli.tunnel_start import Asked
+from gateway.cli.tunnel_watch import Watch
+from tests.cli.test_tunnel import NEEDED, URL
+from tests.cli.test_tunnel_watch import Shown
+from tests.servers import Server
+
+LINES = ["app secret", "token", "tunnel", "gateway", "address", "self-test", "callback"]
+
+
+class Looked:
+    """A Meta whose looks find nothing wrong."""
+
+    def look(self) -> Iterator[Check]:
+        yield from (Check(name, "good", "") for name in LINES[:2])
+
+
+@pytest.fixture
+def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    """Let every step show its line, and do nothing."""
+
+    def way_in(asked: Asked, port: int, token: str, screen: Shown) -> Opened:
+        screen.show(Check("tunnel", "good", ""))
+        return Opened(URL, "")
+
+    def lead_here(meta: Looked, callback: str, asked: Asked, screen: Shown, _: ExitStack) -> str:
+        screen.must(Check("callback", "good", ""))
+        return "+1"
+
+    monkeypatch.setattr(tunnel_run, "find", lambda *_, **__: Behind(8000, server.url, ""))
+    monkeypatch.setattr(tunnel_run, "way_in", way_in)
+    monkeypatch.setattr(tunnel_run, "lead_here", lead_here)
+    for name, line in (("address", "address"), ("self_test", "self-test")):
+        done = lambda self, *_, line=line: self.screen.show(Check(line, "good", ""))  # noqa: E731
+        monkeypatch.setattr(Watch, name, done)
+
+
+@pytest.mark.store
+@pytest.mark.usefixtures("all_well")
+@pytest.mark.parametrize("last", ["app secret", "token", "tunnel", "self-test"])
+def test_nothing_is_begun_once_somebody_wants_to_stop(last: str) -> None:
+    screen = Shown(last=last)
+    settings = prepare(NEEDED, 1, real=True).settings
+    asked = Asked(URL, 8000, False, False, False, False, "")
+
+    with pytest.raises(typer.Exit) as ended, ExitStack() as ending:
+        Run(asked, {}, settings, screen, Looked(), screen.stopping, ending).through()  # type: ignore[arg-type]
+
+    assert ended.value.exit_code == 0
+    assert [line.name for line in screen.lines] == LINES[: LINES.index(last) + 1]
