@@ -59,6 +59,8 @@ class Facts:
     @cached_property
     def emoji(self) -> str:
         """The reaction that came, "" where there is none or one was taken back."""
+        if self.type != "reaction":
+            return ""
         return plain_emoji(text(within(self.raw, "reaction"), "emoji"))
 
     @cached_property
