@@ -63,7 +63,7 @@ def combined(strategies: Strategies, depth: int = 2) -> st.SearchStrategy[Writte
 
 
 def about(*events: str, **others: Any) -> st.SearchStrategy[Written]:
-    return combined(OF_ANY | others).map(lambda when: when | {"event": list(events)})
+    return combined({**OF_ANY, **others}).map(lambda when: when | {"event": list(events)})
 
 
 WHENS = st.lists(
