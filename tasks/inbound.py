@@ -185,10 +185,10 @@ def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) ->
 
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
     """
-    works = sum(len(made.events) for made in planned.plans)
-    if at_work.breaker.note(works, len(planned.failures), time.monotonic()):
+    works, by = sum(len(made.events) for made in planned.plans), release(rulebook)
+    if at_work.breaker.note(by, works, len(planned.failures), time.monotonic()):
         at_work.breaker.reset()
-        stop_planning(at_work.store, release(rulebook))
+        stop_planning(at_work.store, by)
         raise PlanningStoppedError
     if planned.known:
         count(at_work.store, keys.number(number), "events.known", planned.known)

@@ -6,11 +6,13 @@ from datetime import timedelta
 from gateway.core.alerts import Alert, Cause
 from gateway.core.codes import rule_of
 from gateway.core.plan import Plan
-from gateway.store.alerts import note
+from gateway.store.alerts import MOST_NOTED, note
 from gateway.store.client import Store
 
 # What a rule asks for is over once none did for so long.
 ASKED_FOR = timedelta(minutes=5)
+# However many rules ask, half of the room is left to what the gateway itself has to tell.
+MOST_ASKED = MOST_NOTED // 2
 
 DOUBLED = Alert(
     Cause("sends_doubled"),
@@ -40,4 +42,4 @@ def note_asked(store: Store, plans: Iterable[Plan]) -> None:
     """Note the alerts that rules ask for; before the commit, since twice is once."""
     alerts = {alert.cause.key: alert for made in plans for alert in made.alerts}
     for alert in alerts.values():
-        note(store, alert, ASKED_FOR)
+        note(store, alert, ASKED_FOR, MOST_ASKED)

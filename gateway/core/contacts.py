@@ -29,7 +29,7 @@ class Contact:
     asked_at: datetime | None = None  # of their last word about marketing, whichever it was
     named_at: datetime | None = None  # of the last message that named them
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
-    tags: tuple[str, ...] = ()  # that rules gave them, sorted
+    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules gave them, sorted
     vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # what rules noted of them
     muted_until: datetime | None = None  # nothing that rules say is sent before
     used: Used = field(default_factory=dict, repr=False)  # of the limits of rules

@@ -58,7 +58,7 @@ def _names(action: Action) -> set[str]:
 
 
 def _set(contact: Contact, action: Action, _: datetime) -> Done:
-    kept = {**contact.vars, **action.body[action.verb]}
+    kept = {**contact.vars, **dict(action.body[action.verb])}
     if not fits(contact.tags, kept):
         return Done(contact, FULL)
     return Done(replace(contact, vars=kept), f"set {action.told}")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 MOST_TIMES = 100  # that a limit may allow, since each is remembered
 MOST_MOMENTS = 200  # of all rules that are remembered of one contact
+MILLISECOND = timedelta(milliseconds=1)
 
 # Of each rule the moment from which its memory is of no use, and then when it fired; milliseconds.
 Used = Mapping[str, tuple[int, ...]]
@@ -27,7 +28,8 @@ def reached(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Li
     """
     moments = used.get(rule, ())[1:]
     for limit in limits:
-        since = _ms(now - limit.within)
+        # Not as a moment, for a limit may reach back beyond the first year that there is.
+        since = _ms(now) - limit.within // MILLISECOND
         if sum(moment > since for moment in moments) >= limit.times:
             return limit
     return None
@@ -39,7 +41,7 @@ def counted(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Us
         return used
     most = min(MOST_TIMES, max(limit.times for limit in limits))
     moments = sorted((*used.get(rule, ())[1:], _ms(now)))[-most:]
-    until = _ms(now + max(limit.within for limit in limits))
+    until = _ms(now) + max(limit.within for limit in limits) // MILLISECOND
     return _bounded({**used, rule: (until, *moments)}, _ms(now))
 
 

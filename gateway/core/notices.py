@@ -1,6 +1,7 @@
 """Make a Notice of what Meta tells beside messages and statuses, known by a key; pure and total.
 
-A Notice never starts a rule: echoes, history and standby are what others wrote or may answer.
+A Notice starts only rules that name its kind: echoes, history and standby are what others wrote or
+may answer.
 """
 
 from typing import Any

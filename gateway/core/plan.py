@@ -21,8 +21,10 @@ from gateway.core.news import news_of
 from gateway.core.people import Group, groups
 from gateway.core.sends import News, Send
 
-# A commit script blocks the server for everybody, so it gets no more than this at once.
+# A commit script blocks the server for everybody, so it gets no more events than this at once, and
+# none once there are so many sends, which take it some 20 ms.
 MOST_EVENTS = 100
+MOST_SENDS = 500
 # What came earlier is no longer part of what Meta counts now: a backlog must not slow replies down.
 MOMENT = timedelta(seconds=10)
 
@@ -79,11 +81,11 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
     repeated = _statuses(events) - _statuses(fresh)
     plans, failures, rest = [], [], list[Event]()
     for group in groups(view.contacts, fresh):
-        rest += group.events[MOST_EVENTS:]
-        made = _fold(view, group._replace(events=group.events[:MOST_EVENTS]), rulebook)
-        if made[0].events:
-            plans.append(made[0])
-        failures += made[1]
+        made, failed = _fold(view, group, rulebook)
+        if made.events:
+            plans.append(made)
+        failures += failed
+        rest += group.events[len(made.events) + len(failed) :]
     known = len(events) - len(fresh)
     return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated)
 
@@ -104,10 +106,13 @@ def _statuses(events: Iterable[Event]) -> int:
 
 
 def _fold(view: View, group: Group, rulebook: Rulebook) -> tuple[Plan, list[Failure]]:
+    """Plan a person's events in their order, as many as one commit may hold."""
     others = group.others
     made = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
     failures = []
-    for event in group.events:
+    for event in group.events[:MOST_EVENTS]:
+        if len(made.sends) >= MOST_SENDS:
+            break
         try:
             made = _after(made, event, rulebook, view.now)
         except Exception as error:  # a bug of ours or of a rule must hurt this event only

@@ -6,31 +6,16 @@ from functools import cached_property
 from typing import Any
 
 from gateway.core.contacts import Contact
-from gateway.core.events import Event, Message, Notice, Status
+from gateway.core.events import Event, Message, Status
 from gateway.core.identity import one_form
 from gateway.core.reading import NOTHING, integer, text, within, words
 from gateway.core.sends import answers_a_status, from_callback
 from gateway.rules.hours import Hours
+from gateway.rules.kinds import kind_of
 from gateway.rules.text import Said
 from gateway.rules.when import MEDIA
 
 WINDOW = timedelta(hours=24)
-# From the phone of the business, where a person writes.
-BY_HAND = "smb_message_echoes"
-_NOTICES = {
-    BY_HAND: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
-}  # fmt: skip
-
-
-def kind_of(event: Event) -> str:
-    """Name the kind of an event as rules do, "" for what no rule is asked about."""
-    match event:
-        case Message() | Status():
-            return event.kind
-        case Notice():
-            return _NOTICES.get(event.field, "notice")
-        case _:
-            return ""
 
 
 def has_name(event: Event, contact: Contact) -> bool:
@@ -74,6 +59,8 @@ class Facts:
     @cached_property
     def emoji(self) -> str:
         """The reaction that came, "" where there is none or one was taken back."""
+        if self.type != "reaction":
+            return ""
         return plain_emoji(text(within(self.raw, "reaction"), "emoji"))
 
     @cached_property

@@ -36,17 +36,17 @@ def one(file: Path) -> File:
         with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
-        return File(str(file), problem=_unreadable(file, error))
+        return File(_name(file), problem=_unreadable(file, error))
     if len(content) > MAX_BYTES:
-        return File(str(file), problem=Problem(str(file), Mark(), "", "is larger than 1 MB"))
-    return File(str(file), content)
+        return File(_name(file), problem=Problem(_name(file), Mark(), "", "is larger than 1 MB"))
+    return File(_name(file), content)
 
 
 def stamp(files: Iterable[File]) -> bytes:
     """Return what changes with any byte of any file: times and sizes may stay as they were."""
     seen = blake2b(digest_size=16)
     for file in files:
-        for part in (file.name.encode(errors="surrogateescape"), file.content, str(file.problem)):
+        for part in (file.name, file.content, str(file.problem)):
             data = part.encode() if isinstance(part, str) else part
             seen.update(len(data).to_bytes(8) + data)
     return seen.digest()
@@ -68,8 +68,13 @@ def _rules_in(path: Path) -> list[Path]:
         raise RulebookError([_unreadable(path, error)]) from None
     if rules:
         return rules
-    raise RulebookError([Problem(str(path), Mark(), "", "holds no *.yaml or *.yml file")])
+    raise RulebookError([Problem(_name(path), Mark(), "", "holds no *.yaml or *.yml file")])
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(str(path), Mark(), "", f"cannot be read: {error.strerror}")
+    return Problem(_name(path), Mark(), "", f"cannot be read: {error.strerror}")
+
+
+def _name(path: Path) -> str:
+    """Name a file so that it can be told and kept: a name need not be UTF-8."""
+    return str(path).encode(errors="replace").decode()

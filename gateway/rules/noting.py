@@ -71,8 +71,8 @@ class Set(Model):
     set: dict[VarName, Sendable] = Field(description="Names, and the text that each stands for.")
 
     def body(self) -> Body:
-        """Give what is noted, placeholders and all."""
-        return {"set": dict(self.set)}
+        """Give what is noted, placeholders and all; in pairs, for a name may be any word."""
+        return {"set": [list(pair) for pair in self.set.items()]}
 
 
 class Unset(Model):

@@ -18,7 +18,7 @@ from gateway.rules.match_contact import span
 from gateway.rules.step import TO_THE_MESSAGE, Step, step_of
 from gateway.rules.text import pattern
 
-EMPTY = "a text came out empty and is not sent"
+EMPTY = "a text came out empty, so its action is not done"
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Decision, Fired
 from gateway.core.events import Event, Message, Notice
-from gateway.rules.facts import BY_HAND, Facts, has_name, kind_of
+from gateway.rules.facts import Facts, has_name
 from gateway.rules.hours import Hours
 from gateway.rules.index import Index
+from gateway.rules.kinds import BY_HAND, kind_of
 from gateway.rules.rule import Rule
 
 # For so long nobody but the person who answered from the phone answers.

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gateway.rules.kinds import EVENTS, kind_of_field
+from gateway.rules.problems import short
 from gateway.rules.shape import Model, Tests
 from gateway.rules.taking import listed, one_of, word_of, wrong
 from gateway.rules.tree import Map
 from gateway.rules.values import Codes, Duration, Ids, Pattern, Phrases, Texts, VarName
 
-EVENTS = ("message", "status", "echo", "standby", "history", "notice")
 STATUSES = ("sent", "delivered", "read", "played", "failed")
 MEDIA = ("image", "video", "audio", "voice", "document", "sticker")
 ANY = "any"
@@ -182,14 +183,18 @@ class When(Conditions):
     @property
     def events(self) -> tuple[str, ...]:
         """Name the kinds of events that may match: messages, unless the rule says otherwise."""
-        return self.event or (("notice",) if self.field else ("message",))
+        of_fields = tuple(dict.fromkeys(map(kind_of_field, self.field or ())))
+        return self.event or of_fields or ("message",)
 
     @model_validator(mode="after")
-    def _of_a_status(self) -> "When":
+    def _beside_its_event(self) -> "When":
         if self.events != ("status",):
             for name in ("status", "code"):
                 if any(getattr(part, name) for part in self.parts()):
                     wrong(f"`{name}` needs `event: status` beside it")
-        if self.field and {"message", "status"} & {*self.events}:
+        for field in (fields := [one for part in self.parts() for one in part.field or ()]):
+            if (kind := kind_of_field(field)) not in self.events:
+                wrong(f"the field {short(field)} needs `event: {kind}`")
+        if fields and {"message", "status"} & {*self.events}:
             wrong("`field` is for events that are neither message nor status")
         return self

@@ -28,13 +28,13 @@ class Row:
     seen: bytes
 
 
-def note(store: Store, alert: Alert, lasts: timedelta) -> bool:
+def note(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_NOTED) -> bool:
     """Say that a cause is true now; it is over once it was not said for so long.
 
-    Cheap enough to be said of each of a thousand failures; false where there are too many causes.
+    Cheap enough to be said of each of a thousand failures; false where `most` causes are noted.
     """
     lasts_ms = int(lasts.total_seconds() * 1000)
-    args = [alert.cause.key, orjson.dumps(alert), lasts_ms, MOST_NOTED]
+    args = [alert.cause.key, orjson.dumps(alert), lasts_ms, most]
     return bool(store.call("note", keys.NOTED, *args))
 
 

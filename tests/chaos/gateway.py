@@ -20,7 +20,7 @@ from tests.stack import Stack
 # Statuses that were refused while a process was away come back soon, so that a run has an end.
 SANDBOX = {"retry_pauses_s": [0.2, 0.5, 1.0, 2.0]}
 IN_DOUBT = frozenset({"unconfirmed", "dead", "expired"})
-SETTLE_S = 120.0
+STALLED_S = 60.0
 # What comes back by itself: stopped for longer than any lease, and what Meta does to 20 posts.
 LATER_WELL = ("Redis, frozen", "inbound, frozen", "Meta, answers lost", "Meta, 502")
 FROZEN_S = 7.0
@@ -143,8 +143,22 @@ class Gateway:
         return int(found) if isinstance(found, bytes) else 0
 
     def settle(self) -> None:
-        """Wait until nothing moves any more."""
-        wait_until(self.still, "nothing waits", SETTLE_S)
+        """Wait until nothing waits any more; raises AssertionError where it stands still before."""
+        assert self.comes_to_rest(), "something waits, and nothing moves"
+
+    def comes_to_rest(self) -> bool:
+        """Wait for as long as anything moves, and say whether nothing waits then."""
+        moved, since = self.moved(), time.monotonic()
+        while not self.still():
+            if (more := self.moved()) > moved:
+                moved, since = more, time.monotonic()
+            elif time.monotonic() - since > STALLED_S:
+                return False
+        return True
+
+    def moved(self) -> int:
+        """Return how much was ever worked off: every status of Meta's is a delivery too."""
+        return self.stack.worked_off()
 
     def still(self) -> bool:
         self.revive()

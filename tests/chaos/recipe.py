@@ -12,8 +12,6 @@ from tests.chaos.gateway import LATER_WELL, SANDBOX, WIRES, Gateway
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
-WORKED_OFF_S = 600.0  # It works off slowly what waits, and that is not what is judged.
-STALLED_S = 30.0
 ABANDONED_S = 10.0  # The longest pause between two tries of a send is 4 s.
 
 
@@ -80,23 +78,18 @@ class Recipe(Gateway):
             elif time.monotonic() - self._held_since > ABANDONED_S:
                 for tag in held:
                     client.zadd("unacked_index", {tag: 1}, xx=True)
-        return waiting == 0 and not held
+        if waiting == 0 and not held:
+            return True
+        time.sleep(0.5)
+        return False
 
     def settle(self) -> None:
-        if not self._works_off():
+        if not self.comes_to_rest():
             self.start_anew()  # Its worker may hang for good after a kill of Redis.
-            wait_until(self.still, "nothing waits in the recipe's queues", WORKED_OFF_S)
+            super().settle()
 
-    def _works_off(self) -> bool:
-        """Wait for as long as it answers; false where something waits and nothing is answered."""
-        answered, since = self.answered(), time.monotonic()
-        while not self.still():
-            time.sleep(0.5)
-            if (more := self.answered()) > answered:
-                answered, since = more, time.monotonic()
-            elif time.monotonic() - since > STALLED_S:
-                return False
-        return True
+    def moved(self) -> int:
+        return self.answered()
 
     def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
         seen = Counter(int(one["to"].lstrip("+")[4:]) for one in self.stack.posted())

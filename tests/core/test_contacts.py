@@ -191,3 +191,9 @@ def test_whatever_is_joined_stays_within_the_bound_and_loses_nothing_of_the_newe
     assert set(newer.tags) <= set(joined.tags)
     assert newer.vars.items() <= joined.vars.items()
     assert joined.joined(other).tags == joined.tags
+
+
+def test_what_is_noted_of_a_contact_is_not_shown_with_it() -> None:
+    noted = Contact("k", tags=("from a text",), vars={"said": "from a text"})
+
+    assert "from a text" not in repr(noted)

@@ -12,6 +12,7 @@ from tests.made import NOW
 HOUR = timedelta(hours=1)
 COOLDOWN = (Limit(1, HOUR),)
 THREE = (Limit(3, timedelta(days=1)),)
+ONCE = (Limit(1, timedelta(days=999_999)),)
 
 
 def fired(limits: tuple[Limit, ...], *hours_ago: float, rule: str = "it") -> Used:
@@ -35,6 +36,8 @@ def fired(limits: tuple[Limit, ...], *hours_ago: float, rule: str = "it") -> Use
         pytest.param((*COOLDOWN, *THREE), [2], True, id="both allow it"),
         pytest.param((*COOLDOWN, *THREE), [5, 4, 3], False, id="one of both forbids it"),
         pytest.param((), [0], True, id="no limit"),
+        pytest.param(ONCE, [], True, id="once for all, and never yet"),
+        pytest.param(ONCE, [9_999], False, id="once for all"),
     ],
 )
 def test_a_rule_fires_within_its_limits(

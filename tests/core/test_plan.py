@@ -179,6 +179,20 @@ def test_more_than_a_hundred_events_of_a_contact_wait_for_the_next_plan() -> Non
     assert found.rest == tuple(events[100:])
 
 
+def test_a_contact_gets_at_most_five_hundred_sends_at_once_and_those_of_one_event() -> None:
+    class Talker(Echo):
+        """Says three hundred things to whatever is written."""
+
+        def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+            return Decision((Fired("talk", "always", (Action("send_text", text("hi")),) * 300),))
+
+    events = [a_message(f"wamid.{n}", at=NOW - timedelta(minutes=1)) for n in range(5)]
+    found = plan(View(NUMBER, NOW, {}, frozenset()), events, Talker())
+
+    assert [(len(one.events), len(one.sends)) for one in found.plans] == [(2, 600)]
+    assert found.rest == tuple(events[2:])
+
+
 @pytest.mark.parametrize(
     ("callback", "send", "attempt"),
     [(f"{SEND}.2", SEND, "2"), ("somebody's own", "", ""), ("", "", "")],

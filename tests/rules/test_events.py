@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts import Contact
 from gateway.core.envelope import split
-from gateway.core.events import Delivery, Event
+from gateway.core.events import Delivery, Event, Notice
 from gateway.core.sends import answers_a_status, callback, from_callback
 from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
 from tests.rules.booked import planned
@@ -67,6 +67,15 @@ def test_a_field_stands_for_the_notices_that_come_with_it() -> None:
 
     assert len(planned(rules, ACCOUNT).alerts) == 1
     assert planned(rules, a_change("flows", event="x")).alerts == ()
+
+
+@pytest.mark.parametrize("field", ["smb_message_echoes", "standby", "history"])
+def test_a_field_with_an_event_of_its_own_needs_no_event_beside_it(field: str) -> None:
+    rules = f"- {{name: it, when: {{field: {field}}}, then: {{alert: It came.}}}}"
+
+    told = [event for event in EVENTS.values() if planned(rules, event).alerts]
+
+    assert [event.field for event in told if isinstance(event, Notice)] == [field]
 
 
 def test_the_text_of_an_echo_is_a_text() -> None:

@@ -108,6 +108,15 @@ def test_each_action_sees_what_those_before_it_noted() -> None:
     assert (made.contact.vars, made.contact.tags) == ({}, ("customer", "sized"))
 
 
+@pytest.mark.parametrize("name", ["size", "caption"])
+def test_what_came_out_empty_is_not_noted_whatever_its_name(name: str) -> None:
+    rules = f"- {{name: it, then: {{set: {{{name}: '{{{{ text }}}}', color: red}}}}}}"
+
+    made = planned(rules, a_message(text="", type="image"))
+
+    assert (made.contact.vars, made.records[0].changes) == ({}, ())
+
+
 def test_rules_see_what_those_above_noted_of_the_same_event() -> None:
     rules = """\
 - {name: vip, when: {text: hi}, then: {tag: vip}}

@@ -200,3 +200,17 @@ def test_what_was_right_before_and_is_not_now_is_no_help(file: Path) -> None:
 
     with pytest.raises(RulebookError):
         Source(file, spare=lambda: (File("rules.yaml", b"version: 3\nrules: []\n"),))
+
+
+@pytest.mark.parametrize("written", [ONE, BROKEN])
+def test_a_name_that_is_not_utf_8_is_told_and_kept_with_a_mark_in_its_place(
+    written: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    rules(folder / os.fsdecode(b"r\xe9gles.yaml"), written)
+
+    source = Source(folder, spare=lambda: (File("rules.yaml", ONE.encode()),))
+
+    told = source.problem or source.files[0].name
+    assert told.encode().partition(b":")[0] == str(folder / "r?gles.yaml").encode()

@@ -167,7 +167,7 @@ def test_statuses_of_sends_that_nobody_knows_are_counted(at_work: Worker, store:
 
 def test_a_full_batch_is_shared_with_a_worker_that_is_called(at_work: Worker, store: Store) -> None:
     bodies = [
-        delivery_body(message_item(f"wamid.{i}", "color", sender=f"3519{i % 40:08}"))
+        delivery_body(message_item(f"wamid.{i}", "color", sender=f"3519{i % 400:08}"))
         for i in range(1200)
     ]
     keep(store, *bodies)

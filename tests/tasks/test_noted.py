@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store import alerts
 from gateway.store.client import Store
-from tasks.noted import note_asked
+from tasks.noted import ASKED_FOR, DOUBLED, note_asked
 from tests.made import NOW, a_message
 from tests.rules.booked import planned
 from tests.store.raw import now_ms
@@ -32,3 +32,13 @@ def test_five_minutes_without_one_end_it(store: Store) -> None:
     note_asked(store, [planned(RULES, a_message(text="agent", at=NOW))])
 
     assert alerts.noted(store, now_ms(store) + 301_000) == {}
+
+
+def test_however_many_rules_ask_there_is_room_for_what_the_gateway_has_to_tell(
+    store: Store,
+) -> None:
+    rules = "".join(f"- {{name: r{n}, then: {{alert: x}}}}\n" for n in range(alerts.MOST_NOTED))
+
+    note_asked(store, [planned(rules, a_message())])
+
+    assert alerts.note(store, DOUBLED, ASKED_FOR)
