@@ -1,5 +1,6 @@
 """Fixtures that all tests share: one embedded server for the session, emptied for each test."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from tests.servers import Server
 # A shared machine may stand still for longer than any one example takes.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
