@@ -20,7 +20,7 @@ from tests.stack import Stack
 # Statuses that were refused while a process was away come back soon, so that a run has an end.
 SANDBOX = {"retry_pauses_s": [0.2, 0.5, 1.0, 2.0]}
 IN_DOUBT = frozenset({"unconfirmed", "dead", "expired"})
-STALLED_S = 60.0
+STALLED_S = 120.0  # kombu looks at what a dead worker held less often than each minute.
 # What comes back by itself: stopped for longer than any lease, and what Meta does to 20 posts.
 LATER_WELL = ("Redis, frozen", "inbound, frozen", "Meta, answers lost", "Meta, 502")
 FROZEN_S = 7.0

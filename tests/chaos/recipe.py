@@ -89,7 +89,10 @@ class Recipe(Gateway):
             super().settle()
 
     def moved(self) -> int:
-        return self.answered()
+        """Return what it has behind it: a task that comes back may answer nobody."""
+        with redis.Redis.from_url(self.server.url) as client:
+            ahead = sum(int(str(client.llen(queue))) for queue in ("default", "critical"))
+            return self.answered() - ahead - int(str(client.zcard("unacked_index")))
 
     def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
         seen = Counter(int(one["to"].lstrip("+")[4:]) for one in self.stack.posted())
