@@ -104,4 +104,7 @@ class Matching(Checked):
 
     def schema(self) -> dict[str, Any]:
         """Say the same in the terms of JSON Schema."""
-        return {"type": "string", "pattern": f"^({self.expression})$", "examples": [self.example]}
+        # Where a plain 1 or true fits, an editor must not take it for a number or a yes.
+        is_plain = any(re.fullmatch(self.expression, word) for word in ("1", "true"))
+        told = {"pattern": f"^({self.expression})$", "examples": [self.example]}
+        return {"type": SCALAR if is_plain else "string"} | told
