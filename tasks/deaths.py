@@ -1,13 +1,13 @@
 """What is done about events that cannot be planned, or that may kill whoever touches them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import structlog
 
-from gateway.core.envelope import split
-from gateway.core.events import Delivery, Event, Message, Unreadable
+from gateway.core.events import Event, Message, Unreadable
 from gateway.core.follows import record_id
-from gateway.core.keys import of_bytes
+from gateway.core.keys import join
 from gateway.core.plan import Failure
 from gateway.store.commit import bury
 from gateway.store.stream import note_lost
@@ -15,47 +15,28 @@ from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-MOST_DEATHS = 2
 KILLED = "killed_worker"
 
 
-def one_by_one(at_work: Worker, delivery: Delivery) -> Iterator[Event]:
-    """Give the events of a delivery, each written down before it is touched.
-
-    Whoever held it before has died. What two of those who came after died over as well is set
-    before a person: three deaths at most, and the partition goes on.
-    """
-    if at_work.inbox.suspect(delivery.id) > MOST_DEATHS:
-        _give_up(at_work, _whole(delivery))
-        return
-    events = split(delivery)
-    before = delivery.id
-    for event in events:
-        place = f"{delivery.id}/{event.item}"
-        if at_work.inbox.suspect(place, before) > MOST_DEATHS:
-            _give_up(at_work, event)
-        else:
-            yield event
-        before = place
-    log.warning("delivery_drained_carefully", delivery=delivery.id, events=len(events))
+def give_up(at_work: Worker, event: Event) -> None:
+    """Set before a person what workers died over; unless it was committed meanwhile."""
+    set_before_a_person(at_work, [Failure(event, KILLED, "")])
 
 
-def _whole(delivery: Delivery) -> Event:
-    """Return a delivery that cannot even be split as one event."""
-    return Unreadable(
-        key=of_bytes("killed", delivery.body),
-        delivery=delivery.id,
+def give_up_whole(at_work: Worker, delivery: str) -> None:
+    """Do so with a delivery that cannot even be opened; it stays in the inbox for its lifetime."""
+    received_ms = int(delivery.partition(":")[2].partition("-")[0])
+    whole = Unreadable(
+        key=join("killed", delivery),
+        delivery=delivery,
         item=0,
         number="",
         contact="",
-        at=delivery.received_at,
+        at=datetime.fromtimestamp(received_ms / 1000, UTC),
         raw=None,
         reason=KILLED,
     )
-
-
-def _give_up(at_work: Worker, event: Event) -> None:
-    set_before_a_person(at_work, [Failure(event, KILLED, "")])
+    give_up(at_work, whole)
 
 
 def set_before_a_person(at_work: Worker, failures: Sequence[Failure]) -> None:

@@ -1,5 +1,6 @@
 """The way in: whatever waits in the inbox gets its effect, once and in order."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ import structlog
 
 from gateway.core.aside import Obstacle
 from gateway.core.decisions import Rulebook
-from gateway.core.envelope import split
 from gateway.core.events import Event
 from gateway.core.evidence import gap_of
 from gateway.core.plan import Plan, Planned, View, plan
@@ -19,12 +19,13 @@ from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.commit import commit
 from gateway.store.contacts import load
-from gateway.store.slice import EMPTY, Batch, Late, Slice
+from gateway.store.held import Late
+from gateway.store.slice import MOST_DEATHS, Batch, Slice
 from gateway.store.stream import note_gap
 from gateway.store.upkeep import count, planning_stopped, stop_planning
 from tasks.app import app
 from tasks.bell import call_inbox, ring_number
-from tasks.deaths import one_by_one, set_before_a_person
+from tasks.deaths import give_up, give_up_whole, set_before_a_person
 from tasks.grants import take_grants
 from tasks.noted import note_asked
 from tasks.pauses import spread_news
@@ -34,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 SLICE_S = 0.5
 LINGER_S = 0.01
-MOST_EVENTS = 256
 # A commit refused so often has an obstacle that is not the delivery's: it is set aside.
 MOST_REFUSALS = 3
 # Rules that the line of a batch names.
@@ -62,10 +62,10 @@ def drain() -> None:
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
-            if batch.full and not held.shared:
+            if batch.full and held.can_share:
                 batch = held.share(batch)
                 call_inbox(at_work.inbox)
-            aside = effect(at_work, batch, rulebook)
+            aside = effect(at_work, held, batch, rulebook, ends)
             batch = _following(held, aside, ends)
     if any(one.has_work and not one.leased for one in at_work.inbox.look()):
         call_inbox(at_work.inbox)
@@ -75,7 +75,7 @@ def _following(held: Slice, aside: Late, ends: float) -> Batch:
     """Pass the batch in hand and return the next; empty where the slice or the work is over."""
     if time.monotonic() > ends:
         held.close(aside)
-        return EMPTY
+        return Batch()
     batch = held.next(aside)
     if batch.empty:
         # What arrives this moment is cheaper to take now than with another Celery message.
@@ -107,17 +107,18 @@ class _Tally:
         self.aside.setdefault(event.delivery, obstacle)
 
 
-def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
-    """Plan and commit a batch; return the deliveries that cannot be committed now, and why."""
-    careful = [delivery for delivery in batch.deliveries if delivery.id in batch.careful]
-    rest = [delivery for delivery in batch.deliveries if delivery.id not in batch.careful]
-    events = [event for delivery in rest for event in split(delivery)]
+def effect(
+    at_work: Worker, held: Slice, batch: Batch, rulebook: Rulebook, ends: float = math.inf
+) -> Late:
+    """Plan and commit a batch; return the deliveries that cannot be committed now, and why.
+
+    What needs care is done event by event, and no more of it is begun once the slice `ends`.
+    """
     tally = _Tally(aside={k: Obstacle("unopened", why) for k, why in batch.unopened.items()})
-    for delivery in careful:
-        for event in one_by_one(at_work, delivery):
-            _settle(at_work, [event], rulebook, tally)
-    for start in range(0, len(events), MOST_EVENTS):
-        _settle(at_work, events[start : start + MOST_EVENTS], rulebook, tally)
+    if batch.is_careful:
+        _settle_carefully(at_work, held, batch, rulebook, tally, ends)
+    else:
+        _settle(at_work, batch.events, rulebook, tally)
     for number in tally.sends:
         at_work.ringing.submit(ring_number, at_work.store, number, REPLY)
     if tally.gap:
@@ -127,12 +128,45 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
     log.info(
         "batch_drained",
         deliveries=len(batch.deliveries),
-        events=len(events),
-        kinds=Counter(event.kind for event in events),
+        events=len(batch.events),
+        kinds=Counter(event.kind for event in batch.events),
         sends=tally.sends.total(),
         fired=tally.fired,
     )
     return tally.aside
+
+
+def _settle_carefully(
+    at_work: Worker,
+    held: Slice,
+    batch: Batch,
+    rulebook: Rulebook,
+    tally: _Tally,
+    ends: float,
+) -> None:
+    """Give the events of a batch over which a worker died their effect, one at a time.
+
+    Each is written down before it is touched. What two more workers died over is set before a
+    person, three deaths at most, and the partition goes on. What is known by now is passed in one
+    call. At least one event is done, so a slice makes progress however far away the store is.
+    """
+    if batch.deadly:
+        give_up_whole(at_work, batch.deadly)
+    known = {key for view, _ in _views(at_work, batch.events) for key in view.known}
+    log.warning("delivery_drained_carefully", events=len(batch.events), known=len(known))
+    for done, event in enumerate(batch.events):
+        if event.key in known:
+            continue
+        if time.monotonic() > ends and done:
+            return held.keep_first(done)
+        deaths = held.hold_in_hand(event)
+        if deaths is None:
+            return held.keep_first(done)  # somebody else holds the partition by now
+        if deaths >= MOST_DEATHS:
+            give_up(at_work, event)
+        else:
+            _settle(at_work, [event], rulebook, tally)
+    return None
 
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
@@ -165,6 +199,8 @@ def _once(
     _note(at_work, view.number, planned, rulebook)
     take_grants(at_work, planned)
     note_asked(at_work.store, planned.plans)
+    for event, why in planned.blocked:
+        tally.set_aside(event, Obstacle("unreadable", why, event.number))
     again = list(planned.rest)
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):
@@ -186,7 +222,8 @@ def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) ->
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
     """
     works, by = sum(len(made.events) for made in planned.plans), release(rulebook)
-    if at_work.breaker.note(by, works, len(planned.failures), time.monotonic()):
+    failed = [one.event.contact or one.event.key for one in planned.failures]
+    if at_work.breaker.note(by, works, failed, time.monotonic()):
         at_work.breaker.reset()
         stop_planning(at_work.store, by)
         raise PlanningStoppedError

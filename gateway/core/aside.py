@@ -13,9 +13,9 @@ import orjson
 from gateway.core.dead import Aside, moment
 from gateway.core.foreign import fit
 
-# A record that the worker cannot open; a commit that the store refused; a contact that somebody
-# else always changed first.
-Kind = Literal["unopened", "failed", "contended"]
+# A record that the worker cannot open; a contact, or what is known, that it cannot read; a commit
+# that the store refused; a contact that somebody else always changed first.
+Kind = Literal["unopened", "unreadable", "failed", "contended"]
 _UNTOLD = {"class": "untold", "reason": "no reason was written down"}
 
 
@@ -33,6 +33,8 @@ class Obstacle:
         match self.kind:
             case "unopened":
                 return f"a worker could not open it: {self.error}"
+            case "unreadable":
+                return f"a worker could not read what is stored of its contact: {fit(self.error)}"
             case "failed":
                 return f"the store refused its commit: {fit(self.error)}"
             case "contended":

@@ -1,41 +1,64 @@
 """When planning has to stop: a bad release must not turn every message into a dead letter; pure."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-IN_A_ROW = 20
+MOST_FAILURES, MOST_CONTACTS = 20, 3
 SHARE = 0.01
 WINDOW_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """How many events of a batch were planned, and whose raised."""
+
+    at_s: float
+    planned: int
+    failed: int
+    contacts: frozenset[str]
+
+
 @dataclass(slots=True)
 class Breaker:
-    """Counts events whose planning raised, in a row and within a minute, under one release."""
+    """Counts contacts whose events raised in planning, within a minute, under one release."""
 
     release: str = ""
-    streak: int = 0
-    _noted: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _batches: deque[PlannedBatch] = field(default_factory=deque)
 
-    def note(self, release: str, planned: int, failed: int, now_s: float) -> bool:
+    def note(self, release: str, planned: int, failed: Collection[str], now_s: float) -> bool:
         """Count a batch that was planned under a release, and say whether planning has to stop.
 
-        It has to after 20 failures in a row, and after 20 within a minute where they are more than
-        one in a hundred: a single customer's odd message must not stop the house. What failed
-        under another release tells nothing of this one.
+        `failed` names the contact of each event that raised, or the event where it has none. It has
+        to stop once 20 events raised and nothing else was planned meanwhile, or once the events of
+        20 contacts raised and are more than one in a hundred. The odd messages of one customer or
+        two, however many, stop nobody. What failed under another release tells nothing of this one.
         """
         if release != self.release:
             self.reset()
             self.release = release
-        self.streak = self.streak + failed if not planned else failed
-        self._noted.append((now_s, planned, failed))
-        while self._noted[0][0] < now_s - WINDOW_S:
-            self._noted.popleft()
-        failures = sum(one[2] for one in self._noted)
-        events = failures + sum(one[1] for one in self._noted)
-        often = failures >= IN_A_ROW and failures > SHARE * events
-        return failed > 0 and (self.streak >= IN_A_ROW or often)
+        self._batches.append(PlannedBatch(now_s, planned, len(failed), frozenset(failed)))
+        while self._batches[0].at_s < now_s - WINDOW_S:
+            self._batches.popleft()
+        return bool(failed) and (self._fails_often() or self._fails_in_a_row())
 
     def reset(self) -> None:
         """Begin to count afresh, after a stop."""
-        self.streak = 0
-        self._noted.clear()
+        self._batches.clear()
+
+    def _fails_often(self) -> bool:
+        failures = sum(batch.failed for batch in self._batches)
+        events = failures + sum(batch.planned for batch in self._batches)
+        return failures > SHARE * events and _contacts(list(self._batches)) >= MOST_FAILURES
+
+    def _fails_in_a_row(self) -> bool:
+        """Look at the latest batches, back to the last in which something was planned."""
+        batches = list(self._batches)
+        begins = max((i for i, batch in enumerate(batches) if batch.planned), default=0)
+        streak = batches[begins:]
+        failures = sum(batch.failed for batch in streak)
+        return failures >= MOST_FAILURES and _contacts(streak) >= MOST_CONTACTS
+
+
+def _contacts(batches: list[PlannedBatch]) -> int:
+    return len(frozenset().union(*(batch.contacts for batch in batches)))

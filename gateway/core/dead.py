@@ -32,6 +32,7 @@ _ADVICE: Mapping[Cause, str] = {
 }
 _ADVICE_ASIDE: Mapping[str, str] = {
     "unopened": "Give the workers the encryption key or the release that it needs.",
+    "unreadable": "Mend what is stored of the contact, or run the release that wrote it.",
     "failed": "Mend the store as the error says.",
     "contended": "Wait; if it stays, look for who else writes to this store.",
 }

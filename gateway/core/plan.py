@@ -18,7 +18,7 @@ from gateway.core.decisions import Rulebook
 from gateway.core.events import Event, Message, Returned, Status
 from gateway.core.follows import Record, follows
 from gateway.core.news import news_of
-from gateway.core.people import Group, groups
+from gateway.core.people import Group, groups, names
 from gateway.core.sends import News, Send
 
 # A commit script blocks the server for everybody, so it gets no more events than this at once, and
@@ -37,6 +37,8 @@ class View:
     now: datetime
     contacts: Mapping[str, Contact]  # by each key that was asked for
     known: frozenset[str]  # keys of events
+    # Names of contacts, and keys of events, of which something stored cannot be read, and why.
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,16 @@ class Plan:
     inbound: int = 0  # messages of a moment ago: they use the number's throughput too
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Return the other names that lead to the contact itself from now on, where it was joined.
+
+        They led to what it was joined from. Were they left so, the way would grow with each join.
+        """
+        joined = {self.contact.key, *(one.key for one in self.joins)}
+        called = [*self.contact.aliases, *(name for event in self.events for name in names(event))]
+        return tuple(name for name in dict.fromkeys(called) if self.joins and name not in joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +85,17 @@ class Planned:
     known: int
     rest: tuple[Event, ...]
     repeated: int = 0  # statuses among the known
+    blocked: tuple[tuple[Event, str], ...] = ()  # what needs what cannot be read, and why that is
 
 
 def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
     """Plan the events of one number, each contact's in their order."""
     fresh = _fresh(view, events)
     repeated = _statuses(events) - _statuses(fresh)
+    known = len(events) - len(fresh)
+    blocked = tuple((event, why) for event in fresh if (why := _obstacle(view, event)))
+    stuck = {event.key for event, _ in blocked}
+    fresh = [event for event in fresh if event.key not in stuck]
     plans, failures, rest = [], [], list[Event]()
     for group in groups(view.contacts, fresh):
         made, failed = _fold(view, group, rulebook)
@@ -86,8 +103,13 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
             plans.append(made)
         failures += failed
         rest += group.events[len(made.events) + len(failed) :]
-    known = len(events) - len(fresh)
-    return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated)
+    return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated, blocked)
+
+
+def _obstacle(view: View, event: Event) -> str:
+    """Say why an event cannot be planned now: what it needs cannot be read; "" where it can."""
+    needs = (event.key, *names(event)) if view.unreadable else ()
+    return next((view.unreadable[one] for one in needs if one in view.unreadable), "")
 
 
 def _fresh(view: View, events: Iterable[Event]) -> list[Event]:

@@ -17,7 +17,7 @@ from gateway.store import keys
 from gateway.store.client import Store
 
 AT_ONCE = 200
-_ID = re.compile(rf"[0-{keys.PARTITIONS - 1}]:[0-9]{{1,20}}-[0-9]{{1,20}}", re.ASCII)
+_ID = re.compile(r"[0-9]{1,2}:[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 
 
 def deliveries(store: Store, wanted: Wanted) -> list[Aside]:
@@ -32,6 +32,8 @@ def find(store: Store, name: str) -> Aside | None:
     if not _ID.fullmatch(name):
         return None
     index, _, entry = name.partition(":")
+    if int(index) >= keys.PARTITIONS:
+        return None
     return next(_read(store, int(index), [entry.encode()]), None)
 
 

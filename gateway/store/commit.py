@@ -37,6 +37,8 @@ def call(plan: Plan, retention: timedelta) -> Call:
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
     for one in plan.joins:
         args += _verb("contact", one.key, one.version)
+    for name in plan.aliases:
+        args += _verb("alias", name)
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
@@ -54,15 +56,15 @@ def call(plan: Plan, retention: timedelta) -> Call:
 def bury(store: Store, failures: Iterable[Failure]) -> None:
     """Set events whose planning raised before a person, with all that is needed to look again.
 
-    They are not known: a later commit of the event removes its dead letter.
+    They are not known: a later commit of the event removes its dead letter, and what was committed
+    meanwhile becomes none.
     """
     calls = []
     for failure in failures:
         event = failure.event
         told: dict[str, Any] = {"error": failure.error, "trace": failure.trace, "key": event.key}
         told |= {"delivery": event.delivery, "item": event.item, "raw": event.raw}
-        args = [b"event:" + digest(event.key), _json(told), 30 * keys.DAY_MS]
-        args += [_place(event), failure.error]
+        args = [digest(event.key), _json(told), 30 * keys.DAY_MS, _place(event), failure.error]
         calls.append(Call("bury", keys.number(event.number), args))
     for reply in store.call_many(calls):
         if isinstance(reply, Exception):

@@ -13,7 +13,7 @@ from gateway.core.people import names
 from gateway.core.plan import View
 from gateway.core.volley import Volley
 from gateway.store import keys
-from gateway.store.client import Call, Store
+from gateway.store.client import Call, ScriptError, Store
 
 
 def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[View]:
@@ -34,7 +34,10 @@ def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[View]:
 def find(store: Store, number: str, name: str) -> Contact:
     """Return the contact that a name stands for. Raises StoreUnavailableError or ScriptError."""
     _, (key, version, state), _ = store.call("load", keys.number(number), 1, name)
-    return unpack(key.decode(), version, state)
+    contact = _read(key, version, state)
+    if isinstance(contact, str):
+        raise ScriptError(f"a contact cannot be read: {contact}")
+    return contact
 
 
 def pack(contact: Contact) -> bytes:
@@ -98,27 +101,43 @@ def _asked(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
 def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any) -> View:
     if isinstance(reply, Exception):
         raise reply
-    now, rows, known = reply
-    found = _contacts(rows)
+    now, rows, places = reply
+    read, unreadable = _contacts(contacts, rows)
+    known = dict(zip((event.key for event in events), places, strict=True))
     return View(
         number=number,
         now=datetime.fromtimestamp(now / 1000, UTC),
-        contacts=dict(zip(contacts, found, strict=True)),
-        known=frozenset(
-            event.key for event, place in zip(events, known, strict=True) if place is not None
-        ),
+        contacts=read,
+        known=frozenset(key for key, place in known.items() if isinstance(place, bytes)),
+        unreadable=unreadable
+        | {key: "whether it is known cannot be read" for key, place in known.items() if place == 0},
     )
 
 
-def _contacts(rows: list[Any]) -> list[Contact]:
-    """Return the contact of each name; the state of one that has several came with the first."""
-    found: dict[bytes, Contact] = {}
-    listed = []
+def _contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
+    """Return the contact of each name, and why that of a name cannot be read.
+
+    The state of one that has several names came with the first.
+    """
+    found: dict[bytes, Contact | str] = {}
     for key, version, state in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
         if key not in found:
-            found[key] = unpack(key.decode(), version, state)
-        listed.append(found[key])
-    return listed
+            found[key] = _read(key, version, state)
+    of_names = dict(zip(names, (found[key] for key in rows[::3]), strict=True))
+    return (
+        {name: one for name, one in of_names.items() if isinstance(one, Contact)},
+        {name: one for name, one in of_names.items() if isinstance(one, str)},
+    )
+
+
+def _read(key: bytes, version: Any, state: Any) -> Contact | str:
+    """Return a contact, or why it cannot be read; another release may have written it."""
+    if version == 0:
+        return str(state.decode(errors="replace"))
+    try:
+        return unpack(key.decode(), version, state)
+    except Exception as error:  # whatever is odd about it must cost this contact only
+        return f"its state raises {type(error).__name__}"
 
 
 def _volley(volley: Volley | None) -> tuple[int | None, int] | None:

@@ -8,8 +8,9 @@ from typing import Any
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.partitions import partition_of, partition_of_place
-from gateway.store.slice import Slice
+from gateway.store.partitions import partition_of
+from gateway.store.renewal import LeaseRenewal
+from gateway.store.slice import LEASE_MS, Slice
 from gateway.store.upkeep import heard
 
 
@@ -42,24 +43,41 @@ class Standing:
 class Inbox:
     """The partitions of one store."""
 
-    def __init__(self, store: Store, bodies: Bodies) -> None:
-        """Take the store and how bodies are opened."""
+    def __init__(
+        self, store: Store, bodies: Bodies, process: str = "", *, lease_ms: int = LEASE_MS
+    ) -> None:
+        """Take the store, how bodies are opened, and the name under which a parent knows us."""
         self._store = store
         self._bodies = bodies
+        self._process = process
+        self._lease_ms = lease_ms
+        self._renewal = LeaseRenewal(lease_ms / 3000)
+        self._was_careful = False
 
     @contextmanager
     def slice(self) -> Iterator[Slice]:
         """Hold partitions for a while, and give every lease back, also where something raised.
 
-        A process that is ended, as by the hard time limit, which asks before it kills, gives none
-        back: it dies over what it has in hand, and only a lease that runs out tells that.
+        Leases are renewed from a thread meanwhile. A process that is ended, as by the hard time
+        limit, which asks before it kills, gives none back: its parent reports that it died over
+        what it had in hand. What needs care takes turns with everything else.
         """
-        held = Slice(self._store, self._bodies)
+        held = Slice(
+            self._store,
+            self._bodies,
+            self._process,
+            lease_ms=self._lease_ms,
+            avoids_care=self._was_careful,
+        )
+        self._renewal.follow(held)
         try:
             yield held
         except Exception:
             _give_back(held)
             raise
+        finally:
+            self._renewal.follow(None)
+            self._was_careful = held.took_care
         _give_back(held)
 
     def look(self) -> list[Standing]:
@@ -67,14 +85,16 @@ class Inbox:
         calls = [Call("look", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
         return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
 
-    def suspect(self, place: str, harmless: str = "") -> int:
-        """Write down what is in hand before it is touched; return how often it was.
+    def report_death(self, process: str) -> bool:
+        """Say that a process has ended; what it held is free at once, and taken with care.
 
-        `place` is a delivery's id, with an item's number behind it or without; `harmless` is what
-        was in hand before and is done with.
+        It does no harm of one that had given everything back. Returns whether it had not. Raises
+        StoreUnavailableError.
         """
-        prefix = keys.partition(partition_of_place(place))
-        return int(self._store.call("suspect", prefix, place, harmless))
+        calls = [
+            Call("report_death", keys.partition(i), (process,)) for i in range(keys.PARTITIONS)
+        ]
+        return any(_checked(reply) for reply in self._store.call_many(calls))
 
     def put_back(self, body: bytes) -> None:
         """Append something of our own, which comes back as an event."""
@@ -94,8 +114,7 @@ class Inbox:
             args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body)))
         calls = [Call("keep", keys.partition(index), given) for index, given in args.items()]
         for reply in self._store.call_many(calls):
-            if isinstance(reply, Exception):
-                raise reply
+            _checked(reply)
 
     def clear_bell(self) -> None:
         """Let the next delivery ring again; done before looking, so that none goes unheard."""
@@ -107,10 +126,7 @@ class Inbox:
 
 
 def _standing(index: int, reply: object) -> Standing:
-    if isinstance(reply, Exception):
-        raise reply
-    assert isinstance(reply, list)  # noqa: S101
-    now, cursor, leased, oldest, kept, passed, aside, due, given_up = reply
+    now, cursor, leased, oldest, kept, passed, aside, due, given_up = _checked(reply)
     return Standing(
         index=index,
         now_ms=now,
@@ -123,6 +139,12 @@ def _standing(index: int, reply: object) -> Standing:
         kept=int(kept),
         given_up=int(given_up),
     )
+
+
+def _checked(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 def _give_back(held: Slice) -> None:

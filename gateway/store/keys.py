@@ -6,10 +6,11 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | key | holds | lives |
 |---|---|---|
 | {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
-| {p}lease, {p}swept, {p}count | cursor and holder, the cursor last swept, counters | for ever |
+| {p}cursor, {p}swept, {p}count | how far it is done and by whom, last swept, counters | for ever |
 | {p}aside, {p}aside:tries, {p}aside:why | what cannot be committed now, and why | while it waits |
 | {p}given_up | deliveries that a person let go | 30 days after the last |
-| {p}suspects | what was in hand when a worker died | until its lease is given back |
+| {p}suspects | how many workers died over what they had in hand | a day after the last |
+| {p}missing | at most 16 holders whose lease ran out | until heard of, or a minute |
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
@@ -45,8 +46,10 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 import hashlib
 import re
 
-LAYOUT = "1"
-PARTITIONS = 8
+LAYOUT = "2"
+# What holds messages, or anything else that Meta tells, and what holds nothing but statuses.
+MESSAGE_PARTITIONS, STATUS_PARTITIONS = 8, 4
+PARTITIONS = MESSAGE_PARTITIONS + STATUS_PARTITIONS
 SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"

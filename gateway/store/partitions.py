@@ -2,13 +2,25 @@
 
 import zlib
 
-from gateway.core.keys import conversation
+from gateway.core.keys import conversation, holds_only_statuses
 from gateway.store import keys
 
 
 def partition_of(body: bytes) -> int:
-    """Choose the partition: whatever names the same contact first goes to the same one."""
-    return zlib.crc32(conversation(body) or body[:4096]) % keys.PARTITIONS
+    """Choose the partition: whatever names the same contact first goes to the same one.
+
+    What holds nothing but statuses has partitions of its own, so that no message waits behind the
+    statuses of a broadcast. Meta promises no order between a message and a status.
+    """
+    contact = zlib.crc32(conversation(body) or body[:4096])
+    if holds_only_statuses(body):
+        return keys.MESSAGE_PARTITIONS + contact % keys.STATUS_PARTITIONS
+    return contact % keys.MESSAGE_PARTITIONS
+
+
+def holds_messages(partition: int) -> bool:
+    """Say whether a partition may hold messages."""
+    return partition < keys.MESSAGE_PARTITIONS
 
 
 def partition_of_place(place: str) -> int:

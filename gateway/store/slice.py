@@ -1,164 +1,234 @@
 """What one worker holds for a while: leased partitions, read in order, passed and given back."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from types import MappingProxyType
+from math import ceil
+from typing import Any
 
-from gateway.core.aside import Obstacle
-from gateway.core.events import Delivery
+from gateway.core.events import Delivery, Event
 from gateway.store import keys
-from gateway.store.body import Bodies, UnknownRecordError
+from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
-from gateway.store.partitions import partition_of_place
+from gateway.store.held import NONE_LATE, UNCHANGED, HeldDelivery, HeldPartition, Late
+from gateway.store.partitions import holds_messages, partition_of_place
 
 LEASE_MS = 5_000
 MOST_DELIVERIES = 64
 MOST_BYTES = 512 * 1024
-RELEASE = 4  # where among the arguments of the script it is said that the lease is given back
-# A delivery that cannot be committed for a reason that is not its own is tried again after these.
-PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
-Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
-NONE_LATE: Late = MappingProxyType({})
+# A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
+# that no holder touches more events of a partition than this.
+MOST_EVENTS = 256
+# While messages wait, statuses get a quarter of each batch.
+STATUS_EVENTS = MOST_EVENTS // 4
+# So many workers die over a delivery, or one event of it, once it is taken with care.
+MOST_DEATHS = 2
+# Where among the arguments of `next` it says how much to read, and that the lease is given back.
+READ, RELEASE = 2, 4
+_NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
 
 
 @dataclass(slots=True)
 class Batch:
-    """The deliveries in hand, of all partitions that are held, and what could not be opened."""
+    """The events in hand, of all partitions that are held, and what could not be opened."""
 
-    deliveries: list[Delivery]
-    unopened: dict[str, str]  # delivery id -> why
-    full: bool
-    careful: set[str] = field(default_factory=set)  # deliveries that may kill whoever touches them
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)  # those that the events are of
+    unopened: dict[str, str] = field(default_factory=dict)  # delivery id -> why
+    full: bool = False  # more waits than one batch may hold
+    # A worker died over one of the events, which are of one delivery, or over that itself.
+    is_careful: bool = False
+    deadly: str = ""  # the id of a delivery that cannot even be opened without dying
 
     @property
     def empty(self) -> bool:
         """Say whether there is nothing to do."""
-        return not self.deliveries and not self.unopened
-
-
-EMPTY = Batch([], {}, full=False)
-
-
-@dataclass(slots=True)
-class _Held:
-    """One leased partition, the entries read from it, and those among them set aside before."""
-
-    index: int
-    fence: int
-    entries: list[str] = field(default_factory=list)
-    tries: dict[str, int] = field(default_factory=dict)
+        return not self.events and not self.unopened and not self.deadly
 
 
 class Slice:
-    """What one worker holds for one slice of time."""
+    """What one worker holds for one slice of time; used by one thread, but for `renew`."""
 
-    def __init__(self, store: Store, bodies: Bodies) -> None:
-        """Hold nothing yet."""
+    def __init__(
+        self,
+        store: Store,
+        bodies: Bodies,
+        process: str = "",
+        *,
+        lease_ms: int = LEASE_MS,
+        avoids_care: bool = False,
+    ) -> None:
+        """Hold nothing yet; `avoids_care` leaves what may kill for later, if more waits."""
         self._store = store
         self._bodies = bodies
-        self._holder = secrets.token_hex(8)
-        self._held: dict[int, _Held] = {}
+        self._holder = f"{process}/{secrets.token_hex(8)}"
+        self._lease_ms = lease_ms
+        self._avoids_care = avoids_care
+        self._held: dict[int, HeldPartition] = {}
         self.shared = False
+        self.took_care = False
 
-    def next(self, aside: Late = NONE_LATE) -> Batch:
-        """Pass the batch in hand, and read the next one from every partition that has something.
+    @property
+    def is_careful(self) -> bool:
+        """Say whether a partition is held in which a worker died; then it is the only one."""
+        return any(held.is_careful for held in self._held.values())
 
-        What is set `aside` cannot be committed now. A partition whose lease was lost is not passed:
-        its new holder finds what was committed known.
+    @property
+    def can_share(self) -> bool:
+        """Say whether another worker could be given something."""
+        return not self.shared and len(self._held) > 1
+
+    def next(self, late: Late = NONE_LATE) -> Batch:
+        """Pass the batch in hand, and return the next one of every partition that has something.
+
+        What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
+        is not passed: its new holder finds what was committed known.
         """
-        asked = {i: self._passed(held, aside) for i, held in self._held.items()}
-        if not self.shared:
-            asked |= {i: self._args(0) for i in range(keys.PARTITIONS) if i not in asked}
-        return self._read(asked)
+        self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
+        if self._avoids_care and not self._held:
+            self._avoids_care = False
+            self._exchange({})
+        return self._batch()
 
     def share(self, batch: Batch) -> Batch:
         """Give back every second partition, unread, so that a worker that was called finds work."""
         self.shared = True
         given = list(self._held)[1::2]
         self._release({i: self._unread(self._held[i]) for i in given})
-        mine = [one for one in batch.deliveries if partition_of_place(one.id) not in given]
-        unopened = {k: v for k, v in batch.unopened.items() if partition_of_place(k) not in given}
-        return Batch(mine, unopened, full=batch.full, careful=batch.careful)
+        return Batch(
+            [one for one in batch.events if partition_of_place(one.delivery) not in given],
+            [one for one in batch.deliveries if partition_of_place(one.id) not in given],
+            {k: v for k, v in batch.unopened.items() if partition_of_place(k) not in given},
+            batch.full,
+        )
 
-    def close(self, aside: Late = NONE_LATE) -> None:
+    def hold_in_hand(self, event: Event) -> int | None:
+        """Write down the event of a careful batch that is touched next.
+
+        Returns how many workers died over it, None where somebody else holds the partition now.
+        """
+        index, _, entry = event.delivery.partition(":")
+        held = self._held[int(index)]
+        args = (self._holder, held.fence, self._lease_ms, f"{entry}/{event.item}")
+        deaths = self._store.call("hold_in_hand", keys.partition(held.index), *args)
+        return None if deaths is None else int(deaths)
+
+    def keep_first(self, count: int) -> None:
+        """Let only the first events of a careful batch count as done; others are not touched."""
+        for held in self._held.values():
+            for one in held.deliveries:
+                one.given = min(one.given, one.done + count)
+
+    def renew(self) -> None:
+        """Keep the leases for longer; called from another thread while the holder works."""
+        held = list(self._held.values())
+        self._store.call_many(
+            [
+                Call("renew", keys.partition(one.index), (self._holder, one.fence, self._lease_ms))
+                for one in held
+            ]
+        )
+
+    def close(self, late: Late = NONE_LATE) -> None:
         """Pass the batch in hand, and give everything back."""
-        self._release({i: self._passed(held, aside) for i, held in self._held.items()})
+        self._release({i: self._passed(held, late) for i, held in self._held.items()})
 
     def abandon(self) -> None:
         """Give everything back unpassed; it is read again by whoever comes next."""
         self._release({i: self._unread(held) for i, held in self._held.items()})
 
-    def _args(self, fence: int) -> list[object]:
-        return [self._holder, LEASE_MS, MOST_DELIVERIES, MOST_BYTES, 0, fence]
+    def _args(self, fence: int, most: int, *, release: bool = False) -> list[object]:
+        takes = int(not self._avoids_care)
+        return [self._holder, self._lease_ms, most, MOST_BYTES, int(release), fence, takes]
 
-    def _unread(self, held: _Held) -> list[object]:
-        return [*self._args(held.fence), "", 0, 0]
+    def _unread(self, held: HeldPartition) -> list[object]:
+        return [*self._args(held.fence, 0, release=True), *_NOT_PASSED]
 
-    def _passed(self, held: _Held, late: Late) -> list[object]:
-        """Build the arguments that pass what was read; what is late is set aside."""
-        new = [entry for entry in held.entries if entry not in held.tries]
-        pauses: list[object] = []
-        back = []
-        for entry in held.entries:
-            if obstacle := late.get(f"{held.index}:{entry}"):
-                tries = held.tries.get(entry, 0)
-                pause_ms = PAUSES_MS[min(tries, len(PAUSES_MS) - 1)]
-                pauses += [entry, pause_ms, obstacle.packed()]
-            elif entry in held.tries:
-                back.append(entry)
-        cursor = new[-1] if new else ""
-        return [*self._args(held.fence), cursor, len(new), len(pauses) // 3, *pauses, *back]
+    def _passed(self, held: HeldPartition, late: Late) -> list[object]:
+        passed = held.pass_batch(late)
+        most = 0 if held.deliveries else MOST_DELIVERIES
+        return [*self._args(held.fence, most), *passed]
 
-    def _read(self, asked: dict[int, list[object]]) -> Batch:
-        calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
-        batch = Batch([], {}, full=False)
+    def _exchange(self, asked: dict[int, list[object]]) -> None:
+        """Pass what is done, and read where nothing is left, or where nothing was held."""
+        if not self.shared and not self.is_careful:
+            anew = [*self._args(0, MOST_DELIVERIES), *_NOT_PASSED]
+            asked |= {i: anew for i in range(keys.PARTITIONS) if i not in asked}
         failed: Exception | None = None
-        for i, reply in zip(asked, self._store.call_many(calls), strict=True):
+        for i, reply in self._calls(asked):
             if isinstance(reply, Exception):
                 failed = reply
-                continue
-            self._held.pop(i, None)
-            if reply is not None:
-                self._held[i] = self._hold(i, reply, batch)
+            elif reply is None:
+                self._held.pop(i, None)
+            else:
+                self._hold(i, reply)
         if failed:  # only now, so that every lease that was given is known and given back
             raise failed
+        self._hold_careful_alone()
+
+    def _hold(self, index: int, reply: Sequence[object]) -> None:
+        fence, entries, is_careful, item, seal = reply
+        assert isinstance(fence, int) and isinstance(entries, list)  # noqa: S101, PT018
+        assert isinstance(item, int) and isinstance(seal, bytes)  # noqa: S101, PT018
+        held = self._held.get(index)
+        if held is None:
+            held = self._held[index] = HeldPartition(index, fence)
+        held.fence = fence
+        if not entries:  # what was read before is not done yet
+            from_aside = held.deliveries[0].tries > 0
+            held.is_careful = held.is_careful and (bool(is_careful) or from_aside)
+            return
+        held.is_careful = bool(is_careful)
+        for raw_id, header, record, tries, deaths in entries:
+            place = f"{index}:{raw_id.decode()}"
+            held.deliveries.append(HeldDelivery(place, header, record, tries, deaths))
+        first = next((one for one in held.deliveries if one.tries == 0), None)
+        if first:
+            first.resume = (item, seal.decode())
+
+    def _hold_careful_alone(self) -> None:
+        """Give back everything beside a partition in which a worker died."""
+        careful = next((i for i, held in self._held.items() if held.is_careful), None)
+        if careful is not None:
+            self.took_care = True
+            others = {i: self._unread(held) for i, held in self._held.items() if i != careful}
+            self._release(others)
+
+    def _batch(self) -> Batch:
+        batch = Batch(is_careful=self.is_careful)
+        for held, most in self._quotas():
+            if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
+                batch.deadly = held.deliveries[0].place
+                held.deliveries[0].give_up()
+                continue
+            for one in held.give(most, self._bodies):
+                if one.unopened:
+                    batch.unopened[one.place] = one.unopened
+                elif one.delivery:
+                    batch.deliveries.append(one.delivery)
+                    batch.events += (one.events or ())[one.done : one.given]
+        batch.full = any(self._is_full(held) for held in self._held.values())
         return batch
 
-    def _hold(self, index: int, reply: list[object], batch: Batch) -> _Held:
-        fence, entries, careful = reply
-        assert isinstance(fence, int) and isinstance(entries, list)  # noqa: S101, PT018
-        held = _Held(index, fence)
-        for raw_id, header, record, tries in entries:
-            entry = raw_id.decode()
-            held.entries.append(entry)
-            # Nobody's death over what was aside is told by the cursor, so care is taken each time.
-            batch.careful |= {f"{index}:{entry}"} if careful or tries else set()
-            if tries:
-                held.tries[entry] = tries
-            try:
-                batch.deliveries.append(self._delivery(f"{index}:{entry}", header, record))
-            except UnknownRecordError as error:
-                batch.unopened[f"{index}:{entry}"] = str(error)
-        batch.full = batch.full or len(entries) >= MOST_DELIVERIES
-        return held
+    def _quotas(self) -> list[tuple[HeldPartition, int]]:
+        """Return how many events each partition may give: messages first, statuses their share."""
+        messages = [held for i, held in self._held.items() if holds_messages(i)]
+        statuses = [held for i, held in self._held.items() if not holds_messages(i)]
+        room = STATUS_EVENTS if messages else MOST_EVENTS
+        shares = ((messages, MOST_EVENTS - (STATUS_EVENTS if statuses else 0)), (statuses, room))
+        return [(held, ceil(most / len(kind))) for kind, most in shares for held in kind]
 
-    def _delivery(self, place: str, header: bytes, record: bytes) -> Delivery:
-        origin, secret, account = header.decode().split("|", 2)
-        received = int(place.partition(":")[2].partition("-")[0])
-        return Delivery(
-            id=place,
-            received_at=datetime.fromtimestamp(received / 1000, UTC),
-            body=self._bodies.open(record),
-            account=account,
-            secret=secret,
-            origin=origin,
-        )
+    @staticmethod
+    def _is_full(held: HeldPartition) -> bool:
+        size = sum(len(one.record) for one in held.deliveries)
+        return held.has_more or len(held.deliveries) >= MOST_DELIVERIES or 2 * size > MOST_BYTES
 
     def _release(self, asked: dict[int, list[object]]) -> None:
         for i, args in asked.items():
-            args[RELEASE] = 1
+            args[READ], args[RELEASE] = 0, 1
             del self._held[i]
+        self._calls(asked)
+
+    def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
         calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
-        self._store.call_many(calls)
+        return list(zip(asked, self._store.call_many(calls), strict=True))

@@ -157,7 +157,7 @@ class TracedInbox:
         yield from self._listed(index, "aside")
         yield from self._listed(index, "given_up")
         prefix = keys.partition(index)
-        cursor: Any = self._store.run(lambda client: client.hget(f"{prefix}lease", "cursor"))
+        cursor: Any = self._store.run(lambda client: client.hget(f"{prefix}cursor", "at"))
         after = cursor.decode() if cursor else "0-0"
         while found := self._range(index, f"({after}", "+", STEP):
             for raw, fields in found:

@@ -48,8 +48,11 @@ def ago_s(store: Store, what: str) -> float | None:
 
 
 def list_number(store: Store, number: str) -> None:
-    """Make a number one that ticks and sweeps look at; done before its first commit."""
-    store.run(lambda client: client.sadd(keys.NUMBERS, number))
+    """Make a number one that ticks and sweeps look at; done before its first commit.
+
+    With replicas they have it too, so whoever has listed a number need not do so again.
+    """
+    store.call("list_number", keys.NUMBERS, number)
 
 
 def numbers(store: Store) -> list[str]:

@@ -9,6 +9,7 @@ from tests.made import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [
     ("unopened", "key 12345678", "a worker could not open it: key 12345678"),
+    ("unreadable", "an alias", "a worker could not read what is stored of its contact: an alias"),
     ("failed", "WRONGTYPE of a key", "the store refused its commit: WRONGTYPE of a key"),
     ("failed", "for +351 900 000 001", "the store refused its commit: for …"),
     ("contended", "", "somebody else always changed its contact first"),

@@ -62,10 +62,10 @@ class Crowd:
     def drain(self, dies_after: int | None = None) -> None:
         """Work off one batch; a worker that dies leaves its leases behind, and may come back."""
         held = Slice(self.store, Bodies())
-        self.stale.append((held, Batch([], {}, full=False)))
+        self.stale.append((held, Batch()))
         with self.store.dying(dies_after):
             self.stale[-1] = held, held.next()
-            held.close(effect(self.at_work, self.stale[-1][1], Echo()))
+            held.close(effect(self.at_work, *self.stale[-1], Echo()))
             self.stale.pop()
 
     def drain_unheard(self, loss: Loss | None = None) -> None:
@@ -93,7 +93,7 @@ class Crowd:
         """Let those who were thought dead go on where they stood."""
         while self.stale:
             held, batch = self.stale.pop()
-            held.close(effect(self.at_work, batch, Echo()))
+            held.close(effect(self.at_work, held, batch, Echo()))
 
     def pump(self, fates: list[Fate]) -> int:
         """Take attempts, let each have its fate, and return how many there were."""

@@ -28,7 +28,7 @@ from gateway.store.keep import Keeper
 from gateway.store.slice import RELEASE
 
 TAKEN = ".taken"
-CURSOR, LEASE_OUTCOMES, MOST = 6, 5, 1  # where among the arguments of `next` and `pump`
+CURSOR, LEASE_OUTCOMES, MOST = 7, 5, 1  # where among the arguments of `next` and `pump`
 
 
 class Halting:

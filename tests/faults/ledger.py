@@ -97,5 +97,5 @@ def places(client: Any) -> Counter[str]:
 def leased(stack: Stack) -> int:
     """Return how many partitions somebody holds."""
     with redis.Redis.from_url(stack.server.url) as client:
-        held = [client.hget(f"{keys.partition(i)}lease", "holder") for i in range(keys.PARTITIONS)]
+        held = [client.hget(f"{keys.partition(i)}cursor", "holder") for i in range(keys.PARTITIONS)]
     return sum(bool(one) for one in held)

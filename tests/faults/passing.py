@@ -12,8 +12,9 @@ READY = f"{PREFIX}ready:reply"
 def end_partition_leases(client: Any) -> None:
     """Let the 5 seconds be over for which workers hold their partitions."""
     for index in range(keys.PARTITIONS):
-        if client.exists(f"{keys.partition(index)}lease"):
-            client.hset(f"{keys.partition(index)}lease", "till", 1)
+        if client.exists(f"{keys.partition(index)}cursor"):
+            seconds, _ = client.time()
+            client.hset(f"{keys.partition(index)}cursor", "till", seconds * 1_000 - 1)
 
 
 def end_lane_waits(client: Any) -> None:

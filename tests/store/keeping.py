@@ -9,7 +9,7 @@ from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.slice import Batch
 from tests.made import NUMBER
-from tests.store.raw import raw
+from tests.store.raw import now_ms, raw
 
 
 def keep(store: Store, index: int, *texts: str, bodies: Bodies | None = None) -> list[str]:
@@ -40,10 +40,10 @@ def standing(store: Store, index: int) -> Standing:
 
 
 def lease(store: Store, index: int) -> dict[str, str]:
-    found = raw(store).hgetall(f"{keys.partition(index)}lease")
+    found = raw(store).hgetall(f"{keys.partition(index)}cursor")
     return {name.decode(): value.decode() for name, value in found.items()}
 
 
 def run_out(store: Store, index: int) -> None:
     """Let the lease of a partition come to its end."""
-    raw(store).hset(f"{keys.partition(index)}lease", "till", 1)
+    raw(store).hset(f"{keys.partition(index)}cursor", "till", now_ms(store) - 1)

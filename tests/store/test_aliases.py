@@ -278,3 +278,19 @@ def test_what_another_release_wrote_is_read_and_not_lost(state: dict[str, Any]) 
 
     assert found.opted_out_at is None
     assert json.loads(pack(found)).items() >= state.items()
+
+
+def test_however_many_numbers_are_seen_under_one_user_id_each_is_one_step_from_the_contact(
+    store: Store,
+) -> None:
+    phones = [f"3519{i:08}" for i in range(60)]
+    for i, phone in enumerate(phones):
+        commits(store, a_message(f"wamid.{i}", phone, wa_id=phone))
+        commits(store, a_message(f"wamid.{i}.both", phone, wa_id=phone, user_id=USER))
+
+    last = find(store, NUMBER, USER)
+    leads = {name: raw(store).hget(f"{PREFIX}contact:{name}", "alias") for name in [*phones, USER]}
+    assert {name for name, target in leads.items() if target is None} == {last.key}
+    # The contact remembers its sixteen latest names; those before were led to it meanwhile.
+    assert all(leads[name] == last.key.encode() for name in last.aliases)
+    assert all(find(store, NUMBER, phone).key == last.key for phone in phones)

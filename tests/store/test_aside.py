@@ -67,7 +67,7 @@ def test_what_is_aside_counts_as_waiting_and_is_behind_the_cursor(store: Store) 
 
     found = standing(store, 0)
     assert (found.aside, found.waiting, found.kept, found.oldest_ms) == (1, 1, 2, 0)
-    assert lease(store, 0)["cursor"] == plain.partition(":")[2]
+    assert lease(store, 0)["at"] == plain.partition(":")[2]
     assert raw(store).zrange(ASIDE, 0, -1) == [sealed.partition(":")[2].encode()]
 
 

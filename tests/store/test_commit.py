@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from gateway.core.events import Event
 from gateway.core.follows import Record
 from gateway.core.outcome import Outcome
-from gateway.core.plan import Failure
+from gateway.core.plan import Failure, plan
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import bury, call, commit
@@ -17,11 +17,13 @@ from gateway.store.contacts import load
 from gateway.store.lanes import Lanes
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.store.failing import broken, everything
-from tests.store.planning import planned
+from tests.store.planning import Greeter, planned
 from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, WEEK, a_send, counted, lanes, queue, take
 
 pytestmark = pytest.mark.store
+
+BOB = "351900000002"
 
 
 def texts(store: Store) -> list[str]:
@@ -56,11 +58,36 @@ def test_nothing_is_loaded_of_a_stranger(store: Store) -> None:
     assert (list(view.contacts), view.known) == ([ANA], frozenset())
 
 
-def test_a_view_that_cannot_be_loaded_is_an_error(store: Store) -> None:
-    raw(store).set(f"{PREFIX}contact:{ANA}", "of another type")
+@pytest.mark.parametrize("damage", ["type", "state", "shape", "alias"])
+def test_a_contact_that_cannot_be_read_is_named_and_costs_nobody_else(
+    store: Store, damage: str
+) -> None:
+    commit(store, planned(store, a_message()), WEEK)
+    key = f"{PREFIX}contact:{ANA}"
+    if damage == "type":
+        raw(store).delete(key)
+        raw(store).set(key, "of another type")
+    else:
+        odd = {"state": "no JSON", "shape": '{"used":[1]}', "alias": ANA}
+        raw(store).hset(key, "state" if damage == "shape" else damage, odd[damage])
 
-    with pytest.raises(ScriptError, match="WRONGTYPE"):
-        load(store, {NUMBER: [a_message()]})
+    (view,) = load(store, {NUMBER: [a_message("wamid.2"), a_message("wamid.3", contact=BOB)]})
+
+    assert (list(view.unreadable), list(view.contacts)) == ([ANA], [BOB])
+    blocked = plan(view, [a_message("wamid.2"), a_message("wamid.3", contact=BOB)], Greeter())
+    assert [event.key for event, _ in blocked.blocked] == [a_message("wamid.2").key]
+    assert [made.contact.key for made in blocked.plans] == [BOB]
+
+
+def test_what_cannot_be_looked_up_among_the_known_costs_nobody_else(store: Store) -> None:
+    commit(store, planned(store, a_message()), WEEK)
+    (bucket,) = raw(store).keys(f"{PREFIX}known:*:*")
+    raw(store).delete(bucket)
+    raw(store).set(bucket, "of another type")
+
+    (view,) = load(store, {NUMBER: [a_message(), a_message("wamid.9", contact=BOB)]})
+
+    assert list(view.unreadable) == [a_message().key]
 
 
 def test_commit_refuses_a_contact_that_changed_meanwhile(store: Store) -> None:

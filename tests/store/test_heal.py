@@ -308,20 +308,23 @@ def test_each_write_of_repeating_a_doubt_may_fail(store: Store) -> None:
 
 def drain(store: Store, late: str) -> None:
     """Pass everything in the partition but the first entry, which is set aside, as it stays."""
-    raw(store).hset(f"{PARTITION}lease", "till", 0)  # whoever failed is gone
+    raw(store).hset(f"{PARTITION}cursor", "till", 0)  # whoever failed is gone
     with Inbox(store, Bodies()).slice() as held:
         batch = held.next()
         while not batch.empty:
-            batch = held.next(aside={late: Obstacle("failed", "an error")})
+            batch = held.next({late: Obstacle("failed", "an error")})
 
 
 def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
     for text in (b"first", b"second", b"third"):
         store.call("keep", PARTITION, "meta||", Bodies().pack(text))
     first, *_, last = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
-    fence, *_ = store.call("next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0)
+    fence, *_ = store.call(
+        "next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0, 1, "", 0, "", "", 0, 0
+    )
     why = Obstacle("failed", "an error").packed()
-    args = ["me", LEASE_MS, 9, 9_999, 0, fence, last, 3, 1, first, 60_000, why]
+    passes = [last, 3, 0, "", 3, 1, first, 60_000, why, 0]
+    args = ["me", LEASE_MS, 9, 9_999, 0, fence, 1, *passes]
     broken = Call("next", PARTITION, args)
 
     assert heals(store, broken, lambda: passed(store, f"3:{first}", last)) > 3
@@ -329,9 +332,9 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
 
 def passed(store: Store, late: str, last: str) -> None:
     drain(store, late)
-    assert raw(store).hget(f"{PARTITION}lease", "cursor") == last.encode()
+    assert raw(store).hget(f"{PARTITION}cursor", "at") == last.encode()
     # How often it was tried and who held it is not what is to be compared.
-    raw(store).delete(f"{PARTITION}lease", f"{PARTITION}aside:tries")
+    raw(store).delete(f"{PARTITION}cursor", f"{PARTITION}aside:tries", f"{PARTITION}missing")
 
 
 def test_each_write_of_a_keep_may_fail_and_the_delivery_is_only_doubled(store: Store) -> None:

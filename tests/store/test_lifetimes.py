@@ -12,17 +12,19 @@ from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
 from gateway.store import alerts, keys, rulebooks, stops, upkeep
+from gateway.store.body import Bodies
 from gateway.store.canary import expect
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
 from gateway.store.counters import Counters
 from gateway.store.pressure import Pressure
+from gateway.store.slice import Slice
 from gateway.store.stream import note_gap
 from tasks.watch import GUARD_MS
 from tests.made import NUMBER, a_message
 from tests.servers import Server
-from tests.store.keeping import inbox, keep, late
+from tests.store.keeping import inbox, keep, late, run_out
 from tests.store.planning import planned
 from tests.store.raw import raw
 from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
@@ -34,10 +36,11 @@ NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
-    "<p>lease": FOREVER,
+    "<p>cursor": FOREVER,
     "<p>swept": FOREVER,
     "<p>count": FOREVER,
-    "<p>suspects": FOREVER,
+    "<p>suspects": (DAY, DAY),
+    "<p>missing": FOREVER,
     "gw:stopped": (300_000, 300_000),
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
@@ -135,13 +138,24 @@ def live(store: Store, server: Server) -> None:
     note_gap(store, timedelta(seconds=20))
     upkeep.ran(store, "sweep")
     upkeep.stop_planning(store, "release")
-    inbox(store).suspect("2:1-0")
+    workers_die(store)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
     upkeep.may_tick(store)
     watch(store)
     asyncio.run(count(server))
+
+
+def workers_die(store: Store) -> None:
+    """Die over a delivery, once more with care, and lose a lease."""
+    keep(store, 2, "deadly")
+    for _ in range(2):
+        Slice(store, Bodies(), "main/1").next()
+        inbox(store).report_death("main/1")
+    Slice(store, Bodies(), "main/2").next()
+    run_out(store, 2)
+    Slice(store, Bodies(), "main/3").next()
 
 
 def watch(store: Store) -> None:

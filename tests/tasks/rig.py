@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.aside import Obstacle
 from gateway.core.contacts import Contact
 from gateway.core.decisions import Action, Decision, Fired
 from gateway.core.events import Event, Message
@@ -12,8 +13,8 @@ from gateway.core.messages import text
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
+from gateway.store.held import Late
 from gateway.store.partitions import partition_of
-from gateway.store.slice import Late
 from tasks.inbound import effect
 from tasks.worker import Worker
 from tests.made import NUMBER
@@ -57,10 +58,14 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
 
 
 def take_effect(at_work: Worker, rulebook: Echo) -> Late:
-    """Give one batch its effect, pass it, and return what was set aside."""
+    """Give all that waits its effect, pass it, and return what was set aside."""
+    aside: dict[str, Obstacle] = {}
     with at_work.inbox.slice() as held:
-        aside = effect(at_work, held.next(), rulebook)
-        held.close(aside)
+        batch = held.next()
+        while not batch.empty:
+            late = effect(at_work, held, batch, rulebook)
+            aside |= late
+            batch = held.next(late)
     return aside
 
 

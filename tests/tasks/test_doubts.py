@@ -59,7 +59,7 @@ def waits_in_an_inbox(store: Store) -> None:
         for entry, fields in raw(store).xrange(name):
             raw(store).delete(name)
             raw(store).xadd(name, fields, id=f"{int(entry.split(b'-')[0]) - AGO_MS - 1}-0")
-            raw(store).hset(f"{keys.partition(index)}lease", "cursor", "0-0")
+            raw(store).hset(f"{keys.partition(index)}cursor", "at", "0-0")
 
 
 def is_set_aside(store: Store) -> None:

@@ -134,7 +134,7 @@ def test_a_store_that_goes_away_leaves_all_waiting_and_no_lease(
 def test_a_worker_that_dies_after_its_commit_doubles_nothing(at_work: Worker, store: Store) -> None:
     keep(store, FIRST)
     with at_work.inbox.slice() as held:
-        inbound.effect(at_work, held.next(), Echo())  # and then it is gone, unpassed
+        inbound.effect(at_work, held, held.next(), Echo())  # and then it is gone, unpassed
 
     assert waiting(at_work) == 1
     take_effect(at_work, Echo())

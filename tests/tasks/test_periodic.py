@@ -100,7 +100,7 @@ def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(at_work: Worker, stor
     periodic.sweep()
     raw(store).delete(keys.INBOX_BELL, f"{keys.SPACE}celery:default")
 
-    raw(store).hset(f"{PARTITION}lease", "cursor", entries[0])
+    raw(store).hset(f"{PARTITION}cursor", "at", entries[0])
     periodic.sweep()
     moving = rung(store, "default")
     periodic.sweep()
@@ -191,7 +191,7 @@ def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
 def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store: Store) -> None:
     week = int(timedelta(days=7).total_seconds() * 1000)
     entries = [keep_since(store, week + age) for age in (9000, 8000, 7000)]
-    raw(store).hset(f"{PARTITION}lease", "cursor", entries[1])
+    raw(store).hset(f"{PARTITION}cursor", "at", entries[1])
     month = datetime.now(UTC) - timedelta(days=30)
     list_number(store, NUMBER)
     stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}

@@ -22,6 +22,9 @@ from tests.tasks.rig import Echo, keep, make_due, planned, raw
 pytestmark = pytest.mark.store
 
 
+PROCESS = "a worker/1"
+
+
 class DeathError(BaseException):
     """Stands for a kill: nothing of ours catches it, and the lease is not given back."""
 
@@ -42,32 +45,25 @@ class Deadly(Echo):
 
 def drained(at_work: Worker, rulebook: Deadly) -> bool:
     """Drain until nothing waits, as one process; False where it died on the way."""
-    held = Slice(at_work.store, Bodies())
+    held = Slice(at_work.store, Bodies(), PROCESS)
     try:
         batch = held.next()
         while not batch.empty:
-            batch = held.next(effect(at_work, batch, rulebook))
+            batch = held.next(effect(at_work, held, batch, rulebook))
     except DeathError:
         return False
     held.close()
     return True
 
 
-def run_out(store: Store) -> None:
-    """Let the leases of the dead run out."""
-    for index in range(keys.PARTITIONS):
-        if raw(store).hexists(f"{keys.partition(index)}lease", "till"):
-            raw(store).hset(f"{keys.partition(index)}lease", "till", 1)
-
-
-def lives(at_work: Worker, store: Store, rulebook: Deadly) -> Iterator[bool]:
+def lives(at_work: Worker, rulebook: Deadly) -> Iterator[bool]:
     """Start a process again and again, until one lives to the end."""
     for _ in range(9):
         lived = drained(at_work, rulebook)
         yield lived
         if lived:
             return
-        run_out(store)
+        at_work.inbox.report_death(PROCESS)
 
 
 def same_contact(*texts: str) -> list[bytes]:
@@ -81,7 +77,7 @@ def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_thei
     keep(store, delivery_body(*(message_item(f"wamid.b{t}", t) for t in ("a", "poison", "c"))))
     rulebook = Deadly()
 
-    told = list(lives(at_work, store, rulebook))
+    told = list(lives(at_work, rulebook))
 
     assert told[-1]
     assert rulebook.deaths <= 6  # three for each
@@ -103,24 +99,24 @@ def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
     for _ in range(4):
         if drained(at_work, rulebook):
             break
-        run_out(store)
+        at_work.inbox.report_death(PROCESS)
         make_due(store)
 
-    assert rulebook.deaths == 2
+    assert rulebook.deaths == 3
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 1
     assert sum(one.waiting for one in at_work.inbox.look()) == 0
 
 
 def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Store) -> None:
     keep(store, *same_contact("one", "two"))
-    assert not Slice(store, Bodies()).next().empty
-    run_out(store)
+    assert not Slice(store, Bodies(), PROCESS).next().empty
+    assert at_work.inbox.report_death(PROCESS)
 
     assert drained(at_work, Deadly())
 
     assert planned(store) == ["one", "two"]
     partition = keys.partition(partition_of(same_contact("one")[0]))
-    assert not raw(store).hexists(f"{partition}lease", "careful")
+    assert raw(store).hget(f"{partition}cursor", "careful") == b"0"
     assert not raw(store).exists(f"{partition}suspects")
 
 
@@ -135,7 +131,7 @@ def take_all(at_work: Worker, rulebook: Echo) -> None:
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
-            batch = held.next(effect(at_work, batch, rulebook))
+            batch = held.next(effect(at_work, held, batch, rulebook))
 
 
 def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(

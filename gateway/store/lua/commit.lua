@@ -7,6 +7,7 @@
 --       know    digest, place, kind
 --       contact (arguments 1 to 4 above; then once for each other name that becomes an alias of it)
 --               name, version of the contact that it stood for, "" for none
+--       alias   a name that led to one of these, and leads to the contact itself from now on
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
@@ -24,7 +25,7 @@
 local number = KEYS[1]
 local now = clock()
 local SIZES = {
-  know = 3, contact = 2, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
+  know = 3, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
 }
 
 local verbs, at = {}, 5
@@ -71,6 +72,11 @@ function apply.contact(name, version, contact, token)
   local key = number .. 'contact:' .. name
   if version_of(key) ~= version then return end
   redis.call('HSET', key, 'alias', contact, 'version', token, 'state', '')
+end
+
+function apply.alias(name, contact)
+  local key = number .. 'contact:' .. name
+  if redis.call('HEXISTS', key, 'alias') == 1 then redis.call('HSET', key, 'alias', contact) end
 end
 
 function apply.push(id, lane, rank, due, place)
@@ -229,6 +235,8 @@ for i, verb in ipairs(verbs) do
     redis.call('PEXPIRE', list, verb[4])
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
+  elseif verb[1] == 'alias' then
+    rest[#rest + 1] = {'alias', verb[2], ARGV[1]}
   else
     rest[#rest + 1] = verb
   end

@@ -2,18 +2,27 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 how many names of contacts follow, then these, then the digests of the events
 -- Returns {now, {key, version, state, ...}, {place or false, ...}}: for each name the contact that it
--- stands for, whose version and state come with the first of its names only.
+-- stands for, whose version and state come with the first of its names only. What cannot be read
+-- costs nobody else: then the version is 0 and the state says why, and the place is 0.
 local now = clock()
-local contacts, known, told = {}, {}, {}
+local contacts, known, listed = {}, {}, {}
 local last = 1 + tonumber(ARGV[1])
+
+local function reason(failure)
+  return type(failure) == 'table' and failure.err or tostring(failure)
+end
+
 for i = 2, last do
-  local key, version, state = contact_of(KEYS[1], ARGV[i], told)
-  told[key] = true
+  local is_read, key, version, state = pcall(contact_of, KEYS[1], ARGV[i], listed)
+  if not is_read then key, version, state = ARGV[i], 0, reason(key) end
+  listed[key] = true
   contacts[#contacts + 1] = key
   contacts[#contacts + 1] = version
   contacts[#contacts + 1] = state
 end
 for i = last + 1, #ARGV do
-  known[#known + 1] = known_place(KEYS[1], now, ARGV[i])
+  local is_read, place = pcall(known_place, KEYS[1], now, ARGV[i])
+  known[#known + 1] = is_read and place
+  if not is_read then known[#known] = 0 end
 end
 return {now, contacts, known}

@@ -3,7 +3,7 @@
 -- Returns {now, cursor, "1" if leased, ms of the oldest that waits or 0, kept, passed, aside,
 --          "1" if something set aside is due, given up}.
 local now = clock()
-local lease = redis.call('HMGET', KEYS[1] .. 'lease', 'cursor', 'holder', 'till')
+local lease = redis.call('HMGET', KEYS[1] .. 'cursor', 'at', 'holder', 'till')
 local cursor = lease[1] or '0-0'
 local leased = lease[2] and lease[2] ~= '' and tonumber(lease[3]) > now
 local first = redis.call('XRANGE', KEYS[1] .. 'inbox', '(' .. cursor, '+', 'COUNT', 1)[1]

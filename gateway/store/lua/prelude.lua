@@ -28,10 +28,12 @@ local function known_place(number, now, digest)
 end
 
 -- The contact that a name stands for: its key, version and state; no more than its key where that
--- is among those in `told`. A name that became one of another contact holds `alias`; none leads back.
-local function contact_of(number, name, told)
-  for _ = 1, 32 do
-    if told and told[name] then return name, false, false end
+-- is among those `listed`. A name that became one of another contact holds `alias`; none leads back.
+-- Whoever writes an alias leads to the contact itself (commit.lua), so ways are short.
+local MOST_STEPS = 1000
+local function contact_of(number, name, listed)
+  for _ = 1, MOST_STEPS do
+    if listed and listed[name] then return name, false, false end
     local row = redis.call('HMGET', number .. 'contact:' .. name, 'version', 'state', 'alias')
     if not row[3] then return name, row[1], row[2] end
     name = row[3]
@@ -41,6 +43,10 @@ end
 
 local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
+end
+
+local function set_aside(partition, entry, due)
+  redis.call('ZADD', partition .. 'aside', due, entry)
 end
 
 -- A delivery is no longer set aside: why it was goes away with it.

@@ -4,7 +4,7 @@
 -- Returns how many were dropped, a bounded number: 0 when nothing is left to drop.
 local MOST = 10000
 local inbox = KEYS[1] .. 'inbox'
-local cursor = redis.call('HGET', KEYS[1] .. 'lease', 'cursor')
+local cursor = redis.call('HGET', KEYS[1] .. 'cursor', 'at')
 if not cursor then return 0 end
 
 local function earlier(a, b)

@@ -1,0 +1,55 @@
+-- Deaths: who holds a partition, and what is done where a holder has died.
+-- `{p}cursor` holds `at` (the last delivery that is wholly done), `item` (how many events of the one
+-- after it are done) and `seal` (of their keys); who holds the partition, `till` when, under which
+-- `fence`; `hand`, the one thing that a careful holder is about to touch; `asides`, what it took of
+-- those set aside; and `careful`, how many events from here on are touched one at a time.
+local MOST_MISSING, MISSING_FOR = 16, 60000
+-- A holder touches at most so many events of a partition before it passes them (slice.py).
+local MOST_TOUCHED = 256
+
+local function read_cursor(partition)
+  local f = redis.call('HMGET', partition .. 'cursor', 'holder', 'till', 'fence', 'at', 'item', 'seal',
+    'careful', 'hand', 'asides')
+  return {holder = f[1] or '', till = tonumber(f[2] or 0), fence = tonumber(f[3] or 0),
+    at = f[4] or '0-0', item = tonumber(f[5] or 0), seal = f[6] or '', careful = tonumber(f[7] or 0),
+    hand = f[8] or '', asides = f[9] or ''}
+end
+
+-- A holder has died. What it had in hand alone is suspected; else everything that it may have touched
+-- is taken with care. Where somebody has passed any of it since, it was none of that.
+local function count_death(partition, row, at, item, hand, asides)
+  if row.at ~= at or row.item ~= tonumber(item) then return end
+  local suspects = partition .. 'suspects'
+  if hand ~= '' then
+    redis.call('HSETNX', suspects, hand:match('^[^/]*'), 0)
+    redis.call('HINCRBY', suspects, hand, 1)
+  else
+    for id in asides:gmatch('%S+') do redis.call('HSETNX', suspects, id, 0) end
+    row.careful = MOST_TOUCHED
+    redis.call('HSET', partition .. 'cursor', 'careful', MOST_TOUCHED)
+  end
+  redis.call('PEXPIRE', suspects, DAY)
+end
+
+local function let_go(partition)
+  redis.call('HSET', partition .. 'cursor', 'holder', '', 'till', 0, 'hand', '', 'asides', '')
+end
+
+local function remember_missing(partition, row, now)
+  local missing = partition .. 'missing'
+  if redis.call('HLEN', missing) >= MOST_MISSING then return end
+  redis.call('HSET', missing, row.holder,
+    string.format('%.0f', math.min(row.till, now)) .. '|' .. row.at .. '|' .. row.item .. '|' .. row.hand .. '|' .. row.asides)
+end
+
+-- Whoever has shown no sign of life for a minute counts as dead.
+local function judge_missing(partition, row, now)
+  local missing = redis.call('HGETALL', partition .. 'missing')
+  for i = 1, #missing, 2 do
+    local till, at, item, hand, asides = missing[i + 1]:match('^(%d+)|([^|]*)|(%d+)|([^|]*)|(.*)$')
+    if now - tonumber(till) > MISSING_FOR or tonumber(till) - now > MISSING_FOR then
+      count_death(partition, row, at, item, hand, asides)
+      redis.call('HDEL', partition .. 'missing', missing[i])
+    end
+  end
+end

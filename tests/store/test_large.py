@@ -1,0 +1,287 @@
+"""A large delivery is done in parts: what is passed stays passed, whoever goes on with it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gateway.core.aside import Obstacle
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.held import Late
+from gateway.store.inbox import Inbox
+from gateway.store.partitions import partition_of
+from gateway.store.slice import MOST_EVENTS, STATUS_EVENTS, Batch, Slice
+from tests.made import delivery_body, message_item, status_item
+from tests.servers import wait_until
+from tests.store.keeping import inbox, lease, run_out, standing
+from tests.store.raw import now_ms, raw
+
+pytestmark = pytest.mark.store
+
+ITEMS = 1_000
+
+
+def large(name: str = "w", items: int = ITEMS) -> bytes:
+    return delivery_body(*(message_item(f"wamid.{name}{i}", f"{i}") for i in range(items)))
+
+
+WHERE = partition_of(large())
+
+
+def keep(store: Store, *bodies: bytes) -> None:
+    for body in bodies:
+        store.call("keep", keys.partition(partition_of(body)), "meta|0|", Bodies().pack(body))
+
+
+def names(batch: Batch) -> list[str]:
+    return [event.key.rpartition(".")[2] for event in batch.events]
+
+
+def read_all(held: Slice, late: Late | None = None) -> list[str]:
+    """Read to the end, as one worker."""
+    found = []
+    while not (batch := held.next(late or {})).empty:
+        found += names(batch)
+    return found
+
+
+@contextmanager
+def dies_over_a_batch(store: Store, process: str, batches: int = 1) -> Iterator[Batch]:
+    """Hold a partition and die over a batch."""
+    held = Slice(store, Bodies(), process)
+    for _ in range(batches):
+        batch = held.next()
+    yield batch
+
+
+def test_a_batch_is_bounded_in_events_and_goes_on_in_the_middle(store: Store) -> None:
+    keep(store, large())
+    with inbox(store).slice() as held:
+        batch = held.next()
+        assert (names(batch), batch.full) == ([f"w{i}" for i in range(MOST_EVENTS)], True)
+        assert names(held.next())[0] == f"w{MOST_EVENTS}"
+        held.close()
+
+    assert (standing(store, WHERE).waiting, lease(store, WHERE)["item"]) == (1, "512")
+    with inbox(store).slice() as other:
+        assert read_all(other) == [f"w{i}" for i in range(2 * MOST_EVENTS, ITEMS)]
+    assert (standing(store, WHERE).waiting, lease(store, WHERE)["item"]) == (0, "0")
+
+
+def test_what_was_not_passed_is_read_again_and_nothing_before(store: Store) -> None:
+    keep(store, large())
+    with inbox(store).slice() as held:
+        held.next()
+        held.next()  # left unpassed
+
+    with inbox(store).slice() as other:
+        assert names(other.next())[0] == f"w{MOST_EVENTS}"
+
+
+def test_where_the_delivery_is_split_in_another_way_it_is_begun_anew(store: Store) -> None:
+    keep(store, large())
+    with inbox(store).slice() as held:
+        held.next()
+        held.close()
+    raw(store).hset(f"{keys.partition(WHERE)}cursor", "seal", "of another release")
+
+    with inbox(store).slice() as other:
+        assert read_all(other) == [f"w{i}" for i in range(ITEMS)]
+
+
+def test_an_obstacle_in_the_middle_sets_the_delivery_aside_before_the_cursor_leaves_it(
+    store: Store,
+) -> None:
+    keep(store, large())
+    with inbox(store).slice() as held:
+        batch = held.next()
+        held.close({batch.deliveries[0].id: Obstacle("failed")})
+
+    assert standing(store, WHERE).aside == 1
+    with inbox(store).slice() as other:
+        assert names(other.next())[0] == f"w{MOST_EVENTS}"
+
+
+def test_a_call_that_fails_passes_nothing_of_what_it_told(store: Store) -> None:
+    keep(store, large())
+    held = Slice(store, Bodies())
+    place = held.next().deliveries[0].id
+    raw(store).set(f"{keys.partition(WHERE)}aside", "of another type")
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        held.next({place: Obstacle("failed")})
+    raw(store).delete(f"{keys.partition(WHERE)}aside")
+    held.abandon()
+
+    with inbox(store).slice() as other:
+        assert names(other.next())[0] == "w0"
+
+
+def test_a_crowd_of_partitions_shares_a_batch(store: Store) -> None:
+    bodies = [
+        delivery_body(*(message_item(f"wamid.{c}.{i}", "x", f"3519{c:08}") for i in range(300)))
+        for c in range(40)
+    ]
+    keep(store, *bodies)
+
+    with inbox(store).slice() as held:
+        batch = held.next()
+
+    assert MOST_EVENTS <= len(batch.events) <= MOST_EVENTS + keys.PARTITIONS
+    assert len({event.delivery[0] for event in batch.events}) == keys.MESSAGE_PARTITIONS
+
+
+def test_statuses_get_their_share_while_messages_wait_and_all_of_it_afterwards(
+    store: Store,
+) -> None:
+    statuses = delivery_body(statuses=[status_item(f"wamid.s{i}", "sent") for i in range(ITEMS)])
+    keep(store, large(items=MOST_EVENTS), statuses)
+
+    with inbox(store).slice() as held:
+        kinds = [[event.kind for event in held.next().events] for _ in range(3)]
+
+    shares = [(kind.count("message"), kind.count("status")) for kind in kinds]
+    assert shares[0] == (MOST_EVENTS - STATUS_EVENTS, STATUS_EVENTS)
+    assert shares[2] == (0, MOST_EVENTS)
+
+
+def test_a_lease_is_renewed_while_its_holder_works(store: Store) -> None:
+    keep(store, large())
+    short = Inbox(store, Bodies(), lease_ms=300)
+    with short.slice() as held:
+        held.next()
+        begun = int(lease(store, WHERE)["till"])
+
+        wait_until(lambda: int(lease(store, WHERE)["till"]) > begun + 600, "it was renewed")
+        assert inbox(store).slice().__enter__().next().empty
+        assert names(held.next())[0] == f"w{MOST_EVENTS}"
+
+
+def test_a_holder_that_was_slow_is_fenced_and_nothing_is_suspected(store: Store) -> None:
+    keep(store, large())
+    with inbox(store).slice() as slow, inbox(store).slice() as fresh:
+        slow.next()
+        run_out(store, WHERE)
+        assert not fresh.next().is_careful
+        assert raw(store).hlen(f"{keys.partition(WHERE)}missing") == 1
+
+        assert slow.next().empty
+
+        assert raw(store).hlen(f"{keys.partition(WHERE)}missing") == 0
+        assert names(fresh.next())[0] == f"w{MOST_EVENTS}"
+
+
+def test_who_shows_no_sign_of_life_for_a_minute_has_died_over_what_it_held(store: Store) -> None:
+    keep(store, large())
+    with dies_over_a_batch(store, "main/1"):
+        run_out(store, WHERE)
+    raw(store).hset(f"{keys.partition(WHERE)}cursor", "till", now_ms(store) - 61_000)
+
+    with inbox(store).slice() as other:
+        assert other.next().is_careful
+
+
+def test_a_minute_later_nothing_is_suspected_of_what_was_passed_meanwhile(store: Store) -> None:
+    keep(store, large())
+    with dies_over_a_batch(store, "main/1"):
+        run_out(store, WHERE)
+    with inbox(store).slice() as other:
+        other.next()
+        other.close()
+    missing = f"{keys.partition(WHERE)}missing"
+    ((holder, row),) = raw(store).hgetall(missing).items()
+    raw(store).hset(missing, holder, b"1|" + row.partition(b"|")[2])
+
+    with inbox(store).slice() as other:
+        assert not other.next().is_careful
+    assert not raw(store).exists(missing)
+
+
+def test_a_death_that_a_parent_reports_frees_the_lease_and_asks_for_care(store: Store) -> None:
+    keep(store, large())
+    with dies_over_a_batch(store, "main/1", batches=2):
+        pass
+
+    assert not inbox(store).report_death("main/12")  # is another process
+    assert inbox(store).report_death("main/1")
+    assert not inbox(store).report_death("main/1")
+
+    with inbox(store).slice() as other:
+        batch = other.next()
+        assert batch.is_careful
+        assert names(batch) == [f"w{i}" for i in range(MOST_EVENTS, 2 * MOST_EVENTS)]
+        assert not other.next().is_careful  # what came after was not touched by who died
+
+
+def test_an_orderly_end_of_a_process_asks_for_no_care(store: Store) -> None:
+    keep(store, large())
+    with Inbox(store, Bodies(), "main/1").slice() as held:
+        held.next()
+
+    assert not inbox(store).report_death("main/1")
+    with inbox(store).slice() as other:
+        assert not other.next().is_careful
+
+
+def test_what_needs_care_is_held_alone_and_takes_turns_with_the_rest(store: Store) -> None:
+    keep(store, large())
+    with dies_over_a_batch(store, "main/1"):
+        pass
+    inbox(store).report_death("main/1")
+    others = [delivery_body(message_item(f"wamid.o{i}", "x", f"3519{i:08}")) for i in range(40)]
+    keep(store, *(body for body in others if partition_of(body) != WHERE))
+
+    mine = inbox(store)
+    for is_careful in (True, False, True):
+        with mine.slice() as held:
+            batch = held.next()
+            assert batch.is_careful is is_careful
+            assert len({event.delivery[0] for event in batch.events}) == (1 if is_careful else 7)
+
+
+def test_only_what_was_touched_with_care_is_passed(store: Store) -> None:
+    keep(store, large())
+    with dies_over_a_batch(store, "main/1"):
+        pass
+    inbox(store).report_death("main/1")
+
+    with inbox(store).slice() as held:
+        batch = held.next()
+        assert held.hold_in_hand(batch.events[0]) == 0
+        held.keep_first(3)
+        held.close()
+
+    with inbox(store).slice() as other:
+        batch = other.next()
+        assert (batch.is_careful, names(batch)[0]) == (True, "w3")
+
+
+def test_a_delivery_that_nobody_can_open_is_passed_without_being_opened(store: Store) -> None:
+    keep(store, large(items=2))
+    for _ in range(3):
+        with dies_over_a_batch(store, "main/1"):
+            pass
+        inbox(store).report_death("main/1")
+
+    with inbox(store).slice() as other:
+        batch = other.next()
+        assert (batch.events, batch.deadly) == ([], f"{WHERE}:{_first_entry(store)}")
+        assert other.next().empty
+    assert standing(store, WHERE).waiting == 0
+
+
+def _first_entry(store: Store) -> str:
+    ((entry, _),) = raw(store).xrange(f"{keys.partition(WHERE)}inbox", count=1)
+    return str(entry.decode())
+
+
+def test_a_delivery_that_raises_when_it_is_read_is_set_aside_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, large(items=2))
+    broken = Bodies()
+    monkeypatch.setattr(broken, "open", lambda _: 1 / 0)
+
+    with inbox(store, broken).slice() as held:
+        assert list(held.next().unopened.values()) == ["reading it raised ZeroDivisionError"]
