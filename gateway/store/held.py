@@ -16,6 +16,8 @@ from gateway.store.body import Bodies, UnknownRecordError
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
 NONE_LATE: Late = MappingProxyType({})
+# Of bodies; what was made of them takes some five times as much.
+MOST_REMEMBERED = 8 * 1024 * 1024
 UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 
 
@@ -31,6 +33,7 @@ class HeldDelivery:
     resume: tuple[int, str] = (0, "")  # events done before, and their seal
     delivery: Delivery | None = None
     events: Sequence[Event] | None = None
+    split_before: Sequence[Event] | None = None  # by this process, which held it already
     unopened: str = ""
     done: int = 0  # events that are passed
     given: int = 0  # events that will be, once the batch in hand is passed
@@ -51,7 +54,8 @@ class HeldDelivery:
         """Return all its events, none where it cannot be opened; then `unopened` says why."""
         if self.events is None:
             try:
-                self.events = self._split(bodies)
+                self.events = self.split_before or self._split(bodies)
+                self._resume(self.events)
             except UnknownRecordError as error:
                 self.unopened, self.events = str(error), ()
             except Exception as error:  # a bug must cost this delivery only, which waits for a mend
@@ -73,13 +77,44 @@ class HeldDelivery:
             secret=secret,
             origin=origin,
         )
-        events = split(self.delivery)
+        return split(self.delivery)
+
+    def _resume(self, events: Sequence[Event]) -> None:
         count, before = self.resume
         # Another release may split it in another way. Then it is begun anew: what is committed is
         # known.
         if 0 < count < len(events) and seal(events[:count]) == before:
             self.done = self.given = count
-        return events
+
+
+class Unfinished:
+    """Deliveries that this process has split and not finished, for a slice ends in the middle.
+
+    To split a thousand items takes as long as to commit hundreds of them. What is remembered is
+    bounded in bytes, and compared with what the store has.
+    """
+
+    def __init__(self, most_bytes: int = MOST_REMEMBERED) -> None:
+        """Remember nothing yet, and never more than so many bytes of bodies."""
+        self._most_bytes = most_bytes
+        self._by_place: dict[str, HeldDelivery] = {}
+
+    def remember(self, one: HeldDelivery) -> None:
+        """Keep how a delivery was split, if anything was and there is room."""
+        if one.delivery and one.events:
+            self._by_place[one.place] = one
+        while sum(len(_body(kept)) for kept in self._by_place.values()) > self._most_bytes:
+            del self._by_place[next(iter(self._by_place))]
+
+    def recall(self, one: HeldDelivery) -> None:
+        """Let a delivery that is read again be split as before."""
+        before = self._by_place.pop(one.place, None)
+        if before and (before.header, before.record) == (one.header, one.record):
+            one.delivery, one.split_before = before.delivery, before.events
+
+
+def _body(one: HeldDelivery) -> bytes:
+    return one.delivery.body if one.delivery else b""
 
 
 @dataclass(slots=True)
@@ -95,6 +130,11 @@ class HeldPartition:
     def has_more(self) -> bool:
         """Say whether something read is left once the batch in hand is passed."""
         return any(not one.is_done for one in self.deliveries)
+
+    @property
+    def in_hand(self) -> int:
+        """Return how many of its events the batch in hand has."""
+        return sum(one.given - one.done for one in self.deliveries)
 
     def give(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
         """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
@@ -141,6 +181,21 @@ class HeldPartition:
         one.is_late = True
         pause_ms = PAUSES_MS[min(one.tries, len(PAUSES_MS) - 1)]
         return [one.entry, pause_ms, one.obstacle.packed(), int(one.tries > 0)]
+
+
+def fill(
+    partitions: Sequence[HeldPartition], most: int, each: int, bodies: Bodies
+) -> dict[int, list[HeldDelivery]]:
+    """Mark up to `most` events as those of the batch in hand; return their deliveries.
+
+    Every partition gives `each` first, in turn; what room is left is for those that have more.
+    """
+    touched: dict[int, list[HeldDelivery]] = {}
+    for limit in (each, most):
+        for held in partitions:
+            room = most - sum(one.in_hand for one in partitions) + held.in_hand
+            touched[held.index] = held.give(min(limit, room), bodies)
+    return touched
 
 
 def seal(events: Sequence[Event]) -> str:

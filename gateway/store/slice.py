@@ -10,7 +10,15 @@ from gateway.core.events import Delivery, Event
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
-from gateway.store.held import NONE_LATE, UNCHANGED, HeldDelivery, HeldPartition, Late
+from gateway.store.held import (
+    NONE_LATE,
+    UNCHANGED,
+    HeldDelivery,
+    HeldPartition,
+    Late,
+    Unfinished,
+    fill,
+)
 from gateway.store.partitions import holds_messages, partition_of_place
 
 LEASE_MS = 5_000
@@ -57,6 +65,7 @@ class Slice:
         *,
         lease_ms: int = LEASE_MS,
         avoids_care: bool = False,
+        unfinished: Unfinished | None = None,
     ) -> None:
         """Hold nothing yet; `avoids_care` leaves what may kill for later, if more waits."""
         self._store = store
@@ -64,6 +73,8 @@ class Slice:
         self._holder = f"{process}/{secrets.token_hex(8)}"
         self._lease_ms = lease_ms
         self._avoids_care = avoids_care
+        self._unfinished = unfinished or Unfinished()
+        self._first = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self.shared = False
         self.took_care = False
@@ -181,7 +192,9 @@ class Slice:
         held.is_careful = bool(is_careful)
         for raw_id, header, record, tries, deaths in entries:
             place = f"{index}:{raw_id.decode()}"
-            held.deliveries.append(HeldDelivery(place, header, record, tries, deaths))
+            one = HeldDelivery(place, header, record, tries, deaths)
+            self._unfinished.recall(one)
+            held.deliveries.append(one)
         first = next((one for one in held.deliveries if one.tries == 0), None)
         if first:
             first.resume = (item, seal.decode())
@@ -196,27 +209,34 @@ class Slice:
 
     def _batch(self) -> Batch:
         batch = Batch(is_careful=self.is_careful)
-        for held, most in self._quotas():
+        for held in self._held.values():
             if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
                 batch.deadly = held.deliveries[0].place
                 held.deliveries[0].give_up()
-                continue
-            for one in held.give(most, self._bodies):
-                if one.unopened:
-                    batch.unopened[one.place] = one.unopened
-                elif one.delivery:
-                    batch.deliveries.append(one.delivery)
-                    batch.events += (one.events or ())[one.done : one.given]
+                return batch
+        for one in self._given():
+            if one.unopened:
+                batch.unopened[one.place] = one.unopened
+            elif one.delivery:
+                batch.deliveries.append(one.delivery)
+                batch.events += (one.events or ())[one.done : one.given]
         batch.full = any(self._is_full(held) for held in self._held.values())
         return batch
 
-    def _quotas(self) -> list[tuple[HeldPartition, int]]:
-        """Return how many events each partition may give: messages first, statuses their share."""
+    def _given(self) -> list[HeldDelivery]:
+        """Mark what the batch in hand holds: messages of all partitions, statuses their share.
+
+        A message never waits for another partition's. Statuses are taken from one partition after
+        another, so that few large deliveries are split for one batch; who is first is chance.
+        """
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
+        statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
         room = STATUS_EVENTS if messages else MOST_EVENTS
-        shares = ((messages, MOST_EVENTS - (STATUS_EVENTS if statuses else 0)), (statuses, room))
-        return [(held, ceil(most / len(kind))) for kind, most in shares for held in kind]
+        most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
+        touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
+        touched |= fill(statuses, room, room, self._bodies)
+        return [one for i in self._held for one in touched[i]]
 
     @staticmethod
     def _is_full(held: HeldPartition) -> bool:
@@ -226,7 +246,8 @@ class Slice:
     def _release(self, asked: dict[int, list[object]]) -> None:
         for i, args in asked.items():
             args[READ], args[RELEASE] = 0, 1
-            del self._held[i]
+            for one in self._held.pop(i).deliveries:
+                self._unfinished.remember(one)
         self._calls(asked)
 
     def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
