@@ -37,6 +37,7 @@ class Large:
     items: int = ITEMS
     messages: int = MESSAGES
     asking: int = ASKING
+    poison: str = ""  # the text of one message in the middle, that ends whoever plans it
 
     @property
     def statuses(self) -> int:
@@ -57,6 +58,10 @@ class Large:
         """Return the wamids of the messages that ask for a reply."""
         return [self._wamid(i) for i in range(self.messages) if self._asks(i)]
 
+    @property
+    def poison_key(self) -> str:
+        return f"message|{NUMBER}|{self._wamid(self.messages // 2 + 1)}"
+
     def _asks(self, i: int) -> bool:
         return bool(self.asking) and i % (self.messages // self.asking) == 0
 
@@ -66,7 +71,10 @@ class Large:
     def _message(self, i: int) -> Any:
         # Whoever asks does so once, or it would look like a program that answers ours.
         sender = f"35{_digits(self.name)}{i:05d}" if self._asks(i) else f"3519{i % 70:08d}"
-        return message_item(self._wamid(i), "which color?" if self._asks(i) else "hi", sender)
+        text = "which color?" if self._asks(i) else "hi"
+        if self.poison and i == self.messages // 2 + 1:
+            text = self.poison
+        return message_item(self._wamid(i), text, sender)
 
     def _status(self, i: int) -> Any:
         to = f"3518{(i + int(_digits(self.name))) % 400:08d}"
