@@ -62,8 +62,7 @@ def drain() -> None:
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
-            if batch.full and held.can_share:
-                batch = held.share(batch)
+            if batch.is_shared:
                 call_inbox(at_work.inbox)
             aside = effect(at_work, held, batch, rulebook, ends)
             batch = _following(held, aside, ends)

@@ -15,6 +15,8 @@ from gateway.store.body import Bodies, UnknownRecordError
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
+# So much of one partition is work for a batch of its own: 256 statuses of one delivery have 8 KB.
+MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
 NONE_LATE: Late = MappingProxyType({})
 UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 
@@ -58,6 +60,12 @@ class HeldDelivery:
                 self.unopened, self.events = f"reading it raised {type(error).__name__}", ()
         return self.events
 
+    def read_as(self, before: "HeldDelivery") -> None:
+        """Take over what was read of the same delivery before."""
+        if before.record == self.record and before.events:
+            self.delivery, self.events = before.delivery, before.events
+            self._go_on(before.events)
+
     def give_up(self) -> None:
         """Have it done without being opened."""
         self.events = ()
@@ -74,12 +82,18 @@ class HeldDelivery:
             origin=origin,
         )
         events = split(self.delivery)
+        self._go_on(events)
+        return events
+
+    def _go_on(self, events: Sequence[Event]) -> None:
+        """Go on behind what was done before.
+
+        Another release may split it in another way. Then it is begun anew: what is committed is
+        known.
+        """
         count, before = self.resume
-        # Another release may split it in another way. Then it is begun anew: what is committed is
-        # known.
         if 0 < count < len(events) and seal(events[:count]) == before:
             self.done = self.given = count
-        return events
 
 
 @dataclass(slots=True)
@@ -92,9 +106,16 @@ class HeldPartition:
     deliveries: deque[HeldDelivery] = field(default_factory=deque)
 
     @property
-    def has_more(self) -> bool:
-        """Say whether something read is left once the batch in hand is passed."""
-        return any(not one.is_done for one in self.deliveries)
+    def is_full(self) -> bool:
+        """Say whether so much was read that another worker should join in."""
+        size = sum(len(one.record) for one in self.deliveries)
+        return len(self.deliveries) >= MANY_DELIVERIES or size >= MANY_BYTES
+
+    @property
+    def unfinished(self) -> dict[str, HeldDelivery]:
+        """Return what was begun and is not done, by its place."""
+        begun = (one for one in self.deliveries if one.events)
+        return {one.place: one for one in begun if one.done < len(one.events or ())}
 
     def give(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
         """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
