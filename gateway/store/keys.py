@@ -10,7 +10,7 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {p}aside, {p}aside:tries, {p}aside:why | what cannot be committed now, and why | while it waits |
 | {p}given_up | deliveries that a person let go | 30 days after the last |
 | {p}suspects | what was in hand when a worker died | until its lease is given back |
-| {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
+| {n}known:<generation>/<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
 | {n}send:<id> | one send and its attempts | while not final; then 30 days (repeatable: 1) |

@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>aside:tries": FOREVER,
     "<p>aside:why": FOREVER,
     "<p>given_up": (30 * DAY, 30 * DAY),
-    r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
+    r"<n>known:\d+/\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
     r"<n>send:queuedx+": FOREVER,

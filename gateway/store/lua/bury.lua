@@ -12,7 +12,7 @@ if before[1] == ARGV[4] then return 1 end
 redis.call('HSETNX', deaths, 'first', ARGV[5])
 redis.call('HSETNX', deaths, 'first_at', now)
 redis.call('PEXPIRE', deaths, ARGV[3])
-redis.call('ZADD', KEYS[1] .. 'dead', now, ARGV[1])
+list_dead(KEYS[1], now, ARGV[1])
 redis.call('HSET', deaths, 'place', ARGV[4], 'times', tonumber(before[2] or 0) + 1)
 count(KEYS[1], 'events.dead')
 return 1

@@ -24,7 +24,7 @@ if ARGV[6] ~= '0' then
     redis.call('HSETNX', aside .. ':why', ARGV[i] .. ':first', why)
     redis.call('HSET', aside .. ':why', ARGV[i] .. ':last', why)
     redis.call('HINCRBY', aside .. ':tries', ARGV[i], 1)
-    redis.call('ZADD', aside, now + tonumber(ARGV[i + 1]), ARGV[i])
+    set_aside(KEYS[1], ARGV[i], now + tonumber(ARGV[i + 1]))
   end
   for i = last + 1, #ARGV do leave_aside(KEYS[1], ARGV[i]) end
   if ARGV[7] ~= '' then
@@ -64,7 +64,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, 
     local tries = redis.call('HGET', aside .. ':tries', id)
     entries[#entries + 1] = {id, found[2][2], found[2][4], tonumber(tries or 1)}
     bytes = bytes + #found[2][4]
-    redis.call('ZADD', aside, now + length, id)
+    set_aside(KEYS[1], id, now + length)
   else
     leave_aside(KEYS[1], id)
   end
