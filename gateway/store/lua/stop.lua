@@ -37,8 +37,8 @@ end
 -- All of them are read whenever sends are taken, so there is an end to them: -1 says so.
 local MOST_HELD = 100
 function asked.hold(rule, why)
-  local others = redis.call('HLEN', number .. 'stops')
-  if redis.call('HEXISTS', number .. 'stops', held(rule)) == 0 and others >= MOST_HELD then return -1 end
+  local is_new = redis.call('HEXISTS', number .. 'stops', held(rule)) == 0
+  if rule ~= '' and is_new and redis.call('HLEN', number .. 'stops') >= MOST_HELD then return -1 end
   return redis.call('HSET', number .. 'stops', held(rule), now .. '|' .. why)
 end
 
