@@ -1,7 +1,7 @@
 """Where an event stands, "<partition>:<entry>/<item>", packed for what is known of it; pure.
 
-A packed place has about 9 bytes: 0x80 plus the partition, 6 bytes of milliseconds, then the sequence
-and the item as varints (LEB128). What does not fit stays text, which begins with a digit.
+A packed place has about 9 bytes: 0x80 plus the partition, 6 bytes of milliseconds, then the
+sequence and the item as varints (LEB128). What does not fit stays text, which begins with a digit.
 """
 
 import re

@@ -14,16 +14,17 @@ NUMBER_LUA = """
 local number, now = KEYS[1], clock()
 local soon, size = now + 3600000, math.floor(tonumber(ARGV[3]) / FILL) + 1
 local function row(id, stage, rung, lane, ...)
-  redis.call('HSET', number .. 'send:' .. id, 'stage', stage, 'rung', rung, 'attempts', 1, 'lane', lane,
-    'rank', 'reply', 'planned', now, 'expires', soon, 'repeatable', '', 'closed', '', 'rule', 'r',
-    'row', '{"body":{}}', ...)
+  redis.call('HSET', number .. 'send:' .. id, 'stage', stage, 'rung', rung, 'attempts', 1,
+    'lane', lane, 'rank', 'reply', 'planned', now, 'expires', soon, 'repeatable', '',
+    'closed', '', 'rule', 'r', 'row', '{"body":{}}', ...)
 end
 for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   local id, lane = 's' .. i, 'c' .. i
   local digest = struct.pack('>I4I4I4I4', i, i * 2654435761 % 4294967296, i, i)
   redis.call('HSET', number .. 'contact:' .. lane, 'version', 'v', 'state', '{}')
-  redis.call('HSET', bucket_key(number, math.floor(now / GENERATION), bucket_of(size, digest:sub(5))),
-    digest:sub(5), 'place')
+  local bucket = bucket_of(size, digest:sub(5))
+  bucket = bucket_key(number, math.floor(now / GENERATION), bucket)
+  redis.call('HSET', bucket, digest:sub(5), 'place')
   row(id, 'queued', 0, lane)
   redis.call('ZADD', number .. 'lane:reply:' .. lane, i, id)
   redis.call('ZADD', number .. 'ready:reply', i, lane)

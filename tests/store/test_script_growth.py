@@ -1,8 +1,8 @@
 """No script takes longer where more is stored.
 
-Each script of gateway/store/lua is called in a world with 1,000 of everything and in one with 100,000.
-What counts is the processor's time that the server took, the least of several calls. A new script is a new
-line in CASES.
+Each script of gateway/store/lua is called in a world with 1,000 of everything and in one with
+100,000. What counts is the processor's time that the server took, the least of several calls.
+A new script is a new line in CASES.
 """
 
 import re
@@ -31,7 +31,7 @@ Args = Callable[[int], list[Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """How a script is called: its arguments for the n-th call, and which prefix of a world it has."""
+    """How a script is called: with which arguments the n-th time, and with which prefix."""
 
     args: Args
     of: str = "number"
@@ -91,7 +91,7 @@ MORE = {
 }
 ALL = {name: (name, case) for name, case in CASES.items()} | MORE
 # Scripts that are called with a key of their own, which holds one value or a bounded hash.
-OF_ITS_OWN = {"note": "gw:{grown}noted", "stream": "gw:grown", "swap": "gw:{grown}", "turn": "gw:own"}
+OF_ITS_OWN = {"note": "gw:noted", "stream": "gw:stream", "swap": "gw:swapped", "turn": "gw:turn"}
 
 
 def scripts() -> set[str]:
@@ -146,6 +146,6 @@ def timed(store: Store, script: str, case: Case, world: World, n: int) -> float:
 
 
 def spent_us(store: Store) -> float:
-    """Return the processor's time of the server's main thread, which other processes do not lengthen."""
+    """Return the processor's time of the server, which no other process lengthens."""
     found = raw(store).info("cpu")
     return sum(float(found[f"used_cpu_{of}_main_thread"]) for of in ("user", "sys")) * 1e6
