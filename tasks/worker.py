@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+import structlog
+
 from gateway import __version__
 from gateway.core.breaker import Breaker
 from gateway.core.decisions import Rulebook
@@ -17,8 +19,10 @@ from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
-from gateway.store.upkeep import list_number
+from gateway.store.upkeep import MOST_NUMBERS, list_number
 from tasks.reloading import Reloading
+
+log = structlog.get_logger(__name__)
 
 SENDS_AT_ONCE = 256
 
@@ -46,7 +50,9 @@ class Worker:
     def list(self, number: str) -> None:
         """Make a number one that ticks and sweeps look at, before there is anything to look at."""
         if number not in self.listed:
-            list_number(self.store, number)
+            if not list_number(self.store, number):
+                # Its events have their effect, and its sends go while bells ring for them.
+                log.warning("numbers_full", most=MOST_NUMBERS)
             self.listed.add(number)
 
     def renew_token(self) -> bool:

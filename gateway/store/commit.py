@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core import places
 from gateway.core.events import Event
 from gateway.core.evidence import LATE
 from gateway.core.follows import Record
@@ -49,7 +50,7 @@ def call(plan: Plan, retention: timedelta) -> Call:
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     for event in plan.events:
-        args += _verb("know", digest(event.key), _place(event), event.kind)
+        args += _verb("know", digest(event.key), places.pack(_place(event)), event.kind)
     return Call("commit", keys.number(plan.number), args)
 
 
@@ -81,7 +82,7 @@ def _verb(name: str, *args: Any) -> list[Any]:
 
 
 def _place(event: Event) -> str:
-    """Return where an event stands: the value under which it is known."""
+    """Return where an event stands; packed, it is the value under which the event is known."""
     return f"{event.delivery}/{event.item}"
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Any, Literal, assert_never
 
 import orjson
@@ -39,11 +41,10 @@ class _Listed:
 def letters(store: Store, wanted: Wanted, most: int | None = None) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
     numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
-    listed = [one for number in numbers for one in _listed(store, number, wanted, most)]
-    listed.sort(key=lambda one: one.died_ms, reverse=True)
-    listed = listed[:most]
-    for start in range(0, len(listed), AT_ONCE):
-        yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
+    each = [_listed(store, number, wanted) for number in numbers]
+    listed = islice(merge(*each, key=lambda one: one.died_ms, reverse=True), most)
+    while some := list(islice(listed, AT_ONCE)):
+        yield from filter(wanted.takes, _read(store, some))
 
 
 def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | None:
@@ -116,13 +117,30 @@ def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     return "redriven"
 
 
-def _listed(store: Store, number: str, wanted: Wanted, most: int | None) -> list[_Listed]:
+def _listed(store: Store, number: str, wanted: Wanted) -> Iterator[_Listed]:
+    """Give what a number lists, the newest first, in pages; what dies meanwhile is not in them."""
+    newest = milliseconds(wanted.until) if wanted.until else None
+    skip = 0  # of those that died at `newest`, how many were given
+    while True:
+        page = _page(store, number, newest, wanted, skip)
+        yield from page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1].died_ms
+        crowd = sum(one.died_ms == last for one in page)
+        skip = skip + crowd if last == newest else crowd
+        newest = last
+
+
+def _page(
+    store: Store, number: str, newest: int | None, wanted: Wanted, skip: int
+) -> list[_Listed]:
     key = f"{keys.number(number)}dead"
-    oldest = milliseconds(wanted.since) if wanted.since else "-inf"
-    newest = milliseconds(wanted.until) if wanted.until else "+inf"
+    most = "+inf" if newest is None else newest
+    least = milliseconds(wanted.since) if wanted.since else "-inf"
     found: Any = store.run(
         lambda client: client.zrevrangebyscore(
-            key, newest, oldest, start=0, num=-1 if most is None else most, withscores=True
+            key, most, least, start=skip, num=AT_ONCE, withscores=True
         )
     )
     return [_Listed(int(died), number, member) for member, died in found]

@@ -34,7 +34,7 @@ MOST_DEATHS = 2
 # Where among the arguments of `next` it says how much to read, and that the lease is given back.
 READ, RELEASE = 2, 4
 NONE_BEGUN: Mapping[str, HeldDelivery] = MappingProxyType({})
-_NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
+NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ class Slice:
         return [self._holder, self._lease_ms, most, MOST_BYTES, int(release), fence, takes]
 
     def _unread(self, held: HeldPartition) -> list[object]:
-        return [*self._args(held.fence, 0, release=True), *_NOT_PASSED]
+        return [*self._args(held.fence, 0, release=True), *NOT_PASSED]
 
     def _passed(self, held: HeldPartition, late: Late) -> list[object]:
         passed = held.pass_batch(late)
@@ -155,7 +155,7 @@ class Slice:
     def _exchange(self, asked: dict[int, list[object]]) -> None:
         """Pass what is done, and read where nothing is left, or where nothing was held."""
         if not self.is_shared and not self.is_careful:
-            anew = [*self._args(0, MOST_DELIVERIES), *_NOT_PASSED]
+            anew = [*self._args(0, MOST_DELIVERIES), *NOT_PASSED]
             asked |= {i: anew for i in range(keys.PARTITIONS) if i not in asked}
         failed: Exception | None = None
         for i, reply in self._calls(asked):

@@ -12,6 +12,7 @@ from gateway.core.dead import moment
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
 from gateway.core.keys import digest
+from gateway.core.places import unpack
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store
@@ -61,7 +62,7 @@ def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
         return []
     digests = [digest(key) for key in event_keys]
     _, _, places = store.call("load", keys.number(number), 0, *digests)
-    return [place.decode() if place else "" for place in places]
+    return [unpack(place) if place else "" for place in places]
 
 
 @dataclass(frozen=True, slots=True)

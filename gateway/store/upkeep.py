@@ -15,6 +15,9 @@ TICK_GUARD_MS = 900
 STOPPED_MS = 300_000
 FOUND_MS = 3_600_000
 MOST_SKIPPED = 32
+# Whoever holds an app secret can name any number, and each that is listed is asked every second.
+MOST_NUMBERS = 10_000
+MOST_FORGOTTEN = 1_000  # dead letters in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,13 @@ def ago_s(store: Store, what: str) -> float | None:
     return (keys.DAY_MS - left) / 1000 if left > 0 else None
 
 
-def list_number(store: Store, number: str) -> None:
+def list_number(store: Store, number: str) -> bool:
     """Make a number one that ticks and sweeps look at; done before its first commit.
 
-    With replicas they have it too, so whoever has listed a number need not do so again.
+    With replicas they have it too, so whoever has listed a number need not do so again. False where
+    so many are listed that there is no room: each tick asks all of them.
     """
-    store.call("list_number", keys.NUMBERS, number)
+    return bool(store.call("list_number", keys.NUMBERS, number, MOST_NUMBERS))
 
 
 def numbers(store: Store) -> list[str]:
@@ -178,14 +182,23 @@ def _dropped(store: Store, calls: Sequence[Call]) -> int:
 
 def forget_dead(store: Store, before: datetime) -> int:
     """Drop dead letters that are older than `before` from the lists."""
+    oldest = int(before.timestamp() * 1000)
+    return sum(_forget_dead(store, f"{prefix}dead", oldest) for prefix in _prefixes(store))
+
+
+def _forget_dead(store: Store, key: str, before_ms: int) -> int:
     dropped = 0
-    for prefix in _prefixes(store):
-        dropped += store.run(
-            lambda client, key=f"{prefix}dead": client.zremrangebyscore(  # type: ignore[misc]
-                key, "-inf", int(before.timestamp() * 1000)
+    while True:
+        found: Any = store.run(
+            lambda client: client.zrangebyscore(
+                key, "-inf", before_ms, start=0, num=MOST_FORGOTTEN, withscores=True
             )
         )
-    return dropped
+        if not found:
+            return dropped
+        # Not one by one, and none that died again meanwhile.
+        last = int(found[-1][1])
+        dropped += store.run(lambda client: client.zremrangebyscore(key, "-inf", last))  # noqa: B023
 
 
 def count(store: Store, prefix: str, name: str, by: int = 1) -> None:

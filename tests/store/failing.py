@@ -11,7 +11,7 @@ from tests.store.raw import now_ms, raw
 
 READS = (
     "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "PTTL", "SMEMBERS", "XRANGE",
-    "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
+    "HLEN", "SCARD", "SRANDMEMBER", "XLEN", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
 )  # fmt: skip
 # What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
 # twice; what is stored may not.

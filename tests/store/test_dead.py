@@ -195,3 +195,33 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
 
 def test_now_is_the_servers(store: Store) -> None:
     assert abs(dead.now(store).timestamp() * 1000 - now_ms(store)) < 2_000
+
+
+def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> None:
+    members = {b"event:%016d" % n: 5 if n < 450 else n for n in range(900)}
+    raw(store).zadd(f"{PREFIX}dead", members)
+    told = '{"error":"KeyError","trace":"","key":"k","delivery":"0:1-0","item":0,"raw":{}}'
+    raw(store).mset({f"{PREFIX}dead:".encode() + member: told for member in members})
+
+    found = [(one.died_ms, one.id) for one in dead.letters(store, Wanted())]
+
+    assert len(found) == len(set(found)) == 900
+    assert [died for died, _ in found] == sorted(members.values(), reverse=True)
+    assert len(list(dead.letters(store, Wanted(), most=7))) == 7
+
+
+def test_a_number_has_room_for_so_many_and_the_oldest_makes_way(store: Store) -> None:
+    bury(store, [Failure(a_message("wamid.first"), "KeyError", "")])
+    ((first, _),) = raw(store).zrange(f"{PREFIX}dead", 0, 0, withscores=True)
+    raw(store).zadd(f"{PREFIX}dead", {first: 1})
+    for start in range(0, 99_999, 9_999):
+        some = range(start, min(start + 9_999, 99_999))
+        raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": n + 2 for n in some})
+
+    bury(store, [Failure(a_message("wamid.last"), "KeyError", "")])
+
+    assert raw(store).zcard(f"{PREFIX}dead") == 100_000
+    assert raw(store).zscore(f"{PREFIX}dead", first) is None
+    assert raw(store).exists(f"{PREFIX}dead:".encode() + first) == 0
+    assert raw(store).exists(f"{PREFIX}deaths:".encode() + first) == 0
+    assert counted(store, "dead.crowded_out") == 1

@@ -45,8 +45,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
     "<p>aside:why": FOREVER,
+    "<p>aside:oldest": FOREVER,
     "<p>given_up": (30 * DAY, 30 * DAY),
-    r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
+    r"<n>known:\d+/\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
     r"<n>send:queuedx+": FOREVER,
@@ -216,11 +217,35 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why)?"
+    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why|:oldest)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
     assert {found for kind in kinds for found in re.findall(pattern, kind)[:1]} == told
+
+
+def rows(columns: int) -> list[list[str]]:
+    """Return the cells of the docstring's table of so many columns."""
+    lines = [line for line in (keys.__doc__ or "").splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if len(row) == columns and row[0] != "key"]
+
+
+def test_every_key_that_lives_is_bounded_by_something() -> None:
+    lives, bounds = rows(3), rows(2)
+
+    assert [row[0] for row in bounds] == [row[0] for row in lives]
+    assert [row for row in (*lives, *bounds) if not all(row)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_bound(kind: str) -> None:
+    first = re.match(r"(<[pn]>|gw:(\{\w+\})?)[a-z_]+", kind)
+    assert first
+    name = first[0].replace("<p>", "{p}").replace("<n>", "{n}")
+    names = ", ".join(row[0] for row in rows(2))
+
+    assert re.search(rf"(^|, ){re.escape(name)}\b", names)
 
 
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {

@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: stops, pace, lanes, reopen, members
+-- with: known, stops, pace, lanes, reopen, members
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -48,18 +48,10 @@ end
 local apply = {}
 
 function apply.know(digest, place, kind)
-  local generation = math.floor(now / GENERATION)
-  local bucket = known_bucket(number, generation, digest)
   if redis.call('ZREM', number .. 'dead', 'event:' .. digest) == 1 then
     redis.call('DEL', number .. 'dead:event:' .. digest, number .. 'deaths:event:' .. digest)
   end
-  if redis.call('HSET', bucket, digest:sub(5), place) == 1 then
-    redis.call('HINCRBY', number .. 'known:' .. generation, 'count', 1)
-    count(number, 'events.' .. kind)
-  end
-  if redis.call('PTTL', bucket) < 0 then
-    redis.call('PEXPIREAT', bucket, (generation + 3) * GENERATION)
-  end
+  if know(number, now, digest, place) then count(number, 'events.' .. kind) end
 end
 
 local function version_of(contact)
@@ -145,7 +137,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
   end
   -- The stage is written last, for it says that all of this was done.
   if stage == 'failed' then
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead(number, now, 'send:' .. id)
     redis.call('HSET', send, 'rung', rung, 'stage', stage, 'final', 1, 'error', failure)
   else
     redis.call('HSET', send, 'rung', rung, 'stage', stage)
@@ -182,13 +174,6 @@ end
 -- Finish what a script before this one left undone, then check.
 local contact = number .. 'contact:' .. ARGV[1]
 local before = redis.call('HMGET', contact, 'version', 'redo')
-local generation = math.floor(now / GENERATION)
-if redis.call('HEXISTS', number .. 'known:' .. generation, 'buckets') == 0 then
-  local last = redis.call('HGET', number .. 'known:' .. (generation - 1), 'count')
-  local buckets = last and math.max(64, math.ceil(tonumber(last) / 48)) or 4096
-  redis.call('HSET', number .. 'known:' .. generation, 'buckets', buckets)
-  redis.call('PEXPIREAT', number .. 'known:' .. generation, (generation + 4) * GENERATION)
-end
 if ARGV[1] ~= '' then finish(contact, before[2]) end
 for i = 1, names do
   local name = number .. 'contact:' .. verbs[i][2]

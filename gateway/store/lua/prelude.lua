@@ -6,27 +6,6 @@ end
 
 local DAY = 86400000
 
--- Known events live in hashes of some 60 digests. A generation is four days of server time; an
--- event is looked for in the current generation and the two before, and written into the current.
-local GENERATION = 345600000
-
-local function known_bucket(number, generation, digest)
-  local buckets = redis.call('HGET', number .. 'known:' .. generation, 'buckets')
-  if not buckets then return nil end
-  local at = struct.unpack('>I4', digest) % tonumber(buckets)
-  return number .. 'known:' .. generation .. ':' .. at
-end
-
-local function known_place(number, now, digest)
-  local current = math.floor(now / GENERATION)
-  for generation = current, current - 2, -1 do
-    local bucket = known_bucket(number, generation, digest)
-    local place = bucket and redis.call('HGET', bucket, digest:sub(5))
-    if place then return place end
-  end
-  return false
-end
-
 -- The contact that a name stands for: its key, version and state; no more than its key where that
 -- is among those `listed`. A name that became one of another contact holds `alias`; none leads back.
 -- Whoever writes an alias leads to the contact itself (commit.lua), so ways are short.
@@ -45,7 +24,18 @@ local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
 end
 
+-- The deliveries set aside, in the order of the stream: by their millisecond, then by their sequence,
+-- which is preceded by its length, since members of one score are ordered as text.
+local function ordered(entry)
+  local ms, sequence = entry:match('^(%d+)-(%d+)$')
+  return ms, string.format('%02d ', #sequence) .. entry
+end
+
+-- Set a delivery aside, or let one that is wait for longer. It holds back the trimming before it waits,
+-- and for longer than it waits, so whatever fails in between loses none.
 local function set_aside(partition, entry, due)
+  local ms, member = ordered(entry)
+  redis.call('ZADD', partition .. 'aside:oldest', ms, member)
   redis.call('ZADD', partition .. 'aside', due, entry)
 end
 
@@ -54,6 +44,22 @@ local function leave_aside(partition, entry)
   redis.call('HDEL', partition .. 'aside:why', entry .. ':first', entry .. ':last')
   redis.call('HDEL', partition .. 'aside:tries', entry)
   redis.call('ZREM', partition .. 'aside', entry)
+  local _, member = ordered(entry)
+  redis.call('ZREM', partition .. 'aside:oldest', member)
+end
+
+-- Set something before a person. A number has room for so many: the oldest makes way, and is counted.
+local MOST_DEAD = 100000
+local function list_dead(number, now, letter)
+  local dead = number .. 'dead'
+  redis.call('ZADD', dead, now, letter)
+  for _ = 1, 10 do
+    if redis.call('ZCARD', dead) <= MOST_DEAD then return end
+    local oldest = redis.call('ZRANGE', dead, 0, 0)[1]
+    redis.call('DEL', number .. 'dead:' .. oldest, number .. 'deaths:' .. oldest)
+    redis.call('ZREM', dead, oldest)
+    count(number, 'dead.crowded_out')
+  end
 end
 
 -- Let a send go that is over, in time. What may be repeated (a tick, "typing", a canary) is many, and
@@ -95,9 +101,13 @@ local function learn_wamid(number, id, first, wamid)
 end
 
 -- A doubt is a send of which nobody knows whether Meta had it. Once a later send of its lane was
--- accepted, to repeat it would break the order, so it is told.
+-- accepted, to repeat it would break the order, so it is told; then there is nothing more to tell it.
+local MOST_DOUBTS = 100
 local function overtake(number, rank, lane, id)
-  for _, doubt in ipairs(redis.call('SMEMBERS', number .. 'doubts:' .. rank .. ':' .. lane)) do
-    if doubt ~= id then redis.call('HSET', number .. 'send:' .. doubt, 'overtaken', 1) end
+  local doubts = number .. 'doubts:' .. rank .. ':' .. lane
+  for _, doubt in ipairs(redis.call('SRANDMEMBER', doubts, MOST_DOUBTS)) do
+    local send = number .. 'send:' .. doubt
+    if doubt ~= id and redis.call('EXISTS', send) == 1 then redis.call('HSET', send, 'overtaken', 1) end
+    redis.call('SREM', doubts, doubt)
   end
 end

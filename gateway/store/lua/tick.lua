@@ -23,9 +23,10 @@ end
 -- What a person let go on comes back to its place.
 local stops, moved = stops_of(number), 0
 for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
-  if not stops.rules[rule] then
+  if not stops.rules[rule] and moved < most then
     local held = number .. 'held:' .. rule
-    local found = redis.call('ZRANGE', held, 0, most - 1, 'WITHSCORES')
+    local room = most - moved
+    local found = redis.call('ZRANGE', held, 0, room - 1, 'WITHSCORES')
     for i = 1, #found, 2 do
       local row = redis.call('HMGET', number .. 'send:' .. found[i], 'lane', 'rank', 'final')
       if row[1] and not row[3] then
@@ -35,7 +36,7 @@ for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
       redis.call('ZREM', held, found[i])
     end
     moved = moved + #found / 2
-    if #found < 2 * most then redis.call('SREM', number .. 'holding', rule) end
+    if #found < 2 * room then redis.call('SREM', number .. 'holding', rule) end
   end
 end
 
@@ -55,7 +56,7 @@ for _, id in ipairs(lost) do
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
     retire(send)
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead(number, now, 'send:' .. id)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
     count(number, 'sends.dead')
