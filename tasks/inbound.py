@@ -28,6 +28,7 @@ from tasks.deaths import one_by_one, set_before_a_person
 from tasks.grants import take_grants
 from tasks.noted import note_asked
 from tasks.pauses import spread_news
+from tasks.unreadable import readable
 from tasks.worker import Worker, release, worker
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,7 @@ def effect(at_work: Worker, batch: Batch, rulebook: Rulebook) -> Late:
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
     """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
+    events = readable(at_work, events, tally.set_aside)
     while events:
         again: set[int] = set()
         for view, theirs in _views(at_work, events):

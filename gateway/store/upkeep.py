@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from gateway.core import canary
@@ -176,12 +177,14 @@ def _dropped(store: Store, calls: Sequence[Call]) -> int:
 def forget_dead(store: Store, before: datetime) -> int:
     """Drop dead letters that are older than `before` from the lists."""
     dropped = 0
+    until = int(before.timestamp() * 1000)
+
+    def forget(client: Any, prefix: str) -> int:
+        client.zremrangebyscore(f"{prefix}unreadable", "-inf", until)
+        return int(client.zremrangebyscore(f"{prefix}dead", "-inf", until))
+
     for prefix in _prefixes(store):
-        dropped += store.run(
-            lambda client, key=f"{prefix}dead": client.zremrangebyscore(  # type: ignore[misc]
-                key, "-inf", int(before.timestamp() * 1000)
-            )
-        )
+        dropped += store.run(partial(forget, prefix=prefix))
     return dropped
 
 

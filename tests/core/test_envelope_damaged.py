@@ -91,12 +91,8 @@ def item(kind: str, n: int, said: str) -> Any:
 
 
 def strings(holder: Any) -> set[str]:
-    found = set()
-    for name, said in holder.items():
-        found |= (
-            {name} if isinstance(said, str) else strings(said) if isinstance(said, dict) else set()
-        )
-    return found
+    inner = [strings(said) for said in holder.values() if isinstance(said, dict)]
+    return {name for name, said in holder.items() if isinstance(said, str)}.union(*inner)
 
 
 def mark(holder: Any, name: str) -> None:
