@@ -16,7 +16,7 @@ from gateway.rules.problems import RulebookError
 from gateway.settings import Settings, SettingsError
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
-from tasks.broker import use_cluster
+from tasks.broker import use_store
 from tasks.config import UnknownOptionError, config
 from tasks.worker import take_up_changes
 
@@ -41,7 +41,7 @@ def configure(sender: Celery, **_: Any) -> None:
         sender.config_from_object(config(settings))
     except (SettingsError, UnknownOptionError) as error:
         _end(f"The settings are not complete:\n{error}")
-    use_cluster(sender, settings.redis_url)
+    use_store(sender, settings.redis_url)
 
 
 @worker_init.connect

@@ -16,12 +16,13 @@ from gateway.cli import dev_folder, failing, trace_where
 from gateway.cli.dead_letters_chosen import Filters, choose, confirm, counted, one
 from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
-from gateway.core.dead import Aside, Letter
+from gateway.core.dead import Aside, DeadEvent, Letter
 from gateway.core.printable import printable
 from gateway.store import dead, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.traced_inbox import Inside, TracedInbox
+from gateway.store.unreadable import Held, held
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
@@ -91,7 +92,8 @@ def show(
     with _store() as store:
         letter = one(store, name)
         inside = _inside(store, letter) if isinstance(letter, Aside) else None
-        whole = told.whole(letter, inside, reveal=reveal)
+        unread = _unread(store, letter) if letter.cause == "unreadable" else None
+        whole = told.whole(letter, inside, unread, reveal=reveal)
     if json:
         _print(whole)
         return
@@ -174,6 +176,12 @@ def _inside(store: Store, letter: Aside) -> Inside:
     """Open a delivery, if this process has what it takes."""
     bodies = Bodies(trace_where.settings().encryption_keys)
     return TracedInbox(store, bodies).inside(letter.id)
+
+
+def _unread(store: Store, letter: Letter) -> Held | None:
+    """Open what could not be read, if this process has what it takes."""
+    bodies = Bodies(trace_where.settings().encryption_keys)
+    return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None
 
 
 def _tell(verb: str, done: Done, *, json: bool) -> None:

@@ -26,7 +26,7 @@ class Redriver:
     def one(self, chosen: Chosen) -> str:
         """Redrive one; a delivery is kept once more for all of its events together."""
         if chosen.delivery in self._deliveries:
-            return self._deliveries[chosen.delivery]
+            return self._again(chosen)
         # Looked at again, for much may happen between the first and the last of many.
         letter = letters.find(self._store, chosen.id, [chosen.number])
         if letter is None:
@@ -36,6 +36,15 @@ class Redriver:
             self._deliveries[chosen.delivery] = came
         if came == "redriven" and self._rings:
             self._ring(letter)
+        return came
+
+    def _again(self, chosen: Chosen) -> str:
+        """Tell what became of the delivery; what could not be read comes again with it, or not."""
+        came = self._deliveries[chosen.delivery]
+        if came == "redriven" and chosen.cause == "unreadable":
+            letter = letters.find(self._store, chosen.id, [chosen.number])
+            dropped = letter and letters.drop(self._store, letter) == "dropped"
+            return "redriven" if dropped else "changed"
         return came
 
     def _ring(self, letter: Letter) -> None:

@@ -104,6 +104,7 @@ def _number(one: NumberStanding) -> dict[str, Any]:
         "sends": one.stages,
         "odd_statuses": one.statuses,
         "dead": one.dead,
+        "unreadable": one.unreadable,
         "unconfirmed": one.unconfirmed,
         "due_later": one.due,
         "parked": one.parked,

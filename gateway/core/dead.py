@@ -15,6 +15,7 @@ Cause = Literal[
     "unconfirmed",
     "planning",
     "killed_worker",
+    "unreadable",
     "aside",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
@@ -28,6 +29,7 @@ _ADVICE: Mapping[Cause, str] = {
     "unconfirmed": "Ask the customer, or look at their phone: Meta may have had it.",
     "planning": "Mend the gateway or the rule as the trace says, then redrive it.",
     "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
+    "unreadable": "Look at its bytes; redrive it with a release that can read them, or drop it.",
     "aside": "Remove the obstacle that it names; it is tried again by itself.",
 }
 _ADVICE_ASIDE: Mapping[str, str] = {
@@ -91,7 +93,7 @@ class DeadSend(Dead):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadEvent(Dead):
-    """An event whose planning raised; its neighbours had their effect."""
+    """An event that could not be planned or read; its neighbours had their effect."""
 
     key: str
     delivery: str
@@ -101,6 +103,7 @@ class DeadEvent(Dead):
     attempts: int  # in how many deliveries its planning raised
     first_error: Mapping[str, Any] = field(repr=False)
     first_at: datetime
+    size: int = 0  # of what could not be read, in bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,11 +54,12 @@ def dead_event(
 ) -> DeadEvent:
     """Read what was kept of an event, and how often it died."""
     killed = told["error"] == KILLED_WORKER
+    cause: Cause = "killed_worker" if killed else "planning"
     return DeadEvent(
         id=name,
         number=number,
         died_ms=died_ms,
-        cause="killed_worker" if killed else "planning",
+        cause="unreadable" if "unreadable" in told else cause,
         code=None,
         error={"reason": told["error"]},
         key=told["key"],
@@ -69,6 +70,7 @@ def dead_event(
         attempts=int(deaths.get("times", 1)),
         first_error={"reason": deaths.get("first", told["error"])},
         first_at=moment(deaths.get("first_at", died_ms)),
+        size=told.get("unreadable", 0),
     )
 
 

@@ -62,6 +62,14 @@ def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | N
     return next(_read(store, listed), None)
 
 
+def read_events(
+    store: Store, number: str, members: Sequence[tuple[bytes, float]]
+) -> list[DeadEvent]:
+    """Return those of the events that are dead letters still; each came with when it died."""
+    listed = [_Listed(int(died), number, member) for member, died in members]
+    return [letter for letter in _read(store, listed) if isinstance(letter, DeadEvent)]
+
+
 def redrive(store: Store, letter: DeadLetter, *, unconfirmed: bool = False) -> Redriven:
     """Let a dead letter begin again, once for each time that it died; asking again is safe.
 
@@ -104,7 +112,8 @@ def _redrive_send(store: Store, letter: DeadSend, *, unconfirmed: bool) -> Redri
 def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     """Keep the delivery once more, byte for byte: this event is not known, its neighbours are.
 
-    The dead letter stays until its event is committed, so that nothing is lost in between.
+    The dead letter stays until its event is committed, so that nothing is lost in between. That of
+    what could not be read goes: it comes again, unless other events are read in its place.
     """
     place, _, entry = letter.delivery.partition(":")
     prefix = keys.partition(int(place))
@@ -114,6 +123,8 @@ def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     ((_, kept),) = found
     store.call("keep", prefix, kept[b"h"], kept[b"b"])
     upkeep.count(store, keys.number(letter.number), "events.redriven")
+    if letter.cause == "unreadable":
+        drop(store, letter)
     return "redriven"
 
 

@@ -32,6 +32,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
 | {n}evidence, gw:stream | which statuses came; since when nothing kept them away | for ever |
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | what a person has to look at, its deaths | 30 days |
+| {n}unreadable, {n}unreadable:<id> | those that could not be read, their bytes | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |

@@ -21,6 +21,7 @@ RANKS = ("reply", "bulk")
 BY_THE_CLOCK = ("tick", "sweep", "watch", "web")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
+_COUNTED = ("dead", "unconfirmed", "due", "parked", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class NumberStanding:
     parked: int  # until their customers write again
     stops: Stops
     lanes: Mapping[str, Lanes]  # by rank
+    unreadable: int = 0  # of the dead
 
     @property
     def stages(self) -> dict[str, int]:
@@ -163,13 +165,15 @@ def _number(store: Store, name: str) -> NumberStanding:
     commands: list[tuple[Any, ...]] = [
         ("TIME",),
         ("HGETALL", f"{prefix}count"),
-        *(("ZCARD", f"{prefix}{what}") for what in ("dead", "unconfirmed", "due", "parked")),
+        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED),
         ("HGETALL", f"{prefix}stops"),
     ]
     for rank in RANKS:
         ready = f"{prefix}ready:{rank}"
         commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
-    (seconds, _), counts, buried, unconfirmed, due, parked, stopped, *lanes = ask(store, *commands)
+    (seconds, _), counts, buried, unconfirmed, due, parked, unread, stopped, *lanes = ask(
+        store, *commands
+    )
     return NumberStanding(
         name,
         _counts(counts),
@@ -179,6 +183,7 @@ def _number(store: Store, name: str) -> NumberStanding:
         parked,
         stored(stopped),
         {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
+        unread,
     )
 
 

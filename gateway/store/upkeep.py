@@ -183,6 +183,8 @@ def _dropped(store: Store, calls: Sequence[Call]) -> int:
 def forget_dead(store: Store, before: datetime) -> int:
     """Drop dead letters that are older than `before` from the lists."""
     oldest = int(before.timestamp() * 1000)
+    for prefix in _prefixes(store):
+        _forget_dead(store, f"{prefix}unreadable", oldest)
     return sum(_forget_dead(store, f"{prefix}dead", oldest) for prefix in _prefixes(store))
 
 

@@ -56,6 +56,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "Number 1 is held for rule offers since 2026-11-22 12:00:00 UTC.",
         ],
     ),
+    "what could not be read": (
+        number(dead=3, unreadable=2),
+        [
+            "3 dead letters: see gateway dead-letters list.",
+            "2 events could not be read: see gateway dead-letters list --cause unreadable.",
+        ],
+    ),
     "a number that Meta stops": (
         number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))),
         [

@@ -9,9 +9,10 @@ import pytest
 from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, Cause, Told
+from gateway.core.events import Unreadable
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import alerts, keys, rulebooks, stops, upkeep
+from gateway.store import alerts, keys, rulebooks, stops, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import expect
 from gateway.store.check import check
@@ -22,7 +23,7 @@ from gateway.store.pressure import Pressure
 from gateway.store.slice import Slice
 from gateway.store.stream import note_gap
 from tasks.watch import GUARD_MS
-from tests.made import NUMBER, a_message
+from tests.made import NOW, NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, late, run_out
 from tests.store.planning import planned
@@ -31,6 +32,10 @@ from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS
+UNREAD = Unreadable(
+    key="unreadable|1", delivery="0:1-0", item=0, number=NUMBER, contact="", at=NOW, raw={},
+    reason="no_identity",
+)  # fmt: skip
 FOREVER = None
 NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
@@ -89,6 +94,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>dead": FOREVER,
     "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>deaths:event:.{16}": (30 * DAY, 30 * DAY),
+    "<n>unreadable": (30 * DAY, 30 * DAY),
+    "<n>unreadable:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
     "<n>bell:(reply|bulk)": (60_000, 60_000),
@@ -132,6 +139,7 @@ def live(store: Store, server: Server) -> None:
     upkeep.moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
     bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
+    unreadable.bury(store, Bodies(), [UNREAD])
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
     send_in_all_stages(store)
     inbox(store).set_bell()
@@ -257,6 +265,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "load": (PREFIX, [1, "contact", b"d" * 16]),
     "commit": (PREFIX, ["c", "", "v", "{}", "know", 3, b"d" * 16, "0:1-0/0", "message"]),
     "bury": (PREFIX, ["event:x", "{}", 1_000, "0:1-0/0", "KeyError"]),
+    "hold": (PREFIX, ["event:x", "whole", "head", 1_000, 9, 9]),
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),

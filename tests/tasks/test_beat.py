@@ -14,6 +14,7 @@ from gateway.store import keys
 from gateway.store.client import Store
 from tasks.app import app as ours
 from tasks.beat import Beat
+from tasks.broker import use_store
 from tasks.config import config
 from tasks.schedule import SCHEDULE
 from tests.servers import Server, free_port
@@ -50,7 +51,9 @@ def make(own: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         for name, value in (ENV | {"REDIS_URL": own.url} | env).items():
             monkeypatch.setenv(name, value)
         app = Celery("test")
-        app.config_from_object(config(Settings.from_env()))
+        settings = Settings.from_env()
+        app.config_from_object(config(settings))
+        use_store(app, settings.redis_url)
         return Beat(app)
 
     yield made

@@ -4,6 +4,8 @@
 -- Returns 1 when done, 0 where it is gone, or died again since it was looked at.
 local died = redis.call('ZSCORE', KEYS[1] .. 'dead', ARGV[1])
 if not died or tonumber(died) ~= tonumber(ARGV[2]) then return 0 end
-redis.call('DEL', KEYS[1] .. 'dead:' .. ARGV[1], KEYS[1] .. 'deaths:' .. ARGV[1])
+redis.call('DEL', KEYS[1] .. 'dead:' .. ARGV[1], KEYS[1] .. 'deaths:' .. ARGV[1],
+  KEYS[1] .. 'unreadable:' .. ARGV[1])
+redis.call('ZREM', KEYS[1] .. 'unreadable', ARGV[1])
 redis.call('ZREM', KEYS[1] .. 'dead', ARGV[1])
 return 1
