@@ -130,7 +130,7 @@ def test_sends_of_a_rule_that_was_released_are_for_the_tick(store: Store) -> Non
 
 
 def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
-    raw(store).set(f"{keys.number('bad')}stops", "no hash")
+    raw(store).set(f"{keys.number('bad')}due", "no set")
     queue(store, ONE)
 
     found, failed = upcoming(store, ["bad", NUMBER], FAST)

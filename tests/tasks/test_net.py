@@ -80,7 +80,7 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(net: Net, store: Store) 
     let_beat_work(store)
     make_ready(store)
     list_number(store, "bad")
-    raw(store).set(f"{keys.number('bad')}stops", "no hash")
+    raw(store).set(f"{keys.number('bad')}due", "no set")
 
     with pytest.raises(ScriptError):
         net.work()
@@ -90,7 +90,7 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(net: Net, store: Store) 
 
 def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(net: Net, store: Store) -> None:
     list_number(store, "bad")
-    raw(store).set(f"{keys.number('bad')}stops", "no hash")
+    raw(store).set(f"{keys.number('bad')}due", "no set")
 
     with pytest.raises(ScriptError):
         net.work()

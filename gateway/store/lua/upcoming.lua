@@ -6,14 +6,16 @@
 -- -1 where there is nothing to ring for, or a bell waits.
 local number = KEYS[1]
 local now = clock()
-local stops, pace = stops_of(number), pace_of(number, now, tonumber(ARGV[1]))
 
 local function head(key)
   return tonumber(redis.call('ZRANGE', number .. key, 0, 0, 'WITHSCORES')[2])
 end
 
--- How long nothing may go, or whoever is at work takes what is ready by itself.
+-- How long nothing may go, or whoever is at work takes what is ready by itself; nil while a person
+-- holds the number.
 local function waiting()
+  local stops, pace = stops_of(number), pace_of(number, now, tonumber(ARGV[1]))
+  if stops.held then return nil end
   local token = pace.tokens < 1 and math.ceil((1 - pace.tokens) * 1000 / pace.rate) or 0
   local took = tonumber(redis.call('HGET', number .. 'pace', 'took') or 0)
   local at_work = took <= now and took + tonumber(ARGV[2]) - now or 0
@@ -22,19 +24,21 @@ end
 
 local function ready(rank)
   local since = head('ready:' .. rank)
-  if rank == 'reply' and is_tried(stops, now) then since = math.min(now, since or now) end
-  if not since or stops.held or redis.call('EXISTS', number .. 'bell:' .. rank) == 1 then return -1 end
+  if not since or redis.call('EXISTS', number .. 'bell:' .. rank) == 1 then return -1 end
   local wait = waiting()
+  if not wait then return -1 end
   return wait > 0 and math.max(since, now + wait) or since
 end
 
-local function released()
-  for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
+local function is_released()
+  local holding = redis.call('SMEMBERS', number .. 'holding')
+  local stops = #holding > 0 and stops_of(number)
+  for _, rule in ipairs(holding) do
     if not stops.rules[rule] then return true end
   end
 end
 
-local tick = released() and now or nil
+local tick = is_released() and now or nil
 for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed'}) do
   local moment = head(key)
   if moment and moment < (tick or math.huge) then tick = moment end
