@@ -27,6 +27,7 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
     command = [sys.executable, "-m", "tests.e2e.holding", processes]
     made.programs["holding"] = Program(command, made.env, tmp_path / "holding.log")
     yield made
+    made.programs["holding"].kill()  # it would wait for what its children hold
     made.stop()
     server.kill()
     broker.kill()
