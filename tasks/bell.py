@@ -70,7 +70,7 @@ def clear_task(store: Store, task: str) -> None:
 def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
     """Say whether a queue holds so many messages that one more would tell nobody anything.
 
-    Only Redis is asked. A broker that does not answer is told from the publishing that follows.
+    Only Redis is asked. Raises OperationalError where it does not answer.
     """
     with app.producer_or_acquire(producer) as taken:
         connection = taken.connection
@@ -78,8 +78,8 @@ def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
             return False
         try:
             return bool(connection.default_channel._size(queue) >= MOST_WAITING)
-        except (OperationalError, *connection.connection_errors, *connection.channel_errors):
-            return False
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise OperationalError(type(error).__name__) from error
 
 
 class OwnConnection:

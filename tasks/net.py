@@ -68,11 +68,13 @@ class Net:
             self._look()
 
     def end(self) -> None:
-        """Give the turn back."""
-        if self._leads:
-            self._turn.give_back()
-        self._line.close()
-        self._store.close()
+        """Give the turn back, and the connections."""
+        try:
+            if self._leads:
+                self._turn.give_back()
+        finally:
+            self._line.close()
+            self._store.close()
 
     def _ask(self) -> None:
         """Ask for the turn; who cannot ring leaves it to somebody who perhaps can."""
