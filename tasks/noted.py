@@ -11,6 +11,8 @@ from gateway.store.client import Store
 
 # What a rule asks for is over once none did for so long.
 ASKED_FOR = timedelta(minutes=5)
+# It is said again twice a second.
+SILENT_FOR = timedelta(seconds=30)
 # However many rules ask, half of the room is left to what the gateway itself has to tell.
 MOST_ASKED = MOST_NOTED // 2
 
@@ -25,6 +27,13 @@ HEARTBEAT_UNHEARD = Alert(
     "warning",
     "The address of the heartbeat does not answer, though events do go the whole way.",
     "Look at GATEWAY_HEARTBEAT_URL and at whom it belongs to.",
+)
+
+BEAT_SILENT = Alert(
+    Cause("beat_silent"),
+    "warning",
+    "No beat has led for a minute: workers do its most urgent work, and no canary flies.",
+    "Start beat (celery -A tasks beat), or see in its log why it cannot ring.",
 )
 
 

@@ -11,6 +11,7 @@ from gateway.store import alerts, keys, standing, upkeep
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.standing import Reading
 from tasks.app import app
+from tasks.bell import clear_task
 from tasks.calls import post
 from tasks.causes import SILENT_S, causes
 from tasks.noted import DOUBLED
@@ -27,6 +28,7 @@ DOUBLED_FOR = timedelta(hours=1)
 def watch() -> None:
     """Look, and tell; late, twice or not at all does no harm."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.watch")
     if at_work.store.mark(keys.WATCHED, GUARD_MS):
         upkeep.ran(at_work.store, "watch", release(at_work.rules.current()))
         look(at_work.store, at_work.settings)

@@ -28,12 +28,18 @@ SENDS_AT_ONCE = 256
 
 
 @dataclass(slots=True)
-class Worker:
-    """The store, the rules and the connection to Meta of this process."""
+class StoreAccess:
+    """What is needed for everything that runs by the clock: it asks no rule and calls nobody."""
 
     settings: Settings
     store: Store
     inbox: Inbox
+
+
+@dataclass(slots=True)
+class Worker(StoreAccess):
+    """The store, the rules and the connection to Meta of this process."""
+
     rules: Source
     graph: Graph
     posting: ThreadPoolExecutor
@@ -91,9 +97,16 @@ def take_up_changes() -> None:
     _takes_up.set()
 
 
+def access(settings: Settings) -> StoreAccess:
+    """Open the store, with connections that nobody else has."""
+    store = Store(settings.redis_url)
+    return StoreAccess(settings, store, Inbox(store, Bodies(settings.encryption_keys)))
+
+
 def build(settings: Settings) -> Worker:
     """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
-    store = Store(settings.redis_url)
+    opened = access(settings)
+    store = opened.store
     graph = Graph(
         settings.meta_graph_url,
         settings.meta_graph_version,
@@ -102,7 +115,7 @@ def build(settings: Settings) -> Worker:
     return Worker(
         settings=settings,
         store=store,
-        inbox=Inbox(store, Bodies(settings.encryption_keys)),
+        inbox=opened.inbox,
         rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),

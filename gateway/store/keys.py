@@ -36,8 +36,11 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
+| gw:bell:<task> | a bell of beat's is on its way | a minute |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
 | gw:ran:<what> | that a tick, sweep or watch ran, by which release, that web wrote | a day |
+| gw:ran:cleanup | that a cleanup ran | 25 hours |
+| gw:net | which main process of all workers looks every 100 ms | 2 seconds |
 | gw:watched | that somebody has just looked | 2 seconds |
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
@@ -104,6 +107,7 @@ TICKED = f"{SPACE}ticked"
 RAN = f"{SPACE}ran:"
 WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
+NET = f"{SPACE}net"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"
@@ -133,3 +137,8 @@ def number(phone_number_id: str) -> str:
 def number_bell(phone_number_id: str, rank: str) -> str:
     """Return the key that is set while a bell for the number's sends is on its way."""
     return f"{number(phone_number_id)}bell:{rank}"
+
+
+def task_bell(task: str) -> str:
+    """Return the key that is set while a bell for a task that runs by the clock is on its way."""
+    return f"{SPACE}bell:{task}"

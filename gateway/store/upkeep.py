@@ -1,5 +1,6 @@
 """What runs by the clock: what is due, what waits and does not move, and what is old."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ MOST_SKIPPED = 32
 # Whoever holds an app secret can name any number, and each that is listed is asked every second.
 MOST_NUMBERS = 10_000
 MOST_FORGOTTEN = 1_000  # dead letters in one command
+# A cleanup that is an hour late has not been rung for.
+CLEANED_MS = 25 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,9 @@ def may_tick(store: Store) -> bool:
     return first
 
 
-def ran(store: Store, what: str, by: str = "1") -> None:
+def ran(store: Store, what: str, by: str = "1", lifetime_ms: int = keys.DAY_MS) -> None:
     """Note what ran by the clock, and by which release; the key's lifetime tells when it did."""
-    store.run(lambda client: client.set(f"{keys.RAN}{what}", by, px=keys.DAY_MS))
+    store.run(lambda client: client.set(f"{keys.RAN}{what}", by, px=lifetime_ms))
 
 
 def ago_s(store: Store, what: str) -> float | None:
@@ -59,6 +62,33 @@ def list_number(store: Store, number: str) -> bool:
     return bool(store.call("list_number", keys.NUMBERS, number, MOST_NUMBERS))
 
 
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """How long ago what runs by the clock ran, in seconds; infinite where not within a day."""
+
+    tick_s: float
+    sweep_s: float
+    watch_s: float
+    cleaned: bool  # within 25 hours
+    beat_leads: bool
+
+
+def clockwork(store: Store) -> Clockwork:
+    """Tell what ran by the clock and when, in one round trip."""
+
+    def asked(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        for what in ("tick", "sweep", "watch"):
+            pipe.pttl(f"{keys.RAN}{what}")
+        pipe.exists(f"{keys.RAN}cleanup")
+        pipe.exists(keys.BEAT_TURN)
+        return pipe.execute()
+
+    *lives, cleaned, leads = store.run(asked)
+    tick, sweep, watch = ((keys.DAY_MS - it) / 1000 if it > 0 else math.inf for it in lives)
+    return Clockwork(tick, sweep, watch, cleaned=bool(cleaned), beat_leads=bool(leads))
+
+
 def numbers(store: Store) -> list[str]:
     """Return every number that has ever had an event, "" among them."""
     found: Any = store.run(lambda client: client.smembers(keys.NUMBERS))
@@ -70,12 +100,13 @@ def numbers_at_meta(store: Store) -> list[str]:
     return [name for name in numbers(store) if name != canary.NUMBER]
 
 
-def tick(store: Store) -> Iterator[Due]:
-    """Move what is due of every number; at most 1,000 items each, so that no script is long.
+def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[Due]:
+    """Move what is due of every number, or of those named; at most 1,000 items each.
 
-    A number whose keys are damaged stops no other: its error is raised after all that worked.
+    So no script is long. A number whose keys are damaged stops no other: its error is raised after
+    all that worked.
     """
-    names = numbers(store)
+    names = numbers(store) if names is None else names
     calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
     return _worked(names, store.call_many(calls))
 

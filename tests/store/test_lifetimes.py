@@ -22,6 +22,8 @@ from gateway.store.counters import Counters
 from gateway.store.pressure import Pressure
 from gateway.store.slice import Slice
 from gateway.store.stream import note_gap
+from gateway.store.turn import Turn
+from tasks.net import TURN_MS
 from tasks.watch import GUARD_MS
 from tests.made import NOW, NUMBER, a_message
 from tests.servers import Server
@@ -104,6 +106,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
     "gw:ran:(tick|sweep|watch|web)": (DAY, DAY),
+    "gw:ran:cleanup": (25 * 3_600_000, 25 * 3_600_000),
+    "gw:bell:tasks.tick": (60_000, 60_000),
+    "gw:net": (2_000, 2_000),
     "gw:watched": (2_000, 2_000),
     "gw:canary": FOREVER,
     "gw:{alerts}noted": FOREVER,
@@ -152,6 +157,9 @@ def live(store: Store, server: Server) -> None:
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
     upkeep.may_tick(store)
+    upkeep.ran(store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
+    store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
+    Turn(store, keys.NET, TURN_MS).mine()
     watch(store)
     asyncio.run(count(server))
 
@@ -270,6 +278,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),
     "forget": (PREFIX, [8]),
+    "upcoming": (PREFIX, [80, 200]),
     "turn": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "swap": (keys.TOLD, ["cause", "", "{}"]),
