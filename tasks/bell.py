@@ -5,7 +5,7 @@ where something waits and nothing moves.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -37,6 +37,14 @@ def ring_number(store: Store, number: str, rank: str) -> bool:
         return False
     ring_anyway(number, rank)
     return True
+
+
+def ring_numbers(store: Store, wanted: Sequence[tuple[str, str]]) -> None:
+    """Do the same for many numbers and their ranks, and ask the store once for all of them."""
+    bells = [keys.number_bell(number, rank) for number, rank in wanted]
+    for (number, rank), first in zip(wanted, store.mark_all(bells, keys.BELL_MS), strict=True):
+        if first:
+            ring_anyway(number, rank)
 
 
 def ring_anyway(number: str, rank: str) -> None:

@@ -14,6 +14,7 @@ from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import ring_anyway, ring_inbox, ring_number
 from tasks.doubts import resolve
+from tasks.noted import note_damage
 from tasks.worker import Worker, worker
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ def tick() -> None:
         return
     standings = at_work.inbox.look()
     for due in upkeep.tick(at_work.store):
+        note_damage(at_work.store, due.number, due.damaged)
         if due.doubts and resolve(at_work, due.number, standings):
             ring_number(at_work.store, due.number, REPLY)
         for timer, row in due.timers.items():
