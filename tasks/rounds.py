@@ -7,6 +7,7 @@ from functools import partial
 from gateway.core.outcome import Outcome
 from gateway.core.shares import shares
 from gateway.store.client import ScriptError, Store
+from gateway.store.damage import Damage
 from gateway.store.lanes import Lanes, Taken, pump_all
 from tasks import attempts
 from tasks.bell import ring_number
@@ -145,7 +146,7 @@ class Rounds:
         """Let others know what a call showed; what was taken is posted, whatever comes of that."""
         try:
             heed(self._at_work, one.number, taken)
-            note_damage(self._at_work.store, one.number, taken.damaged)
+            note_damage(self._at_work.store, one.number, [*taken.damaged, *_of_sends(taken)])
         except Exception as error:
             attempts.note_raised(self._at_work, one.number, error)
 
@@ -163,6 +164,11 @@ def _settled(one: Served) -> list[Outcome]:
     """Take from a number what the next call settles; from then on its lanes keep it."""
     settled, one.outcomes = one.outcomes[:AT_ONCE], one.outcomes[AT_ONCE:]
     return settled
+
+
+def _of_sends(taken: Taken) -> list[Damage]:
+    """Tell of what was taken and could not be read; it ends as a dead letter."""
+    return [Damage("send", outcome.send, outcome.error) for outcome in taken.unopened]
 
 
 def _replies(store: Store, wanted: dict[str, tuple[Lanes, list[Outcome], int]]) -> Replies:
