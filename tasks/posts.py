@@ -58,11 +58,6 @@ class Posts:
         """Return how many more may be begun."""
         return max(0, SENDS_AT_ONCE - self.on_the_way)
 
-    @property
-    def waits(self) -> bool:
-        """Say whether anything waits to be heard."""
-        return not self._heard.empty()
-
     def put(self, heard: Heard) -> None:
         """Let the loop hear of something."""
         self._heard.put(heard)

@@ -41,18 +41,14 @@ class Rounds:
         """Take, post and settle until the slice is over, or nothing is left to do."""
         for one in self._served.values():
             one.idle, one.due_at = 0, 0.0
-        closed = False
+        works = True
         try:
-            while not closed:
+            while works and time.monotonic() < self._ends:
                 self._hear(self._wait_s(self._posts.free))
-                over = time.monotonic() >= self._ends
-                if not over:
-                    self._round(self._posts.free)
-                if over or not any(one.works for one in self._served.values()):
-                    closed = self._sender.close(anyway=over)
+                self._round(self._posts.free)
+                works = any(one.works for one in self._served.values())
         finally:
-            if not closed:
-                self._sender.close(anyway=True)
+            self._sender.close()
         self._hear(0.0)  # what was handed over at the last moment
 
     def finish(self) -> None:

@@ -129,13 +129,10 @@ class Sender:
             first, self._taken = not self._taken, True
             return first
 
-    def close(self, *, anyway: bool) -> bool:
-        """Take over no more numbers; false where one was just handed over, unless `anyway`."""
+    def close(self) -> None:
+        """Take over no more numbers; what was handed over just before is heard after this."""
         with self._lock:
-            if self.posts.waits and not anyway:
-                return False
             self._taken = False
-            return True
 
     @property
     def relieved(self) -> bool:

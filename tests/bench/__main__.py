@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.bench.load import load
+from tests.bench.numbers import EACH, PER_SECOND, Numbers
 from tests.bench.recipe import Recipe
 from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
@@ -141,6 +142,14 @@ def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: 
         into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
 
 
+def numbers(system: Numbers, asked: Asked, turn: int, into: Figures, busy: int) -> None:
+    """Measure how long one process takes for many numbers, and a quiet one's reply meanwhile."""
+    took = system.send(busy)
+    ideal = f"{EACH} replies each at {PER_SECOND}/s (ideal {EACH / PER_SECOND:.0f})"
+    into.setdefault(f"s until {busy} numbers sent {ideal}", []).append(took.busy_s)
+    into.setdefault(f"ms of a quiet number's reply beside {busy}", []).append(took.quiet_s * 1_000)
+
+
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
     system.start()
@@ -188,6 +197,9 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
+    "numbers": (partial(numbers, busy=2), Numbers, None),
+    "numbers_24": (partial(numbers, busy=24), Numbers, None),
+    "numbers_200": (partial(numbers, busy=200), Numbers, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
 }

@@ -4,26 +4,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.messages import template
-from gateway.core.plan import Plan
 from gateway.core.sends import REPLY
-from gateway.store import alerts, keys, upkeep
+from gateway.store import alerts, keys
 from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.commit import commit
 from tasks import attempts, outbound, rounds
-from tasks import sender as sending
 from tasks.posts import SENDS_AT_ONCE
+from tasks.sender import Sender
 from tasks.worker import Worker, build
-from tests.made import a_message
+from tests import owing
 from tests.servers import wait_until
 from tests.store.raw import now_ms
-from tests.store.sending import a_send
 from tests.tasks.meta import Meta, Reply, a_meta
 from tests.tasks.rig import counted, raw, rung
 
@@ -62,20 +56,8 @@ def calm(sender: Worker, monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 
 def owe(store: Store, number: str, sends: int, name: str = "s") -> None:
-    """Let a number owe templates to so many customers of its own."""
-    upkeep.list_number(store, number)
-    for start in range(0, sends, 50):
-        made = [
-            a_send(f"{name}{i}n{number}", f"{number}{i:05}", body=to_customer(f"{number}{i:05}"))
-            for i in range(start, min(sends, start + 50))
-        ]
-        event = a_message(f"wamid.{number}.{name}.{start}")
-        plan = Plan(number, Contact(""), changed=False, events=(event,), sends=tuple(made))
-        assert commit(store, [plan], timedelta(days=1)) == [True]
-
-
-def to_customer(lane: str) -> dict[str, Any]:
-    return {**template("hello", "en"), "to": f"+{lane}"}
+    """Let a number owe templates to customers whose names begin with its own."""
+    owing.owe(store, number, sends, name, number)
 
 
 def accepted(store: Store, numbers: Sequence[str]) -> int:
@@ -227,32 +209,49 @@ def test_who_rings_while_others_wait_for_their_last_answers_is_served(
     wait_until(lambda: accepted(sender.store, ["hangs"]) == 1, "it is settled", 30)
 
 
-def test_no_number_is_forgotten_that_is_handed_over_at_the_last_moment(
+def test_a_number_that_is_handed_over_at_the_last_moment_is_rung_for(
+    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = sender.sender.close
+    serves: list[bool] = []
+
+    def late() -> None:
+        serves.append(sender.sender.hand_over("late", REPLY))
+        close()
+
+    monkeypatch.setattr(Sender, "close", lambda _: late())
+    before = rung(sender.store, "critical")
+    owe(sender.store, "early", 1)
+
+    outbound.pump("early", REPLY)
+
+    assert serves == [False]  # it left everything to the one that was about to close
+    assert rung(sender.store, "critical") == before + 1
+    monkeypatch.undo()
+    assert sender.sender.hand_over("late", REPLY)
+
+
+def test_many_who_hand_over_at_once_leave_nothing_behind(
     sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rounds, "SLICE_S", 0.02)
-    monkeypatch.setattr(sending, "LINGER_S", 0.0)
-    monkeypatch.setattr(sending, "MOST_IDLE", 0)
     numbers = [f"n{i}" for i in range(CRITICAL)]
-    for number in numbers:
-        upkeep.list_number(sender.store, number)
 
     def one_by_one(number: str) -> None:
-        for i in range(40):
+        for i in range(30):
             owe(sender.store, number, 1, f"s{i}x")
             outbound.pump(number, REPLY)
 
     with ThreadPoolExecutor(CRITICAL) as threads:
         list(threads.map(one_by_one, numbers))
 
-    # Whoever handed over last had its number served, or rung for.
-    left = [n for n in numbers if accepted(sender.store, [n]) < 40]
-    rung_for = [n for n in left if raw(sender.store).exists(keys.number_bell(n, REPLY))]
-    assert left == rung_for
+    left = [number for number in numbers if accepted(sender.store, [number]) < 30]
+    assert all(raw(sender.store).exists(keys.number_bell(one, REPLY)) for one in left)
     monkeypatch.setattr(rounds, "SLICE_S", 2.0)
     for number in left:
         outbound.pump(number, REPLY)
-    assert accepted(sender.store, numbers) == 40 * len(numbers)
+    assert accepted(sender.store, numbers) == 30 * len(numbers)
+    assert len(meta.posted) == 30 * len(numbers)
 
 
 def test_a_slot_that_is_away_holds_up_no_other_and_loses_no_outcome(
@@ -361,7 +360,7 @@ def test_a_slice_rings_for_every_number_that_has_more(
         owe(calm.store, number, 40)
     for number in numbers[1:]:
         calm.sender.hand_over(number, REPLY)
-    calm.sender.close(anyway=True)  # nobody serves yet
+    calm.sender.close()  # nobody serves yet
     before = rung(calm.store, "critical")
 
     outbound.pump(numbers[0], REPLY)
