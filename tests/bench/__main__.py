@@ -142,12 +142,18 @@ def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: 
         into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
 
 
-def numbers(system: Numbers, asked: Asked, turn: int, into: Figures, busy: int) -> None:
+def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
     """Measure how long one process takes for many numbers, and a quiet one's reply meanwhile."""
+    for busy in (2, 24, 200):
+        with_system(Numbers, partial(sharing, busy=busy, into=into))
+
+
+def sharing(system: Numbers, busy: int, into: Figures) -> None:
+    """Let so many numbers share a process."""
     took = system.send(busy)
-    ideal = f"{EACH} replies each at {PER_SECOND}/s (ideal {EACH / PER_SECOND:.0f})"
-    into.setdefault(f"s until {busy} numbers sent {ideal}", []).append(took.busy_s)
-    into.setdefault(f"ms of a quiet number's reply beside {busy}", []).append(took.quiet_s * 1_000)
+    owed = f"{EACH} replies each, ideal {EACH / PER_SECOND:.1f} s"
+    into.setdefault(f"s until {busy} numbers sent {owed}", []).append(took.busy_s)
+    into.setdefault(f"quiet number's reply ms, beside {busy}", []).append(took.quiet_s * 1_000)
 
 
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
@@ -197,9 +203,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
-    "numbers": (partial(numbers, busy=2), Numbers, None),
-    "numbers_24": (partial(numbers, busy=24), Numbers, None),
-    "numbers_200": (partial(numbers, busy=200), Numbers, None),
+    "numbers": (numbers, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
 }
