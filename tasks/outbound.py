@@ -1,9 +1,13 @@
 """The way out: whatever is ready to be sent is posted to Meta, at each number's pace."""
 
+import contextlib
+from collections.abc import Sequence
+
 from gateway.store import keys
 from gateway.store.upkeep import heard
 from tasks.app import app
 from tasks.bell import ring_numbers
+from tasks.pauses import AWAY
 from tasks.rounds import Rounds
 from tasks.worker import Worker, worker
 
@@ -32,13 +36,20 @@ def serve(at_work: Worker) -> None:
         rounds.work()
         wanting, failure = rounds.leave(), rounds.failure()
     # At once, so that whoever hears it goes on while this one waits for the last answers.
-    ring_numbers(at_work.store, wanting)
+    _ring(at_work, wanting)
     if not sender.relieved and sender.turn.acquire(blocking=False):
         try:
             rounds.finish()
             wanting, failure = rounds.leave(), failure or rounds.failure()
         finally:
             sender.turn.release()
-        ring_numbers(at_work.store, wanting)
+        if not sender.relieved:
+            _ring(at_work, wanting)
     if failure:
         raise failure
+
+
+def _ring(at_work: Worker, wanting: Sequence[tuple[str, str]]) -> None:
+    """Ring for what is left; where the store is away the sweep does, and answers come first."""
+    with contextlib.suppress(*AWAY):
+        ring_numbers(at_work.store, wanting)

@@ -12,7 +12,7 @@ from gateway.core.sends import REPLY, from_callback
 from gateway.core.verdict import Responded
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.lanes import Lanes
-from tasks import attempts, outbound
+from tasks import attempts, outbound, rounds
 from tasks import sender as sending
 from tasks.posts import SENDS_AT_ONCE
 from tasks.worker import Worker, build
@@ -269,12 +269,18 @@ def hold(monkeypatch: pytest.MonkeyPatch, at_work: Worker, made: Worker) -> None
         monkeypatch.setattr(at_work, name, getattr(made, name))
 
 
+@pytest.mark.parametrize("slice_s", [2.0, 0.1], ids=["in its slice", "after it"])
 def test_what_became_of_a_post_is_settled_when_the_store_is_back(
-    at_work: Worker, meta: Meta, apart: tuple[Server, Worker], monkeypatch: pytest.MonkeyPatch
+    at_work: Worker,
+    meta: Meta,
+    apart: tuple[Server, Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    slice_s: float,
 ) -> None:
     server, made = apart
     hold(monkeypatch, at_work, made)
     monkeypatch.setattr(sending, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(rounds, "SLICE_S", slice_s)
     slow, away = threading.Event(), threading.Event()
 
     def answer(body: Any) -> Reply:
