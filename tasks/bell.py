@@ -8,7 +8,7 @@ rung into a queue that holds a thousand: without workers, bells must not fill a 
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -45,6 +45,15 @@ def ring_number(store: Store, number: str, rank: str) -> bool:
     """Ring for whoever sends for a number; false where a bell is on its way, or could not be."""
     bell = keys.number_bell(number, rank)
     return store.mark(bell, keys.BELL_MS) and _kept(store, bell, ring_anyway(number, rank))
+
+
+def ring_numbers(store: Store, wanted: Sequence[tuple[str, str]]) -> None:
+    """Do the same for many numbers and their ranks, and ask the store once for all of them."""
+    bells = [keys.number_bell(number, rank) for number, rank in wanted]
+    marked = store.mark_all(bells, keys.BELL_MS)
+    for (number, rank), bell, first in zip(wanted, bells, marked, strict=True):
+        if first:
+            _kept(store, bell, ring_anyway(number, rank))
 
 
 def ring_anyway(number: str, rank: str) -> bool:

@@ -17,6 +17,7 @@ from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
 from tasks.doubts import resolve
+from tasks.noted import note_damage
 from tasks.worker import StoreAccess, worker
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ def move_due(at_work: StoreAccess, numbers: Sequence[str]) -> None:
     """Move what is due of some numbers, and ring where that made something ready."""
     look = cache(at_work.inbox.look)  # once, before the first doubts are read, where there are any
     for due in upkeep.tick(at_work.store, numbers):
+        note_damage(at_work.store, due.number, due.damaged)
         if due.doubts and resolve(at_work, due.number, look()):
             ring_number(at_work.store, due.number, REPLY)
         for timer, row in due.timers.items():

@@ -20,11 +20,11 @@ from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
 from gateway.store.upkeep import MOST_NUMBERS, list_number
+from tasks.posts import SENDS_AT_ONCE
 from tasks.reloading import Reloading
+from tasks.sender import Sender
 
 log = structlog.get_logger(__name__)
-
-SENDS_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -42,11 +42,13 @@ class Worker(StoreAccess):
 
     rules: Source
     graph: Graph
-    posting: ThreadPoolExecutor
+    posting: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
     breaker: Breaker
     ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
+    sender: Sender = field(default_factory=Sender)
+    raised: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
 
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
@@ -118,7 +120,7 @@ def build(settings: Settings) -> Worker:
         inbox=opened.inbox,
         rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,
-        posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
+        posting=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
         breaker=Breaker(),
         ringing=ThreadPoolExecutor(1, thread_name_prefix="ring"),
     )

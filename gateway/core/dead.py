@@ -17,9 +17,11 @@ Cause = Literal[
     "killed_worker",
     "unreadable",
     "aside",
+    "unopened",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
 KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
+UNOPENED = "unopened"  # what stands as the reason of a send whose row or contact cannot be read
 
 _ADVICE: Mapping[Cause, str] = {
     "refused": "Look at Meta's answer.",
@@ -31,6 +33,7 @@ _ADVICE: Mapping[Cause, str] = {
     "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
     "unreadable": "Look at its bytes; redrive it with a release that can read them, or drop it.",
     "aside": "Remove the obstacle that it names; it is tried again by itself.",
+    "unopened": "Start the release that can read it and its contact, then redrive it.",
 }
 _ADVICE_ASIDE: Mapping[str, str] = {
     "unopened": "Give the workers the encryption key or the release that it needs.",

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import KILLED_WORKER, Cause, DeadEvent, DeadSend, Step, moment
+from gateway.core.dead import KILLED_WORKER, UNOPENED, Cause, DeadEvent, DeadSend, Step, moment
 
 _OPEN = frozenset({"unconfirmed", "killed"})
 TOLD = 24  # as the pump script has it: so many of the latest attempts are never forgotten
@@ -21,7 +21,7 @@ _DELIVERED = frozenset({"delivered", "read", "played"})
 def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> DeadSend:
     """Read the row of a send that is final."""
     error, first, last = (_json(row.get(key)) for key in ("error", "first_error", "last_error"))
-    planned = _json(row.get("row"))
+    planned = _readable(row.get("row"))
     attempts = int(row["attempts"])
     notes = {n: _json(row.get(f"attempt:{n}")) for n in _told(row, attempts)}
     seen = _statuses(row)
@@ -82,6 +82,8 @@ def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
             return "expired"
         case _ if "gave_up_after" in error:
             return "gave_up"
+        case _ if error.get("reason") == UNOPENED:
+            return "unopened"
         case _:
             # An answer always has a code, if only none; what had no answer has no such thing.
             return "refused" if "code" in error else "unconfirmed"
@@ -139,6 +141,14 @@ def _story(
         ended = _json(row.get(f"ended:{attempt}"))
         steps += [Step(what, at, ended if what == "redriven" else {}) for what, at in news]
     return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))
+
+
+def _readable(text: str | None) -> dict[str, Any]:
+    """Read what a send was planned as; what cannot be read is told without."""
+    try:
+        return _json(text)
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        return {}
 
 
 def _json(text: str | None) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
 
 def _letter(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadLetter | None:
     if one.member.startswith(_SEND):
-        told = {name.decode(): value.decode() for name, value in row.items()}
+        told = {name.decode(): value.decode(errors="replace") for name, value in row.items()}
         name = one.member.removeprefix(_SEND).decode()
         return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
     name = one.member.removeprefix(_EVENT).hex()

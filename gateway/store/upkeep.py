@@ -9,6 +9,7 @@ from typing import Any
 from gateway.core import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
+from gateway.store.damage import Damage, damages
 from gateway.store.pressure import worst, yielding
 
 MOST_ITEMS = 1_000
@@ -32,6 +33,7 @@ class Due:
     timers: dict[str, bytes]  # id -> what comes back through the inbox
     overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
     doubts: int  # sends of which nobody knows whether Meta had them
+    damaged: tuple[Damage, ...] = ()  # what rests because it cannot be worked on
 
 
 def may_tick(store: Store) -> bool:
@@ -244,13 +246,14 @@ def _prefixes(store: Store) -> Iterator[str]:
 
 
 def _due(number: str, reply: Any) -> Due:
-    moved_items, timers, overdue, doubts = reply
+    moved_items, timers, overdue, doubts, damaged = reply
     return Due(
         number=number,
         moved=moved_items,
         timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
         overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
         doubts=doubts,
+        damaged=damages(damaged),
     )
 
 

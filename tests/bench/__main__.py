@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.bench.load import load
+from tests.bench.numbers import EACH, PER_SECOND, Numbers
 from tests.bench.recipe import Recipe
 from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
@@ -141,6 +142,20 @@ def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: 
         into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
 
 
+def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long one process takes for many numbers, and a quiet one's reply meanwhile."""
+    for busy in (2, 24, 200):
+        with_system(Numbers, partial(sharing, busy=busy, into=into))
+
+
+def sharing(system: Numbers, busy: int, into: Figures) -> None:
+    """Let so many numbers share a process."""
+    took = system.send(busy)
+    owed = f"{EACH} replies each, ideal {EACH / PER_SECOND:.1f} s"
+    into.setdefault(f"s until {busy} numbers sent {owed}", []).append(took.busy_s)
+    into.setdefault(f"quiet number's reply ms, beside {busy}", []).append(took.quiet_s * 1_000)
+
+
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
     system.start()
@@ -188,6 +203,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
+    "numbers": (numbers, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
 }

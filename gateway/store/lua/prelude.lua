@@ -6,6 +6,27 @@ end
 
 local DAY = 86400000
 
+-- How the words begin that tell of damaged keys: of another type, or without what must be in them. What
+-- a server says that cannot write now is none of them.
+local DAMAGED = {'WRONGTYPE ', 'ERR ', 'attempt to ', 'bad argument ', 'an alias leads nowhere'}
+
+-- Do what concerns one item. Where its keys are damaged return nil and why, so that its neighbours go on;
+-- raise anything else. What was written before stays written.
+local function guarded(work, ...)
+  local done, result = pcall(work, ...)
+  if done then return result end
+  local why = type(result) == 'table' and result.err or tostring(result)
+  for _, words in ipairs(DAMAGED) do
+    if why:find(words, 1, true) then return nil, why:sub(1, 120) end
+  end
+  error(result, 0)
+end
+
+-- What a script passed over, three words each: what it is, its id and why.
+local function note_damage(damaged, what, id, why)
+  for _, word in ipairs({what, id, why}) do damaged[#damaged + 1] = word end
+end
+
 -- The contact that a name stands for: its key, version and state; no more than its key where that
 -- is among those `listed`. A name that became one of another contact holds `alias`; none leads back.
 -- Whoever writes an alias leads to the contact itself (commit.lua), so ways are short.
