@@ -1,0 +1,116 @@
+"""All connections of one web process: who came when, how much they hold, and who has to go.
+
+Whoever keeps the gateway waiting longest yields first. A delivery of Meta's arrives within a moment
+of its connection, so it is never the oldest, however many connections strangers open beside it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Protocol
+
+from gateway.web.limits import Bounds
+
+
+class Phase(IntEnum):
+    """What a connection is waited for."""
+
+    SILENT = 0  # nothing of a request has come, or of the next one
+    HEAD = 1  # the rest of a request's head
+    BODY = 2  # the rest of its body
+    ANSWER = 3  # the application, or a client that does not read
+    ENDING = 4  # the client, to take its last answer and to close
+
+
+class Guest(Protocol):
+    """A connection, as far as the door is concerned."""
+
+    phase: Phase
+    deadline: float
+
+    def refuse(self, reason: str) -> None:
+        """Answer what is arriving with a refusal, and close."""
+
+    def give_way(self, reason: str) -> None:
+        """Make room for another connection."""
+
+    def expire(self) -> None:
+        """End, since the deadline has passed."""
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unwritten."""
+
+
+class Door:
+    """Knows every connection by its phase, the oldest of each first."""
+
+    def __init__(self, refused: Callable[[str, bool], None], bounds: Bounds) -> None:
+        """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
+        self.refused = refused
+        self.bounds = bounds
+        self._guests: dict[Phase, dict[Guest, None]] = {phase: {} for phase in Phase}
+        self._unverified = 0  # bytes
+
+    def enter(self, guest: Guest) -> bool:
+        """Take a new connection in; False where every other one is being answered."""
+        others = sum(map(len, self._guests.values())) - len(self._guests[Phase.ENDING])
+        self._guests[guest.phase][guest] = None
+        if others < self.bounds.connections:
+            return True
+        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY)
+        if oldest is None or oldest is guest:
+            return False
+        oldest.give_way("crowded")
+        return True
+
+    def move(self, guest: Guest, phase: Phase) -> None:
+        """Put a connection into another phase, as the youngest there, unless it has left."""
+        if guest not in self._guests[guest.phase]:
+            return
+        del self._guests[guest.phase][guest]
+        guest.phase = phase
+        self._guests[phase][guest] = None
+        if phase is Phase.ENDING and len(self._guests[phase]) > self.bounds.ending:
+            next(iter(self._guests[phase])).abort()
+
+    def leave(self, guest: Guest) -> None:
+        """Forget a connection that is closed."""
+        self._guests[guest.phase].pop(guest, None)
+
+    def take(self, size: int) -> bool:
+        """Count bytes that nobody has verified; False where no room can be made for them."""
+        self._unverified += size
+        while self._unverified > self.bounds.unverified_bytes:
+            oldest = self._oldest(Phase.BODY, Phase.HEAD)
+            if oldest is None:
+                return False
+            oldest.refuse("unverified")  # which releases what it holds
+        return True
+
+    def release(self, size: int) -> None:
+        """Count bytes no longer: they are verified now, or gone."""
+        self._unverified -= size
+
+    def sweep(self, now: float) -> None:
+        """End every connection whose deadline has passed."""
+        for guest in [guest for guest in self._all() if guest.deadline <= now]:
+            guest.expire()
+
+    async def run(self) -> None:
+        """Sweep again and again, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.bounds.sweep_s)
+            self.sweep(loop.time())
+
+    def close(self) -> None:
+        """Refuse what has not arrived in the time that a stop allows."""
+        for phase in (Phase.HEAD, Phase.BODY):
+            for guest in list(self._guests[phase]):
+                guest.refuse("stopping")
+
+    def _oldest(self, *phases: Phase) -> Guest | None:
+        return next((guest for phase in phases for guest in self._guests[phase]), None)
+
+    def _all(self) -> Iterator[Guest]:
+        return (guest for guests in self._guests.values() for guest in guests)

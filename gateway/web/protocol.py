@@ -1,0 +1,294 @@
+"""HTTP from strangers: uvicorn's protocol, with a bound on all that it would buffer or wait for.
+
+The application is started once a request is whole, so whatever is slow, large or never ends costs
+no more than its bytes, and those are counted. What is refused here is answered and counted here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from gateway.web.door import Door, Phase
+from gateway.web.refusals import REASONS
+
+# A request costs about as much beside its own bytes.
+REQUEST_BYTES = 4096
+
+
+class _RefusedError(Exception):
+    """Tells the parser to stop: the connection has been given its last answer."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection. The application's lifespan has to yield a Door as `door`."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(config, server_state, app_state, _loop)
+        self.door: Door = app_state["door"]
+        self.phase = Phase.SILENT
+        self.deadline = 0.0
+        self._limits = self.door.bounds.webhook
+        self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
+        self._unseen = 0  # bytes since the parser last told of something
+        self._held = 0  # unverified bytes of the request that arrives
+        self._waiting: deque[int] = deque()  # those of each whole request that is not started
+        self._unanswered = 0  # whole requests
+        self._spoken = False  # a request has begun, this one or one before
+        self._ended = False  # nothing is read any more
+        self._last_words = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Come in, or be refused where every other connection is being answered."""
+        super().connection_made(transport)
+        self.deadline = self.loop.time() + self._limits.head_s
+        if not self.door.enter(self):
+            self.refuse("crowded")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave; what broke off may have been a delivery."""
+        super().connection_lost(exc)
+        if self._arriving is not Phase.SILENT and not self._ended:
+            self.door.refused("disconnected", self._may_be_delivery())
+        self._ended = True
+        self.door.release(self._held + sum(self._waiting))
+        self.door.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, as long as it stays within the limits."""
+        if self._ended:
+            self._discard(len(data))
+            return
+        self._unset_keepalive_if_required()
+        self._unseen += len(data)
+        try:
+            self._feed(data)
+        except _RefusedError:
+            return
+        except httptools.HttpParserError:
+            if not self._ended:
+                self.refuse("malformed")
+            return
+        self._turn()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unseen = 0  # We offer none, so it is answered as the request that it also is.
+        if self._unseen > self._limits.head_bytes:
+            self._end("head_too_large")
+        if self._arriving is Phase.HEAD:
+            self._hold(len(data))
+
+    def on_message_begin(self) -> None:
+        """Begin a request; a connection may have only so many that wait."""
+        if self._unanswered > self.door.bounds.pipelined:
+            self._end("pipelined")
+        super().on_message_begin()
+        self._spoken = True
+        self._arriving = Phase.HEAD
+        self._limits = self.door.bounds.webhook
+        self._unseen = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after a body is none."""
+        if self._arriving is Phase.BODY:
+            return
+        if len(self.headers) >= self._limits.headers:
+            self._end("head_too_large")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Look at the head as a whole, then wait for the body."""
+        limits = self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
+        size, declared = len(self.url), b""
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            if name == b"content-length":
+                declared = value
+        if size > limits.head_bytes:
+            self._end("head_too_large")
+        if declared.isdigit() and int(declared) > limits.body_bytes:
+            self._end("too_large")
+        super().on_headers_complete()
+        self._arriving = Phase.BODY
+        self._unseen = 0
+        self._hold(REQUEST_BYTES + size)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._unseen = 0
+        self._hold(len(body))
+        self.cycle.body += body
+        if len(self.cycle.body) > self._limits.body_bytes:
+            self._end("too_large")
+
+    def on_message_complete(self) -> None:
+        """Start the application, unless a request before this one is not answered yet."""
+        super().on_message_complete()
+        self._arriving = Phase.SILENT
+        self._unseen = 0
+        self._unanswered += 1
+        self._waiting.append(self._held)
+        self._held = 0
+        if not self.pipeline:
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not cycle.more_body:
+            super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
+        elif cycle.waiting_for_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+
+    async def _hand_over(
+        self,
+        size: int,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        # The application has verified the body before it waits for anything, so before others run.
+        self.door.release(size)
+        await self.app(scope, receive, send)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or say the last words."""
+        super().on_response_complete()
+        self._unanswered -= 1
+        if self.transport.is_closing():
+            self._move(Phase.ENDING)
+        elif self._ended and not self._unanswered:
+            self._say_last_words()
+        else:
+            self._turn()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection; uvicorn also asks while the next request arrives."""
+        if self._arriving is Phase.SILENT and not self._ended:
+            super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Let what has its head arrive, and everybody else go."""
+        if self._arriving is Phase.HEAD:
+            self.refuse("stopping")
+        elif not self._ended:
+            super().shutdown()
+
+    def refuse(self, reason: str) -> None:
+        """Refuse what is arriving, as soon as what came before it is answered."""
+        self.door.refused(reason, self._may_be_delivery())
+        self._drop()
+        self._last_words = _answer(REASONS[reason].status)
+        if not self._unanswered:
+            self._say_last_words()
+
+    def give_way(self, reason: str) -> None:
+        """Refuse what is arriving; a connection that has said nothing is closed without a word."""
+        if self.phase is not Phase.SILENT:
+            self.refuse(reason)
+            return
+        self.door.refused(reason, True)
+        self._let_go()
+
+    def expire(self) -> None:
+        """End, since the deadline has passed."""
+        if self.phase is Phase.HEAD:
+            self.refuse("head_timeout")
+        elif self.phase is Phase.BODY:
+            self.refuse("body_timeout")
+        elif self.phase is Phase.SILENT:
+            if not self._spoken:
+                self.door.refused("silent", False)
+            self._let_go()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unwritten."""
+        self.transport.abort()
+
+    def _end(self, reason: str) -> None:
+        self.refuse(reason)
+        raise _RefusedError
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        if not self.door.take(size) and not self._ended:
+            self.refuse("unverified")
+        if self._ended:
+            raise _RefusedError
+
+    def _drop(self) -> None:
+        self._ended = True
+        self.door.release(self._held)
+        self._held = 0
+        if self._arriving is Phase.BODY:
+            self.cycle.body = bytearray()
+            self.cycle.response_complete = True
+            if self.pipeline and self.pipeline[0][0] is self.cycle:
+                self.pipeline.popleft()
+
+    def _say_last_words(self) -> None:
+        self._move(Phase.ENDING)
+        if self.transport.is_closing():
+            return
+        # To close while the client still writes would take the answer away from it.
+        self.transport.write(self._last_words)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _let_go(self) -> None:
+        self._drop()
+        self._move(Phase.ENDING)
+        self.transport.close()
+
+    def _discard(self, size: int) -> None:
+        self._unseen += size
+        if self._unseen > self._limits.body_bytes:
+            self.abort()
+
+    def _may_be_delivery(self) -> bool:
+        if self._arriving is not Phase.BODY:
+            return True
+        return self.scope["method"] == "POST" and self._limits is self.door.bounds.webhook
+
+    def _turn(self) -> None:
+        phase = Phase.ANSWER if self._unanswered else self._arriving
+        if phase is not self.phase:
+            self._move(phase)
+
+    def _move(self, phase: Phase) -> None:
+        self.door.move(self, phase)
+        self.deadline = self.loop.time() + self._seconds(phase)
+
+    def _seconds(self, phase: Phase) -> float:
+        match phase:
+            case Phase.SILENT | Phase.HEAD:
+                return self._limits.head_s
+            case Phase.BODY:
+                return self._limits.body_s
+            case Phase.ANSWER:
+                return self.door.bounds.answer_s
+            case Phase.ENDING:
+                return self.door.bounds.end_s
+
+
+def _answer(status: int) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
