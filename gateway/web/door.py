@@ -22,6 +22,9 @@ class Phase(IntEnum):
     ENDING = 4  # the client, to take its last answer and to close
 
 
+_LEFT = True
+
+
 class Guest(Protocol):
     """A connection, as far as the door is concerned."""
 
@@ -48,12 +51,12 @@ class Door:
         """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
         self.refused = refused
         self.bounds = bounds
-        self._guests: dict[Phase, dict[Guest, None]] = {phase: {} for phase in Phase}
-        self._unverified = 0  # bytes
+        self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
+        self.unverified = 0  # bytes that connections hold and nobody has verified
 
     def enter(self, guest: Guest) -> bool:
         """Take a new connection in; False where every other one is being answered."""
-        others = sum(map(len, self._guests.values())) - len(self._guests[Phase.ENDING])
+        others = sum(map(len, self._guests)) - len(self._guests[Phase.ENDING])
         self._guests[guest.phase][guest] = None
         if others < self.bounds.connections:
             return True
@@ -65,9 +68,8 @@ class Door:
 
     def move(self, guest: Guest, phase: Phase) -> None:
         """Put a connection into another phase, as the youngest there, unless it has left."""
-        if guest not in self._guests[guest.phase]:
+        if self._guests[guest.phase].pop(guest, _LEFT):
             return
-        del self._guests[guest.phase][guest]
         guest.phase = phase
         self._guests[phase][guest] = None
         if phase is Phase.ENDING and len(self._guests[phase]) > self.bounds.ending:
@@ -77,19 +79,14 @@ class Door:
         """Forget a connection that is closed."""
         self._guests[guest.phase].pop(guest, None)
 
-    def take(self, size: int) -> bool:
-        """Count bytes that nobody has verified; False where no room can be made for them."""
-        self._unverified += size
-        while self._unverified > self.bounds.unverified_bytes:
+    def make_room(self) -> bool:
+        """Refuse what has been arriving longest until the bytes fit; False where none is left."""
+        while self.unverified > self.bounds.unverified_bytes:
             oldest = self._oldest(Phase.BODY, Phase.HEAD)
             if oldest is None:
                 return False
-            oldest.refuse("unverified")  # which releases what it holds
+            oldest.refuse("unverified")  # which lets go what it holds
         return True
-
-    def release(self, size: int) -> None:
-        """Count bytes no longer: they are verified now, or gone."""
-        self._unverified -= size
 
     def sweep(self, now: float) -> None:
         """End every connection whose deadline has passed."""
@@ -113,4 +110,4 @@ class Door:
         return next((guest for phase in phases for guest in self._guests[phase]), None)
 
     def _all(self) -> Iterator[Guest]:
-        return (guest for guests in self._guests.values() for guest in guests)
+        return (guest for guests in self._guests for guest in guests)

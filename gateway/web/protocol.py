@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from gateway.web.door import Door, Phase
+from gateway.web.limits import Limits
 from gateway.web.refusals import REASONS
 
 # A request costs about as much beside its own bytes.
@@ -42,9 +43,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door: Door = app_state["door"]
         self.phase = Phase.SILENT
         self.deadline = 0.0
-        self._limits = self.door.bounds.webhook
+        self._limits: Limits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
         self._unseen = 0  # bytes since the parser last told of something
+        self._came = 0  # bytes of the request that arrives, and of the end of the one before
         self._held = 0  # unverified bytes of the request that arrives
         self._waiting: deque[int] = deque()  # those of each whole request that is not started
         self._unanswered = 0  # whole requests
@@ -65,7 +67,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._arriving is not Phase.SILENT and not self._ended:
             self.door.refused("disconnected", self._may_be_delivery())
         self._ended = True
-        self.door.release(self._held + sum(self._waiting))
+        self.door.unverified -= self._held + sum(self._waiting)
         self.door.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -73,32 +75,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._ended:
             self._discard(len(data))
             return
-        self._unset_keepalive_if_required()
         self._unseen += len(data)
-        try:
-            self._feed(data)
-        except _RefusedError:
-            return
-        except httptools.HttpParserError:
-            if not self._ended:
-                self.refuse("malformed")
-            return
-        self._turn()
-
-    def _feed(self, data: bytes) -> None:
+        self._came += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._unseen = 0  # We offer none, so it is answered as the request that it also is.
+        except httptools.HttpParserError:
+            if not self._ended:
+                self.refuse("malformed")
+            return
         if self._unseen > self._limits.head_bytes:
-            self._end("head_too_large")
-        if self._arriving is Phase.HEAD:
+            self.refuse("head_too_large")
+        elif self._arriving is Phase.HEAD:
             self._hold(len(data))
+        if not self._ended:
+            self._turn()
 
     def on_message_begin(self) -> None:
         """Begin a request; a connection may have only so many that wait."""
-        if self._unanswered > self.door.bounds.pipelined:
-            self._end("pipelined")
+        if self._unanswered:
+            self._hold(REQUEST_BYTES)
+            if self._unanswered > self.door.bounds.pipelined:
+                self._end("pipelined")
         super().on_message_begin()
         self._spoken = True
         self._arriving = Phase.HEAD
@@ -106,43 +105,42 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unseen = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what comes after a body is none."""
-        if self._arriving is Phase.BODY:
-            return
-        if len(self.headers) >= self._limits.headers:
+        """Take a header as uvicorn does, up to a number."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+        if len(self.headers) > self._limits.headers:
             self._end("head_too_large")
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Look at the head as a whole, then wait for the body."""
-        limits = self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
-        size, declared = len(self.url), b""
-        for name, value in self.headers:
-            size += len(name) + len(value)
-            if name == b"content-length":
-                declared = value
-        if size > limits.head_bytes:
-            self._end("head_too_large")
-        if declared.isdigit() and int(declared) > limits.body_bytes:
-            self._end("too_large")
+        self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
+        if self._came > self._limits.head_bytes:  # all of a head has come, and perhaps much more
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > self._limits.head_bytes:
+                self._end("head_too_large")
         super().on_headers_complete()
+        self.headers = []  # what comes after a body is no header of the request
         self._arriving = Phase.BODY
         self._unseen = 0
-        self._hold(REQUEST_BYTES + size)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._unseen = 0
         self._hold(len(body))
+        if self._ended:
+            raise _RefusedError
         self.cycle.body += body
         if len(self.cycle.body) > self._limits.body_bytes:
             self._end("too_large")
 
     def on_message_complete(self) -> None:
         """Start the application, unless a request before this one is not answered yet."""
-        super().on_message_complete()
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
         self._arriving = Phase.SILENT
-        self._unseen = 0
+        self._unseen = self._came = 0
         self._unanswered += 1
         self._waiting.append(self._held)
         self._held = 0
@@ -152,9 +150,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if not cycle.more_body:
             super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
-        elif cycle.waiting_for_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            cycle.waiting_for_100_continue = False
 
     async def _hand_over(
         self,
@@ -164,24 +159,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
         # The application has verified the body before it waits for anything, so before others run.
-        self.door.release(size)
+        self.door.unverified -= size
         await self.app(scope, receive, send)
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, or say the last words."""
-        super().on_response_complete()
+        """Go on with the next request, or say the last words; the door ends who stays idle."""
+        self.server_state.total_requests += 1
         self._unanswered -= 1
         if self.transport.is_closing():
             self._move(Phase.ENDING)
-        elif self._ended and not self._unanswered:
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._ended and not self._unanswered:
             self._say_last_words()
-        else:
+        elif not self._ended:
             self._turn()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection; uvicorn also asks while the next request arrives."""
-        if self._arriving is Phase.SILENT and not self._ended:
-            super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
         """Let what has its head arrive, and everybody else go."""
@@ -229,18 +223,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _hold(self, size: int) -> None:
         self._held += size
-        if not self.door.take(size) and not self._ended:
+        self.door.unverified += size
+        full = self.door.unverified > self.door.bounds.unverified_bytes
+        if full and not self.door.make_room() and not self._ended:
             self.refuse("unverified")
-        if self._ended:
-            raise _RefusedError
 
     def _drop(self) -> None:
         self._ended = True
-        self.door.release(self._held)
+        self.door.unverified -= self._held
         self._held = 0
+        self.parser = None  # type: ignore[assignment]  # with what it holds of a head
+        if self._arriving is not Phase.SILENT:
+            self.scope["headers"] = self.headers = []
         if self._arriving is Phase.BODY:
             self.cycle.body = bytearray()
             self.cycle.response_complete = True
+            # It is the newest, so it stands first in uvicorn's queue, if at all.
             if self.pipeline and self.pipeline[0][0] is self.cycle:
                 self.pipeline.popleft()
 
@@ -272,21 +270,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         phase = Phase.ANSWER if self._unanswered else self._arriving
         if phase is not self.phase:
             self._move(phase)
+            if phase is Phase.BODY:
+                self._await_body()
+
+    def _await_body(self) -> None:
+        self._hold(REQUEST_BYTES + min(self._came, self._limits.head_bytes))
+        if self._ended:
+            return
+        declared = dict(self.scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+            self.refuse("too_large")
+        elif self.cycle.waiting_for_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.cycle.waiting_for_100_continue = False
 
     def _move(self, phase: Phase) -> None:
         self.door.move(self, phase)
-        self.deadline = self.loop.time() + self._seconds(phase)
-
-    def _seconds(self, phase: Phase) -> float:
-        match phase:
-            case Phase.SILENT | Phase.HEAD:
-                return self._limits.head_s
-            case Phase.BODY:
-                return self._limits.body_s
-            case Phase.ANSWER:
-                return self.door.bounds.answer_s
-            case Phase.ENDING:
-                return self.door.bounds.end_s
+        if phase is Phase.ANSWER:
+            seconds = self.door.bounds.answer_s
+        elif phase is Phase.SILENT:  # between two requests
+            seconds = self.door.bounds.idle_s
+        elif phase is Phase.ENDING:
+            seconds = self.door.bounds.end_s
+        else:
+            seconds = self._limits.body_s if phase is Phase.BODY else self._limits.head_s
+        self.deadline = self.loop.time() + seconds
 
 
 def _answer(status: int) -> bytes:
