@@ -29,7 +29,7 @@ class Bounds:
     connections: int = 2048
     ending: int = 256  # connections beside those, which are closed already but for the last bytes
     pipelined: int = 16  # whole requests of one connection that wait for the one before them
-    unverified_bytes: int = 32 * 1024 * 1024
+    unverified_bytes: int = 16 * 1024 * 1024  # of requests that are not whole
     idle_s: float = 5.0  # between two requests of a connection
     answer_s: float = 30.0  # for the application, and for a client that does not read
     end_s: float = 2.0  # for a client to take its last answer and to close

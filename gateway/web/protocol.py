@@ -22,6 +22,7 @@ from gateway.web.refusals import REASONS
 
 # A request costs about as much beside its own bytes.
 REQUEST_BYTES = 4096
+LARGE_PIECE = 64 * 1024
 
 
 class _RefusedError(Exception):
@@ -53,6 +54,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._spoken = False  # a request has begun, this one or one before
         self._ended = False  # nothing is read any more
         self._last_words = b""
+        self._listens = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Come in, or be refused where every other connection is being answered."""
@@ -85,12 +87,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if not self._ended:
                 self.refuse("malformed")
             return
+        self._look(len(data))
+
+    def _look(self, size: int) -> None:
         if self._unseen > self._limits.head_bytes:
             self.refuse("head_too_large")
         elif self._arriving is Phase.HEAD:
-            self._hold(len(data))
+            self._hold(size)
         if not self._ended:
             self._turn()
+        if self.phase is Phase.BODY and size >= LARGE_PIECE:
+            self.flow.pause_reading()
+            self.door.read_later(self)
+
+    def read_on(self) -> None:
+        """Read the next part of a large body."""
+        if not self._ended and not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """Begin a request; a connection may have only so many that wait."""
@@ -189,6 +202,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door.refused(reason, self._may_be_delivery())
         self._drop()
         self._last_words = _answer(REASONS[reason].status)
+        self._listens = reason == "too_large"
         if not self._unanswered:
             self._say_last_words()
 
@@ -246,10 +260,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._move(Phase.ENDING)
         if self.transport.is_closing():
             return
-        # To close while the client still writes would take the answer away from it.
+        # To close while the client still writes would take the answer away from it. Whoever means
+        # well and sends too much is heard out; of anybody else nothing is read any more.
         self.transport.write(self._last_words)
         self.transport.write_eof()
-        self.flow.resume_reading()
+        if self._listens:
+            self.flow.resume_reading()
+        else:
+            self.flow.pause_reading()
 
     def _let_go(self) -> None:
         self._drop()

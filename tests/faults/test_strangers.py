@@ -1,4 +1,4 @@
-"""Whatever strangers open beside it, a delivery of Meta's is kept at once and memory stays small."""
+"""Whatever strangers open beside it, a delivery is kept at once and memory stays small."""
 
 import re
 import sys
@@ -107,7 +107,7 @@ def test_an_attack_keeps_nobody_else_out(
     with attacked(stack, kind, number):
         seen = look(stack)
         grown = resident_mb(stack.programs["web"].pid) - before
-    print(f"\n{kind} x {number}: {seen}, +{grown:.0f} MB in all")
+    sys.stdout.write(f"\n{kind} x {number}: {seen}, +{grown:.0f} MB in all\n")
 
     assert seen.answers == seen.pages == {200}
     assert seen.slowest_s < PATIENCE_S
