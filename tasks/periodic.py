@@ -9,7 +9,8 @@ from datetime import timedelta
 import structlog
 
 from gateway.core.sends import BULK, REPLY
-from gateway.store import dead, keys, upkeep
+from gateway.store import dead, keys, late_failures, upkeep
+from gateway.store.compaction import Compaction
 from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import ring_anyway, ring_inbox, ring_number
@@ -31,6 +32,8 @@ def tick() -> None:
     _make_room(at_work)
     if not upkeep.may_tick(at_work.store):
         return
+    for number in late_failures.settle(at_work.store, at_work.bodies, upkeep.numbers(at_work.store)):
+        ring_number(at_work.store, number, REPLY)
     standings = at_work.inbox.look()
     for due in upkeep.tick(at_work.store):
         if due.doubts and resolve(at_work, due.number, standings):
@@ -44,6 +47,7 @@ def tick() -> None:
         for rank in (REPLY, BULK):
             if due.overdue_ms[rank] >= 0 and not _worked_on(at_work, due.number):
                 ring_number(at_work.store, due.number, rank)
+    _compact(at_work)
 
 
 @app.task(name="tasks.sweep", time_limit=60)
@@ -66,18 +70,29 @@ def sweep() -> None:
 
 @app.task(name="tasks.cleanup", time_limit=600)
 def cleanup() -> None:
-    """Drop what is old: worked-off deliveries and forgotten dead letters."""
+    """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
     at_work = worker()
     dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
+    sends = upkeep.prune(at_work.store, at_work.settings.gateway_retention)
     # By the server's clock, as they died: a worker's may be wrong by a month.
     forgotten = upkeep.forget_dead(at_work.store, dead.now(at_work.store) - DEAD_LETTERS_FOR)
-    log.info("cleaned_up", deliveries=dropped, dead_letters=forgotten)
+    log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
 
 
 def _make_room(at_work: Worker) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
-    if dropped := upkeep.make_room(at_work.store, at_work.settings.gateway_store_bytes):
+    settings = at_work.settings
+    if dropped := upkeep.make_room(
+        at_work.store, settings.gateway_store_bytes, settings.gateway_results
+    ):
         log.warning("history_yields", dropped=dropped)
+
+
+def _compact(at_work: Worker) -> None:
+    """Let sends that are over become records; last, for it takes the time that is left."""
+    health = upkeep.memory(at_work.store, at_work.settings.gateway_store_bytes)
+    compaction = Compaction(at_work.store, at_work.bodies, at_work.settings.gateway_retention)
+    compaction.run(upkeep.numbers(at_work.store), health.early_ms)
 
 
 def _stands_still(at_work: Worker, one: Standing) -> bool:

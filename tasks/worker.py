@@ -29,6 +29,7 @@ class Worker:
 
     settings: Settings
     store: Store
+    bodies: Bodies  # how bodies are stored, and what sends said
     inbox: Inbox
     rules: Source
     graph: Graph
@@ -87,7 +88,7 @@ def take_up_changes() -> None:
 
 def build(settings: Settings) -> Worker:
     """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
-    store = Store(settings.redis_url)
+    store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
     graph = Graph(
         settings.meta_graph_url,
         settings.meta_graph_version,
@@ -96,7 +97,8 @@ def build(settings: Settings) -> Worker:
     return Worker(
         settings=settings,
         store=store,
-        inbox=Inbox(store, Bodies(settings.encryption_keys)),
+        bodies=bodies,
+        inbox=Inbox(store, bodies),
         rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),

@@ -12,7 +12,8 @@ from redis import Redis
 from gateway.core.dead import DeadEvent, DeadSend, Wanted, moment
 from gateway.core.dead_rows import dead_event, dead_send
 from gateway.core.sends import lifetime
-from gateway.store import keys, upkeep
+from gateway.store import keys, rows, upkeep
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import milliseconds
 
@@ -21,8 +22,12 @@ DeadLetter = DeadSend | DeadEvent
 _SEND, _EVENT = b"send:", b"event:"
 
 # What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
-# looked at; the delivery that an event came in is no longer kept; it was redriven often enough.
-Redriven = Literal["redriven", "accepted", "unconfirmed", "changed", "trimmed", "too_often"]
+# looked at; the delivery that an event came in is no longer kept, or the text of a send is not; it
+# was redriven often enough.
+Redriven = Literal[
+    "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "too_often"
+]
+WITHOUT_KEYS = Bodies()  # for who shows no texts
 # What was begun again so often will not pass the next time either, and its row has to stay small.
 MOST_REDRIVES = 50
 
@@ -36,17 +41,21 @@ class _Listed:
     member: bytes
 
 
-def letters(store: Store, wanted: Wanted, most: int | None = None) -> Iterator[DeadLetter]:
+def letters(
+    store: Store, wanted: Wanted, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
+) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
     numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
     listed = [one for number in numbers for one in _listed(store, number, wanted, most)]
     listed.sort(key=lambda one: one.died_ms, reverse=True)
     listed = listed[:most]
     for start in range(0, len(listed), AT_ONCE):
-        yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
+        yield from filter(wanted.takes, _read(store, bodies, listed[start : start + AT_ONCE]))
 
 
-def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | None:
+def find(
+    store: Store, name: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
+) -> DeadLetter | None:
     """Return the dead letter of an id, None where there is none; by default of any number."""
     member, asked = _member(name), numbers or upkeep.numbers(store)
 
@@ -58,17 +67,23 @@ def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | N
 
     scores = zip(asked, store.run(ask), strict=True)
     listed = [_Listed(int(died), number, member) for number, died in scores if died is not None]
-    return next(_read(store, listed), None)
+    return next(_read(store, bodies, listed), None)
 
 
-def redrive(store: Store, letter: DeadLetter, *, unconfirmed: bool = False) -> Redriven:
+def redrive(
+    store: Store,
+    letter: DeadLetter,
+    *,
+    unconfirmed: bool = False,
+    bodies: Bodies = WITHOUT_KEYS,
+) -> Redriven:
     """Let a dead letter begin again, once for each time that it died; asking again is safe.
 
     `unconfirmed` is a person's word that twice is better than not at all.
     """
     match letter:
         case DeadSend():
-            return _redrive_send(store, letter, unconfirmed=unconfirmed)
+            return _redrive_send(store, letter, bodies, unconfirmed=unconfirmed)
         case DeadEvent():
             return _redrive_event(store, letter)
         case _:
@@ -87,13 +102,20 @@ def now(store: Store) -> datetime:
     return moment(seconds * 1000 + micros // 1000)
 
 
-def _redrive_send(store: Store, letter: DeadSend, *, unconfirmed: bool) -> Redriven:
+def _redrive_send(
+    store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool
+) -> Redriven:
     if letter.accepted:
         return "accepted"
     if letter.open and not unconfirmed:
         return "unconfirmed"
     if letter.redriven >= MOST_REDRIVES:
         return "too_often"
+    if not letter.body:
+        return "textless"
+    (row,) = rows.read(store, bodies, letter.number, [letter.id])
+    if row.is_compacted and not (row.has_text and rows.revive(store, letter.number, row)):
+        return "changed"
     lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
     args = [letter.id, letter.redriven, letter.fields, lasts_ms]
     done = store.call("redrive", keys.number(letter.number), *args)
@@ -128,34 +150,49 @@ def _listed(store: Store, number: str, wanted: Wanted, most: int | None) -> list
     return [_Listed(int(died), number, member) for member, died in found]
 
 
-def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
+def _read(store: Store, bodies: Bodies, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
     """Read the rows; what has none any more, or lives again, is no dead letter."""
+    sends = _sends(store, bodies, listed)
 
     def ask(client: Redis) -> list[Any]:
         pipe = client.pipeline(transaction=False)
         for one in listed:
             prefix = keys.number(one.number).encode()
-            if one.member.startswith(_SEND):
-                pipe.hgetall(prefix + one.member)
-            else:
+            if not one.member.startswith(_SEND):
                 pipe.get(prefix + b"dead:" + one.member)
                 pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
 
-    rows = iter(store.run(ask))
+    events = iter(store.run(ask))
     for one in listed:
-        row = next(rows)
-        deaths = {} if one.member.startswith(_SEND) else next(rows)
-        letter = _letter(one, row, deaths)
+        if one.member.startswith(_SEND):
+            letter = _send(one, sends.get((one.number, one.member), {}))
+        else:
+            letter = _event(one, next(events), next(events))
         if letter:
             yield letter
 
 
-def _letter(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadLetter | None:
-    if one.member.startswith(_SEND):
-        told = {name.decode(): value.decode() for name, value in row.items()}
-        name = one.member.removeprefix(_SEND).decode()
-        return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
+def _sends(
+    store: Store, bodies: Bodies, listed: Sequence[_Listed]
+) -> dict[tuple[str, bytes], Mapping[str, str]]:
+    """Read the rows of sends, number by number."""
+    found = {}
+    for number in {one.number for one in listed}:
+        here = [one.member for one in listed if one.number == number]
+        members = [member for member in here if member.startswith(_SEND)]
+        ids = [member.removeprefix(_SEND).decode() for member in members]
+        told = rows.read(store, bodies, number, ids)
+        found |= {(number, one): row.fields for one, row in zip(members, told, strict=True)}
+    return found
+
+
+def _send(one: _Listed, row: Mapping[str, str]) -> DeadSend | None:
+    name = one.member.removeprefix(_SEND).decode()
+    return dead_send(name, one.number, one.died_ms, row) if "final" in row else None
+
+
+def _event(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadEvent | None:
     name = one.member.removeprefix(_EVENT).hex()
     told = {field.decode(): value.decode() for field, value in deaths.items()}
     return dead_event(name, one.number, one.died_ms, orjson.loads(row), told) if row else None

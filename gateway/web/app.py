@@ -58,7 +58,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
     """Put the web process together; `ring` returns at once, and some worker hears of it."""
     client = connect_async(settings.redis_url)
     keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
-    pressure = Pressure(client, settings.gateway_store_bytes)
+    pressure = Pressure(client, settings.gateway_store_bytes, settings.gateway_results)
     counters = Counters(client)
     refusals, alive = Refusals(counters), Alive(counters)
     webhook = Webhook(

@@ -54,8 +54,7 @@ local lost = redis.call('ZRANGEBYSCORE', number .. 'unconfirmed', '-inf', now, '
 for _, id in ipairs(lost) do
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
-    retire(send)
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead_send(number, id, now)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
     count(number, 'sends.dead')
