@@ -127,13 +127,17 @@ def rung_of(value: bytes) -> int:
 def with_news(row: Row, value: bytes, *, without: str = "") -> dict[str, str]:
     """Return the row with what was told since; but for a stage of which it is decided apart."""
     raised = dict(row)
+    reached = [rung_of(value)]  # of which the news may have found no room
     for one in news_of(value):
-        if one.stage == without:
-            continue
-        raised.setdefault(f"at:{one.stage}:{one.attempt or ''}", str(one.at_ms))
-        is_higher = RUNGS[one.stage] > int(raised["rung"])
-        if is_higher and "final" not in raised and RUNGS[one.stage] <= rung_of(value):
-            raised |= {"stage": one.stage, "rung": str(RUNGS[one.stage])}
+        if one.stage != without:
+            raised.setdefault(f"at:{one.stage}:{one.attempt or ''}", str(one.at_ms))
+            reached.append(RUNGS[one.stage])
+    if "final" in row:
+        return raised
+    obeyed = [rung for rung in reached if rung <= reached[0] and _STAGE_OF[rung] != without]
+    highest = max([int(row["rung"]), *obeyed])
+    if highest > int(row["rung"]):
+        raised |= {"stage": _STAGE_OF[highest], "rung": str(highest)}
     return raised
 
 

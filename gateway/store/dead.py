@@ -16,6 +16,7 @@ from gateway.store import keys, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import milliseconds
+from gateway.store.rows import SendRow
 
 AT_ONCE = 200
 DeadLetter = DeadSend | DeadEvent
@@ -107,19 +108,33 @@ def _redrive_send(
 ) -> Redriven:
     if letter.accepted:
         return "accepted"
+    if not letter.body:
+        return "textless"
     if letter.open and not unconfirmed:
         return "unconfirmed"
     if letter.redriven >= MOST_REDRIVES:
         return "too_often"
-    if not letter.body:
-        return "textless"
     (row,) = rows.read(store, bodies, letter.number, [letter.id])
-    if row.is_compacted and not (row.has_text and rows.revive(store, letter.number, row)):
-        return "changed"
+    if row.is_compacted:
+        return _revived(store, row, letter, bodies, unconfirmed=unconfirmed)
     lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
     args = [letter.id, letter.redriven, letter.fields, lasts_ms]
     done = store.call("redrive", keys.number(letter.number), *args)
     return "redriven" if done else "changed"
+
+
+def _revived(
+    store: Store, row: SendRow, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool
+) -> Redriven:
+    """Give a compacted send its row back, and judge it once more: news may have come."""
+    if not row.has_text:
+        return "textless"
+    if not rows.revive(store, letter.number, row):
+        return "changed"
+    again = find(store, letter.id, [letter.number], bodies)
+    if not isinstance(again, DeadSend):
+        return "changed"
+    return _redrive_send(store, again, bodies, unconfirmed=unconfirmed)
 
 
 def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:

@@ -37,8 +37,8 @@ redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber
 
 redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)
 redis.call('ZADD', number .. 'ready:' .. row[5], 'NX', now, row[4])
-redis.call('ZREM', number .. 'finished', id)
 redis.call('RENAME', copy, send)
+redis.call('ZREM', number .. 'finished', id)
 redis.call('ZREM', number .. 'dead', letter)
 count(number, 'sends.redriven')
 return 1
