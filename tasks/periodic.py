@@ -32,8 +32,7 @@ def tick() -> None:
     _make_room(at_work)
     if not upkeep.may_tick(at_work.store):
         return
-    for number in late_failures.settle(at_work.store, at_work.bodies, upkeep.numbers(at_work.store)):
-        ring_number(at_work.store, number, REPLY)
+    _hear_late_failures(at_work)
     standings = at_work.inbox.look()
     for due in upkeep.tick(at_work.store):
         if due.doubts and resolve(at_work, due.number, standings):
@@ -86,6 +85,12 @@ def _make_room(at_work: Worker) -> None:
         at_work.store, settings.gateway_store_bytes, settings.gateway_results
     ):
         log.warning("history_yields", dropped=dropped)
+
+
+def _hear_late_failures(at_work: Worker) -> None:
+    numbers = upkeep.numbers(at_work.store)
+    for number in late_failures.settle(at_work.store, at_work.bodies, numbers):
+        ring_number(at_work.store, number, REPLY)
 
 
 def _compact(at_work: Worker) -> None:

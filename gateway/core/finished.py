@@ -145,7 +145,7 @@ def _head(row: Row) -> bytes:
     flags = (row["rank"] == BULK) * _IS_BULK | ("final" in row) * _IS_FINAL
     flags |= ("wamid" in row) * _HAS_WAMID
     attempts = int(row["attempts"])
-    began = int(row.get(f"began:{attempts}") or row.get("first", 0))
+    began = int(row.get(f"began:{attempts}", row.get("first", "0")))
     return _HEAD.pack(flags, int(row["rung"]), attempts, began.to_bytes(6))
 
 

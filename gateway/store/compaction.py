@@ -89,7 +89,7 @@ class Compaction:
                 pipe.hgetall(f"{prefix}send:{one}")
             pipe.exists(*(f"{prefix}members:{one}" for one in ids))
             *rows, of_groups = pipe.execute(raise_on_error=False)
-            members = [{}] * len(ids)
+            members: list[Any] = [{}] * len(ids)
             if of_groups:
                 for one in ids:
                     pipe.hgetall(f"{prefix}members:{one}")
@@ -102,12 +102,13 @@ class Compaction:
     def _finished(self, number: str, name: str, raw: Any, raw_members: Any) -> Finished | None:
         try:
             row, members = _text(raw), _text(raw_members)
-            if not row:
-                return self._forget(number, name)
-            return Finished(name, row, pack(name, row, members))
+            if row:
+                return Finished(name, row, pack(name, row, members))
+            self._forget(number, name)
         except Exception as error:
             log.warning("send_not_compacted", send=name, error=type(error).__name__)
-            return self._postpone(number, name)
+            self._postpone(number, name)
+        return None
 
     def _write(self, number: str, finished: Sequence[Finished]) -> int:
         done = 0
@@ -142,13 +143,14 @@ def register(store: Store, number: str, most: int = 1_000) -> Iterator[int]:
     done when there are no more steps.
     """
     start = f"{keys.number(number)}send:"
-    for server in store.run(lambda client: client.of_each(lambda one: one)):
+    servers: Any = store.run(lambda client: client.of_each(lambda one: one))
+    for server in servers:
         if isinstance(server, RedisError):
             raise meaning(server) from server
         cursor = None
         while cursor != 0:
             cursor, found = server.scan(cursor or 0, match=f"{start}*", count=most)
-            ids = [key.removeprefix(start.encode()) for key in found]
+            ids = [key.decode().removeprefix(start) for key in found]
             steps = range(0, len(ids), AT_ONCE)
             calls = [Call("register", keys.number(number), ids[i : i + AT_ONCE]) for i in steps]
             yield sum(_counted(reply) for reply in store.call_many(calls))

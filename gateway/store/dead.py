@@ -103,9 +103,7 @@ def now(store: Store) -> datetime:
     return moment(seconds * 1000 + micros // 1000)
 
 
-def _redrive_send(
-    store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool
-) -> Redriven:
+def _redrive_send(store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool) -> Redriven:
     if letter.accepted:
         return "accepted"
     if not letter.body:
@@ -179,6 +177,7 @@ def _read(store: Store, bodies: Bodies, listed: Sequence[_Listed]) -> Iterator[D
         return list(pipe.execute())
 
     events = iter(store.run(ask))
+    letter: DeadLetter | None
     for one in listed:
         if one.member.startswith(_SEND):
             letter = _send(one, sends.get((one.number, one.member), {}))
@@ -192,7 +191,7 @@ def _sends(
     store: Store, bodies: Bodies, listed: Sequence[_Listed]
 ) -> dict[tuple[str, bytes], Mapping[str, str]]:
     """Read the rows of sends, number by number."""
-    found = {}
+    found: dict[tuple[str, bytes], Mapping[str, str]] = {}
     for number in {one.number for one in listed}:
         here = [one.member for one in listed if one.number == number]
         members = [member for member in here if member.startswith(_SEND)]

@@ -13,13 +13,13 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | how many buckets, how many events | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
-| {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day after it was over) |
+| {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day) |
 | {n}finished | sends that are over, and when each is compacted | until it is |
-| {n}members:<id> | of a send to a group, how far it got with each participant | until then, 30 days at most |
-| {n}wamid:<wamid> | the send that became this message | until then, 30 days at most |
-| {n}done:<rank> | what is left of compacted sends | 30 days (bulk: 8), less while memory is short |
-| {n}texts | what those sends said, and all else of their rows | GATEWAY_RETENTION, less while memory is short |
-| {n}index:<generation>:<bucket> | which of them is whose, by send and by wamid | 36 days, or until those have gone |
+| {n}members:<id> | of a send to a group, how far each participant got | until then, or 30 days |
+| {n}wamid:<wamid> | the send that became this message | until then, or 30 days |
+| {n}done:<rank> | what is left of compacted sends | 30 days (bulk: 8), or less |
+| {n}texts | what those sends said, and all else of their rows | GATEWAY_RETENTION, or less |
+| {n}index:<generation>:<bucket> | where they stand, by send and by wamid | 36 days, or less |
 | {n}index, {n}index:count | the generations of the index, how many sends each has | for ever |
 | {n}late_failures | failures told of sends that were compacted | until the next tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |

@@ -134,8 +134,8 @@ def layout_name() -> str:
 def yielding(numbers: Iterable[str], results: timedelta) -> list[Call]:
     """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
 
-    History is what was worked off, the records of why something was planned for it, what sends said,
-    and what became of those that were compacted at least `results` ago.
+    History is what was worked off, the records of why something was planned for it, what sends
+    said, and what became of those that were compacted at least `results` ago.
     """
     calls = [Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS)]
     kept_ms = int(results.total_seconds() * 1000)
@@ -154,9 +154,7 @@ PLANNING_STOPPED = (
 class Pressure:
     """Looks at the server beside the requests, once a second."""
 
-    def __init__(
-        self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS
-    ) -> None:
+    def __init__(self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS) -> None:
         """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
         self._redis = client
         self._limit_bytes = limit_bytes

@@ -1,4 +1,4 @@
-"""Rows of sends, whole or compacted: one way to read them, and to give a compacted one its row back.
+"""Rows of sends, whole or compacted: one way to read them, and a way back for a compacted one.
 
 All of it may raise StoreUnavailableError or ScriptError.
 """
@@ -45,7 +45,8 @@ def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[
 
     found = store.run(ask) if ids else []
     missing = [one for one, raw in zip(ids, found, strict=True) if not raw]
-    left = dict(zip(missing, _recall(store, bodies, number, [f"s{one}" for one in missing]), strict=True))
+    recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
+    left = dict(zip(missing, recalled, strict=True))
     return [
         SendRow(one, {name.decode(): value.decode() for name, value in raw.items()})
         if raw

@@ -162,9 +162,7 @@ def trim(store: Store, retention: timedelta) -> int:
 
 def prune(store: Store, retention: timedelta) -> int:
     """Drop what is left of finished sends and is older than it is to live; see compaction.py."""
-    lives = [
-        int(one.total_seconds() * 1000) for one in (retention, REPLIES_FOR, BULK_FOR)
-    ]
+    lives = [int(one.total_seconds() * 1000) for one in (retention, REPLIES_FOR, BULK_FOR)]
     dropped = 0
     calls = [Call("prune", prefix, [*lives, 1]) for prefix in _prefixes(store)]
     while now := _dropped(store, calls):

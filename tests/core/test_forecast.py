@@ -11,7 +11,10 @@ NOW = 100 * DAY_MS
     ("samples", "told"),
     [
         ({NOW - 24 * HOUR_MS: 500}, "full in 4 days at the rate of the last 24 h"),
-        ({NOW - 12 * HOUR_MS: 500, NOW - 6 * HOUR_MS: 1}, "full in 2 days at the rate of the last 12 h"),
+        (
+            {NOW - 12 * HOUR_MS: 500, NOW - HOUR_MS: 1},
+            "full in 2 days at the rate of the last 12 h",
+        ),
         ({NOW - 6 * HOUR_MS: 500}, "full in 24 hours at the rate of the last 6 h"),
         ({NOW - 24 * HOUR_MS: 600}, "never full at the rate of the last 24 h"),
         ({NOW - 24 * HOUR_MS: 700}, "never full at the rate of the last 24 h"),
@@ -25,7 +28,8 @@ def test_it_is_told_from_the_oldest_sample_of_a_day(samples: dict[int, int], tol
 
 def test_what_is_full_already_is_full_in_no_time() -> None:
     found = forecast(NOW, 2_000, 1_000, {NOW - DAY_MS: 500})
-    assert found and found.days == 0
+    assert found
+    assert found.days == 0
 
 
 def test_nothing_is_told_where_there_is_no_limit() -> None:

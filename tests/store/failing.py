@@ -10,8 +10,8 @@ from gateway.store.client import Call, Store, source
 from tests.store.raw import now_ms, raw
 
 READS = (
-    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HLEN", "HMGET", "HEXISTS", "LINDEX", "LRANGE", "PTTL", "SMEMBERS", "XRANGE",
-    "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
+    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HLEN", "HMGET", "HEXISTS", "LINDEX", "LRANGE",
+    "PTTL", "SMEMBERS", "XRANGE", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
 )  # fmt: skip
 # What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
 # twice; what is stored may not.

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core.codes import rule_of
 from gateway.core.contacts import Contact
+from gateway.core.dead import DeadSend
 from gateway.core.plan import Plan
 from gateway.core.sends import News, Send
 from gateway.core.verdict import by_rule
@@ -126,7 +127,8 @@ def test_a_status_of_a_compacted_send_still_proves(store: Store) -> None:
 
     began = int(left(store).fields["began:1"])
     proved = proved_to(store, NUMBER)
-    assert proved and int(proved.timestamp() * 1000) == began
+    assert proved
+    assert int(proved.timestamp() * 1000) == began
 
 
 def test_one_that_a_person_replays_proves_nothing(store: Store) -> None:
@@ -164,7 +166,8 @@ def test_what_may_pass_later_begins_again_with_its_history(store: Store, code: i
 
     told = row(store, ONE)
     assert (told["stage"], told["wamid:1"], told["reopens"]) == ("queued", WAMID, "1")
-    assert "at:failed:1" in told and told["attempt:1"] == '{"outcome":"accepted"}'
+    assert "at:failed:1" in told
+    assert told["attempt:1"] == '{"outcome":"accepted"}'
     assert (dead_letters(store), raw(store).zscore(f"{PREFIX}finished", ONE.id)) == ([], None)
     assert hear(store) == []
 
@@ -188,7 +191,7 @@ def test_what_will_not_pass_is_a_dead_letter_that_can_be_redriven(store: Store, 
     assert (stage(store, ONE), dead_letters(store)) == ("failed", [f"send:{ONE.id}"])
     assert due_in_ms(store, ONE) > 29 * keys.DAY_MS
     letter = dead.find(store, ONE.id, [NUMBER])
-    assert isinstance(letter, dead.DeadSend)
+    assert isinstance(letter, DeadSend)
     assert (letter.cause, letter.code, letter.body) == ("failed_status", code, ONE.body)
     assert dead.redrive(store, letter) == "redriven"
 
@@ -202,7 +205,7 @@ def test_without_its_text_it_ends_as_failed_and_says_so(store: Store, code: int)
 
     assert (stage(store, ONE), dead_letters(store)) == ("failed", [f"send:{ONE.id}"])
     letter = dead.find(store, ONE.id, [NUMBER])
-    assert isinstance(letter, dead.DeadSend)
+    assert isinstance(letter, DeadSend)
     assert (letter.code, letter.body, dead.redrive(store, letter)) == (code, {}, "textless")
 
 
@@ -277,7 +280,8 @@ def test_a_process_that_dies_over_a_late_failure_is_followed_by_another(store: S
     fails(store, 131026)
     (spot,) = raw(store).hkeys(f"{PREFIX}late_failures")
     (send,) = rows.of_spots(store, Bodies(), NUMBER, [spot], without="failed")
-    assert send and rows.revive(store, NUMBER, send)  # and there it died
+    assert send
+    assert rows.revive(store, NUMBER, send)
 
     hear(store)
 
