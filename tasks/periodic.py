@@ -12,7 +12,8 @@ from functools import cache
 import structlog
 
 from gateway.core.sends import BULK, REPLY
-from gateway.store import dead, keys, upkeep
+from gateway.store import dead, keys, late_failures, upkeep
+from gateway.store.compaction import Compaction
 from gateway.store.inbox import Standing
 from tasks.app import app
 from tasks.bell import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
@@ -40,7 +41,9 @@ def run_tick(at_work: StoreAccess) -> None:
     """Move what is due of every number, unless somebody has just done so."""
     _make_room(at_work)
     if upkeep.may_tick(at_work.store):
+        _hear_late_failures(at_work)
         move_due(at_work, upkeep.numbers(at_work.store))
+        _compact(at_work)
 
 
 def move_due(at_work: StoreAccess, numbers: Sequence[str]) -> None:
@@ -87,20 +90,37 @@ def run_sweep(at_work: StoreAccess) -> None:
 
 @app.task(name="tasks.cleanup", time_limit=600)
 def cleanup() -> None:
-    """Drop what is old: worked-off deliveries and forgotten dead letters."""
+    """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
     at_work = worker()
     clear_task(at_work.store, "tasks.cleanup")
     dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
+    sends = upkeep.prune(at_work.store, at_work.settings.gateway_retention)
     # By the server's clock, as they died: a worker's may be wrong by a month.
     forgotten = upkeep.forget_dead(at_work.store, dead.now(at_work.store) - DEAD_LETTERS_FOR)
     upkeep.ran(at_work.store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
-    log.info("cleaned_up", deliveries=dropped, dead_letters=forgotten)
+    log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
 
 
 def _make_room(at_work: StoreAccess) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
-    if dropped := upkeep.make_room(at_work.store, at_work.settings.gateway_store_bytes):
+    settings = at_work.settings
+    if dropped := upkeep.make_room(
+        at_work.store, settings.gateway_store_bytes, settings.gateway_results
+    ):
         log.warning("history_yields", dropped=dropped)
+
+
+def _hear_late_failures(at_work: StoreAccess) -> None:
+    numbers = upkeep.numbers(at_work.store)
+    for number in late_failures.settle(at_work.store, at_work.bodies, numbers):
+        ring_number(at_work.store, number, REPLY)
+
+
+def _compact(at_work: StoreAccess) -> None:
+    """Let sends that are over become records; last, for it takes the time that is left."""
+    health = upkeep.memory(at_work.store, at_work.settings.gateway_store_bytes)
+    compaction = Compaction(at_work.store, at_work.bodies, at_work.settings.gateway_retention)
+    compaction.run(upkeep.numbers(at_work.store), health.early_ms)
 
 
 def _stands_still(at_work: StoreAccess, one: Standing) -> bool:

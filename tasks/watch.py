@@ -7,7 +7,7 @@ import structlog
 
 from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
 from gateway.settings import Settings
-from gateway.store import alerts, keys, standing, upkeep
+from gateway.store import alerts, keys, room, standing, upkeep
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.standing import Reading
 from tasks.app import app
@@ -42,6 +42,7 @@ def look(store: Store, settings: Settings) -> None:
     """
     reading = standing.read(store, settings.gateway_store_bytes)
     _note_doubled(store, reading)
+    room.note(store, reading.now_ms, reading.health.used_bytes)
     true = causes(reading) | alerts.noted(store, reading.now_ms)
     _compare(store, true, reading.now_ms)
     url = settings.gateway_alert_url.get_secret_value()

@@ -21,6 +21,7 @@ from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
 from gateway.store.upkeep import MOST_NUMBERS, list_number
 from tasks.posts import SENDS_AT_ONCE
+from tasks.processes import process_name
 from tasks.reloading import Reloading
 from tasks.sender import Sender
 
@@ -33,6 +34,7 @@ class StoreAccess:
 
     settings: Settings
     store: Store
+    bodies: Bodies  # how bodies are stored, and what sends said
     inbox: Inbox
 
 
@@ -101,8 +103,8 @@ def take_up_changes() -> None:
 
 def access(settings: Settings) -> StoreAccess:
     """Open the store, with connections that nobody else has."""
-    store = Store(settings.redis_url)
-    return StoreAccess(settings, store, Inbox(store, Bodies(settings.encryption_keys)))
+    store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
+    return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
 
 
 def build(settings: Settings) -> Worker:
@@ -117,6 +119,7 @@ def build(settings: Settings) -> Worker:
     return Worker(
         settings=settings,
         store=store,
+        bodies=opened.bodies,
         inbox=opened.inbox,
         rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,

@@ -32,6 +32,7 @@ LEFT = {
     "add --unconfirmed where that is better than not at all.",
     "changed": "They are no longer what they were: somebody was faster, or news came.",
     "too_often": "They were redriven 50 times already; drop them.",
+    "textless": "What they said is no longer kept, so it cannot be sent again; drop them.",
     "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
 }
 
@@ -90,7 +91,7 @@ def show(
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _store() as store:
-        letter = one(store, name)
+        letter = one(store, name, _bodies())
         inside = _inside(store, letter) if isinstance(letter, Aside) else None
         unread = _unread(store, letter) if letter.cause == "unreadable" else None
         whole = told.whole(letter, inside, unread, reveal=reveal)
@@ -131,7 +132,7 @@ def redrive(
         chosen = choose(store, ids or (), filters, every=every)
         if chosen and not ids and not yes:
             confirm("Redrive", chosen)
-        act = Redriver(store, unconfirmed=unconfirmed, rings=rings).one
+        act = Redriver(store, _bodies(), unconfirmed=unconfirmed, rings=rings).one
         done = each(chosen, act, per_second=per_second, silent=json)
     _tell("redriven", done, json=json)
 
@@ -174,8 +175,11 @@ def _store() -> Iterator[Store]:
 
 def _inside(store: Store, letter: Aside) -> Inside:
     """Open a delivery, if this process has what it takes."""
-    bodies = Bodies(trace_where.settings().encryption_keys)
-    return TracedInbox(store, bodies).inside(letter.id)
+    return TracedInbox(store, _bodies()).inside(letter.id)
+
+
+def _bodies() -> Bodies:
+    return Bodies(trace_where.settings().encryption_keys)
 
 
 def _unread(store: Store, letter: Letter) -> Held | None:

@@ -128,6 +128,7 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
         "last_error": _worded(letter.last_error),
         "meta_had_it": letter.accepted,
         "meta_may_have_had_it": letter.open and not letter.accepted,
+        "text_kept": bool(letter.body),
         "story": [_step(step) for step in letter.story],
         "body": letter.body if reveal else masked(dict(letter.body)),
     }

@@ -23,13 +23,17 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
     error, first, last = (_json(row.get(key)) for key in ("error", "first_error", "last_error"))
     planned = _readable(row.get("row"))
     attempts = int(row["attempts"])
-    notes = {n: _json(row.get(f"attempt:{n}")) for n in _told(row, attempts)}
+    has_text = "body" in planned
+    # What became of the attempts goes with the text.
+    told = _told(row, attempts) if has_text else ()
+    notes = {n: _json(row.get(f"attempt:{n}")) for n in told}
+    cause = _cause(row["stage"], error)
     seen = _statuses(row)
     return DeadSend(
         id=name,
         number=number,
         died_ms=died_ms,
-        cause=_cause(row["stage"], error),
+        cause=cause,
         code=error.get("code") or last.get("code"),
         error=error,
         lane=row["lane"],
@@ -44,7 +48,8 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
         last_error=error if row["stage"] == "failed" else last or error,
         story=_story(row, notes, seen, died_ms),
         accepted=any(_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
-        open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items()),
+        open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items())
+        or (cause == "unconfirmed" and not has_text),
         fields=len(row),
     )
 

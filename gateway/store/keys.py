@@ -17,9 +17,15 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}known:<generation>/<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | `size` in buckets, how many `ids` | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
-| {n}send:<id> | one send and its attempts | while not final; then 30 days (repeatable: 1) |
-| {n}members:<id> | of a send to a group, how far it got with each participant | 30 days |
-| {n}wamid:<wamid> | the send that became this message | 30 days |
+| {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day) |
+| {n}finished | sends that are over, and when each is compacted | until it is |
+| {n}members:<id> | of a send to a group, how far each participant got | until then, or 30 days |
+| {n}wamid:<wamid> | the send that became this message | until then, or 30 days |
+| {n}done:<rank> | what is left of compacted sends | 30 days (bulk: 8), or less |
+| {n}texts | what those sends said, and all else of their rows | GATEWAY_RETENTION, or less |
+| {n}index:<generation>:<bucket> | where they stand, by send and by wamid | 36 days, or less |
+| {n}index, {n}index:count | the generations of the index, how many sends each has | for ever |
+| {n}late_failures | failures told of sends that were compacted | until the next tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
 | {n}pair:<contact> | when all that was sent to a customer is earned again | 276 seconds at most |
 | {n}stops | why a machine paused the number, and what a person holds | while it stands |
@@ -42,6 +48,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | gw:ran:cleanup | that a cleanup ran | 25 hours |
 | gw:net | which main process of all workers looks every 100 ms | 2 seconds |
 | gw:watched | that somebody has just looked | 2 seconds |
+| gw:room | how much memory was used, hour by hour | two days, while somebody looks |
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
 | gw:{alerts}seen | counters as the last look saw them | for ever |
@@ -108,6 +115,7 @@ RAN = f"{SPACE}ran:"
 WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 NET = f"{SPACE}net"
+ROOM = f"{SPACE}room"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"

@@ -14,7 +14,7 @@ from gateway.core.keys import digest, join
 from gateway.core.mentions import Mentions, of_customer, of_message
 from gateway.core.people import names
 from gateway.core.sends import RUNGS
-from gateway.store import aside, keys, records, upkeep
+from gateway.store import aside, keys, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.records import Found
@@ -148,8 +148,8 @@ class Traces:
         )
 
     def _by_wamid(self, number: str, wamid: str) -> Trace | None:
-        (send,) = ask(self._store, ("GET", f"{keys.number(number)}wamid:{wamid}"))
-        by_send = self._by_send(number, send.decode()) if send else None
+        send = rows.of_wamid(self._store, number, wamid)
+        by_send = self._by_send(number, send) if send else None
         return (
             by_send
             or self._by_event(number, join("message", number, wamid))
@@ -157,7 +157,7 @@ class Traces:
         )
 
     def _by_send(self, number: str, send: str) -> Trace | None:
-        (sent,) = read(self._store, number, [send])
+        (sent,) = read(self._store, self._bodies, number, [send])
         if not sent.stage:
             return None
         record = records.load(self._store, number, sent.record) if sent.record else None
@@ -178,7 +178,7 @@ class Traces:
             known=bool(place),
             failed=failed,
             record=record,
-            sends=tuple(read(self._store, number, record.sends)) if record else (),
+            sends=tuple(read(self._store, self._bodies, number, record.sends)) if record else (),
         )
 
     def _failed(self, number: str, key: str) -> tuple[Failed | None, str]:
@@ -204,5 +204,5 @@ class Traces:
         told = tuple(one for one in traces if one)
         shown = {sent.id for trace in told for sent in trace.sends}
         rest = [one for one in found.waiting if one not in shown]
-        sends = tuple(read(self._store, found.number, rest))
+        sends = tuple(read(self._store, self._bodies, found.number, rest))
         return Conversation(found.number, found.contact, told, found.lanes, sends)

@@ -9,8 +9,9 @@ from typing import Any
 from gateway.core import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
+from gateway.store.compaction import BULK_FOR, REPLIES_FOR
 from gateway.store.damage import Damage, damages
-from gateway.store.pressure import worst, yielding
+from gateway.store.pressure import RESULTS, Health, worst, yielding
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
@@ -199,14 +200,29 @@ def trim(store: Store, retention: timedelta) -> int:
     return dropped
 
 
-def make_room(store: Store, limit_bytes: int) -> int:
-    """Drop the oldest of the history, deliveries and records, if a server is short of room.
+def prune(store: Store, retention: timedelta) -> int:
+    """Drop what is left of finished sends and is older than it is to live; see compaction.py."""
+    lives = [int(one.total_seconds() * 1000) for one in (retention, REPLIES_FOR, BULK_FOR)]
+    dropped = 0
+    calls = [Call("prune", prefix, [*lives, 1]) for prefix in _prefixes(store)]
+    while now := _dropped(store, calls):
+        dropped += now
+    return dropped
+
+
+def memory(store: Store, limit_bytes: int) -> Health:
+    """Say how full the fullest server is.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).
     """
-    if not worst(store.infos(), "", limit_bytes).short:
+    return worst(store.infos(), "", limit_bytes)
+
+
+def make_room(store: Store, limit_bytes: int, results: timedelta = RESULTS) -> int:
+    """Drop the oldest of the history if a server is short of room; see `yielding`."""
+    if not memory(store, limit_bytes).short:
         return 0
-    return _dropped(store, yielding(numbers(store)))
+    return _dropped(store, yielding(numbers(store), results))
 
 
 def _dropped(store: Store, calls: Sequence[Call]) -> int:

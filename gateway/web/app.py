@@ -62,7 +62,7 @@ def create_app(
     """
     client = connect_async(settings.redis_url)
     keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
-    pressure = Pressure(client, settings.gateway_store_bytes)
+    pressure = Pressure(client, settings.gateway_store_bytes, settings.gateway_results)
     counters = Counters(client)
     alive = Alive(counters)
     refusals = Refusals(counters, alive.refused)

@@ -182,6 +182,17 @@ def test_odd_statuses_are_told_and_shown() -> None:
     assert "odd statuses  backwards 1, late 2" in drawn(view)
 
 
+def test_when_the_store_will_be_full_is_told_and_shown() -> None:
+    room = {NOW_MS - 24 * 3_600_000: 45 << 20}
+    view = View(replace(WELL, room=room))
+
+    assert (view.plain()["full_in_days"], view.plain()["forecast"]) == (
+        5.0, "full in 5 days at the rate of the last 24 h",
+    )  # fmt: skip
+    assert "50.0 MB of 100.0 MB, full in 5 days at the rate of the last 24 h" in drawn(view)
+    assert (View(WELL).plain()["full_in_days"], View(WELL).plain()["forecast"]) == (None, "")
+
+
 def drawn(view: View) -> str:
     return shown_of(screen(view))
 

@@ -12,12 +12,13 @@ from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.events import Unreadable
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import alerts, keys, rulebooks, stops, unreadable, upkeep
+from gateway.store import alerts, keys, room, rulebooks, stops, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import expect
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
+from gateway.store.compaction import Compaction
 from gateway.store.counters import Counters
 from gateway.store.pressure import Pressure
 from gateway.store.slice import Slice
@@ -29,7 +30,7 @@ from tests.made import NOW, NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, late, run_out
 from tests.store.planning import planned
-from tests.store.raw import raw
+from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
 
 pytestmark = pytest.mark.store
@@ -64,15 +65,22 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:unconfirmedx+": FOREVER,
     r"<n>send:laterx+": FOREVER,
     r"<n>send:dueandwaitingx+": FOREVER,
-    r"<n>send:acceptedx+": (30 * DAY, 30 * DAY),
-    r"<n>send:readx+": (30 * DAY, 30 * DAY),
-    r"<n>send:failedx+": (30 * DAY, 30 * DAY),
-    r"<n>send:deadx+": (30 * DAY, 30 * DAY),
-    r"<n>send:expiredx+": (30 * DAY, 30 * DAY),
+    r"<n>send:acceptedx+": FOREVER,
+    r"<n>send:readx+": FOREVER,
+    r"<n>send:failedx+": FOREVER,
+    r"<n>send:deadx+": FOREVER,
+    r"<n>send:expiredx+": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
     r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
+    "<n>finished": FOREVER,
+    "<n>done:(reply|bulk)": FOREVER,
+    "<n>texts": FOREVER,
+    "<n>index": FOREVER,
+    "<n>index:count": FOREVER,
+    r"<n>index:\d+:\d+": (36 * DAY, 36 * DAY),
+    "<n>late_failures": FOREVER,
     r"<n>lane:(reply|bulk):\w+": FOREVER,
     r"<n>ready:(reply|bulk)": FOREVER,
     "<n>due": FOREVER,
@@ -111,6 +119,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:net": (2_000, 2_000),
     "gw:watched": (2_000, 2_000),
     "gw:canary": FOREVER,
+    "gw:room": FOREVER,
     "gw:{alerts}noted": FOREVER,
     "gw:{alerts}told": FOREVER,
     "gw:{alerts}seen": FOREVER,
@@ -146,6 +155,7 @@ def live(store: Store, server: Server) -> None:
     bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.bury(store, Bodies(), [UNREAD])
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
+    compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
     upkeep.worth_ringing(store, keys.INBOX_BELL)
@@ -178,6 +188,7 @@ def workers_die(store: Store) -> None:
 def watch(store: Store) -> None:
     store.mark(keys.WATCHED, GUARD_MS)
     expect(store)
+    room.note(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alerts.note(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
@@ -191,6 +202,16 @@ async def count(server: Server) -> None:
     await Counters(client).add({"refused.unsigned": 1})
     await Pressure(client, 0).look()
     await client.aclose()
+
+
+def compact_one(store: Store) -> None:
+    """Let a send be compacted, and a failure be told of it afterwards."""
+    send = a_send("compacted", "compacted")
+    queue(store, send)
+    take(store)
+    settle(store, send, "accepted", wamid="wamid.compacted")
+    assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY) == 1
+    tell(store, "failed", send, "wamid.compacted")
 
 
 def send_in_all_stages(store: Store) -> None:
@@ -279,6 +300,11 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "stop": (PREFIX, ["pause", "{}", 1_000]),
     "forget": (PREFIX, [8]),
     "upcoming": (PREFIX, [80, 200]),
+    "compact": (PREFIX, [1, 1, 1, "id", b"s" * 12, "read", 1, 9, b"", b"", b"", 0]),
+    "recall": (PREFIX, ["sid", "wwamid", b"@" + b"s" * 12]),
+    "revive": (PREFIX, ["id", b"", 0, "stage", "read"]),
+    "prune": (PREFIX, [0, 0, 0, 1]),
+    "register": (PREFIX, ["id"]),
     "turn": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "swap": (keys.TOLD, ["cause", "", "{}"]),

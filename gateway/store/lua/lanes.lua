@@ -1,7 +1,7 @@
 -- Lanes: where sends stand while they wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
 local MOST_PARKED = 100
-local FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 5, 3, 2, 1
+local READ, FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 7, 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
@@ -21,10 +21,11 @@ local function bury(number, now, id, stage, failure)
   local send = number .. 'send:' .. id
   -- Nobody needs to look at a tick or a "typing" that did not make it, nor at what a rule let go.
   if stage ~= 'dropped' and redis.call('HGET', send, 'repeatable') ~= '1' then
-    list_dead(number, now, 'send:' .. id)
+    list_dead_send(number, id, now)
+  else
+    retire(number, id, now)
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
-  retire(send)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 

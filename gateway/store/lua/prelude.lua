@@ -79,15 +79,27 @@ local function list_dead(number, now, letter)
     local oldest = redis.call('ZRANGE', dead, 0, 0)[1]
     redis.call('DEL', number .. 'dead:' .. oldest, number .. 'deaths:' .. oldest)
     redis.call('ZREM', dead, oldest)
+    local send = oldest:match('^send:(.*)$')
+    if send then redis.call('ZADD', number .. 'finished', 'XX', now, send) end
     count(number, 'dead.crowded_out')
   end
 end
 
--- Let a send go that is over, in time. What may be repeated (a tick, "typing", a canary) is many, and
--- after a day nobody asks what became of it.
-local function retire(send)
-  local short = redis.call('HGET', send, 'repeatable') == '1'
-  redis.call('PEXPIRE', send, short and DAY or 30 * DAY)
+-- Let a send's row be compacted once its moment has come, however late that is done. What may be
+-- repeated (a tick, "typing", a canary) is many, and after a day nobody asks what became of it.
+local function retire(number, id, at)
+  local send = number .. 'send:' .. id
+  if redis.call('HGET', send, 'repeatable') == '1' then
+    redis.call('PEXPIRE', send, DAY)
+  else
+    redis.call('ZADD', number .. 'finished', 'LT', at, id)
+  end
+end
+
+-- A dead letter may begin again, so the row stays for as long as it.
+local function list_dead_send(number, id, now)
+  redis.call('ZADD', number .. 'finished', now + 30 * DAY, id)
+  list_dead(number, now, 'send:' .. id)
 end
 
 local function is_attempting(number, id)

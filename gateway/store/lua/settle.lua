@@ -50,7 +50,7 @@ function settle.accepted(number, now, id, send, row, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
-  retire(send)
+  if not row.final then retire(number, id, now + DAY) end
   leave_lane(number, row.rank, row.lane, id, now)
   if not row.final and row.rung < ACCEPTED then raise(number, send, 'accepted', ACCEPTED) end
 end

@@ -77,8 +77,7 @@ end)
 local lost = each_due('unconfirmed', function(id)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
-    retire(send)
-    list_dead(number, now, 'send:' .. id)
+    list_dead_send(number, id, now)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
     count(number, 'sends.dead')
