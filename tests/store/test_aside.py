@@ -181,7 +181,12 @@ def test_many_that_are_aside_are_listed_in_pages(store: Store) -> None:
     raw(store).zadd(ASIDE, entries)
     asked: list[tuple[object, ...]] = []
     run = raw(store).execute_command
-    raw(store).execute_command = lambda *args, **more: (asked.append(args), run(*args, **more))[1]
+
+    def listened(*args: object, **more: object) -> object:
+        asked.append(args)
+        return run(*args, **more)
+
+    raw(store).execute_command = listened
 
     listed = deliveries(store, Wanted())
 
