@@ -230,7 +230,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),
     "forget": (PREFIX, [8]),
-    "upcoming": (PREFIX, [80, 200]),
+    "upcoming": (PREFIX, [80, 200, 1_500]),
     "turn": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "swap": (keys.TOLD, ["cause", "", "{}"]),
