@@ -9,6 +9,8 @@ from gateway.store.client import Call, Store
 
 # A pump takes what becomes ready while it is at work, and is at work for so long after it took.
 AT_WORK_MS = 200
+# One that left behind what was ready has its hands full, and calls for help by itself.
+HANDS_FULL_MS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ def upcoming(
     A number whose keys are damaged, or whose server is away, hides no other. Raises
     StoreUnavailableError where there is no server at all.
     """
-    calls = [Call("upcoming", keys.number(name), [per_second, AT_WORK_MS]) for name in numbers]
+    calls = [
+        Call("upcoming", keys.number(name), [per_second, AT_WORK_MS, HANDS_FULL_MS])
+        for name in numbers
+    ]
     replies = list(zip(numbers, store.call_many(calls), strict=True))
     failed = next((reply for _, reply in replies if isinstance(reply, Exception)), None)
     found = [_upcoming(name, reply) for name, reply in replies if not isinstance(reply, Exception)]

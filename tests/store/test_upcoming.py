@@ -7,7 +7,7 @@ import pytest
 from gateway.core.sends import BULK, REPLY
 from gateway.store import keys, stops
 from gateway.store.client import ScriptError, Store
-from gateway.store.upcoming import AT_WORK_MS, Upcoming, upcoming
+from gateway.store.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, upcoming
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import FAST, PREFIX, a_send, make_ready, queue, settle, take
@@ -78,6 +78,17 @@ def test_whoever_takes_sends_now_is_not_rung_for(store: Store) -> None:
 
     assert 0 < busy.ready_ms[REPLY] - busy.now_ms <= AT_WORK_MS
     assert over.ready_ms[REPLY] <= over.now_ms
+
+
+def test_whoever_left_behind_what_was_ready_is_helped_later(store: Store) -> None:
+    queue(store, ONE, a_send("two", "351900000002"))
+    take(store, most=1)
+    rest(store)
+    raw(store).zadd(f"{PREFIX}ready:{REPLY}", {"351900000002": now_ms(store) - 10_000})
+
+    found = look(store)
+
+    assert 0 < found.ready_ms[REPLY] - found.now_ms <= HANDS_FULL_MS - AT_WORK_MS
 
 
 def test_a_number_without_tokens_is_rung_for_when_it_has_one(store: Store) -> None:
