@@ -28,6 +28,7 @@ from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
 from gateway.store.partitions import partition_of
 from tests.made import NUMBER, delivery_body, message_item, status_item
+from tests.servers import wait_until
 
 PREFIX = keys.number(NUMBER)
 WEEK, AT_ONCE = timedelta(days=7), 200
@@ -81,7 +82,11 @@ class Answered:
             yield name, (self._used() - empty) // self.count
 
     def _used(self) -> int:
+        wait_until(self._is_freed, "what was deleted is freed")
         return int(self.store.redis.info("memory")["used_memory"])
+
+    def _is_freed(self) -> bool:
+        return not self.store.redis.info("memory")["lazyfree_pending_objects"]
 
     def _keep(self) -> None:
         asked = "order 42, please"

@@ -14,6 +14,7 @@ from gateway.store.client import Call, Store
 from gateway.store.compaction import Compaction, register
 from gateway.store.traces import Traces
 from tests.made import NUMBER
+from tests.servers import wait_until
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms
 from tests.store.failing import each_write
@@ -164,6 +165,7 @@ def test_it_takes_no_more_than_250_bytes_with_the_way_to_it(store: Store) -> Non
 
     before = raw(store).info("memory")["used_memory"]
     raw(store).delete(*there)
+    wait_until(lambda: not raw(store).info("memory")["lazyfree_pending_objects"], "it is freed")
     freed = before - raw(store).info("memory")["used_memory"]
 
     assert freed / len(sends) <= 250
