@@ -62,6 +62,10 @@ class Settings(BaseModel):
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
     )
+    gateway_results: Duration = Field(
+        timedelta(days=1),
+        description="How long what became of a send is kept at least while memory is short.",
+    )
     gateway_unconfirmed: str = Field(
         "evidence",
         pattern="^(evidence|never|always)$",

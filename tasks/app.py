@@ -16,8 +16,9 @@ from gateway.rules.problems import RulebookError
 from gateway.settings import Settings, SettingsError
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
-from tasks.broker import use_cluster
+from tasks.broker import use_store
 from tasks.config import UnknownOptionError, config
+from tasks.processes import children
 from tasks.worker import take_up_changes
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ app = Celery(
     include=["tasks.inbound", "tasks.outbound", "tasks.periodic", "tasks.canary", "tasks.watch"],
 )
 
+app.steps["worker"].add("tasks.net:NetStep")
+
 
 @app.on_configure.connect
 def configure(sender: Celery, **_: Any) -> None:
@@ -41,7 +44,7 @@ def configure(sender: Celery, **_: Any) -> None:
         sender.config_from_object(config(settings))
     except (SettingsError, UnknownOptionError) as error:
         _end(f"The settings are not complete:\n{error}")
-    use_cluster(sender, settings.redis_url)
+    use_store(sender, settings.redis_url)
 
 
 @worker_init.connect
@@ -49,6 +52,7 @@ def look_first(**_: Any) -> None:
     """End at the start, with exit code 2, where a worker could only do harm or nothing."""
     settings = Settings.from_env()
     take_up_changes()
+    children()  # before the pool forks them
     try:
         load(settings.gateway_rules)
         health = check(Store(settings.redis_url), settings.gateway_store_bytes)
@@ -61,6 +65,12 @@ def look_first(**_: Any) -> None:
         log.warning("store_warns", told=warning)
     if health.fatal:
         _end(" ".join(health.fatal))
+
+
+@worker_process_init.connect
+def announce(**_: Any) -> None:
+    """Let the main process know of this child before its first task."""
+    children().announce()
 
 
 def _end(sentence: str) -> NoReturn:

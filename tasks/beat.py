@@ -14,6 +14,8 @@ from redbeat.schedulers import RedBeatScheduler, get_redis
 from gateway.settings import Settings
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.turn import Turn
+from tasks.bell import clear_task, is_full, mark_task
+from tasks.schedule import TASKS
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,10 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         self._failing = False
         self._installed = False
         super().__init__(app, **options)
-        store = Store(Settings.from_env().redis_url)
-        self._turn = Turn(store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000))
+        self._store = Store(Settings.from_env().redis_url)
+        self._turn = Turn(
+            self._store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000)
+        )
         self.lock_key = None  # so that RedBeat takes no lock of its own
 
     def setup_schedule(self) -> None:
@@ -51,11 +55,28 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
     def maybe_due(self, entry: Any, **_: Any) -> float:
         """Ring if an entry is due; return in how many seconds to look at it again."""
         due, wait_s = entry.is_due()
-        if due:
-            # Noted afterwards, so that what could not be rung for is still due.
-            self.apply_async(entry, advance=False)
+        if due and self._ring(entry):
             self.reserve(entry)
         return float(wait_s)
+
+    def _ring(self, entry: Any) -> bool:
+        """Ring for an entry unless a bell for it waits; false where its queue is full.
+
+        What could not be rung for is noted by nobody, and so is still due.
+        """
+        queue = self.app.amqp.router.route(dict(entry.options), entry.task)["queue"].name
+        if is_full(self.app, queue):
+            return False
+        ours = entry.task in TASKS
+        if ours and not mark_task(self._store, entry.task):
+            return True
+        try:
+            self.apply_async(entry, advance=False)
+        except Exception:
+            if ours:
+                clear_task(self._store, entry.task)
+            raise
+        return True
 
     def close(self) -> None:
         """Give the turn back; a store that is away is asked once."""

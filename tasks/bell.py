@@ -1,13 +1,18 @@
 """Bells: Celery messages that say that there is work, and never which.
 
 A bell that is lost, doubled or late does no harm: workers take whatever waits, and the sweep rings
-where something waits and nothing moves.
+where something waits and nothing moves. A bell that waits already is not rung again, and none is
+rung into a queue that holds a thousand: without workers, bells must not fill a store.
 """
 
+import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
+from celery import Celery
 from kombu.exceptions import OperationalError
 
 from gateway.core.sends import REPLY
@@ -18,6 +23,11 @@ from tasks.app import app
 
 log = structlog.get_logger(__name__)
 QUEUE_OF = {REPLY: "critical"}
+MOST_WAITING = 1_000
+# A bell that nobody took may be rung again after so long.
+UNHEARD_MS = 5_000
+# A broker that failed is left alone for so long by a thread that has other things to do.
+PAUSE_S = 5.0
 
 
 def ring_inbox() -> None:
@@ -32,23 +42,125 @@ def call_inbox(inbox: Inbox) -> None:
 
 
 def ring_number(store: Store, number: str, rank: str) -> bool:
-    """Ring for whoever sends for a number; false where a bell is on its way already."""
-    if not store.mark(keys.number_bell(number, rank), keys.BELL_MS):
+    """Ring for whoever sends for a number; false where a bell is on its way, or could not be."""
+    bell = keys.number_bell(number, rank)
+    return store.mark(bell, keys.BELL_MS) and _kept(store, bell, ring_anyway(number, rank))
+
+
+def ring_numbers(store: Store, wanted: Sequence[tuple[str, str]]) -> None:
+    """Do the same for many numbers and their ranks, and ask the store once for all of them."""
+    bells = [keys.number_bell(number, rank) for number, rank in wanted]
+    marked = store.mark_all(bells, keys.BELL_MS)
+    for (number, rank), bell, first in zip(wanted, bells, marked, strict=True):
+        if first:
+            _kept(store, bell, ring_anyway(number, rank))
+
+
+def ring_anyway(number: str, rank: str) -> bool:
+    """Ring for whoever sends for a number, whatever is on its way; false where nobody took it."""
+    return _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+
+
+def ring_task(store: Store, task: str) -> bool:
+    """Ring for a task that runs by the clock, as beat does; false like `ring_number`."""
+    return mark_task(store, task) and _kept(store, keys.task_bell(task), _ring(task, "scheduled"))
+
+
+def mark_task(store: Store, task: str) -> bool:
+    """Mark a bell for a task as on its way; false where one is already."""
+    return store.mark(keys.task_bell(task), keys.BELL_MS)
+
+
+def clear_task(store: Store, task: str) -> None:
+    """Let beat ring for a task again; done when it begins, so that none goes unheard."""
+    store.delete(keys.task_bell(task))
+
+
+def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
+    """Say whether a queue holds so many messages that one more would tell nobody anything.
+
+    Only Redis is asked. Raises OperationalError where it does not answer.
+    """
+    with app.producer_or_acquire(producer) as taken:
+        connection = taken.connection
+        if connection.transport.driver_type != "redis":
+            return False
+        try:
+            return bool(connection.default_channel._size(queue) >= MOST_WAITING)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise OperationalError(type(error).__name__) from error
+
+
+class OwnConnection:
+    """A connection to the broker that one thread has for itself.
+
+    Celery's pool is shared, and its locks would be in whatever state they are when a main process
+    forks. A broker that failed is not asked again for a while, so that nobody waits for it twice.
+    """
+
+    def __init__(self) -> None:
+        """Connect with the first bell."""
+        self._producer: Any = None
+        self._failed_at = -PAUSE_S
+
+    @property
+    def pauses(self) -> bool:
+        """Say whether the broker failed a moment ago."""
+        return time.monotonic() - self._failed_at < PAUSE_S
+
+    def producer(self) -> Any:
+        """Return what publishes through this connection."""
+        if self._producer is None:
+            self._producer = app.amqp.Producer(app.connection_for_write(), auto_declare=False)
+        return self._producer
+
+    def failed(self) -> None:
+        """Give the connection up; the next bell after the pause makes another."""
+        self._failed_at = time.monotonic()
+        self.close()
+
+    def close(self) -> None:
+        """End it, and wait for nobody."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # The timeout is one of the whole process for the moment, so it stays what it is.
+            producer.connection.collect(socket_timeout=socket.getdefaulttimeout())
+
+
+_of_thread = threading.local()
+
+
+def use_connection(own: OwnConnection) -> None:
+    """Let this thread ring through a connection of its own from now on."""
+    _of_thread.connection = own
+
+
+def _kept(store: Store, bell: str, rung: bool) -> bool:
+    """Return whether a bell was rung; one that nobody took is marked for five more seconds only."""
+    if not rung:
+        store.run(lambda client: client.pexpire(bell, UNHEARD_MS))
+    return rung
+
+
+def _ring(task: str, queue: str, *args: str) -> bool:
+    """Publish a bell; false where the broker is away, or the queue is full."""
+    own: OwnConnection | None = getattr(_of_thread, "connection", None)
+    if own and own.pauses:
         return False
-    ring_anyway(number, rank)
-    return True
-
-
-def ring_anyway(number: str, rank: str) -> None:
-    """Ring for whoever sends for a number, whatever is on its way."""
-    _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
-
-
-def _ring(task: str, queue: str, *args: str) -> None:
     try:
-        app.send_task(task, args=args, queue=queue, retry=False, ignore_result=True)
+        with app.producer_or_acquire(own.producer() if own else None) as producer:
+            if is_full(app, queue, producer):
+                log.warning("queue_full", task=task, queue=queue)
+                return False
+            app.send_task(
+                task, args=args, queue=queue, retry=False, ignore_result=True, producer=producer
+            )
     except (OperationalError, OSError) as error:
         log.warning("bell_unheard", task=task, error=type(error).__name__)
+        if own:
+            own.failed()
+        return False
+    return True
 
 
 class Ringer:

@@ -8,11 +8,11 @@ from celery import Celery
 from redbeat.schedulers import REDBEAT_REDIS_KEY
 
 from gateway.store import keys
-from gateway.store.address import Address, AddressError, is_cluster, parse
-from gateway.store.client import TIMEOUT_S, connect
+from gateway.store.address import Address, AddressError, parse
+from gateway.store.client import connect
 
-# A tick asks some ten times, and beat's turn is over after ten seconds without one.
-_IMPATIENT = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+# RedBeat is given its client: see `use_store`. Both have to be set, or it warns.
+SCHEDULE_STORE = {"redbeat_redis_url": "redis://", "redbeat_redis_options": {}}
 _REDIS = {
     # Redis knows no acknowledgement, and kombu's imitation keeps a worker deaf: a message counts as
     # in hand for as long as its connection lives if the note in Redis that it is done was not
@@ -44,30 +44,13 @@ def broker(url: str) -> dict[str, Any]:
     return _broker(_sentinels(address), _REDIS | {"master_name": address.primary})
 
 
-def schedule_store(url: str) -> dict[str, Any]:
-    """Return the settings of RedBeat, which keeps its schedule in the store."""
-    address = parse(url)
-    if address.nodes:  # where nobody asks: see below
-        return {"redbeat_redis_url": "redis-cluster://", "redbeat_redis_options": {}}
-    if not address.sentinels:
-        return {"redbeat_redis_url": address.url, "redbeat_redis_options": dict(_IMPATIENT)}
-    options = address.login | {
-        "sentinels": list(address.sentinels),
-        "service_name": address.primary,
-        "socket_timeout": TIMEOUT_S,  # also to connect, and for the sentinels
-    }
-    # RedBeat looks at the beginning only, and Celery, which shows it, reads no list of hosts.
-    url = f"redis-sentinel://{address.primary}"
-    return {"redbeat_redis_url": url, "redbeat_redis_options": options}
+def use_store(app: Celery, url: str) -> None:
+    """Give RedBeat the client of the store, where it keeps its schedule.
 
-
-def use_cluster(app: Celery, url: str) -> None:
-    """Give RedBeat the client that it uses, where the store is a cluster.
-
-    It would hand its list of servers to the driver in a form that the driver does not take.
+    Of an address it would make its own, which repeats calls, knows no list of hosts, and stands in
+    the configuration with its password: Celery hides that of the broker's address only.
     """
-    if is_cluster(url):
-        setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
+    setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
 
 def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from gateway.store import alerts
 from gateway.store.canary import arrived, expect
 from gateway.store.client import ScriptError, StoreUnavailableError
 from tasks.app import app
-from tasks.bell import ring_inbox
+from tasks.bell import clear_task, ring_inbox
 from tasks.calls import ping
 from tasks.noted import HEARTBEAT_UNHEARD
 from tasks.worker import Worker, worker
@@ -26,6 +26,7 @@ UNHEARD_FOR = timedelta(minutes=3)
 def set_off() -> None:
     """Keep a canary, as a delivery of our own; two within a second are one."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.canary")
     now_ms = expect(at_work.store)
     at_work.inbox.put_back(canary.delivery(str(now_ms // 1000)))
     if at_work.inbox.set_bell():

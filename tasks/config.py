@@ -8,7 +8,7 @@ from kombu import Queue
 
 from gateway.settings import Settings
 from gateway.store import keys
-from tasks.broker import broker, schedule_store
+from tasks.broker import SCHEDULE_STORE, broker
 from tasks.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
@@ -25,7 +25,7 @@ class UnknownOptionError(Exception):
 
 def config(settings: Settings) -> dict[str, Any]:
     """Return the whole configuration. Raises UnknownOptionError."""
-    options = _transport(settings) | _delivery() | _workers() | _beat(settings)
+    options = _transport(settings) | _delivery() | _workers() | _beat()
     check(options)
     return options
 
@@ -89,9 +89,8 @@ def _workers() -> dict[str, Any]:
     }
 
 
-def _beat(settings: Settings) -> dict[str, Any]:
-    # In the store, whatever the broker is.
-    return schedule_store(settings.redis_url) | {
+def _beat() -> dict[str, Any]:
+    return SCHEDULE_STORE | {
         "timezone": "UTC",
         "beat_schedule": SCHEDULE,
         "beat_scheduler": "tasks.beat.Beat",

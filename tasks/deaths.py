@@ -9,13 +9,24 @@ from gateway.core.events import Event, Message, Unreadable
 from gateway.core.follows import record_id
 from gateway.core.keys import join
 from gateway.core.plan import Failure
+from gateway.store.body import Bodies
+from gateway.store.client import Store
 from gateway.store.commit import bury
+from gateway.store.inbox import Inbox
 from gateway.store.stream import note_lost
+from tasks.child_watch import on_child_end
 from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 KILLED = "killed_worker"
+
+
+@on_child_end
+def report_death(store: Store, process: str) -> None:
+    """Free what a process held that has ended, and let care be taken with what it died over."""
+    if Inbox(store, Bodies()).report_death(process):
+        log.warning("worker_died_over_events", process=process)
 
 
 def give_up(at_work: Worker, event: Event) -> None:

@@ -10,12 +10,12 @@ from gateway.core.evidence import Policy, Stream, choose
 from gateway.store.doubts import again, doubts, proved_to
 from gateway.store.inbox import Standing
 from gateway.store.stream import lost_to, whole_from
-from tasks.worker import Worker
+from tasks.worker import StoreAccess
 
 log = structlog.get_logger(__name__)
 
 
-def resolve(at_work: Worker, number: str, standings: Sequence[Standing]) -> int:
+def resolve(at_work: StoreAccess, number: str, standings: Sequence[Standing]) -> int:
     """Post again, once, what on all evidence Meta never had; return how many.
 
     `standings` are looked at before the doubts are read: what confirms a doubt and was kept before

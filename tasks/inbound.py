@@ -29,6 +29,7 @@ from tasks.deaths import give_up, give_up_whole, set_before_a_person
 from tasks.grants import take_grants
 from tasks.noted import note_asked
 from tasks.pauses import spread_news
+from tasks.unreadable import readable
 from tasks.worker import Worker, release, worker
 
 log = structlog.get_logger(__name__)
@@ -62,8 +63,7 @@ def drain() -> None:
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
-            if batch.full and held.can_share:
-                batch = held.share(batch)
+            if batch.is_shared:
                 call_inbox(at_work.inbox)
             aside = effect(at_work, held, batch, rulebook, ends)
             batch = _following(held, aside, ends)
@@ -171,6 +171,7 @@ def _settle_carefully(
 
 def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
     """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
+    events = readable(at_work, events, tally.set_aside)
     while events:
         again: set[int] = set()
         for view, theirs in _views(at_work, events):

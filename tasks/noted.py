@@ -1,16 +1,27 @@
 """Alerts of what leaves nothing in the store to be read: noted where it happens, for a while."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import timedelta
+
+import structlog
 
 from gateway.core.alerts import Alert, Cause
 from gateway.core.codes import rule_of
 from gateway.core.plan import Plan
+from gateway.store import keys, upkeep
 from gateway.store.alerts import MOST_NOTED, note
-from gateway.store.client import Store
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.damage import Damage
+
+log = structlog.get_logger(__name__)
 
 # What a rule asks for is over once none did for so long.
 ASKED_FOR = timedelta(minutes=5)
+# It is said again twice a second.
+SILENT_FOR = timedelta(seconds=30)
+# What is damaged is looked at again within five minutes.
+DAMAGED_FOR = timedelta(minutes=10)
 # However many rules ask, half of the room is left to what the gateway itself has to tell.
 MOST_ASKED = MOST_NOTED // 2
 
@@ -27,6 +38,13 @@ HEARTBEAT_UNHEARD = Alert(
     "Look at GATEWAY_HEARTBEAT_URL and at whom it belongs to.",
 )
 
+BEAT_SILENT = Alert(
+    Cause("beat_silent"),
+    "warning",
+    "No beat has led for a minute: workers do its most urgent work, and no canary flies.",
+    "Start beat (celery -A tasks beat), or see in its log why it cannot ring.",
+)
+
 
 def refused(code: int, number: str) -> Alert:
     """Tell of a refusal that passes by itself, and that a person should know of all the same."""
@@ -36,6 +54,31 @@ def refused(code: int, number: str) -> Alert:
         f"Meta refuses sends for now, with code {code}.",
         rule_of(code, 400).advice,
     )
+
+
+def damaged(what: str, number: str) -> Alert:
+    """Tell that something of a number's sends cannot be worked on, while all others go on."""
+    return Alert(
+        Cause("damaged", what, number),
+        "warning",
+        "Something that a number has to send cannot be read in the store; all else goes on.",
+        "See store_damaged in the workers' logs; start the release that wrote it, or mend the key.",
+    )
+
+
+def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
+    """Count, log and note what was passed over; a store that is away hears of it the next time."""
+    kinds: dict[str, list[Damage]] = {}
+    for one in damages:
+        kinds.setdefault(one.what, []).append(one)
+    for what, ones in kinds.items():
+        log.error(
+            "store_damaged", number=number, what=what, count=len(ones), item=ones[0].item,
+            why=ones[0].why,
+        )  # fmt: skip
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            note(store, damaged(what, number), DAMAGED_FOR)
+            upkeep.count(store, keys.number(number), "sends.damaged", len(ones))
 
 
 def note_asked(store: Store, plans: Iterable[Plan]) -> None:

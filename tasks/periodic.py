@@ -1,20 +1,25 @@
 """What beat rings for: what is due, what waits and does not move, and what is old.
 
 Beat may come late, twice, or not at all for a while. So each of these does everything that is due,
-never "the item of this second", and nothing in them counts on having run before.
+never "the item of this second", and nothing in them counts on having run before. What beat did not
+ring for, or nobody heard, is done by the main process of a worker (tasks/net.py).
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 
 import structlog
 
 from gateway.core.sends import BULK, REPLY
-from gateway.store import dead, keys, upkeep
+from gateway.store import dead, keys, late_failures, upkeep
+from gateway.store.compaction import Compaction
 from gateway.store.inbox import Standing
 from tasks.app import app
-from tasks.bell import ring_anyway, ring_inbox, ring_number
+from tasks.bell import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
 from tasks.doubts import resolve
-from tasks.worker import Worker, worker
+from tasks.noted import note_damage
+from tasks.worker import StoreAccess, worker
 
 log = structlog.get_logger(__name__)
 
@@ -27,20 +32,33 @@ DEAD_LETTERS_FOR = timedelta(days=30)
 def tick() -> None:
     """Move what is due, and ring where that made something ready."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.tick")
     at_work.rules.current()  # also where no message comes, so that a change is taken up or told of
+    run_tick(at_work)
+
+
+def run_tick(at_work: StoreAccess) -> None:
+    """Move what is due of every number, unless somebody has just done so."""
     _make_room(at_work)
-    if not upkeep.may_tick(at_work.store):
-        return
-    standings = at_work.inbox.look()
-    for due in upkeep.tick(at_work.store):
-        if due.doubts and resolve(at_work, due.number, standings):
+    if upkeep.may_tick(at_work.store):
+        _hear_late_failures(at_work)
+        move_due(at_work, upkeep.numbers(at_work.store))
+        _compact(at_work)
+
+
+def move_due(at_work: StoreAccess, numbers: Sequence[str]) -> None:
+    """Move what is due of some numbers, and ring where that made something ready."""
+    look = cache(at_work.inbox.look)  # once, before the first doubts are read, where there are any
+    for due in upkeep.tick(at_work.store, numbers):
+        note_damage(at_work.store, due.number, due.damaged)
+        if due.doubts and resolve(at_work, due.number, look()):
             ring_number(at_work.store, due.number, REPLY)
         for timer, row in due.timers.items():
             # Nothing is taken out before it has arrived; twice is once, by the timer's id.
             at_work.inbox.put_back(row)
             upkeep.forget_timer(at_work.store, due.number, timer)
-        if due.timers and at_work.inbox.set_bell():
-            ring_inbox()
+        if due.timers:
+            call_inbox(at_work.inbox)
         for rank in (REPLY, BULK):
             if due.overdue_ms[rank] >= 0 and not _worked_on(at_work, due.number):
                 ring_number(at_work.store, due.number, rank)
@@ -50,6 +68,12 @@ def tick() -> None:
 def sweep() -> None:
     """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.sweep")
+    run_sweep(at_work)
+
+
+def run_sweep(at_work: StoreAccess) -> None:
+    """Do the sweep's work, from whichever process."""
     upkeep.ran(at_work.store, "sweep")
     still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
     if still and upkeep.worth_ringing(at_work.store, keys.INBOX_BELL):
@@ -66,21 +90,40 @@ def sweep() -> None:
 
 @app.task(name="tasks.cleanup", time_limit=600)
 def cleanup() -> None:
-    """Drop what is old: worked-off deliveries and forgotten dead letters."""
+    """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.cleanup")
     dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
+    sends = upkeep.prune(at_work.store, at_work.settings.gateway_retention)
     # By the server's clock, as they died: a worker's may be wrong by a month.
     forgotten = upkeep.forget_dead(at_work.store, dead.now(at_work.store) - DEAD_LETTERS_FOR)
-    log.info("cleaned_up", deliveries=dropped, dead_letters=forgotten)
+    upkeep.ran(at_work.store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
+    log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
 
 
-def _make_room(at_work: Worker) -> None:
+def _make_room(at_work: StoreAccess) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
-    if dropped := upkeep.make_room(at_work.store, at_work.settings.gateway_store_bytes):
+    settings = at_work.settings
+    if dropped := upkeep.make_room(
+        at_work.store, settings.gateway_store_bytes, settings.gateway_results
+    ):
         log.warning("history_yields", dropped=dropped)
 
 
-def _stands_still(at_work: Worker, one: Standing) -> bool:
+def _hear_late_failures(at_work: StoreAccess) -> None:
+    numbers = upkeep.numbers(at_work.store)
+    for number in late_failures.settle(at_work.store, at_work.bodies, numbers):
+        ring_number(at_work.store, number, REPLY)
+
+
+def _compact(at_work: StoreAccess) -> None:
+    """Let sends that are over become records; last, for it takes the time that is left."""
+    health = upkeep.memory(at_work.store, at_work.settings.gateway_store_bytes)
+    compaction = Compaction(at_work.store, at_work.bodies, at_work.settings.gateway_retention)
+    compaction.run(upkeep.numbers(at_work.store), health.early_ms)
+
+
+def _stands_still(at_work: StoreAccess, one: Standing) -> bool:
     if not one.has_work:
         return False
     moved = upkeep.moved(at_work.store, one.index, one.cursor)
@@ -88,10 +131,10 @@ def _stands_still(at_work: Worker, one: Standing) -> bool:
     return waited and not one.leased and not moved
 
 
-def _worked_on(at_work: Worker, number: str) -> bool:
+def _worked_on(at_work: StoreAccess, number: str) -> bool:
     return upkeep.working(at_work.store, number, STILL_MS)
 
 
-def _found(at_work: Worker, what: str) -> None:
+def _found(at_work: StoreAccess, what: str) -> None:
     log.warning("sweep_rang", what=what)
     upkeep.count(at_work.store, keys.SPACE, f"sweep.{what}")

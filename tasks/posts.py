@@ -1,54 +1,102 @@
-"""Posts that are on the way, many at once, and their answers as they come in."""
+"""Posts that are on the way, many at once, and everything else that the sending loop waits for."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from gateway.core.outcome import Attempt, Outcome
+from gateway.core.outcome import Outcome
+from gateway.store.client import ScriptError, StoreUnavailableError
 from gateway.store.lanes import Taken
 
-PATIENCE_S = 0.05
-GATHER_S = 0.005
+# Posts of one process, each in a thread of its own, however many numbers they are of.
+SENDS_AT_ONCE = 256
+# What comes is gathered for a moment, longer where there are more numbers: to be woken by each
+# answer would cost more than the wait does. A number's bucket holds what it earns in 100 ms.
+GATHER_S, GATHER_EACH_S, MOST_GATHER_S = 0.005, 0.00025, 0.05
+
+Reply = Taken | StoreUnavailableError | ScriptError
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """A number that was rung for, and the rank that it was rung for."""
+
+    number: str
+    rank: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an attempt of a number."""
+
+    number: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What the store said of numbers for which it had been away."""
+
+    of: Sequence[tuple[str, Reply]]
+
+
+Heard = Bell | Answered | Replies
 
 
 class Posts:
-    """The posts of one pump; used by its thread only."""
+    """The posts of one process, and what was heard; all but `put` is for who runs the loop."""
 
-    def __init__(
-        self, pool: ThreadPoolExecutor, make: Callable[[Attempt, datetime, float], Outcome]
-    ) -> None:
-        """Take how an attempt is made: from it, the server's time and the moment of its taking."""
-        self._pool, self._make = pool, make
-        self._answered: SimpleQueue[Future[Outcome]] = SimpleQueue()
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._heard: SimpleQueue[Heard] = SimpleQueue()
         self.on_the_way = 0
 
-    def begin(self, taken: Taken) -> None:
-        """Post what was taken."""
-        taken_at = time.monotonic()
-        for attempt in taken.attempts:
-            post = self._pool.submit(self._make, attempt, taken.now, taken_at)
-            post.add_done_callback(self._answered.put)
-            self.on_the_way += 1
+    @property
+    def free(self) -> int:
+        """Return how many more may be begun."""
+        return max(0, SENDS_AT_ONCE - self.on_the_way)
 
-    def answers(self) -> list[Outcome]:
-        """Wait a moment for an answer, and for those right behind it: one call settles them all."""
-        if not self.on_the_way:
-            return []
+    def put(self, heard: Heard) -> None:
+        """Let the loop hear of something."""
+        self._heard.put(heard)
+
+    def begin(
+        self,
+        pool: ThreadPoolExecutor,
+        number: str,
+        make: Callable[[], Outcome],
+        raised: Callable[[Exception], Outcome],
+    ) -> None:
+        """Make an attempt in a thread; an error of it is an outcome of its own, by `raised`."""
+
+        def answered() -> Answered:
+            try:
+                return Answered(number, make())
+            except Exception as error:
+                return Answered(number, raised(error))
+
+        self.on_the_way += 1
+        self.ask(pool, answered)
+
+    def ask(self, pool: ThreadPoolExecutor, work: Callable[[], Heard]) -> None:
+        """Do something that may take long in a thread, and hear what came of it."""
+        pool.submit(lambda: self._heard.put(work()))
+
+    def hear(self, timeout_s: float, numbers: int) -> list[Heard]:
+        """Wait for what comes first, and gather what is right behind it."""
         try:
-            first = self._answered.get(timeout=PATIENCE_S)
+            first = self._heard.get(timeout=max(0.0, timeout_s))
         except Empty:
             return []
-        self.on_the_way -= 1
-        if self._answered.qsize() < self.on_the_way:
-            time.sleep(GATHER_S)  # To be woken by each of them would cost more than the wait does.
-        return [first.result(), *self._take(self._answered.qsize())]
+        if self._heard.qsize() + 1 < self.on_the_way:
+            time.sleep(gather_s(numbers))
+        found = [first, *(self._heard.get() for _ in range(self._heard.qsize()))]
+        self.on_the_way -= sum(isinstance(one, Answered) for one in found)
+        return found
 
-    def all_answers(self) -> list[Outcome]:
-        """Wait for every answer."""
-        return self._take(self.on_the_way)
 
-    def _take(self, count: int) -> list[Outcome]:
-        self.on_the_way -= count
-        return [self._answered.get().result() for _ in range(count)]
+def gather_s(numbers: int) -> float:
+    """Return for how long to gather what comes where so many numbers are served."""
+    return min(MOST_GATHER_S, GATHER_S + GATHER_EACH_S * numbers)

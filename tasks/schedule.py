@@ -29,3 +29,6 @@ SCHEDULE = {
         "options": {"queue": "scheduled"},
     },
 }
+
+# These clear the bell that is set for them when they begin; an operator's own entries do not.
+TASKS = frozenset(str(entry["task"]) for entry in SCHEDULE.values())

@@ -7,10 +7,11 @@ import structlog
 
 from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
 from gateway.settings import Settings
-from gateway.store import alerts, keys, standing, upkeep
+from gateway.store import alerts, keys, room, standing, upkeep
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.standing import Reading
 from tasks.app import app
+from tasks.bell import clear_task
 from tasks.calls import post
 from tasks.causes import SILENT_S, causes
 from tasks.noted import DOUBLED
@@ -27,6 +28,7 @@ DOUBLED_FOR = timedelta(hours=1)
 def watch() -> None:
     """Look, and tell; late, twice or not at all does no harm."""
     at_work = worker()
+    clear_task(at_work.store, "tasks.watch")
     if at_work.store.mark(keys.WATCHED, GUARD_MS):
         upkeep.ran(at_work.store, "watch", release(at_work.rules.current()))
         look(at_work.store, at_work.settings)
@@ -40,6 +42,7 @@ def look(store: Store, settings: Settings) -> None:
     """
     reading = standing.read(store, settings.gateway_store_bytes)
     _note_doubled(store, reading)
+    room.note(store, reading.now_ms, reading.health.used_bytes)
     true = causes(reading) | alerts.noted(store, reading.now_ms)
     _compare(store, true, reading.now_ms)
     url = settings.gateway_alert_url.get_secret_value()

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+import structlog
+
 from gateway import __version__
 from gateway.core.breaker import Breaker
 from gateway.core.decisions import Rulebook
@@ -17,26 +19,38 @@ from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox
 from gateway.store.lanes import Lanes
-from gateway.store.upkeep import list_number
+from gateway.store.upkeep import MOST_NUMBERS, list_number
+from tasks.posts import SENDS_AT_ONCE
+from tasks.processes import process_name
 from tasks.reloading import Reloading
+from tasks.sender import Sender
 
-SENDS_AT_ONCE = 256
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Worker:
-    """The store, the rules and the connection to Meta of this process."""
+class StoreAccess:
+    """What is needed for everything that runs by the clock: it asks no rule and calls nobody."""
 
     settings: Settings
     store: Store
+    bodies: Bodies  # how bodies are stored, and what sends said
     inbox: Inbox
+
+
+@dataclass(slots=True)
+class Worker(StoreAccess):
+    """The store, the rules and the connection to Meta of this process."""
+
     rules: Source
     graph: Graph
-    posting: ThreadPoolExecutor
+    posting: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
     breaker: Breaker
     ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
+    sender: Sender = field(default_factory=Sender)
+    raised: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
 
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
@@ -46,7 +60,9 @@ class Worker:
     def list(self, number: str) -> None:
         """Make a number one that ticks and sweeps look at, before there is anything to look at."""
         if number not in self.listed:
-            list_number(self.store, number)
+            if not list_number(self.store, number):
+                # Its events have their effect, and its sends go while bells ring for them.
+                log.warning("numbers_full", most=MOST_NUMBERS)
             self.listed.add(number)
 
     def renew_token(self) -> bool:
@@ -85,9 +101,16 @@ def take_up_changes() -> None:
     _takes_up.set()
 
 
+def access(settings: Settings) -> StoreAccess:
+    """Open the store, with connections that nobody else has."""
+    store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
+    return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
+
+
 def build(settings: Settings) -> Worker:
     """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
-    store = Store(settings.redis_url)
+    opened = access(settings)
+    store = opened.store
     graph = Graph(
         settings.meta_graph_url,
         settings.meta_graph_version,
@@ -96,10 +119,11 @@ def build(settings: Settings) -> Worker:
     return Worker(
         settings=settings,
         store=store,
-        inbox=Inbox(store, Bodies(settings.encryption_keys)),
+        bodies=opened.bodies,
+        inbox=opened.inbox,
         rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
         graph=graph,
-        posting=ThreadPoolExecutor(SENDS_AT_ONCE, thread_name_prefix="post"),
+        posting=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
         breaker=Breaker(),
         ringing=ThreadPoolExecutor(1, thread_name_prefix="ring"),
     )

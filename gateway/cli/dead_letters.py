@@ -16,12 +16,13 @@ from gateway.cli import dev_folder, failing, trace_where
 from gateway.cli.dead_letters_chosen import Filters, choose, confirm, counted, one
 from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
-from gateway.core.dead import Aside, Letter
+from gateway.core.dead import Aside, DeadEvent, Letter
 from gateway.core.printable import printable
 from gateway.store import dead, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.traced_inbox import Inside, TracedInbox
+from gateway.store.unreadable import Held, held
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
@@ -31,6 +32,7 @@ LEFT = {
     "add --unconfirmed where that is better than not at all.",
     "changed": "They are no longer what they were: somebody was faster, or news came.",
     "too_often": "They were redriven 50 times already; drop them.",
+    "textless": "What they said is no longer kept, so it cannot be sent again; drop them.",
     "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
 }
 
@@ -89,9 +91,10 @@ def show(
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _store() as store:
-        letter = one(store, name)
+        letter = one(store, name, _bodies())
         inside = _inside(store, letter) if isinstance(letter, Aside) else None
-        whole = told.whole(letter, inside, reveal=reveal)
+        unread = _unread(store, letter) if letter.cause == "unreadable" else None
+        whole = told.whole(letter, inside, unread, reveal=reveal)
     if json:
         _print(whole)
         return
@@ -129,7 +132,7 @@ def redrive(
         chosen = choose(store, ids or (), filters, every=every)
         if chosen and not ids and not yes:
             confirm("Redrive", chosen)
-        act = Redriver(store, unconfirmed=unconfirmed, rings=rings).one
+        act = Redriver(store, _bodies(), unconfirmed=unconfirmed, rings=rings).one
         done = each(chosen, act, per_second=per_second, silent=json)
     _tell("redriven", done, json=json)
 
@@ -172,8 +175,17 @@ def _store() -> Iterator[Store]:
 
 def _inside(store: Store, letter: Aside) -> Inside:
     """Open a delivery, if this process has what it takes."""
+    return TracedInbox(store, _bodies()).inside(letter.id)
+
+
+def _bodies() -> Bodies:
+    return Bodies(trace_where.settings().encryption_keys)
+
+
+def _unread(store: Store, letter: Letter) -> Held | None:
+    """Open what could not be read, if this process has what it takes."""
     bodies = Bodies(trace_where.settings().encryption_keys)
-    return TracedInbox(store, bodies).inside(letter.id)
+    return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None
 
 
 def _tell(verb: str, done: Done, *, json: bool) -> None:

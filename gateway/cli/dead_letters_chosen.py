@@ -12,7 +12,9 @@ from gateway.cli.moments import moment
 from gateway.cli.trace_line import many
 from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
 from gateway.store import dead, letters
+from gateway.store.body import Bodies
 from gateway.store.client import Store
+from gateway.store.dead import WITHOUT_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ def choose(store: Store, ids: Sequence[str], filters: Filters, *, every: bool) -
     return [_chosen(letter) for letter in letters.letters(store, filters.wanted(dead.now(store)))]
 
 
-def one(store: Store, name: str) -> Letter:
+def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
     """Return the dead letter of an id, or end the command."""
-    letter = letters.find(store, name)
+    letter = letters.find(store, name, (), bodies)
     if letter is None:
         raise failing.fail(f"There is no dead letter {name}.")
     return letter

@@ -7,6 +7,7 @@ from gateway.cli.dead_letters_chosen import Chosen
 from gateway.cli.progress import a_bar
 from gateway.core.dead import DeadSend, Letter
 from gateway.store import keys, letters
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 from tasks.bell import ring_inbox, ring_number
 
@@ -16,9 +17,10 @@ Done = dict[str, list[str]]  # what became of it -> ids
 class Redriver:
     """Redrives what was chosen, and rings for whoever works on it."""
 
-    def __init__(self, store: Store, *, unconfirmed: bool, rings: bool) -> None:
+    def __init__(self, store: Store, bodies: Bodies, *, unconfirmed: bool, rings: bool) -> None:
         """`unconfirmed` also begins again what Meta may have had."""
         self._store = store
+        self._bodies = bodies
         self._unconfirmed = unconfirmed
         self._rings = rings
         self._deliveries: dict[str, str] = {}
@@ -26,16 +28,27 @@ class Redriver:
     def one(self, chosen: Chosen) -> str:
         """Redrive one; a delivery is kept once more for all of its events together."""
         if chosen.delivery in self._deliveries:
-            return self._deliveries[chosen.delivery]
+            return self._again(chosen)
         # Looked at again, for much may happen between the first and the last of many.
-        letter = letters.find(self._store, chosen.id, [chosen.number])
+        letter = letters.find(self._store, chosen.id, [chosen.number], self._bodies)
         if letter is None:
             return "changed"
-        came = letters.redrive(self._store, letter, unconfirmed=self._unconfirmed)
+        came = letters.redrive(
+            self._store, letter, unconfirmed=self._unconfirmed, bodies=self._bodies
+        )
         if chosen.delivery:
             self._deliveries[chosen.delivery] = came
         if came == "redriven" and self._rings:
             self._ring(letter)
+        return came
+
+    def _again(self, chosen: Chosen) -> str:
+        """Tell what became of the delivery; what could not be read comes again with it, or not."""
+        came = self._deliveries[chosen.delivery]
+        if came == "redriven" and chosen.cause == "unreadable":
+            letter = letters.find(self._store, chosen.id, [chosen.number])
+            dropped = letter and letters.drop(self._store, letter) == "dropped"
+            return "redriven" if dropped else "changed"
         return came
 
     def _ring(self, letter: Letter) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from gateway.cli.trace_line import clock, span
 from gateway.core.dead import Aside, DeadEvent, DeadSend, Letter, Step
 from gateway.store.traced_inbox import Inside
+from gateway.store.unreadable import Held
 
 SHOWN_DIGITS = 4
 _KINDS = {DeadSend: "send", DeadEvent: "event", Aside: "delivery"}
@@ -62,13 +63,19 @@ def brief(letter: Letter) -> dict[str, Any]:
     return told
 
 
-def whole(letter: Letter, inside: Inside | None = None, *, reveal: bool) -> dict[str, Any]:
-    """Return all there is to tell, as JSON has it; `inside` is what a delivery set aside holds."""
+def whole(
+    letter: Letter, inside: Inside | None = None, unread: Held | None = None, *, reveal: bool
+) -> dict[str, Any]:
+    """Return all there is to tell, as JSON has it.
+
+    `inside` is what a delivery set aside holds, `unread` what is left of what could not be read.
+    """
     match letter:
         case DeadSend():
             more = _of_send(letter, reveal)
         case DeadEvent():
             more = _of_event(letter, reveal)
+            more |= _of_bytes(letter, unread, reveal) if unread else {}
         case Aside():
             more = _of_aside(letter, inside or Inside("it was not looked at"), reveal)
     return brief(letter) | more
@@ -121,6 +128,7 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
         "last_error": _worded(letter.last_error),
         "meta_had_it": letter.accepted,
         "meta_may_have_had_it": letter.open and not letter.accepted,
+        "text_kept": bool(letter.body),
         "story": [_step(step) for step in letter.story],
         "body": letter.body if reveal else masked(dict(letter.body)),
     }
@@ -142,6 +150,18 @@ def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
         "story": [_step(step) for step in steps[: letter.attempts]],
         "trace": letter.trace if reveal else "\n".join(frames),
         "body": letter.raw if reveal else masked(letter.raw),
+    }
+
+
+def _of_bytes(letter: DeadEvent, unread: Held, reveal: bool) -> dict[str, Any]:
+    length = len(unread.content)
+    held = f"{length:,} of {letter.size:,} bytes"
+    if length < letter.size:
+        held += "; the whole is in its delivery for as long as the inbox keeps that"
+    said = unread.content.decode(errors="backslashreplace")
+    return {
+        "held": unread.problem or held,
+        "body": said if reveal else f"({length:,} bytes)",
     }
 
 

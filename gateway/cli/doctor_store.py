@@ -12,6 +12,10 @@ from gateway.store.pressure import replica as told_replica
 
 MOST_AHEAD_S = 5.0
 FSYNC = "always"
+NO_LIMIT = (
+    "Nobody set a limit, so it is half of the host's memory; in a container that may have less, "
+    "Redis would be killed before deliveries are refused. Set maxmemory, or GATEWAY_STORE_BYTES."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def memory(redis: Redis) -> Iterator[Finding]:
             yield broken(f"{used} are used: deliveries are refused from 75 % on.")
         elif health.short:
             yield warning(f"{used} are used: history goes before its time from 60 % on.")
+        elif not int(server.info.get("maxmemory", 0)) and not redis.limit_bytes:
+            yield warning(f"{used} are used. {NO_LIMIT}")
         else:
             yield fine(f"{used} are used.")
 

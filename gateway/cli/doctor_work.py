@@ -66,7 +66,7 @@ def beat(reading: Reading) -> Iterator[Finding]:
     """Tell that nobody rings by the clock, or that nobody hears it."""
     ago_s = reading.ago_s.get("tick")
     if not reading.leads:
-        yield broken("No beat is running: nothing that is due later, or was missed, is rung for.")
+        yield broken("No beat is running: workers do its most urgent work, and no canary flies.")
     elif ago_s is None:
         yield warning("Beat is running, and nobody has heard it yet.")
     elif ago_s > TICK_EVERY_S:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli import failing
 from gateway.cli.holds import Json, Number, Rule, asked, show
 from gateway.store import stops
 
@@ -19,5 +20,10 @@ def hold(
     What is in flight ends; nothing that waits is lost, but it expires at its time.
     """
     with asked(number, rule) as (store, numbers):
-        stops.hold(store, numbers, rule, why)
+        full = stops.hold(store, numbers, rule, why)
+        if full:
+            raise failing.fail(
+                f"So much is held of {', '.join(full)} that nothing more may be: release rules, "
+                "or hold the whole number with `gateway hold --number`."
+            )
         show(store, numbers, json=json)

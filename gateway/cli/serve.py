@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from gateway import logs
-from gateway.cli import failing
+from gateway.cli import failing, files
 from gateway.settings import Settings
 from gateway.web.app import create_app
+from gateway.web.limits import Bounds
+from gateway.web.protocol import BoundedHttpProtocol
 from tasks.bell import Ringer
 from tasks.watch import StandIn
 
@@ -24,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 # What then still drips in is let go; the rest of a stop, store and broker away, takes 8 s more.
 STOP_WITHIN_S = 10
-BACKLOG = 2048
 
 
 class _Config(uvicorn.Config):
@@ -59,7 +60,8 @@ def serve(
         server_header=False,
         date_header=False,
         lifespan="on",
-        limit_concurrency=BACKLOG,
+        http=BoundedHttpProtocol,
+        ws="none",
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     server = uvicorn.Server(config)
@@ -79,7 +81,7 @@ def web() -> Starlette:
     stand_in = StandIn(settings)
     stand_in.start()
     atexit.register(stand_in.close)
-    made = create_app(settings, ringer.ring)
+    made = create_app(settings, ringer.ring, Bounds(connections=files.connections()))
     # What was imported lives as long as the process. Looking through all of it again and again for
     # garbage stopped every request for some 50 ms, twice a second under load.
     gc.collect()

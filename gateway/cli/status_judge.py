@@ -88,5 +88,8 @@ def _sends(reading: Reading) -> Iterator[Wrong]:
             yield Wrong(part, f"Number {number.number} is {told}.")
     if letters := sum(one.dead for one in reading.numbers):
         yield Wrong("letters", f"{many(letters, 'dead letter')}: see gateway dead-letters list.")
+    if unread := sum(one.unreadable for one in reading.numbers):
+        told = f"{many(unread, 'event')} could not be read"
+        yield Wrong("letters", f"{told}: see gateway dead-letters list --cause unreadable.")
     if doubled := reading.total("sends.doubled"):
         yield Wrong("doubled", f"{many(doubled, 'send')} reached Meta twice.")

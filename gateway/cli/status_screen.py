@@ -57,10 +57,15 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
     yield "canary", _canary(now.canary)
-    used, limit = now.health.used_bytes, now.health.limit_bytes
-    yield "memory", f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    yield "memory", _memory(now)
     yield "rulebook", _rulebook(view, now)
     yield "restarted", _listed(restarted(now)) or "no worker"
+
+
+def _memory(now: Reading) -> str:
+    used, limit = now.health.used_bytes, now.health.limit_bytes
+    told = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    return f"{told}, {now.forecast}" if now.forecast else told
 
 
 def _rulebook(view: View, now: Reading) -> str:

@@ -88,6 +88,8 @@ class View:
             "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,
+            "full_in_days": forecast.days if (forecast := now.forecast) else None,
+            "forecast": str(forecast) if forecast else "",
             "warnings": list(now.health.warnings),
             "restarted": restarted(now),
         }
@@ -104,6 +106,7 @@ def _number(one: NumberStanding) -> dict[str, Any]:
         "sends": one.stages,
         "odd_statuses": one.statuses,
         "dead": one.dead,
+        "unreadable": one.unreadable,
         "unconfirmed": one.unconfirmed,
         "due_later": one.due,
         "parked": one.parked,

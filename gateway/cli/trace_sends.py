@@ -11,7 +11,8 @@ from gateway.core.evidence import LATE
 from gateway.core.sends import RUNGS
 from gateway.store.traced_sends import Sent, Told
 
-FORGOTTEN = "forgotten: a send is kept for 30 days after it ended"
+FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
+TEXTLESS = "its text is no longer kept"
 REDRIVEN = "redriven"
 _TONES: Mapping[str, Tone] = {
     "accepted": "good", "sent": "good", "delivered": "good", "read": "good", "played": "good",
@@ -25,7 +26,8 @@ def of_send(sent: Sent, words: Words) -> Line:
     if not sent.stage:
         return Line(f"send {sent.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {sent.rule}" if sent.rule else "by no rule"
-    told = f"{words.request(sent.body)}, {cause}, {sent.rank}: {sent.stage}"
+    asked = words.request(sent.body) if sent.has_text else TEXTLESS
+    told = f"{asked}, {cause}, {sent.rank}: {sent.stage}"
     head = Line(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
     told_of = (*_price(sent), *_members(sent, words))
     return head.then(*_tries(sent), *told_of, *_standing(sent))
@@ -82,6 +84,8 @@ def _attempt(number: int, sent: Sent) -> Line:
     if note is None:
         under_way = number == sent.attempts and sent.stage == "attempting"
         told = "under way, or its process died" if under_way else "no outcome is known"
+        if not sent.has_text:
+            return Line(f"attempt {number}", "its outcome is no longer kept", at)
         return Line(f"attempt {number}", told, at, "odd")
     outcome = str(note.get("outcome", ""))
     return Line(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))

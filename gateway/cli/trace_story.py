@@ -92,6 +92,8 @@ class Teller:
     def _planned(self, trace: Trace) -> Iterator[Line]:
         if trace.failed:
             told = f"planning failed: {trace.failed.error}"
+            if letter := trace.failed.unreadable:
+                told = f"not readable ({trace.failed.error}): gateway dead-letters show {letter}"
             yield Line("dead letter", told, trace.failed.at, "bad")
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Delivery
+from gateway.core.salvage import loads
 from gateway.core.stand_ins import StandIns
 
 _WORD = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -65,7 +66,7 @@ class Anonymous:
     def body(self, body: bytes) -> bytes:
         """Return JSON for JSON; what is none becomes as many letters, which are none either."""
         try:
-            return orjson.dumps(self._value(orjson.loads(body), metas=True))
+            return orjson.dumps(self._value(loads(body), metas=True))
         except (orjson.JSONDecodeError, *_TOO_DEEP):
             return b"x" + self._stand_ins.letters(body, len(body) - 1).encode() if body else body
 

@@ -15,10 +15,13 @@ Cause = Literal[
     "unconfirmed",
     "planning",
     "killed_worker",
+    "unreadable",
     "aside",
+    "unopened",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
 KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
+UNOPENED = "unopened"  # what stands as the reason of a send whose row or contact cannot be read
 
 _ADVICE: Mapping[Cause, str] = {
     "refused": "Look at Meta's answer.",
@@ -28,7 +31,9 @@ _ADVICE: Mapping[Cause, str] = {
     "unconfirmed": "Ask the customer, or look at their phone: Meta may have had it.",
     "planning": "Mend the gateway or the rule as the trace says, then redrive it.",
     "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
+    "unreadable": "Look at its bytes; redrive it with a release that can read them, or drop it.",
     "aside": "Remove the obstacle that it names; it is tried again by itself.",
+    "unopened": "Start the release that can read it and its contact, then redrive it.",
 }
 _ADVICE_ASIDE: Mapping[str, str] = {
     "unopened": "Give the workers the encryption key or the release that it needs.",
@@ -91,7 +96,7 @@ class DeadSend(Dead):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadEvent(Dead):
-    """An event whose planning raised; its neighbours had their effect."""
+    """An event that could not be planned or read; its neighbours had their effect."""
 
     key: str
     delivery: str
@@ -101,6 +106,7 @@ class DeadEvent(Dead):
     attempts: int  # in how many deliveries its planning raised
     first_error: Mapping[str, Any] = field(repr=False)
     first_at: datetime
+    size: int = 0  # of what could not be read, in bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import KILLED_WORKER, Cause, DeadEvent, DeadSend, Step, moment
+from gateway.core.dead import KILLED_WORKER, UNOPENED, Cause, DeadEvent, DeadSend, Step, moment
 
 _OPEN = frozenset({"unconfirmed", "killed"})
 TOLD = 24  # as the pump script has it: so many of the latest attempts are never forgotten
@@ -21,15 +21,19 @@ _DELIVERED = frozenset({"delivered", "read", "played"})
 def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> DeadSend:
     """Read the row of a send that is final."""
     error, first, last = (_json(row.get(key)) for key in ("error", "first_error", "last_error"))
-    planned = _json(row.get("row"))
+    planned = _readable(row.get("row"))
     attempts = int(row["attempts"])
-    notes = {n: _json(row.get(f"attempt:{n}")) for n in _told(row, attempts)}
+    has_text = "body" in planned
+    # What became of the attempts goes with the text.
+    told = _told(row, attempts) if has_text else ()
+    notes = {n: _json(row.get(f"attempt:{n}")) for n in told}
+    cause = _cause(row["stage"], error)
     seen = _statuses(row)
     return DeadSend(
         id=name,
         number=number,
         died_ms=died_ms,
-        cause=_cause(row["stage"], error),
+        cause=cause,
         code=error.get("code") or last.get("code"),
         error=error,
         lane=row["lane"],
@@ -44,7 +48,8 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
         last_error=error if row["stage"] == "failed" else last or error,
         story=_story(row, notes, seen, died_ms),
         accepted=any(_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
-        open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items()),
+        open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items())
+        or (cause == "unconfirmed" and not has_text),
         fields=len(row),
     )
 
@@ -54,11 +59,12 @@ def dead_event(
 ) -> DeadEvent:
     """Read what was kept of an event, and how often it died."""
     killed = told["error"] == KILLED_WORKER
+    cause: Cause = "killed_worker" if killed else "planning"
     return DeadEvent(
         id=name,
         number=number,
         died_ms=died_ms,
-        cause="killed_worker" if killed else "planning",
+        cause="unreadable" if "unreadable" in told else cause,
         code=None,
         error={"reason": told["error"]},
         key=told["key"],
@@ -69,6 +75,7 @@ def dead_event(
         attempts=int(deaths.get("times", 1)),
         first_error={"reason": deaths.get("first", told["error"])},
         first_at=moment(deaths.get("first_at", died_ms)),
+        size=told.get("unreadable", 0),
     )
 
 
@@ -80,6 +87,8 @@ def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
             return "expired"
         case _ if "gave_up_after" in error:
             return "gave_up"
+        case _ if error.get("reason") == UNOPENED:
+            return "unopened"
         case _:
             # An answer always has a code, if only none; what had no answer has no such thing.
             return "refused" if "code" in error else "unconfirmed"
@@ -137,6 +146,14 @@ def _story(
         ended = _json(row.get(f"ended:{attempt}"))
         steps += [Step(what, at, ended if what == "redriven" else {}) for what, at in news]
     return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))
+
+
+def _readable(text: str | None) -> dict[str, Any]:
+    """Read what a send was planned as; what cannot be read is told without."""
+    try:
+        return _json(text)
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        return {}
 
 
 def _json(text: str | None) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 A delivery is walked by entry and change down to the items of the lists that the change's field
 bears. The walk finds a reader for each item, and the reader, told where the item stands, makes one
 event of it. What has no identity becomes Unreadable and hurts no neighbour.
+
+A body that is no JSON is read a second time, by a reader that leaves the damage where it is.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
-from gateway.core import items, keys, notices
-from gateway.core.events import Delivery, Event
+from gateway.core import damaged, items, keys, notices
+from gateway.core.events import Delivery, Event, Unreadable
 from gateway.core.items import Place, Reader
 from gateway.core.reading import listed, people, text, within
+from gateway.core.salvage import Scanned, is_torn, salvage
 
 # orjson reads 1,024 levels but writes 254, and what was read must be written again.
 _SURELY_FLAT = 250
@@ -58,9 +61,9 @@ def split(delivery: Delivery) -> list[Event]:
     try:
         body = _parse(delivery.body)
     except orjson.JSONDecodeError:
-        return [items.unparsed(delivery, "not_json")]
+        return _split_damaged(delivery, "not_json")
     except orjson.JSONEncodeError:
-        return [items.unparsed(delivery, "too_deep")]
+        return _split_damaged(delivery, "too_deep")
     if not isinstance(body, dict):
         return [items.unparsed(delivery, "not_an_object")]
     whole = Place(delivery)
@@ -68,6 +71,27 @@ def split(delivery: Delivery) -> list[Event]:
     for reader, place, raw in _walk(whole, body):
         events.append(items.read(reader, place, len(events), raw))
     return events or [notices.whole(whole._replace(field="empty"), 0, body)]
+
+
+def _split_damaged(delivery: Delivery, reason: str) -> list[Event]:
+    """Return the events of a body that is no JSON, as they would be without the damage.
+
+    What no item of it can stand for is told by one Unreadable of the whole body, the last event.
+    """
+    documents = salvage(delivery.body)
+    whole = Place(delivery, damage=reason)
+    events: list[Event] = []
+    for body in documents:
+        if isinstance(body, Scanned) and (len(documents) == 1 or _is_known(body.get("object"))):
+            for reader, place, raw in _walk(whole, body):
+                events.append(items.read(reader, place, len(events), raw))
+    unread = [event for event in events if isinstance(event, Unreadable)]
+    if len(events) == len(unread) < 2:
+        return [items.unparsed(delivery, reason)]
+    is_told = len(documents) == 1 and any(event.reason == reason for event in unread)
+    if not is_told and (len(documents) > 1 or is_torn(documents)):
+        events.append(items.unparsed(delivery, reason, len(events)))
+    return events
 
 
 def _parse(body: bytes) -> Any:
@@ -81,12 +105,16 @@ def _walk(whole: Place, body: dict[str, Any]) -> Iterator[Found]:
     kind = body.get("object")
     if whole.delivery.origin == "internal":
         yield items.returned, whole, body
-    elif isinstance(kind, str) and kind in _OBJECTS:
+    elif _is_known(kind):
         for entry in listed(body, "entry"):
             yield from _entry(whole, entry, _OBJECTS[kind])
     else:
         field = kind if isinstance(kind, str) else "unknown object"
         yield notices.whole, whole._replace(field=field), body
+
+
+def _is_known(kind: Any) -> TypeGuard[str]:
+    return isinstance(kind, str) and kind in _OBJECTS
 
 
 def _entry(whole: Place, entry: Any, lists: Lists) -> Iterator[Found]:
@@ -108,10 +136,18 @@ def _change(entry: Place, change: Any, lists: Lists) -> Iterator[Found]:
     said, value = change.get("field"), within(change, "value")
     field = said if isinstance(said, str) else ""
     number = text(within(value, "metadata"), "phone_number_id")
+    if entry.damage:
+        trusted = damaged.field_of(change)
+        if trusted is None:
+            yield damaged.unread, entry, change
+            return
+        field = trusted
     bears = within(value, "standby") if field == "standby" else value
     # Made once, for a value may bear a thousand errors.
     value_key = keys.of_content(field, value) if value.get("errors") else ""
-    place = Place(entry.delivery, entry.entry, field, number, people(bears), value_key)
+    place = Place(
+        entry.delivery, entry.entry, field, number, people(bears), value_key, entry.damage
+    )
     is_silent = True
     for name, reader in lists.get(field, ()):
         for raw in listed(bears, name):

@@ -91,3 +91,4 @@ class Unreadable(Event):
     kind: ClassVar[str] = "unreadable"
 
     reason: str
+    source: bytes = field(default=b"", repr=False)  # where they are no JSON, else `raw` has all

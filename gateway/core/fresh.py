@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.core.reading import integer, listed, text, within
+from gateway.core.salvage import loads
 
 _FIRST_MILLISECONDS = 10**11
 
@@ -22,7 +23,7 @@ def fresh(body: bytes, seed: bytes, by: timedelta) -> bytes:
     byte for byte as it is.
     """
     try:
-        parsed = orjson.loads(body)
+        parsed = loads(body)
     except orjson.JSONDecodeError:
         return body
     found = list(_messages(parsed))

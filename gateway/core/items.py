@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.core import keys
-from gateway.core.events import Delivery, Event, Message, Returned, Status, Unreadable
+from gateway.core.events import Delivery, Event, Message, Notice, Returned, Status, Unreadable
 from gateway.core.reading import (
     NOBODY,
     NOTHING,
@@ -22,6 +22,7 @@ from gateway.core.reading import (
     within,
     words,
 )
+from gateway.core.salvage import Scanned, is_marred, is_torn
 
 Raw = dict[str, Any]
 
@@ -38,6 +39,7 @@ class Place(NamedTuple):
     number: str = ""
     people: Mapping[str, Person] = NOTHING
     value_key: str = ""  # only where the value bears errors
+    damage: str = ""  # why the body had to be read a second time
 
 
 Reader = Callable[[Place, int, Raw], Event | None]
@@ -47,13 +49,19 @@ def read(reader: Reader, place: Place, item: int, raw: Any) -> Event:
     """Let `reader` make an event, and make an Unreadable of what it cannot tell apart."""
     if not isinstance(raw, dict):
         return _unreadable(place, item, raw, "not_an_object")
-    return reader(place, item, raw) or _unreadable(place, item, raw, "no_identity")
+    if place.damage and is_torn(raw):
+        return _unreadable(place, item, raw, place.damage)
+    event = reader(place, item, raw)
+    if event is None or (place.damage and _is_marred(event)):
+        return _unreadable(place, item, raw, "no_identity")
+    return event
 
 
-def unparsed(delivery: Delivery, reason: str) -> Unreadable:
+def unparsed(delivery: Delivery, reason: str, item: int = 0) -> Unreadable:
     """Make an Unreadable of a whole body, which is known by its bytes."""
     key = keys.of_bytes("unreadable", delivery.body)
-    return Unreadable(key=key, **stands(Place(delivery), 0, None), reason=reason)
+    fields = stands(Place(delivery), item, None)
+    return Unreadable(key=key, **fields, reason=reason, source=delivery.body)
 
 
 def message(place: Place, item: int, raw: Raw) -> Message | None:
@@ -161,6 +169,24 @@ def _at(place: Place, raw: Any) -> datetime:
     return at or received_at
 
 
+def _is_marred(event: Event) -> bool:
+    """Say whether something that an event is told apart by could not be read."""
+    told = [event.number, event.contact, *event.also]
+    match event:
+        case Message():
+            told += [event.id]
+        case Status():
+            told += [event.id, event.status, event.participant]
+        case Notice():
+            told += [event.field]
+        case _:
+            pass
+    return any(map(is_marred, told))
+
+
 def _unreadable(place: Place, item: int, raw: Any, reason: str) -> Unreadable:
-    key = keys.of_content("unreadable", raw)
-    return Unreadable(key=key, **stands(place, item, raw), reason=reason)
+    source = place.delivery.body[raw.begins : raw.ends] if isinstance(raw, Scanned) else b""
+    # What is torn may read like another that is torn.
+    torn = reason == place.damage
+    key = keys.of_bytes("unreadable", source) if torn else keys.of_content("unreadable", raw)
+    return Unreadable(key=key, **stands(place, item, raw), reason=reason, source=source)

@@ -33,8 +33,7 @@ _SPOKEN_WITH = (b"from", b"to", b"recipient_id")
 def join(*parts: str) -> str:
     """Join the parts of a key so that different parts never give the same key."""
     return "|".join(
-        part if _PLAIN.fullmatch(part) else f"~{sha256(part.encode()).hexdigest()}"
-        for part in parts
+        part if _PLAIN.fullmatch(part) else f"~{sha256(_bytes(part)).hexdigest()}" for part in parts
     )
 
 
@@ -51,7 +50,12 @@ def of_bytes(kind: str, body: bytes) -> str:
 
 def digest(key: str) -> bytes:
     """Return the 16 bytes that stand for a key where space matters."""
-    return sha256(key.encode()).digest()[:16]
+    return sha256(_bytes(key)).digest()[:16]
+
+
+def _bytes(text: str) -> bytes:
+    # No key that was read has half a character in it; one that a person typed may.
+    return text.encode(errors="surrogatepass")
 
 
 def holds_only_statuses(body: bytes) -> bool:

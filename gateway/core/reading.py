@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.core.identity import contact_key, one_form
+from gateway.core.salvage import is_marred
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -71,7 +72,7 @@ def people(value: Mapping[str, Any]) -> dict[str, Person]:
     found: dict[str, Person] = {}
     contacts = [contact for contact in listed(value, "contacts") if isinstance(contact, dict)]
     for contact in contacts:
-        wa_id, user_id = _told_apart(text(contact, "wa_id"), text(contact, "user_id"))
+        wa_id, user_id = _told_apart(_intact(contact, "wa_id"), _intact(contact, "user_id"))
         person = Person(wa_id, user_id, text(within(contact, "profile"), "name"))
         found[one_form(wa_id)] = found[user_id] = found[""] = person
     if len(contacts) > 1:
@@ -112,6 +113,12 @@ def words(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str | None
         reply = within(said, "button_reply") or within(said, "list_reply")
         return _words(reply, "title"), text(reply, "id") or None
     return _words(said, "caption"), None
+
+
+def _intact(holder: Mapping[str, Any], name: str) -> str:
+    """Return the same as `text`, and "" where a part of it could not be read."""
+    said = text(holder, name)
+    return "" if is_marred(said) else said
 
 
 def _told_apart(phone: str, user: str) -> tuple[str, str]:

@@ -68,10 +68,22 @@ def _in_time(one: Aside, wanted: Wanted) -> bool:
 
 
 def _in_partition(store: Store, index: int) -> Iterator[Aside]:
-    key = f"{keys.partition(index)}aside"
-    entries: Any = store.run(lambda client: client.zrange(key, 0, -1))
-    for start in range(0, len(entries), AT_ONCE):
-        yield from _read(store, index, entries[start : start + AT_ONCE])
+    """Read them bit by bit; what is set aside or comes back meanwhile may be missed."""
+    key, cursor = f"{keys.partition(index)}aside", 0
+    seen: set[bytes] = set()
+    while True:
+        cursor, found = _scan(store, key, cursor)
+        entries = [entry for entry, _ in found if entry not in seen]
+        seen.update(entries)  # a scan may give one twice
+        for start in range(0, len(entries), AT_ONCE):
+            yield from _read(store, index, entries[start : start + AT_ONCE])
+        if cursor == 0:
+            return
+
+
+def _scan(store: Store, key: str, cursor: int) -> tuple[int, list[tuple[bytes, float]]]:
+    reply: Any = store.run(lambda client: client.zscan(key, cursor, count=AT_ONCE))
+    return int(reply[0]), reply[1]
 
 
 def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[Aside]:

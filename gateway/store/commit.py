@@ -1,12 +1,13 @@
 """Commit: what was planned for one contact, whole or not at all."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from gateway.core import places
 from gateway.core.events import Event
 from gateway.core.evidence import LATE
 from gateway.core.follows import Record
@@ -49,7 +50,7 @@ def call(plan: Plan, retention: timedelta) -> Call:
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     for event in plan.events:
-        args += _verb("know", digest(event.key), _place(event), event.kind)
+        args += _verb("know", digest(event.key), places.pack(_place(event)), event.kind)
     return Call("commit", keys.number(plan.number), args)
 
 
@@ -61,14 +62,18 @@ def bury(store: Store, failures: Iterable[Failure]) -> None:
     """
     calls = []
     for failure in failures:
-        event = failure.event
-        told: dict[str, Any] = {"error": failure.error, "trace": failure.trace, "key": event.key}
-        told |= {"delivery": event.delivery, "item": event.item, "raw": event.raw}
-        args = [digest(event.key), _json(told), 30 * keys.DAY_MS, _place(event), failure.error]
-        calls.append(Call("bury", keys.number(event.number), args))
+        told = {"error": failure.error, "trace": failure.trace, "raw": failure.event.raw}
+        calls.append(burial(failure.event, told))
     for reply in store.call_many(calls):
         if isinstance(reply, Exception):
             raise reply
+
+
+def burial(event: Event, told: Mapping[str, Any], counter: str = "events.dead") -> Call:
+    """Return the script call that sets an event before a person, with what is `told` of it."""
+    row = {**told, "key": event.key, "delivery": event.delivery, "item": event.item}
+    args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
+    return Call("bury", keys.number(event.number), [*args, _place(event), told["error"], counter])
 
 
 def milliseconds(moment: datetime) -> int:
@@ -81,7 +86,7 @@ def _verb(name: str, *args: Any) -> list[Any]:
 
 
 def _place(event: Event) -> str:
-    """Return where an event stands: the value under which it is known."""
+    """Return where an event stands; packed, it is the value under which the event is known."""
     return f"{event.delivery}/{event.item}"
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Any, Literal, assert_never
 
 import orjson
@@ -12,17 +14,23 @@ from redis import Redis
 from gateway.core.dead import DeadEvent, DeadSend, Wanted, moment
 from gateway.core.dead_rows import dead_event, dead_send
 from gateway.core.sends import lifetime
-from gateway.store import keys, upkeep
+from gateway.store import keys, rows, upkeep
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import milliseconds
+from gateway.store.rows import SendRow
 
 AT_ONCE = 200
 DeadLetter = DeadSend | DeadEvent
 _SEND, _EVENT = b"send:", b"event:"
 
 # What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
-# looked at; the delivery that an event came in is no longer kept; it was redriven often enough.
-Redriven = Literal["redriven", "accepted", "unconfirmed", "changed", "trimmed", "too_often"]
+# looked at; the delivery that an event came in is no longer kept, or the text of a send is not; it
+# was redriven often enough.
+Redriven = Literal[
+    "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "too_often"
+]
+WITHOUT_KEYS = Bodies()  # for who shows no texts
 # What was begun again so often will not pass the next time either, and its row has to stay small.
 MOST_REDRIVES = 50
 
@@ -36,17 +44,20 @@ class _Listed:
     member: bytes
 
 
-def letters(store: Store, wanted: Wanted, most: int | None = None) -> Iterator[DeadLetter]:
+def letters(
+    store: Store, wanted: Wanted, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
+) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
     numbers = upkeep.numbers(store) if wanted.number is None else [wanted.number]
-    listed = [one for number in numbers for one in _listed(store, number, wanted, most)]
-    listed.sort(key=lambda one: one.died_ms, reverse=True)
-    listed = listed[:most]
-    for start in range(0, len(listed), AT_ONCE):
-        yield from filter(wanted.takes, _read(store, listed[start : start + AT_ONCE]))
+    each = [_listed(store, number, wanted) for number in numbers]
+    listed = islice(merge(*each, key=lambda one: one.died_ms, reverse=True), most)
+    while some := list(islice(listed, AT_ONCE)):
+        yield from filter(wanted.takes, _read(store, bodies, some))
 
 
-def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | None:
+def find(
+    store: Store, name: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
+) -> DeadLetter | None:
     """Return the dead letter of an id, None where there is none; by default of any number."""
     member, asked = _member(name), numbers or upkeep.numbers(store)
 
@@ -58,17 +69,33 @@ def find(store: Store, name: str, numbers: Sequence[str] = ()) -> DeadLetter | N
 
     scores = zip(asked, store.run(ask), strict=True)
     listed = [_Listed(int(died), number, member) for number, died in scores if died is not None]
-    return next(_read(store, listed), None)
+    return next(_read(store, bodies, listed), None)
 
 
-def redrive(store: Store, letter: DeadLetter, *, unconfirmed: bool = False) -> Redriven:
+def read_events(
+    store: Store, number: str, members: Sequence[tuple[bytes, float]]
+) -> list[DeadEvent]:
+    """Return those of the events that are dead letters still; each came with when it died."""
+    listed = [_Listed(int(died), number, member) for member, died in members]
+    return [
+        letter for letter in _read(store, WITHOUT_KEYS, listed) if isinstance(letter, DeadEvent)
+    ]
+
+
+def redrive(
+    store: Store,
+    letter: DeadLetter,
+    *,
+    unconfirmed: bool = False,
+    bodies: Bodies = WITHOUT_KEYS,
+) -> Redriven:
     """Let a dead letter begin again, once for each time that it died; asking again is safe.
 
     `unconfirmed` is a person's word that twice is better than not at all.
     """
     match letter:
         case DeadSend():
-            return _redrive_send(store, letter, unconfirmed=unconfirmed)
+            return _redrive_send(store, letter, bodies, unconfirmed=unconfirmed)
         case DeadEvent():
             return _redrive_event(store, letter)
         case _:
@@ -87,23 +114,43 @@ def now(store: Store) -> datetime:
     return moment(seconds * 1000 + micros // 1000)
 
 
-def _redrive_send(store: Store, letter: DeadSend, *, unconfirmed: bool) -> Redriven:
+def _redrive_send(store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool) -> Redriven:
     if letter.accepted:
         return "accepted"
+    if not letter.body:
+        return "textless"
     if letter.open and not unconfirmed:
         return "unconfirmed"
     if letter.redriven >= MOST_REDRIVES:
         return "too_often"
+    (row,) = rows.read(store, bodies, letter.number, [letter.id])
+    if row.is_compacted:
+        return _revived(store, row, letter, bodies, unconfirmed=unconfirmed)
     lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
     args = [letter.id, letter.redriven, letter.fields, lasts_ms]
     done = store.call("redrive", keys.number(letter.number), *args)
     return "redriven" if done else "changed"
 
 
+def _revived(
+    store: Store, row: SendRow, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool
+) -> Redriven:
+    """Give a compacted send its row back, and judge it once more: news may have come."""
+    if not row.has_text:
+        return "textless"
+    if not rows.revive(store, letter.number, row):
+        return "changed"
+    again = find(store, letter.id, [letter.number], bodies)
+    if not isinstance(again, DeadSend):
+        return "changed"
+    return _redrive_send(store, again, bodies, unconfirmed=unconfirmed)
+
+
 def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     """Keep the delivery once more, byte for byte: this event is not known, its neighbours are.
 
-    The dead letter stays until its event is committed, so that nothing is lost in between.
+    The dead letter stays until its event is committed, so that nothing is lost in between. That of
+    what could not be read goes: it comes again, unless other events are read in its place.
     """
     place, _, entry = letter.delivery.partition(":")
     prefix = keys.partition(int(place))
@@ -113,49 +160,84 @@ def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     ((_, kept),) = found
     store.call("keep", prefix, kept[b"h"], kept[b"b"])
     upkeep.count(store, keys.number(letter.number), "events.redriven")
+    if letter.cause == "unreadable":
+        drop(store, letter)
     return "redriven"
 
 
-def _listed(store: Store, number: str, wanted: Wanted, most: int | None) -> list[_Listed]:
+def _listed(store: Store, number: str, wanted: Wanted) -> Iterator[_Listed]:
+    """Give what a number lists, the newest first, in pages; what dies meanwhile is not in them."""
+    newest = milliseconds(wanted.until) if wanted.until else None
+    skip = 0  # of those that died at `newest`, how many were given
+    while True:
+        page = _page(store, number, newest, wanted, skip)
+        yield from page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1].died_ms
+        crowd = sum(one.died_ms == last for one in page)
+        skip = skip + crowd if last == newest else crowd
+        newest = last
+
+
+def _page(
+    store: Store, number: str, newest: int | None, wanted: Wanted, skip: int
+) -> list[_Listed]:
     key = f"{keys.number(number)}dead"
-    oldest = milliseconds(wanted.since) if wanted.since else "-inf"
-    newest = milliseconds(wanted.until) if wanted.until else "+inf"
+    most = "+inf" if newest is None else newest
+    least = milliseconds(wanted.since) if wanted.since else "-inf"
     found: Any = store.run(
         lambda client: client.zrevrangebyscore(
-            key, newest, oldest, start=0, num=-1 if most is None else most, withscores=True
+            key, most, least, start=skip, num=AT_ONCE, withscores=True
         )
     )
     return [_Listed(int(died), number, member) for member, died in found]
 
 
-def _read(store: Store, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
+def _read(store: Store, bodies: Bodies, listed: Sequence[_Listed]) -> Iterator[DeadLetter]:
     """Read the rows; what has none any more, or lives again, is no dead letter."""
+    sends = _sends(store, bodies, listed)
 
     def ask(client: Redis) -> list[Any]:
         pipe = client.pipeline(transaction=False)
         for one in listed:
             prefix = keys.number(one.number).encode()
-            if one.member.startswith(_SEND):
-                pipe.hgetall(prefix + one.member)
-            else:
+            if not one.member.startswith(_SEND):
                 pipe.get(prefix + b"dead:" + one.member)
                 pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
 
-    rows = iter(store.run(ask))
+    events = iter(store.run(ask))
+    letter: DeadLetter | None
     for one in listed:
-        row = next(rows)
-        deaths = {} if one.member.startswith(_SEND) else next(rows)
-        letter = _letter(one, row, deaths)
+        if one.member.startswith(_SEND):
+            letter = _send(one, sends.get((one.number, one.member), {}))
+        else:
+            letter = _event(one, next(events), next(events))
         if letter:
             yield letter
 
 
-def _letter(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadLetter | None:
-    if one.member.startswith(_SEND):
-        told = {name.decode(): value.decode() for name, value in row.items()}
-        name = one.member.removeprefix(_SEND).decode()
-        return dead_send(name, one.number, one.died_ms, told) if "final" in told else None
+def _sends(
+    store: Store, bodies: Bodies, listed: Sequence[_Listed]
+) -> dict[tuple[str, bytes], Mapping[str, str]]:
+    """Read the rows of sends, number by number."""
+    found: dict[tuple[str, bytes], Mapping[str, str]] = {}
+    for number in {one.number for one in listed}:
+        here = [one.member for one in listed if one.number == number]
+        members = [member for member in here if member.startswith(_SEND)]
+        ids = [member.removeprefix(_SEND).decode() for member in members]
+        told = rows.read(store, bodies, number, ids)
+        found |= {(number, one): row.fields for one, row in zip(members, told, strict=True)}
+    return found
+
+
+def _send(one: _Listed, row: Mapping[str, str]) -> DeadSend | None:
+    name = one.member.removeprefix(_SEND).decode()
+    return dead_send(name, one.number, one.died_ms, row) if "final" in row else None
+
+
+def _event(one: _Listed, row: Any, deaths: Mapping[bytes, bytes]) -> DeadEvent | None:
     name = one.member.removeprefix(_EVENT).hex()
     told = {field.decode(): value.decode() for field, value in deaths.items()}
     return dead_event(name, one.number, one.died_ms, orjson.loads(row), told) if row else None

@@ -15,9 +15,9 @@ from gateway.store.body import Bodies, UnknownRecordError
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
+# So much of one partition is work for a batch of its own: 256 statuses of one delivery have 8 KB.
+MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
 NONE_LATE: Late = MappingProxyType({})
-# Of bodies; what was made of them takes some five times as much.
-MOST_REMEMBERED = 8 * 1024 * 1024
 UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 
 
@@ -33,7 +33,6 @@ class HeldDelivery:
     resume: tuple[int, str] = (0, "")  # events done before, and their seal
     delivery: Delivery | None = None
     events: Sequence[Event] | None = None
-    split_before: Sequence[Event] | None = None  # by this process, which held it already
     unopened: str = ""
     done: int = 0  # events that are passed
     given: int = 0  # events that will be, once the batch in hand is passed
@@ -54,13 +53,18 @@ class HeldDelivery:
         """Return all its events, none where it cannot be opened; then `unopened` says why."""
         if self.events is None:
             try:
-                self.events = self.split_before or self._split(bodies)
-                self._resume(self.events)
+                self.events = self._split(bodies)
             except UnknownRecordError as error:
                 self.unopened, self.events = str(error), ()
             except Exception as error:  # a bug must cost this delivery only, which waits for a mend
                 self.unopened, self.events = f"reading it raised {type(error).__name__}", ()
         return self.events
+
+    def read_as(self, before: "HeldDelivery") -> None:
+        """Take over what was read of the same delivery before."""
+        if before.record == self.record and before.events:
+            self.delivery, self.events = before.delivery, before.events
+            self._go_on(before.events)
 
     def give_up(self) -> None:
         """Have it done without being opened."""
@@ -77,44 +81,19 @@ class HeldDelivery:
             secret=secret,
             origin=origin,
         )
-        return split(self.delivery)
+        events = split(self.delivery)
+        self._go_on(events)
+        return events
 
-    def _resume(self, events: Sequence[Event]) -> None:
+    def _go_on(self, events: Sequence[Event]) -> None:
+        """Go on behind what was done before.
+
+        Another release may split it in another way. Then it is begun anew: what is committed is
+        known.
+        """
         count, before = self.resume
-        # Another release may split it in another way. Then it is begun anew: what is committed is
-        # known.
         if 0 < count < len(events) and seal(events[:count]) == before:
             self.done = self.given = count
-
-
-class Unfinished:
-    """Deliveries that this process has split and not finished, for a slice ends in the middle.
-
-    To split a thousand items takes as long as to commit hundreds of them. What is remembered is
-    bounded in bytes, and compared with what the store has.
-    """
-
-    def __init__(self, most_bytes: int = MOST_REMEMBERED) -> None:
-        """Remember nothing yet, and never more than so many bytes of bodies."""
-        self._most_bytes = most_bytes
-        self._by_place: dict[str, HeldDelivery] = {}
-
-    def remember(self, one: HeldDelivery) -> None:
-        """Keep how a delivery was split, if anything was and there is room."""
-        if one.delivery and one.events:
-            self._by_place[one.place] = one
-        while sum(len(_body(kept)) for kept in self._by_place.values()) > self._most_bytes:
-            del self._by_place[next(iter(self._by_place))]
-
-    def recall(self, one: HeldDelivery) -> None:
-        """Let a delivery that is read again be split as before."""
-        before = self._by_place.pop(one.place, None)
-        if before and (before.header, before.record) == (one.header, one.record):
-            one.delivery, one.split_before = before.delivery, before.events
-
-
-def _body(one: HeldDelivery) -> bytes:
-    return one.delivery.body if one.delivery else b""
 
 
 @dataclass(slots=True)
@@ -127,14 +106,16 @@ class HeldPartition:
     deliveries: deque[HeldDelivery] = field(default_factory=deque)
 
     @property
-    def has_more(self) -> bool:
-        """Say whether something read is left once the batch in hand is passed."""
-        return any(not one.is_done for one in self.deliveries)
+    def is_full(self) -> bool:
+        """Say whether so much was read that another worker should join in."""
+        size = sum(len(one.record) for one in self.deliveries)
+        return len(self.deliveries) >= MANY_DELIVERIES or size >= MANY_BYTES
 
     @property
-    def in_hand(self) -> int:
-        """Return how many of its events the batch in hand has."""
-        return sum(one.given - one.done for one in self.deliveries)
+    def unfinished(self) -> dict[str, HeldDelivery]:
+        """Return what was begun and is not done, by its place."""
+        begun = (one for one in self.deliveries if one.events)
+        return {one.place: one for one in begun if one.done < len(one.events or ())}
 
     def give(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
         """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
@@ -181,21 +162,6 @@ class HeldPartition:
         one.is_late = True
         pause_ms = PAUSES_MS[min(one.tries, len(PAUSES_MS) - 1)]
         return [one.entry, pause_ms, one.obstacle.packed(), int(one.tries > 0)]
-
-
-def fill(
-    partitions: Sequence[HeldPartition], most: int, each: int, bodies: Bodies
-) -> dict[int, list[HeldDelivery]]:
-    """Mark up to `most` events as those of the batch in hand; return their deliveries.
-
-    Every partition gives `each` first, in turn; what room is left is for those that have more.
-    """
-    touched: dict[int, list[HeldDelivery]] = {}
-    for limit in (each, most):
-        for held in partitions:
-            room = most - sum(one.in_hand for one in partitions) + held.in_hand
-            touched[held.index] = held.give(min(limit, room), bodies)
-    return touched
 
 
 def seal(events: Sequence[Event]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.held import Unfinished
+from gateway.store.held import HeldDelivery
 from gateway.store.partitions import partition_of
 from gateway.store.renewal import LeaseRenewal
 from gateway.store.slice import LEASE_MS, Slice
@@ -54,7 +54,7 @@ class Inbox:
         self._lease_ms = lease_ms
         self._renewal = LeaseRenewal(lease_ms / 3000)
         self._was_careful = False
-        self._unfinished = Unfinished()
+        self._begun: dict[str, HeldDelivery] = {}
 
     @contextmanager
     def slice(self) -> Iterator[Slice]:
@@ -70,7 +70,7 @@ class Inbox:
             self._process,
             lease_ms=self._lease_ms,
             avoids_care=self._was_careful,
-            unfinished=self._unfinished,
+            begun=self._begun,
         )
         self._renewal.follow(held)
         try:
@@ -82,6 +82,7 @@ class Inbox:
             self._renewal.follow(None)
             self._was_careful = held.took_care
         _give_back(held)
+        self._begun = held.unfinished
 
     def look(self) -> list[Standing]:
         """Tell how each partition stands, in one round trip."""

@@ -1,22 +1,31 @@
-"""The names of all keys, and how long each kind lives.
+"""The names of all keys, how long each kind lives, and what bounds it.
 
 Every key of a partition shares a hash tag, and every key of a number another, so each script stays
-in one slot. `tests/store/test_lifetimes.py` holds the table below against a server.
+in one slot. `tests/store/test_lifetimes.py` holds the tables below against a server.
+
+What is bounded by a number gives way, or is refused, beyond it. What waits, and what is
+remembered of customers and events, is bounded by the memory: from 75 % of it nothing new is kept.
 
 | key | holds | lives |
 |---|---|---|
 | {p}inbox | deliveries as kept | waiting and aside: for ever; then GATEWAY_RETENTION |
 | {p}cursor, {p}swept, {p}count | how far it is done and by whom, last swept, counters | for ever |
-| {p}aside, {p}aside:tries, {p}aside:why | what cannot be committed now, and why | while it waits |
+| {p}aside, {p}aside:tries, {p}aside:why, {p}aside:oldest | set aside, and why | while it waits |
 | {p}given_up | deliveries that a person let go | 30 days after the last |
 | {p}suspects | how many workers died over what they had in hand | a day after the last |
 | {p}missing | at most 16 holders whose lease ran out | until heard of, or a minute |
-| {n}known:<generation>:<bucket> | digests of committed events | 8 to 12 days from the commit |
-| {n}known:<generation> | how many buckets, how many events | 4 days longer |
+| {n}known:<generation>/<bucket> | digests of committed events | 8 to 12 days from the commit |
+| {n}known:<generation> | `size` in buckets, how many `ids` | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | for ever |
-| {n}send:<id> | one send and its attempts | while not final; then 30 days (repeatable: 1) |
-| {n}members:<id> | of a send to a group, how far it got with each participant | 30 days |
-| {n}wamid:<wamid> | the send that became this message | 30 days |
+| {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day) |
+| {n}finished | sends that are over, and when each is compacted | until it is |
+| {n}members:<id> | of a send to a group, how far each participant got | until then, or 30 days |
+| {n}wamid:<wamid> | the send that became this message | until then, or 30 days |
+| {n}done:<rank> | what is left of compacted sends | 30 days (bulk: 8), or less |
+| {n}texts | what those sends said, and all else of their rows | GATEWAY_RETENTION, or less |
+| {n}index:<generation>:<bucket> | where they stand, by send and by wamid | 36 days, or less |
+| {n}index, {n}index:count | the generations of the index, how many sends each has | for ever |
+| {n}late_failures | failures told of sends that were compacted | until the next tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
 | {n}pair:<contact> | when all that was sent to a customer is earned again | 276 seconds at most |
 | {n}stops | why a machine paused the number, and what a person holds | while it stands |
@@ -29,18 +38,62 @@ in one slot. `tests/store/test_lifetimes.py` holds the table below against a ser
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
 | {n}evidence, gw:stream | which statuses came; since when nothing kept them away | for ever |
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | what a person has to look at, its deaths | 30 days |
+| {n}unreadable, {n}unreadable:<id> | those that could not be read, their bytes | 30 days |
 | {n}timer, {n}timers | what comes back through the inbox | until it fired |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a bell is on its way, a tick was made | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
+| gw:bell:<task> | a bell of beat's is on its way | a minute |
 | …bell:found | how often the sweep found something waiting since anybody heard | an hour |
 | gw:ran:<what> | that a tick, sweep or watch ran, by which release, that web wrote | a day |
+| gw:ran:cleanup | that a cleanup ran | 25 hours |
+| gw:net | which main process of all workers looks every 100 ms | 2 seconds |
 | gw:watched | that somebody has just looked | 2 seconds |
+| gw:room | how much memory was used, hour by hour | two days, while somebody looks |
 | gw:canary | when a canary arrived, and since when one is missing | for ever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was told of them | until they are over |
 | gw:{alerts}seen | counters as the last look saw them | for ever |
 | gw:{rules}in_force | which rulebook each worker process has in force | while they say so |
 | gw:{rules}kept | the files of the last rulebook that was right | for ever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
+
+| key | bounded by |
+|---|---|
+| {p}inbox | 75 % of the memory; then 503 |
+| {p}cursor, {p}swept, {p}count | a few values each |
+| {p}aside, {p}aside:tries, {p}aside:why, {p}aside:oldest | what is in the inbox |
+| {p}given_up | 10,000 |
+| {p}suspects | one for each death within a day |
+| {p}missing | 16 |
+| {n}known:<generation>/<bucket> | events of 12 days, 45 bytes each; a bucket some 200 |
+| {n}known:<generation> | two values, of 4 generations |
+| {n}contact:<name> | customers and their names; 8 KB of notes, 200 moments |
+| {n}send:<id> | sends of 30 days; 24 attempts, 50 redrives |
+| {n}members:<id> | 1,024 participants |
+| {n}wamid:<wamid> | attempts that Meta took within 30 days |
+| {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | sends that are not over |
+| {n}pair:<contact> | customers written to within 276 seconds |
+| {n}stops | 100 rules, and 9 values |
+| {n}holding, {n}held:<rule> | rules held, sends that are not over |
+| {n}parked, {n}parked:<contact> | 100 of a customer |
+| {n}take:<call> | a tenth of a second's messages |
+| {n}pace, {n}places, {n}count | a few values; counters with names of ours |
+| {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
+| {n}recorded | records of GATEWAY_RETENTION |
+| {n}doubts:<rank>:<contact> | 100 of a lane |
+| {n}evidence, gw:stream | a few values |
+| {n}dead, {n}dead:<id>, {n}deaths:<id> | 100,000 of a number |
+| {n}timer, {n}timers | what was planned to come back |
+| {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
+| gw:stopped | one |
+| …bell:found | one for each bell |
+| gw:ran:<what> | one for each of four |
+| gw:watched | one |
+| gw:canary | three values |
+| gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number told |
+| gw:{alerts}seen | one for each counter that is watched |
+| gw:{rules}in_force | 1,000 processes |
+| gw:{rules}kept | one rulebook |
+| gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
 """
 
 import hashlib
@@ -61,6 +114,8 @@ TICKED = f"{SPACE}ticked"
 RAN = f"{SPACE}ran:"
 WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
+NET = f"{SPACE}net"
+ROOM = f"{SPACE}room"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"
@@ -90,3 +145,8 @@ def number(phone_number_id: str) -> str:
 def number_bell(phone_number_id: str, rank: str) -> str:
     """Return the key that is set while a bell for the number's sends is on its way."""
     return f"{number(phone_number_id)}bell:{rank}"
+
+
+def task_bell(task: str) -> str:
+    """Return the key that is set while a bell for a task that runs by the clock is on its way."""
+    return f"{SPACE}bell:{task}"

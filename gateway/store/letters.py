@@ -9,8 +9,9 @@ from typing import Literal
 
 from gateway.core.dead import Aside, Letter, Wanted
 from gateway.store import aside, dead, stream
+from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.dead import Redriven
+from gateway.store.dead import WITHOUT_KEYS, Redriven
 
 Dropped = Literal["dropped", "aside", "changed"]
 
@@ -21,17 +22,21 @@ def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
     return merge(*both, key=lambda one: one.died_ms, reverse=True)
 
 
-def find(store: Store, name: str, numbers: Sequence[str] = ()) -> Letter | None:
+def find(
+    store: Store, name: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
+) -> Letter | None:
     """Return what has an id, None where there is nothing; by default of any number."""
-    return aside.find(store, name) or dead.find(store, name, numbers)
+    return aside.find(store, name) or dead.find(store, name, numbers, bodies)
 
 
-def redrive(store: Store, letter: Letter, *, unconfirmed: bool = False) -> Redriven:
+def redrive(
+    store: Store, letter: Letter, *, unconfirmed: bool = False, bodies: Bodies = WITHOUT_KEYS
+) -> Redriven:
     """Let it begin again; what was set aside is tried now instead of later."""
     if isinstance(letter, Aside):
         tried = aside.try_now(store, letter, dead.now(store))
         return "redriven" if tried else "changed"
-    return dead.redrive(store, letter, unconfirmed=unconfirmed)
+    return dead.redrive(store, letter, unconfirmed=unconfirmed, bodies=bodies)
 
 
 def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:

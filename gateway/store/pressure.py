@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -17,9 +18,13 @@ log = structlog.get_logger(__name__)
 OLDEST_SERVER = (6, 2)
 YIELD_FROM = 0.60
 REFUSE_FROM = 0.75
+# From there on sends are compacted before their moment: those that were accepted, then also those
+# whose dead letters still could begin again.
+COMPACT_FROM, COMPACT_ALL_FROM = YIELD_FROM, 0.70
 # How much of the history goes each second while it yields.
 AN_EIGHTH = 8
 POLL_S = 1.0
+RESULTS = timedelta(days=1)
 
 NO_FILE = (
     "Redis has no append-only file: what was acknowledged is lost when it stops. "
@@ -53,6 +58,13 @@ class Health:
     def ready(self) -> bool:
         """Say whether deliveries are kept."""
         return not (self.fatal or self.refusal or self.full)
+
+    @property
+    def early_ms(self) -> float:
+        """Return how long before their moment sends that are over are compacted."""
+        if self._beyond(COMPACT_ALL_FROM):
+            return float("inf")
+        return keys.DAY_MS if self._beyond(COMPACT_FROM) else 0
 
     def _beyond(self, share: float) -> bool:
         return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
@@ -119,13 +131,18 @@ def layout_name() -> str:
     return f"{keys.LAYOUT}/{keys.PARTITIONS}"
 
 
-def yielding(numbers: Iterable[str]) -> list[Call]:
+def yielding(numbers: Iterable[str], results: timedelta) -> list[Call]:
     """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
 
-    History is what was worked off, and the records of why something was planned for it.
+    History is what was worked off, the records of why something was planned for it, what sends
+    said, and what became of those that were compacted at least `results` ago.
     """
-    deliveries = (Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS))
-    return [*deliveries, *(Call("forget", keys.number(name), [AN_EIGHTH]) for name in numbers)]
+    calls = [Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS)]
+    kept_ms = int(results.total_seconds() * 1000)
+    for name in numbers:
+        calls.append(Call("forget", keys.number(name), [AN_EIGHTH]))
+        calls.append(Call("prune", keys.number(name), [0, kept_ms, kept_ms, AN_EIGHTH]))
+    return calls
 
 
 PLANNING_STOPPED = (
@@ -137,10 +154,11 @@ PLANNING_STOPPED = (
 class Pressure:
     """Looks at the server beside the requests, once a second."""
 
-    def __init__(self, client: AsyncClient, limit_bytes: int) -> None:
+    def __init__(self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS) -> None:
         """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
         self._redis = client
         self._limit_bytes = limit_bytes
+        self._results = results
         self.health = Health()
 
     async def look(self) -> Health:
@@ -189,7 +207,7 @@ class Pressure:
         """Let history yield, as a tick does: a full server may carry no bell for a tick."""
         found: Any = self._redis.smembers(keys.NUMBERS)
         pipe = self._redis.pipeline(transaction=False)
-        for call in yielding(name.decode() for name in await found):
+        for call in yielding((name.decode() for name in await found), self._results):
             pipe.eval(source(call.script), 1, call.prefix, *call.args)
         if dropped := sum(await pipe.execute()):
             log.warning("history_yields", dropped=dropped)

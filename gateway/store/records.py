@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from redis import Redis
 
 from gateway.core.dead import moment
 from gateway.core.events import Event
 from gateway.core.follows import record_id
-from gateway.store import keys
+from gateway.store import keys, rows
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 
 
@@ -56,12 +56,5 @@ def load(store: Store, number: str, record: str) -> Found | None:
 
 def stages(store: Store, number: str, sends: Sequence[str]) -> list[str]:
     """Return the stage of each send, "" where it is forgotten. Raises StoreUnavailableError."""
-    prefix = f"{keys.number(number)}send:"
-
-    def ask(client: Redis) -> list[Any]:
-        pipe = client.pipeline(transaction=False)
-        for send in sends:
-            pipe.hget(prefix + send, "stage")
-        return list(pipe.execute())
-
-    return [(stage or b"").decode() for stage in store.run(ask)]
+    found = rows.read(store, Bodies(), number, sends)
+    return [one.fields.get("stage", "") for one in found]

@@ -1,9 +1,10 @@
 """What one worker holds for a while: leased partitions, read in order, passed and given back."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from types import MappingProxyType
 from typing import Any
 
 from gateway.core.events import Delivery, Event
@@ -11,18 +12,17 @@ from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
 from gateway.store.held import (
+    MANY_DELIVERIES,
     NONE_LATE,
     UNCHANGED,
     HeldDelivery,
     HeldPartition,
     Late,
-    Unfinished,
-    fill,
 )
-from gateway.store.partitions import holds_messages, partition_of_place
+from gateway.store.partitions import holds_messages
 
 LEASE_MS = 5_000
-MOST_DELIVERIES = 64
+MOST_DELIVERIES = MANY_DELIVERIES
 MOST_BYTES = 512 * 1024
 # A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
 # that no holder touches more events of a partition than this.
@@ -33,7 +33,8 @@ STATUS_EVENTS = MOST_EVENTS // 4
 MOST_DEATHS = 2
 # Where among the arguments of `next` it says how much to read, and that the lease is given back.
 READ, RELEASE = 2, 4
-_NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
+NONE_BEGUN: Mapping[str, HeldDelivery] = MappingProxyType({})
+NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Batch:
     events: list[Event] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)  # those that the events are of
     unopened: dict[str, str] = field(default_factory=dict)  # delivery id -> why
-    full: bool = False  # more waits than one batch may hold
+    is_shared: bool = False  # much waits, so half was given back for a worker that is to be called
     # A worker died over one of the events, which are of one delivery, or over that itself.
     is_careful: bool = False
     deadly: str = ""  # the id of a delivery that cannot even be opened without dying
@@ -65,18 +66,22 @@ class Slice:
         *,
         lease_ms: int = LEASE_MS,
         avoids_care: bool = False,
-        unfinished: Unfinished | None = None,
+        begun: Mapping[str, HeldDelivery] = NONE_BEGUN,
     ) -> None:
-        """Hold nothing yet; `avoids_care` leaves what may kill for later, if more waits."""
+        """Hold nothing yet.
+
+        `avoids_care` leaves what may kill for later, if more waits; `begun` is what was read and
+        not finished by the slice before, which need not be read once more.
+        """
         self._store = store
         self._bodies = bodies
         self._holder = f"{process}/{secrets.token_hex(8)}"
         self._lease_ms = lease_ms
         self._avoids_care = avoids_care
-        self._unfinished = unfinished or Unfinished()
-        self._first = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
-        self.shared = False
+        self._begun = begun
+        self.unfinished: dict[str, HeldDelivery] = {}
+        self.is_shared = False
         self.took_care = False
 
     @property
@@ -84,34 +89,21 @@ class Slice:
         """Say whether a partition is held in which a worker died; then it is the only one."""
         return any(held.is_careful for held in self._held.values())
 
-    @property
-    def can_share(self) -> bool:
-        """Say whether another worker could be given something."""
-        return not self.shared and len(self._held) > 1
-
     def next(self, late: Late = NONE_LATE) -> Batch:
         """Pass the batch in hand, and return the next one of every partition that has something.
 
         What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
-        is not passed: its new holder finds what was committed known.
+        is not passed: its new holder finds what was committed known. Where much waits, every second
+        partition is given back, once, so that a worker that is called finds work.
         """
         self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
         if self._avoids_care and not self._held:
             self._avoids_care = False
             self._exchange({})
-        return self._batch()
-
-    def share(self, batch: Batch) -> Batch:
-        """Give back every second partition, unread, so that a worker that was called finds work."""
-        self.shared = True
-        given = list(self._held)[1::2]
-        self._release({i: self._unread(self._held[i]) for i in given})
-        return Batch(
-            [one for one in batch.events if partition_of_place(one.delivery) not in given],
-            [one for one in batch.deliveries if partition_of_place(one.id) not in given],
-            {k: v for k, v in batch.unopened.items() if partition_of_place(k) not in given},
-            batch.full,
-        )
+        shares = self._share()
+        batch = self._batch()
+        batch.is_shared = shares
+        return batch
 
     def hold_in_hand(self, event: Event) -> int | None:
         """Write down the event of a careful batch that is touched next.
@@ -153,7 +145,7 @@ class Slice:
         return [self._holder, self._lease_ms, most, MOST_BYTES, int(release), fence, takes]
 
     def _unread(self, held: HeldPartition) -> list[object]:
-        return [*self._args(held.fence, 0, release=True), *_NOT_PASSED]
+        return [*self._args(held.fence, 0, release=True), *NOT_PASSED]
 
     def _passed(self, held: HeldPartition, late: Late) -> list[object]:
         passed = held.pass_batch(late)
@@ -162,8 +154,8 @@ class Slice:
 
     def _exchange(self, asked: dict[int, list[object]]) -> None:
         """Pass what is done, and read where nothing is left, or where nothing was held."""
-        if not self.shared and not self.is_careful:
-            anew = [*self._args(0, MOST_DELIVERIES), *_NOT_PASSED]
+        if not self.is_shared and not self.is_careful:
+            anew = [*self._args(0, MOST_DELIVERIES), *NOT_PASSED]
             asked |= {i: anew for i in range(keys.PARTITIONS) if i not in asked}
         failed: Exception | None = None
         for i, reply in self._calls(asked):
@@ -192,12 +184,22 @@ class Slice:
         held.is_careful = bool(is_careful)
         for raw_id, header, record, tries, deaths in entries:
             place = f"{index}:{raw_id.decode()}"
-            one = HeldDelivery(place, header, record, tries, deaths)
-            self._unfinished.recall(one)
-            held.deliveries.append(one)
+            held.deliveries.append(HeldDelivery(place, header, record, tries, deaths))
         first = next((one for one in held.deliveries if one.tries == 0), None)
         if first:
             first.resume = (item, seal.decode())
+        for one in held.deliveries:
+            if one.place in self._begun and not held.is_careful:
+                one.read_as(self._begun[one.place])
+
+    def _share(self) -> bool:
+        if self.is_shared or self.is_careful or len(self._held) < 2:
+            return False
+        self.is_shared = any(held.is_full for held in self._held.values())
+        if self.is_shared:
+            given = list(self._held)[1::2]
+            self._release({i: self._unread(self._held[i]) for i in given})
+        return self.is_shared
 
     def _hold_careful_alone(self) -> None:
         """Give back everything beside a partition in which a worker died."""
@@ -209,45 +211,31 @@ class Slice:
 
     def _batch(self) -> Batch:
         batch = Batch(is_careful=self.is_careful)
-        for held in self._held.values():
+        for held, most in self._quotas():
             if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
                 batch.deadly = held.deliveries[0].place
                 held.deliveries[0].give_up()
-                return batch
-        for one in self._given():
-            if one.unopened:
-                batch.unopened[one.place] = one.unopened
-            elif one.delivery:
-                batch.deliveries.append(one.delivery)
-                batch.events += (one.events or ())[one.done : one.given]
-        batch.full = any(self._is_full(held) for held in self._held.values())
+                continue
+            for one in held.give(most, self._bodies):
+                if one.unopened:
+                    batch.unopened[one.place] = one.unopened
+                elif one.delivery:
+                    batch.deliveries.append(one.delivery)
+                    batch.events += (one.events or ())[one.done : one.given]
         return batch
 
-    def _given(self) -> list[HeldDelivery]:
-        """Mark what the batch in hand holds: messages of all partitions, statuses their share.
-
-        A message never waits for another partition's. Statuses are taken from one partition after
-        another, so that few large deliveries are split for one batch; who is first is chance.
-        """
+    def _quotas(self) -> list[tuple[HeldPartition, int]]:
+        """Return how many events each partition may give: messages first, statuses their share."""
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
-        statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
         room = STATUS_EVENTS if messages else MOST_EVENTS
-        most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
-        touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
-        touched |= fill(statuses, room, room, self._bodies)
-        return [one for i in self._held for one in touched[i]]
-
-    @staticmethod
-    def _is_full(held: HeldPartition) -> bool:
-        size = sum(len(one.record) for one in held.deliveries)
-        return held.has_more or len(held.deliveries) >= MOST_DELIVERIES or 2 * size > MOST_BYTES
+        shares = ((messages, MOST_EVENTS - (STATUS_EVENTS if statuses else 0)), (statuses, room))
+        return [(held, ceil(most / len(kind))) for kind, most in shares for held in kind]
 
     def _release(self, asked: dict[int, list[object]]) -> None:
         for i, args in asked.items():
             args[READ], args[RELEASE] = 0, 1
-            for one in self._held.pop(i).deliveries:
-                self._unfinished.remember(one)
+            self.unfinished |= self._held.pop(i).unfinished
         self._calls(asked)
 
     def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:

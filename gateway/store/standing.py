@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.dead import Cause, Wanted
+from gateway.core.forecast import Forecast, forecast
 from gateway.core.stops import Stops, stored
-from gateway.store import dead, keys, rulebooks, upkeep
+from gateway.store import dead, keys, room, rulebooks, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox, Standing
-from gateway.store.pressure import Health, worst
+from gateway.store.pressure import REFUSE_FROM, Health, worst
 from gateway.store.rulebooks import InForce
 from gateway.store.traced_sends import ask
 
@@ -21,6 +22,7 @@ RANKS = ("reply", "bulk")
 BY_THE_CLOCK = ("tick", "sweep", "watch", "web")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
+_COUNTED = ("dead", "unconfirmed", "due", "parked", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class NumberStanding:
     parked: int  # until their customers write again
     stops: Stops
     lanes: Mapping[str, Lanes]  # by rank
+    unreadable: int = 0  # of the dead
 
     @property
     def stages(self) -> dict[str, int]:
@@ -84,6 +87,14 @@ class Reading:
     rulebooks: tuple[InForce, ...] = ()  # one for each worker process
     release: str = ""  # of the worker that looked last, with its rules; "" where none has
     leads: bool = False  # some beat has the turn
+    room: Mapping[int, int] = field(default_factory=dict)  # bytes used, by moment, hour by hour
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Say when deliveries will be refused at the present rate, None where none is known."""
+        health = self.health
+        full_bytes = REFUSE_FROM * health.limit_bytes
+        return forecast(self.now_ms, health.used_bytes, full_bytes, self.room)
 
     @property
     def causes(self) -> dict[str, int]:
@@ -124,7 +135,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
     infos = store.infos()
-    layout, counts, stopped, flown, books, release, leads, *lives = ask(
+    layout, counts, stopped, flown, books, release, leads, used, *lives = ask(
         store,
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
@@ -133,6 +144,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         ("HGETALL", keys.RULEBOOKS),
         ("GET", f"{keys.RAN}watch"),
         ("EXISTS", keys.BEAT_TURN),
+        ("HGETALL", keys.ROOM),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
     )
     return Reading(
@@ -155,6 +167,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         rulebooks=rulebooks.reported(books, partitions[0].now_ms),
         release=release.decode() if release else "",
         leads=bool(leads),
+        room=room.samples(used),
     )
 
 
@@ -163,13 +176,15 @@ def _number(store: Store, name: str) -> NumberStanding:
     commands: list[tuple[Any, ...]] = [
         ("TIME",),
         ("HGETALL", f"{prefix}count"),
-        *(("ZCARD", f"{prefix}{what}") for what in ("dead", "unconfirmed", "due", "parked")),
+        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED),
         ("HGETALL", f"{prefix}stops"),
     ]
     for rank in RANKS:
         ready = f"{prefix}ready:{rank}"
         commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
-    (seconds, _), counts, buried, unconfirmed, due, parked, stopped, *lanes = ask(store, *commands)
+    (seconds, _), counts, buried, unconfirmed, due, parked, unread, stopped, *lanes = ask(
+        store, *commands
+    )
     return NumberStanding(
         name,
         _counts(counts),
@@ -179,6 +194,7 @@ def _number(store: Store, name: str) -> NumberStanding:
         parked,
         stored(stopped),
         {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
+        unread,
     )
 
 

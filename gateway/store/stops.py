@@ -11,6 +11,8 @@ from gateway.store.client import Call, Store, meaning
 from gateway.store.driver import AsyncClient
 from gateway.store.traced_sends import ask
 
+NO_ROOM = -1
+
 
 def pause(
     store: Store, numbers: Iterable[str], why: str, probe_after_ms: int, *, late: bool = False
@@ -41,9 +43,13 @@ def grant(store: Store, number: str, per_second: int) -> bool:
     return bool(_ask(store, [number], "grant", per_second))
 
 
-def hold(store: Store, numbers: Iterable[str], rule: str, why: str) -> None:
-    """Let a person stop numbers, or what a rule sends from them; `why` is shown to others."""
-    _ask(store, numbers, "hold", rule, why)
+def hold(store: Store, numbers: Sequence[str], rule: str, why: str) -> list[str]:
+    """Let a person stop numbers, or what a rule sends from them; `why` is shown to others.
+
+    Returns the numbers of which so many rules are held that this one is not.
+    """
+    replies = _replies(store, numbers, "hold", rule, why)
+    return [one for one, reply in zip(numbers, replies, strict=True) if reply == NO_ROOM]
 
 
 def release(store: Store, numbers: Iterable[str], rule: str) -> int:
@@ -81,8 +87,12 @@ def key(number: str) -> str:
 
 
 def _ask(store: Store, numbers: Iterable[str], *args: Any) -> int:
+    return sum(_replies(store, numbers, *args))
+
+
+def _replies(store: Store, numbers: Iterable[str], *args: Any) -> list[int]:
     replies = store.call_many([Call("stop", keys.number(one), args) for one in numbers])
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
-    return sum(replies)
+    return replies

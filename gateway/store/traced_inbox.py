@@ -12,6 +12,7 @@ from gateway.core.dead import moment
 from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
 from gateway.core.keys import digest
+from gateway.core.places import unpack
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store
@@ -61,7 +62,7 @@ def known(store: Store, number: str, event_keys: Sequence[str]) -> list[str]:
         return []
     digests = [digest(key) for key in event_keys]
     _, _, places = store.call("load", keys.number(number), 0, *digests)
-    return [place.decode() if place else "" for place in places]
+    return [unpack(place) if place else "" for place in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ class TracedInbox:
             opened = self._delivery(delivery, found[0][1])
         except UnknownRecordError as error:
             return Kept(delivery, int(item), f"its delivery cannot be opened here: {error}")
-        return _kept(opened, split(opened)[int(item)])
+        # Another release may have split it otherwise.
+        event = next((one for one in split(opened) if one.item == int(item)), None)
+        return Kept(opened.id, int(item), "", opened.origin, opened.secret, event)
 
     def inside(self, delivery: str) -> Inside:
         """Return what a delivery holds."""
@@ -106,6 +109,15 @@ class TracedInbox:
             return Inside(f"this process cannot open it: {error}")
         kinds = Counter(event.kind for event in split(opened))
         return Inside("", kinds, _parsed(opened.body))
+
+    def body(self, delivery: str) -> bytes:
+        """Return the body of a delivery, b"" where it is gone or cannot be opened here."""
+        index, _, entry = delivery.partition(":")
+        found = self._range(int(index), entry, entry, 1)
+        try:
+            return self._delivery(delivery, found[0][1]).body if found else b""
+        except UnknownRecordError:
+            return b""
 
     def waiting(self, wanted: Callable[[Event], bool]) -> Waiting:
         """Look through what is not committed, up to MOST_WAITING deliveries a partition."""

@@ -11,8 +11,10 @@ from gateway.core.dead import moment
 from gateway.core.keys import join
 from gateway.core.sends import RUNGS
 from gateway.core.stops import Stops, stored
-from gateway.store import keys
+from gateway.store import keys, rows
+from gateway.store.body import Bodies
 from gateway.store.client import Store
+from gateway.store.rows import SendRow
 from gateway.store.traced_inbox import known
 from gateway.store.traced_members import Member, member
 
@@ -66,6 +68,7 @@ class Sent:
     error: Note = field(default_factory=dict)
     pricing: Note = field(default_factory=dict)
     is_final: bool = False
+    has_text: bool = True  # what was to be sent is kept still
     standing: Standing = Standing()
 
 
@@ -81,22 +84,21 @@ def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
     return store.run(run) if commands else []
 
 
-def read(store: Store, number: str, ids: Sequence[str]) -> list[Sent]:
-    """Return sends by their ids, in two round trips. Raises StoreUnavailableError."""
-    prefix = keys.number(number)
-    found = ask(store, *(["HGETALL", f"{prefix}send:{one}"] for one in ids))
-    rows = [{name.decode(): value.decode() for name, value in raw.items()} for raw in found]
-    standings = _standings(store, prefix, list(zip(ids, rows, strict=True)))
-    known = _kept_at(store, number, rows)
+def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[Sent]:
+    """Return sends by their ids, in a few round trips. Raises StoreUnavailableError."""
+    found = rows.read(store, bodies, number, ids)
+    standings = _standings(store, keys.number(number), found)
+    known = _kept_at(store, number, [one.fields for one in found])
     return [
-        _sent(one, row, standing, known) if row else Sent(one)
-        for one, row, standing in zip(ids, rows, standings, strict=True)
+        _sent(one.id, one.fields, standing, known) if one.fields else Sent(one.id)
+        for one, standing in zip(found, standings, strict=True)
     ]
 
 
-def _standings(store: Store, prefix: str, rows: Sequence[tuple[str, Row]]) -> list[Standing]:
+def _standings(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[Standing]:
     commands: list[Sequence[Any]] = []
-    for one, row in rows:
+    for send in sends:
+        one, row = send.id, send.fields
         rank, lane = row.get("rank", ""), row.get("lane", "")
         commands += [
             ("ZSCORE", f"{prefix}due", one),
@@ -110,13 +112,16 @@ def _standings(store: Store, prefix: str, rows: Sequence[tuple[str, Row]]) -> li
             ("HGETALL", f"{prefix}members:{one}"),
         ]
     found = ask(store, *commands)
-    each = len(commands) // len(rows) if rows else 1
-    return [_standing(*found[start : start + each]) for start in range(0, len(found), each)]
+    each = len(commands) // len(sends) if sends else 1
+    return [
+        _standing(send.members, *found[i * each : (i + 1) * each]) for i, send in enumerate(sends)
+    ]
 
 
-def _standing(*found: Any) -> Standing:
+def _standing(compacted: Row, *found: Any) -> Standing:
     due, unconfirmed, dead, ahead, ready, parked, held, stops, members = found
-    rows = sorted((name.decode(), told.decode()) for name, told in members.items())
+    since = {name.decode(): told.decode() for name, told in members.items()}
+    participants = sorted(({**compacted, **since}).items())
     return Standing(
         due_at=_moment(due),
         unconfirmed_till=_moment(unconfirmed),
@@ -126,7 +131,7 @@ def _standing(*found: Any) -> Standing:
         parked_till=_moment(parked),
         is_held=held is not None,
         stops=stored(stops),
-        members=tuple(member(name, told) for name, told in rows),
+        members=tuple(member(name, told) for name, told in participants),
     )
 
 
@@ -163,7 +168,7 @@ def _sent(
         record=told["record"],
         rank=row["rank"],
         wamid=row.get("wamid", ""),
-        body=told["body"],
+        body=told.get("body", {}),
         planned_at=_moment(row["planned"]),
         attempts=int(row["attempts"]),
         began={n: moment(at) for n, at in _numbered(row, "began")},
@@ -174,6 +179,7 @@ def _sent(
         error=_note(row.get("error", "{}")),
         pricing=_note(row.get("pricing", "{}")),
         is_final="final" in row,
+        has_text="body" in told,
         standing=standing,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import orjson
 
@@ -10,16 +11,20 @@ from gateway.core.contacts import Contact
 from gateway.core.dead import Aside, moment
 from gateway.core.events import Message
 from gateway.core.keys import digest, join
+from gateway.core.mentions import Mentions, of_customer, of_message
 from gateway.core.people import names
 from gateway.core.sends import RUNGS
-from gateway.store import aside, keys, records, upkeep
+from gateway.store import aside, keys, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.records import Found
 from gateway.store.traced_contact import Talk, conversation
 from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting, known
 from gateway.store.traced_sends import Sent, ask, read
+from gateway.store.unreadable import search
 
+# Of what could not be read and mentions a customer: so much is told.
+MOST_UNREAD = 20
 STATUSES = tuple(stage for stage, rung in RUNGS.items() if rung > RUNGS["accepted"])
 
 
@@ -29,6 +34,7 @@ class Failed:
 
     at: datetime
     error: str
+    unreadable: str = ""  # its dead letter, where it could not even be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class Traces:
     def __init__(self, store: Store, bodies: Bodies) -> None:
         """Take the store and how bodies are opened."""
         self._store = store
+        self._bodies = bodies
         self._inbox = TracedInbox(store, bodies)
 
     def of_wamid(self, wamid: str) -> Search:
@@ -91,7 +98,7 @@ class Traces:
             return Search(found)
         waiting = self._inbox.waiting(lambda one: isinstance(one, Message) and one.id == wamid)
         # What was committed between the two looks was missed by both of them.
-        found = self._waiting(waiting) or self._everywhere(find)
+        found = self._waiting(waiting) or self._everywhere(find) or self._unread(of_message(wamid))
         return Search(found, unopened=waiting.unopened, cut=waiting.cut)
 
     def of_send(self, send: str) -> Search:
@@ -107,7 +114,8 @@ class Traces:
         called = {name}.union(*(one.names for one in found))
         waiting = self._inbox.waiting(lambda one: not called.isdisjoint(names(one)))
         told = tuple(self._conversation(one) for one in found if one.found)
-        return Search(self._waiting(waiting), told, waiting.unopened, waiting.cut)
+        events = (*self._waiting(waiting), *self._unread(of_customer(called)))
+        return Search(events, told, waiting.unopened, waiting.cut)
 
     def _everywhere(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
         found = (find(number) for number in upkeep.numbers(self._store))
@@ -126,9 +134,22 @@ class Traces:
             if one.event
         )
 
+    def _unread(self, mentions: Mentions) -> tuple[Trace, ...]:
+        """Find what could not be read, and mentions whom is looked for."""
+        letters = search(self._store, self._bodies, upkeep.numbers(self._store), mentions)
+        return tuple(
+            Trace(
+                letter.number,
+                letter.key,
+                kept=self._inbox.kept(f"{letter.delivery}/{letter.item}"),
+                failed=Failed(letter.at, str(letter.error["reason"]), letter.id),
+            )
+            for letter in islice(letters, MOST_UNREAD)
+        )
+
     def _by_wamid(self, number: str, wamid: str) -> Trace | None:
-        (send,) = ask(self._store, ("GET", f"{keys.number(number)}wamid:{wamid}"))
-        by_send = self._by_send(number, send.decode()) if send else None
+        send = rows.of_wamid(self._store, number, wamid)
+        by_send = self._by_send(number, send) if send else None
         return (
             by_send
             or self._by_event(number, join("message", number, wamid))
@@ -136,7 +157,7 @@ class Traces:
         )
 
     def _by_send(self, number: str, send: str) -> Trace | None:
-        (sent,) = read(self._store, number, [send])
+        (sent,) = read(self._store, self._bodies, number, [send])
         if not sent.stage:
             return None
         record = records.load(self._store, number, sent.record) if sent.record else None
@@ -157,7 +178,7 @@ class Traces:
             known=bool(place),
             failed=failed,
             record=record,
-            sends=tuple(read(self._store, number, record.sends)) if record else (),
+            sends=tuple(read(self._store, self._bodies, number, record.sends)) if record else (),
         )
 
     def _failed(self, number: str, key: str) -> tuple[Failed | None, str]:
@@ -183,5 +204,5 @@ class Traces:
         told = tuple(one for one in traces if one)
         shown = {sent.id for trace in told for sent in trace.sends}
         rest = [one for one in found.waiting if one not in shown]
-        sends = tuple(read(self._store, found.number, rest))
+        sends = tuple(read(self._store, self._bodies, found.number, rest))
         return Conversation(found.number, found.contact, told, found.lanes, sends)

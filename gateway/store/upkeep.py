@@ -1,5 +1,6 @@
 """What runs by the clock: what is due, what waits and does not move, and what is old."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +9,20 @@ from typing import Any
 from gateway.core import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
-from gateway.store.pressure import worst, yielding
+from gateway.store.compaction import BULK_FOR, REPLIES_FOR
+from gateway.store.damage import Damage, damages
+from gateway.store.pressure import RESULTS, Health, worst, yielding
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
 STOPPED_MS = 300_000
 FOUND_MS = 3_600_000
 MOST_SKIPPED = 32
+# Whoever holds an app secret can name any number, and each that is listed is asked every second.
+MOST_NUMBERS = 10_000
+MOST_FORGOTTEN = 1_000  # dead letters in one command
+# A cleanup that is an hour late has not been rung for.
+CLEANED_MS = 25 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Due:
     timers: dict[str, bytes]  # id -> what comes back through the inbox
     overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
     doubts: int  # sends of which nobody knows whether Meta had them
+    damaged: tuple[Damage, ...] = ()  # what rests because it cannot be worked on
 
 
 def may_tick(store: Store) -> bool:
@@ -36,9 +45,9 @@ def may_tick(store: Store) -> bool:
     return first
 
 
-def ran(store: Store, what: str, by: str = "1") -> None:
+def ran(store: Store, what: str, by: str = "1", lifetime_ms: int = keys.DAY_MS) -> None:
     """Note what ran by the clock, and by which release; the key's lifetime tells when it did."""
-    store.run(lambda client: client.set(f"{keys.RAN}{what}", by, px=keys.DAY_MS))
+    store.run(lambda client: client.set(f"{keys.RAN}{what}", by, px=lifetime_ms))
 
 
 def ago_s(store: Store, what: str) -> float | None:
@@ -47,12 +56,40 @@ def ago_s(store: Store, what: str) -> float | None:
     return (keys.DAY_MS - left) / 1000 if left > 0 else None
 
 
-def list_number(store: Store, number: str) -> None:
+def list_number(store: Store, number: str) -> bool:
     """Make a number one that ticks and sweeps look at; done before its first commit.
 
-    With replicas they have it too, so whoever has listed a number need not do so again.
+    With replicas they have it too, so whoever has listed a number need not do so again. False where
+    so many are listed that there is no room: each tick asks all of them.
     """
-    store.call("list_number", keys.NUMBERS, number)
+    return bool(store.call("list_number", keys.NUMBERS, number, MOST_NUMBERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """How long ago what runs by the clock ran, in seconds; infinite where not within a day."""
+
+    tick_s: float
+    sweep_s: float
+    watch_s: float
+    cleaned: bool  # within 25 hours
+    beat_leads: bool
+
+
+def clockwork(store: Store) -> Clockwork:
+    """Tell what ran by the clock and when, in one round trip."""
+
+    def asked(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        for what in ("tick", "sweep", "watch"):
+            pipe.pttl(f"{keys.RAN}{what}")
+        pipe.exists(f"{keys.RAN}cleanup")
+        pipe.exists(keys.BEAT_TURN)
+        return pipe.execute()
+
+    *lives, cleaned, leads = store.run(asked)
+    tick, sweep, watch = ((keys.DAY_MS - it) / 1000 if it > 0 else math.inf for it in lives)
+    return Clockwork(tick, sweep, watch, cleaned=bool(cleaned), beat_leads=bool(leads))
 
 
 def numbers(store: Store) -> list[str]:
@@ -66,12 +103,13 @@ def numbers_at_meta(store: Store) -> list[str]:
     return [name for name in numbers(store) if name != canary.NUMBER]
 
 
-def tick(store: Store) -> Iterator[Due]:
-    """Move what is due of every number; at most 1,000 items each, so that no script is long.
+def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[Due]:
+    """Move what is due of every number, or of those named; at most 1,000 items each.
 
-    A number whose keys are damaged stops no other: its error is raised after all that worked.
+    So no script is long. A number whose keys are damaged stops no other: its error is raised after
+    all that worked.
     """
-    names = numbers(store)
+    names = numbers(store) if names is None else names
     calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
     return _worked(names, store.call_many(calls))
 
@@ -162,14 +200,29 @@ def trim(store: Store, retention: timedelta) -> int:
     return dropped
 
 
-def make_room(store: Store, limit_bytes: int) -> int:
-    """Drop the oldest of the history, deliveries and records, if a server is short of room.
+def prune(store: Store, retention: timedelta) -> int:
+    """Drop what is left of finished sends and is older than it is to live; see compaction.py."""
+    lives = [int(one.total_seconds() * 1000) for one in (retention, REPLIES_FOR, BULK_FOR)]
+    dropped = 0
+    calls = [Call("prune", prefix, [*lives, 1]) for prefix in _prefixes(store)]
+    while now := _dropped(store, calls):
+        dropped += now
+    return dropped
+
+
+def memory(store: Store, limit_bytes: int) -> Health:
+    """Say how full the fullest server is.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).
     """
-    if not worst(store.infos(), "", limit_bytes).short:
+    return worst(store.infos(), "", limit_bytes)
+
+
+def make_room(store: Store, limit_bytes: int, results: timedelta = RESULTS) -> int:
+    """Drop the oldest of the history if a server is short of room; see `yielding`."""
+    if not memory(store, limit_bytes).short:
         return 0
-    return _dropped(store, yielding(numbers(store)))
+    return _dropped(store, yielding(numbers(store), results))
 
 
 def _dropped(store: Store, calls: Sequence[Call]) -> int:
@@ -178,14 +231,25 @@ def _dropped(store: Store, calls: Sequence[Call]) -> int:
 
 def forget_dead(store: Store, before: datetime) -> int:
     """Drop dead letters that are older than `before` from the lists."""
-    dropped = 0
+    oldest = int(before.timestamp() * 1000)
     for prefix in _prefixes(store):
-        dropped += store.run(
-            lambda client, key=f"{prefix}dead": client.zremrangebyscore(  # type: ignore[misc]
-                key, "-inf", int(before.timestamp() * 1000)
+        _forget_dead(store, f"{prefix}unreadable", oldest)
+    return sum(_forget_dead(store, f"{prefix}dead", oldest) for prefix in _prefixes(store))
+
+
+def _forget_dead(store: Store, key: str, before_ms: int) -> int:
+    dropped = 0
+    while True:
+        found: Any = store.run(
+            lambda client: client.zrangebyscore(
+                key, "-inf", before_ms, start=0, num=MOST_FORGOTTEN, withscores=True
             )
         )
-    return dropped
+        if not found:
+            return dropped
+        # Not one by one, and none that died again meanwhile.
+        last = int(found[-1][1])
+        dropped += store.run(lambda client: client.zremrangebyscore(key, "-inf", last))  # noqa: B023
 
 
 def count(store: Store, prefix: str, name: str, by: int = 1) -> None:
@@ -198,13 +262,14 @@ def _prefixes(store: Store) -> Iterator[str]:
 
 
 def _due(number: str, reply: Any) -> Due:
-    moved_items, timers, overdue, doubts = reply
+    moved_items, timers, overdue, doubts, damaged = reply
     return Due(
         number=number,
         moved=moved_items,
         timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
         overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
         doubts=doubts,
+        damaged=damages(damaged),
     )
 
 

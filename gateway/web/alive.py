@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway.store.client import StoreUnavailableError
 
 BEAT_S = 1.0
+LEAST_GAP_S = 0.001
 
 
 class Stream(Protocol):
@@ -38,11 +39,15 @@ class Alive:
     async def beat(self) -> None:
         """Note that this process is alive; what cannot be noted now goes into the next gap."""
         since, self._refusing_since = self._refusing_since, None
-        gap = self._clock() - since if since is not None else 0.0
+        # A refusal is a gap however soon the beat follows; one without length would be none.
+        gap = max(self._clock() - since, LEAST_GAP_S) if since is not None else 0.0
         try:
             await self._stream.alive(timedelta(seconds=gap))
         except StoreUnavailableError:
             self._refusing_since = self._clock() if since is None else since
+        except asyncio.CancelledError:  # at the end of the process; the last beat tells it
+            self._refusing_since = self._refusing_since if since is None else since
+            raise
 
     async def run(self) -> None:
         """Beat again and again, until cancelled."""

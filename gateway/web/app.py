@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -23,20 +22,20 @@ from gateway.store.counters import Counters
 from gateway.store.keep import Keeper
 from gateway.store.pressure import Pressure
 from gateway.web.alive import Alive
+from gateway.web.door import Door
 from gateway.web.health import HealthPages
+from gateway.web.limits import Bounds
 from gateway.web.metrics import MetricsPage
-from gateway.web.refusals import Refusals
+from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
 
-log = structlog.get_logger(__name__)
-
-# Strangers get a status and an empty body, whatever went wrong.
-ANSWERS: Mapping[type[Exception], tuple[int, str]] = {
-    TooLargeError: (413, "too_large"),
-    SignatureError: (401, "unsigned"),
-    HandshakeError: (403, "handshake"),
-    StoreUnavailableError: (503, "store"),
-    ClientDisconnect: (400, "disconnected"),
+# Strangers get the status of the reason and an empty body, whatever went wrong.
+REFUSED: Mapping[type[Exception], str] = {
+    TooLargeError: "too_large",
+    SignatureError: "signature",
+    HandshakeError: "handshake",
+    StoreUnavailableError: "store",
+    ClientDisconnect: "disconnected",
 }
 
 
@@ -54,13 +53,20 @@ class Guarded:
         await self.keeper.keep(body, secret=secret)
 
 
-def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
-    """Put the web process together; `ring` returns at once, and some worker hears of it."""
+def create_app(
+    settings: Settings, ring: Callable[[], None], bounds: Bounds | None = None
+) -> Starlette:
+    """Put the web process together; `ring` returns at once, and some worker hears of it.
+
+    The lifespan yields the Door that BoundedHttpProtocol asks for.
+    """
     client = connect_async(settings.redis_url)
     keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
-    pressure = Pressure(client, settings.gateway_store_bytes)
+    pressure = Pressure(client, settings.gateway_store_bytes, settings.gateway_results)
     counters = Counters(client)
-    refusals, alive = Refusals(counters), Alive(counters)
+    alive = Alive(counters)
+    refusals = Refusals(counters, alive.refused)
+    door = Door(refusals.add, bounds or Bounds())
     webhook = Webhook(
         Guarded(keeper, pressure),
         settings.app_secrets,
@@ -71,16 +77,18 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
         with contextlib.suppress(StoreUnavailableError):
             await pressure.look()
         keeper.start()
-        runs = (pressure.watch(), refusals.run(), alive.run())
+        runs = (pressure.watch(), refusals.run(), alive.run(), door.run())
         beside = [asyncio.create_task(run) for run in runs]
-        yield
+        yield {"door": door}
+        door.close()
         await keeper.close()
         await _end(beside)
         await refusals.flush()
+        await alive.beat()  # what was refused since the last one, while others may go on
         await client.aclose()
 
     made = Starlette(
@@ -91,7 +99,7 @@ def create_app(settings: Settings, ring: Callable[[], None]) -> Starlette:
             Route("/readyz", health.ready),
             Route("/metrics", MetricsPage(counters).show),
         ],
-        exception_handlers=_handlers(refusals, alive),
+        exception_handlers=_handlers(refusals),
         lifespan=lifespan,
     )
     made.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
@@ -107,16 +115,13 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         tasks = list(left)
 
 
-def _handlers(refusals: Refusals, alive: Alive) -> dict[Any, Any]:
+def _handlers(refusals: Refusals) -> dict[Any, Any]:
     def answer(_: Request, error: Exception) -> Response:
-        status, reason = ANSWERS[type(error)]
+        reason = REFUSED[type(error)]
         if isinstance(error, SignatureError):
             reason = f"signature_{error.reason}"
         refusals.add(reason)
-        if isinstance(error, StoreUnavailableError):
-            alive.refused()
-        log.debug("delivery_refused", reason=reason)
-        return Response(status_code=status)
+        return Response(status_code=REASONS[reason].status)
 
     def elsewhere(_: Request, error: HTTPException) -> Response:
         return Response(status_code=error.status_code, headers=error.headers)
@@ -124,4 +129,4 @@ def _handlers(refusals: Refusals, alive: Alive) -> dict[Any, Any]:
     def bug(_: Request, __: Exception) -> Response:
         return Response(status_code=500)
 
-    return dict.fromkeys(ANSWERS, answer) | {HTTPException: elsewhere, Exception: bug}
+    return dict.fromkeys(REFUSED, answer) | {HTTPException: elsewhere, Exception: bug}

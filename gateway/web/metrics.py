@@ -86,6 +86,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
         ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
         ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
         ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),
+        ("dead", "gateway_dead_letters_lost", "Dead letters nobody can see any more.", "why"),
         ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):
         family = CounterMetricFamily(name, text, labels=[label])

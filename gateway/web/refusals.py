@@ -5,11 +5,55 @@ A stranger who sends unsigned rubbish must not cause a write to the store for ea
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
+
+import structlog
 
 from gateway.store.client import StoreUnavailableError
 
+log = structlog.get_logger(__name__)
+
 FLUSH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a refusal is answered with, and whether it is a gap in the stream of statuses.
+
+    It is a gap where Meta may post the same delivery again and find it taken: until then a status
+    may be missing, and its silence proves nothing.
+    """
+
+    status: int
+    gap: bool
+
+
+REASONS: Mapping[str, Reason] = {
+    # We could not keep it, whoever sent it.
+    "store": Reason(503, gap=True),
+    "unverified": Reason(503, gap=True),
+    "crowded": Reason(503, gap=True),
+    "pipelined": Reason(503, gap=True),
+    "stopping": Reason(503, gap=True),
+    # It did not arrive, perhaps since a line or we were slow.
+    "head_timeout": Reason(408, gap=True),
+    "body_timeout": Reason(408, gap=True),
+    "disconnected": Reason(400, gap=True),
+    # Nothing of a delivery came, for as long as Meta would never wait.
+    "silent": Reason(408, gap=False),
+    # Meta sends nothing like it, and would be refused again for ever, so there is nothing to wait
+    # for.
+    "head_too_large": Reason(431, gap=False),
+    "too_large": Reason(413, gap=False),
+    "malformed": Reason(400, gap=False),
+    # Whoever sent it is not Meta.
+    "signature_missing": Reason(401, gap=False),
+    "signature_malformed": Reason(401, gap=False),
+    "signature_mismatch": Reason(401, gap=False),
+    "handshake": Reason(403, gap=False),
+}
 
 
 class Counts(Protocol):
@@ -22,14 +66,18 @@ class Counts(Protocol):
 class Refusals:
     """Counts by reason, and hands the sums on once a second."""
 
-    def __init__(self, counts: Counts) -> None:
-        """Take where the sums go."""
+    def __init__(self, counts: Counts, missed: Callable[[], None] = lambda: None) -> None:
+        """Take where the sums go; `missed` hears of what may have been a delivery of Meta's."""
         self._counts = counts
+        self._missed = missed
         self._waiting: Counter[str] = Counter()
 
-    def add(self, reason: str) -> None:
-        """Count one refused request."""
+    def add(self, reason: str, is_delivery: bool = True) -> None:
+        """Count one refused request, which may have been a delivery unless it is known not to."""
         self._waiting[f"refused.{reason}"] += 1
+        if is_delivery and REASONS[reason].gap:
+            self._missed()
+        log.debug("delivery_refused", reason=reason)
 
     async def flush(self) -> None:
         """Write what was counted since the last time; it is counted on while the store is away."""

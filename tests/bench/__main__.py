@@ -4,6 +4,7 @@ The machine is shared and noisy, so the two take turns and the ratio is what cou
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -19,8 +20,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from gateway.store.client import Store
 from tests.bench.load import load
+from tests.bench.numbers import EACH, PER_SECOND, Numbers
 from tests.bench.recipe import Recipe
+from tests.bench.room import Answered
 from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
 from tests.made import delivery_body, message_item
@@ -41,6 +45,7 @@ class Asked:
     backlog: int
     singles: int
     sends: int
+    answered: int
 
 
 def main() -> None:
@@ -51,11 +56,14 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=10_000, help="deliveries to work off")
     parser.add_argument("--singles", type=int, default=200, help="messages on an idle system")
     parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
+    parser.add_argument("--answered", type=int, default=20_000, help="messages to grow old")
     parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    asked = Asked(given.rounds, given.seconds, given.backlog, given.singles, given.sends)
+    asked = Asked(
+        given.rounds, given.seconds, given.backlog, given.singles, given.sends, given.answered
+    )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
     if given.json:
@@ -141,6 +149,20 @@ def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: 
         into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
 
 
+def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long one process takes for many numbers, and a quiet one's reply meanwhile."""
+    for busy in (2, 24, 200):
+        with_system(Numbers, partial(sharing, busy=busy, into=into))
+
+
+def sharing(system: Numbers, busy: int, into: Figures) -> None:
+    """Let so many numbers share a process."""
+    took = system.send(busy)
+    owed = f"{EACH} replies each, ideal {EACH / PER_SECOND:.1f} s"
+    into.setdefault(f"s until {busy} numbers sent {owed}", []).append(took.busy_s)
+    into.setdefault(f"quiet number's reply ms, beside {busy}", []).append(took.quiet_s * 1_000)
+
+
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
     system.start()
@@ -160,6 +182,17 @@ def rules(_: None, asked: Asked, turn: int, into: Figures) -> None:
         for count, took in ((FEW, cost.few), (MANY, cost.many)):
             into.setdefault(f"µs per event, {count:,} rules, {what}", []).append(took)
         into.setdefault(f"{MANY:,} rules : {FEW} rules, {what}", []).append(cost.ratio)
+
+
+def room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure what an answered message takes of the store's memory at each age."""
+    with contextlib.closing(Store(system.server.url)) as store:
+        answered = Answered(store, asked.answered)
+        for age, size in answered.ages():
+            into.setdefault(f"bytes of an answered message, {age}", []).append(size)
+        into.setdefault("sends compacted/s", []).append(answered.compacted_per_s)
+        ratio = answered.compacted_per_s / answered.planned_per_s
+        into.setdefault("sends compacted : messages planned", []).append(ratio)
 
 
 def table(ours: Figures, theirs: Figures) -> Table:
@@ -188,8 +221,10 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
+    "numbers": (numbers, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
+    "room": (room, gateway, None),
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`gateway dead-letters` lists, shows, redrives and drops, and says what it did."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Unreadable
 from gateway.core.plan import Failure
-from gateway.store import keys, upkeep
+from gateway.store import keys, unreadable, upkeep
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import bury
-from tests.made import ANA, NUMBER, a_message
+from tests.made import ANA, NOW, NUMBER, a_message, delivery_body
 from tests.servers import Server, free_port
 from tests.store.burying import die, doubted
 from tests.store.keeping import keep
@@ -303,3 +307,44 @@ def test_help_lists_what_can_be_done() -> None:
     result = run("--help")
 
     assert all(command in result.output for command in ("list", "show", "redrive", "drop"))
+
+
+LOST = [{"type": "text", "text": {"body": "my secret wish"}, "n": n} for n in range(2)]
+
+
+def lose(store: Store) -> None:
+    """Keep a delivery of which nothing could be read."""
+    (place,) = keep(store, 2, delivery_body(*(one | {"from": ANA} for one in LOST)).decode())
+    (kept,) = raw(store).xrange(f"{keys.partition(2)}inbox")
+    events = split(Delivery(place, NOW, Bodies().open(kept[1][b"b"])))
+    found = [event for event in events if isinstance(event, Unreadable)]
+    assert unreadable.bury(store, Bodies(), found) == [None, None]
+
+
+def test_what_could_not_be_read_is_listed_with_what_to_do(store: Store) -> None:
+    lose(store)
+
+    (letter, _) = told("list", "--cause", "unreadable")["dead_letters"]
+
+    assert (letter["kind"], letter["error"], letter["attempts"]) == ("event", "no_identity", 1)
+    assert letter["advice"].startswith("Look at its bytes")
+
+
+def test_show_tells_how_many_bytes_are_held_and_reveals_them_when_asked(store: Store) -> None:
+    lose(store)
+    name = listed()[0]
+
+    plain, whole = run("show", name), told("show", name, "--reveal")
+
+    assert "my secret wish" not in plain.output
+    assert re.search(r"held +(\d+) of \1 bytes", plain.output)
+    assert "my secret wish" in whole["body"]
+
+
+def test_all_that_could_not_be_read_of_a_delivery_is_redriven_with_it_once(store: Store) -> None:
+    lose(store)
+
+    assert told("redrive", "--all", "--yes") == {"redriven": 2, "left": {}}
+
+    assert listed() == []
+    assert raw(store).xlen(f"{keys.partition(2)}inbox") == 2

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.dev_lines import Line, readable
 from gateway.core.outcome import Step
-from tasks.outbound import WAITS
+from tasks.attempts import WAITS
 
 
 def logged(event: str, level: str = "info", **fields: Any) -> str:

@@ -93,6 +93,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "memory is short": (server(used_memory=61 * MB), "memory", "warning", "61.0 MB of 100.0 MB"),
     "memory is full": (server(used_memory=76 * MB), "memory", "broken", "refused"),
     "memory at its limit": (server(used_memory=60 * MB), "memory", "fine", "60.0 MB"),
+    "a memory limit that nobody set": (
+        server(maxmemory=0, total_system_memory=100 * MB), "memory", "warning", "Nobody set",
+    ),
     "a clock that runs ahead": (
         examined(servers=(replace(SERVER, ahead_s=6.0),)), "clock", "warning", "6 s ahead of",
     ),

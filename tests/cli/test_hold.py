@@ -92,3 +92,14 @@ def test_a_store_that_is_away_is_one_sentence() -> None:
     result = run("hold")
 
     assert (result.exit_code, "Redis does not answer" in result.stderr) == (2, True)
+
+
+def test_one_rule_too_many_is_refused_with_what_to_do(store: Store) -> None:
+    for n in range(100):
+        stops.hold(store, [NUMBER], f"rule {n}", "")
+
+    result = run("hold", "--number", NUMBER, "--rule", "menu")
+
+    assert result.exit_code != 0
+    assert f"So much is held of {NUMBER}" in result.output
+    assert len(held(store)[NUMBER]) == 100

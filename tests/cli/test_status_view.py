@@ -56,6 +56,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "Number 1 is held for rule offers since 2026-11-22 12:00:00 UTC.",
         ],
     ),
+    "what could not be read": (
+        number(dead=3, unreadable=2),
+        [
+            "3 dead letters: see gateway dead-letters list.",
+            "2 events could not be read: see gateway dead-letters list --cause unreadable.",
+        ],
+    ),
     "a number that Meta stops": (
         number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))),
         [
@@ -173,6 +180,17 @@ def test_odd_statuses_are_told_and_shown() -> None:
 
     assert view.plain()["numbers"]["1"]["odd_statuses"] == {"backwards": 1, "late": 2}
     assert "odd statuses  backwards 1, late 2" in drawn(view)
+
+
+def test_when_the_store_will_be_full_is_told_and_shown() -> None:
+    room = {NOW_MS - 24 * 3_600_000: 45 << 20}
+    view = View(replace(WELL, room=room))
+
+    assert (view.plain()["full_in_days"], view.plain()["forecast"]) == (
+        5.0, "full in 5 days at the rate of the last 24 h",
+    )  # fmt: skip
+    assert "50.0 MB of 100.0 MB, full in 5 days at the rate of the last 24 h" in drawn(view)
+    assert (View(WELL).plain()["full_in_days"], View(WELL).plain()["forecast"]) == (None, "")
 
 
 def drawn(view: View) -> str:

@@ -12,10 +12,13 @@ from typer.testing import CliRunner, Result
 from gateway.cli import dev_folder
 from gateway.cli.dev_folder import Running
 from gateway.cli.main import app
-from gateway.store import upkeep
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Unreadable
+from gateway.store import unreadable, upkeep
+from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import commit
-from tests.made import ANA, NUMBER, a_message, delivery_body, message_item
+from tests.made import ANA, NOW, NUMBER, a_message, delivery_body, message_item
 from tests.servers import Server, free_port
 from tests.store.keeping import keep
 from tests.store.planning import planned
@@ -160,3 +163,19 @@ def test_the_gateway_dev_of_the_folder_is_looked_at(send: str, server: Server) -
     assert held is not None
     assert trace("wamid.in").exit_code == 0
     os.close(held)
+
+
+@pytest.mark.parametrize("asked", ["wamid.lost=", f"+{ANA}"])
+def test_what_could_not_be_read_is_found_by_what_stands_in_it(store: Store, asked: str) -> None:
+    upkeep.list_number(store, "")
+    body = f'no webhook of "wamid.lost=" from {ANA}'
+    (place,) = keep(store, 3, body)
+    (event,) = split(Delivery(place, NOW, body.encode()))
+    assert isinstance(event, Unreadable)
+    assert unreadable.bury(store, Bodies(), [event]) == [None]
+
+    result = trace(asked)
+
+    assert result.exit_code == 0
+    assert "not readable (not_json): gateway dead-letters show " in result.output
+    assert ANA not in result.output

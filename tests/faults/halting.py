@@ -117,16 +117,16 @@ def named(calls: Sequence[Call]) -> str:
             return "pass"
         return "release" if args[RELEASE] else "lease"
     if script == "pump":
-        if len(args) > LEASE_OUTCOMES:
+        if any(len(call.args) > LEASE_OUTCOMES for call in calls):
             return "settle"
-        return "take" if args[MOST] else "ask"
+        return "take" if any(call.args[MOST] for call in calls) else "ask"
     return script
 
 
 def got_something(step: str, results: Sequence[Any]) -> bool:
     """Say whether scripts that lease or take have done so."""
     if step == "take":
-        return bool(results[0][-1])
+        return any(isinstance(result, list) and result[-1] for result in results)
     return any(result is not None for result in results)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 
+from gateway.core.finished import row_of
 from gateway.store import keys
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import wait_until
@@ -42,10 +43,20 @@ def stages(stack: Stack) -> dict[str, str]:
         pipe = client.pipeline(transaction=False)
         for row in rows:
             pipe.hget(row, "stage")
-        return {
+        there = {
             row.removeprefix(f"{PREFIX}send:"): str(stage)
             for row, stage in zip(rows, pipe.execute(), strict=True)
+            if stage
         }
+    return compacted(stack) | there
+
+
+def compacted(stack: Stack) -> dict[str, str]:
+    """Return the same of those that were read, or ended, and have no row any more."""
+    with redis.Redis.from_url(stack.server.url) as client:
+        kept: Any = [client.xrange(f"{PREFIX}done:{rank}") for rank in ("reply", "bulk")]
+    records = (row_of(fields[b"r"]) for entries in kept for _, fields in entries)
+    return {send: row["stage"] for send, row in records}
 
 
 def ledger(stack: Stack) -> Counter[tuple[int, str]]:

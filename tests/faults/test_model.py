@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 from gateway.core.sends import RUNGS
 from gateway.graph.client import Graph
 from gateway.settings import Settings
-from tasks import app, inbound, outbound
+from tasks import app, attempts, inbound, outbound, sender
+from tasks.sender import Sender
 from tasks.worker import Worker
 from tests.faults.crowd import Crowd, Fate, reply_to
 from tests.faults.large import dead_letters
@@ -56,10 +57,11 @@ def at_work(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made = a_worker(Settings.from_env(), store)
     for task in (inbound, outbound):
         monkeypatch.setattr(task, "worker", lambda: made)
-        monkeypatch.setattr(task, "LINGER_S", 0)
+    for loop in (inbound, sender):
+        monkeypatch.setattr(loop, "LINGER_S", 0)
     monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
-    monkeypatch.setattr(outbound, "ring_number", lambda *_: None)
-    monkeypatch.setattr(outbound, "random", SimpleNamespace(random=lambda: 0.5))
+    monkeypatch.setattr(outbound, "ring_numbers", lambda *_: None)
+    monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 0.5))
     yield made
     store.close()
 
@@ -74,6 +76,7 @@ class Gateway(RuleBasedStateMachine):
         store.redis.flushall()
         at_work.listed.clear()
         at_work._lanes.clear()
+        at_work.sender = Sender()
         self.crowd = Crowd(store, at_work)
         at_work.graph = cast(Graph, self.crowd)
         self.kept: dict[str, list[int]] = defaultdict(list)

@@ -10,8 +10,9 @@ from gateway.store.client import Call, Store, source
 from tests.store.raw import now_ms, raw
 
 READS = (
-    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "PTTL", "SMEMBERS", "XRANGE",
-    "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
+    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "LINDEX", "LRANGE",
+    "PTTL", "SMEMBERS", "XRANGE", "HLEN", "SCARD", "SRANDMEMBER", "XLEN", "ZCARD", "ZCOUNT",
+    "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
 )  # fmt: skip
 # What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
 # twice; what is stored may not.
@@ -91,7 +92,7 @@ def broken(script: str, at: int) -> str:
     reading = ", ".join(f"{name}=1" for name in READS)
     return f"""
 local writes, real, reading = 0, redis, {{{reading}}}
-local redis = {{error_reply = real.error_reply, call = function(name, ...)
+local redis = {{error_reply = real.error_reply, sha1hex = real.sha1hex, call = function(name, ...)
   if not reading[name] then
     writes = writes + 1
     if writes == {at} then error('made to fail') end

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.core.dead import Wanted
 from gateway.store import keys, upkeep
+from gateway.store.aside import deliveries
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from tests.store.keeping import inbox, keep, late, lease, read, standing
@@ -172,3 +174,46 @@ def test_a_delivery_aside_that_is_gone_is_forgotten(store: Store) -> None:
 
     assert one_pass(store) == []
     assert raw(store).exists(ASIDE, f"{ASIDE}:tries") == 0
+
+
+def test_many_that_are_aside_are_listed_in_pages(store: Store) -> None:
+    entries = {f"{n}-0": n for n in range(1_000)}
+    raw(store).zadd(ASIDE, entries)
+    asked: list[tuple[object, ...]] = []
+    run = raw(store).execute_command
+
+    def listened(*args: object, **more: object) -> object:
+        asked.append(args)
+        return run(*args, **more)
+
+    raw(store).execute_command = listened
+
+    listed = deliveries(store, Wanted())
+
+    assert sorted(one.id for one in listed) == sorted(f"0:{entry}" for entry in entries)
+    assert not [args for args in asked if args[0] == "ZRANGE"]
+    assert len([args for args in asked if args[:2] == ("ZSCAN", ASIDE)]) > 2
+
+
+def test_a_partition_remembers_a_bounded_number_of_what_was_given_up(store: Store) -> None:
+    given_up = f"{keys.partition(0)}given_up"
+    (place,) = keep(store, 0, "first")
+    one_pass(store, place)
+    raw(store).zadd(given_up, {f"{n}-1": now_ms(store) for n in range(10_000)})
+    entry = place.partition(":")[2]
+
+    assert store.call("give_up", keys.partition(0), entry) == 1
+
+    assert raw(store).zcard(given_up) == 10_000
+    assert raw(store).zscore(given_up, entry)
+
+
+def test_what_was_given_up_long_ago_is_let_go_bit_by_bit(store: Store) -> None:
+    given_up = f"{keys.partition(0)}given_up"
+    (place,) = keep(store, 0, "first")
+    one_pass(store, place)
+    raw(store).zadd(given_up, {f"{n}-1": n + 1 for n in range(150)})
+
+    store.call("give_up", keys.partition(0), place.partition(":")[2])
+
+    assert raw(store).zcard(given_up) == 51

@@ -4,9 +4,8 @@ import pytest
 
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.held import Unfinished
 from gateway.store.partitions import partition_of
-from gateway.store.slice import MOST_EVENTS, Slice
+from gateway.store.slice import MOST_EVENTS
 from tests.made import delivery_body, message_item, status_item
 from tests.store.keeping import inbox
 from tests.store.test_large import ITEMS, WHERE, keep, large, names
@@ -55,17 +54,6 @@ def test_what_another_did_meanwhile_of_a_remembered_delivery_is_not_done_again(
 
     with mine.slice() as held:
         assert names(held.next())[0] == f"w{2 * MOST_EVENTS}"
-
-
-def test_no_more_is_remembered_than_there_is_room_for(store: Store) -> None:
-    keep(store, large())
-    bodies, unfinished = Counting(), Unfinished(most_bytes=len(large()) - 1)
-    for _ in range(2):
-        held = Slice(store, bodies, unfinished=unfinished)
-        held.next()
-        held.close()
-
-    assert bodies.opened == 2
 
 
 def test_the_room_that_others_leave_in_a_batch_is_for_who_has_more(store: Store) -> None:

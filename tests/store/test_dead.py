@@ -167,13 +167,13 @@ def test_an_event_whose_delivery_was_trimmed_cannot_be_redriven(store: Store) ->
     assert dead.find(store, letter.id) == letter
 
 
-def test_a_dropped_send_is_off_the_list_and_its_row_expires(store: Store) -> None:
+def test_a_dropped_send_is_off_the_list_and_its_row_may_be_compacted(store: Store) -> None:
     letter = died(store, ONE)
 
     assert [dead.drop(store, letter) for _ in range(2)] == [True, False]
 
     assert (dead_letters(store), stage(store, ONE)) == ([], "dead")
-    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") > 29 * keys.DAY_MS
+    assert raw(store).zscore(f"{PREFIX}finished", ONE.id) <= now_ms(store)
 
 
 def test_what_died_again_since_it_was_read_is_not_dropped(store: Store) -> None:
@@ -195,3 +195,33 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
 
 def test_now_is_the_servers(store: Store) -> None:
     assert abs(dead.now(store).timestamp() * 1000 - now_ms(store)) < 2_000
+
+
+def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> None:
+    members = {b"event:%016d" % n: 5 if n < 450 else n for n in range(900)}
+    raw(store).zadd(f"{PREFIX}dead", members)
+    told = '{"error":"KeyError","trace":"","key":"k","delivery":"0:1-0","item":0,"raw":{}}'
+    raw(store).mset({f"{PREFIX}dead:".encode() + member: told for member in members})
+
+    found = [(one.died_ms, one.id) for one in dead.letters(store, Wanted())]
+
+    assert len(found) == len(set(found)) == 900
+    assert [died for died, _ in found] == sorted(members.values(), reverse=True)
+    assert len(list(dead.letters(store, Wanted(), most=7))) == 7
+
+
+def test_a_number_has_room_for_so_many_and_the_oldest_makes_way(store: Store) -> None:
+    bury(store, [Failure(a_message("wamid.first"), "KeyError", "")])
+    ((first, _),) = raw(store).zrange(f"{PREFIX}dead", 0, 0, withscores=True)
+    raw(store).zadd(f"{PREFIX}dead", {first: 1})
+    for start in range(0, 99_999, 9_999):
+        some = range(start, min(start + 9_999, 99_999))
+        raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": n + 2 for n in some})
+
+    bury(store, [Failure(a_message("wamid.last"), "KeyError", "")])
+
+    assert raw(store).zcard(f"{PREFIX}dead") == 100_000
+    assert raw(store).zscore(f"{PREFIX}dead", first) is None
+    assert raw(store).exists(f"{PREFIX}dead:".encode() + first) == 0
+    assert raw(store).exists(f"{PREFIX}deaths:".encode() + first) == 0
+    assert counted(store, "dead.crowded_out") == 1

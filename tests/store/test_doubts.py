@@ -193,3 +193,62 @@ def test_a_shorter_gap_does_not_shorten_the_wait_after_a_longer_one(store: Store
     note_gap(store, timedelta(seconds=1))
 
     assert ahead_s(store) == pytest.approx(1800, abs=2)
+
+
+DOUBTS = f"{PREFIX}doubts:reply:{ONE.lane}"
+
+
+def accept(store: Store, send: Send) -> None:
+    queue(store, send)
+    (attempt,) = lanes(store).pump([], 1).attempts
+    lanes(store).pump([Outcome(attempt.send, 1, "accepted", f"wamid.{send.id}")], 0)
+
+
+def test_what_was_overtaken_is_no_longer_listed(store: Store) -> None:
+    doubted(store)
+    pass_silence(store)
+
+    accept(store, TWO)
+
+    assert raw(store).exists(DOUBTS) == 0
+
+
+def test_a_doubt_that_is_gone_comes_back_as_no_ghost(store: Store) -> None:
+    raw(store).sadd(DOUBTS, "gone")
+
+    accept(store, ONE)
+
+    assert raw(store).exists(f"{PREFIX}send:gone") == 0
+    assert raw(store).exists(DOUBTS) == 0
+
+
+def test_an_acceptance_looks_at_a_hundred_doubts_at_most(store: Store) -> None:
+    raw(store).sadd(DOUBTS, *(f"gone {n}" for n in range(250)))
+
+    accept(store, ONE)
+    assert raw(store).scard(DOUBTS) == 150
+    accept(store, TWO)
+
+    assert raw(store).scard(DOUBTS) == 50
+
+
+def test_doubts_that_are_over_make_room_for_one_that_is_not(store: Store) -> None:
+    raw(store).sadd(DOUBTS, *(f"gone {n}" for n in range(100)))
+
+    doubted(store)
+
+    assert raw(store).smembers(DOUBTS) == {ONE.id.encode()}
+    assert not doubts(store, NUMBER)[0].doubt.overtaken
+
+
+def test_one_doubt_too_many_is_left_to_a_person(store: Store) -> None:
+    for n in range(100):
+        raw(store).hset(f"{PREFIX}send:open{n}", "stage", "unconfirmed")
+        raw(store).sadd(DOUBTS, f"open{n}")
+
+    doubted(store)
+
+    (found,) = doubts(store, NUMBER)
+    assert found.doubt.overtaken
+    assert not again(store, NUMBER, found)
+    assert raw(store).scard(DOUBTS) == 100

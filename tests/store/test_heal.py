@@ -352,6 +352,16 @@ def test_each_write_of_a_burial_may_fail(store: Store) -> None:
     assert heals(store, broken, lambda: run(store, broken)) > 1
 
 
+@pytest.mark.parametrize("most", [1, 9], ids=["one goes", "none goes"])
+def test_each_write_of_holding_bytes_may_fail(store: Store, most: int) -> None:
+    run(store, Call("hold", PREFIX, ["event:old", "whole", "head", 1_000_000, 9, 9]))
+    run(store, Call("bury", PREFIX, ["event:old", "{}", 1_000_000, "0:1-0/0", "not_json"]))
+    raw(store).zadd(f"{PREFIX}unreadable", {"event:old": 1})
+    broken = Call("hold", PREFIX, ["event:x", "whole", "head", 1_000_000, most, 9])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 1
+
+
 @pytest.mark.parametrize("retention", [timedelta(0), WEEK])
 def test_trimming_is_one_write_and_empties_nothing_that_waits(
     store: Store, retention: timedelta

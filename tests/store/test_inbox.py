@@ -9,7 +9,7 @@ from gateway.core.envelope import split
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.partitions import holds_messages, partition_of, partition_of_place
-from gateway.store.slice import LEASE_MS, MOST_BYTES
+from gateway.store.slice import LEASE_MS, MOST_BYTES, MOST_DELIVERIES
 from tests.made import bytes_of, delivery_body, message_item, status_item
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, lease, read, run_out, standing
@@ -164,24 +164,31 @@ def test_a_lease_from_before_the_clock_stepped_back_counts_as_run_out(store: Sto
 
 def test_sharing_gives_back_every_second_partition_unread(store: Store) -> None:
     for index in range(4):
-        keep(store, index, f"in {index}")
+        keep(store, index, *[f"in {index}"] * MOST_DELIVERIES)
     with inbox(store).slice() as held, inbox(store).slice() as other:
-        mine = held.share(held.next())
+        mine = held.next()
+        assert (mine.is_shared, set(read(mine))) == (True, {"in 0", "in 2"})
+        theirs = other.next()
+        assert (theirs.is_shared, set(read(theirs))) == (True, {"in 1"})
 
-        assert (sorted(read(mine)), sorted(read(other.next()))) == (
-            ["in 0", "in 2"],
-            ["in 1", "in 3"],
-        )
         keep(store, 3, "later")
-        assert held.next().empty  # who has shared takes nothing new
+        assert (held.next().empty, other.next().empty) == (True, True)  # they take nothing new
 
 
-def test_a_full_batch_says_so(store: Store) -> None:
+def test_little_is_not_shared_and_one_partition_cannot_be(store: Store) -> None:
     keep(store, 0, *(str(i) for i in range(64)))
     with inbox(store).slice() as held:
-        assert held.next().full
-        keep(store, 0, "one more")
-        assert not held.next().full
+        assert not held.next().is_shared
+        for index in range(keys.PARTITIONS):
+            keep(store, index, "one more")
+        assert not held.next().is_shared
+
+
+def test_one_large_delivery_in_each_partition_is_shared(store: Store) -> None:
+    for index in range(keys.PARTITIONS):
+        keep(store, index, os.urandom(20_000).hex())
+    with inbox(store).slice() as held:
+        assert (held.next().is_shared, len(held.unfinished)) == (True, 0)
 
 
 def test_a_batch_is_bounded_in_bytes_and_a_large_delivery_is_read_alone(store: Store) -> None:

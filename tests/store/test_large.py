@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from secrets import token_hex
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_batch_is_bounded_in_events_and_goes_on_in_the_middle(store: Store) ->
     keep(store, large())
     with inbox(store).slice() as held:
         batch = held.next()
-        assert (names(batch), batch.full) == ([f"w{i}" for i in range(MOST_EVENTS)], True)
+        assert names(batch) == [f"w{i}" for i in range(MOST_EVENTS)]
         assert names(held.next())[0] == f"w{MOST_EVENTS}"
         held.close()
 
@@ -120,7 +121,7 @@ def test_a_call_that_fails_passes_nothing_of_what_it_told(store: Store) -> None:
 
 def test_a_crowd_of_partitions_shares_a_batch(store: Store) -> None:
     bodies = [
-        delivery_body(*(message_item(f"wamid.{c}.{i}", "x", f"3519{c:08}") for i in range(300)))
+        delivery_body(*(message_item(token_hex(20), "x", f"3519{c:08}") for _ in range(300)))
         for c in range(40)
     ]
     keep(store, *bodies)
@@ -129,7 +130,24 @@ def test_a_crowd_of_partitions_shares_a_batch(store: Store) -> None:
         batch = held.next()
 
     assert MOST_EVENTS <= len(batch.events) <= MOST_EVENTS + keys.PARTITIONS
-    assert len({event.delivery[0] for event in batch.events}) == keys.MESSAGE_PARTITIONS
+    assert len({event.delivery[0] for event in batch.events}) == keys.MESSAGE_PARTITIONS / 2
+
+
+def test_what_a_slice_did_not_finish_is_not_read_once_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, large())
+    mine = inbox(store)
+    with mine.slice() as held:
+        held.next()
+        held.close()
+    monkeypatch.setattr("gateway.store.held.split", lambda _: 1 / 0)
+
+    with mine.slice() as held:
+        assert names(held.next())[0] == f"w{MOST_EVENTS}"
+        held.close()
+    with inbox(store).slice() as other:
+        assert other.next().unopened  # who has not read it has to
 
 
 def test_statuses_get_their_share_while_messages_wait_and_all_of_it_afterwards(

@@ -9,28 +9,36 @@ import pytest
 from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, Cause, Told
+from gateway.core.events import Unreadable
 from gateway.core.plan import Failure
 from gateway.core.sends import BULK
-from gateway.store import alerts, keys, rulebooks, stops, upkeep
+from gateway.store import alerts, keys, room, rulebooks, stops, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import expect
 from gateway.store.check import check
 from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
+from gateway.store.compaction import Compaction
 from gateway.store.counters import Counters
 from gateway.store.pressure import Pressure
 from gateway.store.slice import Slice
 from gateway.store.stream import note_gap
+from gateway.store.turn import Turn
+from tasks.net import TURN_MS
 from tasks.watch import GUARD_MS
-from tests.made import NUMBER, a_message
+from tests.made import NOW, NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, late, run_out
 from tests.store.planning import planned
-from tests.store.raw import raw
+from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS
+UNREAD = Unreadable(
+    key="unreadable|1", delivery="0:1-0", item=0, number=NUMBER, contact="", at=NOW, raw={},
+    reason="no_identity",
+)  # fmt: skip
 FOREVER = None
 NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
@@ -45,8 +53,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
     "<p>aside:why": FOREVER,
+    "<p>aside:oldest": FOREVER,
     "<p>given_up": (30 * DAY, 30 * DAY),
-    r"<n>known:\d+:\d+": (8 * DAY, 12 * DAY),
+    r"<n>known:\d+/\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
     r"<n>send:queuedx+": FOREVER,
@@ -56,15 +65,22 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:unconfirmedx+": FOREVER,
     r"<n>send:laterx+": FOREVER,
     r"<n>send:dueandwaitingx+": FOREVER,
-    r"<n>send:acceptedx+": (30 * DAY, 30 * DAY),
-    r"<n>send:readx+": (30 * DAY, 30 * DAY),
-    r"<n>send:failedx+": (30 * DAY, 30 * DAY),
-    r"<n>send:deadx+": (30 * DAY, 30 * DAY),
-    r"<n>send:expiredx+": (30 * DAY, 30 * DAY),
+    r"<n>send:acceptedx+": FOREVER,
+    r"<n>send:readx+": FOREVER,
+    r"<n>send:failedx+": FOREVER,
+    r"<n>send:deadx+": FOREVER,
+    r"<n>send:expiredx+": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
     r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
+    "<n>finished": FOREVER,
+    "<n>done:(reply|bulk)": FOREVER,
+    "<n>texts": FOREVER,
+    "<n>index": FOREVER,
+    "<n>index:count": FOREVER,
+    r"<n>index:\d+:\d+": (36 * DAY, 36 * DAY),
+    "<n>late_failures": FOREVER,
     r"<n>lane:(reply|bulk):\w+": FOREVER,
     r"<n>ready:(reply|bulk)": FOREVER,
     "<n>due": FOREVER,
@@ -88,6 +104,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>dead": FOREVER,
     "<n>dead:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>deaths:event:.{16}": (30 * DAY, 30 * DAY),
+    "<n>unreadable": (30 * DAY, 30 * DAY),
+    "<n>unreadable:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
     "<n>bell:(reply|bulk)": (60_000, 60_000),
@@ -96,8 +114,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
     "gw:ran:(tick|sweep|watch|web)": (DAY, DAY),
+    "gw:ran:cleanup": (25 * 3_600_000, 25 * 3_600_000),
+    "gw:bell:tasks.tick": (60_000, 60_000),
+    "gw:net": (2_000, 2_000),
     "gw:watched": (2_000, 2_000),
     "gw:canary": FOREVER,
+    "gw:room": FOREVER,
     "gw:{alerts}noted": FOREVER,
     "gw:{alerts}told": FOREVER,
     "gw:{alerts}seen": FOREVER,
@@ -131,7 +153,9 @@ def live(store: Store, server: Server) -> None:
     upkeep.moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
     bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
+    unreadable.bury(store, Bodies(), [UNREAD])
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
+    compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
     upkeep.worth_ringing(store, keys.INBOX_BELL)
@@ -143,6 +167,9 @@ def live(store: Store, server: Server) -> None:
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
     upkeep.may_tick(store)
+    upkeep.ran(store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
+    store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
+    Turn(store, keys.NET, TURN_MS).mine()
     watch(store)
     asyncio.run(count(server))
 
@@ -161,6 +188,7 @@ def workers_die(store: Store) -> None:
 def watch(store: Store) -> None:
     store.mark(keys.WATCHED, GUARD_MS)
     expect(store)
+    room.note(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alerts.note(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
@@ -174,6 +202,16 @@ async def count(server: Server) -> None:
     await Counters(client).add({"refused.unsigned": 1})
     await Pressure(client, 0).look()
     await client.aclose()
+
+
+def compact_one(store: Store) -> None:
+    """Let a send be compacted, and a failure be told of it afterwards."""
+    send = a_send("compacted", "compacted")
+    queue(store, send)
+    take(store)
+    settle(store, send, "accepted", wamid="wamid.compacted")
+    assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY) == 1
+    tell(store, "failed", send, "wamid.compacted")
 
 
 def send_in_all_stages(store: Store) -> None:
@@ -216,11 +254,35 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why)?"
+    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why|:oldest)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
     assert {found for kind in kinds for found in re.findall(pattern, kind)[:1]} == told
+
+
+def rows(columns: int) -> list[list[str]]:
+    """Return the cells of the docstring's table of so many columns."""
+    lines = [line for line in (keys.__doc__ or "").splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if len(row) == columns and row[0] != "key"]
+
+
+def test_every_key_that_lives_is_bounded_by_something() -> None:
+    lives, bounds = rows(3), rows(2)
+
+    assert [row[0] for row in bounds] == [row[0] for row in lives]
+    assert [row for row in (*lives, *bounds) if not all(row)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_bound(kind: str) -> None:
+    first = re.match(r"(<[pn]>|gw:(\{\w+\})?)[a-z_]+", kind)
+    assert first
+    name = first[0].replace("<p>", "{p}").replace("<n>", "{n}")
+    names = ", ".join(row[0] for row in rows(2))
+
+    assert re.search(rf"(^|, ){re.escape(name)}\b", names)
 
 
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {
@@ -232,10 +294,17 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "load": (PREFIX, [1, "contact", b"d" * 16]),
     "commit": (PREFIX, ["c", "", "v", "{}", "know", 3, b"d" * 16, "0:1-0/0", "message"]),
     "bury": (PREFIX, ["event:x", "{}", 1_000, "0:1-0/0", "KeyError"]),
+    "hold": (PREFIX, ["event:x", "whole", "head", 1_000, 9, 9]),
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),
     "tick": (PREFIX, [1_000]),
     "stop": (PREFIX, ["pause", "{}", 1_000]),
     "forget": (PREFIX, [8]),
+    "compact": (PREFIX, [1, 1, 1, "id", b"s" * 12, "read", 1, 9, b"", b"", b"", 0]),
+    "recall": (PREFIX, ["sid", "wwamid", b"@" + b"s" * 12]),
+    "revive": (PREFIX, ["id", b"", 0, "stage", "read"]),
+    "prune": (PREFIX, [0, 0, 0, 1]),
+    "register": (PREFIX, ["id"]),
+    "upcoming": (PREFIX, [80, 200, 1_500]),
     "turn": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "swap": (keys.TOLD, ["cause", "", "{}"]),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.sends import BULK
-from gateway.store import keys, upkeep
+from gateway.store import keys, room, upkeep
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.standing import Lanes, Reading, read
@@ -120,3 +120,14 @@ def test_a_store_that_is_away_tells_nothing() -> None:
     with pytest.raises(StoreUnavailableError):
         reading(away)
     away.close()
+
+
+def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: Store) -> None:
+    now = now_ms(store)
+    for ago_h in (60, 24, 24, 0):
+        room.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
+
+    assert reading(store).room == {now - 24 * 3_600_000: 976, now: 1_000}
+    told = reading(store).forecast
+    assert told
+    assert told.hours == 24

@@ -170,7 +170,7 @@ def test_a_status_confirms_what_was_unconfirmed(store: Store, status: str) -> No
 
     assert stage(store, ONE) == status
     assert raw(store).zcard(f"{PREFIX}unconfirmed") == 0
-    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") > 0
+    assert raw(store).zscore(f"{PREFIX}finished", ONE.id) is not None
 
 
 def test_a_status_ends_the_wait_for_another_attempt(store: Store) -> None:

@@ -209,3 +209,29 @@ def test_what_meta_grants_raises_the_pace_and_is_never_taken_back(store: Store) 
 
     assert len(lanes(store, 80).pump([], 50).attempts) == 30
     assert counted(store, "sends.attempting") == 30
+
+
+def test_a_person_may_hold_so_many_rules_and_no_more(store: Store) -> None:
+    for n in range(100):
+        assert stops.hold(store, [NUMBER], f"rule {n}", "") == []
+
+    assert stops.hold(store, [NUMBER, "1"], "one more", "") == [NUMBER]
+
+    assert len(standing(store).holds) == 100
+    assert stops.hold(store, [NUMBER], "rule 7", "for another reason") == []
+    assert stops.hold(store, [NUMBER], "", "all of it") == []
+
+
+def test_a_tick_brings_back_a_bounded_number_of_all_rules_together(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+    for rule in ("a", "b"):
+        raw(store).sadd(f"{PREFIX}holding", rule)
+        raw(store).zadd(f"{PREFIX}held:{rule}", {f"{rule}{n}": n for n in range(700)})
+
+    moved = []
+    for _ in range(3):
+        (found,) = upkeep.tick(store)
+        moved.append(found.moved)
+
+    assert moved == [1_000, 400, 0]
+    assert raw(store).exists(f"{PREFIX}holding") == 0

@@ -109,4 +109,65 @@ def test_a_short_retention_drops_nothing_that_waits(store: Store) -> None:
 
     assert upkeep.trim(store, timedelta(0)) == 0
 
-    assert sum(len(left(store, index)) for index in range(keys.PARTITIONS)) == 50 * keys.PARTITIONS
+    assert sum(len(left(store, index)) for index in range(keys.PARTITIONS)) == 400
+
+
+def set_aside(store: Store, index: int, *places: str) -> None:
+    with inbox(store).slice() as held:
+        held.next()
+        held.close(late(*places))
+
+
+def trimmed(store: Store) -> int:
+    return upkeep.trim(store, timedelta(0))
+
+
+def test_the_first_of_what_is_aside_decides_also_within_one_millisecond(store: Store) -> None:
+    places = keep(store, 0, *(f"body {i}" for i in range(60)))  # sequences of one and two digits
+    set_aside(store, 0, places[12], places[9], places[40])
+
+    trimmed(store)
+
+    assert left(store, 0)[0] == places[9].partition(":")[2]
+
+
+def test_what_comes_back_holds_no_trimming_up_any_more(store: Store) -> None:
+    places = keep(store, 0, *(f"body {i}" for i in range(30)))
+    set_aside(store, 0, places[3], places[20])
+    entries = [place.partition(":")[2] for place in places]
+
+    assert store.call("give_up", keys.partition(0), entries[3]) == 1
+    trimmed(store)
+    assert left(store, 0)[0] == entries[20]
+
+    store.call("give_up", keys.partition(0), entries[20])
+    trimmed(store)
+    assert left(store, 0)[0] == entries[29]
+    assert raw(store).exists(f"{keys.partition(0)}aside:oldest") == 0
+
+
+def test_what_a_release_before_set_aside_is_not_trimmed(store: Store) -> None:
+    places = keep(store, 0, *(f"body {i}" for i in range(30)))
+    set_aside(store, 0, places[3])
+    raw(store).delete(f"{keys.partition(0)}aside:oldest")
+
+    assert trimmed(store) == 0
+
+    # It is in order from its next try on.
+    raw(store).zadd(f"{keys.partition(0)}aside", {places[3].partition(":")[2]: 0})
+    with inbox(store).slice() as held:
+        held.next()
+    assert trimmed(store) == 3
+
+
+def test_what_is_in_order_and_not_aside_holds_nothing_up(store: Store) -> None:
+    places = keep(store, 0, *(f"body {i}" for i in range(30)))
+    set_aside(store, 0, places[20])
+    ghosts = {f"01 {n}-0": n for n in range(250)}
+    raw(store).zadd(f"{keys.partition(0)}aside:oldest", ghosts)
+
+    for _ in range(3):
+        trimmed(store)
+
+    assert left(store, 0)[0] == places[20].partition(":")[2]
+    assert raw(store).zcard(f"{keys.partition(0)}aside:oldest") == 1

@@ -291,3 +291,22 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
     assert next(due).number == NUMBER
     with pytest.raises(ScriptError):
         next(due)
+
+
+def test_so_many_numbers_are_listed_and_no_more(store: Store) -> None:
+    assert upkeep.list_number(store, NUMBER)
+    raw(store).sadd(keys.NUMBERS, *(f"n{n}" for n in range(upkeep.MOST_NUMBERS - 1)))
+
+    assert not upkeep.list_number(store, "one more")
+
+    assert upkeep.list_number(store, NUMBER)
+    assert raw(store).scard(keys.NUMBERS) == upkeep.MOST_NUMBERS
+
+
+def test_old_dead_letters_are_forgotten_in_steps(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+    raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": 1_000 + n for n in range(2_500)})
+
+    assert upkeep.forget_dead(store, datetime.fromtimestamp(3.4, UTC)) == 2_401
+
+    assert raw(store).zcard(f"{PREFIX}dead") == 99

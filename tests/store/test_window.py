@@ -142,3 +142,14 @@ def test_an_attempt_knows_that_it_is_marketing(store: Store) -> None:
 
     assert offer.marketing
     assert offer.contact.is_new
+
+
+def test_one_message_too_many_for_a_silent_customer_is_a_dead_letter(store: Store) -> None:
+    raw(store).zadd(f"{PREFIX}parked:{ANA}", {f"parked{n}": n for n in range(100)})
+
+    park(store)
+
+    assert stage(store, ONE) == "dead"
+    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert raw(store).zcard(f"{PREFIX}parked:{ANA}") == 100
+    assert ready_in_s(store) is None

@@ -14,8 +14,10 @@ from gateway.store import keys
 from gateway.store.client import Store
 from tasks.app import app as ours
 from tasks.beat import Beat
+from tasks.bell import MOST_WAITING, clear_task
+from tasks.broker import use_store
 from tasks.config import config
-from tasks.schedule import SCHEDULE
+from tasks.schedule import SCHEDULE, TASKS
 from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung
 
@@ -50,7 +52,9 @@ def make(own: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         for name, value in (ENV | {"REDIS_URL": own.url} | env).items():
             monkeypatch.setenv(name, value)
         app = Celery("test")
-        app.config_from_object(config(Settings.from_env()))
+        settings = Settings.from_env()
+        app.config_from_object(config(settings))
+        use_store(app, settings.redis_url)
         return Beat(app)
 
     yield made
@@ -173,6 +177,59 @@ def test_an_entry_that_cannot_be_read_does_not_end_beat(make: Make, at: Store) -
     make_due(at)
 
     assert told(beat) == ["beat_failing"]
+
+
+def test_an_entry_is_not_rung_for_while_its_bell_waits(make: Make, at: Store) -> None:
+    beat = make()
+    for _ in range(3):
+        told(beat)
+        make_due(at)
+
+    told(beat)
+
+    assert rung(at, "scheduled") == len(SCHEDULE)
+    assert due_in_s(beat, at) > -2  # it goes on with the schedule all the same
+
+
+def test_an_entry_whose_task_has_begun_is_rung_for_again(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    make_due(at)
+    told(beat)
+    clear_task(at, "tasks.tick")
+    make_due(at)
+
+    told(beat)
+
+    assert rung(at, "scheduled") == len(SCHEDULE) + 1
+
+
+def test_without_workers_beat_fills_no_store(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+
+    for _ in range(MOST_WAITING // len(SCHEDULE) + 10):
+        for task in TASKS:
+            clear_task(at, task)  # as when a minute is over
+        make_due(at)
+        told(beat)
+
+    assert rung(at, "scheduled") == MOST_WAITING
+    assert raw(at).zcount("gw:{beat}::schedule", 0, 0) == len(SCHEDULE)  # due still
+
+
+def test_an_entry_of_an_operators_own_is_rung_for_each_time(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    own = RedBeatSchedulerEntry(
+        "own", "theirs.report", schedule(1), options={"queue": "bulk"}, app=beat.app
+    )
+    own.save()
+    for _ in range(3):
+        make_due(at)
+        told(beat)
+
+    assert rung(at, "bulk") == 3
 
 
 def make_due(store: Store) -> None:

@@ -10,12 +10,23 @@ from pathlib import Path
 import pytest
 
 from gateway.core.sends import BULK, REPLY
+from gateway.store import keys
 from gateway.store.client import Store
-from tasks.bell import Ringer, ring_inbox, ring_number
+from tasks import app, periodic
+from tasks.bell import (
+    MOST_WAITING,
+    UNHEARD_MS,
+    Ringer,
+    mark_task,
+    ring_inbox,
+    ring_number,
+    ring_task,
+)
+from tasks.schedule import TASKS
 from tasks.worker import Worker
 from tests.made import NUMBER
 from tests.servers import free_port
-from tests.tasks.rig import rung
+from tests.tasks.rig import raw, rung
 
 
 class Belfry:
@@ -104,6 +115,50 @@ def test_the_inbox_is_rung_for_on_its_own_queue(at_work: Worker, store: Store) -
 
     queues = ("critical", "default", "bulk", "scheduled")
     assert [rung(store, queue) for queue in queues] == [0, 1, 0, 0]
+
+
+@pytest.mark.store
+def test_nothing_is_rung_for_into_a_queue_that_is_full(at_work: Worker, store: Store) -> None:
+    raw(store).rpush(f"{keys.SPACE}celery:critical", *["a bell"] * (MOST_WAITING - 1))
+
+    told = [ring_number(store, number, REPLY) for number in ("1", "2", "3")]
+
+    assert (told, rung(store, "critical")) == ([True, False, False], MOST_WAITING)
+    assert ring_number(store, "2", BULK)
+
+
+@pytest.mark.store
+def test_a_bell_that_nobody_took_may_be_rung_again_soon(at_work: Worker, store: Store) -> None:
+    raw(store).rpush(f"{keys.SPACE}celery:critical", *["a bell"] * MOST_WAITING)
+
+    ring_number(store, NUMBER, REPLY)
+
+    assert 0 < raw(store).pttl(keys.number_bell(NUMBER, REPLY)) <= UNHEARD_MS
+
+
+@pytest.mark.store
+def test_a_task_that_runs_by_the_clock_is_rung_for_until_it_begins(
+    at_work: Worker, store: Store
+) -> None:
+    told = [ring_task(store, "tasks.tick"), ring_task(store, "tasks.tick")]
+    periodic.tick()
+    told.append(ring_task(store, "tasks.tick"))
+
+    assert told == [True, False, True]
+    assert rung(store, "scheduled") == 2
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_each_task_of_the_schedule_clears_its_bell(
+    at_work: Worker, store: Store, task: str
+) -> None:
+    app.loader.import_default_modules()
+    mark_task(store, task)
+
+    app.tasks[task].run()
+
+    assert not raw(store).exists(keys.task_bell(task))
 
 
 @pytest.mark.store

@@ -7,21 +7,19 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu import Connection, Producer, Queue
-from kombu.utils.url import maybe_sanitize_url
-from redbeat.schedulers import REDBEAT_REDIS_KEY, RedBeatConfig, get_redis
+from redbeat.schedulers import get_redis
 
 from gateway.store.cluster import Cluster
-from tasks.broker import broker, schedule_store, use_cluster
+from tasks.broker import SCHEDULE_STORE, broker, use_store
 from tests.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
 
 
-def test_replicas_are_no_matter_of_celery_and_redbeat() -> None:
+def test_replicas_are_no_matter_of_celery() -> None:
     url = "redis://host:6379/0?replicas=1"
 
     assert broker(url)["broker_url"] == "redis://host:6379/0"
-    assert schedule_store(url)["redbeat_redis_url"] == "redis://host:6379/0"
 
 
 def test_the_broker_behind_sentinels_is_found_by_its_name() -> None:
@@ -33,11 +31,16 @@ def test_the_broker_behind_sentinels_is_found_by_its_name() -> None:
     assert broker("redis-sentinel://one/main")["broker_url"] == "sentinel://one:26379/0"
 
 
-def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
+def redbeats(url: str) -> Any:
+    """Return the client that RedBeat uses."""
     app = Celery("test", set_as_current=False)
-    app.conf.update(schedule_store(BEHIND))
+    app.conf.update(SCHEDULE_STORE)
+    use_store(app, url)
+    return get_redis(app)
 
-    pool = get_redis(app).connection_pool
+
+def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
+    pool = redbeats(BEHIND).connection_pool
 
     assert pool.service_name == "main"
     given = pool.connection_kwargs
@@ -47,24 +50,17 @@ def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
 
 
 def test_redbeat_is_given_a_client_of_the_whole_cluster() -> None:
-    url = "redis-cluster://one:1,two?replicas=1"
-    app = Celery("test", set_as_current=False)
-    app.conf.update(schedule_store(url))
+    found = redbeats("redis-cluster://one:1,two?replicas=1")
 
-    use_cluster(app, url)
-
-    found = get_redis(app)
     assert isinstance(found, Cluster)
     assert found.node(("one", 1)).connection_pool.connection_kwargs["decode_responses"]
-    assert maybe_sanitize_url(RedBeatConfig(app).redis_url) == "redis-cluster:///"  # it is shown
 
 
-def test_redbeat_makes_its_own_client_of_a_server() -> None:
-    app = Celery("test", set_as_current=False)
+def test_redbeat_reaches_a_server_in_the_store_whatever_the_broker_is() -> None:
+    given = redbeats("redis://ana:secret@host:6379/3").connection_pool.connection_kwargs
 
-    use_cluster(app, "redis://host:6379/0")
-
-    assert not hasattr(app, REDBEAT_REDIS_KEY)
+    assert (given["host"], given["password"], given["db"]) == ("host", "secret", 3)
+    assert given["decode_responses"]
 
 
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])

@@ -15,7 +15,7 @@ from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
 from gateway.store.rulebooks import InForce
 from gateway.store.standing import DeadOf, Lanes, Reading
 from tasks.causes import causes
-from tasks.noted import DOUBLED, HEARTBEAT_UNHEARD, refused
+from tasks.noted import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.made import NOW
@@ -128,7 +128,8 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
-    found = [DOUBLED, HEARTBEAT_UNHEARD, refused(131048, "106"), LOOPED]
+    found = [DOUBLED, HEARTBEAT_UNHEARD, BEAT_SILENT, refused(131048, "106"), LOOPED]
+    found.append(damaged("lane", "106"))
     found.append(asked_for("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += causes(a_reading(**fields)).values()

@@ -12,6 +12,7 @@ from celery.schedules import crontab
 from redbeat.schedulers import RedBeatConfig
 
 from gateway.settings import Settings
+from tasks.broker import use_store
 from tasks.config import UnknownOptionError, check, config
 from tasks.schedule import SCHEDULE
 
@@ -99,7 +100,6 @@ def test_the_broker_is_the_store_unless_set_apart() -> None:
 
     apart = config(settings(CELERY_BROKER_URL="redis://broker:6379/1"))
     assert apart["broker_url"] == "redis://broker:6379/1"
-    assert apart["redbeat_redis_url"] == "redis://store:6379/0"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,6 @@ def test_redbeat_finds_all_it_asks_for_without_a_warning() -> None:
         warnings.simplefilter("error")
         found = RedBeatConfig(app)
 
-    assert found.redis_url == "redis://store:6379/0"
     assert (found.key_prefix, found.lock_timeout) == ("gw:{beat}:", 10)
     assert found.schedule == SCHEDULE
 
@@ -146,6 +145,50 @@ def test_nothing_is_read_when_tasks_are_imported(tmp_path: Path) -> None:
     ended = python("import tasks.inbound, tasks.outbound, tasks.periodic, tasks.app", tmp_path)
 
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+ADDRESSES = [
+    "redis://user:PASSWORD@host:6379/0", "rediss://:PASSWORD@host:6379/0",
+    "redis-sentinel://user:PASSWORD@one:1,two:2/main",
+    "redis-cluster://user:PASSWORD@one:1,two:2", "unix://user:PASSWORD@/run/redis.sock",
+]  # fmt: skip
+BROKERS = [
+    *ADDRESSES[:3], "amqp://user:PASSWORD@host//",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+@pytest.mark.parametrize("broker", BROKERS)
+def test_no_secret_stands_in_what_celery_tells_of_its_configuration(url: str, broker: str) -> None:
+    secrets = {
+        "META_APP_SECRET": "PASSWORD1", "META_VERIFY_TOKEN": "PASSWORD2",
+        "META_ACCESS_TOKEN": "PASSWORD3", "GATEWAY_ENCRYPTION_KEYS": "ab" * 32,
+    }  # fmt: skip
+    app = Celery("test", set_as_current=False)
+    given = settings(REDIS_URL=url, CELERY_BROKER_URL=broker, **secrets)
+    app.config_from_object(config(given))
+    use_store(app, given.redis_url)
+
+    # As `celery inspect conf`, Flower, and `celery report` ask for it.
+    told = f"{app.conf.table(with_defaults=True)} {app.conf.humanize(with_defaults=True)}"
+
+    assert "redbeat_key_prefix" in told
+    assert "PASSWORD" not in told
+    assert "abab" not in told
+
+
+def test_no_secret_stands_in_the_report(tmp_path: Path) -> None:
+    env = {
+        "REDIS_URL": "redis://:PASSWORD@127.0.0.1:1", "META_APP_SECRET": "PASSWORD1",
+        "META_VERIFY_TOKEN": "PASSWORD2", "META_ACCESS_TOKEN": "PASSWORD3",
+        "META_PHONE_NUMBER_ID": "1",
+    }  # fmt: skip
+    (tmp_path / ".env").write_text("".join(f"{name}={said}\n" for name, said in env.items()))
+
+    ended = python("", tmp_path, "-m", "celery", "-A", "tasks", "report")
+
+    assert "redbeat_key_prefix" in ended.stdout
+    assert "PASSWORD" not in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("command", ["report", "worker", "beat"])

@@ -101,6 +101,31 @@ def test_a_script_that_breaks_for_one_contact_stops_no_other(at_work: Worker, st
     assert planned(store) == ["bob's"]
 
 
+@pytest.mark.parametrize("damage", ["type", "state", "alias"])
+def test_a_contact_that_cannot_be_read_sets_its_own_events_aside_and_nobody_elses(
+    at_work: Worker, store: Store, damage: str
+) -> None:
+    key = f"{PREFIX}contact:{ANA}"
+    if damage == "type":
+        raw(store).set(key, "of another type")
+    else:
+        raw(store).hset(key, mapping={"version": "v", "state": "no JSON"})
+        raw(store).hset(key, "alias" if damage == "alias" else "version", ANA)
+    keep(store, FIRST, BOBS, delivery_body(message_item("wamid.3", "another of bob's", BOB)))
+    mixed = [message_item(f"wamid.m{i}", f"{i}", f"3518{i:08}") for i in range(600)]
+    keep(store, delivery_body(*mixed[:300], message_item("wamid.m", "hers"), *mixed[300:]))
+
+    late = take_effect(at_work, Echo())
+
+    assert [(one.kind, one.number) for one in late.values()] == [("unreadable", NUMBER)] * 2
+    assert (len(planned(store)), aside(at_work)) == (602, 2)
+    assert raw(store).zcard(f"{PREFIX}dead") == 0
+    raw(store).delete(key)
+    make_due(store)
+    assert take_effect(at_work, Echo()) == {}
+    assert (len(planned(store)), waiting(at_work)) == (604, 0)
+
+
 def test_what_is_set_aside_is_tried_after_growing_pauses(at_work: Worker, store: Store) -> None:
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, FIRST)

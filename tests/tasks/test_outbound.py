@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import pytest
 
 from gateway.core.sends import REPLY, from_callback
 from gateway.core.verdict import Responded
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.lanes import Lanes
-from tasks import outbound
+from tasks import attempts, outbound, rounds
+from tasks import sender as sending
+from tasks.posts import SENDS_AT_ONCE
 from tasks.worker import Worker, build
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
@@ -20,6 +22,7 @@ from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, rung, take_effect
 
 pytestmark = pytest.mark.store
+HALF = SENDS_AT_ONCE // 2  # what a number alone may have on the way
 
 
 @pytest.fixture
@@ -118,18 +121,18 @@ def test_who_has_its_hands_full_rings_for_another_one(
         done.wait(10)
 
     monkeypatch.setattr(sender.graph, "post_message", accepting(slow))
-    for i in range(outbound.AT_ONCE + 1):
+    for i in range(HALF + 1):
         say(sender, f"to {i}", to=f"35190000{i:04}")
     before = rung(sender.store, "critical")
     pumping = threading.Thread(target=outbound.pump, args=(NUMBER, REPLY))
 
     pumping.start()
     wait_until(lambda: rung(sender.store, "critical") > before, "another pump is rung for")
-    wait_until(lambda: len(begun) == outbound.AT_ONCE, "its hands are full")
+    wait_until(lambda: len(begun) == HALF, "its hands are full")
     done.set()
     pumping.join(10)
 
-    assert len(begun) == outbound.AT_ONCE + 1
+    assert len(begun) == HALF + 1
 
 
 def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta) -> None:
@@ -241,8 +244,8 @@ def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(sender: Worker, meta
     taken = Lanes(sender.store, NUMBER, 1000).pump([], 1)
     (attempt,) = taken.attempts
 
-    waited = time.monotonic() - outbound.LATEST_START_S - 0.1
-    came = outbound._attempt(sender, NUMBER, attempt, taken.now, waited)
+    waited = time.monotonic() - attempts.LATEST_START_S - 0.1
+    came = attempts.make(sender, NUMBER, attempt, taken.now, waited)
 
     assert (came.step, meta.posted) == ("later", [])
 
@@ -262,16 +265,22 @@ def apart(tmp_path: Path, at_work: Worker, meta: Meta) -> Iterator[tuple[Server,
 
 def hold(monkeypatch: pytest.MonkeyPatch, at_work: Worker, made: Worker) -> None:
     """Let this process hold another worker's parts."""
-    for name in ("store", "inbox", "graph", "posting", "_lanes", "listed", "settings"):
+    for name in ("store", "inbox", "graph", "posting", "_lanes", "listed", "settings", "sender"):
         monkeypatch.setattr(at_work, name, getattr(made, name))
 
 
+@pytest.mark.parametrize("slice_s", [2.0, 0.1], ids=["in its slice", "after it"])
 def test_what_became_of_a_post_is_settled_when_the_store_is_back(
-    at_work: Worker, meta: Meta, apart: tuple[Server, Worker], monkeypatch: pytest.MonkeyPatch
+    at_work: Worker,
+    meta: Meta,
+    apart: tuple[Server, Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    slice_s: float,
 ) -> None:
     server, made = apart
     hold(monkeypatch, at_work, made)
-    monkeypatch.setattr(outbound, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(sending, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(rounds, "SLICE_S", slice_s)
     slow, away = threading.Event(), threading.Event()
 
     def answer(body: Any) -> Reply:
@@ -303,19 +312,16 @@ def test_what_a_lost_answer_took_is_given_back_before_its_lease_ends(
     say(sender, "one")
     lost: list[object] = []
 
-    def losing(script: str, prefix: str, *args: object) -> object:
-        answer = Store.call(sender.store, script, prefix, *args)
-        if script == "pump" and not lost:
-            lost.append(answer)
+    def losing(calls: Sequence[Call]) -> list[Any]:
+        answers = Store.call_many(sender.store, calls)
+        if [call.script for call in calls] == ["pump"] and not lost:
+            lost.append(answers)
             raise StoreUnavailableError("TimeoutError")
-        return answer
+        return answers
 
-    monkeypatch.setattr(sender.store, "call", losing)
-    before = rung(sender.store, "critical")
+    monkeypatch.setattr(sender.store, "call_many", losing)
 
     outbound.pump(NUMBER, REPLY)  # nobody else knows that nothing of it was posted
-    assert rung(sender.store, "critical") == before + 1
-    outbound.pump(NUMBER, REPLY)
 
     assert send_of(sender.store)["stage"] == "accepted"
     assert meta.texts() == ["one"]

@@ -13,7 +13,7 @@ from gateway.core.sends import REPLY
 from gateway.core.stops import Stops, stored
 from gateway.store import alerts, keys, stops, upkeep
 from gateway.store.client import Store
-from tasks import outbound
+from tasks import outbound, rounds
 from tasks.watch import look
 from tasks.worker import Worker, build
 from tests.made import NUMBER, delivery_body, message_item, status_item
@@ -75,7 +75,7 @@ def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:
 
     outbound.pump(NUMBER, REPLY)
 
-    assert len(meta.posted) <= outbound.AT_ONCE
+    assert len(meta.posted) <= rounds.AT_ONCE
     assert counted(sender.store, "sends.dead") == 0
     pause = standing(sender.store).pause
     assert pause

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sends import REPLY
+from gateway.core.sends import REPLY, Send
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store
+from gateway.store.records import stages
 from gateway.store.upkeep import list_number
 from tasks import periodic
 from tasks.worker import Worker
 from tests.made import ANA, NUMBER, delivery_body, message_item
+from tests.store.sending import a_send, queue, settle, take, tell
 from tests.tasks.rig import PREFIX, Echo, keep, make_due, planned, raw, rung, take_effect, waiting
 
 pytestmark = pytest.mark.store
@@ -163,6 +165,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
 ) -> None:
     keep(store, BODY)
     take_effect(at_work, Echo())
+    at_work.ringing.submit(lambda: None).result(10)  # what the commit rang for is rung
     raw(store).delete(f"{keys.SPACE}celery:critical", keys.number_bell(NUMBER, REPLY))
     lane = f"{PREFIX}lane:{REPLY}:{ANA}"
     (send,) = raw(store).zrange(lane, 0, 0)
@@ -203,3 +206,65 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store
     assert entries[2] in left
     assert entries[0] not in left
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [b"send:new"]
+
+
+def finished(at_work: Worker, store: Store, name: str) -> Send:
+    """Let Meta take a send; its moment to be compacted has come."""
+    send = a_send(name)
+    list_number(store, NUMBER)
+    queue(store, send)
+    take(store)
+    settle(store, send, "accepted", wamid=f"wamid.{name}")
+    raw(store).zadd(f"{PREFIX}finished", {send.id: now_ms(store)})
+    return send
+
+
+def test_a_tick_compacts_what_is_over(at_work: Worker, store: Store) -> None:
+    send = finished(at_work, store, "one")
+
+    periodic.tick()
+
+    assert raw(store).keys(f"{PREFIX}send:*") == []
+    assert stages(store, NUMBER, [send.id]) == ["accepted"]
+
+
+def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
+    at_work: Worker, store: Store
+) -> None:
+    send = finished(at_work, store, "one")
+    raw(store).zadd(f"{PREFIX}finished", {send.id: now_ms(store) + 60_000})
+
+    periodic.tick()
+    assert len(raw(store).keys(f"{PREFIX}send:*")) == 1
+
+    raw(store).delete(keys.TICKED)
+    at_work.settings = at_work.settings.model_copy(update={"gateway_store_bytes": 1})
+    periodic.tick()
+    assert raw(store).keys(f"{PREFIX}send:*") == []
+
+
+def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
+    at_work: Worker, store: Store
+) -> None:
+    send = finished(at_work, store, "one")
+    periodic.tick()
+    tell(store, "failed", send, "wamid.one")
+    raw(store).delete(keys.TICKED)
+
+    periodic.tick()
+
+    assert raw(store).hget(f"{PREFIX}send:{send.id}", "stage") == b"failed"
+    assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [f"send:{send.id}".encode()]
+
+
+def test_cleanup_drops_what_compacted_sends_said(at_work: Worker, store: Store) -> None:
+    finished(at_work, store, "one")
+    periodic.tick()
+    (entry,) = raw(store).xrange(f"{PREFIX}texts")
+    raw(store).delete(f"{PREFIX}texts")
+    raw(store).xadd(f"{PREFIX}texts", entry[1], id=f"{now_ms(store) - 8 * keys.DAY_MS}-0")
+
+    periodic.cleanup()
+
+    assert raw(store).xlen(f"{PREFIX}texts") == 0
+    assert raw(store).xlen(f"{PREFIX}done:reply") == 1

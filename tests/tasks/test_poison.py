@@ -14,6 +14,7 @@ from gateway.store.client import Store
 from gateway.store.partitions import partition_of
 from gateway.store.slice import Slice
 from tasks import inbound
+from tasks.deaths import give_up
 from tasks.inbound import PlanningStoppedError, effect
 from tasks.worker import Worker, release
 from tests.made import NUMBER, delivery_body, message_item
@@ -118,6 +119,50 @@ def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Stor
     partition = keys.partition(partition_of(same_contact("one")[0]))
     assert raw(store).hget(f"{partition}cursor", "careful") == b"0"
     assert not raw(store).exists(f"{partition}suspects")
+
+
+def test_what_a_dead_worker_had_committed_is_passed_in_one_call_and_never_a_dead_letter(
+    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, delivery_body(*(message_item(f"wamid.c{i}", f"{i}") for i in range(200))))
+    dead = Slice(store, Bodies(), PROCESS)
+    effect(at_work, dead, dead.next(), Deadly())  # and then it dies, unpassed
+    at_work.inbox.report_death(PROCESS)
+    Slice(store, Bodies(), PROCESS).next()
+    at_work.inbox.report_death(PROCESS)
+    calls: list[str] = []
+    monkeypatch.setattr(Slice, "hold_in_hand", lambda *_: calls.append("in hand"))
+
+    assert drained(at_work, Deadly())
+
+    assert calls == []
+    assert len(planned(store)) == 200
+    assert raw(store).keys("*}dead") == []
+
+
+def test_care_makes_progress_in_a_slice_of_no_time_at_all(at_work: Worker, store: Store) -> None:
+    keep(store, delivery_body(*(message_item(f"wamid.t{i}", f"{i}") for i in range(20))))
+    Slice(store, Bodies(), PROCESS).next()
+    at_work.inbox.report_death(PROCESS)
+
+    for slices in range(1, 21):
+        with at_work.inbox.slice() as held:
+            held.close(effect(at_work, held, held.next(), Deadly(), ends=0.0))
+        assert len(planned(store)) == slices
+    assert not any(one.waiting for one in at_work.inbox.look())
+
+
+def test_an_event_that_another_worker_committed_meanwhile_becomes_no_dead_letter(
+    at_work: Worker, store: Store
+) -> None:
+    keep(store, *same_contact("one"))
+    with at_work.inbox.slice() as held:
+        batch = held.next()
+        effect(at_work, held, batch, Deadly())
+
+        give_up(at_work, batch.events[0])
+
+    assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 0
 
 
 class Broken(Echo):

@@ -1,7 +1,8 @@
 -- bury: set an event before a person; it is not known, so its redelivery is planned again.
+-- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 digest of the event, 2 what is needed to look again, 3 lifetime in ms, 4 where the event
---       stands, 5 what planning raised
+--       stands, 5 what planning raised, 6 what is counted
 -- It dies again where it comes in another delivery, redriven or redelivered. The same place once
 -- more is a batch that was read twice. Returns 0 where it was committed meanwhile.
 local now = clock()
@@ -14,7 +15,7 @@ if before[1] == ARGV[4] then return 1 end
 redis.call('HSETNX', deaths, 'first', ARGV[5])
 redis.call('HSETNX', deaths, 'first_at', now)
 redis.call('PEXPIRE', deaths, ARGV[3])
-redis.call('ZADD', KEYS[1] .. 'dead', now, name)
+list_dead(KEYS[1], now, name)
 redis.call('HSET', deaths, 'place', ARGV[4], 'times', tonumber(before[2] or 0) + 1)
-count(KEYS[1], 'events.dead')
+count(KEYS[1], ARGV[6] or 'events.dead')
 return 1

@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: stops, pace, lanes, reopen, members
+-- with: known, stops, pace, lanes, reopen, members, done
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -48,18 +48,10 @@ end
 local apply = {}
 
 function apply.know(digest, place, kind)
-  local generation = math.floor(now / GENERATION)
-  local bucket = known_bucket(number, generation, digest)
   if redis.call('ZREM', number .. 'dead', 'event:' .. digest) == 1 then
     redis.call('DEL', number .. 'dead:event:' .. digest, number .. 'deaths:event:' .. digest)
   end
-  if redis.call('HSET', bucket, digest:sub(5), place) == 1 then
-    redis.call('HINCRBY', number .. 'known:' .. generation, 'count', 1)
-    count(number, 'events.' .. kind)
-  end
-  if redis.call('PTTL', bucket) < 0 then
-    redis.call('PEXPIREAT', bucket, (generation + 3) * GENERATION)
-  end
+  if know(number, now, digest, place) then count(number, 'events.' .. kind) end
 end
 
 local function version_of(contact)
@@ -98,12 +90,13 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
     wait)
   rung = tonumber(rung)
   if came == '1' then count(number, 'statuses.late') end
-  local send = number .. 'send:' .. id
+  local send, named = number .. 'send:' .. id, id
   if id == '' or redis.call('EXISTS', send) == 0 then
     id = redis.call('GET', number .. 'wamid:' .. wamid)
     send = number .. 'send:' .. (id or '')
     if not id or redis.call('EXISTS', send) == 0 then
-      return count(number, 'statuses.unmatched')
+      return apply.news_of_done(id or named, wamid, stage, rung, when, failure, attempt, came, participant,
+        after, wait)
     end
   end
   local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'began:' .. attempt,
@@ -123,12 +116,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
   if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
     learn_wamid(number, id, row[5], wamid)
   end
-  -- That this attempt has its status shows that statuses of its time do come; of a later one's, nothing.
-  -- What a person replays came from a person.
-  local proved, began = redis.call('HGET', number .. 'evidence', 'proved'), row[6] or row[7]
-  if came ~= 'replayed' and tonumber(began or 0) > tonumber(proved or 0) then
-    redis.call('HSET', number .. 'evidence', 'proved', began)
-  end
+  prove(number, came, row[6] or row[7])
   if row[2] or rung <= before then return end
   if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
   if stage == 'failed' and is_past(number, id, attempt) then return end
@@ -137,7 +125,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
     overtake(number, row[4], row[3], id)
     redis.call('ZREM', number .. 'unconfirmed', id)
     redis.call('ZREM', number .. 'due', id)
-    retire(send)
+    retire(number, id, now + DAY)
     leave_lane(number, row[4], row[3], id, now)
   end
   if stage == 'failed' and (after or '') ~= '' then
@@ -145,12 +133,25 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
   end
   -- The stage is written last, for it says that all of this was done.
   if stage == 'failed' then
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead_send(number, id, now)
     redis.call('HSET', send, 'rung', rung, 'stage', stage, 'final', 1, 'error', failure)
   else
+    -- Who has read it asks for nothing more.
+    if rung >= READ then retire(number, id, now) end
     redis.call('HSET', send, 'rung', rung, 'stage', stage)
   end
   count(number, 'sends.' .. stage)
+end
+
+-- What is told of a send that was compacted is noted beside what is left of it.
+function apply.news_of_done(id, wamid, stage, rung, when, failure, attempt, came, participant, after, wait)
+  if (participant or '') ~= '' then
+    if id ~= '' then climb(number, id, participant, stage, rung, when, failure) end
+    if stage == 'failed' then stage, rung = 'accepted', ACCEPTED end
+  end
+  local news = {stage = stage, rung = rung, at = when, failure = failure, attempt = attempt, came = came,
+    after = after or '', wait = wait or 0}
+  if not stage_done(number, now, id, wamid, news) then count(number, 'statuses.unmatched') end
 end
 
 function apply.timer(id, due, row)
@@ -182,13 +183,6 @@ end
 -- Finish what a script before this one left undone, then check.
 local contact = number .. 'contact:' .. ARGV[1]
 local before = redis.call('HMGET', contact, 'version', 'redo')
-local generation = math.floor(now / GENERATION)
-if redis.call('HEXISTS', number .. 'known:' .. generation, 'buckets') == 0 then
-  local last = redis.call('HGET', number .. 'known:' .. (generation - 1), 'count')
-  local buckets = last and math.max(64, math.ceil(tonumber(last) / 48)) or 4096
-  redis.call('HSET', number .. 'known:' .. generation, 'buckets', buckets)
-  redis.call('PEXPIREAT', number .. 'known:' .. generation, (generation + 4) * GENERATION)
-end
 if ARGV[1] ~= '' then finish(contact, before[2]) end
 for i = 1, names do
   local name = number .. 'contact:' .. verbs[i][2]

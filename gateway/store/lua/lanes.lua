@@ -1,6 +1,7 @@
 -- Lanes: where sends stand while they wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
-local FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 5, 3, 2, 1
+local MOST_PARKED = 100
+local READ, FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 7, 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
@@ -20,10 +21,11 @@ local function bury(number, now, id, stage, failure)
   local send = number .. 'send:' .. id
   -- Nobody needs to look at a tick or a "typing" that did not make it, nor at what a rule let go.
   if stage ~= 'dropped' and redis.call('HGET', send, 'repeatable') ~= '1' then
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead_send(number, id, now)
+  else
+    retire(number, id, now)
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
-  retire(send)
   raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
 end
 
@@ -38,11 +40,17 @@ local function has_written(number, send, lane)
   return (version or '') ~= redis.call('HGET', send, 'seen')
 end
 
--- Set a send aside until its customer writes again, by whatever name; it keeps its place.
+-- Set a send aside until its customer writes again, by whatever name; it keeps its place. Where so many
+-- wait for that already, one more is a dead letter: they all come back at once when the customer writes.
 local function park(number, id, row, now, ...)
+  local parked = number .. 'parked:' .. contact_of(number, row.lane)
+  if redis.call('ZCARD', parked) >= MOST_PARKED then
+    leave_lane(number, row.rank, row.lane, id, now)
+    return bury(number, now, id, 'dead', '{"reason":"100 messages wait for the customer to write already"}')
+  end
   local key = number .. 'lane:' .. row.rank .. ':' .. row.lane
   local place = redis.call('ZSCORE', key, id) or redis.call('INCR', number .. 'places')
-  redis.call('ZADD', number .. 'parked:' .. contact_of(number, row.lane), place, id)
+  redis.call('ZADD', parked, place, id)
   redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
   leave_lane(number, row.rank, row.lane, id, now)
   raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1, ...)
@@ -51,7 +59,7 @@ end
 -- The customer wrote: what was parked may go, before what is planned now.
 local function unpark(number, contact, now)
   local parked = number .. 'parked:' .. contact
-  for _, id in ipairs(redis.call('ZRANGE', parked, 0, 99)) do
+  for _, id in ipairs(redis.call('ZRANGE', parked, 0, MOST_PARKED - 1)) do
     local send = number .. 'send:' .. id
     local row = read_send(send)
     if row and row.stage == 'parked' then

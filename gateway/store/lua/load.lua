@@ -1,4 +1,5 @@
 -- load: what planning needs to know about a batch of one number's events, in one round trip.
+-- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 how many names of contacts follow, then these, then the digests of the events
 -- Returns {now, {key, version, state, ...}, {place or false, ...}}: for each name the contact that it

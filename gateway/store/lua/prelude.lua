@@ -6,25 +6,25 @@ end
 
 local DAY = 86400000
 
--- Known events live in hashes of some 60 digests. A generation is four days of server time; an
--- event is looked for in the current generation and the two before, and written into the current.
-local GENERATION = 345600000
+-- How the words begin that tell of damaged keys: of another type, or without what must be in them. What
+-- a server says that cannot write now is none of them.
+local DAMAGED = {'WRONGTYPE ', 'ERR ', 'attempt to ', 'bad argument ', 'an alias leads nowhere'}
 
-local function known_bucket(number, generation, digest)
-  local buckets = redis.call('HGET', number .. 'known:' .. generation, 'buckets')
-  if not buckets then return nil end
-  local at = struct.unpack('>I4', digest) % tonumber(buckets)
-  return number .. 'known:' .. generation .. ':' .. at
+-- Do what concerns one item. Where its keys are damaged return nil and why, so that its neighbours go on;
+-- raise anything else. What was written before stays written.
+local function guarded(work, ...)
+  local done, result = pcall(work, ...)
+  if done then return result end
+  local why = type(result) == 'table' and result.err or tostring(result)
+  for _, words in ipairs(DAMAGED) do
+    if why:find(words, 1, true) then return nil, why:sub(1, 120) end
+  end
+  error(result, 0)
 end
 
-local function known_place(number, now, digest)
-  local current = math.floor(now / GENERATION)
-  for generation = current, current - 2, -1 do
-    local bucket = known_bucket(number, generation, digest)
-    local place = bucket and redis.call('HGET', bucket, digest:sub(5))
-    if place then return place end
-  end
-  return false
+-- What a script passed over, three words each: what it is, its id and why.
+local function note_damage(damaged, what, id, why)
+  for _, word in ipairs({what, id, why}) do damaged[#damaged + 1] = word end
 end
 
 -- The contact that a name stands for: its key, version and state; no more than its key where that
@@ -45,7 +45,18 @@ local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
 end
 
+-- The deliveries set aside, in the order of the stream: by their millisecond, then by their sequence,
+-- which is preceded by its length, since members of one score are ordered as text.
+local function ordered(entry)
+  local ms, sequence = entry:match('^(%d+)-(%d+)$')
+  return ms, string.format('%02d ', #sequence) .. entry
+end
+
+-- Set a delivery aside, or let one that is wait for longer. It holds back the trimming before it waits,
+-- and for longer than it waits, so whatever fails in between loses none.
 local function set_aside(partition, entry, due)
+  local ms, member = ordered(entry)
+  redis.call('ZADD', partition .. 'aside:oldest', ms, member)
   redis.call('ZADD', partition .. 'aside', due, entry)
 end
 
@@ -54,13 +65,41 @@ local function leave_aside(partition, entry)
   redis.call('HDEL', partition .. 'aside:why', entry .. ':first', entry .. ':last')
   redis.call('HDEL', partition .. 'aside:tries', entry)
   redis.call('ZREM', partition .. 'aside', entry)
+  local _, member = ordered(entry)
+  redis.call('ZREM', partition .. 'aside:oldest', member)
 end
 
--- Let a send go that is over, in time. What may be repeated (a tick, "typing", a canary) is many, and
--- after a day nobody asks what became of it.
-local function retire(send)
-  local short = redis.call('HGET', send, 'repeatable') == '1'
-  redis.call('PEXPIRE', send, short and DAY or 30 * DAY)
+-- Set something before a person. A number has room for so many: the oldest makes way, and is counted.
+local MOST_DEAD = 100000
+local function list_dead(number, now, letter)
+  local dead = number .. 'dead'
+  redis.call('ZADD', dead, now, letter)
+  for _ = 1, 10 do
+    if redis.call('ZCARD', dead) <= MOST_DEAD then return end
+    local oldest = redis.call('ZRANGE', dead, 0, 0)[1]
+    redis.call('DEL', number .. 'dead:' .. oldest, number .. 'deaths:' .. oldest)
+    redis.call('ZREM', dead, oldest)
+    local send = oldest:match('^send:(.*)$')
+    if send then redis.call('ZADD', number .. 'finished', 'XX', now, send) end
+    count(number, 'dead.crowded_out')
+  end
+end
+
+-- Let a send's row be compacted once its moment has come, however late that is done. What may be
+-- repeated (a tick, "typing", a canary) is many, and after a day nobody asks what became of it.
+local function retire(number, id, at)
+  local send = number .. 'send:' .. id
+  if redis.call('HGET', send, 'repeatable') == '1' then
+    redis.call('PEXPIRE', send, DAY)
+  else
+    redis.call('ZADD', number .. 'finished', 'LT', at, id)
+  end
+end
+
+-- A dead letter may begin again, so the row stays for as long as it.
+local function list_dead_send(number, id, now)
+  redis.call('ZADD', number .. 'finished', now + 30 * DAY, id)
+  list_dead(number, now, 'send:' .. id)
 end
 
 local function is_attempting(number, id)
@@ -95,9 +134,13 @@ local function learn_wamid(number, id, first, wamid)
 end
 
 -- A doubt is a send of which nobody knows whether Meta had it. Once a later send of its lane was
--- accepted, to repeat it would break the order, so it is told.
+-- accepted, to repeat it would break the order, so it is told; then there is nothing more to tell it.
+local MOST_DOUBTS = 100
 local function overtake(number, rank, lane, id)
-  for _, doubt in ipairs(redis.call('SMEMBERS', number .. 'doubts:' .. rank .. ':' .. lane)) do
-    if doubt ~= id then redis.call('HSET', number .. 'send:' .. doubt, 'overtaken', 1) end
+  local doubts = number .. 'doubts:' .. rank .. ':' .. lane
+  for _, doubt in ipairs(redis.call('SRANDMEMBER', doubts, MOST_DOUBTS)) do
+    local send = number .. 'send:' .. doubt
+    if doubt ~= id and redis.call('EXISTS', send) == 1 then redis.call('HSET', send, 'overtaken', 1) end
+    redis.call('SREM', doubts, doubt)
   end
 end

@@ -6,15 +6,27 @@
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
 -- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
 -- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, why
--- the number was paused that goes on now or "", taken}, taken as {id, attempt, planned, first, row, rank,
--- repeatable, expires, attempts that do not count, what follows a closed window, "1" if the template
--- goes instead, refusals for the pair, contact, its state}.
+-- the number was paused that goes on now or "", what is damaged, taken}: what is damaged in threes of what,
+-- id and why, taken as {id, attempt, planned, first, row, rank, repeatable, expires, attempts that do
+-- not count, what follows a closed window, "1" if the template goes instead, refusals for the pair,
+-- contact, its state}.
 local number = KEYS[1]
 local now = clock()
 local TOLD = 24 -- attempts of a send that are told of, refused or not
+local RESTS = 60000 -- for so long a lane that is damaged is not looked at
+local damaged = {}
 
 for i = 6, #ARGV, 7 do
   if not settle[ARGV[i + 2]] then return redis.error_reply('pump: no such outcome') end
+end
+
+local function give_back(id, name)
+  local send = number .. 'send:' .. id
+  local row = read_send(send)
+  if row and row.stage == 'attempting' and row.call == name then
+    redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
+    raise(number, send, 'queued', 0, 'attempts', row.attempts - 1)
+  end
 end
 
 -- The caller never saw what these calls took, so it has posted nothing of it. One that has not been
@@ -24,12 +36,8 @@ for name in ARGV[5]:gmatch('[^,]+') do
   redis.call('SADD', lost, '')
   redis.call('PEXPIRE', lost, ARGV[1])
   for _, id in ipairs(redis.call('SMEMBERS', lost)) do
-    local send = number .. 'send:' .. id
-    local row = read_send(send)
-    if row and row.stage == 'attempting' and row.call == name then
-      redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
-      raise(number, send, 'queued', 0, 'attempts', row.attempts - 1)
-    end
+    local _, why = guarded(give_back, id, name)
+    if why then note_damage(damaged, 'lost', id, why) end
   end
 end
 
@@ -54,7 +62,7 @@ local function look_up(send, row, step)
   end
 end
 
-for i = 6, #ARGV, 7 do
+local function settle_outcome(i)
   local id, attempt, step = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local send = number .. 'send:' .. id
   local row = read_send(send)
@@ -69,6 +77,11 @@ for i = 6, #ARGV, 7 do
     look_up(send, row, step)
     settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
   end
+end
+
+for i = 6, #ARGV, 7 do
+  local _, why = guarded(settle_outcome, i)
+  if why then note_damage(damaged, 'outcome', ARGV[i], why) end
 end
 
 -- Ask first, take after: tokens are counted before lanes are looked at, so that waiting lanes cost
@@ -95,13 +108,16 @@ local function forget(send, attempt)
   end
 end
 
+local begun -- the send that is being taken, with its attempt
+
 local function attempt(id, send, lane, rank, attempts)
+  -- As the customer is now, so that it can be seen whether they wrote before this is settled.
+  local _, version, contact = contact_of(number, lane)
   forget(send, attempts - TOLD)
+  begun = {id = id, send = send, attempts = attempts}
   redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
   redis.call('HSETNX', send, 'first', now)
-  -- As the customer is now, so that it can be seen whether they wrote before this is settled.
-  local _, version, contact = contact_of(number, lane)
   redis.call('HSET', send, 'began:' .. attempts, now, 'seen', version or '')
   raise(number, send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call',
     ARGV[4])
@@ -157,12 +173,27 @@ local function work(lane, rank)
   return nil
 end
 
+-- A lane that is damaged rests, and is told of. What had been taken of it is not posted by anybody.
+local function rest_lane(lane, rank, why)
+  if begun then
+    redis.call('SREM', take, begun.id)
+    redis.call('HSET', begun.send, 'stage', 'queued', 'rung', 0, 'attempts', begun.attempts - 1)
+  end
+  redis.call('ZADD', number .. 'ready:' .. rank, now + RESTS, lane)
+  note_damage(damaged, 'lane', '', why)
+end
+
 local taken = {}
 for _, rank in ipairs({'reply', 'bulk'}) do
   local ready = number .. 'ready:' .. rank
   if #taken < budget then
     local lanes = redis.call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, budget - #taken)
-    for _, lane in ipairs(lanes) do taken[#taken + 1] = work(lane, rank) end
+    for _, lane in ipairs(lanes) do
+      begun = nil
+      local one, why = guarded(work, lane, rank)
+      if why then rest_lane(lane, rank, why) end
+      taken[#taken + 1] = one
+    end
   end
 end
 if #taken > 0 then
@@ -182,4 +213,4 @@ end
 if stopped or probing or pace.rest > 1000 then more = 0 end
 local left = pace.tokens - #taken
 local wait = left < 1 and math.ceil((1 - left) * 1000 / pace.rate) or 0
-return {now, math.max(wait, pace.rest), more, probing and 1 or 0, resumed, taken}
+return {now, math.max(wait, pace.rest), more, probing and 1 or 0, resumed, damaged, taken}

@@ -34,11 +34,11 @@ end
 redis.call('HDEL', copy, 'final', 'error', 'wamid', 'pricing', 'paused_at', 'pair_refusals', 'reopens')
 redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'reopened', row[3], 'at:redriven:' .. row[3], now)
-redis.call('PERSIST', copy)
 
 redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)
 redis.call('ZADD', number .. 'ready:' .. row[5], 'NX', now, row[4])
 redis.call('RENAME', copy, send)
+redis.call('ZREM', number .. 'finished', id)
 redis.call('ZREM', number .. 'dead', letter)
 count(number, 'sends.redriven')
 return 1

@@ -21,7 +21,7 @@ local function forget_message(number, id, row, failure)
   redis.call('HSET', send, 'last_error', failure, 'ended:' .. row.attempts, failure)
   if row.wamid then redis.call('HSET', send, 'wamid:' .. row.attempts, row.wamid) end
   redis.call('HDEL', send, 'wamid', 'pricing')
-  redis.call('PERSIST', send)
+  redis.call('ZREM', number .. 'finished', id)
 end
 
 -- That an attempt was reopened is written with the last write, so that the same news is heard once.

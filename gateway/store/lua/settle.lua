@@ -18,10 +18,26 @@ local function again(number, now, send, row, wait, ...)
   raise(number, send, 'queued', 0, 'spent', row.spent + 1, ...)
 end
 
+-- A lane remembers a bounded number of doubts. Those that are over make room.
+local function has_room(number, doubts)
+  if redis.call('SCARD', doubts) < MOST_DOUBTS then return true end
+  for _, id in ipairs(redis.call('SRANDMEMBER', doubts, MOST_DOUBTS)) do
+    if redis.call('HGET', number .. 'send:' .. id, 'stage') ~= 'unconfirmed' then
+      redis.call('SREM', doubts, id)
+    end
+  end
+  return redis.call('SCARD', doubts) < MOST_DOUBTS
+end
+
+-- Where so many of a lane are in doubt already, one more is not repeated, but left to a person.
 local function doubt(number, now, id, send, row, till)
   local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
-  redis.call('SADD', doubts, id)
-  redis.call('PEXPIRE', doubts, DAY + DAY)
+  if has_room(number, doubts) then
+    redis.call('SADD', doubts, id)
+    redis.call('PEXPIRE', doubts, DAY + DAY)
+  else
+    redis.call('HSET', send, 'overtaken', 1)
+  end
   redis.call('ZADD', number .. 'unconfirmed', till, id)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
   raise(number, send, 'unconfirmed', UNCONFIRMED, 'doubted', now)
@@ -34,7 +50,7 @@ function settle.accepted(number, now, id, send, row, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
-  retire(send)
+  if not row.final then retire(number, id, now + DAY) end
   leave_lane(number, row.rank, row.lane, id, now)
   if not row.final and row.rung < ACCEPTED then raise(number, send, 'accepted', ACCEPTED) end
 end

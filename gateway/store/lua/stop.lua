@@ -8,7 +8,7 @@
 --       hold    "" or a rule, why
 --       release "" or a rule
 --       grant   messages per second
--- Returns 1 where something changed.
+-- Returns 1 where something changed, -1 where so much is held that nothing more may be.
 local number = KEYS[1]
 local now = clock()
 local asked = {}
@@ -34,7 +34,11 @@ local function held(rule)
   return rule == '' and 'held' or 'rule:' .. rule
 end
 
+-- All of them are read whenever sends are taken, so there is an end to them: -1 says so.
+local MOST_HELD = 100
 function asked.hold(rule, why)
+  local is_new = redis.call('HEXISTS', number .. 'stops', held(rule)) == 0
+  if rule ~= '' and is_new and redis.call('HLEN', number .. 'stops') >= MOST_HELD then return -1 end
   return redis.call('HSET', number .. 'stops', held(rule), now .. '|' .. why)
 end
 

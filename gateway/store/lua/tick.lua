@@ -3,14 +3,28 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
--- sends are unconfirmed}; a number that may not send has no ready lane, one whose pause is over has
--- something to do.
+-- sends are unconfirmed, what is damaged in threes of what, id and why}; a number that may not send has
+-- no ready lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
+local RESTS = 300000 -- for so long what is damaged is not looked at
+local damaged = {}
 
-local due = redis.call('ZRANGEBYSCORE', number .. 'due', '-inf', now, 'LIMIT', 0, most)
-for _, id in ipairs(due) do
+-- Do what is due of each member of a set; one that is damaged rests, and is told of.
+local function each_due(set, work)
+  local ids = redis.call('ZRANGEBYSCORE', number .. set, '-inf', now, 'LIMIT', 0, most)
+  for _, id in ipairs(ids) do
+    local _, why = guarded(work, id)
+    if why then
+      redis.call('ZADD', number .. set, now + RESTS, id)
+      note_damage(damaged, set, id, why)
+    end
+  end
+  return #ids
+end
+
+local due = each_due('due', function(id)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final', 'rung')
   if row[1] and not row[3] and tonumber(row[4]) < 2 then
     local place = redis.call('INCR', number .. 'places')
@@ -18,56 +32,65 @@ for _, id in ipairs(due) do
     redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
   end
   redis.call('ZREM', number .. 'due', id)
-end
+end)
 
 -- What a person let go on comes back to its place.
 local stops, moved = stops_of(number), 0
+local function let_go_on(id, place)
+  local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final')
+  if row[1] and not row[3] then
+    redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', place, id)
+    redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
+  end
+end
+
 for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
-  if not stops.rules[rule] then
+  if not stops.rules[rule] and moved < most then
     local held = number .. 'held:' .. rule
-    local found = redis.call('ZRANGE', held, 0, most - 1, 'WITHSCORES')
+    local room = most - moved
+    local found = redis.call('ZRANGE', held, 0, room - 1, 'WITHSCORES')
     for i = 1, #found, 2 do
-      local row = redis.call('HMGET', number .. 'send:' .. found[i], 'lane', 'rank', 'final')
-      if row[1] and not row[3] then
-        redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', found[i + 1], found[i])
-        redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
+      local _, why = guarded(let_go_on, found[i], found[i + 1])
+      -- Among what is due it is tried again; here a thousand of them would stop all others.
+      if why then
+        redis.call('ZADD', number .. 'due', now + RESTS, found[i])
+        note_damage(damaged, 'held', found[i], why)
       end
       redis.call('ZREM', held, found[i])
     end
     moved = moved + #found / 2
-    if #found < 2 * most then redis.call('SREM', number .. 'holding', rule) end
+    if #found < 2 * room then redis.call('SREM', number .. 'holding', rule) end
   end
 end
 
 -- Whoever did not write in time hears nothing any more.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', number .. 'parked', '-inf', now, 'LIMIT', 0, most)) do
+each_due('parked', function(id)
   local row = read_send(number .. 'send:' .. id)
   if row and row.stage == 'parked' then
     redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
     bury(number, now, id, 'expired', '{"reason":"the customer did not write again in time"}')
   end
   redis.call('ZREM', number .. 'parked', id)
-end
+end)
 
 -- Evidence can come until a send expires; after that a person decides.
-local lost = redis.call('ZRANGEBYSCORE', number .. 'unconfirmed', '-inf', now, 'LIMIT', 0, most)
-for _, id in ipairs(lost) do
+local lost = each_due('unconfirmed', function(id)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
-    retire(send)
-    redis.call('ZADD', number .. 'dead', now, 'send:' .. id)
+    list_dead_send(number, id, now)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
     count(number, 'sends.dead')
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
-end
+end)
 
 local timers = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', number .. 'timers', '-inf', now, 'LIMIT', 0, most)) do
+each_due('timers', function(id)
+  local row = redis.call('HGET', number .. 'timer', id) or ''
   timers[#timers + 1] = id
-  timers[#timers + 1] = redis.call('HGET', number .. 'timer', id) or ''
-end
+  timers[#timers + 1] = row
+end)
 
 -- No lane is told to wait for longer than this: a moment beyond it was given by a clock that
 -- stepped back since.
@@ -83,4 +106,4 @@ for i, rank in ipairs({'reply', 'bulk'}) do
   overdue[i] = may_send and head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
 if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
-return {#due + #lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed')}
+return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged}

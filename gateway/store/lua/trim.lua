@@ -16,9 +16,18 @@ end
 
 local limit = string.format('%.0f-0', math.max(0, clock() - tonumber(ARGV[1])))
 if earlier(cursor, limit) then limit = cursor end
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. 'aside', 0, -1)) do
-  if earlier(id, limit) then limit = id end
+local aside, oldest = KEYS[1] .. 'aside', KEYS[1] .. 'aside:oldest'
+-- What a release before set aside is in order only once it was tried again.
+if redis.call('ZCARD', oldest) < redis.call('ZCARD', aside) then return 0 end
+-- What is in order and not aside was left there by a script that failed half-way.
+local waits
+for _, member in ipairs(redis.call('ZRANGE', oldest, 0, 99)) do
+  waits = redis.call('ZSCORE', aside, member:sub(4)) and member:sub(4)
+  if waits then break end
+  redis.call('ZREM', oldest, member)
 end
+if not waits and redis.call('EXISTS', oldest) == 1 then return 0 end
+if waits and earlier(waits, limit) then limit = waits end
 local counts = redis.call('HMGET', KEYS[1] .. 'count', 'kept', 'passed')
 local waiting = tonumber(counts[1] or 0) - tonumber(counts[2] or 0)
 local share = math.ceil((redis.call('XLEN', inbox) - waiting) / tonumber(ARGV[2]))

@@ -1,0 +1,24 @@
+"""How many files a web process may have open, and so how many connections."""
+
+import resource
+
+from gateway.web.limits import Bounds
+
+# Redis, the broker, logs, and connections accepted in the moment in which others close.
+BESIDE = 256
+FEWEST = 64
+
+
+def connections() -> int:
+    """Raise this process's limit of open files if need be; return how many connections fit."""
+    needed = Bounds().connections + Bounds().ending + BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return fitting(soft)
+
+
+def fitting(open_files: int) -> int:
+    """Return how many connections fit into so many open files."""
+    return max(FEWEST, min(Bounds().connections, open_files - Bounds().ending - BESIDE))

@@ -1,0 +1,63 @@
+"""At whom to look in which look: at everybody within a second, and at whose moment has come."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+# A store with so many numbers is looked at whole in each look.
+AT_ONCE = 64
+# With more of them all are looked at within so many looks.
+LOOKS_A_ROUND = 10
+# A number for which a bell changed nothing is rung for again after so long.
+AGAIN_MS = 1_000
+
+
+class Rounds:
+    """Goes round the numbers of a store; its times are milliseconds of the server's clock."""
+
+    def __init__(self) -> None:
+        """Know of nobody yet."""
+        self._names: Sequence[str] = ()
+        self._at = 0
+        self._moments: dict[str, int] = {}  # when the next thing of a number is to be done
+        self._rung: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def know(self, names: Sequence[str]) -> None:
+        """Take the names of all numbers."""
+        if set(names) != set(self._names):
+            self._moments = {k: v for k, v in self._moments.items() if k in set(names)}
+            self._rung = {k: v for k, v in self._rung.items() if k[0] in set(names)}
+        self._names = names
+
+    def take(self, now_ms: int) -> list[str]:
+        """Return whom to look at now, at most twice a tenth of all, or twice 64."""
+        most = max(AT_ONCE, math.ceil(len(self._names) / LOOKS_A_ROUND))
+        if most >= len(self._names):
+            return list(self._names)
+        begin = self._at % len(self._names)
+        turn = [*self._names, *self._names][begin : begin + most]
+        self._at = begin + most
+        return list(dict.fromkeys([*turn, *self._due(now_ms, most)]))
+
+    def note(self, number: str, moments_ms: Iterable[int]) -> None:
+        """Note when something of a number is to be done next."""
+        first = min(moments_ms, default=None)
+        if first is None:
+            self._moments.pop(number, None)
+        else:
+            self._moments[number] = first
+
+    def may_ring(self, number: str, rank: str, moment_ms: int, now_ms: int) -> bool:
+        """Say whether to ring for what is ready since `moment_ms`, and note that it is done.
+
+        Where the last bell changed nothing, as with keys that no pump can read, one a second is
+        enough.
+        """
+        before = self._rung.get((number, rank))
+        if before and before[0] == moment_ms and 0 <= now_ms - before[1] < AGAIN_MS:
+            return False
+        self._rung[number, rank] = moment_ms, now_ms
+        return True
+
+    def _due(self, now_ms: int, most: int) -> list[str]:
+        due = [(moment, name) for name, moment in self._moments.items() if moment <= now_ms]
+        return [name for _, name in sorted(due)[:most]]

@@ -1,0 +1,54 @@
+-- compact: let what is left of finished sends take the place of their rows.
+-- with: lanes, done
+-- KEYS  1 the number's prefix
+-- ARGV  1 ms that texts live, 2 ms that records of replies do, 3 of bulk sends; then for each send
+--       id, its spot, stage, attempts and number of fields of its row as it was read, record, text,
+--       what the index holds beside the entry, how many wamids it has, each wamid and its spot
+-- Returns for each send 1 where it is done, 0 where its row changed since it was read.
+-- What leads to a record is written before the row goes: to do it twice leaves one more record, to
+-- which nothing leads.
+local number, now = KEYS[1], clock()
+local MOST_DROPPED = 1000
+
+local function since(lifetime)
+  return string.format('%.0f', math.max(0, now - tonumber(lifetime)))
+end
+
+local function append(rank, record, text)
+  local entry = redis.call('XADD', number .. 'texts', 'MINID', '~', since(ARGV[1]), 'LIMIT', MOST_DROPPED, '*',
+    't', text)
+  redis.call('XADD', number .. 'done:' .. rank, 'MINID', '~', since(rank == 'bulk' and ARGV[3] or ARGV[2]),
+    'LIMIT', MOST_DROPPED, entry, 'r', record)
+  local ms, nth = entry:match('^(%d+)-(%d+)$')
+  return struct.pack('>I6I2', ms, nth)
+end
+
+local generation, added = generation_now(number, now), 0
+
+local function compact(id, spot, stage, attempts, fields, record, text, head, first, last)
+  local send = number .. 'send:' .. id
+  local row = redis.call('HMGET', send, 'stage', 'attempts', 'final', 'rung', 'rank')
+  if not row[1] or not (row[3] or tonumber(row[4]) >= ACCEPTED) then
+    redis.call('ZREM', number .. 'finished', id)
+    return 1
+  end
+  if row[1] ~= stage or row[2] ~= attempts or redis.call('HLEN', send) ~= tonumber(fields) then return 0 end
+  local place = append(row[5], record, text)
+  for i = first, last, 2 do write_spot(number, generation, ARGV[i + 1], spot) end
+  write_spot(number, generation, spot, place .. head)
+  for i = first, last, 2 do redis.call('DEL', number .. 'wamid:' .. ARGV[i]) end
+  redis.call('DEL', number .. 'members:' .. id, send)
+  redis.call('ZREM', number .. 'finished', id)
+  added = added + 1
+  return 1
+end
+
+local done, at = {}, 4
+while at <= #ARGV do
+  local last = at + 8 + 2 * tonumber(ARGV[at + 8])
+  done[#done + 1] = compact(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5],
+    ARGV[at + 6], ARGV[at + 7], at + 9, last)
+  at = last + 1
+end
+if added > 0 then redis.call('HINCRBY', number .. 'index:count', generation:match('^%d+'), added) end
+return done

@@ -1,0 +1,117 @@
+-- Done: what is left of a send once its row has gone, and the way to it.
+-- `{n}done:<rank>` holds a record of each, `{n}texts` under the same entry all else that its row held.
+-- The index leads there, in generations, newest first in the list `{n}index` as "<generation>:<buckets>:
+-- <when it began>"; each has hashes of some 60 small values, which take a third of the room of a key.
+--       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest began (6),
+--              then news that came since: rung, attempt (2), Meta's moment (6)
+--       wamid  spot of its send
+-- A spot is 12 bytes of a digest: 4 that choose the bucket, 8 that stand in it.
+local GENERATION_MS, FEWEST, FULL, GROWS = 4 * DAY, 16, 30, 4
+local MOST_BUCKETS = 1048576
+local INDEX_LIVES = 36 * DAY -- a record's 30 days after the 4 of its generation
+local HEAD = '>I6I2BBI2I6'
+local NEWS, MOST_VALUE = 9, 64
+local IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
+
+local function has_flag(flags, flag)
+  return flags % (2 * flag) >= flag
+end
+
+local function spot_of(name)
+  local hex = redis.sha1hex(name)
+  return (hex:sub(1, 24):gsub('..', function(two) return string.char(tonumber(two, 16)) end))
+end
+
+local function bucket_of(number, generation, spot)
+  local name, buckets = generation:match('^(%d+):(%d+):')
+  local at = struct.unpack('>I4', spot) % tonumber(buckets)
+  return number .. 'index:' .. name .. ':' .. string.format('%.0f', at)
+end
+
+-- Return what the index holds for a spot, and in which bucket.
+local function look_up_spot(number, spot)
+  for _, generation in ipairs(redis.call('LRANGE', number .. 'index', 0, -1)) do
+    local bucket = bucket_of(number, generation, spot)
+    local value = redis.call('HGET', bucket, spot:sub(5))
+    if value then return value, bucket end
+  end
+  return nil
+end
+
+-- A generation that fills up before its time is followed by one of four times as many buckets.
+local function generation_now(number, now)
+  local latest = redis.call('LINDEX', number .. 'index', 0)
+  local name, buckets, began, count = 0, FEWEST, 0, 0
+  if latest then
+    name, buckets, began = latest:match('^(%d+):(%d+):(%d+)$')
+    name, buckets, began = tonumber(name), tonumber(buckets), tonumber(began)
+    count = tonumber(redis.call('HGET', number .. 'index:count', name) or 0)
+    local is_full, is_old = count >= FULL * buckets, math.abs(now - began) >= GENERATION_MS
+    if not (is_full or is_old) then return latest end
+    buckets = is_full and GROWS * buckets or math.max(FEWEST, math.ceil(count / FULL))
+  end
+  local next_one = string.format('%.0f:%.0f:%.0f', name + 1, math.min(MOST_BUCKETS, buckets), now)
+  redis.call('LPUSH', number .. 'index', next_one)
+  return next_one
+end
+
+local function write_spot(number, generation, spot, value)
+  local bucket = bucket_of(number, generation, spot)
+  redis.call('HSET', bucket, spot:sub(5), value)
+  if redis.call('PTTL', bucket) < 0 then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
+end
+
+-- Return where a record stands: its stream and its entry.
+local function entry_of(number, value)
+  local ms, nth, flags = struct.unpack('>I6I2B', value)
+  return number .. 'done:' .. (has_flag(flags, IS_BULK) and 'bulk' or 'reply'), string.format('%.0f-%d', ms, nth)
+end
+
+-- A second wamid of a send means that Meta took it twice, as long as its row lives and after.
+local function learn_wamid_of_done(number, now, spot, flags, wamid)
+  if wamid == '' then return flags end
+  local has_one, known = has_flag(flags, HAS_WAMID), look_up_spot(number, spot_of('w' .. wamid))
+  if not known then
+    write_spot(number, generation_now(number, now), spot_of('w' .. wamid), spot)
+    if has_one then count(number, 'sends.doubled') end
+  end
+  return has_one and flags or flags + HAS_WAMID
+end
+
+-- That an attempt has its status shows that statuses of its time do come; of a later one's, nothing.
+-- What a person replays came from a person.
+local function prove(number, came, began)
+  local proved = redis.call('HGET', number .. 'evidence', 'proved')
+  if came ~= 'replayed' and tonumber(began or 0) > tonumber(proved or 0) then
+    redis.call('HSET', number .. 'evidence', 'proved', began)
+  end
+end
+
+-- Note news of a send that has no row any more; nil where nothing is left of it either. Whoever has
+-- its text decides what follows a failure: the next tick.
+local function stage_done(number, now, id, wamid, news)
+  local spot = id ~= '' and spot_of('s' .. id) or look_up_spot(number, spot_of('w' .. wamid))
+  local value, bucket = nil, nil
+  if spot then value, bucket = look_up_spot(number, spot) end
+  if not value and id ~= '' then return stage_done(number, now, '', wamid, news) end
+  if not value then return nil end
+  local ms, nth, flags, rung, attempts, began = struct.unpack(HEAD, value)
+  local attempt = tonumber(news.attempt) or 0
+  flags = learn_wamid_of_done(number, now, spot, flags, wamid)
+  prove(number, news.came, attempt == attempts and string.format('%.0f', began) or 0)
+  if news.rung < rung then count(number, 'statuses.backwards') end
+  local is_obeyed = not has_flag(flags, IS_FINAL) and news.rung > rung
+  if news.stage == 'failed' and news.attempt ~= '' and attempt ~= attempts then is_obeyed = false end
+  if is_obeyed and news.stage == 'failed' then
+    redis.call('HSET', number .. 'late_failures', spot, table.concat({news.attempt, news.at, news.after,
+      news.wait, news.failure}, '|'))
+  end
+  local told = struct.pack('>BI2I6', news.rung, attempt, math.max(0, news.at))
+  local since = value:sub(struct.size(HEAD) + 1)
+  local is_new = news.stage ~= 'accepted' and not since:find(told, 1, true)
+  if is_new and #value + NEWS <= MOST_VALUE then since = since .. told end
+  if is_obeyed then rung = news.rung end
+  redis.call('HSET', bucket, spot:sub(5), struct.pack(HEAD, ms, nth, flags, rung, attempts, began) .. since)
+  if is_obeyed and news.stage ~= 'failed' then count(number, 'sends.' .. news.stage) end
+  return true
+end

@@ -1,0 +1,52 @@
+-- prune: let go what is left of finished sends, oldest first: texts, then records, then what leads to
+-- records that have gone.
+-- KEYS  1 the number's prefix
+-- ARGV  1 ms that texts live at least, 2 that records of replies do, 3 of bulk sends, 4 how much of
+--       each may go at once: 8 is an eighth
+-- Returns how many went, a bounded number: 0 when nothing is left to go.
+local number, now = KEYS[1], clock()
+local MOST = 1000
+
+local function drop(stream, lifetime)
+  local share = math.ceil(redis.call('XLEN', stream) / tonumber(ARGV[4]))
+  local most = math.min(MOST, math.max(100, share))
+  local limit = string.format('%.0f', math.max(0, now - tonumber(lifetime)))
+  -- Whole nodes first, which is cheap and has a limit of its own; then the few entries that are left.
+  local dropped = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', most)
+  return dropped > 0 and dropped or redis.call('XTRIM', stream, 'MINID', limit)
+end
+
+local function oldest_ms(stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  return first and tonumber(first[1]:match('^%d+')) or math.huge
+end
+
+-- A generation is over once the one after it began before the oldest record that there is; `gone` says
+-- how many of its buckets went already.
+local function drop_index()
+  local list = number .. 'index'
+  local last, after = unpack(redis.call('LRANGE', list, -2, -1))
+  if not after then return 0 end
+  last, after = after, last
+  if tonumber(after:match('(%d+)$')) >= math.min(oldest_ms(number .. 'done:reply'), oldest_ms(number .. 'done:bulk')) then
+    return 0
+  end
+  local name, buckets = last:match('^(%d+):(%d+):')
+  local gone = tonumber(redis.call('HGET', number .. 'index:count', 'gone') or 0)
+  local till = math.min(tonumber(buckets), gone + MOST)
+  local dropped = 0
+  for i = gone, till - 1 do
+    dropped = dropped + redis.call('UNLINK', number .. 'index:' .. name .. ':' .. string.format('%.0f', i))
+  end
+  if till < tonumber(buckets) then
+    redis.call('HSET', number .. 'index:count', 'gone', till)
+  else
+    redis.call('RPOP', list)
+    redis.call('HDEL', number .. 'index:count', name, 'gone')
+  end
+  return math.max(1, dropped)
+end
+
+local dropped = drop(number .. 'texts', ARGV[1])
+dropped = dropped + drop(number .. 'done:reply', ARGV[2]) + drop(number .. 'done:bulk', ARGV[3])
+return dropped + drop_index()

@@ -1,0 +1,32 @@
+-- recall: read what is left of sends that have no row any more.
+-- with: done
+-- KEYS  1 the number's prefix
+-- ARGV  names: "s" and the id of a send, "w" and a wamid, or "@" and a spot
+-- Returns for each {what the index holds, record, text, its spot}, of which record and text are false
+-- where they are kept no longer; false where the index has nothing.
+local number = KEYS[1]
+
+local function only(stream, entry)
+  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  return found and found[2][2] or false
+end
+
+local function spot_named(name)
+  if name:sub(1, 1) == '@' then return name:sub(2) end
+  local spot = spot_of(name)
+  if name:sub(1, 1) == 'w' then return (look_up_spot(number, spot)) end
+  return spot
+end
+
+local found = {}
+for i, name in ipairs(ARGV) do
+  local spot = spot_named(name)
+  local value = spot and look_up_spot(number, spot)
+  if value then
+    local stream, entry = entry_of(number, value)
+    found[i] = {value, only(stream, entry), only(number .. 'texts', entry), spot}
+  else
+    found[i] = false
+  end
+end
+return found

@@ -1,0 +1,48 @@
+-- upcoming: when the next thing of one number is to be done; it writes nothing.
+-- with: stops, pace
+-- KEYS  1 the number's prefix
+-- ARGV  1 messages per second, 2 ms for which a pump is at work after it took something, 3 ms for
+--       which it is where it left behind what was ready: it has its hands full
+-- Returns {now, since or from when to ring for replies, the same for bulk, the same for the tick};
+-- -1 where there is nothing to ring for, or a bell waits.
+local number = KEYS[1]
+local now = clock()
+
+local function head(key)
+  return tonumber(redis.call('ZRANGE', number .. key, 0, 0, 'WITHSCORES')[2])
+end
+
+-- How long nothing may go of what is ready since then, or whoever is at work takes it by itself; nil
+-- while a person holds the number.
+local function waiting(since)
+  local stops, pace = stops_of(number), pace_of(number, now, tonumber(ARGV[1]))
+  if stops.held then return nil end
+  local token = pace.tokens < 1 and math.ceil((1 - pace.tokens) * 1000 / pace.rate) or 0
+  local took = tonumber(redis.call('HGET', number .. 'pace', 'took') or 0)
+  local lasts = tonumber(since < took and ARGV[3] or ARGV[2])
+  local at_work = took <= now and took + lasts - now or 0
+  return math.max(0, token, at_work, pace.rest, stopped_for(stops, now))
+end
+
+local function ready(rank)
+  local since = head('ready:' .. rank)
+  if not since or redis.call('EXISTS', number .. 'bell:' .. rank) == 1 then return -1 end
+  local wait = waiting(since)
+  if not wait then return -1 end
+  return wait > 0 and math.max(since, now + wait) or since
+end
+
+local function is_released()
+  local holding = redis.call('SMEMBERS', number .. 'holding')
+  local stops = #holding > 0 and stops_of(number)
+  for _, rule in ipairs(holding) do
+    if not stops.rules[rule] then return true end
+  end
+end
+
+local tick = is_released() and now or nil
+for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed'}) do
+  local moment = head(key)
+  if moment and moment < (tick or math.huge) then tick = moment end
+end
+return {now, ready('reply'), ready('bulk'), tick or -1}

@@ -1,0 +1,134 @@
+"""All connections of one web process: who came when, how much they hold, and who has to go.
+
+Whoever keeps the gateway waiting longest yields first. A delivery of Meta's arrives within a moment
+of its connection, so it is never the oldest, however many connections strangers open beside it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Protocol
+
+from gateway.web.limits import Bounds
+
+
+class Phase(IntEnum):
+    """What a connection is waited for."""
+
+    SILENT = 0  # nothing of a request has come, or of the next one
+    HEAD = 1  # the rest of a request's head
+    BODY = 2  # the rest of its body
+    ANSWER = 3  # the application, or a client that does not read
+    ENDING = 4  # the client, to take its last answer and to close
+
+
+# So many connections are read from at once of those that send large bodies, so that a delivery
+# beside them waits for a few reads and not for thousands.
+READ_AT_ONCE = 8
+
+_LEFT = True
+
+
+class Guest(Protocol):
+    """A connection, as far as the door is concerned."""
+
+    phase: Phase
+    deadline: float
+
+    def refuse(self, reason: str) -> None:
+        """Answer what is arriving with a refusal, and close."""
+
+    def give_way(self, reason: str) -> None:
+        """Make room for another connection."""
+
+    def read_on(self) -> None:
+        """Read the next part of a large body."""
+
+    def expire(self) -> None:
+        """End, since the deadline has passed."""
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unwritten."""
+
+
+class Door:
+    """Knows every connection by its phase, the oldest of each first."""
+
+    def __init__(self, refused: Callable[[str, bool], None], bounds: Bounds) -> None:
+        """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
+        self.refused = refused
+        self.bounds = bounds
+        self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
+        self._large: deque[Guest] = deque()  # that wait to be read from
+        self.unverified = 0  # bytes that connections hold and nobody has verified
+
+    def enter(self, guest: Guest) -> bool:
+        """Take a new connection in; False where every other one is being answered."""
+        others = sum(map(len, self._guests)) - len(self._guests[Phase.ENDING])
+        self._guests[guest.phase][guest] = None
+        if others < self.bounds.connections:
+            return True
+        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY)
+        if oldest is None or oldest is guest:
+            return False
+        oldest.give_way("crowded")
+        return True
+
+    def move(self, guest: Guest, phase: Phase) -> None:
+        """Put a connection into another phase, as the youngest there, unless it has left."""
+        if self._guests[guest.phase].pop(guest, _LEFT):
+            return
+        guest.phase = phase
+        self._guests[phase][guest] = None
+        if phase is Phase.ENDING and len(self._guests[phase]) > self.bounds.ending:
+            next(iter(self._guests[phase])).abort()
+
+    def leave(self, guest: Guest) -> None:
+        """Forget a connection that is closed."""
+        self._guests[guest.phase].pop(guest, None)
+
+    def make_room(self) -> bool:
+        """Refuse what has been arriving longest until the bytes fit; False where none is left."""
+        while self.unverified > self.bounds.unverified_bytes:
+            oldest = self._oldest(Phase.BODY, Phase.HEAD)
+            if oldest is None:
+                return False
+            oldest.refuse("unverified")  # which lets go what it holds
+        return True
+
+    def read_later(self, guest: Guest) -> None:
+        """Read from a connection when it is its turn."""
+        if not self._large:
+            asyncio.get_running_loop().call_soon(self._read_some)
+        self._large.append(guest)
+
+    def _read_some(self) -> None:
+        for _ in range(min(READ_AT_ONCE, len(self._large))):
+            self._large.popleft().read_on()
+        if self._large:
+            asyncio.get_running_loop().call_soon(self._read_some)
+
+    def sweep(self, now: float) -> None:
+        """End every connection whose deadline has passed."""
+        for guest in [guest for guest in self._all() if guest.deadline <= now]:
+            guest.expire()
+
+    async def run(self) -> None:
+        """Sweep again and again, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.bounds.sweep_s)
+            self.sweep(loop.time())
+
+    def close(self) -> None:
+        """Refuse what has not arrived in the time that a stop allows."""
+        for phase in (Phase.HEAD, Phase.BODY):
+            for guest in list(self._guests[phase]):
+                guest.refuse("stopping")
+
+    def _oldest(self, *phases: Phase) -> Guest | None:
+        return next((guest for phase in phases for guest in self._guests[phase]), None)
+
+    def _all(self) -> Iterator[Guest]:
+        return (guest for guests in self._guests for guest in guests)

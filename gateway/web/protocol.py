@@ -1,0 +1,320 @@
+"""HTTP from strangers: uvicorn's protocol, with a bound on all that it would buffer or wait for.
+
+The application is started once a request is whole, so whatever is slow, large or never ends costs
+no more than its bytes, and those are counted. What is refused here is answered and counted here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from gateway.web.door import Door, Phase
+from gateway.web.limits import Limits
+from gateway.web.refusals import REASONS
+
+# A request costs about as much beside its own bytes.
+REQUEST_BYTES = 4096
+LARGE_PIECE = 64 * 1024
+
+
+class _RefusedError(Exception):
+    """Tells the parser to stop: the connection has been given its last answer."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection. The application's lifespan has to yield a Door as `door`."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(config, server_state, app_state, _loop)
+        self.door: Door = app_state["door"]
+        self.phase = Phase.SILENT
+        self.deadline = 0.0
+        self._limits: Limits = self.door.bounds.webhook
+        self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
+        self._unseen = 0  # bytes since the parser last told of something
+        self._came = 0  # bytes of the request that arrives, and of the end of the one before
+        self._held = 0  # unverified bytes of the request that arrives
+        self._waiting: deque[int] = deque()  # those of each whole request that is not started
+        self._unanswered = 0  # whole requests
+        self._spoken = False  # a request has begun, this one or one before
+        self._ended = False  # nothing is read any more
+        self._last_words = b""
+        self._listens = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Come in, or be refused where every other connection is being answered."""
+        super().connection_made(transport)
+        self.deadline = self.loop.time() + self._limits.head_s
+        if not self.door.enter(self):
+            self.refuse("crowded")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave; what broke off may have been a delivery."""
+        super().connection_lost(exc)
+        if self._arriving is not Phase.SILENT and not self._ended:
+            self.door.refused("disconnected", self._may_be_delivery())
+        self._ended = True
+        self.door.unverified -= self._held + sum(self._waiting)
+        self.door.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, as long as it stays within the limits."""
+        if self._ended:
+            self._discard(len(data))
+            return
+        self._unseen += len(data)
+        self._came += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unseen = 0  # We offer none, so it is answered as the request that it also is.
+        except httptools.HttpParserError:
+            if not self._ended:
+                self.refuse("malformed")
+            return
+        self._look(len(data))
+
+    def _look(self, size: int) -> None:
+        if self._unseen > self._limits.head_bytes:
+            self.refuse("head_too_large")
+        elif self._arriving is Phase.HEAD:
+            self._hold(size)
+        if not self._ended:
+            self._turn()
+        if self.phase is Phase.BODY and size >= LARGE_PIECE:
+            self.flow.pause_reading()
+            self.door.read_later(self)
+
+    def read_on(self) -> None:
+        """Read the next part of a large body."""
+        if not self._ended and not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    def on_message_begin(self) -> None:
+        """Begin a request; a connection may have only so many that wait."""
+        if self._unanswered:
+            self._hold(REQUEST_BYTES)
+            if self._unanswered > self.door.bounds.pipelined:
+                self._end("pipelined")
+        super().on_message_begin()
+        self._spoken = True
+        self._arriving = Phase.HEAD
+        self._limits = self.door.bounds.webhook
+        self._unseen = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header as uvicorn does, up to a number."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+        if len(self.headers) > self._limits.headers:
+            self._end("head_too_large")
+
+    def on_headers_complete(self) -> None:
+        """Look at the head as a whole, then wait for the body."""
+        self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
+        if self._came > self._limits.head_bytes:  # all of a head has come, and perhaps much more
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > self._limits.head_bytes:
+                self._end("head_too_large")
+        super().on_headers_complete()
+        self.headers = []  # what comes after a body is no header of the request
+        self._arriving = Phase.BODY
+        self._unseen = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._unseen = 0
+        self._hold(len(body))
+        if self._ended:
+            raise _RefusedError
+        self.cycle.body += body
+        if len(self.cycle.body) > self._limits.body_bytes:
+            self._end("too_large")
+
+    def on_message_complete(self) -> None:
+        """Start the application, unless a request before this one is not answered yet."""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+        self._arriving = Phase.SILENT
+        self._unseen = self._came = 0
+        self._unanswered += 1
+        self._waiting.append(self._held)
+        self._held = 0
+        if not self.pipeline:
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not cycle.more_body:
+            super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
+
+    async def _hand_over(
+        self,
+        size: int,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        # The application has verified the body before it waits for anything, so before others run.
+        self.door.unverified -= size
+        await self.app(scope, receive, send)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or say the last words; the door ends who stays idle."""
+        self.server_state.total_requests += 1
+        self._unanswered -= 1
+        if self.transport.is_closing():
+            self._move(Phase.ENDING)
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._ended and not self._unanswered:
+            self._say_last_words()
+        elif not self._ended:
+            self._turn()
+
+    def shutdown(self) -> None:
+        """Let what has its head arrive, and everybody else go."""
+        if self._arriving is Phase.HEAD:
+            self.refuse("stopping")
+        elif not self._ended:
+            super().shutdown()
+
+    def refuse(self, reason: str) -> None:
+        """Refuse what is arriving, as soon as what came before it is answered."""
+        self.door.refused(reason, self._may_be_delivery())
+        self._drop()
+        self._last_words = _answer(REASONS[reason].status)
+        self._listens = reason == "too_large"
+        if not self._unanswered:
+            self._say_last_words()
+
+    def give_way(self, reason: str) -> None:
+        """Refuse what is arriving; a connection that has said nothing is closed without a word."""
+        if self.phase is not Phase.SILENT:
+            self.refuse(reason)
+            return
+        self.door.refused(reason, True)
+        self._let_go()
+
+    def expire(self) -> None:
+        """End, since the deadline has passed."""
+        if self.phase is Phase.HEAD:
+            self.refuse("head_timeout")
+        elif self.phase is Phase.BODY:
+            self.refuse("body_timeout")
+        elif self.phase is Phase.SILENT:
+            if not self._spoken:
+                self.door.refused("silent", False)
+            self._let_go()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unwritten."""
+        self.transport.abort()
+
+    def _end(self, reason: str) -> None:
+        self.refuse(reason)
+        raise _RefusedError
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self.door.unverified += size
+        full = self.door.unverified > self.door.bounds.unverified_bytes
+        if full and not self.door.make_room() and not self._ended:
+            self.refuse("unverified")
+
+    def _drop(self) -> None:
+        self._ended = True
+        self.door.unverified -= self._held
+        self._held = 0
+        self.parser = None  # type: ignore[assignment]  # with what it holds of a head
+        if self._arriving is not Phase.SILENT:
+            self.scope["headers"] = self.headers = []
+        if self._arriving is Phase.BODY:
+            self.cycle.body = bytearray()
+            self.cycle.response_complete = True
+            # It is the newest, so it stands first in uvicorn's queue, if at all.
+            if self.pipeline and self.pipeline[0][0] is self.cycle:
+                self.pipeline.popleft()
+
+    def _say_last_words(self) -> None:
+        self._move(Phase.ENDING)
+        if self.transport.is_closing():
+            return
+        # To close while the client still writes would take the answer away from it. Whoever means
+        # well and sends too much is heard out; of anybody else nothing is read any more.
+        self.transport.write(self._last_words)
+        self.transport.write_eof()
+        if self._listens:
+            self.flow.resume_reading()
+        else:
+            self.flow.pause_reading()
+
+    def _let_go(self) -> None:
+        self._drop()
+        self._move(Phase.ENDING)
+        self.transport.close()
+
+    def _discard(self, size: int) -> None:
+        self._unseen += size
+        if self._unseen > self._limits.body_bytes:
+            self.abort()
+
+    def _may_be_delivery(self) -> bool:
+        if self._arriving is not Phase.BODY:
+            return True
+        return self.scope["method"] == "POST" and self._limits is self.door.bounds.webhook
+
+    def _turn(self) -> None:
+        phase = Phase.ANSWER if self._unanswered else self._arriving
+        if phase is not self.phase:
+            self._move(phase)
+            if phase is Phase.BODY:
+                self._await_body()
+
+    def _await_body(self) -> None:
+        self._hold(REQUEST_BYTES + min(self._came, self._limits.head_bytes))
+        if self._ended:
+            return
+        declared = dict(self.scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+            self.refuse("too_large")
+        elif self.cycle.waiting_for_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.cycle.waiting_for_100_continue = False
+
+    def _move(self, phase: Phase) -> None:
+        self.door.move(self, phase)
+        if phase is Phase.ANSWER:
+            seconds = self.door.bounds.answer_s
+        elif phase is Phase.SILENT:  # between two requests
+            seconds = self.door.bounds.idle_s
+        elif phase is Phase.ENDING:
+            seconds = self.door.bounds.end_s
+        else:
+            seconds = self._limits.body_s if phase is Phase.BODY else self._limits.head_s
+        self.deadline = self.loop.time() + seconds
+
+
+def _answer(status: int) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()

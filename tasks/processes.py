@@ -1,0 +1,73 @@
+"""The names of worker processes, and how a main process learns which of its children ended.
+
+A main process is what `celery worker` starts; a prefork one forks the children that run tasks.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import struct
+from functools import cache
+
+# Made when the main process imports this, before it forks: its children inherit the name.
+_MAIN = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+_PID = struct.Struct("i")
+_MOST_PIDS = 1_000
+
+
+def main_name() -> str:
+    """Return the name of this process's main process, `<host>-<random>`; no other start has it."""
+    return _MAIN
+
+
+def process_name(pid: int | None = None) -> str:
+    """Return the name of this process, or of the child `pid` of this main: `<main>/<pid>`."""
+    return f"{_MAIN}/{os.getpid() if pid is None else pid}"
+
+
+class Children:
+    """The children of a main process, which each announce themselves before their first task.
+
+    The pool's own list would not tell of a child that takes a task and dies between two looks.
+    """
+
+    def __init__(self) -> None:
+        """Open the pipe through which children announce themselves; done before the fork."""
+        self._announced, self._announce = os.pipe()
+        for end in (self._announced, self._announce):
+            os.set_blocking(end, False)
+        self._alive: set[int] = set()
+
+    def announce(self) -> None:
+        """Tell the main process of this child; without a listener it goes unsaid."""
+        with contextlib.suppress(OSError):
+            os.write(self._announce, _PID.pack(os.getpid()))
+
+    def ended(self) -> list[int]:
+        """Return the pids of the children that ended since this was asked before, in any way."""
+        self._alive.update(self._new())
+        gone = [pid for pid in self._alive if _has_ended(pid)]
+        self._alive.difference_update(gone)
+        return gone
+
+    def _new(self) -> list[int]:
+        try:
+            told = os.read(self._announced, _MOST_PIDS * _PID.size)
+        except BlockingIOError:
+            return []
+        return [pid for (pid,) in _PID.iter_unpack(told)]
+
+
+@cache
+def children() -> Children:
+    """Return the children of this main process; in a child, what its main process made."""
+    return Children()
+
+
+def _has_ended(pid: int) -> bool:
+    """Say whether a child has ended, and leave it to the pool to take note of that."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # the pool took note already

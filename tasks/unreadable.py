@@ -1,0 +1,41 @@
+"""What is done about events that could not be read: a person has to see their bytes."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.core.aside import Obstacle
+from gateway.core.events import Event, Unreadable
+from gateway.store.body import Bodies
+from gateway.store.client import StoreUnavailableError
+from gateway.store.stream import note_lost
+from gateway.store.unreadable import bury
+from tasks.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+def readable(
+    at_work: Worker, events: Sequence[Event], set_aside: Callable[[Event, Obstacle], None]
+) -> Sequence[Event]:
+    """Return the events that could be read, once the others are set before a person.
+
+    What could not be read may be the status that a doubt waits for: see tasks/deaths.py. Where the
+    store refuses a letter, its delivery is set aside.
+    """
+    unread = [event for event in events if isinstance(event, Unreadable)]
+    if not unread:
+        return events
+    note_lost(at_work.store)
+    for number in {event.number for event in unread}:
+        at_work.list(number)
+    bodies = Bodies(at_work.settings.encryption_keys)
+    for event, error in zip(unread, bury(at_work.store, bodies, unread), strict=True):
+        if isinstance(error, StoreUnavailableError):
+            raise error
+        if error:
+            set_aside(event, Obstacle("failed", str(error), event.number))
+    reasons = Counter(event.reason for event in unread)
+    log.error("events_unreadable", reasons=reasons, delivery=unread[0].delivery)
+    return [event for event in events if not isinstance(event, Unreadable)]

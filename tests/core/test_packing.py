@@ -1,0 +1,63 @@
+"""What a send leaves behind, written in few bytes and read again."""
+
+import base64
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import finished
+from gateway.core.packing import Packer, Unpacker
+
+IDS = st.text(string.ascii_lowercase + string.digits, max_size=40)
+WAMIDS = st.binary(max_size=50).map(lambda raw: "wamid." + base64.b64encode(raw).decode())
+
+
+def packed(text: str) -> bytes:
+    packer = Packer()
+    packer.text(text)
+    return packer.done()
+
+
+@given(st.one_of(st.text(max_size=30), IDS, WAMIDS, WAMIDS.map(lambda text: text[:-1])))
+def test_each_text_comes_out_as_it_went_in(text: str) -> None:
+    assert Unpacker(packed(text)).text() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("abcdefghijklmnopqrstuvwx", 15),  # the id of a send
+        ("0123456789abcdef" * 2, 16),  # of a record
+        ("351900000001", 6),
+        ("wamid." + base64.b64encode(bytes(42)).decode(), 42),
+        ("order-received", 14),
+        ("", 0),
+    ],
+)
+def test_ids_take_half_of_their_letters(text: str, size: int) -> None:
+    assert len(packed(text)) - size in (1, 2)
+
+
+@given(st.integers(0, 2**60), st.integers(-(2**60), 2**60))
+def test_each_number_comes_out_as_it_went_in(count: int, offset: int) -> None:
+    packer = Packer()
+    packer.count(count)
+    packer.offset(offset)
+    unpacker = Unpacker(packer.done())
+    assert (unpacker.count(), unpacker.offset()) == (count, offset)
+
+
+def test_a_record_that_is_cut_or_of_another_release_is_an_error() -> None:
+    with pytest.raises(ValueError, match="cut short"):
+        Unpacker(packed("order-received")[:-1]).text()
+    with pytest.raises(finished.UnknownFormError):
+        finished.row_of(b"\x7f")
+
+
+def test_the_place_of_a_stage_in_a_record_never_changes() -> None:
+    assert finished.STAGES[:14] == (
+        "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
+        "played", "dead", "expired", "dropped", "parked", "redriven",
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Whatever strangers open beside it, a delivery is kept at once and memory stays small."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.fuzz import resident_mb
+from tests.made import delivery_body, message_item
+from tests.servers import Program, Server, wait_until
+from tests.stack import Stack, signed
+
+pytestmark = pytest.mark.faults
+
+MOST_GROWN_MB = 50
+ASKED_S = 1.0  # what is wanted, on an idle machine
+PATIENCE_S = 10.0  # what fails the test, on one that others use as well
+FOR_S = 4.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What others saw of the gateway during an attack."""
+
+    slowest_s: float
+    answers: set[int]
+    pages: set[int]
+    grown_mb: float
+    open_files: int
+
+    def __str__(self) -> str:
+        within = "within" if self.slowest_s < ASKED_S else "not within"
+        return (
+            f"slowest delivery {self.slowest_s * 1000:.0f} ms ({within} {ASKED_S:.0f} s), "
+            f"+{self.grown_mb:.0f} MB, {self.open_files} files open"
+        )
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    server = Server(tmp_path / "valkey").start()
+    made = Stack(tmp_path / "web", server).start("web")
+    yield made
+    made.stop()
+    server.kill()
+
+
+@contextmanager
+def attacked(stack: Stack, kind: str, number: int) -> Iterator[None]:
+    """Have so many strangers of a kind while it lasts."""
+    command = [sys.executable, "-m", "tests.faults.strangers", str(stack.web_port), kind]
+    crowd = Program([*command, str(number)], {}, stack.folder / f"{kind}.log")
+    try:
+        wait_until(lambda: "on" in crowd.said(), "the strangers are there", 60)
+        yield
+    finally:
+        crowd.kill()
+
+
+def look(stack: Stack) -> Seen:
+    """Deliver and ask for a while, each over a connection of its own."""
+    pid = stack.programs["web"].pid
+    before = resident_mb(pid)
+    slowest, answers, pages, files = 0.0, set(), set(), 0
+    until = time.monotonic() + FOR_S
+    while time.monotonic() < until:
+        body = delivery_body(message_item(f"wamid.{time.monotonic_ns()}"))
+        began = time.monotonic()
+        answers.add(
+            httpx.post(
+                f"{stack.url}/webhook",
+                content=body,
+                headers={"x-hub-signature-256": signed(body)},
+                timeout=PATIENCE_S,
+            ).status_code
+        )
+        slowest = max(slowest, time.monotonic() - began)
+        for page in ("healthz", "readyz", "metrics"):
+            pages.add(httpx.get(f"{stack.url}/{page}", timeout=PATIENCE_S).status_code)
+        files = max(files, len(list(Path(f"/proc/{pid}/fd").iterdir())))
+    return Seen(slowest, answers, pages, resident_mb(pid) - before, files)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "reasons"),
+    [
+        ("header", 1, {"head_too_large"}),
+        ("header", 100, {"head_too_large"}),
+        ("silent", 2_100, {"crowded"}),
+        ("body", 100, {"unverified"}),
+        ("body", 2_000, {"unverified"}),
+        ("drip", 500, set()),
+    ],
+)
+def test_an_attack_keeps_nobody_else_out(
+    stack: Stack, kind: str, number: int, reasons: set[str]
+) -> None:
+    stack.post(delivery_body(message_item("wamid.warm")))
+    before = resident_mb(stack.programs["web"].pid)
+
+    with attacked(stack, kind, number):
+        seen = look(stack)
+        grown = resident_mb(stack.programs["web"].pid) - before
+    sys.stdout.write(f"\n{kind} x {number}: {seen}, +{grown:.0f} MB in all\n")
+
+    assert seen.answers == seen.pages == {200}
+    assert seen.slowest_s < PATIENCE_S
+    assert grown < MOST_GROWN_MB
+    wait_until(lambda: reasons <= refused(stack).keys(), f"counted: {reasons}", 5)
+
+
+def refused(stack: Stack) -> dict[str, float]:
+    """Return what was refused, by reason."""
+    named = re.compile(r'gateway_deliveries_refused_total\{reason="(\w+)"\}')
+    found = {named.fullmatch(name): value for name, value in stack.metrics().items()}
+    return {match[1]: value for match, value in found.items() if match and value}

@@ -1,0 +1,20 @@
+"""Sends that are compacted, without a day that has to pass."""
+
+from gateway.core.sends import Send
+from gateway.store import keys
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.compaction import Compaction
+from tests.made import NUMBER
+from tests.store.raw import now_ms, raw
+from tests.store.sending import PREFIX, WEEK
+
+
+def compact(store: Store, early_ms: float = keys.DAY_MS) -> int:
+    """Compact all that was accepted within a day, as if that had passed."""
+    return Compaction(store, Bodies(), WEEK).run([NUMBER], early_ms, budget_s=60)
+
+
+def due_in_ms(store: Store, send: Send) -> float:
+    """Return in how many milliseconds a send is to be compacted."""
+    return float(raw(store).zscore(f"{PREFIX}finished", send.id)) - now_ms(store)

@@ -1,0 +1,321 @@
+"""Sends that are over: when each is compacted, what is left of it, and that both are read alike."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from gateway.core.dead import DeadSend
+from gateway.core.sends import BULK, Send
+from gateway.store import dead, keys, records, rows, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Call, Store
+from gateway.store.compaction import Compaction, register
+from gateway.store.traces import Traces
+from tests.made import NUMBER
+from tests.servers import wait_until
+from tests.store.burying import died
+from tests.store.compacting import compact, due_in_ms
+from tests.store.failing import each_write
+from tests.store.raw import now_ms, raw
+from tests.store.sending import (
+    PREFIX,
+    WEEK,
+    a_send,
+    counted,
+    queue,
+    row,
+    settle,
+    take,
+    tell,
+)
+
+pytestmark = pytest.mark.store
+DAY = keys.DAY_MS
+ONE = a_send("one")
+# As long as Meta's.
+WAMID = "wamid." + base64.b64encode(bytes(range(42))).decode()
+ON_THEIR_WAY = {"call", "attempting_at"}  # what says nothing of a send that is over
+
+
+def accepted(store: Store, send: Send = ONE, wamid: str = WAMID) -> None:
+    queue(store, send)
+    take(store)
+    settle(store, send, "accepted", wamid=wamid, note='{"outcome":"accepted","ms":231}')
+
+
+def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> rows.SendRow:
+    (found,) = rows.read(store, bodies or Bodies(), NUMBER, [send.id])
+    return found
+
+
+def forget_texts(store: Store) -> None:
+    while store.call("prune", PREFIX, 0, 30 * DAY, 30 * DAY, 1):
+        pass
+
+
+def test_a_send_is_compacted_a_day_after_it_was_accepted_whatever_came_since(store: Store) -> None:
+    accepted(store)
+    raw(store).zadd(f"{PREFIX}finished", {ONE.id: now_ms(store) + 5_000})
+
+    tell(store, "delivered", ONE, WAMID)
+    settle(store, ONE, "accepted", wamid=WAMID)
+
+    assert 0 < due_in_ms(store, ONE) <= 5_000
+    accepted(store, a_send("two"), "wamid.two")
+    assert DAY - 5_000 < due_in_ms(store, a_send("two")) <= DAY
+
+
+@pytest.mark.parametrize("status", ["read", "played"])
+def test_what_was_read_is_compacted_at_once(store: Store, status: str) -> None:
+    accepted(store)
+
+    tell(store, status, ONE, WAMID)
+
+    assert due_in_ms(store, ONE) <= 0
+    assert compact(store, early_ms=0) == 1
+
+
+def test_what_is_a_dead_letter_keeps_its_row_as_long_as_that(store: Store) -> None:
+    letter = died(store, ONE)
+    accepted(store, a_send("two"), "wamid.two")
+    tell(store, "failed", a_send("two"), "wamid.two")
+
+    for send in (ONE, a_send("two")):
+        assert 30 * DAY - 5_000 < due_in_ms(store, send) <= 30 * DAY
+    assert dead.drop(store, letter)
+    assert due_in_ms(store, ONE) <= 0
+
+
+def test_what_may_be_repeated_goes_by_itself(store: Store) -> None:
+    typing = a_send("typing", repeatable=True)
+    queue(store, typing)
+    take(store)
+    settle(store, typing, "accepted")
+
+    assert raw(store).zcard(f"{PREFIX}finished") == 0
+    assert raw(store).pttl(f"{PREFIX}send:{typing.id}") > 0
+
+
+def test_an_unconfirmed_send_is_never_compacted(store: Store) -> None:
+    queue(store, ONE)
+    take(store)
+    settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 99_000)
+    raw(store).zadd(f"{PREFIX}finished", {ONE.id: 1})
+
+    compact(store)
+
+    assert row(store, ONE)["stage"] == "unconfirmed"
+
+
+def test_the_row_of_a_compacted_send_reads_as_before(store: Store) -> None:
+    accepted(store)
+    tell(store, "sent", ONE, WAMID, pricing={"category": "service"})
+    tell(store, "delivered", ONE, WAMID)
+    before = {name: value for name, value in row(store, ONE).items() if name not in ON_THEIR_WAY}
+    planned = json.loads(before.pop("row"))
+
+    compact(store)
+
+    found = dict(left(store).fields)
+    assert (json.loads(found.pop("row")), found) == (planned, before)
+    assert not raw(store).exists(f"{PREFIX}send:{ONE.id}", f"{PREFIX}wamid:{WAMID}")
+
+
+def test_without_its_text_ids_stages_and_moments_are_left(store: Store) -> None:
+    accepted(store)
+    tell(store, "delivered", ONE, WAMID)
+    before = row(store, ONE)
+
+    compact(store)
+    forget_texts(store)
+
+    found = left(store)
+    assert not found.has_text
+    kept = ("stage", "lane", "rank", "planned", "attempts", "wamid", "began:1", "at:delivered:1")
+    assert {name: found.fields[name] for name in kept} == {name: before[name] for name in kept}
+    assert "body" not in found.fields["row"]
+
+
+def test_the_code_of_what_ended_is_left(store: Store) -> None:
+    died(store, ONE)
+
+    compact(store, early_ms=float("inf"))
+    forget_texts(store)
+
+    letter = dead.find(store, ONE.id, [NUMBER])
+    assert isinstance(letter, DeadSend)
+    assert (letter.cause, letter.code, letter.body) == ("refused", 131047, {})
+    assert dead.redrive(store, letter) == "textless"
+
+
+def test_it_takes_no_more_than_250_bytes_with_the_way_to_it(store: Store) -> None:
+    sends = [a_send(f"{i:024x}", f"3519{i:08d}", rule="order-received") for i in range(3_000)]
+    for start in range(0, len(sends), 200):
+        some = sends[start : start + 200]
+        queue(store, *some)
+        take(store, 200)
+        for send in some:
+            number = int(send.id, 16).to_bytes(42)
+            settle(store, send, "accepted", wamid="wamid." + base64.b64encode(number).decode())
+    compact(store)
+    # What sends said, and what belongs to the number whatever it sent, is counted apart.
+    there = raw(store).keys(f"{PREFIX}done:*") + raw(store).keys(f"{PREFIX}index*")
+
+    before = raw(store).info("memory")["used_memory"]
+    raw(store).delete(*there)
+    wait_until(lambda: not raw(store).info("memory")["lazyfree_pending_objects"], "it is freed")
+    freed = before - raw(store).info("memory")["used_memory"]
+
+    assert freed / len(sends) <= 250
+
+
+@pytest.mark.parametrize("key", [b"", b"k" * 32])
+def test_texts_are_compressed_and_encrypted_where_keys_are_set(store: Store, key: bytes) -> None:
+    bodies = Bodies([key] if key else [])
+    accepted(store, a_send("one", body={"type": "text", "text": {"body": "Olá " * 30}}))
+
+    Compaction(store, bodies, WEEK).run([NUMBER], DAY)
+
+    ((_, kept),) = raw(store).xrange(f"{PREFIX}texts")
+    assert len(kept[b"t"]) < 230
+    assert left(store, bodies=bodies).has_text
+    assert left(store, bodies=Bodies()).has_text is not bool(key)
+
+
+def test_a_row_that_changed_since_it_was_read_stays(store: Store) -> None:
+    accepted(store)
+    compaction = Compaction(store, Bodies(), WEEK)
+    (finished,) = compaction._read(NUMBER, [ONE.id])
+    tell(store, "delivered", ONE, WAMID)
+
+    assert finished
+    assert compaction._write(NUMBER, [finished]) == 0
+    assert row(store, ONE)["stage"] == "delivered"
+    assert compaction.run([NUMBER], DAY) == 1
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
+    send = a_send("one", rank=BULK) if bulk else ONE
+    accepted(store, send)
+    before = left(store, send).fields
+    compaction = Compaction(store, Bodies(), WEEK)
+    (finished,) = compaction._read(NUMBER, [send.id])
+    assert finished
+    broken = Call("compact", PREFIX, [*compaction._lives, *compaction._args(finished)])
+
+    for at in each_write(store, broken):
+        assert left(store, send).fields["stage"] == before["stage"], at
+        compact(store)
+        told = left(store, send)
+        assert told.is_compacted, at
+        assert {n: told.fields.get(n) for n in ON_THEIR_WAY ^ before.keys() if n != "row"} == {
+            name: before[name] for name in before if name not in ON_THEIR_WAY and name != "row"
+        }, at
+        assert rows.of_wamid(store, NUMBER, WAMID) == send.id
+        assert raw(store).zcard(f"{PREFIX}finished") == 0
+    assert at > 8
+
+
+def test_a_row_that_nobody_can_read_holds_no_other_up(store: Store) -> None:
+    accepted(store)
+    raw(store).set(f"{PREFIX}send:odd", "a string")
+    raw(store).hset(f"{PREFIX}send:torn", mapping={"stage": "accepted", "rung": 3, "row": "{"})
+    raw(store).zadd(f"{PREFIX}finished", {"odd": 1, "torn": 1, "gone": 1})
+
+    assert compact(store) == 1
+
+    left_over = raw(store).zrange(f"{PREFIX}finished", 0, -1)
+    assert sorted(left_over) == [b"odd", b"torn"]
+
+
+def test_numbers_take_turns_and_time_is_bounded(store: Store) -> None:
+    accepted(store)
+
+    assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY, budget_s=0) == 0
+    assert Compaction(store, Bodies(), WEEK).run(["999", NUMBER], DAY) == 1
+
+
+def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
+    sends = [a_send(f"send{i}", f"lane{i}") for i in range(600)]
+    queue(store, *sends)
+    take(store, 600)
+    for send in sends:
+        settle(store, send, "accepted", wamid=f"wamid.{send.id}")
+
+    assert compact(store) == 600
+    assert records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
+    assert all(rows.of_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50])
+    assert raw(store).llen(f"{PREFIX}index") > 1  # which filled up and grew
+
+
+def test_a_group_keeps_its_participants_with_the_text(store: Store) -> None:
+    accepted(store)
+    tell(store, "delivered", ONE, WAMID, participant="351900000002")
+
+    compact(store)
+    tell(store, "read", ONE, WAMID, participant="351900000003")
+
+    (trace,) = Traces(store, Bodies()).of_send(ONE.id).traces or (None,)
+    assert trace
+    (sent,) = trace.sends
+    assert {one.name: one.stage for one in sent.standing.members} == {
+        "351900000002": "delivered",
+        "351900000003": "read",
+    }
+
+
+@pytest.fixture(autouse=True)
+def listed(store: Store) -> None:
+    upkeep.list_number(store, NUMBER)
+
+
+@pytest.mark.parametrize("asked", ["send", "wamid"])
+def test_a_trace_finds_a_compacted_send_from_each_end(store: Store, asked: str) -> None:
+    accepted(store)
+    compact(store)
+    traces = Traces(store, Bodies())
+
+    found = traces.of_send(ONE.id) if asked == "send" else traces.of_wamid(WAMID)
+
+    ((sent,),) = [one.sends for one in found.traces]
+    assert (sent.stage, sent.wamid, sent.body) == ("accepted", WAMID, ONE.body)
+    forget_texts(store)
+    ((sent,),) = [one.sends for one in traces.of_send(ONE.id).traces]
+    assert (sent.stage, sent.has_text, sent.body) == ("accepted", False, {})
+
+
+def test_sends_of_a_release_before_are_found_and_registered_once(store: Store) -> None:
+    accepted(store)
+    died(store, a_send("dead", "2"))
+    queue(store, a_send("waits", "3"))
+    for name in ("one", "dead"):
+        raw(store).pexpire(f"{PREFIX}send:{a_send(name).id}", 20 * DAY)
+    raw(store).delete(f"{PREFIX}finished")
+
+    assert [sum(register(store, NUMBER)) for _ in range(2)] == [2, 0]
+
+    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") == -1
+    # Accepted ten days ago, of thirty that it was given; and a dead letter of today.
+    assert -10 * DAY < due_in_ms(store, ONE) <= -9 * DAY
+    assert due_in_ms(store, a_send("dead")) > 29 * DAY
+    assert compact(store, early_ms=0) == 1
+
+
+def test_what_ends_again_is_compacted_again(store: Store) -> None:
+    letter = died(store, ONE)
+    compact(store, early_ms=float("inf"))
+    assert dead.redrive(store, letter) == "redriven"
+
+    take(store)
+    settle(store, ONE, "accepted", 2, wamid=WAMID, note='{"outcome":"accepted"}')
+    told: dict[str, Any] = dict(row(store, ONE))
+    assert (told["attempts"], told["redriven"], told["stage"]) == ("2", "1", "accepted")
+    assert compact(store) == 1
+
+    found = left(store)
+    assert (found.fields["stage"], found.fields["wamid"]) == ("accepted", WAMID)
+    assert found.fields["ended:1"] == told["ended:1"]
+    assert counted(store, "sends.redriven") == 1

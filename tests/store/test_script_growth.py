@@ -1,0 +1,156 @@
+"""No script takes longer where more is stored.
+
+Each script of gateway/store/lua is called in a world with 1,000 of everything and in one with
+100,000. What counts is the processor's time that the server took, the least of several calls.
+A new script is a new line in CASES.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import client
+from gateway.store.client import Store
+from gateway.store.slice import NOT_PASSED
+from tests.servers import Server
+from tests.store.growing import World
+from tests.store.raw import raw
+
+pytestmark = pytest.mark.store
+SMALL, LARGE = 1_000, 100_000
+CALLS = 9
+TIMES, FLOOR_US = 2.0, 200.0
+DAY_MS = 86_400_000
+FAR = 1 << 45
+ROW = "{}"
+Args = Callable[[int], list[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a script is called: with which arguments the n-th time, and with which prefix."""
+
+    args: Args
+    of: str = "number"
+    each: bool = False  # it returns how many it worked off; what counts is the time for each
+
+
+def digest(n: int) -> bytes:
+    return f"digest {n:09}".encode()
+
+
+def stage(send: str, wamid: str, word: str, rung: int) -> list[Any]:
+    return ["stage", 12, send, wamid, word, rung, 1, "", "1", 0, "", "", "", 0]
+
+
+def action(n: int) -> list[Any]:
+    return ["action", 9, f"new{n}", "hot", "reply", 0, FAR, "", "", "r", ROW]
+
+
+def committed(n: int) -> list[Any]:
+    """Commit all verbs for a contact, of whom more is parked than may come back at once."""
+    verbs: list[Any] = ["record", 4, f"new{n}", ROW, DAY_MS, "hot", *action(n)]
+    verbs += [*stage(f"unconfirmed{n}", f"new{n}", "sent", 4), "timer", 3, f"new{n}", FAR, ROW]
+    return ["hot", "" if n == 1 else "v", "v", ROW, *verbs, "know", 3, digest(n), "p", "message"]
+
+
+def pumped(n: int) -> list[Any]:
+    """Settle an attempt of a lane with many doubts, and take more."""
+    return [30_000, 9, 1_000, f"call{n}", "", f"attempting{n}", 1, "accepted", f"out{n}", 0, "", ""]
+
+
+CASES = {
+    "again": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
+    "bury": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
+    "commit": Case(committed),
+    "drop": Case(lambda n: [f"send:d{n}", 0]),
+    "forget": Case(lambda _: [8], each=True),
+    "give_up": Case(lambda n: [f"{n + 500}-0"], "partition"),
+    "keep": Case(lambda _: ["meta|0|", b"x" * 200] * 8, "partition"),
+    "load": Case(lambda n: [2, "hot", f"c{n}", *map(digest, range(50))]),
+    "look": Case(lambda _: [], "partition"),
+    "hold_in_hand": Case(lambda n: ["holder", 1, 5_000, f"{n}-0/0"], "partition"),
+    "list_number": Case(lambda n: [f"{n}", 1_000_000]),
+    "next": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
+    "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
+    "pump": Case(pumped),
+    "renew": Case(lambda _: ["holder", 1, 5_000], "partition"),
+    "report_death": Case(lambda n: [f"process {n}"], "partition"),
+    "redrive": Case(lambda n: [f"dead{n}", 0, 12, DAY_MS]),
+    "stop": Case(lambda n: ["hold", f"rule{n}", "why"]),
+    "stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
+    "swap": Case(lambda n: [f"field{n}", "", "value"]),
+    "tick": Case(lambda _: [1_000]),
+    "trim": Case(lambda _: [0, 8], "partition"),
+    "turn": Case(lambda _: ["holder", 1_000]),
+}
+MORE = {
+    "next, of what waits only": ("next", Case(CASES["next"].args, "history")),
+    "trim, of what is old": ("trim", Case(lambda _: [0, 8], "history", each=True)),
+    "stop, to let go on": ("stop", Case(lambda n: ["release", f"rule{n}"])),
+}
+ALL = {name: (name, case) for name, case in CASES.items()} | MORE
+# Scripts that are called with a key of their own, which holds one value or a bounded hash.
+OF_ITS_OWN = {"note": "gw:noted", "stream": "gw:stream", "swap": "gw:swapped", "turn": "gw:turn"}
+OF_ITS_OWN |= {"list_number": "gw:numbers"}
+
+
+def scripts() -> set[str]:
+    """Return all scripts; what others are put together from is none."""
+    folder = Path(client.__file__).with_name("lua")
+    texts = {path.stem: path.read_text() for path in folder.glob("*.lua")}
+    named = [re.findall(r"^-- with: (.*)$", text, re.MULTILINE) for text in texts.values()]
+    parts = {part for each in named for one in each for part in one.split(", ")}
+    return set(texts) - parts - {"prelude"}
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, World, World]]:
+    folder = tmp_path_factory.mktemp("grown")
+    running = Server(folder, appendonly="no").start()
+    store = Store(running.url, socket_timeout=60)
+    try:
+        yield store, World(store, SMALL), World(store, LARGE)
+    finally:
+        store.close()
+        running.kill()
+
+
+def test_every_script_is_called_here() -> None:
+    assert set(CASES) == scripts()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_script_takes_no_longer_where_a_hundred_times_as_much_is_stored(
+    worlds: tuple[Store, World, World], name: str
+) -> None:
+    store, small, large = worlds
+    script, case = ALL[name]
+
+    took_us: dict[int, list[float]] = {small.count: [], large.count: []}
+    for n in range(1, CALLS + 1):
+        for world in (small, large):
+            took_us[world.count].append(timed(store, script, case, world, n))
+
+    before, after = min(took_us[small.count]), min(took_us[large.count])
+    floor = FLOOR_US / 100 if case.each else FLOOR_US
+    assert after <= TIMES * before + floor, took_us
+
+
+def timed(store: Store, script: str, case: Case, world: World, n: int) -> float:
+    """Return what one call took in microseconds, or what each thing took that it worked off."""
+    prefix = OF_ITS_OWN.get(script) or getattr(world, case.of)
+    spent = spent_us(store)
+    reply = store.call(script, prefix, *case.args(n))
+    took = spent_us(store) - spent
+    return took / max(1, reply) if case.each else took
+
+
+def spent_us(store: Store) -> float:
+    """Return the processor's time of the server, which no other process lengthens."""
+    found = raw(store).info("cpu")
+    return sum(float(found[f"used_cpu_{of}_main_thread"]) for of in ("user", "sys")) * 1e6

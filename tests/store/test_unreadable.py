@@ -1,0 +1,146 @@
+"""Letters of what could not be read are bounded, hold bytes, and are found by them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.core.dead import DeadEvent, Wanted
+from gateway.core.envelope import split
+from gateway.core.events import Delivery, Unreadable
+from gateway.core.identity import contact_key
+from gateway.core.mentions import of_customer, of_message
+from gateway.store import dead, keys, unreadable, upkeep
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.traces import Traces
+from tests.made import NOW, delivery_body
+from tests.store.keeping import keep
+from tests.store.raw import raw
+
+pytestmark = pytest.mark.store
+PREFIX = keys.number("")
+
+
+@pytest.fixture(autouse=True)
+def _listed(store: Store) -> None:
+    upkeep.list_number(store, "")
+
+
+def unread(body: bytes, place: str = "0:1-0") -> Unreadable:
+    (event,) = split(Delivery(place, NOW, body))
+    assert isinstance(event, Unreadable)
+    return event
+
+
+def bury(store: Store, *bodies: bytes, place: str = "0:1-0") -> None:
+    events = [unread(body, place) for body in bodies]
+    assert unreadable.bury(store, Bodies(), events) == [None] * len(events)
+
+
+def letters(store: Store) -> Iterator[tuple[DeadEvent, bytes]]:
+    for letter in dead.letters(store, Wanted()):
+        assert isinstance(letter, DeadEvent)
+        yield letter, unreadable.held(store, Bodies(), letter).content
+
+
+def test_only_the_newest_stay_and_the_rest_are_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unreadable, "MOST_LETTERS", 3)
+    for n in range(8):
+        bury(store, b"body %d" % n)
+        raw(store).zadd(
+            f"{PREFIX}unreadable", {raw(store).zrange(f"{PREFIX}unreadable", -1, -1)[0]: n}
+        )
+
+    assert {content for _, content in letters(store)} == {b"body 5", b"body 6", b"body 7"}
+    assert int(raw(store).hget(f"{PREFIX}count", "events.unreadable_dropped")) == 5
+    assert len(raw(store).keys(f"{PREFIX}unreadable:*")) == 3
+    assert len(raw(store).keys(f"{PREFIX}dea*:event*")) == 6
+
+
+def test_of_a_flood_the_first_are_held_whole_and_the_rest_in_their_beginning(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unreadable, "MOST_WHOLE", 2)
+    bodies = [b"%d " % n + b"x" * 5_000 for n in range(4)]
+    bury(store, *bodies)
+    bury(store, *bodies)  # as often as one likes
+
+    held = {content[:1]: len(content) for _, content in letters(store)}
+
+    assert held == {b"0": 5_002, b"1": 5_002, b"2": 1_024, b"3": 1_024}
+    assert {letter.size for letter, _ in letters(store)} == {5_002}
+
+
+def test_of_a_large_body_the_letter_holds_64_kilobytes(store: Store) -> None:
+    bury(store, b"x" * 3_000_000)
+
+    ((letter, content),) = letters(store)
+
+    assert (len(content), letter.size) == (65_536, 3_000_000)
+
+
+def test_what_is_dropped_leaves_nothing(store: Store) -> None:
+    bury(store, b"no webhook")
+    ((letter, _),) = letters(store)
+
+    assert dead.drop(store, letter)
+
+    assert raw(store).keys(f"{PREFIX}*dea*") + raw(store).keys(f"{PREFIX}unread*") == []
+
+
+def test_what_is_old_is_forgotten_with_the_other_letters(store: Store) -> None:
+    bury(store, b"no webhook")
+    raw(store).zadd(f"{PREFIX}unreadable", {raw(store).zrange(f"{PREFIX}unreadable", 0, 0)[0]: 1})
+
+    upkeep.forget_dead(store, NOW)
+
+    assert raw(store).zcard(f"{PREFIX}unreadable") == 0
+
+
+BODY = rb'no webhook of "wamid.ab\/c=" from 351900000001, 5511987654321 and PT.7301x'
+
+
+@pytest.mark.parametrize("wamid", ["wamid.ab/c="])
+def test_a_message_is_found_by_its_id(store: Store, wamid: str) -> None:
+    bury(store, BODY)
+
+    (trace,) = Traces(store, Bodies()).of_wamid(wamid).traces
+
+    assert trace.failed
+    assert len(trace.failed.unreadable) == 32
+
+
+@pytest.mark.parametrize("name", ["351900000001", "551187654321", "PT.7301x"])
+def test_a_customer_is_found_by_any_name(store: Store, name: str) -> None:
+    bury(store, BODY)
+
+    key = contact_key(name) if name.isdigit() else name
+    found = Traces(store, Bodies()).of_contact(key, 10)
+
+    assert [bool(trace.failed and trace.failed.unreadable) for trace in found.traces] == [True]
+
+
+@pytest.mark.parametrize("name", ["35190000000", "51900000001", "PT.7301"])
+def test_a_name_within_another_is_nobodys(name: str) -> None:
+    assert not of_customer({name})(BODY)
+    assert not of_message("wamid.ab/c")(BODY)
+
+
+def test_what_the_letter_does_not_hold_is_looked_for_in_its_delivery(store: Store) -> None:
+    body = b"x" * 70_000 + b" wamid.far="
+    (place,) = keep(store, 2, body.decode())
+    bury(store, body, place=place)
+
+    (trace,) = Traces(store, Bodies()).of_wamid("wamid.far=").traces
+
+    assert trace.failed
+
+
+def test_what_another_release_split_otherwise_is_told_without_its_event(store: Store) -> None:
+    (place,) = keep(store, 2, delivery_body().decode())
+
+    kept = Traces(store, Bodies())._inbox.kept(f"{place}/7")
+
+    assert (kept.delivery, kept.event) == (place, None)
