@@ -37,11 +37,3 @@ def end_confirm_waits(client: Any) -> None:
         row = f"{PREFIX}send:{send.decode()}"
         before = int(client.hget(row, "doubted")) - int(CONFIRM_WAIT.total_seconds() * 1000)
         client.hset(row, "doubted", before)
-
-
-def end_missing_minutes(client: Any) -> None:
-    """Let the minute be over after which a holder that nobody has heard of counts as dead."""
-    for index in range(keys.PARTITIONS):
-        missing = f"{keys.partition(index)}missing"
-        for holder, row in client.hgetall(missing).items():
-            client.hset(missing, holder, b"1|" + row.partition(b"|")[2])
