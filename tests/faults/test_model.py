@@ -233,7 +233,7 @@ class LargeGateway(Gateway):
     ("machine", "examples"),
     [
         (Gateway, 80),
-        (LargeGateway, 15),
+        (LargeGateway, 6),
         pytest.param(LargeGateway, 80, marks=pytest.mark.long),
     ],
 )
