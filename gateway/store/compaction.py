@@ -4,18 +4,17 @@ All of it may raise StoreUnavailableError.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 
 from gateway.core.finished import Packed, pack, spot_of
 from gateway.store import keys
 from gateway.store.body import Bodies
-from gateway.store.client import Call, ScriptError, Store, meaning
+from gateway.store.client import ScriptError, Store
 
 log = structlog.get_logger(__name__)
 
@@ -134,26 +133,6 @@ class Compaction:
     def _postpone(self, number: str, name: str) -> None:
         key = f"{keys.number(number)}finished"
         self._store.run(lambda client: client.zincrby(key, POSTPONED_MS, name))
-
-
-def register(store: Store, number: str, most: int = 1_000) -> Iterator[int]:
-    """Let sends that ended before there was compaction be compacted; safe to begin again.
-
-    Each step looks at about `most` keys of a server and yields how many sends it registered; it is
-    done when there are no more steps.
-    """
-    start = f"{keys.number(number)}send:"
-    servers: Any = store.run(lambda client: client.of_each(lambda one: one))
-    for server in servers:
-        if isinstance(server, RedisError):
-            raise meaning(server) from server
-        cursor = None
-        while cursor != 0:
-            cursor, found = server.scan(cursor or 0, match=f"{start}*", count=most)
-            ids = [key.decode().removeprefix(start) for key in found]
-            steps = range(0, len(ids), AT_ONCE)
-            calls = [Call("register", keys.number(number), ids[i : i + AT_ONCE]) for i in steps]
-            yield sum(_counted(reply) for reply in store.call_many(calls))
 
 
 def _counted(reply: Any) -> int:

@@ -32,7 +32,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}holding, {n}held:<rule> | sends of rules that are held | while they are |
 | {n}parked, {n}parked:<contact> | sends that wait until their customer writes | while they wait |
 | {n}take:<call> | what one call of a pump took | 30 seconds |
-| {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
+| {n}tokens, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
@@ -55,6 +55,8 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | gw:{rules}in_force | which rulebook each worker process has in force | while they say so |
 | gw:{rules}kept | the files of the last rulebook that was right | for ever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
+| {p}lease, {n}pace | after a migration: keep processes of layout 1 out | for ever |
+| gw:migrated, gw:migration | a migration is under way, and who does it | until it is done |
 
 | key | bounded by |
 |---|---|
@@ -76,7 +78,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}holding, {n}held:<rule> | rules held, sends that are not over |
 | {n}parked, {n}parked:<contact> | 100 of a customer |
 | {n}take:<call> | a tenth of a second's messages |
-| {n}pace, {n}places, {n}count | a few values; counters with names of ours |
+| {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
 | {n}recorded | records of GATEWAY_RETENTION |
 | {n}doubts:<rank>:<contact> | 100 of a lane |
@@ -116,6 +118,7 @@ WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 NET = f"{SPACE}net"
 ROOM = f"{SPACE}room"
+MIGRATED, MIGRATION = f"{SPACE}migrated", f"{SPACE}migration"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"

@@ -143,7 +143,7 @@ def working(store: Store, number: str, within_ms: int) -> bool:
     def asked(client: Any) -> Any:
         pipe = client.pipeline(transaction=False)
         pipe.time()
-        pipe.hget(f"{prefix}pace", "took")
+        pipe.hget(f"{prefix}tokens", "took")
         return pipe.execute()
 
     (seconds, micros), took = store.run(asked)

@@ -11,7 +11,7 @@ from gateway.core.sends import BULK, Send
 from gateway.store import dead, keys, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
-from gateway.store.compaction import Compaction, register
+from gateway.store.compaction import Compaction
 from gateway.store.traces import Traces
 from tests.made import NUMBER
 from tests.servers import wait_until
@@ -285,23 +285,6 @@ def test_a_trace_finds_a_compacted_send_from_each_end(store: Store, asked: str) 
     forget_texts(store)
     ((sent,),) = [one.sends for one in traces.of_send(ONE.id).traces]
     assert (sent.stage, sent.has_text, sent.body) == ("accepted", False, {})
-
-
-def test_sends_of_a_release_before_are_found_and_registered_once(store: Store) -> None:
-    accepted(store)
-    died(store, a_send("dead", "2"))
-    queue(store, a_send("waits", "3"))
-    for name in ("one", "dead"):
-        raw(store).pexpire(f"{PREFIX}send:{a_send(name).id}", 20 * DAY)
-    raw(store).delete(f"{PREFIX}finished")
-
-    assert [sum(register(store, NUMBER)) for _ in range(2)] == [2, 0]
-
-    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") == -1
-    # Accepted ten days ago, of thirty that it was given; and a dead letter of today.
-    assert -10 * DAY < due_in_ms(store, ONE) <= -9 * DAY
-    assert due_in_ms(store, a_send("dead")) > 29 * DAY
-    assert compact(store, early_ms=0) == 1
 
 
 def test_what_ends_again_is_compacted_again(store: Store) -> None:

@@ -92,7 +92,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>held:odd rule": FOREVER,
     "<n>parked": FOREVER,
     r"<n>parked:parked": FOREVER,
-    "<n>pace": FOREVER,
+    "<n>tokens": FOREVER,
     "<n>places": FOREVER,
     "<n>count": FOREVER,
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
