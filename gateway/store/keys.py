@@ -69,9 +69,15 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}known:<generation>/<bucket> | events of 12 days, 45 bytes each; a bucket some 200 |
 | {n}known:<generation> | two values, of 4 generations |
 | {n}contact:<name> | customers and their names; 8 KB of notes, 200 moments |
-| {n}send:<id> | sends of 30 days; 24 attempts, 50 redrives |
+| {n}send:<id> | sends of a day, and dead letters; 24 attempts, 50 redrives |
+| {n}finished | one for each of these rows |
 | {n}members:<id> | 1,024 participants |
-| {n}wamid:<wamid> | attempts that Meta took within 30 days |
+| {n}wamid:<wamid> | attempts that Meta took of these |
+| {n}done:<rank> | sends of 30 days (bulk: 8); yields from 60 % of the memory |
+| {n}texts | sends of GATEWAY_RETENTION; yields from 60 % of the memory |
+| {n}index:<generation>:<bucket> | two for each record; goes with the records |
+| {n}index, {n}index:count | generations of 36 days, each four times as large |
+| {n}late_failures | one for each record; 100 are heard in a tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | sends that are not over |
 | {n}pair:<contact> | customers written to within 276 seconds |
 | {n}stops | 100 rules, and 9 values |
@@ -84,18 +90,25 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}doubts:<rank>:<contact> | 100 of a lane |
 | {n}evidence, gw:stream | a few values |
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | 100,000 of a number |
+| {n}unreadable, {n}unreadable:<id> | 10,000 of a number, 200 of them whole |
 | {n}timer, {n}timers | what was planned to come back |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
 | gw:stopped | one |
+| gw:bell:<task> | one for each entry of the schedule |
 | …bell:found | one for each bell |
 | gw:ran:<what> | one for each of four |
+| gw:ran:cleanup | one |
+| gw:net | one |
 | gw:watched | one |
+| gw:room | 48 hours |
 | gw:canary | three values |
 | gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number told |
 | gw:{alerts}seen | one for each counter that is watched |
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | one rulebook |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
+| {p}lease, {n}pace | a word each |
+| gw:migrated, gw:migration | one of each |
 """
 
 import hashlib
