@@ -54,7 +54,7 @@ class Compaction:
         waiting, done = list(numbers), 0
         while waiting and time.monotonic() < till:
             for number in list(waiting):
-                found, compacted = self.step(number, early_ms)
+                found, compacted = self._try_step(number, early_ms)
                 done += compacted
                 # What changed under our hands is due still, and may as well wait for the next tick.
                 if found < AT_ONCE or compacted < found // 2:
@@ -62,6 +62,13 @@ class Compaction:
                 if time.monotonic() >= till:
                     break
         return done
+
+    def _try_step(self, number: str, early_ms: float) -> tuple[int, int]:
+        try:
+            return self.step(number, early_ms)
+        except ScriptError as error:  # a number whose keys are damaged holds up no other
+            log.warning("number_not_compacted", number=number, error=str(error))
+            return 0, 0
 
     def step(self, number: str, early_ms: float) -> tuple[int, int]:
         """Compact the oldest that are due, a bounded number; return how many, and how many did."""

@@ -19,7 +19,10 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class SendRow:
-    """The row of a send, empty where it is forgotten; `value` leads to what is left of one."""
+    """The row of a send, empty where it is forgotten; `value` leads to what is left of one.
+
+    With a value and no row it is in a form that another release has written.
+    """
 
     id: str
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -50,7 +53,7 @@ def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[
     return [
         SendRow(one, {name.decode(): value.decode() for name, value in raw.items()})
         if raw
-        else left[one] or SendRow(one)
+        else left.get(one) or SendRow(one)
         for one, raw in zip(ids, found, strict=True)
     ]
 
@@ -97,15 +100,16 @@ def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
     if not told or not told[1]:
         return None
     value, record, text, _ = told
-    name, row = row_of(record)
-    members: dict[str, str] = {}
     try:
+        name, row = row_of(record)
         opened = bodies.open(text) if text else b""
-    except UnknownRecordError:
-        opened = b""  # another process may open it
-    if opened:
-        row, members = whole(row, opened)
-    return SendRow(name, with_news(row, value, without=without), members, value, bool(opened))
+        row, members = whole(row, opened) if opened else (row, {})
+        raised = with_news(row, value, without=without)
+    except UnknownRecordError:  # another process may open the text
+        return _left(bodies, (value, record, b"", b""), without)
+    except (ValueError, LookupError):
+        return SendRow("", value=value, has_text=False)
+    return SendRow(name, raised, members, value, bool(opened))
 
 
 def has_text(row: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ from gateway.store.body import Bodies
 from gateway.store.check import check
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.commit import commit
+from gateway.store.compaction import register
 from gateway.store.history import History
 from gateway.store.inbox import Inbox
 from gateway.store.standing import read
@@ -267,3 +268,14 @@ def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:
     given = client.node(("127.0.0.1", 1)).connection_pool.connection_kwargs
 
     assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
+
+
+def test_sends_of_a_release_before_are_found_on_whichever_server_they_are(store: Store) -> None:
+    names = [f"number{i}" for i in range(9)]
+    for name in names:
+        send = f"{keys.number(name)}send:one"
+        store.redis.hset(send, mapping={"stage": "accepted", "rung": "3", "repeatable": "0"})
+        store.redis.pexpire(send, 20 * keys.DAY_MS)
+
+    assert [sum(register(store, name)) for name in names] == [1] * len(names)
+    assert [store.redis.zcard(f"{keys.number(name)}finished") for name in names] == [1] * len(names)
