@@ -115,7 +115,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._spoken = True
         self._arriving = Phase.HEAD
         self._limits = self.door.bounds.webhook
-        self._unseen = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header as uvicorn does, up to a number."""

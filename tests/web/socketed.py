@@ -3,14 +3,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
 
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.web.app import create_app
+from gateway.web.door import Phase
 from gateway.web.limits import Bounds
 from gateway.web.protocol import BoundedHttpProtocol
 from tests.stack import signed
@@ -38,9 +40,13 @@ class Line:
         await self.writer.drain()
 
     async def all(self) -> bytes:
-        """Read until the gateway closes."""
-        async with asyncio.timeout(WITHIN_S):
-            return await self.reader.read()
+        """Read until the gateway closes, or resets what was still sent to it."""
+        read = b""
+        with suppress(ConnectionError):
+            async with asyncio.timeout(WITHIN_S):
+                while part := await self.reader.read(65_536):
+                    read += part
+        return read
 
     async def status(self) -> int:
         """Read one answer that has no body."""
@@ -55,6 +61,7 @@ class Socketed:
 
     port: int
     server: uvicorn.Server
+    stays: bool = False  # the clients, while the server stops
     lines: list[Line] = field(default_factory=list)
 
     async def open(self, data: bytes = b"") -> Line:
@@ -63,9 +70,20 @@ class Socketed:
         await line.send(data)
         return line
 
-    async def entered(self, number: int) -> None:
-        """Wait until the gateway has so many connections."""
-        await until(lambda: len(self.server.server_state.connections) == number)
+    async def close(self) -> None:
+        for line in self.lines:
+            line.writer.close()
+            with suppress(OSError):
+                await line.writer.wait_closed()
+
+    async def entered(self, number: int, *phases: Phase) -> None:
+        """Wait until the gateway has so many connections, in any phase unless some are given."""
+        connections: Any = self.server.server_state.connections
+
+        def holds() -> bool:
+            return sum(one.phase in (phases or Phase) for one in connections) == number
+
+        await until(holds)
 
 
 @asynccontextmanager
@@ -87,10 +105,11 @@ async def socketed(url: str, bounds: Bounds) -> AsyncIterator[Socketed]:
     try:
         yield made
     finally:
-        for line in made.lines:
-            line.writer.close()
         server.should_exit = True
+        if not made.stays:
+            await made.close()
         await serving
+        await made.close()
 
 
 def head(

@@ -7,10 +7,20 @@ from dataclasses import replace
 import pytest
 
 from gateway.store.client import Store
+from gateway.web.door import Phase
 from gateway.web.limits import Bounds, Limits
 from tests.servers import Server
 from tests.web.rig import BODY, a_web, kept
-from tests.web.socketed import Line, Socketed, all_statuses, counted, head, is_whole, socketed
+from tests.web.socketed import (
+    WITHIN_S,
+    Line,
+    Socketed,
+    all_statuses,
+    counted,
+    head,
+    is_whole,
+    socketed,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 
@@ -162,7 +172,7 @@ async def test_an_unsigned_delivery_is_no_gap(server: Server, store: Store) -> N
 async def test_a_delivery_that_breaks_off_is_a_gap(server: Server, store: Store, cut: int) -> None:
     async with socketed(server.url, ROOMY) as web:
         line = await web.open((head() + BODY)[:cut])
-        await web.entered(1)
+        await web.entered(1, Phase.HEAD, Phase.BODY)
         line.writer.close()
         await web.entered(0)
 
@@ -173,12 +183,13 @@ async def test_a_delivery_that_breaks_off_is_a_gap(server: Server, store: Store,
 async def test_what_has_not_arrived_when_the_process_stops_is_a_gap(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, ROOMY) as web:
+    async with socketed(server.url, bounds()) as web:
         line = await web.open(head() + BODY[:-1])
-        await web.entered(1)
-        web.lines.remove(line)
+        await web.entered(1, Phase.BODY)
+        web.stays = True
+        answered = asyncio.create_task(line.all())
 
-    assert (await line.all()).startswith(b"HTTP/1.1 503 ")
+    assert (await answered).startswith(b"HTTP/1.1 503 ")
     assert counted(store) == {"stopping": 1}
     assert not is_whole(store)
 
@@ -207,9 +218,10 @@ async def test_empty_lines_do_not_keep_an_idle_connection_open(
         line = await web.open(head() + BODY)
         assert await line.status() == 200
         ended = asyncio.create_task(line.all())
-        while not ended.done():
-            line.writer.write(b"\r\n")
-            await asyncio.wait([ended], timeout=0.05)
+        async with asyncio.timeout(WITHIN_S):
+            while not ended.done():
+                line.writer.write(b"\r\n")
+                await asyncio.wait([ended], timeout=0.05)
 
     assert ended.result() == b""
 
@@ -237,9 +249,9 @@ async def test_where_nobody_is_silent_the_delivery_that_takes_longest_yields(
 ) -> None:
     async with socketed(server.url, bounds(connections=2)) as web:
         slowest = await web.open(head() + BODY[:-1])
-        await web.entered(1)
+        await web.entered(1, Phase.BODY)
         other = await web.open(head() + BODY[:-1])
-        await web.entered(2)
+        await web.entered(2, Phase.BODY)
         newcomer = await web.open(head() + BODY)
 
         assert await newcomer.status() == 200
@@ -251,7 +263,7 @@ async def test_where_nobody_is_silent_the_delivery_that_takes_longest_yields(
 async def test_the_oldest_of_those_who_hold_bytes_makes_room(server: Server, store: Store) -> None:
     async with socketed(server.url, bounds(unverified_bytes=150_000)) as web:
         oldest = await web.open(head(length=90_000) + b"x" * 80_000)
-        await web.entered(1)
+        await web.entered(1, Phase.BODY)
         other = await web.open(head(length=90_000) + b"x" * 80_000)
         small = await web.open(head() + BODY)
 
@@ -325,8 +337,8 @@ async def test_what_is_no_http_is_answered_after_what_came_before_it(
 async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: Store) -> None:
     async with socketed(server.url, replace(bounds(), answer_s=0.1)) as web:
         line = await web.open()
-        line.writer.transport.pause_reading()
         await web.entered(1)
+        line.writer.transport.pause_reading()
         ask = b"GET /metrics HTTP/1.1\r\nHost: gateway\r\n\r\n"
         with suppress(OSError):  # reset, once it is closed
             while web.server.server_state.connections:
