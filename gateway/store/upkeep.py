@@ -248,7 +248,7 @@ def _forget_dead(store: Store, key: str, before_ms: int) -> int:
         if not found:
             return dropped
         # Not one by one, and none that died again meanwhile.
-        last = int(found[-1][1])
+        last = math.ceil(found[-1][1])
         dropped += store.run(lambda client: client.zremrangebyscore(key, "-inf", last))  # noqa: B023
 
 

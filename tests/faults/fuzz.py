@@ -180,10 +180,11 @@ def _compare(stack: Stack, report: Report) -> None:
     report.effects = int(sum(kinds.values()))
     report.unreadable = int(kinds["unreadable"])
     report.passed = stack.worked_off() - ours(stack)
+    gone = figures.get('gateway_events_total{kind="unreadable_dropped"}', 0)
     aside = sum(figures[name] for name in figures if name.startswith("gateway_deliveries_aside"))
     found = {
         "set aside": aside,
-        "dead letters": figures["gateway_dead_letters"],
+        "dead letters": figures["gateway_dead_letters"] - kinds["unreadable"] + gone,
         "tracebacks": sum(one.said().count("Traceback") for one in stack.programs.values()),
         "kept otherwise than acknowledged": report.passed - report.kept,
         "effects otherwise than split": report.effects - len(report.events),

@@ -80,6 +80,7 @@ def test_a_redelivery_is_the_same_letter(at_work: Worker, store: Store) -> None:
 
     (letter,) = letters(store)
     assert letter.attempts == 3
+    assert (counted(store, "events.unreadable", ""), counted(store, "events.known", "")) == (1, 2)
 
 
 def test_a_flood_stops_no_planning(at_work: Worker, store: Store) -> None:
