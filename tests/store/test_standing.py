@@ -42,7 +42,7 @@ def test_what_is_kept_waits_until_it_is_passed(store: Store) -> None:
     after = reading(store)
 
     assert (before.kept, before.waiting, after.kept, after.waiting) == (3, 3, 3, 0)
-    assert [i for i in range(8) if before.partitions[i].cursor != after.partitions[i].cursor] == [
+    assert [i for i in range(keys.PARTITIONS) if before.partitions[i].cursor != after.partitions[i].cursor] == [
         2, 5,
     ]  # fmt: skip
 
