@@ -51,11 +51,14 @@ def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[
     recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
     left = dict(zip(missing, recalled, strict=True))
     return [
-        SendRow(one, {name.decode(): value.decode() for name, value in raw.items()})
-        if raw
-        else left.get(one) or SendRow(one)
+        SendRow(one, _texts(raw)) if raw else left.get(one) or SendRow(one)
         for one, raw in zip(ids, found, strict=True)
     ]
+
+
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return a row as texts, also one that holds bytes which are none."""
+    return {name.decode(): value.decode(errors="replace") for name, value in raw.items()}
 
 
 def of_wamid(store: Store, number: str, wamid: str) -> str:
@@ -113,5 +116,8 @@ def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
 
 
 def has_text(row: Mapping[str, str]) -> bool:
-    """Say whether a row holds what was to be sent."""
-    return "body" in orjson.loads(row["row"])
+    """Say whether a row holds what was to be sent, in a form that can be read."""
+    try:
+        return "body" in orjson.loads(row.get("row", ""))
+    except orjson.JSONDecodeError:
+        return False
