@@ -89,6 +89,7 @@ def create_app(
         await _end(beside)
         await refusals.flush()
         await alive.beat()  # what was refused since the last one, while others may go on
+        door.abort()
         await client.aclose()
 
     made = Starlette(

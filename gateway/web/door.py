@@ -66,14 +66,12 @@ class Door:
     def enter(self, guest: Guest) -> bool:
         """Take a new connection in; False where every other one is being answered."""
         others = sum(map(len, self._guests)) - len(self._guests[Phase.ENDING])
+        full = others >= self.bounds.connections
+        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY) if full else None
         self._guests[guest.phase][guest] = None
-        if others < self.bounds.connections:
-            return True
-        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY)
-        if oldest is None or oldest is guest:
-            return False
-        oldest.give_way("crowded")
-        return True
+        if oldest is not None:
+            oldest.give_way("crowded")
+        return not full or oldest is not None
 
     def move(self, guest: Guest, phase: Phase) -> None:
         """Put a connection into another phase, as the youngest there, unless it has left."""
@@ -126,6 +124,11 @@ class Door:
         for phase in (Phase.HEAD, Phase.BODY):
             for guest in list(self._guests[phase]):
                 guest.refuse("stopping")
+
+    def abort(self) -> None:
+        """Close every connection at once, at the end of the process."""
+        for guest in list(self._all()):
+            guest.abort()
 
     def _oldest(self, *phases: Phase) -> Guest | None:
         return next((guest for phase in phases for guest in self._guests[phase]), None)

@@ -22,7 +22,7 @@ from gateway.web.refusals import REASONS
 
 # A request costs about as much beside its own bytes.
 REQUEST_BYTES = 4096
-LARGE_PIECE = 64 * 1024
+LARGE_PIECE = 16 * 1024
 
 
 class _RefusedError(Exception):
@@ -115,7 +115,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._spoken = True
         self._arriving = Phase.HEAD
         self._limits = self.door.bounds.webhook
-        self._unseen = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header as uvicorn does, up to a number."""
@@ -192,9 +191,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Let what has its head arrive, and everybody else go."""
+        if self._ended:
+            return
         if self._arriving is Phase.HEAD:
             self.refuse("stopping")
-        elif not self._ended:
+        else:
             super().shutdown()
 
     def refuse(self, reason: str) -> None:
