@@ -129,10 +129,8 @@ def all_statuses(answers: bytes) -> list[int]:
 
 def counted(store: Store) -> dict[str, int]:
     """Return what was refused, by reason, as it is written once a second or at the end."""
-    return {
-        name.decode().removeprefix("refused."): int(count)
-        for name, count in store.redis.hgetall(keys.WEB_COUNT).items()
-    }
+    counts: Any = store.redis.hgetall(keys.WEB_COUNT)
+    return {name.decode().removeprefix("refused."): int(count) for name, count in counts.items()}
 
 
 def is_whole(store: Store) -> bool:

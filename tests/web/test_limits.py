@@ -1,8 +1,10 @@
 """What strangers may send and how long it may take: each refusal is ours, counted, and a gap."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,12 +32,15 @@ NEVER = 600.0
 PATIENT = Limits(body_bytes=100_000, head_s=NEVER, body_s=NEVER)
 
 
-def bounds(**more: object) -> Bounds:
+def bounds(**more: Any) -> Bounds:
     return replace(ROOMY, webhook=PATIENT, page=PATIENT, idle_s=NEVER, **more)
 
 
-def slow(**more: float) -> Bounds:
-    return bounds() if not more else replace(bounds(), webhook=replace(PATIENT, **more))
+def slow(**more: Any) -> Bounds:
+    return replace(bounds(), webhook=replace(PATIENT, **more))
+
+
+Attack = Callable[[Socketed], Awaitable[Line]]
 
 
 async def endless_header(web: Socketed) -> Line:
@@ -55,7 +60,8 @@ async def endless_trailer(web: Socketed) -> Line:
     return line
 
 
-REFUSED = {
+Expected = dict[str, tuple[Attack, Bounds, int, str]]
+REFUSED: Expected = {
     "one header without end": (endless_header, ROOMY, 431, "head_too_large"),
     "one header in drops": (dripped_header, ROOMY, 431, "head_too_large"),
     "a trailer without end": (endless_trailer, ROOMY, 431, "head_too_large"),
@@ -83,7 +89,7 @@ REFUSED = {
     "no HTTP": (lambda web: web.open(b"HELLO\r\n\r\n"), ROOMY, 400, "malformed"),
 }  # fmt: skip
 
-MISSED = {
+MISSED: Expected = {
     "a head that stops": (lambda web: web.open(head()[:40]), slow(head_s=0.1), 408, "head_timeout"),
     "a body that stops": (
         lambda web: web.open(head() + BODY[:-1]), slow(body_s=0.1), 408, "body_timeout",
@@ -100,7 +106,7 @@ MISSED = {
 
 @pytest.mark.parametrize(("attack", "limits", "status", "reason"), REFUSED.values(), ids=REFUSED)
 async def test_what_no_delivery_is_like_is_refused_and_counted(
-    server: Server, store: Store, attack, limits: Bounds, status: int, reason: str
+    server: Server, store: Store, attack: Attack, limits: Bounds, status: int, reason: str
 ) -> None:
     async with socketed(server.url, limits) as web:
         answer = await (await attack(web)).all()
@@ -114,7 +120,7 @@ async def test_what_no_delivery_is_like_is_refused_and_counted(
 
 @pytest.mark.parametrize(("attack", "limits", "status", "reason"), MISSED.values(), ids=MISSED)
 async def test_what_may_have_been_a_delivery_is_a_gap_as_well(
-    server: Server, store: Store, attack, limits: Bounds, status: int, reason: str
+    server: Server, store: Store, attack: Attack, limits: Bounds, status: int, reason: str
 ) -> None:
     async with socketed(server.url, limits) as web:
         answer = await (await attack(web)).all()
@@ -338,7 +344,8 @@ async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: St
     async with socketed(server.url, replace(bounds(), answer_s=0.1)) as web:
         line = await web.open()
         await web.entered(1)
-        line.writer.transport.pause_reading()
+        transport: Any = line.writer.transport
+        transport.pause_reading()
         ask = b"GET /metrics HTTP/1.1\r\nHost: gateway\r\n\r\n"
         with suppress(OSError):  # reset, once it is closed
             while web.server.server_state.connections:
