@@ -56,7 +56,7 @@ class Line:
 
 
 @dataclass
-class Socketed:
+class RealWeb:
     """What a test does with it."""
 
     port: int
@@ -87,7 +87,7 @@ class Socketed:
 
 
 @asynccontextmanager
-async def socketed(url: str, bounds: Bounds) -> AsyncIterator[Socketed]:
+async def serving(url: str, bounds: Bounds) -> AsyncIterator[RealWeb]:
     """Serve for the length of a test."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
@@ -101,7 +101,7 @@ async def socketed(url: str, bounds: Bounds) -> AsyncIterator[Socketed]:
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await until(lambda: server.started)
-    made = Socketed(listening.getsockname()[1], server)
+    made = RealWeb(listening.getsockname()[1], server)
     try:
         yield made
     finally:
