@@ -27,7 +27,7 @@ class Phase(IntEnum):
 # beside them waits for a few reads and not for thousands.
 READ_AT_ONCE = 8
 
-_LEFT = True
+_GONE = True
 
 
 class Guest(Protocol):
@@ -55,9 +55,9 @@ class Guest(Protocol):
 class Door:
     """Knows every connection by its phase, the oldest of each first."""
 
-    def __init__(self, refused: Callable[[str, bool], None], bounds: Bounds) -> None:
+    def __init__(self, report: Callable[[str, bool], None], bounds: Bounds) -> None:
         """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
-        self.refused = refused
+        self.report = report
         self.bounds = bounds
         self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
         self._large: deque[Guest] = deque()  # that wait to be read from
@@ -75,7 +75,7 @@ class Door:
 
     def move(self, guest: Guest, phase: Phase) -> None:
         """Put a connection into another phase, as the youngest there, unless it has left."""
-        if self._guests[guest.phase].pop(guest, _LEFT):
+        if self._guests[guest.phase].pop(guest, _GONE):
             return
         guest.phase = phase
         self._guests[phase][guest] = None

@@ -24,7 +24,7 @@ def test_connections_leave_room_for_what_is_open_beside_them(
     [(300, 1024, "512 1024 1024"), (300, 3000, "2048 3000 3000"), (2600, 3000, "2048 2600 3000")],
 )
 def test_the_limit_is_raised_where_it_is_too_low(soft: int, hard: int, expected: str) -> None:
-    command = f'ulimit -Hn {hard}; ulimit -Sn {soft}; exec "$0" -c "$1"'
+    command = f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" -c "$1"'
     asked = ["bash", "-c", command, sys.executable, ASK]
     told = subprocess.run(asked, capture_output=True, text=True, check=True)
 

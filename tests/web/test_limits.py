@@ -13,15 +13,15 @@ from gateway.web.door import Phase
 from gateway.web.limits import Bounds, Limits
 from tests.servers import Server
 from tests.web.rig import BODY, a_web, kept
-from tests.web.socketed import (
+from tests.web.server import (
     WITHIN_S,
     Line,
-    Socketed,
+    RealWeb,
     all_statuses,
     counted,
     head,
     is_whole,
-    socketed,
+    serving,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
@@ -40,21 +40,21 @@ def slow(**more: Any) -> Bounds:
     return replace(bounds(), webhook=replace(PATIENT, **more))
 
 
-Attack = Callable[[Socketed], Awaitable[Line]]
+Attack = Callable[[RealWeb], Awaitable[Line]]
 
 
-async def endless_header(web: Socketed) -> Line:
+async def endless_header(web: RealWeb) -> Line:
     return await web.open(b"POST /webhook HTTP/1.1\r\nX-A: " + b"a" * 400_000)
 
 
-async def dripped_header(web: Socketed) -> Line:
+async def dripped_header(web: RealWeb) -> Line:
     line = await web.open(b"POST /webhook HTTP/1.1\r\nX-A: ")
     for _ in range(40):
         await line.send(b"a" * 1000)
     return line
 
 
-async def endless_trailer(web: Socketed) -> Line:
+async def endless_trailer(web: RealWeb) -> Line:
     line = await web.open(head(BODY, "Transfer-Encoding: chunked", length=0) + b"0\r\nX-A: ")
     await line.send(b"a" * 400_000)
     return line
@@ -108,7 +108,7 @@ MISSED: Expected = {
 async def test_what_no_delivery_is_like_is_refused_and_counted(
     server: Server, store: Store, attack: Attack, limits: Bounds, status: int, reason: str
 ) -> None:
-    async with socketed(server.url, limits) as web:
+    async with serving(server.url, limits) as web:
         answer = await (await attack(web)).all()
 
     assert answer.startswith(b"HTTP/1.1 %d " % status)
@@ -122,7 +122,7 @@ async def test_what_no_delivery_is_like_is_refused_and_counted(
 async def test_what_may_have_been_a_delivery_is_a_gap_as_well(
     server: Server, store: Store, attack: Attack, limits: Bounds, status: int, reason: str
 ) -> None:
-    async with socketed(server.url, limits) as web:
+    async with serving(server.url, limits) as web:
         answer = await (await attack(web)).all()
 
     assert answer.startswith(b"HTTP/1.1 %d " % status)
@@ -134,7 +134,7 @@ async def test_what_may_have_been_a_delivery_is_a_gap_as_well(
 
 async def test_what_is_no_delivery_is_no_gap(server: Server, store: Store) -> None:
     limits = replace(bounds(), page=replace(PATIENT, body_s=0.1))
-    async with socketed(server.url, limits) as web:
+    async with serving(server.url, limits) as web:
         answer = await (await web.open(head(path="/healthz") + BODY[:-1])).all()
 
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -166,7 +166,7 @@ async def test_a_store_that_refuses_to_write_is_a_gap_once_it_writes(
 
 
 async def test_an_unsigned_delivery_is_no_gap(server: Server, store: Store) -> None:
-    async with socketed(server.url, ROOMY) as web:
+    async with serving(server.url, ROOMY) as web:
         line = await web.open(head(b"other") + b"wrong")
         assert await line.status() == 401
 
@@ -176,7 +176,7 @@ async def test_an_unsigned_delivery_is_no_gap(server: Server, store: Store) -> N
 
 @pytest.mark.parametrize("cut", [40, -1], ids=["in its head", "in its body"])
 async def test_a_delivery_that_breaks_off_is_a_gap(server: Server, store: Store, cut: int) -> None:
-    async with socketed(server.url, ROOMY) as web:
+    async with serving(server.url, ROOMY) as web:
         line = await web.open((head() + BODY)[:cut])
         await web.entered(1, Phase.HEAD, Phase.BODY)
         line.writer.close()
@@ -189,7 +189,7 @@ async def test_a_delivery_that_breaks_off_is_a_gap(server: Server, store: Store,
 async def test_what_has_not_arrived_when_the_process_stops_is_a_gap(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, bounds()) as web:
+    async with serving(server.url, bounds()) as web:
         line = await web.open(head() + BODY[:-1])
         await web.entered(1, Phase.BODY)
         web.stays = True
@@ -201,7 +201,7 @@ async def test_what_has_not_arrived_when_the_process_stops_is_a_gap(
 
 
 async def test_whoever_says_nothing_is_let_go_without_a_word(server: Server, store: Store) -> None:
-    async with socketed(server.url, slow(head_s=0.1)) as web:
+    async with serving(server.url, slow(head_s=0.1)) as web:
         assert await (await web.open()).all() == b""
 
     assert counted(store) == {"silent": 1}
@@ -209,7 +209,7 @@ async def test_whoever_says_nothing_is_let_go_without_a_word(server: Server, sto
 
 
 async def test_an_idle_connection_is_let_go_and_is_no_refusal(server: Server, store: Store) -> None:
-    async with socketed(server.url, replace(bounds(), idle_s=0.1)) as web:
+    async with serving(server.url, replace(bounds(), idle_s=0.1)) as web:
         line = await web.open(head() + BODY)
         assert await line.status() == 200
         assert await line.all() == b""
@@ -220,7 +220,7 @@ async def test_an_idle_connection_is_let_go_and_is_no_refusal(server: Server, st
 async def test_empty_lines_do_not_keep_an_idle_connection_open(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, replace(bounds(), idle_s=0.3)) as web:
+    async with serving(server.url, replace(bounds(), idle_s=0.3)) as web:
         line = await web.open(head() + BODY)
         assert await line.status() == 200
         ended = asyncio.create_task(line.all())
@@ -235,7 +235,7 @@ async def test_empty_lines_do_not_keep_an_idle_connection_open(
 async def test_the_connection_that_was_silent_longest_yields_to_a_newcomer(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, bounds(connections=3)) as web:
+    async with serving(server.url, bounds(connections=3)) as web:
         oldest, *others = [await web.open() for _ in range(3)]
         await web.entered(3)
         newcomer = await web.open(head() + BODY)
@@ -253,7 +253,7 @@ async def test_the_connection_that_was_silent_longest_yields_to_a_newcomer(
 async def test_where_nobody_is_silent_the_delivery_that_takes_longest_yields(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, bounds(connections=2)) as web:
+    async with serving(server.url, bounds(connections=2)) as web:
         slowest = await web.open(head() + BODY[:-1])
         await web.entered(1, Phase.BODY)
         other = await web.open(head() + BODY[:-1])
@@ -267,7 +267,7 @@ async def test_where_nobody_is_silent_the_delivery_that_takes_longest_yields(
 
 
 async def test_the_oldest_of_those_who_hold_bytes_makes_room(server: Server, store: Store) -> None:
-    async with socketed(server.url, bounds(unverified_bytes=150_000)) as web:
+    async with serving(server.url, bounds(unverified_bytes=150_000)) as web:
         oldest = await web.open(head(length=90_000) + b"x" * 80_000)
         await web.entered(1, Phase.BODY)
         other = await web.open(head(length=90_000) + b"x" * 80_000)
@@ -284,7 +284,7 @@ async def test_the_oldest_of_those_who_hold_bytes_makes_room(server: Server, sto
 async def test_bytes_that_were_handed_over_or_lost_are_held_no_longer(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, bounds(unverified_bytes=150_000)) as web:
+    async with serving(server.url, bounds(unverified_bytes=150_000)) as web:
         for _ in range(5):
             line = await web.open(head(b"x" * 90_000) + b"x" * 90_000)
             assert await line.status() == 200
@@ -300,7 +300,7 @@ async def test_bytes_that_were_handed_over_or_lost_are_held_no_longer(
 async def test_a_client_that_waits_for_100_is_asked_for_its_body(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, ROOMY) as web:
+    async with serving(server.url, ROOMY) as web:
         line = await web.open(head(BODY, "Expect: 100-continue"))
         assert await line.status() == 100
         await line.send(BODY)
@@ -312,7 +312,7 @@ async def test_a_client_that_waits_for_100_is_asked_for_its_body(
 async def test_a_signature_behind_the_body_signs_nothing(server: Server, store: Store) -> None:
     signature = head().split(b"\r\n")[2]
     plain = b"POST /webhook HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
-    async with socketed(server.url, ROOMY) as web:
+    async with serving(server.url, ROOMY) as web:
         chunks = b"%x\r\n%s\r\n0\r\n%s\r\n\r\n" % (len(BODY), BODY, signature)
         assert await (await web.open(plain + chunks)).status() == 401
 
@@ -322,7 +322,7 @@ async def test_a_signature_behind_the_body_signs_nothing(server: Server, store: 
 async def test_many_pipelined_requests_are_answered_up_to_a_number(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, bounds(pipelined=3)) as web:
+    async with serving(server.url, bounds(pipelined=3)) as web:
         answers = await (await web.open((head() + BODY) * 50)).all()
 
     assert all_statuses(answers) == [200, 200, 200, 200, 503]
@@ -330,10 +330,24 @@ async def test_many_pipelined_requests_are_answered_up_to_a_number(
     assert len(kept(store)) == 4
 
 
+async def test_pipelined_requests_count_among_the_bytes_that_are_held(
+    server: Server, store: Store
+) -> None:
+    limits = bounds(pipelined=1000, unverified_bytes=20_000)
+    async with serving(server.url, limits) as web:
+        answers = await (await web.open((head() + BODY) * 50)).all()
+
+    *kept_ones, last = all_statuses(answers)
+    assert set(kept_ones) == {200}
+    assert last == 503
+    assert counted(store) == {"unverified": 1}
+    assert len(kept(store)) == len(kept_ones) < 50
+
+
 async def test_what_is_no_http_is_answered_after_what_came_before_it(
     server: Server, store: Store
 ) -> None:
-    async with socketed(server.url, ROOMY) as web:
+    async with serving(server.url, ROOMY) as web:
         answers = await (await web.open(head() + BODY + b"HELLO\r\n\r\n")).all()
 
     assert all_statuses(answers) == [200, 400]
@@ -341,7 +355,7 @@ async def test_what_is_no_http_is_answered_after_what_came_before_it(
 
 
 async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: Store) -> None:
-    async with socketed(server.url, replace(bounds(), answer_s=0.1)) as web:
+    async with serving(server.url, replace(bounds(), answer_s=0.1)) as web:
         line = await web.open()
         await web.entered(1)
         transport: Any = line.writer.transport
