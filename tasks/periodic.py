@@ -40,9 +40,12 @@ def tick() -> None:
 def run_tick(at_work: StoreAccess) -> None:
     """Move what is due of every number, unless somebody has just done so."""
     _make_room(at_work)
-    if upkeep.may_tick(at_work.store):
-        _hear_late_failures(at_work)
+    if not upkeep.may_tick(at_work.store):
+        return
+    try:
         move_due(at_work, upkeep.numbers(at_work.store))
+    finally:  # a number whose keys are damaged holds nothing up
+        _hear_late_failures(at_work)
         _compact(at_work)
 
 

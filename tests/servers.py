@@ -81,12 +81,15 @@ class Server:
 class Program:
     """One of our own processes, in a group of its own, with its output kept for a failure."""
 
-    def __init__(self, args: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, args: Sequence[str], env: Mapping[str, str], log: Path, folder: Path | None = None
+    ) -> None:
         self.log = log
         out = log.open("ab")
         self.process = subprocess.Popen(
             args,
             env={**os.environ, **env},
+            cwd=folder,
             stdout=out,
             stderr=out,
             stdin=subprocess.DEVNULL,

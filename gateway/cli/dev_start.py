@@ -14,7 +14,10 @@ from gateway.cli.dev_lines import ODD, Line
 from gateway.cli.dev_processes import Family
 from gateway.cli.dev_screen import show
 from gateway.cli.dev_setup import Setup
+from gateway.cli.migrate import bring_forward
 from gateway.cli.ports import HOST, obstacle
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.migration import MigrationError
 
 LOOK_EVERY_S = 0.05
 READY_WITHIN_S = 60.0
@@ -76,6 +79,7 @@ def start(family: Family, setup: Setup, stopping: list[int]) -> None:
             hint = "run scripts/install dev, or set REDIS_URL"
             raise failing.fail(f"No server of our own can be started ({error}): {hint}.") from None
         _wait(lambda: embedded.answers(setup.settings.redis_url), family, stopping)
+    _migrate(setup)
     failing.look_at_store(setup.settings)
     for name, command in setup.commands().items():
         told = setup.sandbox_config() if name == "sandbox" else b""
@@ -87,6 +91,17 @@ def start(family: Family, setup: Setup, stopping: list[int]) -> None:
     family.start("beat", setup.beat(), setup.environment)
     if not stopping:
         dev_folder.publish(setup.running(os.getpid()))
+
+
+def _migrate(setup: Setup) -> None:
+    """Bring what an older release left in this folder forward; nothing of it runs any more."""
+    store = Store(setup.settings.redis_url)
+    try:
+        bring_forward(store, 0.0)
+    except (MigrationError, StoreUnavailableError, ScriptError):
+        return  # the look that follows says what is wrong
+    finally:
+        store.close()
 
 
 def look_for_the_dead(family: Family) -> None:

@@ -11,7 +11,7 @@ from gateway import __version__
 # Each is a function, or a group of them, in the module of its name; help shows them in this order.
 COMMANDS = (
     "init", "dev", "chat", "rules", "tunnel", "capture", "replay", "dead-letters", "hold",
-    "release", "serve", "worker", "status", "doctor", "trace",
+    "release", "serve", "worker", "migrate", "status", "doctor", "trace",
 )  # fmt: skip
 
 

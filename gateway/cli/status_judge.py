@@ -88,6 +88,9 @@ def _sends(reading: Reading) -> Iterator[Wrong]:
             yield Wrong(part, f"Number {number.number} is {told}.")
     if letters := sum(one.dead for one in reading.numbers):
         yield Wrong("letters", f"{many(letters, 'dead letter')}: see gateway dead-letters list.")
+    for one in reading.numbers:
+        if one.damaged:
+            yield Wrong("store", f"Number {one.number} cannot be read: {one.damaged}.")
     if unread := sum(one.unreadable for one in reading.numbers):
         told = f"{many(unread, 'event')} could not be read"
         yield Wrong("letters", f"{told}: see gateway dead-letters list --cause unreadable.")

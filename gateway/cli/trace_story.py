@@ -60,6 +60,10 @@ class Teller:
         """Tell what was planned for a customer, and what waits to be sent to them."""
         last, out = found.contact.last_inbound_at, found.contact.opted_out_at
         lines = [Line("wrote last", "", last) if last else Line("wrote last", "never")]
+        if found.unreadable:
+            lines = [
+                Line("unreadable", f"{found.unreadable}: its events are set aside", tone="odd")
+            ]
         if out:
             lines.append(Line("opted out", "of marketing", out, "odd"))
         if (until := found.contact.muted_until) and until > self.now:

@@ -52,7 +52,7 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class LateNews:
     """What Meta told of a send after its row had gone."""
 
     stage: str
@@ -112,11 +112,11 @@ def spot_of(kind: str, name: str) -> bytes:
     return sha1((kind + name).encode(), usedforsecurity=False).digest()[:12]
 
 
-def news_of(value: bytes) -> list[News]:
+def news_of(value: bytes) -> list[LateNews]:
     """Return what was told since, as the index holds it, in the order in which it came."""
     rest = value[_PLACE + _HEAD.size :]
     told = (_NEWS.unpack_from(rest, at) for at in range(0, len(rest), _NEWS.size))
-    return [News(_STAGE_OF[rung], attempt, int.from_bytes(at)) for rung, attempt, at in told]
+    return [LateNews(_STAGE_OF[rung], attempt, int.from_bytes(at)) for rung, attempt, at in told]
 
 
 def rung_of(value: bytes) -> int:

@@ -38,7 +38,7 @@ _OPTIONS: dict[str, Any] = {
     "health_check_interval": 15,
 }
 # What is answered, given its effect or posted must outlive the primary; all else is made again.
-_REPLICATED = frozenset({"keep", "commit", "pump", "bury", "list_number"})
+_REPLICATED = frozenset({"keep", "commit", "pump", "bury", "hold", "list_number"})
 # What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
 # driver has classes for some of it, and takes the first word away from those. A slot that is being
 # moved is away: each side has some of its keys, and a script does not name what it touches.

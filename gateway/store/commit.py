@@ -69,11 +69,14 @@ def bury(store: Store, failures: Iterable[Failure]) -> None:
             raise reply
 
 
-def burial(event: Event, told: Mapping[str, Any], counter: str = "events.dead") -> Call:
-    """Return the script call that sets an event before a person, with what is `told` of it."""
+def burial(event: Event, told: Mapping[str, Any], *counter: str) -> Call:
+    """Return the script call that sets an event before a person, with what is `told` of it.
+
+    `counter` is what counts it instead of its deaths.
+    """
     row = {**told, "key": event.key, "delivery": event.delivery, "item": event.item}
     args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
-    return Call("bury", keys.number(event.number), [*args, _place(event), told["error"], counter])
+    return Call("bury", keys.number(event.number), [*args, _place(event), told["error"], *counter])
 
 
 def milliseconds(moment: datetime) -> int:

@@ -4,18 +4,17 @@ All of it may raise StoreUnavailableError.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 
 from gateway.core.finished import Packed, pack, spot_of
 from gateway.store import keys
 from gateway.store.body import Bodies
-from gateway.store.client import Call, ScriptError, Store, meaning
+from gateway.store.client import ScriptError, Store
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +54,7 @@ class Compaction:
         waiting, done = list(numbers), 0
         while waiting and time.monotonic() < till:
             for number in list(waiting):
-                found, compacted = self.step(number, early_ms)
+                found, compacted = self._try_step(number, early_ms)
                 done += compacted
                 # What changed under our hands is due still, and may as well wait for the next tick.
                 if found < AT_ONCE or compacted < found // 2:
@@ -63,6 +62,13 @@ class Compaction:
                 if time.monotonic() >= till:
                     break
         return done
+
+    def _try_step(self, number: str, early_ms: float) -> tuple[int, int]:
+        try:
+            return self.step(number, early_ms)
+        except ScriptError as error:  # a number whose keys are damaged holds up no other
+            log.warning("number_not_compacted", number=number, error=str(error))
+            return 0, 0
 
     def step(self, number: str, early_ms: float) -> tuple[int, int]:
         """Compact the oldest that are due, a bounded number; return how many, and how many did."""
@@ -134,26 +140,6 @@ class Compaction:
     def _postpone(self, number: str, name: str) -> None:
         key = f"{keys.number(number)}finished"
         self._store.run(lambda client: client.zincrby(key, POSTPONED_MS, name))
-
-
-def register(store: Store, number: str, most: int = 1_000) -> Iterator[int]:
-    """Let sends that ended before there was compaction be compacted; safe to begin again.
-
-    Each step looks at about `most` keys of a server and yields how many sends it registered; it is
-    done when there are no more steps.
-    """
-    start = f"{keys.number(number)}send:"
-    servers: Any = store.run(lambda client: client.of_each(lambda one: one))
-    for server in servers:
-        if isinstance(server, RedisError):
-            raise meaning(server) from server
-        cursor = None
-        while cursor != 0:
-            cursor, found = server.scan(cursor or 0, match=f"{start}*", count=most)
-            ids = [key.decode().removeprefix(start) for key in found]
-            steps = range(0, len(ids), AT_ONCE)
-            calls = [Call("register", keys.number(number), ids[i : i + AT_ONCE]) for i in steps]
-            yield sum(_counted(reply) for reply in store.call_many(calls))
 
 
 def _counted(reply: Any) -> int:

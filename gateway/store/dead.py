@@ -117,8 +117,6 @@ def now(store: Store) -> datetime:
 def _redrive_send(store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed: bool) -> Redriven:
     if letter.accepted:
         return "accepted"
-    if not letter.body:
-        return "textless"
     if letter.open and not unconfirmed:
         return "unconfirmed"
     if letter.redriven >= MOST_REDRIVES:
@@ -126,6 +124,8 @@ def _redrive_send(store: Store, letter: DeadSend, bodies: Bodies, *, unconfirmed
     (row,) = rows.read(store, bodies, letter.number, [letter.id])
     if row.is_compacted:
         return _revived(store, row, letter, bodies, unconfirmed=unconfirmed)
+    if not rows.has_text(row.fields):
+        return "textless"
     lasts_ms = int(lifetime(letter.rank, repeatable=False).total_seconds() * 1000)
     args = [letter.id, letter.redriven, letter.fields, lasts_ms]
     done = store.call("redrive", keys.number(letter.number), *args)

@@ -32,7 +32,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}holding, {n}held:<rule> | sends of rules that are held | while they are |
 | {n}parked, {n}parked:<contact> | sends that wait until their customer writes | while they wait |
 | {n}take:<call> | what one call of a pump took | 30 seconds |
-| {n}pace, {n}places, {n}count | tokens, the last place given, counters | for ever |
+| {n}tokens, {n}places, {n}count | tokens, the last place given, counters | for ever |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
@@ -55,6 +55,8 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | gw:{rules}in_force | which rulebook each worker process has in force | while they say so |
 | gw:{rules}kept | the files of the last rulebook that was right | for ever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | for ever |
+| {p}lease, {n}pace | after a migration: keep processes of layout 1 out | for ever |
+| gw:migrated, gw:migration | a migration is under way, and who does it | until it is done |
 
 | key | bounded by |
 |---|---|
@@ -67,33 +69,46 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}known:<generation>/<bucket> | events of 12 days, 45 bytes each; a bucket some 200 |
 | {n}known:<generation> | two values, of 4 generations |
 | {n}contact:<name> | customers and their names; 8 KB of notes, 200 moments |
-| {n}send:<id> | sends of 30 days; 24 attempts, 50 redrives |
+| {n}send:<id> | sends of a day, and dead letters; 24 attempts, 50 redrives |
+| {n}finished | one for each of these rows |
 | {n}members:<id> | 1,024 participants |
-| {n}wamid:<wamid> | attempts that Meta took within 30 days |
+| {n}wamid:<wamid> | attempts that Meta took of these |
+| {n}done:<rank> | sends of 30 days (bulk: 8); yields from 60 % of the memory |
+| {n}texts | sends of GATEWAY_RETENTION; yields from 60 % of the memory |
+| {n}index:<generation>:<bucket> | two for each record; goes with the records |
+| {n}index, {n}index:count | generations of 36 days, each four times as large |
+| {n}late_failures | one for each record; 100 are heard in a tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | sends that are not over |
 | {n}pair:<contact> | customers written to within 276 seconds |
 | {n}stops | 100 rules, and 9 values |
 | {n}holding, {n}held:<rule> | rules held, sends that are not over |
 | {n}parked, {n}parked:<contact> | 100 of a customer |
 | {n}take:<call> | a tenth of a second's messages |
-| {n}pace, {n}places, {n}count | a few values; counters with names of ours |
+| {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
 | {n}recorded | records of GATEWAY_RETENTION |
 | {n}doubts:<rank>:<contact> | 100 of a lane |
 | {n}evidence, gw:stream | a few values |
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | 100,000 of a number |
+| {n}unreadable, {n}unreadable:<id> | 10,000 of a number, 200 of them whole |
 | {n}timer, {n}timers | what was planned to come back |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
 | gw:stopped | one |
+| gw:bell:<task> | one for each entry of the schedule |
 | …bell:found | one for each bell |
 | gw:ran:<what> | one for each of four |
+| gw:ran:cleanup | one |
+| gw:net | one |
 | gw:watched | one |
+| gw:room | 48 hours |
 | gw:canary | three values |
 | gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number told |
 | gw:{alerts}seen | one for each counter that is watched |
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | one rulebook |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
+| {p}lease, {n}pace | a word each |
+| gw:migrated, gw:migration | one of each |
 """
 
 import hashlib
@@ -116,6 +131,7 @@ WATCHED = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 NET = f"{SPACE}net"
 ROOM = f"{SPACE}room"
+MIGRATED, MIGRATION = f"{SPACE}migrated", f"{SPACE}migration"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"

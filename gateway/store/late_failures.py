@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from gateway.core.finished import rung_of
 from gateway.core.sends import RUNGS
 from gateway.store import keys, rows
 from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store.client import ScriptError, Store
 from gateway.store.rows import SendRow
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 
@@ -35,8 +39,11 @@ def settle(store: Store, bodies: Bodies, numbers: Sequence[str]) -> list[str]:
     """Hear what was noted, a bounded number; return the numbers that have something to send."""
     begun = []
     for number, failures in _noted(store, numbers):
-        if _heard(store, bodies, number, failures):
-            begun.append(number)
+        try:
+            if _heard(store, bodies, number, failures):
+                begun.append(number)
+        except ScriptError as error:  # a number whose keys are damaged holds up no other
+            log.warning("late_failures_unheard", number=number, error=str(error))
     return begun
 
 
@@ -45,13 +52,13 @@ def _noted(store: Store, numbers: Sequence[str]) -> list[tuple[str, list[LateFai
         pipe = client.pipeline(transaction=False)
         for number in numbers:
             pipe.hrandfield(f"{keys.number(number)}late_failures", AT_ONCE, withvalues=True)
-        return list(pipe.execute())
+        return list(pipe.execute(raise_on_error=False))
 
     found = store.run(ask) if numbers else []
     return [
         (number, [_failure(*raw[i : i + 2]) for i in range(0, len(raw), 2)])
         for number, raw in zip(numbers, found, strict=True)
-        if raw
+        if raw and not isinstance(raw, Exception)
     ]
 
 
@@ -68,7 +75,7 @@ def _heard(store: Store, bodies: Bodies, number: str, failures: Sequence[LateFai
         # Delivered after all, or nothing is left of it.
         if send is None or rung_of(send.value) > RUNGS["failed"]:
             _forget(store, number, failure.spot)
-        elif rows.revive(store, number, send):
+        elif send.fields and rows.revive(store, number, send):
             _fail(store, number, send, failure)
             _forget(store, number, failure.spot)
             begun = begun or bool(failure.after and send.has_text)

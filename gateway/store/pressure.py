@@ -16,6 +16,7 @@ from gateway.store.driver import AsyncClient
 log = structlog.get_logger(__name__)
 
 OLDEST_SERVER = (6, 2)
+LAYOUT_BEFORE = "1/8"  # which gateway migrate can read
 YIELD_FROM = 0.60
 REFUSE_FROM = 0.75
 # From there on sends are compacted before their moment: those that were accepted, then also those
@@ -97,6 +98,8 @@ def other_layout(layout: str) -> str:
     """Say that what is stored is laid out in a way that we do not read; "" where it is not."""
     if layout in ("", layout_name()):
         return ""
+    if layout == LAYOUT_BEFORE:
+        return "The store has the layout of an older release: run gateway migrate, once."
     return f"The store has layout {layout}; this version needs {layout_name()}."
 
 

@@ -19,7 +19,10 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class SendRow:
-    """The row of a send, empty where it is forgotten; `value` leads to what is left of one."""
+    """The row of a send, empty where it is forgotten; `value` leads to what is left of one.
+
+    With a value and no row it is in a form that another release has written.
+    """
 
     id: str
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,11 +51,14 @@ def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[
     recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
     left = dict(zip(missing, recalled, strict=True))
     return [
-        SendRow(one, {name.decode(): value.decode() for name, value in raw.items()})
-        if raw
-        else left[one] or SendRow(one)
+        SendRow(one, _texts(raw)) if raw else left.get(one) or SendRow(one)
         for one, raw in zip(ids, found, strict=True)
     ]
+
+
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return a row as texts, also one that holds bytes which are none."""
+    return {name.decode(): value.decode(errors="replace") for name, value in raw.items()}
 
 
 def of_wamid(store: Store, number: str, wamid: str) -> str:
@@ -97,17 +103,21 @@ def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
     if not told or not told[1]:
         return None
     value, record, text, _ = told
-    name, row = row_of(record)
-    members: dict[str, str] = {}
     try:
+        name, row = row_of(record)
         opened = bodies.open(text) if text else b""
-    except UnknownRecordError:
-        opened = b""  # another process may open it
-    if opened:
-        row, members = whole(row, opened)
-    return SendRow(name, with_news(row, value, without=without), members, value, bool(opened))
+        row, members = whole(row, opened) if opened else (row, {})
+        raised = with_news(row, value, without=without)
+    except UnknownRecordError:  # another process may open the text
+        return _left(bodies, (value, record, b"", b""), without)
+    except (ValueError, LookupError):
+        return SendRow("", value=value, has_text=False)
+    return SendRow(name, raised, members, value, bool(opened))
 
 
 def has_text(row: Mapping[str, str]) -> bool:
-    """Say whether a row holds what was to be sent."""
-    return "body" in orjson.loads(row["row"])
+    """Say whether a row holds what was to be sent, in a form that can be read."""
+    try:
+        return "body" in orjson.loads(row.get("row", ""))
+    except orjson.JSONDecodeError:
+        return False

@@ -7,12 +7,13 @@ from typing import Any
 
 from gateway.core.dead import Cause, Wanted
 from gateway.core.forecast import Forecast, forecast
+from gateway.core.foreign import fit
 from gateway.core.stops import Stops, stored
 from gateway.store import dead, keys, room, rulebooks, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary
-from gateway.store.client import Store
+from gateway.store.client import ScriptError, Store
 from gateway.store.inbox import Inbox, Standing
 from gateway.store.pressure import REFUSE_FROM, Health, worst
 from gateway.store.rulebooks import InForce
@@ -46,6 +47,7 @@ class NumberStanding:
     stops: Stops
     lanes: Mapping[str, Lanes]  # by rank
     unreadable: int = 0  # of the dead
+    damaged: str = ""  # why none of this can be read
 
     @property
     def stages(self) -> dict[str, int]:
@@ -151,11 +153,8 @@ def read(store: Store, limit_bytes: int) -> Reading:
         now_ms=partitions[0].now_ms,
         health=worst(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
-        numbers=tuple(_number(store, name) for name in upkeep.numbers_at_meta(store)),
-        letters=Counter(
-            DeadOf(one.number, one.cause, one.code)
-            for one in dead.letters(store, Wanted(), MOST_LETTERS)
-        ),
+        numbers=tuple(_whole_number(store, name) for name in upkeep.numbers_at_meta(store)),
+        letters=_letters(store),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
             for what, left in zip(BY_THE_CLOCK, lives, strict=True)
@@ -169,6 +168,24 @@ def read(store: Store, limit_bytes: int) -> Reading:
         leads=bool(leads),
         room=room.samples(used),
     )
+
+
+def _letters(store: Store) -> Counter[DeadOf]:
+    """Count the newest dead letters by their causes, none where a list of them is damaged."""
+    newest = dead.letters(store, Wanted(), MOST_LETTERS)
+    try:
+        return Counter(DeadOf(one.number, one.cause, one.code) for one in newest)
+    except ScriptError:
+        return Counter()
+
+
+def _whole_number(store: Store, name: str) -> NumberStanding:
+    """Read how a number stands; one whose keys are damaged hides no other."""
+    try:
+        return _number(store, name)
+    except ScriptError as error:
+        idle = {rank: Lanes() for rank in RANKS}
+        return NumberStanding(name, {}, 0, 0, 0, 0, stored({}), idle, damaged=fit(str(error)))
 
 
 def _number(store: Store, name: str) -> NumberStanding:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from gateway.core.contacts import Contact
+from gateway.core.foreign import fit
 from gateway.core.sends import BULK, REPLY
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.client import ScriptError, Store
 from gateway.store.contacts import find
 from gateway.store.traced_sends import ask
 
@@ -20,11 +21,12 @@ class Talk:
     records: tuple[str, ...]  # the latest, oldest first
     waiting: tuple[str, ...]  # the first sends of each lane
     lanes: dict[str, int]  # rank -> how many wait
+    unreadable: str = ""  # why what is stored of the contact cannot be read
 
     @property
     def found(self) -> bool:
         """Say whether anything is known."""
-        return bool(self.contact.version or self.records or self.waiting)
+        return bool(self.contact.version or self.records or self.waiting or self.unreadable)
 
 
 def conversation(store: Store, number: str, name: str, limit: int) -> Talk:
@@ -32,7 +34,11 @@ def conversation(store: Store, number: str, name: str, limit: int) -> Talk:
 
     Raises StoreUnavailableError. What was planned under a former key stands where it was written.
     """
-    contact = find(store, number, name)
+    unreadable = ""
+    try:
+        contact = find(store, number, name)
+    except ScriptError as error:  # what was planned for it is told all the same
+        contact, unreadable = Contact(name), fit(str(error))
     known = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
     lanes = {rank: _lane(store, number, rank, known, limit) for rank in (REPLY, BULK)}
     return Talk(
@@ -42,6 +48,7 @@ def conversation(store: Store, number: str, name: str, limit: int) -> Talk:
         _records(store, number, known, limit),
         tuple(send for _, first in lanes.values() for send in first),
         {rank: count for rank, (count, _) in lanes.items()},
+        unreadable,
     )
 
 

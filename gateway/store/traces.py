@@ -62,6 +62,7 @@ class Conversation:
     traces: tuple[Trace, ...]
     lanes: dict[str, int]  # rank -> how many wait
     sends: tuple[Sent, ...]  # the first of those that wait and are in no trace above
+    unreadable: str = ""  # why what is stored of the contact cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +206,4 @@ class Traces:
         shown = {sent.id for trace in told for sent in trace.sends}
         rest = [one for one in found.waiting if one not in shown]
         sends = tuple(read(self._store, self._bodies, found.number, rest))
-        return Conversation(found.number, found.contact, told, found.lanes, sends)
+        return Conversation(found.number, found.contact, told, found.lanes, sends, found.unreadable)

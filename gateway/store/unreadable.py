@@ -89,7 +89,7 @@ def _calls(bodies: Bodies, event: Unreadable) -> tuple[Call, Call]:
     told = {"error": event.reason, "trace": "", "raw": None, "unreadable": len(content)}
     return (
         Call("hold", keys.number(event.number), args),
-        burial(event, told, counter="events.unreadable"),
+        burial(event, told, "events.unreadable"),
     )
 
 

@@ -143,7 +143,7 @@ def working(store: Store, number: str, within_ms: int) -> bool:
     def asked(client: Any) -> Any:
         pipe = client.pipeline(transaction=False)
         pipe.time()
-        pipe.hget(f"{prefix}pace", "took")
+        pipe.hget(f"{prefix}tokens", "took")
         return pipe.execute()
 
     (seconds, micros), took = store.run(asked)
@@ -248,7 +248,7 @@ def _forget_dead(store: Store, key: str, before_ms: int) -> int:
         if not found:
             return dropped
         # Not one by one, and none that died again meanwhile.
-        last = int(found[-1][1])
+        last = math.ceil(found[-1][1])
         dropped += store.run(lambda client: client.zremrangebyscore(key, "-inf", last))  # noqa: B023
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -39,6 +39,12 @@ REFUSED: Mapping[type[Exception], str] = {
 }
 
 
+# Each asks Redis over a connection of its own, and strangers may ask for thousands at once.
+PAGES_AT_ONCE = 16
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Guarded:
     """Keeps deliveries, unless the store has said that it is full or cannot keep."""
@@ -72,6 +78,7 @@ def create_app(
         settings.app_secrets,
         settings.meta_verify_token.get_secret_value(),
     )
+    few = partial(_one_of_few, asyncio.Semaphore(PAGES_AT_ONCE))
     health = HealthPages(
         pressure.look, partial(stops.sentences, client), partial(rulebooks.warnings, client)
     )
@@ -89,6 +96,7 @@ def create_app(
         await _end(beside)
         await refusals.flush()
         await alive.beat()  # what was refused since the last one, while others may go on
+        door.abort()
         await client.aclose()
 
     made = Starlette(
@@ -96,14 +104,22 @@ def create_app(
             Route("/webhook", webhook.receive, methods=["POST"]),
             Route("/webhook", webhook.shake_hands, methods=["GET"]),
             Route("/healthz", health.live),
-            Route("/readyz", health.ready),
-            Route("/metrics", MetricsPage(counters).show),
+            Route("/readyz", few(health.ready)),
+            Route("/metrics", few(MetricsPage(counters).show)),
         ],
         exception_handlers=_handlers(refusals),
         lifespan=lifespan,
     )
     made.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
     return made
+
+
+def _one_of_few(free: asyncio.Semaphore, page: Page) -> Page:
+    async def wait(request: Request) -> Response:
+        async with free:
+            return await page(request)
+
+    return wait
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -27,7 +27,7 @@ class Phase(IntEnum):
 # beside them waits for a few reads and not for thousands.
 READ_AT_ONCE = 8
 
-_LEFT = True
+_GONE = True
 
 
 class Guest(Protocol):
@@ -55,9 +55,9 @@ class Guest(Protocol):
 class Door:
     """Knows every connection by its phase, the oldest of each first."""
 
-    def __init__(self, refused: Callable[[str, bool], None], bounds: Bounds) -> None:
+    def __init__(self, report: Callable[[str, bool], None], bounds: Bounds) -> None:
         """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
-        self.refused = refused
+        self.report = report
         self.bounds = bounds
         self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
         self._large: deque[Guest] = deque()  # that wait to be read from
@@ -66,18 +66,16 @@ class Door:
     def enter(self, guest: Guest) -> bool:
         """Take a new connection in; False where every other one is being answered."""
         others = sum(map(len, self._guests)) - len(self._guests[Phase.ENDING])
+        full = others >= self.bounds.connections
+        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY) if full else None
         self._guests[guest.phase][guest] = None
-        if others < self.bounds.connections:
-            return True
-        oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY)
-        if oldest is None or oldest is guest:
-            return False
-        oldest.give_way("crowded")
-        return True
+        if oldest is not None:
+            oldest.give_way("crowded")
+        return not full or oldest is not None
 
     def move(self, guest: Guest, phase: Phase) -> None:
         """Put a connection into another phase, as the youngest there, unless it has left."""
-        if self._guests[guest.phase].pop(guest, _LEFT):
+        if self._guests[guest.phase].pop(guest, _GONE):
             return
         guest.phase = phase
         self._guests[phase][guest] = None
@@ -126,6 +124,11 @@ class Door:
         for phase in (Phase.HEAD, Phase.BODY):
             for guest in list(self._guests[phase]):
                 guest.refuse("stopping")
+
+    def abort(self) -> None:
+        """Close every connection at once, at the end of the process."""
+        for guest in list(self._all()):
+            guest.abort()
 
     def _oldest(self, *phases: Phase) -> Guest | None:
         return next((guest for phase in phases for guest in self._guests[phase]), None)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.store.client import StoreUnavailableError
 from gateway.store.counters import Figures
+from gateway.web.refusals import REASONS
 
 # Sends of a rank are worked off by the workers of this Celery queue; the inbox by those of default.
 QUEUES = {"reply": "critical", "bulk": "bulk"}
@@ -78,8 +79,10 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
 
 
 def _counters(figures: Figures) -> Iterable[Metric]:
-    # "events.message" and the like are one family each, with the last word as its label.
-    both = {**figures.numbers, **figures.web}
+    # "events.message" and the like are one family each, with the last word as its label. Every
+    # reason of a refusal is there from the start, so that its first one is seen as an increase.
+    none_yet = {f"refused.{reason}": 0 for reason in REASONS}
+    both = {**none_yet, **figures.numbers, **figures.web}
     for group, name, text, label in (
         ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
         ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),

@@ -22,7 +22,7 @@ from gateway.web.refusals import REASONS
 
 # A request costs about as much beside its own bytes.
 REQUEST_BYTES = 4096
-LARGE_PIECE = 64 * 1024
+LARGE_PIECE = 16 * 1024
 
 
 class _RefusedError(Exception):
@@ -67,7 +67,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Leave; what broke off may have been a delivery."""
         super().connection_lost(exc)
         if self._arriving is not Phase.SILENT and not self._ended:
-            self.door.refused("disconnected", self._may_be_delivery())
+            self.door.report("disconnected", self._may_be_delivery())
         self._ended = True
         self.door.unverified -= self._held + sum(self._waiting)
         self.door.leave(self)
@@ -109,13 +109,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Begin a request; a connection may have only so many that wait."""
         if self._unanswered:
             self._hold(REQUEST_BYTES)
+            if self._ended:
+                raise _RefusedError
             if self._unanswered > self.door.bounds.pipelined:
                 self._end("pipelined")
         super().on_message_begin()
         self._spoken = True
         self._arriving = Phase.HEAD
         self._limits = self.door.bounds.webhook
-        self._unseen = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header as uvicorn does, up to a number."""
@@ -192,14 +193,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Let what has its head arrive, and everybody else go."""
+        if self._ended:
+            return
         if self._arriving is Phase.HEAD:
             self.refuse("stopping")
-        elif not self._ended:
+        else:
             super().shutdown()
 
     def refuse(self, reason: str) -> None:
         """Refuse what is arriving, as soon as what came before it is answered."""
-        self.door.refused(reason, self._may_be_delivery())
+        self.door.report(reason, self._may_be_delivery())
         self._drop()
         self._last_words = _answer(REASONS[reason].status)
         self._listens = reason == "too_large"
@@ -211,7 +214,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.phase is not Phase.SILENT:
             self.refuse(reason)
             return
-        self.door.refused(reason, True)
+        self.door.report(reason, True)
         self._let_go()
 
     def expire(self) -> None:
@@ -222,7 +225,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.refuse("body_timeout")
         elif self.phase is Phase.SILENT:
             if not self._spoken:
-                self.door.refused("silent", False)
+                self.door.report("silent", False)
             self._let_go()
         else:
             self.abort()
@@ -276,7 +279,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _discard(self, size: int) -> None:
         self._unseen += size
-        if self._unseen > self._limits.body_bytes:
+        # Before its end an answer to what came first may still be on its way.
+        if self.phase is Phase.ENDING and self._unseen > self._limits.body_bytes:
             self.abort()
 
     def _may_be_delivery(self) -> bool:

@@ -66,17 +66,17 @@ class Counts(Protocol):
 class Refusals:
     """Counts by reason, and hands the sums on once a second."""
 
-    def __init__(self, counts: Counts, missed: Callable[[], None] = lambda: None) -> None:
-        """Take where the sums go; `missed` hears of what may have been a delivery of Meta's."""
+    def __init__(self, counts: Counts, on_gap: Callable[[], None] = lambda: None) -> None:
+        """Take where the sums go; `on_gap` hears of what may have been a delivery of Meta's."""
         self._counts = counts
-        self._missed = missed
+        self._on_gap = on_gap
         self._waiting: Counter[str] = Counter()
 
     def add(self, reason: str, is_delivery: bool = True) -> None:
         """Count one refused request, which may have been a delivery unless it is known not to."""
         self._waiting[f"refused.{reason}"] += 1
         if is_delivery and REASONS[reason].gap:
-            self._missed()
+            self._on_gap()
         log.debug("delivery_refused", reason=reason)
 
     async def flush(self) -> None:

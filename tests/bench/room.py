@@ -120,7 +120,7 @@ class Answered:
         while len(self.taken) < self.count or settled:
             settled = [self._accepted(one) for one in self.lanes.pump(settled, AT_ONCE).attempts]
             # Neither the pace of the number nor that of a customer is what is measured.
-            self.store.redis.hdel(f"{PREFIX}pace", "tokens")
+            self.store.redis.hdel(f"{PREFIX}tokens", "tokens")
 
     def _accepted(self, one: Attempt) -> Outcome:
         self.taken.append((one.send, wamid := _wamid()))

@@ -61,7 +61,7 @@ class Waiting:
     def send(self, count: int, processes: int) -> tuple[float, Seen]:
         """Send all of it; return sends a second, and what `count` sends used."""
         if not self.app:
-            self.server.command("HSET", f"{keys.number(NUMBER)}pace", "granted", LIFTED)
+            self.server.command("HSET", f"{keys.number(NUMBER)}tokens", "granted", LIFTED)
         names = ["outbound", *(f"outbound#{i}" for i in range(1, processes))]
         for name in names:
             self.stack.run(name)

@@ -429,7 +429,21 @@ def test_where_a_send_waits_or_ended_is_told(fields: dict[str, Any], lines: list
 def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
     told = of_send(Sent("a" * 24), Words())
 
-    assert told.told == "forgotten: a send is kept for 30 days after it ended"
+    assert told.told == (
+        "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
+    )
+
+
+def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
+    began = {1: datetime(2026, 11, 22, 12, tzinfo=UTC)}
+    sent = Sent("a" * 24, "read", "greet", rank="reply", attempts=1, began=began, has_text=False)
+
+    told = of_send(sent, Words(reveal=True))
+
+    assert told.told == "its text is no longer kept, by rule greet, reply: read"
+    assert [(line.what, line.told) for line in told.below] == [
+        ("attempt 1", "its outcome is no longer kept")
+    ]
 
 
 def test_nothing_is_told_as_nothing_and_with_what_may_hide_it() -> None:

@@ -61,3 +61,8 @@ def test_bytes_are_known_by_their_hash() -> None:
 
 def test_digest_is_the_first_half_of_sha256() -> None:
     assert digest("").hex() == "e3b0c44298fc1c149afbf4c8996fb924"
+
+
+def test_half_a_character_has_a_key_like_anything_else() -> None:
+    assert join("message", "\ud83d") != join("message", "\ude00")
+    assert len(digest("returned|\ud83d")) == 16

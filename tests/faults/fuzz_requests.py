@@ -62,6 +62,15 @@ def _headers(random: Random) -> Case:
     return Case((request(content, *more),), (content,))
 
 
+def _long_head(random: Random) -> Case:
+    content = body(random)
+    name = b"X-Long: " if random.random() < 0.5 else b"X-Hub-Signature-256: sha256="
+    long = name + b"a" * random.randint(33_000, 300_000)
+    whole = request(content, long)
+    size = random.choice([len(whole), 8_000])
+    return Case(tuple(whole[at : at + size] for at in range(0, len(whole), size)), (None,))
+
+
 def _chunked(random: Random) -> Case:
     content = body(random)[:5_000]
     size = random.randint(1, 700)
@@ -104,5 +113,5 @@ def _noise(random: Random) -> Case:
 
 _MAKERS: list[tuple[Callable[[Random], Case], int]] = [
     (_whole, 55), (_pipelined, 6), (_headers, 12), (_chunked, 6), (_dripping, 3), (_unsigned, 6),
-    (_cut, 6), (_elsewhere, 4), (_noise, 2),
+    (_cut, 6), (_elsewhere, 4), (_noise, 2), (_long_head, 2),
 ]  # fmt: skip

@@ -43,6 +43,14 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   redis.call('ZADD', number .. 'records:' .. lane, i, 'r' .. i)
   redis.call('SET', number .. 'wamid:w' .. i, id)
   redis.call('SET', number .. 'pair:' .. lane, now)
+  redis.call('ZADD', number .. 'finished', soon + i, id)
+  redis.call('XADD', number .. 'done:reply', i .. '-1', 'r', 'a record')
+  redis.call('XADD', number .. 'texts', i .. '-1', 't', 'a text')
+  local generation, spot = generation_now(number, now), spot_of('sgone' .. i)
+  write_spot(number, generation, spot, struct.pack(HEAD, i, 1, 0, 3, 1, now))
+  redis.call('HINCRBY', number .. 'index:count', generation:match('^%d+'), 1)
+  redis.call('HSET', number .. 'late_failures', spot, '1|1||0|{}')
+  redis.call('ZADD', number .. 'unreadable', now, 'event:' .. i)
   if i <= 100 then
     row('attempting' .. i, 'attempting', 1, 'hot', 'attempting_at', now, 'call', 'x')
     row('unconfirmed' .. i, 'unconfirmed', 2, 'hot', 'doubted', now)
@@ -84,8 +92,9 @@ class World:
         self.count = count
         self.number = keys.number(f"number{count}")
         self.partition = f"gw:{{p{count}}}:"
+        self.fenced = f"gw:{{f{count}}}:"  # holds nothing
         self.history = f"gw:{{p{count}h}}:"  # nothing aside, so half of it may be trimmed
-        library = source("load").partition("\n-- load:")[0]
+        library = source("commit").partition("\n-- commit:")[0]
         for prefix, lua, more in (
             (self.number, NUMBER_LUA, ()),
             (self.partition, PARTITION_LUA, ("1",)),

@@ -15,6 +15,7 @@ from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.commit import commit
 from gateway.store.history import History
 from gateway.store.inbox import Inbox
+from gateway.store.migration import Migration
 from gateway.store.standing import read
 from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
@@ -68,9 +69,10 @@ def test_calls_of_one_round_go_to_their_servers_and_come_back_in_order(
 
     found = store.call_many(calls)
 
-    assert [len(one) for one in found] == [1, 2, 3, 4, 5, 6, 7, 8]
+    counts = list(range(1, keys.PARTITIONS + 1))
+    assert [len(one) for one in found] == counts
     assert {cluster.owner(prefix) for prefix in PLACES} == set(cluster.primaries)
-    assert [kept(cluster, one)[cluster.owner(one)] for one in PLACES] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [kept(cluster, one)[cluster.owner(one)] for one in PLACES] == counts
 
 
 def test_plain_commands_go_to_the_servers_of_their_keys(store: Store) -> None:
@@ -206,7 +208,7 @@ def test_every_server_is_judged_and_the_worst_counts(cluster: ClusterOf, store: 
 
 def test_the_layout_of_a_cluster_is_found_again(cluster: ClusterOf, store: Store) -> None:
     check(store)
-    assert ask(cluster.owner(keys.LAYOUT_KEY), "GET", keys.LAYOUT_KEY) == b"1/8"
+    assert ask(cluster.owner(keys.LAYOUT_KEY), "GET", keys.LAYOUT_KEY) == b"2/12"
     ask(cluster.owner(keys.LAYOUT_KEY), "SET", keys.LAYOUT_KEY, "1/16")
 
     assert len(check(store).fatal) == 1
@@ -267,3 +269,17 @@ def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:
     given = client.node(("127.0.0.1", 1)).connection_pool.connection_kwargs
 
     assert (given["retry"]._retries, given["socket_timeout"]) == (0, 2.0)
+
+
+def test_sends_of_a_release_before_are_found_on_whichever_server_they_are(store: Store) -> None:
+    names = [f"number{i}" for i in range(9)]
+    for name in names:
+        send = f"{keys.number(name)}send:one"
+        store.redis.hset(send, mapping={"stage": "accepted", "rung": "3", "repeatable": "0"})
+        store.redis.pexpire(send, 20 * keys.DAY_MS)
+
+    store.redis.set(keys.LAYOUT_KEY, "1/8")
+    *_, last = Migration(store, wait=lambda _: None).run(0)
+
+    assert last.sends == len(names)
+    assert [store.redis.zcard(f"{keys.number(name)}finished") for name in names] == [1] * len(names)

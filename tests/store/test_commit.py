@@ -81,7 +81,7 @@ def test_a_contact_that_cannot_be_read_is_named_and_costs_nobody_else(
 
 def test_what_cannot_be_looked_up_among_the_known_costs_nobody_else(store: Store) -> None:
     commit(store, planned(store, a_message()), WEEK)
-    (bucket,) = raw(store).keys(f"{PREFIX}known:*:*")
+    (bucket,) = raw(store).keys(f"{PREFIX}known:*/*")
     raw(store).delete(bucket)
     raw(store).set(bucket, "of another type")
 

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.core.dead import DeadSend
 from gateway.core.sends import BULK, Send
-from gateway.store import dead, keys, records, rows, upkeep
+from gateway.store import dead, keys, late_failures, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store
-from gateway.store.compaction import Compaction, register
+from gateway.store.compaction import Compaction
 from gateway.store.traces import Traces
 from tests.made import NUMBER
 from tests.servers import wait_until
@@ -184,15 +184,17 @@ def test_texts_are_compressed_and_encrypted_where_keys_are_set(store: Store, key
     assert left(store, bodies=Bodies()).has_text is not bool(key)
 
 
-def test_a_row_that_changed_since_it_was_read_stays(store: Store) -> None:
+@pytest.mark.parametrize("status", ["read", "sent"])
+def test_a_row_that_changed_since_it_was_read_stays(store: Store, status: str) -> None:
     accepted(store)
+    tell(store, "delivered", ONE, WAMID)
     compaction = Compaction(store, Bodies(), WEEK)
     (finished,) = compaction._read(NUMBER, [ONE.id])
-    tell(store, "delivered", ONE, WAMID)
+    tell(store, status, ONE, WAMID)
 
     assert finished
     assert compaction._write(NUMBER, [finished]) == 0
-    assert row(store, ONE)["stage"] == "delivered"
+    assert f"at:{status}:1" in row(store, ONE)
     assert compaction.run([NUMBER], DAY) == 1
 
 
@@ -229,6 +231,27 @@ def test_a_row_that_nobody_can_read_holds_no_other_up(store: Store) -> None:
 
     left_over = raw(store).zrange(f"{PREFIX}finished", 0, -1)
     assert sorted(left_over) == [b"odd", b"torn"]
+
+
+def test_a_number_whose_keys_are_damaged_holds_up_no_other(store: Store) -> None:
+    accepted(store)
+    raw(store).set(f"{keys.number('999')}finished", "a string")
+
+    assert Compaction(store, Bodies(), WEEK).run(["999", NUMBER], DAY, budget_s=60) == 1
+
+
+def test_a_record_of_another_release_is_passed_over(store: Store) -> None:
+    accepted(store)
+    compact(store)
+    (entry,) = raw(store).xrange(f"{PREFIX}done:reply")
+    raw(store).delete(f"{PREFIX}done:reply")
+    raw(store).xadd(f"{PREFIX}done:reply", {"r": b"\x7fnewer"}, id=entry[0])
+
+    assert (left(store).fields, left(store).is_compacted) == ({}, True)
+    assert records.stages(store, NUMBER, [ONE.id]) == [""]
+    tell(store, "failed", ONE, WAMID)
+    assert late_failures.settle(store, Bodies(), [NUMBER]) == []
+    assert raw(store).hlen(f"{PREFIX}late_failures") == 1
 
 
 def test_numbers_take_turns_and_time_is_bounded(store: Store) -> None:
@@ -285,23 +308,6 @@ def test_a_trace_finds_a_compacted_send_from_each_end(store: Store, asked: str) 
     forget_texts(store)
     ((sent,),) = [one.sends for one in traces.of_send(ONE.id).traces]
     assert (sent.stage, sent.has_text, sent.body) == ("accepted", False, {})
-
-
-def test_sends_of_a_release_before_are_found_and_registered_once(store: Store) -> None:
-    accepted(store)
-    died(store, a_send("dead", "2"))
-    queue(store, a_send("waits", "3"))
-    for name in ("one", "dead"):
-        raw(store).pexpire(f"{PREFIX}send:{a_send(name).id}", 20 * DAY)
-    raw(store).delete(f"{PREFIX}finished")
-
-    assert [sum(register(store, NUMBER)) for _ in range(2)] == [2, 0]
-
-    assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") == -1
-    # Accepted ten days ago, of thirty that it was given; and a dead letter of today.
-    assert -10 * DAY < due_in_ms(store, ONE) <= -9 * DAY
-    assert due_in_ms(store, a_send("dead")) > 29 * DAY
-    assert compact(store, early_ms=0) == 1
 
 
 def test_what_ends_again_is_compacted_again(store: Store) -> None:

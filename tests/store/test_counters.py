@@ -36,7 +36,7 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
 
     assert found.web == {"refused.unsigned": 2, "kept": 1}
     assert (found.dead, found.unconfirmed, found.ready) == (0, 0, {"reply": 0, "bulk": 0})
-    assert [one.waiting for one in found.partitions] == [0] * 8
+    assert [one.waiting for one in found.partitions] == [0] * keys.PARTITIONS
 
 
 def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) -> None:

@@ -44,7 +44,7 @@ def test_a_server_tells_how_and_where_it_keeps(store: Store, server: Server) -> 
 def test_the_layout_is_the_one_that_was_marked(store: Store) -> None:
     check(store)
 
-    assert examine(store).layout == "1/8"
+    assert examine(store).layout == "2/12"
 
 
 def test_a_server_that_hides_its_configuration_tells_the_rest(server: Server) -> None:

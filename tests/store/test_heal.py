@@ -194,7 +194,7 @@ def test_each_write_of_a_take_may_fail(store: Store) -> None:
     queue(store, a_send("expired", "4", expires_at=past), a_send("next", "4"), a_send("c", "5"))
     for lane in "12":
         raw(store).zadd(f"{PREFIX}ready:reply", {lane: 0})
-    raw(store).delete(f"{PREFIX}pace")
+    raw(store).delete(f"{PREFIX}tokens")
     broken = pumping("one", "", 9, [])
 
     assert heals(store, broken, lambda: take_again(store)) > 20

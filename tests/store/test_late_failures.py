@@ -175,7 +175,7 @@ def test_what_may_pass_later_begins_again_with_its_history(store: Store, code: i
 def test_it_is_posted_again_with_the_same_text(store: Store) -> None:
     fails(store, 131057)
     hear(store)
-    raw(store).delete(f"{PREFIX}pace")
+    raw(store).delete(f"{PREFIX}tokens")
 
     (attempt,) = lanes(store).pump([], 9).attempts
 

@@ -20,6 +20,8 @@ from gateway.store.client import Store, connect_async
 from gateway.store.commit import bury, commit
 from gateway.store.compaction import Compaction
 from gateway.store.counters import Counters
+from gateway.store.migration import FENCE
+from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS
 from gateway.store.pressure import Pressure
 from gateway.store.slice import Slice
 from gateway.store.stream import note_gap
@@ -49,6 +51,10 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>count": FOREVER,
     "<p>suspects": (DAY, DAY),
     "<p>missing": FOREVER,
+    "<p>lease": FOREVER,
+    "<n>pace": FOREVER,
+    "gw:migrated": FOREVER,
+    "gw:migration": (60_000, 60_000),
     "gw:stopped": (300_000, 300_000),
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
@@ -92,7 +98,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>held:odd rule": FOREVER,
     "<n>parked": FOREVER,
     r"<n>parked:parked": FOREVER,
-    "<n>pace": FOREVER,
+    "<n>tokens": FOREVER,
     "<n>places": FOREVER,
     "<n>count": FOREVER,
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
@@ -144,6 +150,7 @@ def kind_of(key: bytes) -> list[str]:
 def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
     check(store)
+    migrate_a_little(store)
     upkeep.list_number(store, NUMBER)
     first, second, _ = keep(store, 2, "late", "given up", "passed")
     with inbox(store).slice() as held:
@@ -172,6 +179,13 @@ def live(store: Store, server: Server) -> None:
     Turn(store, keys.NET, TURN_MS).mine()
     watch(store)
     asyncio.run(count(server))
+
+
+def migrate_a_little(store: Store) -> None:
+    store.call("fence_partition", keys.partition(2), FENCE)
+    store.call("fence_number", PREFIX, FENCE)
+    raw(store).set(keys.MIGRATED, "1/8")
+    Turn(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).mine()
 
 
 def workers_die(store: Store) -> None:

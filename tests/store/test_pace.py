@@ -27,8 +27,8 @@ def taken(store: Store, per_second: int, most: int = 50) -> int:
 def pass_ms(store: Store, milliseconds: int) -> None:
     """Let time pass for the number's bucket, and for its customers' share."""
     for field in ("at", "share_at"):
-        if raw(store).hexists(f"{PREFIX}pace", field):
-            raw(store).hincrby(f"{PREFIX}pace", field, -milliseconds)
+        if raw(store).hexists(f"{PREFIX}tokens", field):
+            raw(store).hincrby(f"{PREFIX}tokens", field, -milliseconds)
 
 
 def write(store: Store, messages: int, nth: int = 0) -> None:
@@ -92,7 +92,7 @@ def test_what_customers_wrote_holds_a_number_up_for_a_second_at_most(store: Stor
 def test_customers_who_write_on_and_on_silence_no_number(store: Store) -> None:
     found = taken(store, 20)
     write(store, 1_000)
-    raw(store).hset(f"{PREFIX}pace", "tokens", 0)  # a second later
+    raw(store).hset(f"{PREFIX}tokens", "tokens", 0)  # a second later
     for nth in range(1, 40):
         pass_ms(store, 50)
         write(store, 2, nth)
@@ -110,7 +110,7 @@ def test_asking_without_taking_costs_no_tokens(store: Store) -> None:
 
 def test_a_clock_that_stepped_back_does_not_stop_the_number(store: Store) -> None:
     taken(store, 10)
-    raw(store).hset(f"{PREFIX}pace", mapping={"at": now_ms(store) + 3_600_000, "tokens": 0})
+    raw(store).hset(f"{PREFIX}tokens", mapping={"at": now_ms(store) + 3_600_000, "tokens": 0})
 
     assert taken(store, 10) == 0
     pass_ms(store, 100)
@@ -148,13 +148,13 @@ def test_a_hundred_thousand_lanes_that_wait_cost_a_pump_nothing(store: Store) ->
 @pytest.mark.parametrize("field", ["rest", "slow_at"])
 def test_a_moment_from_before_a_step_back_holds_no_number_up(store: Store, field: str) -> None:
     told = {"slow": 0.1, "slow_at": 0, field: now_ms(store) + 36_000_000}
-    raw(store).hset(f"{PREFIX}pace", mapping=told)
+    raw(store).hset(f"{PREFIX}tokens", mapping=told)
 
     assert taken(store, 50) == 5
 
 
 def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
-    raw(store).hset(f"{PREFIX}pace", "rest", now_ms(store) + 36_000_000)
+    raw(store).hset(f"{PREFIX}tokens", "rest", now_ms(store) + 36_000_000)
 
     stops.rest(store, [NUMBER], 60_000)
 

@@ -19,26 +19,26 @@ INFO: dict[str, Any] = {
 }  # fmt: skip
 
 
-def judged(layout: str = "1/8", limit: int = 0, **info: Any) -> Health:
+def judged(layout: str = "2/12", limit: int = 0, **info: Any) -> Health:
     return judge(INFO | info, layout, limit)
 
 
 @pytest.mark.parametrize(
     ("info", "layout", "fatal", "warning"),
     [
-        ({}, "1/8", "", ""),
+        ({}, "2/12", "", ""),
         ({}, "", "", ""),
-        ({"redis_version": "6.2.0"}, "1/8", "", ""),
-        ({"redis_version": "10.0.1"}, "1/8", "", ""),
-        ({"redis_version": "6.0.20"}, "1/8", "too old", ""),
-        ({"redis_version": "5.0.7"}, "1/8", "too old", ""),
-        ({"role": "slave"}, "1/8", "replica", ""),
-        ({"role": "replica"}, "1/8", "replica", ""),
+        ({"redis_version": "6.2.0"}, "2/12", "", ""),
+        ({"redis_version": "10.0.1"}, "2/12", "", ""),
+        ({"redis_version": "6.0.20"}, "2/12", "too old", ""),
+        ({"redis_version": "5.0.7"}, "2/12", "too old", ""),
+        ({"role": "slave"}, "2/12", "replica", ""),
+        ({"role": "replica"}, "2/12", "replica", ""),
         ({}, "1/16", "layout 1/16", ""),
-        ({}, "2/8", "needs 1/8", ""),
-        ({"aof_enabled": 0}, "1/8", "", "append-only"),
-        ({"maxmemory_policy": "allkeys-lru"}, "1/8", "", "evict"),
-        ({"aof_last_write_status": "err"}, "1/8", "", "disk"),
+        ({}, "9/8", "needs 2/12", ""),
+        ({"aof_enabled": 0}, "2/12", "", "append-only"),
+        ({"maxmemory_policy": "allkeys-lru"}, "2/12", "", "evict"),
+        ({"aof_last_write_status": "err"}, "2/12", "", "disk"),
     ],
     ids=[
         "good", "empty", "oldest", "two digits", "too old", "much too old", "slave", "replica",
@@ -103,7 +103,7 @@ def test_a_real_server_is_good_and_takes_our_layout(store: Store) -> None:
 
     assert (found.fatal, found.warnings, found.ready) == ((), (), True)
     assert 0 < found.used_bytes < found.limit_bytes
-    assert raw(store).get(keys.LAYOUT_KEY) == layout_name().encode() == b"1/8"
+    assert raw(store).get(keys.LAYOUT_KEY) == layout_name().encode() == b"2/12"
 
 
 @pytest.mark.store

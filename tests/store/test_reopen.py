@@ -183,7 +183,7 @@ def test_what_would_be_too_old_by_then_ends_there(store: Store) -> None:
 def test_the_message_of_the_second_attempt_is_no_double(store: Store) -> None:
     begin(store)
     fails(store, 130429)
-    raw(store).hdel(f"{PREFIX}pace", "rest")
+    raw(store).hdel(f"{PREFIX}tokens", "rest")
 
     accepted(store, ONE, 2)
 
@@ -195,7 +195,7 @@ def test_the_message_of_the_second_attempt_is_no_double(store: Store) -> None:
 def test_the_same_news_again_changes_nothing(store: Store, again: int) -> None:
     begin(store)
     fails(store, 130429)
-    raw(store).hdel(f"{PREFIX}pace", "rest")
+    raw(store).hdel(f"{PREFIX}tokens", "rest")
     if again == 2:
         accepted(store, ONE, 2)
     before = stage(store, ONE)
@@ -280,7 +280,7 @@ def test_each_time_that_a_send_begins_again_is_counted(store: Store) -> None:
     begin(store)
     for attempt in (1, 2):
         fails(store, 130429, ONE, attempt)
-        raw(store).hdel(f"{PREFIX}pace", "rest")
+        raw(store).hdel(f"{PREFIX}tokens", "rest")
         accepted(store, ONE, attempt + 1)
 
     assert row(store, ONE)["reopens"] == "2"
@@ -305,7 +305,7 @@ def test_who_got_the_message_after_all_does_not_get_it_twice(store: Store, code:
     fails(store, code, send)
 
     told(store, "delivered", send)
-    raw(store).hdel(f"{PREFIX}pace", "rest")
+    raw(store).hdel(f"{PREFIX}tokens", "rest")
     write(store)
 
     assert take(store) == []
@@ -344,7 +344,7 @@ def test_a_failure_of_what_nobody_was_sure_of_lets_it_begin_again(store: Store) 
 def test_late_news_of_what_failed_says_nothing_of_the_next_attempt(store: Store) -> None:
     begin(store)
     fails(store, 130429)
-    raw(store).hdel(f"{PREFIX}pace", "rest")
+    raw(store).hdel(f"{PREFIX}tokens", "rest")
     accepted(store, ONE, 2)
 
     told(store, "delivered", ONE)

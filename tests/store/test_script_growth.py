@@ -63,30 +63,46 @@ def pumped(n: int) -> list[Any]:
     return [30_000, 9, 1_000, f"call{n}", "", f"attempting{n}", 1, "accepted", f"out{n}", 0, "", ""]
 
 
+def compacted(n: int) -> list[Any]:
+    """Compact a send whose row stands among all others."""
+    row = [f"dead{n}", b"spot spot %03d" % n, "dead", 1, 13]
+    return [DAY_MS, DAY_MS, DAY_MS, *row, b"a record", b"a text", b"\0" * 10, 0]
+
+
 CASES = {
     "again": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
     "bury": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
     "commit": Case(committed),
+    "compact": Case(compacted),
     "drop": Case(lambda n: [f"send:d{n}", 0]),
+    "fence_number": Case(lambda _: ["layout 2"], "fenced"),
+    "fence_partition": Case(lambda _: ["layout 2"], "fenced"),
     "forget": Case(lambda _: [8], each=True),
     "give_up": Case(lambda n: [f"{n + 500}-0"], "partition"),
     "keep": Case(lambda _: ["meta|0|", b"x" * 200] * 8, "partition"),
     "load": Case(lambda n: [2, "hot", f"c{n}", *map(digest, range(50))]),
     "look": Case(lambda _: [], "partition"),
+    "hold": Case(lambda n: [b"event:" + digest(n), b"whole", b"head", DAY_MS, 10**9, 200]),
     "hold_in_hand": Case(lambda n: ["holder", 1, 5_000, f"{n}-0/0"], "partition"),
     "list_number": Case(lambda n: [f"{n}", 1_000_000]),
     "next": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
+    "order_aside": Case(lambda n: [f"{n}-0"], "partition"),
+    "prune": Case(lambda _: [0, 0, 0, 8], each=True),
     "pump": Case(pumped),
+    "recall": Case(lambda n: [f"sgone{n}", f"wnone{n}"]),
+    "register": Case(lambda n: [f"s{n}", f"sent{n}"]),
     "renew": Case(lambda _: ["holder", 1, 5_000], "partition"),
     "report_death": Case(lambda n: [f"process {n}"], "partition"),
     "redrive": Case(lambda n: [f"dead{n}", 0, 12, DAY_MS]),
+    "revive": Case(lambda n: [f"gone{n}", b"", 0, "stage", "failed"]),
     "stop": Case(lambda n: ["hold", f"rule{n}", "why"]),
     "stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
     "swap": Case(lambda n: [f"field{n}", "", "value"]),
     "tick": Case(lambda _: [1_000]),
     "trim": Case(lambda _: [0, 8], "partition"),
     "turn": Case(lambda _: ["holder", 1_000]),
+    "upcoming": Case(lambda _: [80, 200, 1_500]),
 }
 MORE = {
     "next, of what waits only": ("next", Case(CASES["next"].args, "history")),

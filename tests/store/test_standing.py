@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.cli.status_judge import judge
 from gateway.core.sends import BULK
 from gateway.store import keys, room, upkeep
 from gateway.store.check import check
@@ -42,9 +43,8 @@ def test_what_is_kept_waits_until_it_is_passed(store: Store) -> None:
     after = reading(store)
 
     assert (before.kept, before.waiting, after.kept, after.waiting) == (3, 3, 3, 0)
-    assert [i for i in range(8) if before.partitions[i].cursor != after.partitions[i].cursor] == [
-        2, 5,
-    ]  # fmt: skip
+    cursors = zip(before.partitions, after.partitions, strict=True)
+    assert [one.index for one, two in cursors if one.cursor != two.cursor] == [2, 5]
 
 
 def test_the_oldest_is_the_oldest_of_all_partitions(store: Store) -> None:
@@ -131,3 +131,16 @@ def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: 
     told = reading(store).forecast
     assert told
     assert told.hours == 24
+
+
+def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
+    for name in ("106", "107"):
+        upkeep.list_number(store, name)
+    raw(store).set(f"{keys.number('106')}dead", "of another type")
+    raw(store).hset(f"{keys.number('107')}count", "sends.sent", 7)
+
+    damaged, well = read(store, 0).numbers
+
+    assert (damaged.number, "WRONGTYPE" in damaged.damaged) == ("106", True)
+    assert (well.damaged, well.stages) == ("", {"sent": 7})
+    assert any("106 cannot be read" in told for told in judge(read(store, 0)))

@@ -39,7 +39,7 @@ def test_a_number_at_rest_sends_nothing_until_it_is_over(store: Store) -> None:
 
     assert (found.attempts, found.more) == ([], False)
     assert 59 < found.wait_s <= 60
-    raw(store).hset(f"{PREFIX}pace", "rest", now_ms(store))
+    raw(store).hset(f"{PREFIX}tokens", "rest", now_ms(store))
     assert sorted(take(store)) == ["one", "two"]
 
 
@@ -185,7 +185,7 @@ def test_a_refusal_for_the_throughput_slows_the_number_down_once_a_second(store:
     settle(store, ONE, "slower", wait_ms=0)
     settle(store, TWO, "slower", wait_ms=0)
 
-    assert raw(store).hget(f"{PREFIX}pace", "slow") == b"0.8000"
+    assert raw(store).hget(f"{PREFIX}tokens", "slow") == b"0.8000"
 
 
 def test_a_number_that_was_slowed_down_recovers_within_a_minute(store: Store) -> None:
@@ -195,7 +195,7 @@ def test_a_number_that_was_slowed_down_recovers_within_a_minute(store: Store) ->
 
     def at_once(slowed_s_ago: int) -> int:
         told = {"slow": 0.2, "slow_at": now_ms(store) - 1_000 * slowed_s_ago, "at": 0}
-        raw(store).hset(f"{PREFIX}pace", mapping=told)
+        raw(store).hset(f"{PREFIX}tokens", mapping=told)
         return len(asked.pump([], 50).attempts)
 
     assert [at_once(0), at_once(24), at_once(60)] == [2, 6, 10]

@@ -322,3 +322,16 @@ def test_asking_changes_nothing(store: Store) -> None:
     traces(store).of_contact(ANA, 10)
 
     assert {key: raw(store).dump(key) for key in raw(store).keys("*")} == before
+
+
+def test_a_contact_that_cannot_be_read_hides_nothing_of_what_was_planned_for_it(
+    store: Store,
+) -> None:
+    commit(store, planned(store, a_message()), WEEK)
+    raw(store).hset(f"{PREFIX}contact:{ANA}", "state", "no JSON")
+
+    (conversation,) = traces(store).of_contact(ANA, 10).conversations
+
+    assert conversation.unreadable == "a contact cannot be read: its state raises JSONDecodeError"
+    assert [trace.number for trace in conversation.traces] == [NUMBER]
+    assert conversation.lanes["reply"] == 1

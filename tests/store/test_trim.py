@@ -109,7 +109,7 @@ def test_a_short_retention_drops_nothing_that_waits(store: Store) -> None:
 
     assert upkeep.trim(store, timedelta(0)) == 0
 
-    assert sum(len(left(store, index)) for index in range(keys.PARTITIONS)) == 400
+    assert sum(len(left(store, index)) for index in range(keys.PARTITIONS)) == 50 * keys.PARTITIONS
 
 
 def set_aside(store: Store, index: int, *places: str) -> None:

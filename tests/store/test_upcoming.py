@@ -14,7 +14,7 @@ from tests.store.sending import FAST, PREFIX, a_send, make_ready, queue, settle,
 
 pytestmark = pytest.mark.store
 ONE = a_send("one")
-PACE = f"{PREFIX}pace"
+PACE = f"{PREFIX}tokens"
 
 
 def look(store: Store, per_second: int = FAST) -> Upcoming:

@@ -200,14 +200,14 @@ def test_whoever_sends_for_a_number_is_seen(store: Store) -> None:
     take(store)
 
     assert upkeep.working(store, NUMBER, 60_000)
-    raw(store).hincrby(f"{PREFIX}pace", "took", -60_000)
+    raw(store).hincrby(f"{PREFIX}tokens", "took", -60_000)
     assert not upkeep.working(store, NUMBER, 60_000)
 
 
 def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
     queue(store, ONE)
     take(store)
-    raw(store).hincrby(f"{PREFIX}pace", "took", -60_000)
+    raw(store).hincrby(f"{PREFIX}tokens", "took", -60_000)
 
     event = a_message("wamid.in")
     plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), inbound=1)
@@ -219,7 +219,7 @@ def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
 def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Store) -> None:
     queue(store, ONE)
     take(store)
-    raw(store).hincrby(f"{PREFIX}pace", "took", 3_600_000)
+    raw(store).hincrby(f"{PREFIX}tokens", "took", 3_600_000)
 
     assert not upkeep.working(store, NUMBER, 60_000)
 

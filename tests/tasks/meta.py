@@ -68,7 +68,10 @@ def a_meta() -> Iterator[Meta]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Wide(ThreadingHTTPServer):
+        request_queue_size = 512  # as many as may knock at once
+
+    with Wide(("127.0.0.1", 0), Handler) as server:
         meta = Meta(server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

@@ -199,4 +199,4 @@ def test_an_upgrade_by_meta_raises_the_pace_of_our_number(at_work: Worker, store
 
     take_effect(at_work, Echo())
 
-    assert raw(store).hget(f"{PREFIX}pace", "granted") == b"1000"
+    assert raw(store).hget(f"{PREFIX}tokens", "granted") == b"1000"

@@ -112,7 +112,7 @@ def test_a_limit_of_the_account_lets_all_its_numbers_rest(sender: Worker, meta: 
 
     outbound.pump(NUMBER, REPLY)
 
-    rests = [raw(sender.store).hget(f"{one}pace", "rest") for one in (PREFIX, OTHERS_PREFIX)]
+    rests = [raw(sender.store).hget(f"{one}tokens", "rest") for one in (PREFIX, OTHERS_PREFIX)]
     assert None not in rests
 
 
@@ -289,4 +289,4 @@ def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int, replayed:
     fail(sender, code, ago_s=3_600, replayed=replayed)
 
     assert standing(sender.store, OTHERS_PREFIX).pause is None
-    assert raw(sender.store).hget(f"{OTHERS_PREFIX}pace", "rest") is None
+    assert raw(sender.store).hget(f"{OTHERS_PREFIX}tokens", "rest") is None

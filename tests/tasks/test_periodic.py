@@ -142,7 +142,7 @@ def test_a_lane_is_rung_for_where_it_stands_still(
 
 def test_a_long_queue_of_sends_at_work_is_not_rung_for(at_work: Worker, store: Store) -> None:
     make_ready_since(store, 60_000)
-    raw(store).hset(f"{PREFIX}pace", "took", now_ms(store))
+    raw(store).hset(f"{PREFIX}tokens", "took", now_ms(store))
 
     periodic.sweep()
 

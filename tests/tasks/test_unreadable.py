@@ -7,12 +7,11 @@ import pytest
 
 from gateway.core import items
 from gateway.core.dead import DeadEvent, Wanted
-from gateway.store import dead, keys, unreadable
+from gateway.store import dead, held, keys, unreadable
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.standing import read
 from gateway.store.stream import lost_to
-from tasks import inbound
 from tasks.causes import causes
 from tasks.worker import Worker
 from tests.made import ANA, NUMBER, delivery_body, message_item
@@ -80,6 +79,7 @@ def test_a_redelivery_is_the_same_letter(at_work: Worker, store: Store) -> None:
 
     (letter,) = letters(store)
     assert letter.attempts == 3
+    assert (counted(store, "events.unreadable", ""), counted(store, "events.known", "")) == (1, 2)
 
 
 def test_a_flood_stops_no_planning(at_work: Worker, store: Store) -> None:
@@ -103,7 +103,7 @@ def test_after_a_better_release_a_redriven_event_has_its_effect_once(
         return [items.unparsed(delivery, "not_json")]
 
     with monkeypatch.context() as older:
-        older.setattr(inbound, "split", split_as_before)
+        older.setattr(held, "split", split_as_before)
         keep(store, delivery_body(GOOD))
         take_effect(at_work, Echo())
     assert (planned(store), len(letters(store))) == ([], 1)

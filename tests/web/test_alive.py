@@ -1,5 +1,6 @@
 """A web process says that it lives, and how long it could not keep."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -65,3 +66,36 @@ async def test_a_store_that_is_away_is_a_gap_from_the_first_beat_it_missed() -> 
     await alive.beat()
 
     assert noted.gaps == [61.0]
+
+
+async def test_a_refusal_is_a_gap_however_soon_the_beat_follows() -> None:
+    noted = Noted()
+    alive = Alive(noted, Clock())
+    alive.refused()
+
+    await alive.beat()
+
+    assert noted.gaps[0] > 0
+
+
+async def test_a_beat_that_is_cut_off_leaves_its_gap_to_the_last_one() -> None:
+    class Hanging(Noted):
+        hangs = True
+
+        async def alive(self, gap: timedelta) -> None:
+            if self.hangs:
+                await asyncio.Event().wait()
+            await super().alive(gap)
+
+    noted, clock = Hanging(), Clock()
+    alive = Alive(noted, clock)
+    alive.refused()
+    beat = asyncio.create_task(alive.beat())
+    await asyncio.sleep(0)
+    beat.cancel()
+    await asyncio.wait([beat])
+    noted.hangs, clock.now = False, clock.now + 4
+
+    await alive.beat()
+
+    assert noted.gaps == [4.0]

@@ -136,7 +136,7 @@ async def test_a_store_of_another_layout_is_refused(web: Web, store: Store) -> N
 
     answer = await web.client.get("/readyz")
 
-    assert answer.json()["problems"] == ["The store has layout 0/4; this version needs 1/8."]
+    assert answer.json()["problems"] == ["The store has layout 0/4; this version needs 2/12."]
     assert (await web.deliver()).status_code == 503
 
 

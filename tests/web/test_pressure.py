@@ -24,10 +24,10 @@ def test_a_good_server_is_ready_without_a_word() -> None:
     [
         ({"redis_version": "6.0.16"}, "", "Redis 6.0.16 is too old: 6.2 or newer is needed."),
         ({"redis_version": "5.0"}, "", "Redis 5.0 is too old: 6.2 or newer is needed."),
-        ({}, "2/8", "The store has layout 2/8; this version needs 1/8."),
+        ({}, "9/8", "The store has layout 9/8; this version needs 2/12."),
         (
             {"role": "slave"},
-            "1/8",
+            "2/12",
             "Redis is a replica and cannot keep anything: use the address of its primary.",
         ),
     ],
@@ -57,4 +57,4 @@ def test_a_server_that_cannot_keep_is_refused(
 def test_deliveries_are_refused_from_three_quarters_of_the_limit(
     said: dict[str, Any], limit: int, used: int, full: bool
 ) -> None:
-    assert judge(GOOD | said | {"used_memory": used}, "1/8", limit).full is full
+    assert judge(GOOD | said | {"used_memory": used}, "2/12", limit).full is full

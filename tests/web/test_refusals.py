@@ -1,12 +1,17 @@
 """Refused requests are counted by reason, and written as sums beside the requests."""
 
 import asyncio
+import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from gateway.store import keys
 from gateway.store.client import Store, StoreUnavailableError
-from gateway.web.refusals import Refusals
+from gateway.store.counters import Figures
+from gateway.web.metrics import _counters
+from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import MOST_BODY_BYTES
 from tests.servers import Server, wait_until
 from tests.web.rig import BODY, HEADER, a_web, nowhere
@@ -77,6 +82,22 @@ async def test_every_reason_is_counted_by_its_name(server: Server, store: Store)
         b"refused.too_large": b"1",
         b"refused.handshake": b"1",
     }
+
+
+async def test_every_reason_is_explained_and_shown_before_its_first() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+|–) \| (yes|no) \|", page, re.M)
+    shown = {
+        sample.labels["reason"]: sample.value
+        for family in _counters(Figures({}, Counter(), []))
+        for sample in family.samples
+        if family.name == "gateway_deliveries_refused"
+    }
+
+    assert {reason: gap for reason, _, gap in rows} == {
+        reason: "yes" if told.gap else "no" for reason, told in REASONS.items()
+    }
+    assert shown == dict.fromkeys(REASONS, 0)
 
 
 @pytest.mark.store

@@ -2,7 +2,8 @@
 -- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 digest of the event, 2 what is needed to look again, 3 lifetime in ms, 4 where the event
---       stands, 5 what planning raised, 6 what is counted
+--       stands, 5 what planning raised, 6 what is counted instead of deaths: once, and then that it
+--       came again
 -- It dies again where it comes in another delivery, redriven or redelivered. The same place once
 -- more is a batch that was read twice. Returns 0 where it was committed meanwhile.
 local now = clock()
@@ -17,5 +18,5 @@ redis.call('HSETNX', deaths, 'first_at', now)
 redis.call('PEXPIRE', deaths, ARGV[3])
 list_dead(KEYS[1], now, name)
 redis.call('HSET', deaths, 'place', ARGV[4], 'times', tonumber(before[2] or 0) + 1)
-count(KEYS[1], ARGV[6] or 'events.dead')
+count(KEYS[1], not ARGV[6] and 'events.dead' or before[2] and 'events.known' or ARGV[6])
 return 1

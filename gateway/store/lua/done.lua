@@ -22,7 +22,7 @@ local function spot_of(name)
   return (hex:sub(1, 24):gsub('..', function(two) return string.char(tonumber(two, 16)) end))
 end
 
-local function bucket_of(number, generation, spot)
+local function index_bucket(number, generation, spot)
   local name, buckets = generation:match('^(%d+):(%d+):')
   local at = struct.unpack('>I4', spot) % tonumber(buckets)
   return number .. 'index:' .. name .. ':' .. string.format('%.0f', at)
@@ -31,7 +31,7 @@ end
 -- Return what the index holds for a spot, and in which bucket.
 local function look_up_spot(number, spot)
   for _, generation in ipairs(redis.call('LRANGE', number .. 'index', 0, -1)) do
-    local bucket = bucket_of(number, generation, spot)
+    local bucket = index_bucket(number, generation, spot)
     local value = redis.call('HGET', bucket, spot:sub(5))
     if value then return value, bucket end
   end
@@ -56,7 +56,7 @@ local function generation_now(number, now)
 end
 
 local function write_spot(number, generation, spot, value)
-  local bucket = bucket_of(number, generation, spot)
+  local bucket = index_bucket(number, generation, spot)
   redis.call('HSET', bucket, spot:sub(5), value)
   if redis.call('PTTL', bucket) < 0 then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
 end

@@ -1,5 +1,5 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
--- `{n}pace` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
+-- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
 -- customers' messages may take of them (`share`, counted at `share_at`), when some pump last `took`
 -- sends, what Meta `granted` since the settings were written, until when the number has to `rest`, and
 -- how `slow` Meta's refusals made it at `slow_at`.
@@ -24,7 +24,7 @@ local function filled(tokens, at, rate, now)
 end
 
 local function pace_of(number, now, configured)
-  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'granted', 'rest', 'slow', 'slow_at')
+  local f = redis.call('HMGET', number .. 'tokens', 'tokens', 'at', 'granted', 'rest', 'slow', 'slow_at')
   local granted = math.max(configured, tonumber(f[3] or 0))
   local rate = math.max(1, granted * slowness(f[5], f[6], now))
   local tokens, elapsed = filled(f[1], f[2], rate, now)
@@ -37,30 +37,30 @@ end
 -- worth, so that a backlog that is worked off does not silence the number, and over time by half the
 -- rate, so that customers who write on and on do not either.
 local function pay_inbound(number, now, messages)
-  local f = redis.call('HMGET', number .. 'pace', 'tokens', 'at', 'rate', 'share', 'share_at')
+  local f = redis.call('HMGET', number .. 'tokens', 'tokens', 'at', 'rate', 'share', 'share_at')
   if not f[3] then return end
   local rate = tonumber(f[3])
   local earned = math.max(0, now - tonumber(f[5] or 0)) * rate / 2000
   local share = math.min(rate, tonumber(f[4] or rate) + earned)
   local paid = math.min(messages, share)
   local tokens = math.max(-rate, filled(f[1], f[2], rate, now) - paid)
-  redis.call('HSET', number .. 'pace', 'tokens', tokens, 'at', now, 'share', share - paid, 'share_at', now)
+  redis.call('HSET', number .. 'tokens', 'tokens', tokens, 'at', now, 'share', share - paid, 'share_at', now)
 end
 
 local function rest(number, now, wait)
-  local before = tonumber(redis.call('HGET', number .. 'pace', 'rest') or 0)
+  local before = tonumber(redis.call('HGET', number .. 'tokens', 'rest') or 0)
   if now + wait > before or before > now + REST_LAST then
-    redis.call('HSET', number .. 'pace', 'rest', now + wait)
+    redis.call('HSET', number .. 'tokens', 'rest', now + wait)
   end
 end
 
 -- Refusals come in crowds, and each crowd is one lesson.
 local function slow_down(number, now)
-  local f = redis.call('HMGET', number .. 'pace', 'slow', 'slow_at')
+  local f = redis.call('HMGET', number .. 'tokens', 'slow', 'slow_at')
   local since = f[2] and now - tonumber(f[2])
   if since and since >= 0 and since < CALM then return end
   local slow = math.max(LEAST, slowness(f[1], f[2], now) * 0.8)
-  redis.call('HSET', number .. 'pace', 'slow', string.format('%.4f', slow), 'slow_at', now)
+  redis.call('HSET', number .. 'tokens', 'slow', string.format('%.4f', slow), 'slow_at', now)
 end
 
 -- The moment at which all that went to a customer is earned again: `now` where it is by now.

@@ -198,12 +198,12 @@ for _, rank in ipairs({'reply', 'bulk'}) do
 end
 if #taken > 0 then
   redis.call('PEXPIRE', take, ARGV[1])
-  redis.call('HSET', number .. 'pace', 'took', now)
+  redis.call('HSET', number .. 'tokens', 'took', now)
 end
 if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not let the number wait until it has caught up.
 if #taken > 0 or pace.back then
-  redis.call('HSET', number .. 'pace', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate)
+  redis.call('HSET', number .. 'tokens', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate)
 end
 local more = 0
 for _, rank in ipairs({'reply', 'bulk'}) do

@@ -15,9 +15,10 @@ local send, copy, letter = number .. 'send:' .. id, number .. 'redrive:' .. id, 
 if not redis.call('ZSCORE', number .. 'dead', letter) then return 0 end
 
 local row = redis.call('HMGET', send, 'final', 'redriven', 'attempts', 'lane', 'rank', 'wamid',
-  'error')
+  'error', 'stage')
 local before = tonumber(row[2] or 0)
 if not row[1] and before == times + 1 then
+  if row[8] == 'queued' then redis.call('ZREM', number .. 'finished', id) end
   redis.call('ZREM', number .. 'dead', letter)
   return 1
 end

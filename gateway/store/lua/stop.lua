@@ -47,9 +47,9 @@ function asked.release(rule)
 end
 
 function asked.grant(rate)
-  local before = tonumber(redis.call('HGET', number .. 'pace', 'granted') or 0)
+  local before = tonumber(redis.call('HGET', number .. 'tokens', 'granted') or 0)
   if tonumber(rate) <= before then return 0 end
-  redis.call('HSET', number .. 'pace', 'granted', rate)
+  redis.call('HSET', number .. 'tokens', 'granted', rate)
   return 1
 end
 

@@ -18,7 +18,7 @@ local function waiting(since)
   local stops, pace = stops_of(number), pace_of(number, now, tonumber(ARGV[1]))
   if stops.held then return nil end
   local token = pace.tokens < 1 and math.ceil((1 - pace.tokens) * 1000 / pace.rate) or 0
-  local took = tonumber(redis.call('HGET', number .. 'pace', 'took') or 0)
+  local took = tonumber(redis.call('HGET', number .. 'tokens', 'took') or 0)
   local lasts = tonumber(since < took and ARGV[3] or ARGV[2])
   local at_work = took <= now and took + lasts - now or 0
   return math.max(0, token, at_work, pace.rest, stopped_for(stops, now))

@@ -1,0 +1,62 @@
+"""`gateway migrate`: a store that an older release wrote becomes one that this release reads."""
+
+import json as as_json
+from typing import Annotated
+
+import typer
+from rich.progress import TaskID
+
+from gateway.cli import failing
+from gateway.cli.progress import a_bar
+from gateway.store.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.migration import STRAGGLERS_S, Migration, MigrationError, Progress
+
+
+def migrate(
+    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    wait: Annotated[
+        float,
+        typer.Option(help="Seconds that senders of the older release have to settle.", min=0),
+    ] = STRAGGLERS_S,
+) -> None:
+    """Migrate the store to the layout of this release, once and forwards.
+
+    Run it while everything goes on, with REDIS_URL as it is, and then start this release in the
+    place of the older one. Workers of the older release take nothing any more from then on, and its
+    web processes answer 503, so that Meta delivers again. There is no way back. Ended in the
+    middle, it is run again.
+    """
+    settings = failing.settings()
+    store = Store(settings.redis_url)
+    try:
+        last = bring_forward(store, wait, silent=json)
+    except MigrationError as error:
+        raise failing.fail(str(error)) from None
+    except (StoreUnavailableError, ScriptError) as error:
+        raise failing.fail(f"Redis did not do it ({error}): run gateway migrate again.") from None
+    finally:
+        store.close()
+    if json:
+        typer.echo(
+            as_json.dumps({"migrated": last is not None, "sends": last.sends if last else 0})
+        )
+    elif last is None:
+        typer.echo("The store has the layout of this release already.")
+    else:
+        typer.echo(f"Migrated. {last.sends} sends that were over will be compacted in their time.")
+
+
+def bring_forward(store: Store, wait_s: float, *, silent: bool = False) -> Progress | None:
+    """Migrate, with a bar for each step.
+
+    Returns how far it got at last, None where there was nothing to do. Raises MigrationError,
+    StoreUnavailableError or ScriptError.
+    """
+    last = None
+    with a_bar(silent=silent) as bar:
+        tasks: dict[str, TaskID] = {}
+        for last in Migration(store).run(wait_s):
+            if last.step not in tasks:
+                tasks[last.step] = bar.add_task(last.step, total=last.total)
+            bar.update(tasks[last.step], completed=last.done, total=last.total)
+    return last

@@ -1,0 +1,165 @@
+"""A store of layout 1 becomes one of layout 2: once, forwards, and while everything goes on.
+
+Processes of layout 1 may run meanwhile. Their workers and senders find something else in the place
+of their leases and of their pace, so they take nothing any more; what they had in hand is committed
+and settled all the same. What their web processes keep stands where workers of layout 2 look.
+Each step may be done again, so a migration that was ended begins anew. All of it may raise
+StoreUnavailableError or ScriptError.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from gateway.store import keys, upkeep
+from gateway.store.client import Call, Store, meaning
+from gateway.store.driver import Client
+from gateway.store.pressure import LAYOUT_BEFORE, layout_name
+from gateway.store.turn import Turn
+
+OLD_PARTITIONS = 8
+FENCE = "layout 2"
+SENDS = f"{keys.SPACE}{{n*}}:send:*"
+AT_ONCE = 500
+TURN_MS = 60_000
+# A sender of layout 1 has 30 s for what it took, and settles it within 12 s more.
+STRAGGLERS_S = 45.0
+
+
+class MigrationError(Exception):
+    """The store cannot be migrated; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step got, of how much; `sends` counts those that were found to be over."""
+
+    step: str
+    done: int
+    total: int
+    sends: int = 0
+
+
+class Migration:
+    """Takes one store from layout 1 to layout 2."""
+
+    def __init__(self, store: Store, wait: Callable[[float], None] = time.sleep) -> None:
+        """Take the store, and how to let time pass."""
+        self._store = store
+        self._wait = wait
+        self._sends = 0
+        self._turn = Turn(store, keys.MIGRATION, TURN_MS)
+
+    def run(self, stragglers_s: float = STRAGGLERS_S) -> Iterator[Progress]:
+        """Migrate step by step; nothing is yielded of a store that has layout 2 already.
+
+        Raises MigrationError where the layout is neither, or somebody else migrates now.
+        """
+        if not self._is_needed():
+            return
+        if not self._turn.mine():
+            raise MigrationError("Somebody else migrates this store now: wait for them.")
+        yield from self._fence_partitions()
+        yield from self._fence_numbers()
+        self._store.run(lambda client: client.set(keys.LAYOUT_KEY, layout_name()))
+        yield from self._register("sends")
+        yield from self._wait_for_stragglers(stragglers_s)
+        yield from self._fence_numbers()
+        yield from self._register("sends of the last seconds")
+        self._store.run(lambda client: client.delete(keys.MIGRATED))
+        self._turn.give_back()
+
+    def _is_needed(self) -> bool:
+        """Say whether anything is left to do; a mark stays until all of it is done."""
+        layout: Any = self._store.run(lambda client: client.get(keys.LAYOUT_KEY))
+        found = layout.decode() if layout else layout_name()
+        if found == layout_name():
+            return bool(self._store.run(lambda client: client.exists(keys.MIGRATED)))
+        if found != LAYOUT_BEFORE:
+            raise MigrationError(f"The store has layout {found}: this version cannot migrate it.")
+        self._store.run(lambda client: client.set(keys.MIGRATED, LAYOUT_BEFORE))
+        return True
+
+    def _fence_partitions(self) -> Iterator[Progress]:
+        for index in range(OLD_PARTITIONS):
+            prefix = keys.partition(index)
+            self._store.call("fence_partition", prefix, FENCE)
+            for entries in self._pages(f"{prefix}aside"):
+                self._store.call("order_aside", prefix, *entries)
+            self._turn.mine()
+            yield Progress("partitions", index + 1, OLD_PARTITIONS)
+
+    def _fence_numbers(self) -> Iterator[Progress]:
+        names = upkeep.numbers(self._store)
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            calls = [Call("fence_number", keys.number(name), [FENCE]) for name in some]
+            self._called(calls)
+            self._turn.mine()
+            yield Progress("numbers", start + len(some), len(names))
+
+    def _register(self, step: str) -> Iterator[Progress]:
+        """Let what is over be compacted, whatever it is a send of: found by looking at all keys."""
+        servers: Any = self._store.run(lambda client: client.of_each(lambda one: one))
+        for server in servers:
+            if isinstance(server, RedisError):
+                raise meaning(server) from server
+            yield from self._register_on(server, step)
+
+    def _register_on(self, server: Client, step: str) -> Iterator[Progress]:
+        total, seen, cursor = _checked(server.dbsize), 0, 0
+        while True:
+            cursor, names = _checked(partial(server.scan, cursor, SENDS, AT_ONCE))
+            self._sends += sum(self._called(_registrations(names)))
+            self._turn.mine()
+            seen += AT_ONCE  # that is what a step of a scan looks at, more or less
+            yield Progress(step, total if cursor == 0 else min(seen, total), total, self._sends)
+            if cursor == 0:
+                return
+
+    def _wait_for_stragglers(self, seconds: float) -> Iterator[Progress]:
+        for second in range(int(seconds)):
+            self._wait(1.0)
+            self._turn.mine()
+            yield Progress("senders of before", second + 1, int(seconds))
+
+    def _pages(self, key: str) -> Iterator[list[bytes]]:
+        cursor = 0
+        while True:
+            reply: Any = self._store.run(partial(_zscan, key, cursor))
+            cursor, found = reply
+            if found:
+                yield [entry for entry, _ in found]
+            if cursor == 0:
+                return
+
+    def _called(self, calls: Sequence[Call]) -> list[int]:
+        replies = self._store.call_many(calls)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+
+def _zscan(key: str, cursor: int, client: Client) -> Any:
+    return client.zscan(key, cursor)
+
+
+def _registrations(names: Sequence[bytes]) -> list[Call]:
+    """Return a call for each number that has some of these rows."""
+    sends: dict[str, list[bytes]] = {}
+    for name in names:
+        prefix, _, send = name.partition(b"send:")
+        sends.setdefault(prefix.decode(), []).append(send)
+    return [Call("register", prefix, ids) for prefix, ids in sends.items()]
+
+
+def _checked(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except RedisError as error:
+        raise meaning(error) from error
