@@ -28,7 +28,7 @@ MOST_BYTES = 512 * 1024
 # A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
 # that no holder touches more events of a partition than this.
 MOST_EVENTS = 256
-# While messages wait, statuses get a quarter of each batch.
+# However many messages wait, statuses get a quarter of each batch, and what room messages leave.
 STATUS_EVENTS = MOST_EVENTS // 4
 # So many workers die over a delivery, or one event of it, once it is taken with care.
 MOST_DEATHS = 2
@@ -227,7 +227,7 @@ class Slice:
         return batch
 
     def _given(self) -> list[HeldDelivery]:
-        """Mark what the batch in hand holds: messages of all partitions, statuses their share.
+        """Mark what the batch in hand holds: messages of all partitions, then statuses.
 
         A message never waits for another partition's. Statuses are taken from one partition after
         another, so that few large deliveries are split for one batch; who is first is chance.
@@ -235,9 +235,9 @@ class Slice:
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
         statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
-        room = STATUS_EVENTS if messages else MOST_EVENTS
         most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
         touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
+        room = MOST_EVENTS - sum(held.in_hand for held in messages)
         touched |= fill(statuses, room, room, self._bodies)
         return [one for i in self._held for one in touched[i]]
 

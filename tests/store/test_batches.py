@@ -83,3 +83,11 @@ def test_statuses_of_small_deliveries_come_from_all_partitions(store: Store) -> 
     keep(store, *(some_statuses(contact, items=2) for contact in range(12)))
     with inbox(store).slice() as held:
         assert len(held.next().events) == 24
+
+
+def test_statuses_get_the_room_that_messages_leave(store: Store) -> None:
+    keep(store, some_statuses(1), delivery_body(message_item("wamid.o")))
+    with inbox(store).slice() as held:
+        kinds = [event.kind for event in held.next().events]
+
+    assert (kinds.count("message"), kinds.count("status")) == (1, MOST_EVENTS - 1)
