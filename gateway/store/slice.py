@@ -95,8 +95,8 @@ class Slice:
         """Pass the batch in hand, and return the next one of every partition that has something.
 
         What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
-        is not passed: its new holder finds what was committed known. Where much waits, every second
-        partition is given back, once, so that a worker that is called finds work.
+        is not passed: its new holder finds what was committed known. Of partitions in which much
+        waits every second is given back, once, so that a worker that is called finds work.
         """
         self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
         if self._avoids_care and not self._held:
@@ -195,13 +195,14 @@ class Slice:
                 one.read_as(self._begun[one.place])
 
     def _share(self) -> bool:
-        if self.is_shared or self.is_careful or len(self._held) < 2:
+        full = [i for i, held in self._held.items() if held.is_full]
+        if self.is_shared or self.is_careful or len(full) < 2:
             return False
-        self.is_shared = any(held.is_full for held in self._held.values())
-        if self.is_shared:
-            given = list(self._held)[1::2]
-            self._release({i: self._unread(self._held[i]) for i in given})
-        return self.is_shared
+        self.is_shared = True
+        # Nobody may come, and then the next slice must not keep the same ones again.
+        given = full[secrets.randbelow(2) :: 2]
+        self._release({i: self._unread(self._held[i]) for i in given})
+        return True
 
     def _hold_careful_alone(self) -> None:
         """Give back everything beside a partition in which a worker died."""

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.store.body import Bodies
 from gateway.store.client import Store
-from gateway.store.partitions import partition_of
-from gateway.store.slice import MOST_EVENTS
+from gateway.store.partitions import partition_of, partition_of_place
+from gateway.store.slice import MOST_EVENTS, Batch
 from tests.made import delivery_body, message_item, status_item
 from tests.store.keeping import inbox
 from tests.store.test_large import ITEMS, WHERE, keep, large, names
@@ -91,3 +91,44 @@ def test_statuses_get_the_room_that_messages_leave(store: Store) -> None:
         kinds = [event.kind for event in held.next().events]
 
     assert (kinds.count("message"), kinds.count("status")) == (1, MOST_EVENTS - 1)
+
+
+def full_of_statuses(store: Store, partitions: int = 1) -> set[int]:
+    """Let so many partitions be such that another worker should join in; return them."""
+    found: dict[int, list[bytes]] = {}
+    for contact in range(40):
+        body = some_statuses(contact)
+        found.setdefault(partition_of(body), []).append(body)
+    chosen = sorted(found)[:partitions]
+    keep(store, *(body for index in chosen for body in found[index][:4]))
+    return set(chosen)
+
+
+def partitions_of(batch: Batch) -> set[int]:
+    return {partition_of_place(one.id) for one in batch.deliveries}
+
+
+def test_a_full_partition_is_worked_on_beside_messages_that_keep_coming(store: Store) -> None:
+    (full,) = full_of_statuses(store)
+    mine = inbox(store)
+    for i in range(3):
+        keep(store, delivery_body(message_item(f"wamid.{i}")))
+        with mine.slice() as held:
+            assert full in partitions_of(held.next())
+            held.close()
+
+
+def test_what_is_given_away_for_others_is_kept_another_time_where_nobody_comes(
+    store: Store,
+) -> None:
+    full = full_of_statuses(store, partitions=2)
+    mine, worked_on = inbox(store), set()
+    for _ in range(64):
+        with mine.slice() as held:
+            batch = held.next()
+            assert batch.is_shared
+            worked_on |= partitions_of(batch)
+        if worked_on == full:
+            break
+
+    assert worked_on == full
