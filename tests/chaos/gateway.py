@@ -1,17 +1,23 @@
 """The gateway as something to break: its faults, and what it has on record afterwards."""
 
+import contextlib
 import os
+import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import redis
 
 from gateway.core.sends import send_id
 from gateway.store import keys
+from gateway.store.client import Store
+from tests.faults.large import Large, unknown
 from tests.faults.relay import SOUND, Fault, Relay
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Program, Server, wait_until
@@ -31,6 +37,16 @@ SPOILT = {
 # What happens to each part of what goes to Redis, from any process, for a while.
 WIRES = {"wire, requests lost": Fault(before=0.1), "wire, answers lost": Fault(after=0.1)}
 CUT_S = 3.0
+ASKING = 20  # of the messages of a large delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one reply: how often Meta was posted it, and whether it is in doubt."""
+
+    wamid: str
+    posts: int
+    in_doubt: bool
 
 
 class Gateway:
@@ -48,22 +64,27 @@ class Gateway:
         *LATER_WELL,
         *WIRES,
     )
+    # Of the faults, those that are kills by signal 9.
+    kills: frozenset[str] = frozenset(faults) - {*LATER_WELL, *WIRES}
     programs: tuple[str, ...] = ("sandbox", "web", "inbound", "outbound", "beat")
     contacts = 500
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, large: float = 0.0) -> None:
+        self._large = large
         self.server = Server(folder / "valkey").start()
         self._wire = Relay(self.server.port)
         self.stack = self.made(folder)
         self.stack.env["REDIS_URL"] = f"redis://127.0.0.1:{self._wire.port}/0"
         self._gone: list[Program] = []
+        self._posts: Counter[str] = Counter()  # of what was judged
+        self.posted_again = 0  # of those, how many Meta was posted once more since
 
     def made(self, folder: Path) -> Stack:
         return Stack(folder, self.server, GATEWAY_LOG_LEVEL="warning")
 
     def start(self) -> None:
         self.stack.start(*self.programs, sandbox=SANDBOX)
-        wait_until(lambda: self.post(0) and self.answered() > 0, "the first reply is posted", 60)
+        wait_until(lambda: self.post(-1) and self.answered() > 0, "the first reply is posted", 60)
 
     def stop(self) -> None:
         for program in self._gone:
@@ -72,14 +93,27 @@ class Gateway:
         self._wire.close()
         self.server.kill()
 
-    def post(self, message: int) -> bool:
-        """Deliver one message, and say whether it was acknowledged."""
+    def post(self, number: int) -> bool:
+        """Deliver the delivery of this number, and say whether it was acknowledged."""
         try:
-            return self.stack.post(self.body(message)).status_code == 200
+            return self.stack.post(self.body(number)).status_code == 200
         except httpx.HTTPError:
             return False
 
-    def body(self, message: int) -> bytes:
+    def is_large(self, number: int) -> bool:
+        """Say whether a delivery has a thousand items; the same number is always the same."""
+        return number >= 0 and random.Random(number).random() < self._large
+
+    def body(self, number: int) -> bytes:
+        return self.large(number).body() if self.is_large(number) else self.small(number)
+
+    def large(self, number: int) -> Large:
+        """Return mixed items, or statuses alone for every second of these deliveries."""
+        if number % 2:
+            return Large(f"chaos{number}", messages=0, asking=0)
+        return Large(f"chaos{number}", asking=ASKING)
+
+    def small(self, message: int) -> bytes:
         sender = f"3519{message % self.contacts:08d}"
         return delivery_body(message_item(wamid(message), "which color?", sender))
 
@@ -175,34 +209,65 @@ class Gateway:
         """Say whether Meta has no status left to tell."""
         return bool(self.stack.judged()["webhooks"]["pending"] == 0)
 
-    def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
-        """Return how often each message was answered, as the sandbox saw it."""
-        sends = {reply_id(message): message for message in messages}
-        seen = Counter(str(one["callback"]).partition(".")[0] for one in self.stack.posted())
-        return {sends[send]: times for send, times in seen.items() if send in sends}
+    def fates(self, numbers: Iterable[int]) -> Mapping[int, list[Fate]]:
+        """Return what became of every reply to these deliveries, as the sandbox saw it."""
+        self._read_log()
+        asked = [(number, name) for number in numbers for name in self.asked(number)]
+        sends = [reply_id(name) for _, name in asked]
+        found: dict[int, list[Fate]] = {}
+        for (number, name), send, stage in zip(asked, sends, self._stages(sends), strict=True):
+            fate = Fate(name, self._posts[send], stage in IN_DOUBT)
+            found.setdefault(number, []).append(fate)
+        return found
 
-    def in_doubt(self, messages: Iterable[int]) -> set[int]:
-        """Return the messages whose reply is on record as one that nobody can be sure of."""
-        asked = list(messages)
+    def _read_log(self) -> None:
+        """Count what was posted, and let the sandbox forget it: a long run must not slow down."""
+        seen = Counter(self.named(one) for one in self.stack.posted())
+        self.posted_again = sum(name in self._posts for name in seen)
+        self._posts += seen
+        self.stack.client.delete(f"{self.stack.meta_url}/sandbox/log")
+
+    def named(self, posted: Mapping[str, Any]) -> str:
+        """Return what tells which reply a post was."""
+        return str(posted["callback"]).partition(".")[0]
+
+    def asked(self, number: int) -> list[str]:
+        """Return the wamids of the messages in a delivery that ask for a reply."""
+        return self.large(number).asked() if self.is_large(number) else [wamid(number)]
+
+    def _stages(self, sends: Sequence[str]) -> list[str]:
         with redis.Redis.from_url(self.server.url) as client:
             pipe = client.pipeline(transaction=False)
-            for message in asked:
-                pipe.hget(f"{keys.number(NUMBER)}send:{reply_id(message)}", "stage")
-            stages = [stage.decode() if stage else "" for stage in pipe.execute()]
-        return {m for m, stage in zip(asked, stages, strict=True) if stage in IN_DOUBT}
+            for send in sends:
+                pipe.hget(f"{keys.number(NUMBER)}send:{send}", "stage")
+            return [stage.decode() if stage else "" for stage in pipe.execute()]
 
-    def story(self, message: int) -> str:
+    def without_effect(self, number: int) -> int:
+        """Return how many events of a large delivery had no effect."""
+        with contextlib.closing(Store(self.server.url)) as store:
+            return len(unknown(store, [self.body(number)]))
+
+    def buried(self) -> int:
+        """Return how many events are dead letters: none should be, for all of them are sound."""
+        try:
+            with redis.Redis.from_url(self.server.url, socket_timeout=2) as client:
+                found = [client.zrange(f"{keys.number(of)}dead", 0, -1) for of in (NUMBER, "")]
+        except redis.RedisError:
+            return 0
+        return sum(name.startswith(b"event:") for names in found for name in names)
+
+    def story(self, name: str) -> str:
         """Return what `gateway trace` tells of a message."""
-        return self.stack.trace(wamid(message))
+        return self.stack.trace(name)
 
 
 def wamid(message: int) -> str:
     return f"wamid.chaos.{message}"
 
 
-def reply_id(message: int) -> str:
+def reply_id(name: str) -> str:
     """Return the id of the only reply to a message."""
-    return send_id(f"message|{NUMBER}|{wamid(message)}", "colour", 0)
+    return send_id(f"message|{NUMBER}|{name}", "colour", 0)
 
 
 def children(pid: int) -> list[int]:

@@ -11,11 +11,12 @@ PAUSE_S = 0.05
 
 
 class Load:
-    """Delivers message after message; `post` tells whether one was acknowledged."""
+    """Posts delivery after delivery, by number; `post` tells whether one was acknowledged."""
 
-    def __init__(self, post: Callable[[int], bool], rate: float) -> None:
+    def __init__(self, post: Callable[[int], bool], rate: float, first: int = 0) -> None:
+        self.next = first
         self.fault = ""  # what is being broken at this moment
-        self.kept: dict[int, str] = {}  # acknowledged messages, each with the fault of its moment
+        self.kept: dict[int, str] = {}  # acknowledged deliveries, each with the fault of its moment
         self._post = post
         self._rate = rate
         self._over = threading.Event()
@@ -32,10 +33,13 @@ class Load:
         self._pool.shutdown()
 
     def _run(self) -> None:
-        message, began = 0, time.monotonic()
-        while not self._over.wait(max(0.0, began + message / self._rate - time.monotonic())):
-            self._pool.submit(self._deliver, message, self.fault)
-            message += 1
+        first, began = self.next, time.monotonic()
+        while not self._over.wait(self._due_in(began, self.next - first)):
+            self._pool.submit(self._deliver, self.next, self.fault)
+            self.next += 1
+
+    def _due_in(self, began: float, count: int) -> float:
+        return max(0.0, began + count / self._rate - time.monotonic())
 
     def _deliver(self, message: int, fault: str) -> None:
         ends = time.monotonic() + PATIENCE_S

@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import redis
 
-from tests.chaos.gateway import LATER_WELL, SANDBOX, WIRES, Gateway
+from tests.chaos.gateway import LATER_WELL, SANDBOX, WIRES, Fate, Gateway, wamid
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
@@ -42,6 +42,7 @@ class Recipe(Gateway):
 
     name = "usual recipe"
     faults = ("web", "inbound, whole group", "outbound", "Redis", *LATER_WELL, *WIRES)
+    kills = frozenset(faults) - {*LATER_WELL, *WIRES}
     programs = ("sandbox", "web", "inbound", "outbound")
     contacts = 10**8  # Its posts name no cause, so each customer asks once and is told by number.
 
@@ -58,7 +59,7 @@ class Recipe(Gateway):
         self.stack.start("sandbox", sandbox=SANDBOX)
         for name in self.programs[1:]:
             self.stack.run(name)
-        wait_until(lambda: self.post(0), "the recipe answers", 60)
+        wait_until(lambda: self.post(-1), "the recipe answers", 60)
         wait_until(lambda: self.answered() > 0, "the first reply is posted", 60)
 
     def answered(self) -> int:
@@ -94,12 +95,15 @@ class Recipe(Gateway):
             ahead = sum(int(str(client.llen(queue))) for queue in ("default", "critical"))
             return self.answered() - ahead - int(str(client.zcard("unacked_index")))
 
-    def posts(self, messages: Iterable[int]) -> Mapping[int, int]:
-        seen = Counter(int(one["to"].lstrip("+")[4:]) for one in self.stack.posted())
-        return {message: seen[message] for message in messages}
+    def fates(self, numbers: Iterable[int]) -> Mapping[int, list[Fate]]:
+        self._read_log()
+        return {one: [Fate(wamid(one), self._posts[str(one)], in_doubt=False)] for one in numbers}
 
-    def in_doubt(self, messages: Iterable[int]) -> set[int]:
-        return set()
+    def named(self, posted: Mapping[str, Any]) -> str:
+        return str(int(posted["to"].lstrip("+")[4:]))
 
-    def story(self, message: int) -> str:
+    def buried(self) -> int:
+        return 0
+
+    def story(self, name: str) -> str:
         return ""

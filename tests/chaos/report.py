@@ -1,12 +1,12 @@
 """The table of a run, for a terminal and for the documentation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from rich.table import Table
 
 from tests.chaos.run import Found
 
-COLUMNS = ("tries", "kept", "lost", "doubled", "in doubt", "hung")
+COLUMNS = ("tries", "kept", "large", "lost", "doubled", "buried", "in doubt", "hung")
 
 
 def table(found: Found) -> Table:
@@ -30,7 +30,23 @@ def markdown(found: Sequence[Found], told: str) -> str:
 
 
 def _rows(found: Found) -> Iterator[tuple[str, list[int]]]:
-    counts = (found.tries, found.kept, found.lost, found.doubled, found.in_doubt, found.hung)
+    """Return the figures of each fault, of all that are kills, of all others, and of all."""
     for fault in sorted(found.tries):
-        yield fault, [count[fault] for count in counts]
-    yield "all", [count.total() for count in counts]
+        yield fault, _figures(found, {fault})
+    yield "all kills", _figures(found, found.kills)
+    yield "all other faults", _figures(found, set(found.tries) - found.kills)
+    yield "all", _figures(found, set(found.tries))
+
+
+def _figures(found: Found, faults: Set[str]) -> list[int]:
+    counts = (
+        found.tries,
+        found.kept,
+        found.large,
+        found.lost,
+        found.doubled,
+        found.buried,
+        found.in_doubt,
+        found.hung,
+    )
+    return [sum(count[fault] for fault in faults) for count in counts]
