@@ -59,12 +59,13 @@ def drain() -> None:
     rulebook = at_work.rules.current()
     if planning_stopped(at_work.store) == release(rulebook):
         return
-    ends = time.monotonic() + SLICE_S
     with at_work.inbox.slice() as held:
         batch = held.next()
+        # From here on: far away from the store it takes long to begin, and work must come of it.
+        ends = time.monotonic() + SLICE_S
         while not batch.empty:
             if batch.is_shared:
-                call_inbox(at_work.inbox)
+                at_work.ringing.submit(call_inbox, at_work.inbox)
             aside = effect(at_work, held, batch, rulebook, ends)
             batch = _following(held, aside, ends)
     if any(one.has_work and not one.leased for one in at_work.inbox.look()):

@@ -117,6 +117,11 @@ class HeldPartition:
         begun = (one for one in self.deliveries if one.events)
         return {one.place: one for one in begun if one.done < len(one.events or ())}
 
+    @property
+    def in_hand(self) -> int:
+        """Return how many of its events the batch in hand has."""
+        return sum(one.given - one.done for one in self.deliveries)
+
     def give(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
         """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
         touched = []
@@ -162,6 +167,21 @@ class HeldPartition:
         one.is_late = True
         pause_ms = PAUSES_MS[min(one.tries, len(PAUSES_MS) - 1)]
         return [one.entry, pause_ms, one.obstacle.packed(), int(one.tries > 0)]
+
+
+def fill(
+    partitions: Sequence[HeldPartition], most: int, each: int, bodies: Bodies
+) -> dict[int, list[HeldDelivery]]:
+    """Mark up to `most` events as those of the batch in hand; return their deliveries.
+
+    Every partition gives `each` first, in turn; what room is left is for those that have more.
+    """
+    touched: dict[int, list[HeldDelivery]] = {}
+    for limit in (each, most):
+        for held in partitions:
+            room = most - sum(one.in_hand for one in partitions) + held.in_hand
+            touched[held.index] = held.give(min(limit, room), bodies)
+    return touched
 
 
 def seal(events: Sequence[Event]) -> str:

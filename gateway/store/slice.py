@@ -18,6 +18,7 @@ from gateway.store.held import (
     HeldDelivery,
     HeldPartition,
     Late,
+    fill,
 )
 from gateway.store.partitions import holds_messages
 
@@ -27,7 +28,7 @@ MOST_BYTES = 512 * 1024
 # A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
 # that no holder touches more events of a partition than this.
 MOST_EVENTS = 256
-# While messages wait, statuses get a quarter of each batch.
+# However many messages wait, statuses get a quarter of each batch, and what room messages leave.
 STATUS_EVENTS = MOST_EVENTS // 4
 # So many workers die over a delivery, or one event of it, once it is taken with care.
 MOST_DEATHS = 2
@@ -78,6 +79,7 @@ class Slice:
         self._holder = f"{process}/{secrets.token_hex(8)}"
         self._lease_ms = lease_ms
         self._avoids_care = avoids_care
+        self._first = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self._begun = begun
         self.unfinished: dict[str, HeldDelivery] = {}
@@ -211,26 +213,33 @@ class Slice:
 
     def _batch(self) -> Batch:
         batch = Batch(is_careful=self.is_careful)
-        for held, most in self._quotas():
+        for held in self._held.values():
             if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
                 batch.deadly = held.deliveries[0].place
                 held.deliveries[0].give_up()
-                continue
-            for one in held.give(most, self._bodies):
-                if one.unopened:
-                    batch.unopened[one.place] = one.unopened
-                elif one.delivery:
-                    batch.deliveries.append(one.delivery)
-                    batch.events += (one.events or ())[one.done : one.given]
+                return batch
+        for one in self._given():
+            if one.unopened:
+                batch.unopened[one.place] = one.unopened
+            elif one.delivery:
+                batch.deliveries.append(one.delivery)
+                batch.events += (one.events or ())[one.done : one.given]
         return batch
 
-    def _quotas(self) -> list[tuple[HeldPartition, int]]:
-        """Return how many events each partition may give: messages first, statuses their share."""
+    def _given(self) -> list[HeldDelivery]:
+        """Mark what the batch in hand holds: messages of all partitions, then statuses.
+
+        A message never waits for another partition's. Statuses are taken from one partition after
+        another, so that few large deliveries are split for one batch; who is first is chance.
+        """
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
-        room = STATUS_EVENTS if messages else MOST_EVENTS
-        shares = ((messages, MOST_EVENTS - (STATUS_EVENTS if statuses else 0)), (statuses, room))
-        return [(held, ceil(most / len(kind))) for kind, most in shares for held in kind]
+        statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
+        most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
+        touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
+        room = MOST_EVENTS - sum(held.in_hand for held in messages)
+        touched |= fill(statuses, room, room, self._bodies)
+        return [one for i in self._held for one in touched[i]]
 
     def _release(self, asked: dict[int, list[object]]) -> None:
         for i, args in asked.items():

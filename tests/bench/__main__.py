@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gateway.store.client import Store
+from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers
 from tests.bench.recipe import Recipe
@@ -46,6 +47,7 @@ class Asked:
     singles: int
     sends: int
     answered: int
+    large: float
 
 
 def main() -> None:
@@ -57,12 +59,23 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=200, help="messages on an idle system")
     parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
     parser.add_argument("--answered", type=int, default=20_000, help="messages to grow old")
-    parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument(
+        "--large", type=float, default=1.0, help="share of the full size of the step of that name"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=STEPS, default=QUICK, help="large takes minutes a round"
+    )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     asked = Asked(
-        given.rounds, given.seconds, given.backlog, given.singles, given.sends, given.answered
+        given.rounds,
+        given.seconds,
+        given.backlog,
+        given.singles,
+        given.sends,
+        given.answered,
+        given.large,
     )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
@@ -163,6 +176,21 @@ def sharing(system: Numbers, busy: int, into: Figures) -> None:
     into.setdefault(f"quiet number's reply ms, beside {busy}", []).append(took.quiet_s * 1_000)
 
 
+def large(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long large deliveries take, and how long a fresh message waits meanwhile."""
+    for case in cases(asked.large):
+        with_system(
+            partial(LargeStack, case=case), partial(working_off_large, case=case, into=into)
+        )
+
+
+def working_off_large(system: LargeStack, case: Case, into: Figures) -> None:
+    """Let the deliveries of one case be worked off."""
+    took = system.measure()
+    into.setdefault(f"s until idle, {case.name}", []).append(took.until_idle)
+    into.setdefault(f"fresh reply s meanwhile, {case.name}", []).append(max(took.replies))
+
+
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
     system.start()
@@ -224,8 +252,11 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "numbers": (numbers, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
+    "large": (large, None, None),
     "room": (room, gateway, None),
 }
+
+QUICK = [name for name in STEPS if name != "large"]
 
 if __name__ == "__main__":
     main()

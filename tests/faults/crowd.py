@@ -1,6 +1,7 @@
 """The gateway's parts in one process, where processes die, leases end and outcomes come late."""
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,20 +35,29 @@ class Crowd:
 
     store: Unsteady
     at_work: Worker
-    stale: list[tuple[Slice, Batch]] = field(default_factory=list)
+    stale: list[tuple[str, Slice, Batch]] = field(default_factory=list)
     late: list[Outcome] = field(default_factory=list)
     unposted: set[str] = field(default_factory=set)  # sends taken by who posted them not or late
     reached: Counter[str] = field(default_factory=Counter)  # sends that Meta may have taken
     answered: set[str] = field(default_factory=set)  # sends that are known to be accepted
     order: list[tuple[str, str, int]] = field(default_factory=list)  # contact, send, message
     made: list[tuple[str, str, int]] = field(default_factory=list)  # contact, send, its attempt
+    strange: int = 0  # statuses of messages that are not ours
+    reports: int = 0  # of parents whose child has died
     fates: list[Fate] = field(default_factory=list)  # of what a worker that lives posts next
 
     def message(self, number: int, contact: str) -> Any:
         return message_item(f"wamid.{number}", str(number), contact)
 
-    def deliver(self, *items: Any) -> None:
-        keep(self.store, delivery_body(*items))
+    def deliver(self, *items: Any, statuses: int = 0) -> None:
+        """Let a delivery come, with so many statuses of messages that are not ours."""
+        begins = self.strange
+        self.strange += statuses
+        told = [
+            status_item(f"wamid.strange.{i}", "sent", to=f"3518{i % 300:08d}")
+            for i in range(begins, self.strange)
+        ]
+        keep(self.store, delivery_body(*items, statuses=told))
 
     def tell(self, status: str, which: int) -> str:
         """Let a status of something that Meta took come, and return its send."""
@@ -61,12 +71,20 @@ class Crowd:
 
     def drain(self, dies_after: int | None = None) -> None:
         """Work off one batch; a worker that dies leaves its leases behind, and may come back."""
-        held = Slice(self.store, Bodies())
-        self.stale.append((held, Batch()))
+        process = f"model-{secrets.token_hex(4)}"
+        held = Slice(self.store, Bodies(), process)
+        self.stale.append((process, held, Batch()))
         with self.store.dying(dies_after):
-            self.stale[-1] = held, held.next()
-            held.close(effect(self.at_work, *self.stale[-1], Echo()))
+            batch = held.next()
+            self.stale[-1] = process, held, batch
+            held.close(effect(self.at_work, held, batch, Echo()))
             self.stale.pop()
+
+    def report_death(self) -> None:
+        """Let a parent say that the one who stopped last is dead; that one may still come back."""
+        if self.stale:
+            self.reports += 1
+            self.at_work.inbox.report_death(self.stale[-1][0])
 
     def drain_unheard(self, loss: Loss | None = None) -> None:
         """Let a worker that lives run its task; one answer of the store may be lost on the way."""
@@ -92,7 +110,7 @@ class Crowd:
     def come_back(self) -> None:
         """Let those who were thought dead go on where they stood."""
         while self.stale:
-            held, batch = self.stale.pop()
+            _, held, batch = self.stale.pop()
             held.close(effect(self.at_work, held, batch, Echo()))
 
     def pump(self, fates: list[Fate]) -> int:

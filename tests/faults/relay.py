@@ -5,11 +5,12 @@ import contextlib
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 CHUNK = 1 << 20
+MOST_ON_THE_WAY = 64  # parts of so many bytes at most
 FROZEN_LOOK_S = 0.02
 
 
@@ -19,7 +20,7 @@ class Fault:
 
     before: float = 0.0  # the connection is cut, and the request is not passed on
     after: float = 0.0  # the request is passed on and answered, and the answer is dropped
-    delay_s: float = 0.0
+    delay_s: float = 0.0  # for every byte on each way; as many may be on the way as want to
     frozen: bool = False  # nothing moves in either direction, and nothing is closed
 
 
@@ -86,8 +87,7 @@ class Relay:
     async def _there(
         self, client: asyncio.StreamReader, requests: asyncio.StreamWriter, dropping: asyncio.Event
     ) -> None:
-        while chunk := await client.read(CHUNK):
-            await self._held_up()
+        async for chunk in self._late(client):
             if self._happens("before", self.fault.before):
                 return
             if not dropping.is_set() and self._happens("after", self.fault.after):
@@ -98,17 +98,42 @@ class Relay:
     async def _back(
         self, server: asyncio.StreamReader, answers: asyncio.StreamWriter, dropping: asyncio.Event
     ) -> None:
-        while chunk := await server.read(CHUNK):
-            await self._held_up()
+        async for chunk in self._late(server):
             if dropping.is_set():
                 self.seen["dropped"] += 1
                 return
             answers.write(chunk)
             await answers.drain()
 
+    async def _late(self, source: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        """Give what is read, each part late by the delay; reading goes on meanwhile."""
+        on_the_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MOST_ON_THE_WAY)
+        reading = asyncio.ensure_future(self._read(source, on_the_way))
+        try:
+            while True:
+                due, chunk = await on_the_way.get()
+                if (left := due - self._loop.time()) > 0:
+                    await asyncio.sleep(left)
+                await self._held_up()
+                if not chunk:
+                    return
+                yield chunk
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(
+        self, source: asyncio.StreamReader, into: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
+        chunk = b"-"
+        while chunk:
+            try:
+                chunk = await source.read(CHUNK)
+            except OSError:
+                chunk = b""  # an end that was killed: what it had sent before still arrives
+            await into.put((self._loop.time() + self.fault.delay_s, chunk))
+
     async def _held_up(self) -> None:
-        if self.fault.delay_s:
-            await asyncio.sleep(self.fault.delay_s)
         self.seen["frozen"] += self.fault.frozen
         while self.fault.frozen:  # noqa: ASYNC110
             await asyncio.sleep(FROZEN_LOOK_S)  # The fault is set by another thread.

@@ -24,9 +24,11 @@ from tasks import app, attempts, inbound, outbound, sender
 from tasks.sender import Sender
 from tasks.worker import Worker
 from tests.faults.crowd import Crowd, Fate, reply_to
+from tests.faults.large import dead_letters
 from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
 from tests.servers import Server
 from tests.stack import RULES
+from tests.tasks.rig import counted
 
 pytestmark = pytest.mark.faults
 CONTACTS = ("351900000001", "351900000002", "351900000003")
@@ -34,8 +36,10 @@ FATES: tuple[Fate, ...] = ("accepted", "answered late", "frozen", "lost", "refus
 OF_THE_LIVING: tuple[Fate, ...] = ("accepted", "lost", "refused")
 LOSSES = st.none() | st.builds(Loss, after=st.integers(0, 12), answered=st.booleans())
 LOSSES_OF_SENDERS = st.none() | st.builds(Loss, after=st.integers(0, 4), answered=st.booleans())
+STATUSES = 990  # of a large delivery
+# So many deaths of healthy events make none of them a dead letter.
+MOST_REPORTS = 2
 BOUNDS = settings(
-    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -77,6 +81,7 @@ class Gateway(RuleBasedStateMachine):
         at_work.graph = cast(Graph, self.crowd)
         self.kept: dict[str, list[int]] = defaultdict(list)
         self.told: dict[str, int] = defaultdict(int)
+        self.said: set[tuple[str, str]] = set()
         self.count = 0
 
     @initialize()
@@ -86,11 +91,11 @@ class Gateway(RuleBasedStateMachine):
         self.crowd.drain()
 
     @rule(contact=st.sampled_from(CONTACTS), size=st.integers(1, 3))
-    def messages_come(self, contact: str, size: int) -> None:
+    def messages_come(self, contact: str, size: int, statuses: int = 0) -> None:
         new = list(range(self.count, self.count + size))
         self.count += size
         self.kept[contact] += new
-        self.crowd.deliver(*(self.crowd.message(one, contact) for one in new))
+        self.crowd.deliver(*(self.crowd.message(one, contact) for one in new), statuses=statuses)
 
     @precondition(lambda self: self.count)
     @rule(pick=st.integers(0), size=st.integers(1, 4))
@@ -144,6 +149,11 @@ class Gateway(RuleBasedStateMachine):
     def the_server_forgets_its_scripts(self) -> None:
         self.crowd.store.redis.script_flush()
 
+    @precondition(lambda self: self.crowd.stale and self.crowd.reports < MOST_REPORTS)
+    @rule()
+    def a_parent_reports_a_death(self) -> None:
+        self.crowd.report_death()
+
     @rule()
     def those_thought_dead_come_back(self) -> None:
         self.crowd.come_back()
@@ -163,10 +173,13 @@ class Gateway(RuleBasedStateMachine):
         if not self.crowd.made:
             return
         send = self.crowd.tell(status, which)
+        self.said.add((send, status))
         self.told[send] = max(self.told[send], RUNGS[status])
 
     def teardown(self) -> None:
         self.come_to_rest()
+        assert counted(self.crowd.store, "events.status") == self.crowd.strange + len(self.said)
+        assert dead_letters(self.crowd.store) == 0, "nothing that is healthy is given up"
         stages = self.crowd.stages()
         sends = {reply_to(one) for one in range(self.count)}
         assert set(stages) == sends, "every message kept has its effect, and nothing else has one"
@@ -199,9 +212,36 @@ class Gateway(RuleBasedStateMachine):
             quiet = 0 if self.crowd.pump(["accepted"] * 50) else quiet + 1
 
 
-def test_whatever_goes_wrong_in_whatever_order_each_effect_comes_once(at_work: Worker) -> None:
-    class Here(Gateway):
+class LargeGateway(Gateway):
+    """Does the same with deliveries of which no worker does more than a part at once."""
+
+    @initialize()
+    def large_work_waits(self) -> None:
+        self.a_large_delivery_comes(CONTACTS[0], 3)
+
+    @precondition(lambda self: self.crowd.strange < 3 * STATUSES)
+    @rule(contact=st.sampled_from(CONTACTS), size=st.integers(1, 3))
+    def a_large_delivery_comes(self, contact: str, size: int) -> None:
+        self.messages_come(contact, size, STATUSES)
+
+    @rule(dies_after=st.integers(13, 300), leases_end=st.booleans())
+    def a_worker_dies_in_the_middle_of_a_part(self, dies_after: int, leases_end: bool) -> None:
+        self.a_worker_drains(dies_after, leases_end)
+
+
+@pytest.mark.parametrize(
+    ("machine", "examples"),
+    [
+        (Gateway, 80),
+        (LargeGateway, 6),
+        pytest.param(LargeGateway, 80, marks=pytest.mark.long),
+    ],
+)
+def test_whatever_goes_wrong_in_whatever_order_each_effect_comes_once(
+    at_work: Worker, machine: type[Gateway], examples: int
+) -> None:
+    class Here(machine):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             super().__init__(at_work)
 
-    run_state_machine_as_test(Here, settings=BOUNDS)
+    run_state_machine_as_test(Here, settings=settings(BOUNDS, max_examples=examples))

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from gateway.store.client import Store
 from gateway.store.partitions import partition_of
 from tests.faults.hanging import HANG, KILL
+from tests.faults.large import Large, dead_letters, replies_to, unknown
 from tests.made import ANA, delivery_body, message_item
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
 pytestmark = pytest.mark.faults
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -44,6 +47,10 @@ def deaths(stack: Stack) -> int:
     return said.count("exited with 'signal")
 
 
+def a_letter(stack: Stack) -> bool:
+    return stack.metrics()["gateway_dead_letters"] == 1
+
+
 @pytest.mark.parametrize("poison", [HANG, KILL])
 def test_poison_is_a_dead_letter_and_its_partition_goes_on(stack: Stack, poison: str) -> None:
     bodies = [
@@ -54,10 +61,32 @@ def test_poison_is_a_dead_letter_and_its_partition_goes_on(stack: Stack, poison:
 
     assert stack.post_all(bodies) == [200] * 3
 
-    wait_until(lambda: stack.metrics()["gateway_dead_letters"] == 1, "a dead letter", 90)
+    wait_until(lambda: a_letter(stack), "a dead letter", PATIENCE_S)
     wait_until(lambda: len(stack.posted()) == 2, "its neighbours have their effect")
     wait_until(stack.idle, "nothing waits")
     (letter,) = letters(stack)
     assert (letter["cause"], letter["kind"]) == ("killed_worker", "event")
     assert Counter(one["to"] for one in stack.posted()) == {ANA: 2}
     assert 0 < deaths(stack) <= 3
+
+
+@pytest.mark.parametrize("poison", [pytest.param(HANG, marks=pytest.mark.long), KILL])
+def test_poison_in_a_thousand_items_is_the_one_dead_letter_of_them(
+    stack: Stack, poison: str
+) -> None:
+    large, others = Large("p", poison=poison), Large("o")
+
+    assert stack.post_all([large.body(), others.body()]) == [200] * 2
+
+    wait_until(lambda: a_letter(stack), "a dead letter", PATIENCE_S)
+    asked = replies_to([large, others])
+    wait_until(lambda: len(stack.posted()) >= len(asked), "its neighbours have their effect", 60)
+    wait_until(stack.idle, "nothing waits")
+    store = Store(stack.server.url)
+    try:
+        assert unknown(store, [large.body(), others.body()]) == {large.poison_key}
+        assert dead_letters(store) == 1
+    finally:
+        store.close()
+    posts = Counter(one["callback"].partition(".")[0] for one in stack.posted())
+    assert posts == dict.fromkeys(asked, 1)

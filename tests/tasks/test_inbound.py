@@ -1,5 +1,7 @@
 """Whatever waits in the inbox gets its effect once and in order, through a real store."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from gateway.core.dead import Wanted
@@ -7,6 +9,8 @@ from gateway.core.events import Message
 from gateway.store import keys, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store
+from gateway.store.held import Late
+from gateway.store.slice import MOST_EVENTS, Batch, Slice
 from gateway.store.upkeep import numbers
 from tasks import inbound
 from tasks.worker import Worker
@@ -200,3 +204,23 @@ def test_an_upgrade_by_meta_raises_the_pace_of_our_number(at_work: Worker, store
     take_effect(at_work, Echo())
 
     assert raw(store).hget(f"{PREFIX}tokens", "granted") == b"1000"
+
+
+def test_the_time_it_takes_to_begin_is_not_of_the_slice(
+    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, begin = [0.0], Slice.next
+
+    def begins_slowly(held: Slice, *late: Late) -> Batch:
+        clock[0] += 0 if clock[0] else 2 * inbound.SLICE_S
+        return begin(held, *late)
+
+    monkeypatch.setattr(Slice, "next", begins_slowly)
+    monkeypatch.setattr(
+        inbound, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda _: None)
+    )
+    keep(store, delivery_body(*(message_item(f"wamid.{i}") for i in range(2 * MOST_EVENTS))))
+
+    inbound.drain.run()
+
+    assert waiting(at_work) == 0

@@ -1,0 +1,93 @@
+"""What a batch holds of large deliveries and small ones, and what a process remembers of them."""
+
+import pytest
+
+from gateway.store.body import Bodies
+from gateway.store.client import Store
+from gateway.store.partitions import partition_of
+from gateway.store.slice import MOST_EVENTS
+from tests.made import delivery_body, message_item, status_item
+from tests.store.keeping import inbox
+from tests.store.test_large import ITEMS, WHERE, keep, large, names
+
+pytestmark = pytest.mark.store
+
+
+class Counting(Bodies):
+    """Counts what is opened, which is what is split."""
+
+    opened = 0
+
+    def open(self, record: bytes) -> bytes:
+        self.opened += 1
+        return super().open(record)
+
+
+def some_statuses(contact: int, items: int = ITEMS) -> bytes:
+    to = f"3519{contact:08}"
+    return delivery_body(
+        statuses=[status_item(f"wamid.{to}.{i}", "sent", to=to) for i in range(items)]
+    )
+
+
+def test_who_goes_on_in_the_middle_does_not_split_again(store: Store) -> None:
+    keep(store, large())
+    bodies = Counting()
+    mine, found = inbox(store, bodies), []
+    for _ in range(3):
+        with mine.slice() as held:
+            found += names(held.next())
+            held.close()
+
+    assert (found, bodies.opened) == ([f"w{i}" for i in range(3 * MOST_EVENTS)], 1)
+
+
+def test_what_another_did_meanwhile_of_a_remembered_delivery_is_not_done_again(
+    store: Store,
+) -> None:
+    keep(store, large())
+    mine = inbox(store)
+    for one in (mine, inbox(store)):
+        with one.slice() as held:
+            held.next()
+            held.close()
+
+    with mine.slice() as held:
+        assert names(held.next())[0] == f"w{2 * MOST_EVENTS}"
+
+
+def test_the_room_that_others_leave_in_a_batch_is_for_who_has_more(store: Store) -> None:
+    other = next(
+        body
+        for i in range(99)
+        if partition_of(body := delivery_body(message_item("wamid.o", "x", f"3519{i:08}"))) != WHERE
+    )
+    keep(store, large(), other)
+
+    with inbox(store).slice() as held:
+        found = names(held.next())
+
+    assert (len(found), found.count("o")) == (MOST_EVENTS, 1)
+
+
+def test_statuses_of_a_batch_are_of_few_large_deliveries(store: Store) -> None:
+    bodies = Counting()
+    keep(store, *(some_statuses(contact) for contact in range(12)))
+    with inbox(store, bodies).slice() as held:
+        batch = held.next()
+
+    assert (len(batch.events), len(batch.deliveries), bodies.opened) == (MOST_EVENTS, 1, 1)
+
+
+def test_statuses_of_small_deliveries_come_from_all_partitions(store: Store) -> None:
+    keep(store, *(some_statuses(contact, items=2) for contact in range(12)))
+    with inbox(store).slice() as held:
+        assert len(held.next().events) == 24
+
+
+def test_statuses_get_the_room_that_messages_leave(store: Store) -> None:
+    keep(store, some_statuses(1), delivery_body(message_item("wamid.o")))
+    with inbox(store).slice() as held:
+        kinds = [event.kind for event in held.next().events]
+
+    assert (kinds.count("message"), kinds.count("status")) == (1, MOST_EVENTS - 1)
