@@ -44,10 +44,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door: Door = app_state["door"]
         self.phase = Phase.SILENT
         self.deadline = 0.0
-        self._limits: Limits = self.door.bounds.webhook
+        self.limits: Limits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
         self._unseen = 0  # bytes since the parser last told of something
         self._came = 0  # bytes of the request that arrives, and of the end of the one before
+        self._parts: list[bytes] = []  # of the body that arrives; a buffer that grows costs twice
+        self._size = 0  # of these
         self._held = 0  # unverified bytes of the request that arrives
         self._waiting: deque[int] = deque()  # those of each whole request that is not started
         self._unanswered = 0  # whole requests
@@ -59,7 +61,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Come in, or be refused where every other connection is being answered."""
         super().connection_made(transport)
-        self.deadline = self.loop.time() + self._limits.head_s
+        self.deadline = self.loop.time() + self.limits.head_s
         if not self.door.enter(self):
             self.refuse("crowded")
 
@@ -90,7 +92,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._look(len(data))
 
     def _look(self, size: int) -> None:
-        if self._unseen > self._limits.head_bytes:
+        if self._unseen > self.limits.head_bytes:
             self.refuse("head_too_large")
         elif self._arriving is Phase.HEAD:
             self._hold(size)
@@ -101,7 +103,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.door.read_later(self)
 
     def read_on(self) -> None:
-        """Read the next part of a large body."""
         if not self._ended and not self.transport.is_closing():
             self.flow.resume_reading()
 
@@ -116,7 +117,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._spoken = True
         self._arriving = Phase.HEAD
-        self._limits = self.door.bounds.webhook
+        self.limits = self.door.bounds.webhook
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header as uvicorn does, up to a number."""
@@ -124,15 +125,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
-        if len(self.headers) > self._limits.headers:
+        if len(self.headers) > self.limits.headers:
             self._end("head_too_large")
 
     def on_headers_complete(self) -> None:
         """Look at the head as a whole, then wait for the body."""
-        self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
-        if self._came > self._limits.head_bytes:  # all of a head has come, and perhaps much more
+        self.limits = self.door.bounds.of(self.url.partition(b"?")[0])
+        if self._came > self.limits.head_bytes:  # all of a head has come, and perhaps much more
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-            if size > self._limits.head_bytes:
+            if size > self.limits.head_bytes:
                 self._end("head_too_large")
         super().on_headers_complete()
         self.headers = []  # what comes after a body is no header of the request
@@ -145,12 +146,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._hold(len(body))
         if self._ended:
             raise _RefusedError
-        self.cycle.body += body
-        if len(self.cycle.body) > self._limits.body_bytes:
+        self._parts.append(body)
+        self._size += len(body)
+        if self._size > self.limits.body_bytes:
             self._end("too_large")
 
     def on_message_complete(self) -> None:
         """Start the application, unless a request before this one is not answered yet."""
+        self.cycle.body = b"".join(self._parts)  # type: ignore[assignment]  # it is read only
+        self._parts, self._size = [], 0
         self.cycle.more_body = False
         self.cycle.message_event.set()
         self._arriving = Phase.SILENT
@@ -181,7 +185,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self._unanswered -= 1
         if self.transport.is_closing():
-            self._move(Phase.ENDING)
+            self.door.move(self, Phase.ENDING)
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -231,7 +235,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close at once, whatever is still unwritten."""
         self.transport.abort()
 
     def _end(self, reason: str) -> None:
@@ -253,14 +256,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._arriving is not Phase.SILENT:
             self.scope["headers"] = self.headers = []
         if self._arriving is Phase.BODY:
-            self.cycle.body = bytearray()
+            self._parts = []
             self.cycle.response_complete = True
-            # It is the newest, so it stands first in uvicorn's queue, if at all.
-            if self.pipeline and self.pipeline[0][0] is self.cycle:
+            if self.pipeline and self.pipeline[0][0] is self.cycle:  # the newest is the first
                 self.pipeline.popleft()
 
     def _say_last_words(self) -> None:
-        self._move(Phase.ENDING)
+        self.door.move(self, Phase.ENDING)
         if self.transport.is_closing():
             return
         # To close while the client still writes would take the answer away from it. Whoever means
@@ -274,37 +276,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _let_go(self) -> None:
         self._drop()
-        self._move(Phase.ENDING)
+        self.door.move(self, Phase.ENDING)
         self.transport.close()
 
     def _discard(self, size: int) -> None:
         self._unseen += size
         # Before its end an answer to what came first may still be on its way.
-        if self.phase is Phase.ENDING and self._unseen > self._limits.body_bytes:
+        if self.phase is Phase.ENDING and self._unseen > self.limits.body_bytes:
             self.abort()
 
     def _may_be_delivery(self) -> bool:
         if self._arriving is not Phase.BODY:
             return True
-        return self.scope["method"] == "POST" and self._limits is self.door.bounds.webhook
+        return self.scope["method"] == "POST" and self.limits is self.door.bounds.webhook
 
     def _turn(self) -> None:
         phase = Phase.ANSWER if self._unanswered else self._arriving
         if phase is not self.phase:
-            self._move(phase)
+            self.door.move(self, phase)
             if phase is Phase.BODY:
                 self._await_body()
 
     def _await_body(self) -> None:
-        self._hold(REQUEST_BYTES + min(self._came, self._limits.head_bytes))
+        self._hold(REQUEST_BYTES + min(self._came, self.limits.head_bytes))
         if self._ended:
             return
         declared = dict(self.scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+        if declared.isdigit() and int(declared) > self.limits.body_bytes:
             self.refuse("too_large")
         elif self.cycle.waiting_for_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.cycle.waiting_for_100_continue = False
+<<<<<<< ours
 
     def _move(self, phase: Phase) -> None:
         self.door.move(self, phase)
@@ -322,3 +325,5 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 def _answer(status: int) -> bytes:
     phrase = HTTPStatus(status).phrase
     return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
+=======
+>>>>>>> theirs
