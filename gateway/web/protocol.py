@@ -6,9 +6,7 @@ no more than its bytes, and those are counted. What is refused here is answered 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -37,7 +35,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
+        _loop: Any = None,
     ) -> None:
         """Take what uvicorn gives."""
         super().__init__(config, server_state, app_state, _loop)
@@ -169,16 +167,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not cycle.more_body:
             super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
 
-    async def _hand_over(
-        self,
-        size: int,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def _hand_over(self, size: int, *asgi: Any) -> None:
         # The application has verified the body before it waits for anything, so before others run.
         self.door.unverified -= size
-        await self.app(scope, receive, send)
+        await self.app(*asgi)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or say the last words; the door ends who stays idle."""
@@ -208,7 +200,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Refuse what is arriving, as soon as what came before it is answered."""
         self.door.report(reason, self._may_be_delivery())
         self._drop()
-        self._last_words = _answer(REASONS[reason].status)
+        self._last_words = REASONS[reason].answer()
         self._listens = reason == "too_large"
         if not self._unanswered:
             self._say_last_words()
@@ -269,10 +261,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # well and sends too much is heard out; of anybody else nothing is read any more.
         self.transport.write(self._last_words)
         self.transport.write_eof()
-        if self._listens:
-            self.flow.resume_reading()
-        else:
-            self.flow.pause_reading()
+        (self.flow.resume_reading if self._listens else self.flow.pause_reading)()
 
     def _let_go(self) -> None:
         self._drop()
@@ -307,23 +296,3 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif self.cycle.waiting_for_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.cycle.waiting_for_100_continue = False
-<<<<<<< ours
-
-    def _move(self, phase: Phase) -> None:
-        self.door.move(self, phase)
-        if phase is Phase.ANSWER:
-            seconds = self.door.bounds.answer_s
-        elif phase is Phase.SILENT:  # between two requests
-            seconds = self.door.bounds.idle_s
-        elif phase is Phase.ENDING:
-            seconds = self.door.bounds.end_s
-        else:
-            seconds = self._limits.body_s if phase is Phase.BODY else self._limits.head_s
-        self.deadline = self.loop.time() + seconds
-
-
-def _answer(status: int) -> bytes:
-    phrase = HTTPStatus(status).phrase
-    return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
-=======
->>>>>>> theirs
