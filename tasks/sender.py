@@ -11,6 +11,7 @@ from tasks.posts import Bell, Posts
 
 LINGER_S = 0.01
 MOST_IDLE = 2
+MOST_WAIT_S = 2.0  # for a number that rests; the tick rings when it may go on
 # A lane that becomes ready while answers are slow is found by asking; all else makes itself known.
 ASK_EVERY_S = 0.5
 # For so long a store that is away is asked again; a worker that is told to end has 18 s.
@@ -50,8 +51,8 @@ class Served:
         self.on_the_way += len(taken.attempts)
         self.idle = 0 if self.on_the_way or self.outcomes else self.idle + 1
         self.due_at = now + self._pause_s(taken)
-        given_up = self.idle > MOST_IDLE and not taken.more
-        if self.idle and (given_up or self.due_at > ends):
+        too_long = self.idle > MOST_IDLE or taken.wait_s > MOST_WAIT_S
+        if self.idle and (self.due_at > ends or (too_long and not taken.more)):
             self.due_at = NEVER
 
     def _pause_s(self, taken: Taken) -> float:

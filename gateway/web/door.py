@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
-from gateway.web.limits import Bounds
+from gateway.web.limits import Bounds, Limits
 
 
 class Phase(IntEnum):
@@ -33,7 +33,9 @@ _GONE = True
 class Guest(Protocol):
     """A connection, as far as the door is concerned."""
 
+    loop: asyncio.AbstractEventLoop
     phase: Phase
+    limits: Limits  # of the request that arrives
     deadline: float
 
     def refuse(self, reason: str) -> None:
@@ -60,6 +62,8 @@ class Door:
         self.report = report
         self.bounds = bounds
         self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
+        # In each phase; HEAD and BODY have the limits of the route.
+        self._seconds = (bounds.idle_s, 0.0, 0.0, bounds.answer_s, bounds.end_s)
         self._large: deque[Guest] = deque()  # that wait to be read from
         self.unverified = 0  # bytes that connections hold and nobody has verified
 
@@ -74,11 +78,18 @@ class Door:
         return not full or oldest is not None
 
     def move(self, guest: Guest, phase: Phase) -> None:
-        """Put a connection into another phase, as the youngest there, unless it has left."""
+        """Put a connection into another phase, as the youngest there, unless it has left.
+
+        Each request comes through here twice, so it is one function.
+        """
         if self._guests[guest.phase].pop(guest, _GONE):
             return
         guest.phase = phase
         self._guests[phase][guest] = None
+        seconds = self._seconds[phase]
+        if phase is Phase.HEAD or phase is Phase.BODY:
+            seconds = guest.limits.head_s if phase is Phase.HEAD else guest.limits.body_s
+        guest.deadline = guest.loop.time() + seconds
         if phase is Phase.ENDING and len(self._guests[phase]) > self.bounds.ending:
             next(iter(self._guests[phase])).abort()
 

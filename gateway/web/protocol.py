@@ -6,9 +6,7 @@ no more than its bytes, and those are counted. What is refused here is answered 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -37,17 +35,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
+        _loop: Any = None,
     ) -> None:
         """Take what uvicorn gives."""
         super().__init__(config, server_state, app_state, _loop)
         self.door: Door = app_state["door"]
         self.phase = Phase.SILENT
         self.deadline = 0.0
-        self._limits: Limits = self.door.bounds.webhook
+        self.limits: Limits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
         self._unseen = 0  # bytes since the parser last told of something
         self._came = 0  # bytes of the request that arrives, and of the end of the one before
+        self._parts: list[bytes] = []  # of the body that arrives; a buffer that grows costs twice
+        self._size = 0  # of these
         self._held = 0  # unverified bytes of the request that arrives
         self._waiting: deque[int] = deque()  # those of each whole request that is not started
         self._unanswered = 0  # whole requests
@@ -59,7 +59,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Come in, or be refused where every other connection is being answered."""
         super().connection_made(transport)
-        self.deadline = self.loop.time() + self._limits.head_s
+        self.deadline = self.loop.time() + self.limits.head_s
         if not self.door.enter(self):
             self.refuse("crowded")
 
@@ -90,7 +90,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._look(len(data))
 
     def _look(self, size: int) -> None:
-        if self._unseen > self._limits.head_bytes:
+        if self._unseen > self.limits.head_bytes:
             self.refuse("head_too_large")
         elif self._arriving is Phase.HEAD:
             self._hold(size)
@@ -101,7 +101,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.door.read_later(self)
 
     def read_on(self) -> None:
-        """Read the next part of a large body."""
         if not self._ended and not self.transport.is_closing():
             self.flow.resume_reading()
 
@@ -116,7 +115,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._spoken = True
         self._arriving = Phase.HEAD
-        self._limits = self.door.bounds.webhook
+        self.limits = self.door.bounds.webhook
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header as uvicorn does, up to a number."""
@@ -124,15 +123,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
-        if len(self.headers) > self._limits.headers:
+        if len(self.headers) > self.limits.headers:
             self._end("head_too_large")
 
     def on_headers_complete(self) -> None:
         """Look at the head as a whole, then wait for the body."""
-        self._limits = self.door.bounds.of(self.url.partition(b"?")[0])
-        if self._came > self._limits.head_bytes:  # all of a head has come, and perhaps much more
+        self.limits = self.door.bounds.of(self.url.partition(b"?")[0])
+        if self._came > self.limits.head_bytes:  # all of a head has come, and perhaps much more
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-            if size > self._limits.head_bytes:
+            if size > self.limits.head_bytes:
                 self._end("head_too_large")
         super().on_headers_complete()
         self.headers = []  # what comes after a body is no header of the request
@@ -145,12 +144,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._hold(len(body))
         if self._ended:
             raise _RefusedError
-        self.cycle.body += body
-        if len(self.cycle.body) > self._limits.body_bytes:
+        self._parts.append(body)
+        self._size += len(body)
+        if self._size > self.limits.body_bytes:
             self._end("too_large")
 
     def on_message_complete(self) -> None:
         """Start the application, unless a request before this one is not answered yet."""
+        self.cycle.body = b"".join(self._parts)  # type: ignore[assignment]  # it is read only
+        self._parts, self._size = [], 0
         self.cycle.more_body = False
         self.cycle.message_event.set()
         self._arriving = Phase.SILENT
@@ -165,23 +167,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not cycle.more_body:
             super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
 
-    async def _hand_over(
-        self,
-        size: int,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def _hand_over(self, size: int, *asgi: Any) -> None:
         # The application has verified the body before it waits for anything, so before others run.
         self.door.unverified -= size
-        await self.app(scope, receive, send)
+        await self.app(*asgi)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or say the last words; the door ends who stays idle."""
         self.server_state.total_requests += 1
         self._unanswered -= 1
         if self.transport.is_closing():
-            self._move(Phase.ENDING)
+            self.door.move(self, Phase.ENDING)
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -204,7 +200,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Refuse what is arriving, as soon as what came before it is answered."""
         self.door.report(reason, self._may_be_delivery())
         self._drop()
-        self._last_words = _answer(REASONS[reason].status)
+        self._last_words = REASONS[reason].answer()
         self._listens = reason == "too_large"
         if not self._unanswered:
             self._say_last_words()
@@ -231,7 +227,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close at once, whatever is still unwritten."""
         self.transport.abort()
 
     def _end(self, reason: str) -> None:
@@ -253,72 +248,51 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._arriving is not Phase.SILENT:
             self.scope["headers"] = self.headers = []
         if self._arriving is Phase.BODY:
-            self.cycle.body = bytearray()
+            self._parts = []
             self.cycle.response_complete = True
-            # It is the newest, so it stands first in uvicorn's queue, if at all.
-            if self.pipeline and self.pipeline[0][0] is self.cycle:
+            if self.pipeline and self.pipeline[0][0] is self.cycle:  # the newest is the first
                 self.pipeline.popleft()
 
     def _say_last_words(self) -> None:
-        self._move(Phase.ENDING)
+        self.door.move(self, Phase.ENDING)
         if self.transport.is_closing():
             return
         # To close while the client still writes would take the answer away from it. Whoever means
         # well and sends too much is heard out; of anybody else nothing is read any more.
         self.transport.write(self._last_words)
         self.transport.write_eof()
-        if self._listens:
-            self.flow.resume_reading()
-        else:
-            self.flow.pause_reading()
+        (self.flow.resume_reading if self._listens else self.flow.pause_reading)()
 
     def _let_go(self) -> None:
         self._drop()
-        self._move(Phase.ENDING)
+        self.door.move(self, Phase.ENDING)
         self.transport.close()
 
     def _discard(self, size: int) -> None:
         self._unseen += size
         # Before its end an answer to what came first may still be on its way.
-        if self.phase is Phase.ENDING and self._unseen > self._limits.body_bytes:
+        if self.phase is Phase.ENDING and self._unseen > self.limits.body_bytes:
             self.abort()
 
     def _may_be_delivery(self) -> bool:
         if self._arriving is not Phase.BODY:
             return True
-        return self.scope["method"] == "POST" and self._limits is self.door.bounds.webhook
+        return self.scope["method"] == "POST" and self.limits is self.door.bounds.webhook
 
     def _turn(self) -> None:
         phase = Phase.ANSWER if self._unanswered else self._arriving
         if phase is not self.phase:
-            self._move(phase)
+            self.door.move(self, phase)
             if phase is Phase.BODY:
                 self._await_body()
 
     def _await_body(self) -> None:
-        self._hold(REQUEST_BYTES + min(self._came, self._limits.head_bytes))
+        self._hold(REQUEST_BYTES + min(self._came, self.limits.head_bytes))
         if self._ended:
             return
         declared = dict(self.scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+        if declared.isdigit() and int(declared) > self.limits.body_bytes:
             self.refuse("too_large")
         elif self.cycle.waiting_for_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.cycle.waiting_for_100_continue = False
-
-    def _move(self, phase: Phase) -> None:
-        self.door.move(self, phase)
-        if phase is Phase.ANSWER:
-            seconds = self.door.bounds.answer_s
-        elif phase is Phase.SILENT:  # between two requests
-            seconds = self.door.bounds.idle_s
-        elif phase is Phase.ENDING:
-            seconds = self.door.bounds.end_s
-        else:
-            seconds = self._limits.body_s if phase is Phase.BODY else self._limits.head_s
-        self.deadline = self.loop.time() + seconds
-
-
-def _answer(status: int) -> bytes:
-    phrase = HTTPStatus(status).phrase
-    return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()

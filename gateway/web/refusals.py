@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,11 @@ class Reason:
 
     status: int
     gap: bool
+
+    def answer(self) -> bytes:
+        """Return the whole answer, after which the connection is closed."""
+        line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"
+        return f"{line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 
 
 REASONS: Mapping[str, Reason] = {

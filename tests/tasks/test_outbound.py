@@ -227,6 +227,7 @@ def test_a_send_whose_answer_was_lost_is_not_posted_again(sender: Worker, meta: 
 def test_a_slice_that_ends_before_the_work_rings_again(
     sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rounds, "SLICE_S", 2.0)
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 10})
     monkeypatch.setattr(sender, "settings", slow)
     for i in range(40):
