@@ -7,7 +7,7 @@ from gateway.store.client import Store
 from gateway.store.partitions import partition_of, partition_of_place
 from gateway.store.slice import MOST_EVENTS, Batch
 from tests.made import delivery_body, message_item, status_item
-from tests.store.keeping import inbox
+from tests.store.keeping import inbox, standing
 from tests.store.test_large import ITEMS, WHERE, keep, large, names
 
 pytestmark = pytest.mark.store
@@ -54,6 +54,18 @@ def test_what_another_did_meanwhile_of_a_remembered_delivery_is_not_done_again(
 
     with mine.slice() as held:
         assert names(held.next())[0] == f"w{2 * MOST_EVENTS}"
+
+
+def test_a_partition_moves_also_within_a_delivery(store: Store) -> None:
+    keep(store, large())
+    seen = [standing(store, WHERE).cursor]
+    for _ in range(4):
+        with inbox(store).slice() as held:
+            held.next()
+            held.close()
+        seen.append(standing(store, WHERE).cursor)
+
+    assert len(set(seen)) == 5
 
 
 def test_the_room_that_others_leave_in_a_batch_is_for_who_has_more(store: Store) -> None:
