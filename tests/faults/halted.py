@@ -51,21 +51,24 @@ class HaltedStack(Stack):
         assert self.programs[dead].process.returncode == -signal.SIGKILL
         return dead
 
-    def bury(self, kind: str, step: str) -> None:
+    def bury(self, kind: str, step: str, *, for_good: bool = False) -> None:
         """Wait until a process died at the step, let its leases end, and start it again."""
         dead = self.dies(kind, step)
-        self.let_leases_end(kind, of_bells=step.partition(".")[0] not in ("bell", "ring"))
+        of_bells = step.partition(".")[0] not in ("bell", "ring")
+        self.let_leases_end(kind, of_bells=of_bells, for_good=for_good)
         self.run(dead)
 
-    def let_leases_end(self, kind: str, *, of_bells: bool = True) -> None:
+    def let_leases_end(self, kind: str, *, of_bells: bool = True, for_good: bool = False) -> None:
         """Let that be over for which a process which is gone holds what it took.
+
+        `for_good` lets the minute be over as well after which it counts as dead.
 
         A kill loses bells that were on their way to it. Where they are no matter, let that minute
         be over as well after which the next delivery rings again: the sweep takes seconds.
         """
         with redis.Redis.from_url(self.server.url) as client:
             if kind == "inbound":
-                end_partition_leases(client)
+                end_partition_leases(client, ago_s=61 if for_good else 0)
             if kind == "outbound":
                 end_lane_waits(client)
             if kind == "beat":

@@ -9,12 +9,12 @@ from tests.faults.ledger import PREFIX
 READY = f"{PREFIX}ready:reply"
 
 
-def end_partition_leases(client: Any) -> None:
-    """Let the 5 seconds be over for which workers hold their partitions."""
+def end_partition_leases(client: Any, ago_s: int = 0) -> None:
+    """Let the 5 seconds be over for which workers hold their partitions, and so many more."""
     for index in range(keys.PARTITIONS):
         if client.exists(f"{keys.partition(index)}cursor"):
             seconds, _ = client.time()
-            client.hset(f"{keys.partition(index)}cursor", "till", seconds * 1_000 - 1)
+            client.hset(f"{keys.partition(index)}cursor", "till", (seconds - ago_s) * 1_000 - 1)
 
 
 def end_lane_waits(client: Any) -> None:

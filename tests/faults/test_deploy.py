@@ -107,7 +107,8 @@ def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
         load.wait_for(100)
 
     assert took < 20
-    assert set(load.answers) == {200}
+    # A web process that ends refuses what has not sent its head yet, and Meta delivers it again.
+    assert set(load.answers) - ({503} if name == "web" else set()) == {200}
     wait_until(lambda: len(stack.posted()) >= load.acknowledged, "every reply is posted")
     wait_until(stack.idle, "nothing waits")
     assert len(replies(stack)) == load.acknowledged

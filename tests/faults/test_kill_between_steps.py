@@ -41,9 +41,9 @@ STEPS = (
     "inbound: pass.before",
     "inbound: pass.half",
     "inbound: pass.after",
-    # What comes after a death is read with care, and there may be one more.
-    "inbound: load.after, suspect.before",
-    "inbound: load.after, suspect.after",
+    # What comes after a death is worked off with care, and there may be one more.
+    "inbound: load.after, hold_in_hand.before",
+    "inbound: load.after, hold_in_hand.after",
     "inbound: commit.half, commit.before",
     "inbound: commit.half, commit.after",
     "inbound: tick.before",
@@ -102,7 +102,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
     stack.ask(kind, first)
     with ThreadPoolExecutor(1) as beside:
         answers = beside.submit(deliver, stack, talk.bodies([0, 1]))
-        stack.bury(kind, first)
+        stack.bury(kind, first, for_good="hold_in_hand" in names)
         for step in more:
             stack.ask(kind, step)
             stack.bury(kind, step)
