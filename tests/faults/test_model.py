@@ -234,7 +234,7 @@ class LargeGateway(Gateway):
     [
         (Gateway, 80),
         (LargeGateway, 6),
-        pytest.param(LargeGateway, 80, marks=pytest.mark.long),
+        pytest.param(LargeGateway, 80, marks=(pytest.mark.long, pytest.mark.timeout(1_500))),
     ],
 )
 def test_whatever_goes_wrong_in_whatever_order_each_effect_comes_once(
