@@ -32,7 +32,7 @@ rules:
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     server = Server(tmp_path / "valkey").start()
-    made = Stack(tmp_path, server, RULES, META_MESSAGES_PER_SECOND="80")
+    made = Stack(tmp_path, server, RULES, META_MESSAGES_PER_SECOND="40")
     yield made.start()
     made.stop()
     server.kill()
