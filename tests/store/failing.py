@@ -16,7 +16,7 @@ READS = (
 )  # fmt: skip
 # What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
 # twice; what is stored may not.
-UNTOLD_KEYS = re.compile(rb"}:(count|pace|places|recorded|known:\d+|take:.*|pair:.*)$")
+UNTOLD_KEYS = re.compile(rb"}:(count|tokens|places|recorded|known:\d+|take:.*|pair:.*)$")
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
 UNTOLD_FIELDS |= {
