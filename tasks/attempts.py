@@ -9,11 +9,11 @@ from typing import Any
 
 import structlog
 
-from gateway.core import canary
-from gateway.core.allowed import refusal
-from gateway.core.outcome import Attempt, Outcome, outcome
-from gateway.core.sends import callback
-from gateway.core.verdict import Answer, NotConnected, Unconfirmed, Verdict, verdict
+from gateway.core.sending import canary
+from gateway.core.sending.outcome import Attempt, Outcome, outcome
+from gateway.core.sending.preflight import refusal
+from gateway.core.sending.response import Answer, NotConnected, Unconfirmed, Verdict, verdict
+from gateway.core.sending.send import callback
 from gateway.store import keys, upkeep
 from gateway.store.lanes import LEASE_MS
 from tasks.canary import arrive

@@ -15,7 +15,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from gateway.core.sends import REPLY
+from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core import canary
-from gateway.core.outcome import Attempt
-from gateway.core.verdict import Answer, NotConnected, Responded
+from gateway.core.sending import canary
+from gateway.core.sending.outcome import Attempt
+from gateway.core.sending.response import Answer, NotConnected, Responded
 from gateway.store import alerts
 from gateway.store.canary import arrived, expect
 from gateway.store.client import ScriptError, StoreUnavailableError

@@ -6,9 +6,9 @@ A new cause is a function here and in `CAUSES`, and a line in docs/operations.md
 from collections.abc import Callable, Iterator
 
 from gateway.core.alerts import Alert, Cause, Severity
-from gateway.core.canary import OVERDUE_S
-from gateway.core.codes import rule_of
-from gateway.core.dead import advice, asks_a_person
+from gateway.core.sending.canary import OVERDUE_S
+from gateway.core.sending.dead_letter import advice, asks_a_person
+from gateway.core.sending.error_codes import rule_of
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE
 from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import structlog
 
+from gateway.core.event_keys import join
 from gateway.core.events import Event, Message, Unreadable
-from gateway.core.follows import record_id
-from gateway.core.keys import join
-from gateway.core.plan import Failure
+from gateway.core.planning.batch import Failure
+from gateway.core.planning.event import record_id
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.commit import bury

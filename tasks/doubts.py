@@ -6,7 +6,7 @@ from typing import cast
 
 import structlog
 
-from gateway.core.evidence import Policy, Stream, choose
+from gateway.core.sending.resend_policy import Policy, Stream, choose
 from gateway.store.doubts import again, doubts, proved_to
 from gateway.store.inbox import Standing
 from gateway.store.stream import lost_to, whole_from

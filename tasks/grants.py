@@ -2,8 +2,8 @@
 
 import structlog
 
-from gateway.core.granted import granted
-from gateway.core.plan import Planned
+from gateway.core.planning.batch import Planned
+from gateway.core.webhook.granted import granted
 from gateway.store import stops
 from tasks.worker import Worker
 

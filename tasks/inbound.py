@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import structlog
 
-from gateway.core.aside import Obstacle
-from gateway.core.decisions import Rulebook
 from gateway.core.events import Event
-from gateway.core.evidence import gap_of
-from gateway.core.plan import Plan, Planned, View, plan
-from gateway.core.sends import REPLY
+from gateway.core.planning.batch import Plan, Planned, View, plan
+from gateway.core.planning.decision import Rulebook
+from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.resend_policy import gap_of
+from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.client import StoreUnavailableError
 from gateway.store.commit import commit

@@ -2,7 +2,8 @@
 
 It is a thread in the main process of every worker. One of all of them has the turn and looks, so
 the looks of many workers do not add up; the others ask for the turn. It reads first, and rings or
-moves something only where that is due. What a look costs is bounded by `gateway/core/rounds.py`.
+moves something only where that is due. What a look costs is bounded by
+`gateway/core/storage/looks.py`.
 """
 
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 from celery import bootsteps
 
-from gateway.core.rounds import Rounds
+from gateway.core.storage.looks import Rounds
 from gateway.settings import Settings
 from gateway.store import alerts, keys, upkeep
 from gateway.store.client import ScriptError

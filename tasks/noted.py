@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 
 from gateway.core.alerts import Alert, Cause
-from gateway.core.codes import rule_of
-from gateway.core.plan import Plan
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.error_codes import rule_of
 from gateway.store import keys, upkeep
 from gateway.store.alerts import MOST_NOTED, note
 from gateway.store.client import ScriptError, Store, StoreUnavailableError

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 import orjson
 import structlog
 
-from gateway.core import optout
-from gateway.core.codes import TOKEN_CODES, rule_of
-from gateway.core.news import after
-from gateway.core.outcome import Attempt
-from gateway.core.sends import News
-from gateway.core.verdict import Dead, Later, Paused, Verdict
+from gateway.core.contacts import consent
+from gateway.core.sending.error_codes import TOKEN_CODES, rule_of
+from gateway.core.sending.outcome import Attempt
+from gateway.core.sending.response import Dead, Later, Paused, Verdict
+from gateway.core.sending.send import News
+from gateway.core.sending.status_update import after
 from gateway.store import alerts, stops, upkeep
 from gateway.store.client import ScriptError, StoreUnavailableError
 from gateway.store.lanes import Taken
@@ -82,7 +82,7 @@ def note_opt_out(
 ) -> None:
     """Let the customer's own no, which Meta told of, come back as an event of theirs."""
     if isinstance(judged, Dead) and judged.opted_out:
-        told = optout.refused(number, attempt.contact.key, attempt.send, attempt.number, now)
+        told = consent.refused(number, attempt.contact.key, attempt.send, attempt.number, now)
         with contextlib.suppress(*AWAY):
             at_work.inbox.put_back(told)
             at_work.ringing.submit(call_inbox, at_work.inbox)

@@ -11,7 +11,7 @@ from functools import cache
 
 import structlog
 
-from gateway.core.sends import BULK, REPLY
+from gateway.core.sending.send import BULK, REPLY
 from gateway.store import dead, keys, late_failures, upkeep
 from gateway.store.compaction import Compaction
 from gateway.store.inbox import Standing

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from gateway.core.outcome import Outcome
+from gateway.core.sending.outcome import Outcome
 from gateway.store.client import ScriptError, StoreUnavailableError
 from gateway.store.lanes import Taken
 

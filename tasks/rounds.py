@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from gateway.core.outcome import Outcome
-from gateway.core.shares import shares
+from gateway.core.sending.fair_shares import shares
+from gateway.core.sending.outcome import Outcome
 from gateway.store.client import ScriptError, Store
 from gateway.store.damage import Damage
 from gateway.store.lanes import Lanes, Taken, pump_all

@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from gateway.core.outcome import Outcome
+from gateway.core.sending.outcome import Outcome
 from gateway.store.lanes import Lanes, Taken
 from tasks.posts import Bell, Posts
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from gateway.core.aside import Obstacle
 from gateway.core.events import Event, Unreadable
+from gateway.core.sending.aside import Obstacle
 from gateway.store.body import Bodies
 from gateway.store.client import StoreUnavailableError
 from gateway.store.stream import note_lost

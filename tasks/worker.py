@@ -9,8 +9,8 @@ from functools import partial
 import structlog
 
 from gateway import __version__
-from gateway.core.breaker import Breaker
-from gateway.core.decisions import Rulebook
+from gateway.core.planning.circuit_breaker import Breaker
+from gateway.core.planning.decision import Rulebook
 from gateway.graph.client import Graph
 from gateway.rules.source import Source
 from gateway.settings import Settings, SettingsError

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from gateway.cli.main import app
-from gateway.core.outcome import Step
+from gateway.core.sending.outcome import Step
 from gateway.store.canary import Canary
 from gateway.store.counters import Figures
 from gateway.web.metrics import _Snapshot

@@ -10,9 +10,9 @@ from gateway.cli import choosing, failing, trace_where
 from gateway.cli.capture_file import STANDARD_OUTPUT, whole
 from gateway.cli.progress import a_bar
 from gateway.cli.trace_line import many
-from gateway.core.anonymous import Anonymous
-from gateway.core.captured import line
-from gateway.core.filters import Filter
+from gateway.core.capture.anonymize import Anonymous
+from gateway.core.capture.file_format import line
+from gateway.core.capture.filter import Filter
 from gateway.store import dead
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

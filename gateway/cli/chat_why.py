@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli.chat_lines import Offer
-from gateway.core import keys
-from gateway.core.contacts import Contact
+from gateway.core import event_keys
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
-from gateway.core.identity import contact_key
+from gateway.core.phone_numbers import contact_key
 from gateway.rules.explain import explain, worth_telling
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
@@ -84,7 +84,7 @@ class Traces:
     def _event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
         """Make the event that the gateway makes of what the sandbox delivers."""
         return Message(
-            key=keys.join("message", self._number, wamid),
+            key=event_keys.join("message", self._number, wamid),
             delivery="",
             item=0,
             number=self._number,

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli import failing
 from gateway.cli.moments import moment
-from gateway.core.filters import KINDS, Filter
+from gateway.core.capture.filter import KINDS, Filter
 
 Since = Annotated[str, typer.Option(help="Received since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
 Until = Annotated[str, typer.Option(help="Received until then, in the same ways.")]

@@ -16,8 +16,8 @@ from gateway.cli import dev_folder, failing, trace_where
 from gateway.cli.dead_letters_chosen import Filters, choose, confirm, counted, one
 from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
-from gateway.core.dead import Aside, DeadEvent, Letter
 from gateway.core.printable import printable
+from gateway.core.sending.dead_letter import Aside, DeadEvent, Letter
 from gateway.store import dead, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

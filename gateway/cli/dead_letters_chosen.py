@@ -10,7 +10,7 @@ import typer
 from gateway.cli import failing
 from gateway.cli.moments import moment
 from gateway.cli.trace_line import many
-from gateway.core.dead import CAUSES, DeadEvent, Letter, Wanted
+from gateway.core.sending.dead_letter import CAUSES, DeadEvent, Letter, Wanted
 from gateway.store import dead, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store

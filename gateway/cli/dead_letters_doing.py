@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gateway.cli.dead_letters_chosen import Chosen
 from gateway.cli.progress import a_bar
-from gateway.core.dead import DeadSend, Letter
+from gateway.core.sending.dead_letter import DeadSend, Letter
 from gateway.store import keys, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store

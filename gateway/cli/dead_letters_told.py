@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.trace_line import clock, span
-from gateway.core.dead import Aside, DeadEvent, DeadSend, Letter, Step
+from gateway.core.sending.dead_letter import Aside, DeadEvent, DeadSend, Letter, Step
 from gateway.store.traced_inbox import Inside
 from gateway.store.unreadable import Held
 

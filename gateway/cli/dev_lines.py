@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core import canary
+from gateway.core.sending import canary
 
 Fields = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gateway.cli import failing, trace_where
 from gateway.core.nearest import nearest
-from gateway.core.stops import Stops
+from gateway.core.sending.pauses import Stops
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
 from gateway.settings import Settings

@@ -17,7 +17,7 @@ from gateway.cli.replay_posting import post_all, target
 from gateway.cli.replay_source import Files, Kept
 from gateway.cli.replay_stored import Stored
 from gateway.cli.trace_line import many
-from gateway.core.filters import Filter
+from gateway.core.capture.filter import Filter
 from gateway.store import dead
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

@@ -8,10 +8,10 @@ from itertools import islice
 from gateway.cli import failing
 from gateway.cli.replay_source import Item
 from gateway.cli.trace_line import many
-from gateway.core.envelope import split
+from gateway.core.capture.filter import Filter
+from gateway.core.capture.refresh import fresh
 from gateway.core.events import Delivery
-from gateway.core.filters import Filter
-from gateway.core.fresh import fresh
+from gateway.core.webhook.parser import split
 
 # For so long every event is known, counted from its commit; afterwards it may be forgotten.
 REMEMBERED = timedelta(days=8)

@@ -12,8 +12,8 @@ from typing import Self
 import httpx
 
 from gateway.cli.replay_source import Item
-from gateway.core.keys import conversation
-from gateway.core.signature import HEADER, sign
+from gateway.core.event_keys import conversation
+from gateway.core.webhook.signature import HEADER, sign
 
 # Longer than the gateway ever takes: Meta itself would have given up before.
 TIMEOUT_S = 30.0

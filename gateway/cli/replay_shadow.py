@@ -8,13 +8,13 @@ from typing import Any
 from gateway.cli.progress import a_bar
 from gateway.cli.replay_source import Item
 from gateway.cli.trace_words import Words
-from gateway.core.captured import place_at
-from gateway.core.decisions import Rulebook
-from gateway.core.envelope import split
+from gateway.core.capture.file_format import place_at
 from gateway.core.events import Delivery, Event
-from gateway.core.plan import Plan, Planned
-from gateway.core.sends import Send
-from gateway.core.shadow import Shadow
+from gateway.core.planning.batch import Plan, Planned
+from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.dry_run import Shadow
+from gateway.core.sending.send import Send
+from gateway.core.webhook.parser import split
 from gateway.store.client import Store
 from gateway.store.contacts import load
 

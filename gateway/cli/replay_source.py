@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.cli import failing
-from gateway.core.captured import BEGINS, CapturedError, place_at, read
+from gateway.core.capture.file_format import BEGINS, CapturedError, place_at, read
 from gateway.core.events import Delivery
 from gateway.store.history import History
 

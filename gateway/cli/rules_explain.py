@@ -17,9 +17,9 @@ from gateway.cli.rules_where import Json, asked, console
 from gateway.cli.rules_words import written
 from gateway.cli.trace_line import clock
 from gateway.cli.trace_words import Words
-from gateway.core.envelope import split
 from gateway.core.events import Event
 from gateway.core.printable import printable
+from gateway.core.webhook.parser import split
 from gateway.rules.explain import Explained, explain, worth_telling
 from gateway.rules.folding import Folding
 from gateway.rules.load import load

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.cli.trace_line import many
-from gateway.core.canary import OVERDUE_S
-from gateway.core.sends import REPLY
+from gateway.core.sending.canary import OVERDUE_S
+from gateway.core.sending.send import REPLY
 from gateway.store.rulebooks import sentences
 from gateway.store.standing import Reading
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gateway.cli.status_view import View, restarted
 from gateway.cli.trace_line import many
-from gateway.core.sends import RUNGS
+from gateway.core.sending.send import RUNGS
 from gateway.store.canary import Canary
 from gateway.store.rulebooks import versions
 from gateway.store.standing import NumberStanding, Reading

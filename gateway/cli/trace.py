@@ -15,7 +15,7 @@ from gateway.cli import failing, trace_where
 from gateway.cli.trace_line import Line, clock
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
-from gateway.core.identity import contact_key
+from gateway.core.phone_numbers import contact_key
 from gateway.core.printable import printable
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

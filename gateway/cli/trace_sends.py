@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway.cli.trace_line import Line, Tone, clock, many, span
 from gateway.cli.trace_words import Words
-from gateway.core.codes import rule_of
-from gateway.core.evidence import LATE
-from gateway.core.sends import RUNGS
+from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.resend_policy import LATE
+from gateway.core.sending.send import RUNGS
 from gateway.store.traced_sends import Sent, Told
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"

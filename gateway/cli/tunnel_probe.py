@@ -12,7 +12,7 @@ import httpx
 from gateway import __version__
 from gateway.cli.tunnel_address import WEBHOOK
 from gateway.cli.tunnel_checks import Seen
-from gateway.core.signature import HEADER, sign
+from gateway.core.webhook.signature import HEADER, sign
 from gateway.graph.deadline import DeadlineTransport, limits
 
 TIMEOUT_S = 10.0

@@ -1,7 +1,7 @@
 """What became of a message that was waited for, as a line of the checklist; pure."""
 
 from gateway.cli.tunnel_checks import Check
-from gateway.core.sends import RUNGS
+from gateway.core.sending.send import RUNGS
 from gateway.store.traces import Trace
 
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"

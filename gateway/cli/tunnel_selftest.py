@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import orjson
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 
 # Meta has no such field, so it becomes a notice, which starts no rule and is sent to nobody.
 FIELD = "gateway_self_test"

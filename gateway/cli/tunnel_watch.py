@@ -11,7 +11,7 @@ from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_gateway import Behind
 from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
-from gateway.core.keys import digest
+from gateway.core.event_keys import digest
 from gateway.settings import Settings
 from gateway.store import records
 from gateway.store.client import Store

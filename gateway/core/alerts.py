@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from gateway.core.keys import digest, join
+from gateway.core.event_keys import digest, join
 
 # What comes and goes within this time goes on: its end is told once it has stayed away for so long.
 QUIET_MS = 60_000

@@ -28,7 +28,7 @@ class Event:
     delivery: str
     item: int  # position among the events of its delivery
     number: str  # our phone number id, "" where the event belongs to none
-    contact: str  # a key of the customer (core/identity.py), "" where there is none
+    contact: str  # a key of the customer (core/phone_numbers.py), "" where there is none
     also: tuple[str, ...] = field(default=(), repr=False)  # other keys of the same customer
     wa_id: str = field(default="", repr=False)  # what Meta calls the customer now
     user_id: str = field(default="", repr=False)

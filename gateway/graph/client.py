@@ -9,7 +9,7 @@ import httpx
 import orjson
 
 from gateway import __version__
-from gateway.core.verdict import Answer, Lost, NotConnected, Responded
+from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph.connections import Connections
 from gateway.graph.deadline import limits
 

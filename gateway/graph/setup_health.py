@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.foreign import fit
+from gateway.core.text import fit
 
 
 @dataclass(frozen=True, slots=True)

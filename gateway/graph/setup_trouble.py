@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from gateway.core.foreign import fit
+from gateway.core.text import fit
 
 _FIELD = re.compile(r"nonexisting field \((\w{1,80})\)")
 _AGAIN = "Try again in a few minutes."

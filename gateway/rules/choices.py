@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gateway.core.messages import Row, Section, limits
+from gateway.core.messages import Row, Section, length_limits
 from gateway.rules.shape import Model
 from gateway.rules.taking import Limited, wrong
 
@@ -13,19 +13,19 @@ def _trimmed(word: str) -> str:
     return word if word == word.strip() else wrong("has space around it, which Meta refuses")
 
 
-ButtonId = Annotated[str, Limited(limits.BUTTON_ID), AfterValidator(_trimmed)]
-ButtonTitle = Annotated[str, Limited(limits.BUTTON_TITLE)]
-RowId = Annotated[str, Limited(limits.ROW_ID), AfterValidator(_trimmed)]
+ButtonId = Annotated[str, Limited(length_limits.BUTTON_ID), AfterValidator(_trimmed)]
+ButtonTitle = Annotated[str, Limited(length_limits.BUTTON_TITLE)]
+RowId = Annotated[str, Limited(length_limits.ROW_ID), AfterValidator(_trimmed)]
 
 
-RowTitle = Annotated[str, Limited(limits.ROW_TITLE)]
+RowTitle = Annotated[str, Limited(length_limits.ROW_TITLE)]
 
 
 class RowText(Model):
     """What is read in one row of a list."""
 
     title: RowTitle = Field(description="What the row says.")
-    description: Annotated[str, Limited(limits.ROW_DESCRIPTION)] = Field(
+    description: Annotated[str, Limited(length_limits.ROW_DESCRIPTION)] = Field(
         default="", description="What stands below it in small."
     )
 
@@ -35,8 +35,8 @@ def _row(value: Any) -> Any:
 
 
 def _buttons(titles: dict[str, str]) -> dict[str, str]:
-    if not titles or len(titles) > limits.BUTTONS:
-        wrong(f"has {len(titles)} buttons; Meta takes 1 to {limits.BUTTONS}")
+    if not titles or len(titles) > length_limits.BUTTONS:
+        wrong(f"has {len(titles)} buttons; Meta takes 1 to {length_limits.BUTTONS}")
     if len(set(titles.values())) < len(titles):
         wrong("two buttons have the same title, which Meta refuses")
     return titles
@@ -55,7 +55,7 @@ def _sections(sections: dict[str, dict[str, RowText]]) -> dict[str, dict[str, Ro
     return sections
 
 
-_COUNT = {"minProperties": 1, "maxProperties": limits.BUTTONS}
+_COUNT = {"minProperties": 1, "maxProperties": length_limits.BUTTONS}
 Buttons = Annotated[
     dict[ButtonId, ButtonTitle], AfterValidator(_buttons), Field(json_schema_extra=_COUNT)
 ]
@@ -66,7 +66,7 @@ Rows = Annotated[
     AfterValidator(_rows),
 ]
 Sections = Annotated[
-    dict[Annotated[str, Limited(limits.SECTION_TITLE)], Rows], AfterValidator(_sections)
+    dict[Annotated[str, Limited(length_limits.SECTION_TITLE)], Rows], AfterValidator(_sections)
 ]
 
 

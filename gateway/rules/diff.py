@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.core.decisions import Rulebook
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.planning.decision import Rulebook
+from gateway.core.webhook.parser import split
 from gateway.rules.folding import Folded, Folding
 from gateway.rules.spoken import Said, spoken
 

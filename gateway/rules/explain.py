@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.condition import Condition, Every, Some
 from gateway.rules.facts import Facts

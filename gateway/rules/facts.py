@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Status
-from gateway.core.identity import one_form
-from gateway.core.reading import NOTHING, integer, text, within, words
-from gateway.core.sends import answers_a_status, from_callback
+from gateway.core.phone_numbers import one_form
+from gateway.core.sending.send import answers_a_status, from_callback
+from gateway.core.webhook.customers import NOTHING, integer, text, within, words
 from gateway.rules.hours import Hours
 from gateway.rules.kinds import kind_of
 from gateway.rules.text import Said

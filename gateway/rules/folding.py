@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.core.allowed import window_open
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Rulebook
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.grouping import names
 from gateway.core.events import Event
-from gateway.core.people import names
-from gateway.core.plan import Plan, View
-from gateway.core.sends import Send
-from gateway.core.shadow import Shadow
+from gateway.core.planning.batch import Plan, View
+from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.dry_run import Shadow
+from gateway.core.sending.preflight import window_open
+from gateway.core.sending.send import Send
 
 Body = Mapping[str, Any]
 

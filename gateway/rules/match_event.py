@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gateway.core.events import Notice, Status
-from gateway.core.identity import one_form
-from gateway.core.reading import text
+from gateway.core.phone_numbers import one_form
+from gateway.core.webhook.customers import text
 from gateway.rules.condition import IS, Condition, Every, One, Test, said
 from gateway.rules.facts import Facts, plain_emoji
 from gateway.rules.match_text import headline_of

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.core.expressions import Lookup
-from gateway.core.render_filters import Value
+from gateway.core.rendering.filters import Value
+from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.hours import Hours
 from gateway.rules.text import scanned
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
-from gateway.core.expressions import PlaceholderError
 from gateway.core.nearest import nearest
-from gateway.core.render import names_in
+from gateway.core.rendering.placeholders import PlaceholderError
+from gateway.core.rendering.render import names_in
 from gateway.rules.across import conditions, said, steps
 from gateway.rules.actions import BARE
 from gateway.rules.check import Checked

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.webhook.parser import split
 
 Item = dict[str, Any]
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from gateway.core.expressions import PlaceholderError
 from gateway.core.nearest import nearest
-from gateway.core.render import names_in
+from gateway.core.rendering.placeholders import PlaceholderError
+from gateway.core.rendering.render import names_in
 from gateway.rules.names import NAMES, OF_HOURS
 from gateway.rules.problems import Mark, short
 from gateway.rules.text import PatternError, pattern

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from gateway.core.contacts import Contact
-from gateway.core.identity import contact_key
+from gateway.core.contacts.contact import Contact
+from gateway.core.phone_numbers import contact_key
 from gateway.rules.acts import done
 from gateway.rules.casebook import Placed
 from gateway.rules.cases import Case, Line

@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.core.render_filters import FILTERS
+from gateway.core.rendering.filters import FILTERS
 from gateway.rules import schema
 from gateway.rules.actions import VERBS
 from gateway.rules.choices import RowText

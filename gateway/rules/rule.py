@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.core.answers import ALERT
-from gateway.core.decisions import Action, Fired
-from gateway.core.doing import done
-from gateway.core.expressions import Lookup
-from gateway.core.limits import MOST_TIMES, Limit, reached
+from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached
+from gateway.core.planning.answers import ALERT
+from gateway.core.planning.contact_changes import done
+from gateway.core.planning.decision import Action, Fired
+from gateway.core.rendering.placeholders import Lookup
 from gateway.rules import models, names
 from gateway.rules.actions import LEAVE
 from gateway.rules.condition import Condition, Key

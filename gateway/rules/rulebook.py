@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision, Fired
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Notice
+from gateway.core.planning.decision import Decision, Fired
 from gateway.rules.facts import Facts, has_name
 from gateway.rules.hours import Hours
 from gateway.rules.index import Index

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from gateway.core import messages
-from gateway.core.messages import Body, limits
+from gateway.core.messages import Body, length_limits
 from gateway.rules.choices import Buttons, Rows, Sections, parted
 from gateway.rules.metas import Components, GraphBody
 from gateway.rules.shape import Model
@@ -15,8 +15,8 @@ from gateway.rules.values import Language, Link, Sendable, TemplateName, VarName
 KINDS = ("image", "video", "audio", "document", "sticker")
 WITHOUT_CAPTION = ("audio", "sticker")
 
-Header = Annotated[str, Limited(limits.HEADER)]
-Footer = Annotated[str, Limited(limits.FOOTER)]
+Header = Annotated[str, Limited(length_limits.HEADER)]
+Footer = Annotated[str, Limited(length_limits.FOOTER)]
 
 NamedValues = dict[VarName, Sendable]
 Values = tuple[Sendable, ...]
@@ -89,7 +89,9 @@ class SendButtons(FreeForm):
     """Send a text with up to three buttons."""
 
     verb: ClassVar[str] = "send_buttons"
-    send_buttons: Annotated[str, Limited(limits.BUTTONS_TEXT)] = Field(description="The text.")
+    send_buttons: Annotated[str, Limited(length_limits.BUTTONS_TEXT)] = Field(
+        description="The text."
+    )
     buttons: Buttons = Field(description="Up to three: the id that a tap tells, and the title.")
     header: Header = Field(default="", description="A line above the text.")
     footer: Footer = Field(default="", description="A line below the text.")
@@ -106,8 +108,10 @@ class SendList(FreeForm):
         json_schema_extra={"oneOf": [{"required": ["rows"]}, {"required": ["sections"]}]}
     )
     verb: ClassVar[str] = "send_list"
-    send_list: Annotated[str, Limited(limits.LIST_TEXT)] = Field(description="The text.")
-    button: Annotated[str, Limited(limits.LIST_BUTTON)] = Field(description="What opens the list.")
+    send_list: Annotated[str, Limited(length_limits.LIST_TEXT)] = Field(description="The text.")
+    button: Annotated[str, Limited(length_limits.LIST_BUTTON)] = Field(
+        description="What opens the list."
+    )
     rows: Rows | None = Field(
         default=None, description="Up to ten: the id that a tap tells, and the title."
     )
@@ -121,8 +125,8 @@ class SendList(FreeForm):
             wrong("needs either rows or sections")
         if (
             count := sum(len(part.rows) for part in parted(self.rows, self.sections))
-        ) > limits.ROWS:
-            wrong(f"has {count} rows; Meta takes {limits.ROWS}")
+        ) > length_limits.ROWS:
+            wrong(f"has {count} rows; Meta takes {length_limits.ROWS}")
         return self
 
     def body(self) -> Body:
@@ -137,10 +141,10 @@ class SendMedia(FreeForm):
     verb: ClassVar[str] = "send_media"
     send_media: Link = Field(description="An https:// link, or Meta's id of the file.")
     kind: Annotated[str, word_of(*KINDS)] = Field(description=f"What it is: {', '.join(KINDS)}.")
-    caption: Annotated[str, Limited(limits.CAPTION)] = Field(
+    caption: Annotated[str, Limited(length_limits.CAPTION)] = Field(
         default="", description="A text below it; audio and stickers have none."
     )
-    filename: Annotated[str, Limited(limits.FILENAME)] = Field(
+    filename: Annotated[str, Limited(length_limits.FILENAME)] = Field(
         default="", description="What a document is called."
     )
 

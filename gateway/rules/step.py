@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.core.decisions import Action
-from gateway.core.expressions import Lookup
-from gateway.core.filling import fill, prepare
-from gateway.core.render import Template
+from gateway.core.planning.decision import Action
+from gateway.core.rendering.message_template import fill, prepare
+from gateway.core.rendering.placeholders import Lookup
+from gateway.core.rendering.render import Template
 from gateway.rules import noting
 from gateway.rules.actions import SENDS
 from gateway.rules.actions import Step as Written

@@ -7,9 +7,9 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gateway.core.messages import limits
+from gateway.core.messages import length_limits
 from gateway.core.nearest import nearest
-from gateway.core.render import literal
+from gateway.core.rendering.render import literal
 from gateway.rules.problems import QUOTES, Mark, short
 
 # What YAML makes of a word is not what the author meant, so an editor takes all of these as text.
@@ -82,7 +82,7 @@ class Limited(Checked):
     def check(self, text: str) -> str:
         """Refuse what is too long, and what is empty."""
         if (count := len(literal(text))) > self.most:
-            wrong(limits.too_long(count, self.most))
+            wrong(length_limits.too_long(count, self.most))
         return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
 
     def schema(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from gateway.core.limits import MOST_TIMES
-from gateway.core.messages import LINKS, limits
+from gateway.core.contacts.frequency import MOST_TIMES
+from gateway.core.messages import LINKS, length_limits
 from gateway.rules.problems import short
 from gateway.rules.taking import Limited, Matching, listed, wrong
 from gateway.rules.text import PatternError, normal, pattern, spelled
@@ -112,7 +112,7 @@ Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], Befor
 Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
-Sendable = Annotated[str, Limited(limits.TEXT)]
+Sendable = Annotated[str, Limited(length_limits.TEXT)]
 Link = Annotated[str, AfterValidator(_link)]
 Emoji = Annotated[str, AfterValidator(_emoji)]
 TemplateName = Annotated[str, Matching(r"[a-z0-9_]{1,512}", "order_shipped")]

@@ -11,8 +11,8 @@ from typing import Any
 
 from redis import Redis
 
-from gateway.core.aside import aside
-from gateway.core.dead import Aside, Wanted
+from gateway.core.sending.aside import aside
+from gateway.core.sending.dead_letter import Aside, Wanted
 from gateway.store import keys
 from gateway.store.client import Store
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
-from gateway.core import places
+from gateway.core.event_keys import digest
 from gateway.core.events import Event
-from gateway.core.evidence import LATE
-from gateway.core.follows import Record
-from gateway.core.keys import digest
-from gateway.core.news import after
-from gateway.core.plan import Failure, Plan
-from gateway.core.sends import News, Send
+from gateway.core.planning.batch import Failure, Plan
+from gateway.core.planning.event import Record
+from gateway.core.sending.resend_policy import LATE
+from gateway.core.sending.send import News, Send
+from gateway.core.sending.status_update import after
+from gateway.core.storage import event_places
 from gateway.store import keys
 from gateway.store.client import Call, Store
 from gateway.store.contacts import pack
@@ -50,7 +50,7 @@ def call(plan: Plan, retention: timedelta) -> Call:
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     for event in plan.events:
-        args += _verb("know", digest(event.key), places.pack(_place(event)), event.kind)
+        args += _verb("know", digest(event.key), event_places.pack(_place(event)), event.kind)
     return Call("commit", keys.number(plan.number), args)
 
 

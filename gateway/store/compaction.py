@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from gateway.core.finished import Packed, pack, spot_of
+from gateway.core.sending.compact_record import Packed, pack, spot_of
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import ScriptError, Store

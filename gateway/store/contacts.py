@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.grouping import names
+from gateway.core.contacts.loop_guard import Volley
+from gateway.core.event_keys import digest
 from gateway.core.events import Event
-from gateway.core.keys import digest
-from gateway.core.people import names
-from gateway.core.plan import View
-from gateway.core.volley import Volley
+from gateway.core.planning.batch import View
 from gateway.store import keys
 from gateway.store.client import Call, ScriptError, Store
 

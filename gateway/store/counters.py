@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core import canary
+from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.canary import NONE_YET, Canary
 from gateway.store.canary import read as read_canary

@@ -11,9 +11,9 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.dead import DeadEvent, DeadSend, Wanted, moment
-from gateway.core.dead_rows import dead_event, dead_send
-from gateway.core.sends import lifetime
+from gateway.core.sending.dead_letter import DeadEvent, DeadSend, Wanted, moment
+from gateway.core.sending.dead_letter_rows import dead_event, dead_send
+from gateway.core.sending.send import lifetime
 from gateway.store import keys, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

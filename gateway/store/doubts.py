@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.evidence import Doubt
+from gateway.core.sending.resend_policy import Doubt
 from gateway.store import keys
 from gateway.store.client import Store
 

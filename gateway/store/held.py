@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
 
-from gateway.core.aside import Obstacle
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.sending.aside import Obstacle
+from gateway.core.webhook.parser import split
 from gateway.store.body import Bodies, UnknownRecordError
 
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.

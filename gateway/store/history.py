@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from gateway.core.dead import moment
 from gateway.core.events import Delivery
+from gateway.core.sending.dead_letter import moment
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import UNOPENED
-from gateway.core.outcome import Attempt, Outcome
+from gateway.core.sending.dead_letter import UNOPENED
+from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import keys
 from gateway.store.client import Call, ScriptError, Store, StoreUnavailableError
 from gateway.store.contacts import unpack

@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from gateway.core.finished import rung_of
-from gateway.core.sends import RUNGS
+from gateway.core.sending.compact_record import rung_of
+from gateway.core.sending.send import RUNGS
 from gateway.store import keys, rows
 from gateway.store.body import Bodies
 from gateway.store.client import ScriptError, Store

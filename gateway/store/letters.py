@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from typing import Literal
 
-from gateway.core.dead import Aside, Letter, Wanted
+from gateway.core.sending.dead_letter import Aside, Letter, Wanted
 from gateway.store import aside, dead, stream
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -2,7 +2,7 @@
 
 import zlib
 
-from gateway.core.keys import conversation, holds_only_statuses
+from gateway.core.event_keys import conversation, holds_only_statuses
 from gateway.store import keys
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import moment
 from gateway.core.events import Event
-from gateway.core.follows import record_id
+from gateway.core.planning.event import record_id
+from gateway.core.sending.dead_letter import moment
 from gateway.store import keys, rows
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -6,7 +6,7 @@ All of it may raise StoreUnavailableError.
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.core.forecast import HOUR_MS, MOST_MS
+from gateway.core.storage.forecast import HOUR_MS, MOST_MS
 from gateway.store import keys
 from gateway.store.client import Store
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.finished import row_of, whole, with_news
+from gateway.core.sending.compact_record import row_of, whole, with_news
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store

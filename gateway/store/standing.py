@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.dead import Cause, Wanted
-from gateway.core.forecast import Forecast, forecast
-from gateway.core.foreign import fit
-from gateway.core.stops import Stops, stored
+from gateway.core.sending.dead_letter import Cause, Wanted
+from gateway.core.sending.pauses import Stops, stored
+from gateway.core.storage.forecast import Forecast, forecast
+from gateway.core.text import fit
 from gateway.store import dead, keys, room, rulebooks, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import NONE_YET, Canary

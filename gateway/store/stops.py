@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core.stops import Stops, stored
+from gateway.core.sending.pauses import Stops, stored
 from gateway.store import keys
 from gateway.store.client import Call, Store, meaning
 from gateway.store.driver import AsyncClient

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.core.evidence import CONFIRM_WAIT, GAP_FACTOR
+from gateway.core.sending.resend_policy import CONFIRM_WAIT, GAP_FACTOR
 from gateway.store import keys
 from gateway.store.client import Call, Store
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from gateway.core.contacts import Contact
-from gateway.core.foreign import fit
-from gateway.core.sends import BULK, REPLY
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.send import BULK, REPLY
+from gateway.core.text import fit
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store
 from gateway.store.contacts import find

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import orjson
 
-from gateway.core.dead import moment
-from gateway.core.envelope import split
+from gateway.core.event_keys import digest
 from gateway.core.events import Delivery, Event
-from gateway.core.keys import digest
-from gateway.core.places import unpack
+from gateway.core.sending.dead_letter import moment
+from gateway.core.storage.event_places import unpack
+from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Store

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.core.dead import moment
+from gateway.core.sending.dead_letter import moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import moment
-from gateway.core.keys import join
-from gateway.core.sends import RUNGS
-from gateway.core.stops import Stops, stored
+from gateway.core.event_keys import join
+from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.send import RUNGS
 from gateway.store import keys, rows
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -7,13 +7,13 @@ from itertools import islice
 
 import orjson
 
-from gateway.core.contacts import Contact
-from gateway.core.dead import Aside, moment
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.grouping import names
+from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
-from gateway.core.keys import digest, join
-from gateway.core.mentions import Mentions, of_customer, of_message
-from gateway.core.people import names
-from gateway.core.sends import RUNGS
+from gateway.core.sending.dead_letter import Aside, moment
+from gateway.core.sending.send import RUNGS
+from gateway.core.webhook.mentions import Mentions, of_customer, of_message
 from gateway.store import aside, keys, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

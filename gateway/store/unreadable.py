@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from gateway.core.dead import DeadEvent
+from gateway.core.event_keys import digest
 from gateway.core.events import Unreadable
-from gateway.core.keys import digest
-from gateway.core.mentions import Mentions
+from gateway.core.sending.dead_letter import DeadEvent
+from gateway.core.webhook.mentions import Mentions
 from gateway.store import keys
 from gateway.store.body import Bodies, UnknownRecordError
 from gateway.store.client import Call, Store

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.sends import BULK, REPLY
+from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.client import Call, Store
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.core import canary
+from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.client import Call, Store
 from gateway.store.compaction import BULK_FOR, REPLIES_FOR

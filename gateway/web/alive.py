@@ -1,6 +1,7 @@
 """Says once a second that statuses can be kept, and afterwards how long they could not.
 
-Whether an unconfirmed send may be repeated rests on it: see `gateway/core/evidence.py`.
+Whether an unconfirmed send may be repeated rests on it: see
+`gateway/core/sending/resend_policy.py`.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.signature import SignatureError
+from gateway.core.webhook.signature import SignatureError
 from gateway.settings import Settings
 from gateway.store import rulebooks, stops
 from gateway.store.body import Bodies

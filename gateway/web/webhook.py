@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from gateway.core import signature
+from gateway.core.webhook import signature
 
 # Meta sends up to 3 MB (Webhooks overview, "payload size"); the margin is for its own growth.
 MOST_BODY_BYTES = 3 * 1024 * 1024 + 256 * 1024

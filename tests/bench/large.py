@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from gateway.core.sends import send_id
+from gateway.core.sending.send import send_id
 from gateway.store import keys
 from tests.bench.sending import LIFTED
 from tests.faults.ledger import reaching

@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
-from gateway.core.envelope import split
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
-from gateway.core.outcome import Attempt, Outcome
-from gateway.core.plan import plan
-from gateway.core.sends import callback
+from gateway.core.planning.batch import plan
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.core.sending.send import callback
+from gateway.core.webhook.parser import split
 from gateway.store import keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store

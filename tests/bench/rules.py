@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.rules.load import load
 from gateway.rules.rulebook import Rulebook

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import redis
 
-from gateway.core.sends import send_id
+from gateway.core.sending.send import send_id
 from gateway.store import keys
 from gateway.store.client import Store
 from tests.faults.large import Large, unknown

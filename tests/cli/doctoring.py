@@ -12,7 +12,7 @@ from gateway.cli.doctor_here import Disk, Rules
 from gateway.cli.doctor_settings import Given
 from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
-from gateway.core.stops import Stops
+from gateway.core.sending.pauses import Stops
 from gateway.graph.setup_facts import (
     MANAGEMENT,
     MESSAGING,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.capture_file import whole
 from gateway.cli.main import app
-from gateway.core.captured import read
+from gateway.core.capture.file_format import read
 from gateway.core.events import Delivery
 from gateway.store.body import Bodies
 from gateway.store.client import Store

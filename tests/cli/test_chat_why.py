@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.chat_lines import Offer
 from gateway.cli.chat_why import Sent, Traces
-from gateway.core.plan import plan
+from gateway.core.planning.batch import plan
 from gateway.rules.load import load
 from gateway.store import contacts
 from gateway.store.client import Store

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Unreadable
-from gateway.core.plan import Failure
+from gateway.core.planning.batch import Failure
+from gateway.core.webhook.parser import split
 from gateway.store import keys, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

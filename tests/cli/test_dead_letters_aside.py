@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.aside import Obstacle
+from gateway.core.sending.aside import Obstacle
 from gateway.store import keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

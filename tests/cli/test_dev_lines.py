@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from gateway.cli.dev_lines import Line, readable
-from gateway.core.outcome import Step
+from gateway.core.sending.outcome import Step
 from tasks.attempts import WAITS
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.captured import line
+from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
 from tests.cli.receiving import Receiver, a_receiver
 from tests.made import delivery_body, message_item

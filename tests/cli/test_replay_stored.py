@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 from gateway.cli import dev_folder
 from gateway.cli.dev_folder import Running
 from gateway.cli.main import app
-from gateway.core.captured import line
-from gateway.core.envelope import split
+from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.captured import line
-from gateway.core.envelope import split
+from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
-from gateway.core.plan import plan
+from gateway.core.planning.batch import plan
+from gateway.core.webhook.parser import split
 from gateway.rules.load import load
 from gateway.store import contacts, upkeep
 from gateway.store.client import Store

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from gateway.cli.status_judge import judge
 from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
-from gateway.core.stops import Hold, Pause, Stops
+from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.inbox import Standing
 from gateway.store.pressure import Health

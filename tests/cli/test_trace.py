@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from gateway.cli import dev_folder
 from gateway.cli.dev_folder import Running
 from gateway.cli.main import app
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Unreadable
+from gateway.core.webhook.parser import split
 from gateway.store import unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

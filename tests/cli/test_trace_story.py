@@ -10,9 +10,9 @@ from gateway.cli.trace_line import Line
 from gateway.cli.trace_sends import of_send
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
-from gateway.core.aside import Obstacle, aside
-from gateway.core.contacts import Contact
-from gateway.core.stops import Hold, Stops
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.aside import Obstacle, aside
+from gateway.core.sending.pauses import Hold, Stops
 from gateway.store.records import Found
 from gateway.store.traced_inbox import GONE, Kept
 from gateway.store.traced_members import Member

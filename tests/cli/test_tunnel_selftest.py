@@ -1,8 +1,8 @@
 """The self-test is an event that is known, and that starts nothing."""
 
 from gateway.cli import tunnel_selftest
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Notice
+from gateway.core.webhook.parser import split
 from tests.made import NOW, NUMBER
 
 

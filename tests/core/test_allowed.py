@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.allowed import refusal
-from gateway.core.contacts import Contact
-from gateway.core.verdict import Closed, Dead
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.preflight import refusal
+from gateway.core.sending.response import Closed, Dead
 from tests.core.test_outcome import an_attempt
 from tests.made import NOW
 

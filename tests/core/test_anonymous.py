@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.anonymous import Anonymous
-from gateway.core.envelope import split
+from gateway.core.capture.anonymize import Anonymous
 from gateway.core.events import Delivery, Message, Status
+from gateway.core.webhook.parser import split
 from tests.made import NOW, bytes_of, delivery_body, message_item, status_item
 
 BODIES = sorted(Path(__file__).parents[1].glob("deliveries/*.[jb]*"))

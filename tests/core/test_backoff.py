@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.backoff import given_up, next_try
-from gateway.core.codes import Scope
+from gateway.core.sending.error_codes import Scope
+from gateway.core.sending.retry import given_up, next_try
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ATTEMPTS = st.integers(0, 10_000)

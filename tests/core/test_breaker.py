@@ -1,6 +1,6 @@
 """Planning stops for a bad release, and not for one odd message."""
 
-from gateway.core.breaker import Breaker
+from gateway.core.planning.circuit_breaker import Breaker
 
 
 def test_twenty_failures_in_a_row_stop_it() -> None:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core import canary
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Returned
-from gateway.core.plan import View, plan
-from gateway.core.sends import Send
+from gateway.core.planning.batch import View, plan
+from gateway.core.sending import canary
+from gateway.core.sending.send import Send
+from gateway.core.webhook.parser import split
 from tests.core.test_plan import Echo
 from tests.made import NOW
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.captured import BEGINS, CapturedError, line, read
+from gateway.core.capture.file_format import BEGINS, CapturedError, line, read
 from gateway.core.events import Delivery
 
 AT = datetime(2026, 11, 22, 19, 21, 41, 552_000, UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.codes import RULES, Kind, Scope, rule_of
+from gateway.core.sending.error_codes import RULES, Kind, Scope, rule_of
 
 AGAIN = {1, 2, 131000, 131016, 133004, 134102}
 LATER: dict[int, tuple[Scope, float | None]] = {

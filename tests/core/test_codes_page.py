@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.codes import RULES, Rule, rule_of
+from gateway.core.sending.error_codes import RULES, Rule, rule_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text()
 ROWS = re.findall(r"^\| (\d+)(?:–(\d+))? \| (.*) \| (.*) \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.dead import CAUSES, DeadSend, Wanted
-from gateway.core.dead_rows import dead_event, dead_send
+from gateway.core.sending.dead_letter import CAUSES, DeadSend, Wanted
+from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from tests.made import ANA, NUMBER
 
 REFUSED = {"code": 131047, "reason": "Send a template.", "details": "24 hours"}

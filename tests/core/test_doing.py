@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action
-from gateway.core.doing import FULL, Done, done
-from gateway.core.notes import MOST_BYTES, fits
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.notes import MOST_BYTES, fits
+from gateway.core.planning.contact_changes import FULL, Done, done
+from gateway.core.planning.decision import Action
 from tests.made import ANA, NOW
 
 KNOWN = Contact(ANA, tags=("new", "vip"), vars={"size": "M"}, muted_until=NOW)

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event, Notice, Returned, Unreadable
+from gateway.core.webhook.parser import split
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.core import keys
-from gateway.core.envelope import split
+from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
-from gateway.core.salvage import LOST, MOST_PARTS, salvage
+from gateway.core.webhook.parser import split
+from gateway.core.webhook.salvage import LOST, MOST_PARTS, salvage
 from tests.made import NUMBER, message_item, status_item
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -156,7 +156,7 @@ def test_no_bytes_at_all_in_one_string_raise_or_write_what_cannot_be_written(
 
     for event in events:
         orjson.dumps(event.raw)
-        keys.digest(event.key)
+        event_keys.digest(event.key)
         event.contact.encode()
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

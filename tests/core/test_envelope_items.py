@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.envelope import split
+from gateway.core.contacts.grouping import names
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
-from gateway.core.identity import one_form
-from gateway.core.people import names
+from gateway.core.phone_numbers import one_form
+from gateway.core.webhook.parser import split
 from tests.made import delivery_body, message_item
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"

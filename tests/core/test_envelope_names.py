@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.envelope import split
+from gateway.core.contacts.grouping import names
 from gateway.core.events import Delivery, Event
-from gateway.core.people import names
+from gateway.core.webhook.parser import split
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

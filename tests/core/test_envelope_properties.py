@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMES = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
+from gateway.core.webhook.parser import split
 
 SAMPLES = Path(__file__).parents[3] / "shared/meta/pywa-updates"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

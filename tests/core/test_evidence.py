@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.core.evidence import CONFIRM_WAIT, Doubt, Stream, choose, whole_after
+from gateway.core.sending.resend_policy import CONFIRM_WAIT, Doubt, Stream, choose, whole_after
 from tests.made import NOW
 
 DOUBT = Doubt(attempted_at=NOW, is_template=False, repeated=False, overtaken=False)

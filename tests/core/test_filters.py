@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.core.capture.filter import Filter
 from gateway.core.events import Delivery
-from gateway.core.filters import Filter
 from tests.made import NOW, NUMBER, delivery_body, message_item, status_item
 
 MINUTE = timedelta(minutes=1)

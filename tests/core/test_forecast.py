@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.forecast import DAY_MS, HOUR_MS, forecast
+from gateway.core.storage.forecast import DAY_MS, HOUR_MS, forecast
 
 NOW = 100 * DAY_MS
 

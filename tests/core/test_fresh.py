@@ -6,9 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.core.envelope import split
+from gateway.core.capture.refresh import fresh
 from gateway.core.events import Delivery, Message
-from gateway.core.fresh import fresh
+from gateway.core.webhook.parser import split
 from tests.made import NOW, delivery_body, message_item, status_item
 
 BODIES = sorted(Path(__file__).parents[1].glob("deliveries/*.[jb]*"))

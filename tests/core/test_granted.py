@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
-from gateway.core.granted import granted
+from gateway.core.webhook.granted import granted
+from gateway.core.webhook.parser import split
 from tests.made import NOW, a_message, bytes_of
 
 

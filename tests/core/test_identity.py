@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.identity import contact_key, one_form
+from gateway.core.phone_numbers import contact_key, one_form
 
 
 @pytest.mark.parametrize(

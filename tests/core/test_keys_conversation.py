@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.keys import conversation
+from gateway.core.event_keys import conversation
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 OURS = '"metadata":{"display_phone_number":"+1 555-000-1111","phone_number_id":"106540352242922"}'

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.limits import MOST_MOMENTS, MOST_TIMES, Limit, Used, counted, merged, reached
+from gateway.core.contacts.frequency import (
+    MOST_MOMENTS,
+    MOST_TIMES,
+    Limit,
+    Used,
+    counted,
+    merged,
+    reached,
+)
 from tests.made import NOW
 
 HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.messages import (
     Row,
@@ -20,8 +20,8 @@ from gateway.core.messages import (
     text,
     typing,
 )
-from gateway.core.plan import View, plan
-from gateway.core.sends import callback
+from gateway.core.planning.batch import View, plan
+from gateway.core.sending.send import callback
 from gateway.rules.load import load
 from gateway.sandbox.checks.message import check
 from tests.made import ANA, NOW, NUMBER, a_message

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.codes import RULES
-from gateway.core.evidence import gap_of
-from gateway.core.news import after, news_of
-from gateway.core.sends import News
-from gateway.core.verdict import Responded, verdict
+from gateway.core.sending.error_codes import RULES
+from gateway.core.sending.resend_policy import gap_of
+from gateway.core.sending.response import Responded, verdict
+from gateway.core.sending.send import News
+from gateway.core.sending.status_update import after, news_of
 from tests.made import ANA, NOW, a_status
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
-from gateway.core.envelope import split
+from gateway.core.contacts.consent import STOPPED, refused, word
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, Message, Notice, Returned
 from gateway.core.messages import text
-from gateway.core.optout import STOPPED, refused, word
-from gateway.core.plan import Plan, View, plan
+from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 SEND = "a" * 24

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.outcome import Attempt, Outcome, outcome
-from gateway.core.verdict import Accepted, Closed, Dead, Later, Paused, Unconfirmed, Verdict
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.outcome import Attempt, Outcome, outcome
+from gateway.core.sending.response import (
+    Accepted,
+    Closed,
+    Dead,
+    Later,
+    Paused,
+    Unconfirmed,
+    Verdict,
+)
 from tests.made import NOW
 
 HOUR = timedelta(hours=1)

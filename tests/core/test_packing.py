@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import finished
-from gateway.core.packing import Packer, Unpacker
+from gateway.core.sending import compact_record
+from gateway.core.storage.packing import Packer, Unpacker
 
 IDS = st.text(string.ascii_lowercase + string.digits, max_size=40)
 WAMIDS = st.binary(max_size=50).map(lambda raw: "wamid." + base64.b64encode(raw).decode())
@@ -52,12 +52,12 @@ def test_each_number_comes_out_as_it_went_in(count: int, offset: int) -> None:
 def test_a_record_that_is_cut_or_of_another_release_is_an_error() -> None:
     with pytest.raises(ValueError, match="cut short"):
         Unpacker(packed("order-received")[:-1]).text()
-    with pytest.raises(finished.UnknownFormError):
-        finished.row_of(b"\x7f")
+    with pytest.raises(compact_record.UnknownFormError):
+        compact_record.row_of(b"\x7f")
 
 
 def test_the_place_of_a_stage_in_a_record_never_changes() -> None:
-    assert finished.STAGES[:14] == (
+    assert compact_record.STAGES[:14] == (
         "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
         "played", "dead", "expired", "dropped", "parked", "redriven",
     )  # fmt: skip

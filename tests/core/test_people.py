@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.grouping import groups
 from gateway.core.events import Event, Message, Notice
-from gateway.core.people import groups
-from gateway.core.plan import View, plan
+from gateway.core.planning.batch import View, plan
+from gateway.core.planning.decision import Decision
 from tests.made import ANA, NOW, NUMBER, a_message
 
 USER = "PT.1"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.places import pack, unpack
+from gateway.core.storage.event_places import pack, unpack
 
 PLACES = st.builds(
     "{}:{}-{}/{}".format,

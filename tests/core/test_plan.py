@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message, Notice, Unreadable
-from gateway.core.follows import record_id
 from gateway.core.messages import mark_read, text
-from gateway.core.plan import Planned, View, plan
-from gateway.core.sends import News
-from gateway.core.volley import Volley
+from gateway.core.planning.batch import Planned, View, plan
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.event import record_id
+from gateway.core.sending.send import News
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 BEN = "351900000002"

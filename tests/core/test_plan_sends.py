@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template, text
-from gateway.core.plan import Plan, View, plan
-from gateway.core.sends import Send
+from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.sending.send import Send
 from tests.made import ANA, NOW, NUMBER, a_message
 
 

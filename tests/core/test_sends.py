@@ -4,7 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sends import BULK, REPLY, RUNGS, News, callback, from_callback, lifetime, send_id
+from gateway.core.sending.send import (
+    BULK,
+    REPLY,
+    RUNGS,
+    News,
+    callback,
+    from_callback,
+    lifetime,
+    send_id,
+)
 from tests.made import NOW
 
 

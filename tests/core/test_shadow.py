@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
-from gateway.core.plan import MOST_EVENTS, Planned, View
-from gateway.core.shadow import NO_RULE, Shadow
+from gateway.core.planning.batch import MOST_EVENTS, Planned, View
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.dry_run import NO_RULE, Shadow
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 TEXT = Action("send_text", {"type": "text", "text": {"body": "Hi"}})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.shares import shares
+from gateway.core.sending.fair_shares import shares
 
 
 def settled(numbers: int, slots: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.signature import SignatureError, sign, verify
+from gateway.core.webhook.signature import SignatureError, sign, verify
 
 COMPACT = b'{"object":"whatsapp_business_account","entry":[]}'
 SPACED = b'{"object": "whatsapp_business_account", "entry": []}'

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.verdict import (
+from gateway.core.sending.response import (
     Accepted,
     Closed,
     Dead,

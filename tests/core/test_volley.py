@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway.core.contacts.loop_guard import MOST_QUICK, Volley, after_reply, is_loop, latest
 from gateway.core.events import Event
-from gateway.core.volley import MOST_QUICK, Volley, after_reply, is_loop, latest
 from tests.made import NOW, a_message, a_status
 
 LAST = Volley(NOW, MOST_QUICK)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.core.optout import refused
+from gateway.core.contacts.consent import refused
 from gateway.store import keys
 from tests.e2e.holding import HELD, RELEASED
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template
-from gateway.core.plan import Plan
-from gateway.core.sends import REPLY, Send
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.send import REPLY, Send
 from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from gateway.store.commit import commit

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.keys import digest
+from gateway.core.event_keys import digest
 from gateway.store import records
 from gateway.store.client import Store
 from gateway.store.standing import read

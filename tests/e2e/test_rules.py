@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.sends import answers_a_status
+from gateway.core.sending.send import answers_a_status
 from tests.made import bytes_of, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack

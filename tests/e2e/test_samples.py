@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 from tests.made import NOW, NUMBER
 from tests.meta_schema import META, needs_meta, problems
 from tests.servers import Server, wait_until

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.core.outcome import Attempt, Outcome
-from gateway.core.sends import REPLY, callback, from_callback, send_id
-from gateway.core.verdict import Answer, Lost, Responded
+from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.core.sending.response import Answer, Lost, Responded
+from gateway.core.sending.send import REPLY, callback, from_callback, send_id
 from gateway.store.body import Bodies
 from gateway.store.lanes import Lanes
 from gateway.store.slice import Batch, Slice

@@ -22,8 +22,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.web.limits import Bounds
 from tests.faults.fuzz_requests import Case, case, request

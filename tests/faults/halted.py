@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from gateway.core.sends import REPLY, send_id
+from gateway.core.sending.send import REPLY, send_id
 from gateway.store import keys
 from tests.faults.halting import TAKEN
 from tests.faults.ledger import at_rest, places, stages

@@ -10,9 +10,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from gateway.core.decisions import Rulebook
 from gateway.core.events import Event, Message
-from gateway.core.plan import Planned, View, plan
+from gateway.core.planning.batch import Planned, View, plan
+from gateway.core.planning.decision import Rulebook
 from tasks import inbound
 from tasks.app import app
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event
-from gateway.core.sends import send_id
+from gateway.core.sending.send import send_id
+from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.contacts import load

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from gateway.core.finished import row_of
+from gateway.core.sending.compact_record import row_of
 from gateway.store import keys
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import wait_until

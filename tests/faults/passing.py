@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.core.evidence import CONFIRM_WAIT
+from gateway.core.sending.resend_policy import CONFIRM_WAIT
 from gateway.store import keys
 from tests.faults.ledger import PREFIX
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.core.outcome import Attempt
+from gateway.core.sending.outcome import Attempt
 from gateway.store.client import Store
 from gateway.store.lanes import Lanes
 from tests.faults.ledger import asking, at_rest, leased, ledger, reaching, stages

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.core.sends import RUNGS
+from gateway.core.sending.send import RUNGS
 from gateway.graph.client import Graph
 from gateway.settings import Settings
 from tasks import app, attempts, inbound, outbound, sender

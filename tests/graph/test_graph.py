@@ -6,7 +6,7 @@ import pytest
 import respx
 
 from gateway import __version__
-from gateway.core.verdict import Answer, Lost, NotConnected, Responded
+from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph.client import Graph
 
 URL = "https://graph.example/v25.0/123/messages"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.core.verdict import Answer, Lost, NotConnected, Responded
+from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph import connections
 from gateway.graph.client import MAX_ANSWER_BYTES, Graph
 from tests.graph.wires import OK, Serve, Talk, dripping, request_on, saying

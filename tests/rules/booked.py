@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.core.plan import Plan, View, plan
+from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.decision import Decision
 from gateway.rules.load import load
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, NUMBER, a_message

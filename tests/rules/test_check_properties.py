@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.rules.across import errors
 from gateway.rules.check import check
 from gateway.rules.load import assembled

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from tests.made import ANA, NOW
 from tests.rules.booked import decided
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book, decided
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.rules.check import check
 from gateway.rules.covering import unreached
 from gateway.rules.load import assembled

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.decision import Action, Decision
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book, decided
 

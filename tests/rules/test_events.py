@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.envelope import split
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, Notice
-from gateway.core.sends import answers_a_status, callback, from_callback
+from gateway.core.sending.send import answers_a_status, callback, from_callback
+from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
 from tests.rules.booked import planned
 

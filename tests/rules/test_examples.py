@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.render_filters import FILTERS
+from gateway.core.rendering.filters import FILTERS
 from gateway.rules import reference
 from gateway.rules.actions import BARE
 from gateway.rules.check import check

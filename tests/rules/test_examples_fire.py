@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Notice
 from gateway.core.messages import addressed
+from gateway.core.planning.decision import Decision
 from gateway.rules.actions import SENDS
 from gateway.rules.check import check as read
 from gateway.rules.load import assembled

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.rules.explain import Explained, explain, worth_telling
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, a_message, a_status

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from gateway.core.contacts import Contact
-from gateway.core.sends import Send
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.send import Send
 from gateway.rules.folding import Folding, posted
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book

@@ -5,7 +5,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.index import AS_RULES_DO, EXACTLY, Patterns
 from gateway.rules.text import normal, pattern, scanned

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.expressions import PlaceholderError
-from gateway.core.messages import limits
-from gateway.core.render import MAX_PLACEHOLDERS, template
+from gateway.core.contacts.contact import Contact
+from gateway.core.messages import length_limits
+from gateway.core.rendering.placeholders import PlaceholderError
+from gateway.core.rendering.render import MAX_PLACEHOLDERS, template
 from gateway.rules.problems import RulebookError
 from tests.made import ANA, NUMBER
 from tests.rules.booked import answer, book, decided
@@ -111,7 +111,7 @@ def test_what_a_customer_wrote_is_never_read_as_a_template(text: str) -> None:
 
 
 def test_a_text_grown_too_long_is_cut() -> None:
-    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * limits.TEXT
+    assert said("{{ text }}{{ text }}", text="x" * 4_000) == "x" * length_limits.TEXT
 
 
 def test_a_title_grown_too_long_is_cut() -> None:
@@ -129,9 +129,9 @@ def test_many_values_are_bounded_while_they_are_filled_in() -> None:
 
     def value(name: str) -> str:
         asked.append(name)
-        return "x" * limits.TEXT
+        return "x" * length_limits.TEXT
 
-    assert made.render(value) == "X" * limits.TEXT
+    assert made.render(value) == "X" * length_limits.TEXT
     assert len(asked) == 1
 
 

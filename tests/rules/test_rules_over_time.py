@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.follows import LOOPED
-from gateway.core.plan import Plan
-from gateway.core.volley import MOST_QUICK
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.loop_guard import MOST_QUICK
+from gateway.core.planning.batch import Plan
+from gateway.core.planning.event import LOOPED
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book, planned, texts
 

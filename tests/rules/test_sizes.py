@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.messages import addressed, limits
+from gateway.core.contacts.contact import Contact
+from gateway.core.messages import addressed, length_limits
 from gateway.rules.problems import RulebookError
 from gateway.sandbox.checks.message import check
 from tests.made import ANA
@@ -28,47 +28,47 @@ REPLY = {"type": "reply", "reply": {"id": "a", "title": "A"}}
 ROW = {"id": "a", "title": "A"}
 
 TEXTS = [
-    ({"send_text": HERE}, limits.TEXT),
-    (BUTTONS | {"send_buttons": HERE}, limits.BUTTONS_TEXT),
-    (BUTTONS | {"header": HERE}, limits.HEADER),
-    (BUTTONS | {"footer": HERE}, limits.FOOTER),
-    (BUTTONS | {"buttons": {"a": HERE}}, limits.BUTTON_TITLE),
-    (LIST | {"send_list": HERE}, limits.LIST_TEXT),
-    (LIST | {"button": HERE}, limits.LIST_BUTTON),
-    (LIST | {"header": HERE}, limits.HEADER),
-    (LIST | {"footer": HERE}, limits.FOOTER),
-    (LIST | {"rows": {"a": HERE}}, limits.ROW_TITLE),
-    (LIST | {"rows": {"a": {"title": "A", "description": HERE}}}, limits.ROW_DESCRIPTION),
+    ({"send_text": HERE}, length_limits.TEXT),
+    (BUTTONS | {"send_buttons": HERE}, length_limits.BUTTONS_TEXT),
+    (BUTTONS | {"header": HERE}, length_limits.HEADER),
+    (BUTTONS | {"footer": HERE}, length_limits.FOOTER),
+    (BUTTONS | {"buttons": {"a": HERE}}, length_limits.BUTTON_TITLE),
+    (LIST | {"send_list": HERE}, length_limits.LIST_TEXT),
+    (LIST | {"button": HERE}, length_limits.LIST_BUTTON),
+    (LIST | {"header": HERE}, length_limits.HEADER),
+    (LIST | {"footer": HERE}, length_limits.FOOTER),
+    (LIST | {"rows": {"a": HERE}}, length_limits.ROW_TITLE),
+    (LIST | {"rows": {"a": {"title": "A", "description": HERE}}}, length_limits.ROW_DESCRIPTION),
     (
         {"send_list": "x", "button": "x", "sections": {HERE: {"a": "A"}}},
-        limits.SECTION_TITLE,
+        length_limits.SECTION_TITLE,
     ),
-    (FILE | {"caption": HERE}, limits.CAPTION),
-    (FILE | {"filename": HERE}, limits.FILENAME),
-    ({"send": {"type": "text", "text": {"body": HERE}}}, limits.TEXT),
-    ({"send": {"type": "image", "image": {"id": "1", "caption": HERE}}}, limits.CAPTION),
+    (FILE | {"caption": HERE}, length_limits.CAPTION),
+    (FILE | {"filename": HERE}, length_limits.FILENAME),
+    ({"send": {"type": "text", "text": {"body": HERE}}}, length_limits.TEXT),
+    ({"send": {"type": "image", "image": {"id": "1", "caption": HERE}}}, length_limits.CAPTION),
     (
         interactive("button", body={"text": HERE}, action={"buttons": [REPLY]}),
-        limits.BUTTONS_TEXT,
+        length_limits.BUTTONS_TEXT,
     ),
     (
         interactive(
             "button",
             action={"buttons": [{"type": "reply", "reply": {"id": "a", "title": HERE}}]},
         ),
-        limits.BUTTON_TITLE,
+        length_limits.BUTTON_TITLE,
     ),
     (
         interactive(
             "list", body={"text": HERE}, action={"button": "x", "sections": [{"rows": [ROW]}]}
         ),
-        limits.LIST_TEXT,
+        length_limits.LIST_TEXT,
     ),
     (
         interactive(
             "list", action={"button": "x", "sections": [{"rows": [ROW | {"description": HERE}]}]}
         ),
-        limits.ROW_DESCRIPTION,
+        length_limits.ROW_DESCRIPTION,
     ),
     (
         interactive(
@@ -78,13 +78,13 @@ TEXTS = [
                 "parameters": {"display_text": HERE, "url": "https://a.example"},
             },
         ),
-        limits.BUTTON_TITLE,
+        length_limits.BUTTON_TITLE,
     ),
 ]
 
 IDS = [
-    (BUTTONS | {"buttons": {HERE: "A"}}, limits.BUTTON_ID),
-    (LIST | {"rows": {HERE: "A"}}, limits.ROW_ID),
+    (BUTTONS | {"buttons": {HERE: "A"}}, length_limits.BUTTON_ID),
+    (LIST | {"rows": {HERE: "A"}}, length_limits.ROW_ID),
 ]
 PARTS = [*TEXTS, *IDS]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.messages import addressed
 from gateway.rules.actions import Step
 from gateway.rules.spoken import spoken

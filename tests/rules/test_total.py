@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts import Contact
-from gateway.core.envelope import split
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event
-from gateway.core.plan import View, plan
-from gateway.core.sends import Send
+from gateway.core.planning.batch import View, plan
+from gateway.core.sending.send import Send
+from gateway.core.webhook.parser import split
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
 from tests.rules.booked import book

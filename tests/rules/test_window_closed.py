@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.decision import Action
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.codes import RULES
+from gateway.core.sending.error_codes import RULES
 from gateway.sandbox.codes import CODES
 from tests.sandbox.bodies import template, text
 from tests.sandbox.rig import NUMBER_ID, TOKEN, a_rig

@@ -2,8 +2,8 @@
 
 import json
 
-from gateway.core.dead import DeadSend
-from gateway.core.sends import Send
+from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.sending.send import Send
 from gateway.store import dead, upkeep
 from gateway.store.client import Store
 from tests.made import NUMBER

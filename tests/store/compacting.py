@@ -1,6 +1,6 @@
 """Sends that are compacted, without a day that has to pass."""
 
-from gateway.core.sends import Send
+from gateway.core.sending.send import Send
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.core.aside import Obstacle
+from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

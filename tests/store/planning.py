@@ -1,10 +1,10 @@
 """A rulebook for tests of the store, and plans made with it from what the store says."""
 
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
-from gateway.core.plan import Plan, plan
+from gateway.core.planning.batch import Plan, plan
+from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.store.client import Store
 from gateway.store.contacts import load
 from tests.made import NUMBER

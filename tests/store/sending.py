@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 from gateway.core.messages import text
-from gateway.core.outcome import Outcome
-from gateway.core.plan import Plan
-from gateway.core.sends import REPLY, News, Send
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.send import REPLY, News, Send
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.commit import commit

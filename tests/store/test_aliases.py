@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message
-from gateway.core.outcome import Outcome
-from gateway.core.plan import Plan
-from gateway.core.sends import Send
-from gateway.core.volley import Volley
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.send import Send
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import call, commit
 from gateway.store.contacts import find, load, pack, unpack

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.dead import Wanted
+from gateway.core.sending.dead_letter import Wanted
 from gateway.store import keys, upkeep
 from gateway.store.aside import deliveries
 from gateway.store.body import Bodies

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Event, Status
+from gateway.core.webhook.parser import split
 from gateway.store.client import Store
 from gateway.store.commit import commit
 from tests.made import NOW, NUMBER

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.dead import Wanted
+from gateway.core.sending.dead_letter import Wanted
 from gateway.store import dead, keys, upkeep
 from gateway.store.body import Bodies
 from gateway.store.check import check

@@ -7,9 +7,9 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.core.events import Event
-from gateway.core.follows import Record
-from gateway.core.outcome import Outcome
-from gateway.core.plan import Failure, plan
+from gateway.core.planning.batch import Failure, plan
+from gateway.core.planning.event import Record
+from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import bury, call, commit

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.dead import DeadSend
-from gateway.core.sends import BULK, Send
+from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.sending.send import BULK, Send
 from gateway.store import dead, keys, late_failures, records, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store

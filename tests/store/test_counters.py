@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sends import BULK
+from gateway.core.sending.send import BULK
 from gateway.store import keys, upkeep
 from gateway.store.client import Store, StoreUnavailableError, connect_async
 from gateway.store.counters import Counters, Figures

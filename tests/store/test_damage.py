@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.dead import DeadSend, Wanted
-from gateway.core.outcome import Outcome
-from gateway.core.sends import Send
+from gateway.core.sending.dead_letter import DeadSend, Wanted
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.send import Send
 from gateway.store import dead, stops, upkeep
 from gateway.store.client import Call, ScriptError, Store
 from gateway.store.upkeep import Due

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.dead import DeadEvent, Wanted
-from gateway.core.plan import Failure
+from gateway.core.planning.batch import Failure
+from gateway.core.sending.dead_letter import DeadEvent, Wanted
 from gateway.store import dead, keys, upkeep
 from gateway.store.client import Call, Store
 from gateway.store.commit import bury, commit

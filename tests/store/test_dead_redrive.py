@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.backoff import MAX_ATTEMPTS
-from gateway.core.dead import DeadSend
-from gateway.core.dead_rows import TOLD
-from gateway.core.sends import BULK
+from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.sending.dead_letter_rows import TOLD
+from gateway.core.sending.retry import MAX_ATTEMPTS
+from gateway.core.sending.send import BULK
 from gateway.store import dead
 from gateway.store.client import Call, Store
 from tests.store.burying import die, died, doubted, found

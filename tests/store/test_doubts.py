@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.messages import template
-from gateway.core.outcome import Outcome
-from gateway.core.sends import Send
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.send import Send
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.doubts import again, doubts, proved_to

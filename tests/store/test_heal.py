@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.aside import Obstacle
 from gateway.core.events import Event
-from gateway.core.outcome import Outcome
+from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.outcome import Outcome
 from gateway.store import keys, stops, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store

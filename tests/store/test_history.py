@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.envelope import split
 from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
 from gateway.store import dead, keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

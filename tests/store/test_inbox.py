@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.core.envelope import split
+from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.partitions import holds_messages, partition_of, partition_of_place

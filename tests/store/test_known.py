@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.keys import digest
-from gateway.core.places import pack
+from gateway.core.event_keys import digest
+from gateway.core.storage.event_places import pack
 from gateway.store.client import Call, Store, source
 from gateway.store.commit import commit
 from gateway.store.contacts import load

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 import pytest
 
-from gateway.core.aside import Obstacle
+from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

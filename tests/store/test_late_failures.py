@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from gateway.core.codes import rule_of
-from gateway.core.contacts import Contact
-from gateway.core.dead import DeadSend
-from gateway.core.plan import Plan
-from gateway.core.sends import News, Send
-from gateway.core.verdict import by_rule
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.response import by_rule
+from gateway.core.sending.send import News, Send
 from gateway.store import dead, keys, late_failures, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.dead import Aside, Wanted
+from gateway.core.sending.dead_letter import Aside, Wanted
 from gateway.store import keys, letters, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Call, Store

@@ -10,8 +10,8 @@ from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.events import Unreadable
-from gateway.core.plan import Failure
-from gateway.core.sends import BULK
+from gateway.core.planning.batch import Failure
+from gateway.core.sending.send import BULK
 from gateway.store import alerts, keys, room, rulebooks, stops, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.canary import expect

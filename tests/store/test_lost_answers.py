@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.outcome import Outcome
+from gateway.core.sending.outcome import Outcome
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.lanes import Lanes
 from tests.made import NUMBER

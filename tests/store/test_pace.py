@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.core.codes import RULES
-from gateway.core.contacts import Contact
-from gateway.core.plan import Plan
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.error_codes import RULES
 from gateway.store import stops
 from gateway.store.client import Store
 from gateway.store.commit import commit

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.core.backoff import MAX_BACKOFF_S
-from gateway.core.outcome import Outcome
-from gateway.core.sends import BULK
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.retry import MAX_BACKOFF_S
+from gateway.core.sending.send import BULK
 from gateway.store.client import Store
 from tests.made import ANA
 from tests.store.raw import now_ms, raw

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.outcome import Outcome
-from gateway.core.sends import Send
-from gateway.core.stops import Stops, stored
+from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.send import Send
 from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from tests.made import NUMBER

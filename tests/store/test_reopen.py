@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway.core.codes import rule_of
-from gateway.core.contacts import Contact
-from gateway.core.plan import Plan
-from gateway.core.sends import News, Send
-from gateway.core.stops import stored
-from gateway.core.verdict import by_rule
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.pauses import stored
+from gateway.core.sending.response import by_rule
+from gateway.core.sending.send import News, Send
 from gateway.store.client import Store
 from gateway.store.commit import commit
 from tests.made import ANA, NUMBER, a_message, a_status

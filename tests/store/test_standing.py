@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cli.status_judge import judge
-from gateway.core.sends import BULK
+from gateway.core.sending.send import BULK
 from gateway.store import keys, room, upkeep
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.sends import Send
-from gateway.core.stops import Stops, stored
+from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.send import Send
 from gateway.store import stops, upkeep
 from gateway.store.client import Store
 from tests.made import NUMBER

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.events import Message
-from gateway.core.plan import Failure, Plan
-from gateway.core.sends import BULK
+from gateway.core.planning.batch import Failure, Plan
+from gateway.core.sending.send import BULK
 from gateway.store import keys, letters, traced_inbox, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.dead import DeadEvent, Wanted
-from gateway.core.envelope import split
 from gateway.core.events import Delivery, Unreadable
-from gateway.core.identity import contact_key
-from gateway.core.mentions import of_customer, of_message
+from gateway.core.phone_numbers import contact_key
+from gateway.core.sending.dead_letter import DeadEvent, Wanted
+from gateway.core.webhook.mentions import of_customer, of_message
+from gateway.core.webhook.parser import split
 from gateway.store import dead, keys, unreadable, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

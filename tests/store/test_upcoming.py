@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sends import BULK, REPLY
+from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys, stops
 from gateway.store.client import ScriptError, Store
 from gateway.store.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, upcoming

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.contacts import Contact
-from gateway.core.plan import Plan
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
 from gateway.store import keys, upkeep
 from gateway.store.client import ScriptError, Store
 from gateway.store.commit import commit

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sends import Send
+from gateway.core.sending.send import Send
 from gateway.store import upkeep
 from gateway.store.client import Store
 from gateway.store.commit import commit

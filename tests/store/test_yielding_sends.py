@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.dead import DeadSend
-from gateway.core.sends import BULK
+from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.sending.send import BULK
 from gateway.store import dead, keys, rows, upkeep
 from gateway.store.body import Bodies
 from gateway.store.client import Store

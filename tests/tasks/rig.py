@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 
-from gateway.core.aside import Obstacle
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Action, Decision, Fired
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.sends import BULK, REPLY
+from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.client import Store
 from tasks import app, periodic

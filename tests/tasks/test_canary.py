@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
-from gateway.core import canary
-from gateway.core.dead import moment
-from gateway.core.sends import REPLY
+from gateway.core.sending import canary
+from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.send import REPLY
 from gateway.store import alerts, keys, standing
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.answers import asked_for
-from gateway.core.follows import LOOPED
-from gateway.core.stops import Hold, Pause, Stops
+from gateway.core.planning.answers import asked_for
+from gateway.core.planning.event import LOOPED
+from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.canary import Canary
 from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
 from gateway.store.rulebooks import InForce

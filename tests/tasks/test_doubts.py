@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.outcome import Outcome
+from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.lanes import Lanes

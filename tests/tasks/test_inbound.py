@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.core.dead import Wanted
 from gateway.core.events import Message
+from gateway.core.sending.dead_letter import Wanted
 from gateway.store import keys, letters
 from gateway.store.body import Bodies
 from gateway.store.client import Store

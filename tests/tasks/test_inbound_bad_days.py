@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.events import Message
-from gateway.core.sends import send_id
+from gateway.core.sending.send import send_id
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

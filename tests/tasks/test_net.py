@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.sends import REPLY
+from gateway.core.sending.send import REPLY
 from gateway.store import alerts, keys, upkeep
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.upkeep import list_number

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.optout import refused
+from gateway.core.contacts.consent import refused
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.contacts import find

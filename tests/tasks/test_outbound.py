@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sends import REPLY, from_callback
-from gateway.core.verdict import Responded
+from gateway.core.sending.response import Responded
+from gateway.core.sending.send import REPLY, from_callback
 from gateway.store.client import Call, Store, StoreUnavailableError
 from gateway.store.lanes import Lanes
 from tasks import attempts, outbound, rounds

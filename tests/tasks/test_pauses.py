@@ -8,9 +8,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from gateway.core import canary
-from gateway.core.sends import REPLY
-from gateway.core.stops import Stops, stored
+from gateway.core.sending import canary
+from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.send import REPLY
 from gateway.store import alerts, keys, stops, upkeep
 from gateway.store.client import Store
 from tasks import outbound, rounds

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sends import REPLY, Send
+from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

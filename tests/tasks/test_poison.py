@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.aside import Obstacle
-from gateway.core.contacts import Contact
-from gateway.core.decisions import Decision
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
+from gateway.core.planning.decision import Decision
+from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sends import REPLY
+from gateway.core.sending.send import REPLY
 from gateway.graph.client import Graph
 from gateway.store import alerts, keys
 from gateway.store.client import Call, Store, StoreUnavailableError

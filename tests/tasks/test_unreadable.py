@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core import items
-from gateway.core.dead import DeadEvent, Wanted
+from gateway.core.sending.dead_letter import DeadEvent, Wanted
+from gateway.core.webhook import event_readers
 from gateway.store import dead, held, keys, unreadable
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
@@ -100,7 +100,7 @@ def test_after_a_better_release_a_redriven_event_has_its_effect_once(
     at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def split_as_before(delivery: Any) -> Any:
-        return [items.unparsed(delivery, "not_json")]
+        return [event_readers.unparsed(delivery, "not_json")]
 
     with monkeypatch.context() as older:
         older.setattr(held, "split", split_as_before)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.core import canary
+from gateway.core.sending import canary
 from gateway.store import keys, rulebooks, stops
 from gateway.store.body import Bodies
 from gateway.store.canary import arrived

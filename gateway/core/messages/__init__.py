@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gateway.core.contacts import Contact
+from gateway.core.contacts.contact import Contact
 
 Body = dict[str, Any]
 

@@ -1,0 +1,68 @@
+"""A captured delivery made new, so that its messages have an effect once more; pure."""
+
+import base64
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from gateway.core.webhook.customers import integer, listed, text, within
+from gateway.core.webhook.salvage import loads
+
+_FIRST_MILLISECONDS = 10**11
+
+
+def fresh(body: bytes, seed: bytes, by: timedelta) -> bytes:
+    """Return a body whose messages have new ids, made from `seed`, and times that are later `by`.
+
+    Only what customers sent is made new. A status keeps its id, for it tells of a send of ours, and
+    so does a notice, which might take back what a customer wanted since. An error of a value is
+    known by what it stands beside, so beside a message it is new. A body without a message stays
+    byte for byte as it is.
+    """
+    try:
+        parsed = loads(body)
+    except orjson.JSONDecodeError:
+        return body
+    found = list(_messages(parsed))
+    for message in found:
+        message["id"] = _renewed(message["id"], seed)
+        _delay(message, by)
+    return _written(parsed, body) if found else body
+
+
+def _messages(parsed: Any) -> Iterator[dict[str, Any]]:
+    """Give what the walk of a delivery makes messages of, where it has an id."""
+    if not isinstance(parsed, dict) or parsed.get("object") != "whatsapp_business_account":
+        return
+    for entry in listed(parsed, "entry"):
+        for change in listed(entry, "changes") if isinstance(entry, dict) else ():
+            if isinstance(change, dict) and change.get("field") == "messages":
+                for message in listed(within(change, "value"), "messages"):
+                    if isinstance(message, dict) and text(message, "id"):
+                        yield message
+
+
+def _renewed(wamid: object, seed: bytes) -> str:
+    made = sha256(len(seed).to_bytes(2) + seed + str(wamid).encode()).digest()
+    return "wamid." + base64.b64encode(made).decode()
+
+
+def _delay(message: dict[str, Any], by: timedelta) -> None:
+    """Move when a message was sent, written as Meta wrote it."""
+    said = message.get("timestamp")
+    stamp = integer(said)
+    if stamp is None:
+        return
+    unit = timedelta(milliseconds=1) if stamp >= _FIRST_MILLISECONDS else timedelta(seconds=1)
+    moved = stamp + by // unit
+    message["timestamp"] = str(moved) if isinstance(said, str) else moved
+
+
+def _written(parsed: Any, body: bytes) -> bytes:
+    try:
+        return orjson.dumps(parsed)
+    except orjson.JSONEncodeError:
+        return body  # too deep to be written, and unreadable to planning for the same reason

@@ -1,0 +1,108 @@
+"""The customer as this number knows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.core.contacts.frequency import Used, merged
+from gateway.core.contacts.loop_guard import Volley, latest
+from gateway.core.contacts.notes import Notes
+from gateway.core.contacts.notes import merged as notes_merged
+from gateway.core.events import Event, Message
+
+# How many other keys a contact remembers; the store finds it by older ones all the same.
+MOST_ALIASES = 16
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A customer of one number; `version` is the token of the last write, "" before the first."""
+
+    key: str
+    wa_id: str = field(default="", repr=False)
+    user_id: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    last_inbound_at: datetime | None = None
+    opted_out_at: datetime | None = None  # since when they want no marketing; None where they may
+    asked_at: datetime | None = None  # of their last word about marketing, whichever it was
+    named_at: datetime | None = None  # of the last message that named them
+    aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
+    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules gave them, sorted
+    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # what rules noted of them
+    muted_until: datetime | None = None  # nothing that rules say is sent before
+    used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
+    volley: Volley | None = field(default=None, repr=False)
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what another release wrote
+    version: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Say whether the customer has never written to this number."""
+        return self.last_inbound_at is None
+
+    def after(self, message: Message) -> "Contact":
+        """Return the contact as it is once `message` was received.
+
+        What a customer writes in a group, and what Meta says of them, opens no window.
+        """
+        opens = not message.group and message.type != "system"
+        # Of two names the later one counts, by Meta's clock; what is empty names nobody.
+        is_late = message.at < (self.named_at or _NEVER)
+        newer, older = (self, message) if is_late else (message, self)
+        return replace(
+            self,
+            wa_id=newer.wa_id or older.wa_id,
+            user_id=newer.user_id or older.user_id,
+            name=newer.name or older.name,
+            last_inbound_at=_later(self.last_inbound_at, message.at if opens else None),
+            named_at=_later(self.named_at, message.at),
+        )
+
+    def filled(self, event: Event) -> "Contact":
+        """Return the contact with names that were missing and that `event` tells."""
+        wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
+        if (wa_id, user_id) == (self.wa_id, self.user_id):
+            return self
+        return replace(self, wa_id=wa_id, user_id=user_id)
+
+    def told(self, *, out: bool, at: datetime) -> "Contact":
+        """Return the contact once they wanted out of marketing, or in; itself where `at` is late.
+
+        A word counts by the moment when it was said, so that a late one undoes no newer one.
+        """
+        if at < (self.asked_at or _NEVER):
+            return self
+        since = (self.opted_out_at or at) if out else None
+        return replace(self, opted_out_at=since, asked_at=at)
+
+    def joined(self, other: "Contact") -> "Contact":
+        """Return the contact once `other` turned out to be the same person, as if known always."""
+        newer, older = (self, other)
+        if (other.named_at or _NEVER) > (self.named_at or _NEVER):
+            newer, older = (other, self)
+        asked = max(self, other, key=lambda one: (one.asked_at or _NEVER, bool(one.opted_out_at)))
+        aliases = dict.fromkeys((*other.aliases, *self.aliases, other.key))
+        notes = notes_merged(Notes(newer.tags, newer.vars), Notes(older.tags, older.vars))
+        return replace(
+            self,
+            wa_id=newer.wa_id or older.wa_id,
+            user_id=newer.user_id or older.user_id,
+            name=newer.name or older.name,
+            last_inbound_at=_later(self.last_inbound_at, other.last_inbound_at),
+            opted_out_at=asked.opted_out_at,
+            asked_at=asked.asked_at,
+            named_at=newer.named_at,
+            aliases=tuple(aliases)[-MOST_ALIASES:],
+            tags=notes.tags,
+            vars=notes.vars,
+            muted_until=_later(self.muted_until, other.muted_until),
+            used=merged(self.used, other.used),
+            volley=latest(self.volley, other.volley),
+            more={**other.more, **self.more} if other.more else self.more,
+        )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else one or other

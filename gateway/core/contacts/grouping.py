@@ -1,0 +1,75 @@
+"""Which events are of one person, whatever name each of them uses; pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event
+
+
+class Group(NamedTuple):
+    """Events of one person in their order, and the contact, with what was joined to it."""
+
+    contact: Contact
+    others: tuple[Contact, ...]  # what other names of the person stood for until now
+    events: Sequence[Event]
+
+
+def names(event: Event) -> tuple[str, ...]:
+    """Return all keys by which an event names its customer, the first one first."""
+    return (event.contact, *event.also) if event.contact else ()
+
+
+def groups(known: Mapping[str, Contact], events: Iterable[Event]) -> list[Group]:
+    """Group by person, events in their order; what belongs to nobody stands alone.
+
+    Names are of one person when an event has both, or when the store knows both as one contact.
+    """
+    listed = list(events)
+    first = _joined(known, listed)
+    found: dict[str, list[Event]] = {}
+    for event in listed:
+        key = first(event.contact) if event.contact else f"\0{event.key}"
+        found.setdefault(key, []).append(event)
+    return [_group(known, one) for one in found.values()]
+
+
+def _joined(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[str], str]:
+    """Return what leads from each name to the one that stands for its person in these events."""
+    same: dict[str, str] = {}
+
+    def first(name: str) -> str:
+        key = known[name].key if name in known else name
+        while key in same:
+            key = same[key]
+        return key
+
+    for event in events:
+        for name in event.also:
+            one, other = first(event.contact), first(name)
+            if one != other:
+                same[other] = one
+    return first
+
+
+def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> Group:
+    contacts: dict[str, Contact] = {}
+    for event in events:
+        for name in names(event):
+            contact = known.get(name) or Contact(name)
+            contacts.setdefault(contact.key, contact)
+    if len(contacts) < 2:
+        return Group(next(iter(contacts.values()), Contact("")), (), events)
+    # A key that is in use stays, for lanes and records bear it; else a phone number is preferred.
+    chosen = min(contacts.values(), key=lambda one: (not one.version, not one.key.isdecimal()))
+    del contacts[chosen.key]
+    others = tuple(contacts.values())
+    return Group(_whole(chosen, others, events), others, events)
+
+
+def _whole(contact: Contact, others: Iterable[Contact], events: Iterable[Event]) -> Contact:
+    for other in others:
+        contact = contact.joined(other)
+    for event in events:
+        contact = contact.filled(event)
+    return contact

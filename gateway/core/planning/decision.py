@@ -1,0 +1,72 @@
+"""What rules answer to an event: which fired, why, and the actions they ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.frequency import Limit
+from gateway.core.events import Event
+
+# What becomes of a free-form message to a customer who has been silent for 24 hours: a dead letter,
+# nothing, another try when they write again, or a template (its body) instead.
+WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a rule asks for: a call to Meta, what is noted of a contact, or an alert.
+
+    `body` is Meta's request body without `messaging_product` and recipient, which is added when it
+    is planned; what is noted or told stands in it under the verb. A repeatable action (mark_read,
+    typing, react) may be posted twice without a customer noticing. `told` is what is noted as the
+    rule names it.
+    """
+
+    verb: str
+    body: Mapping[str, Any] = field(repr=False)
+    repeatable: bool = False
+    marketing: bool = False  # not for those who asked for no more of it
+    when_closed: WhenClosed = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule that fired: its name, the conditions that held in words, and its actions in order.
+
+    A rule in shadow has no effect but that it is recorded, and that its own limits count.
+    """
+
+    rule: str
+    why: str
+    actions: tuple[Action, ...]
+    shadow: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rulebook says about one event; `note` tells why no rule answered."""
+
+    fired: tuple[Fired, ...] = ()
+    note: str = ""
+    mutes: timedelta = timedelta(0)  # for how long rules fall silent, whatever they say
+
+    @property
+    def speaks(self) -> bool:
+        """Say whether the customer gets a message."""
+        done = (action for one in self.fired if not one.shadow for action in one.actions)
+        return any("type" in action.body and not action.repeatable for action in done)
+
+
+class Rulebook(Protocol):
+    """What planning needs of the rules."""
+
+    @property
+    def version(self) -> str:
+        """Hash of the loaded rules, stamped on every record."""
+
+    def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
+        """Answer an event; pure and total. `contact` is the state before the event."""

@@ -1,0 +1,90 @@
+"""What would follow from deliveries, planned beside what is stored and without a trace there; pure.
+
+Contacts go on in the shadow from how the store has them, and what was planned once in the shadow is
+known there, so that many batches plan as they would if each were committed.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.event_keys import digest
+from gateway.core.events import Event, Message
+from gateway.core.planning.batch import Plan, Planned, View, plan
+from gateway.core.planning.decision import Decision, Rulebook
+
+# The version of a contact that was written in the shadow only.
+_HERE = "shadow"
+NO_RULE = "no rule fits"
+
+
+class Listening:
+    """A rulebook that counts why messages get no answer."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        """Take what is asked."""
+        self._rulebook = rulebook
+        self.silent = Counter[str]()
+
+    @property
+    def version(self) -> str:
+        """Return the version of the rulebook."""
+        return self._rulebook.version
+
+    def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
+        """Return what the rulebook answers."""
+        decision = self._rulebook.decide(event, contact, now)
+        if isinstance(event, Message) and not decision.fired:
+            self.silent[decision.note or NO_RULE] += 1
+        return decision
+
+
+class Shadow:
+    """The contacts and known events of one replay; it grows with these, not with deliveries."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        """Begin with nothing that differs from the store."""
+        self._rulebook = Listening(rulebook)
+        self._contacts: dict[tuple[str, str], Contact] = {}
+        self._joined: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
+        self._known: set[bytes] = set()
+
+    @property
+    def silent(self) -> Mapping[str, int]:
+        """Return why messages got no answer, and how many."""
+        return self._rulebook.silent
+
+    def plan(self, view: View, events: Sequence[Event]) -> Iterator[Planned]:
+        """Plan the events of one number, all of them, from what the store said of it."""
+        left = events
+        while left:
+            planned = plan(self.over(view, left), left, self._rulebook)
+            for made in planned.plans:
+                self._commit(made)
+            yield planned
+            left = planned.rest
+
+    def remember(self, number: str, contact: Contact) -> None:
+        """Take a contact as it is, whatever the store says of it."""
+        self._contacts[number, contact.key] = replace(contact, version=_HERE)
+
+    def over(self, view: View, events: Sequence[Event]) -> View:
+        """Lay what happened in the shadow over what the store said."""
+        here = {event.key for event in events if digest(event.key) in self._known}
+        contacts = {name: self._now(view, one) for name, one in view.contacts.items()}
+        return replace(view, contacts=contacts, known=view.known | here)
+
+    def _now(self, view: View, contact: Contact) -> Contact:
+        key = contact.key
+        while joined := self._joined.get((view.number, key)):
+            key = joined
+        return self._contacts.get((view.number, key), contact)
+
+    def _commit(self, made: Plan) -> None:
+        self._known.update(digest(event.key) for event in made.events)
+        if made.changed:
+            self.remember(made.number, made.contact)
+            for one in made.joins:
+                self._joined[made.number, one.key] = made.contact.key

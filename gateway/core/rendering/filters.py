@@ -1,0 +1,119 @@
+"""What may stand behind `|` in a placeholder: functions that cannot fail, loop or grow; pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from gateway.core.rendering.moments import WORDS, told
+
+Value = str | datetime | None
+Kind = Literal["text", "moment"]
+# Says what is wrong with an argument, "" where nothing is.
+Argument = Callable[[Any], str]
+
+PATTERN = re.compile(r"(%[aAbBdHIjmMpyY%]|[^%]){1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A function from a value to a text, and the arguments that it may be given."""
+
+    run: Callable[..., str]  # of the value, and of now where that is a moment; then the arguments
+    says: str
+    example: str = ""  # of its arguments
+    takes: Kind = "text"
+    arguments: tuple[Argument, ...] = ()  # none of which must be given
+
+
+def kind_of(name: str) -> Kind:
+    """Say what a name stands for."""
+    is_moment = name == "now" or (name.startswith("hours.") and name.count(".") == 2)
+    return "moment" if is_moment else "text"
+
+
+def _text(said: Any) -> str:
+    return "" if isinstance(said, str) else "takes a text"
+
+
+def _length(said: Any) -> str:
+    is_length = isinstance(said, int) and 0 < said <= 4096
+    return "" if is_length else "takes a number from 1 to 4096"
+
+
+def _pattern(said: Any) -> str:
+    if isinstance(said, str) and PATTERN.fullmatch(said):
+        return ""
+    return "takes a pattern such as '%d/%m/%Y'"
+
+
+def _language(said: Any) -> str:
+    return "" if said in WORDS else f"takes one of {', '.join(map(repr, WORDS))}"
+
+
+def _truncate(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _first_word(text: str) -> str:
+    return next(iter(text.split(maxsplit=1)), "")
+
+
+def _when(moment: datetime | None, now: datetime, language: str = "en") -> str:
+    return told(moment, now, language) if moment else ""
+
+
+def _shown(default: str) -> Callable[..., str]:
+    def show(moment: datetime | None, _: datetime, pattern: str = default) -> str:
+        return moment.strftime(pattern) if moment else ""
+
+    return show
+
+
+def escaped(text: str) -> str:
+    """Write a text so that it is one part of a URL and nothing more."""
+    return quote(text, safe="")
+
+
+FILTERS: Mapping[str, Filter] = {
+    "default": Filter(
+        lambda text, fallback="": text or fallback,
+        "this instead, where the text is empty",
+        "('there')",
+        arguments=(_text,),
+    ),
+    "lower": Filter(str.lower, "the text in small letters"),
+    "upper": Filter(str.upper, "the text in capital letters"),
+    "capitalize": Filter(str.capitalize, "the text with a capital letter in front"),
+    "title": Filter(str.title, "the text with a capital letter in front of each word"),
+    "trim": Filter(str.strip, "the text without the space around it"),
+    "truncate": Filter(
+        _truncate, "the text, of which so many characters stay", "(20)", arguments=(_length,)
+    ),
+    "first_word": Filter(_first_word, "the first word of the text"),
+    "urlencode": Filter(escaped, "the text as a part of a URL"),
+    "when": Filter(
+        _when,
+        "of a moment: today at 18:00, tomorrow at 09:00, Monday at 09:00, 7 January at 09:00; "
+        f"other languages are {', '.join(sorted(WORDS.keys() - {'en'}))}",
+        "('pt')",
+        "moment",
+        (_language,),
+    ),
+    "date": Filter(
+        _shown("%Y-%m-%d"),
+        "of a moment: 2026-11-23, or the letters of strftime that are given",
+        "('%d/%m')",
+        "moment",
+        (_pattern,),
+    ),
+    "time": Filter(
+        _shown("%H:%M"),
+        "of a moment: 09:00, or the letters of strftime that are given",
+        "('%I:%M %p')",
+        "moment",
+        (_pattern,),
+    ),
+}

@@ -1,0 +1,74 @@
+"""Bodies of messages with placeholders: compiled once, and filled for each event; pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.core.messages import length_limits
+from gateway.core.rendering.placeholders import Lookup
+from gateway.core.rendering.render import Template, has_placeholders, one_line, template
+
+OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
+
+
+def prepare(body: Any) -> Any:
+    """Compile every text with placeholders inside a body of Meta's; raises PlaceholderError."""
+    return _prepared(body, length_limits.of(body), "")
+
+
+def _prepared(body: Any, most: Mapping[str, int], path: str) -> Any:
+    match body:
+        case str():
+            limit, is_line = most.get(path, length_limits.TEXT), length_limits.is_line(path)
+            if has_placeholders(body):
+                return template(body, limit, is_line=is_line)
+            return one_line(body) if is_line else body
+        case dict():
+            return {
+                key: _prepared(value, most, f"{path}.{key}" if path else key)
+                for key, value in body.items()
+            }
+        case list() | tuple():
+            return [_prepared(value, most, path) for value in body]
+        case _:
+            return body
+
+
+class _Empty(Exception):  # noqa: N818
+    """A text with placeholders came out empty, which Meta refuses."""
+
+
+def fill(prepared: Any, values: Lookup) -> Any:
+    """Build the body from what `prepare` gave, None where a text that it needs came out empty.
+
+    A header, footer, caption, description or filename that came out empty is left out.
+    """
+    try:
+        return _filled(prepared, values)
+    except _Empty:
+        return None
+
+
+def _filled(prepared: Any, values: Lookup) -> Any:
+    match prepared:
+        case Template():
+            text = prepared.render(values)
+            if not text.strip():
+                raise _Empty
+            return text
+        case dict() if OPTIONAL.isdisjoint(prepared):
+            return {key: _filled(value, values) for key, value in prepared.items()}
+        case dict():
+            return dict(_items(prepared, values))
+        case list():
+            return [_filled(value, values) for value in prepared]
+        case _:
+            return prepared
+
+
+def _items(prepared: dict[str, Any], values: Lookup) -> Iterator[tuple[str, Any]]:
+    for key, value in prepared.items():
+        try:
+            yield key, _filled(value, values)
+        except _Empty:
+            if key not in OPTIONAL:
+                raise

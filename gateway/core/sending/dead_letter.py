@@ -1,0 +1,167 @@
+"""What a dead letter is: what a person has to look at, and which of them are asked for; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from gateway.core.sending.error_codes import rule_of
+
+Cause = Literal[
+    "refused",
+    "gave_up",
+    "expired",
+    "failed_status",
+    "unconfirmed",
+    "planning",
+    "killed_worker",
+    "unreadable",
+    "aside",
+    "unopened",
+]
+CAUSES: tuple[str, ...] = get_args(Cause)
+KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
+UNOPENED = "unopened"  # what stands as the reason of a send whose row or contact cannot be read
+
+_ADVICE: Mapping[Cause, str] = {
+    "refused": "Look at Meta's answer.",
+    "gave_up": "Redrive it when Meta can be reached again.",
+    "expired": "Redrive it if the customer still wants it: it waited for too long.",
+    "failed_status": "Look at the status: Meta took it and could not deliver it.",
+    "unconfirmed": "Ask the customer, or look at their phone: Meta may have had it.",
+    "planning": "Mend the gateway or the rule as the trace says, then redrive it.",
+    "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
+    "unreadable": "Look at its bytes; redrive it with a release that can read them, or drop it.",
+    "aside": "Remove the obstacle that it names; it is tried again by itself.",
+    "unopened": "Start the release that can read it and its contact, then redrive it.",
+}
+_ADVICE_ASIDE: Mapping[str, str] = {
+    "unopened": "Give the workers the encryption key or the release that it needs.",
+    "unreadable": "Mend what is stored of the contact, or run the release that wrote it.",
+    "failed": "Mend the store as the error says.",
+    "contended": "Wait; if it stays, look for who else writes to this store.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """What a person has to look at."""
+
+    id: str
+    number: str
+    died_ms: int
+    cause: Cause
+    code: int | None
+    error: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def at(self) -> datetime:
+        """Return when it died."""
+        return moment(self.died_ms)
+
+    @property
+    def advice(self) -> str:
+        """Say what to do about it, by Meta's table where there is a code."""
+        return advice(self.cause, self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a send."""
+
+    what: str
+    at: datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadSend(Dead):
+    """A send that ended without reaching the customer, as far as is known."""
+
+    lane: str = field(repr=False)
+    rank: str
+    rule: str
+    record: str
+    body: Mapping[str, Any] = field(repr=False)
+    expires_at: datetime
+    attempts: int
+    redriven: int
+    first_error: Mapping[str, Any] = field(repr=False)
+    last_error: Mapping[str, Any] = field(repr=False)
+    story: tuple[Step, ...] = field(repr=False)
+    accepted: bool  # news came that Meta had it after all
+    open: bool  # nobody knows whether Meta had one of its attempts
+    fields: int  # how much the store knew of it: more means that news came since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadEvent(Dead):
+    """An event that could not be planned or read; its neighbours had their effect."""
+
+    key: str
+    delivery: str
+    item: int
+    raw: Any = field(repr=False)
+    trace: str = field(repr=False)
+    attempts: int  # in how many deliveries its planning raised
+    first_error: Mapping[str, Any] = field(repr=False)
+    first_at: datetime
+    size: int = 0  # of what could not be read, in bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside(Dead):
+    """A delivery that was set aside: it is not dead, waits, and is tried again by itself.
+
+    It "died" when it was first set aside; `number` is "" where nobody could open it.
+    """
+
+    kept_at: datetime
+    attempts: int
+    first_error: Mapping[str, Any] = field(repr=False)
+    last_error: Mapping[str, Any] = field(repr=False)
+    last_at: datetime
+    next_at: datetime
+
+    @property
+    def advice(self) -> str:
+        """Say what to do about the obstacle."""
+        kind = str(self.error.get("class"))
+        return _ADVICE_ASIDE.get(kind, _ADVICE["aside"])
+
+
+Letter = DeadSend | DeadEvent | Aside
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead letters are asked for; what is empty asks for all."""
+
+    number: str | None = None
+    causes: frozenset[str] = frozenset()
+    codes: frozenset[int] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, letter: Letter) -> bool:
+        """Say whether a letter of the right number and time is asked for."""
+        if self.causes and letter.cause not in self.causes:
+            return False
+        return not self.codes or letter.code in self.codes
+
+
+def advice(cause: Cause, code: int | None) -> str:
+    """Say what to do about a dead letter, by Meta's table where there is a code."""
+    return _ADVICE[cause] if code is None else rule_of(code, 400).advice
+
+
+def asks_a_person(cause: Cause, code: int | None) -> bool:
+    """Say whether somebody has to be told at once; what concerns one customer can wait."""
+    if cause not in ("refused", "failed_status"):
+        return True
+    return code is not None and rule_of(code, 400).alert
+
+
+def moment(milliseconds: str | float) -> datetime:
+    """Return a moment of the store."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

@@ -1,0 +1,160 @@
+"""What an attempt to reach Meta comes to, decided from what was seen of it (pure and total)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import orjson
+
+from gateway.core.sending.error_codes import Rule, Scope, rule_of
+from gateway.core.text import fit
+from gateway.core.webhook.customers import integer
+
+_MAX_WAMID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    """Somebody answered with a status; the body may be cut or missing."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotConnected:
+    """Nothing of the attempt can have reached Meta."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Meta may have read the request, and no status came back."""
+
+    reason: str
+
+
+Answer = Responded | NotConnected | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Meta took the message; `wamid` is "" where the answer named none."""
+
+    wamid: str
+    message_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Meta did not take it now; it may after at least `wait_s`, for all that `scope` reaches."""
+
+    code: int | None
+    reason: str
+    scope: Scope
+    wait_s: float | None
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Meta takes nothing of the number or account until a person has mended what the code names."""
+
+    code: int
+    reason: str
+    scope: Scope
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The customer has been silent for 24 hours: only a template reaches them."""
+
+    reason: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Nobody knows whether Meta took it; only evidence may tell."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Meta refused, and will refuse the same again; `opted_out` where the customer asked for it."""
+
+    code: int | None
+    reason: str
+    details: str
+    opted_out: bool = False
+
+
+Refusal = Later | Paused | Closed | Dead
+Verdict = Accepted | Unconfirmed | Refusal
+
+
+def verdict(answer: Answer) -> Verdict:
+    """Judge one attempt by what was seen of it."""
+    match answer:
+        case Responded(status, body):
+            return _accepted(body) if 200 <= status <= 299 else _refused(status, body)
+        case NotConnected(reason):
+            return Later(None, reason, "send", None)
+        case Lost(reason):
+            return Unconfirmed(reason)
+        case _:
+            assert_never(answer)
+
+
+def _accepted(body: bytes) -> Accepted:
+    """Read what can be read; a 2xx stands, because asking again might send twice."""
+    match _parsed(body):
+        case {"messages": [{"id": str(wamid), **more}, *_]} if len(wamid) <= _MAX_WAMID:
+            return Accepted(wamid, fit(more.get("message_status")))
+        case _:
+            return Accepted("", "")
+
+
+def _refused(status: int, body: bytes) -> Verdict:
+    match _parsed(body):
+        # True is an int to Python, and no code to Meta.
+        case {"error": {"code": int(code)} as error} if not isinstance(code, bool):
+            rule = rule_of(code, status, integer(error.get("error_subcode")))
+            return by_rule(rule, code, _told(error))
+        case _:
+            # Also a redirect, or a 404 in HTML that a mistyped address gives: what is no Graph
+            # error was said by something between us and Meta, which may have passed the request on.
+            return Unconfirmed(f"HTTP {status} without a Graph error")
+
+
+def by_rule(rule: Rule, code: int, details: str) -> Refusal:
+    """Judge a refusal by what the table says of its code."""
+    match rule.kind:
+        case "again" | "later":
+            return Later(code, rule.advice, rule.scope, rule.wait_s, details)
+        case "pause":
+            return Paused(code, rule.advice, rule.scope, details)
+        case "window":
+            return Closed(rule.advice, details)
+        case "never" | "opted_out":
+            return Dead(code, rule.advice, details, opted_out=rule.kind == "opted_out")
+        case _:
+            assert_never(rule.kind)
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """Keep Meta's details and its trace id; `message` is left out, for it may quote the token."""
+    error_data = error.get("error_data")
+    details = fit(error_data.get("details")) if isinstance(error_data, Mapping) else ""
+    trace = fit(error.get("fbtrace_id"))
+    return f"{details} (fbtrace_id {trace})".strip() if trace else details
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

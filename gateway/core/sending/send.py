@@ -1,0 +1,118 @@
+"""A send is our intent to call Meta once: what it is and how far it got; pure."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+from gateway.core.sending.response import Refusal
+
+REPLY, BULK = "reply", "bulk"
+
+# What follows where the customer has been silent for 24 hours: "" is a dead letter.
+Closed = Literal["", "drop", "wait", "template"]
+
+# The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
+# was delivered cannot fail any more. The commit and pump scripts know these numbers.
+RUNGS: Mapping[str, int] = {
+    "queued": 0,
+    "attempting": 1,
+    "unconfirmed": 2,
+    "accepted": 3,
+    "sent": 4,
+    "failed": 5,
+    "delivered": 6,
+    "read": 7,
+    "played": 8,
+}
+
+# No digit of base32, which all other ids are made of.
+ANSWERS_A_STATUS = "0"
+
+REPLY_LIFETIME = timedelta(hours=1)
+BULK_LIFETIME = timedelta(hours=24)
+REPEATABLE_LIFETIME = timedelta(minutes=5)
+WAITING_LIFETIME = timedelta(days=7)  # of what may wait until its customer writes again
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One request to Meta as it was planned; `lane` is the contact whose sends go in order."""
+
+    id: str
+    lane: str = field(repr=False)
+    rank: str
+    body: Mapping[str, Any] = field(repr=False)
+    expires_at: datetime
+    repeatable: bool = False
+    rule: str = ""
+    record: str = ""
+    due_at: datetime | None = None  # None is now
+    marketing: bool = False
+    closed: Closed = ""
+    instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a status webhook tells of a send: found by our callback data, or else by its wamid."""
+
+    send: str
+    attempt: str
+    wamid: str
+    stage: str
+    at: datetime
+    error: Mapping[str, Any] | None = None
+    refusal: Refusal | None = None  # what its code means, where it tells of a failure
+    late: timedelta = timedelta(0)  # between what it tells of and its being kept
+    replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
+    participant: str = field(default="", repr=False)  # of a group, whom it is about
+    pricing: Mapping[str, Any] | None = None
+
+    @property
+    def rung(self) -> int:
+        """Return how high on the ladder this news stands."""
+        return RUNGS[self.stage]
+
+
+def send_id(cause: str, rule: str, position: int) -> str:
+    """Return the id of a rule's send: made from its cause alone, so that planning twice is once."""
+    # Length first, so that no rule's name can imitate another's.
+    seed = f"{len(cause)}|{cause}|{len(rule)}|{rule}|{position}"
+    return base64.b32encode(sha256(seed.encode()).digest()[:15]).decode().lower()
+
+
+def answering_id(cause: str, rule: str, position: int) -> str:
+    """Return the id of a send that answers a status, which tells it from every other."""
+    return ANSWERS_A_STATUS + send_id(cause, rule, position)[1:]
+
+
+def answers_a_status(send: str) -> bool:
+    """Say whether the send of this id answers a status: what becomes of it is not answered again.
+
+    Each failure of such a send would else make the next, for ever.
+    """
+    return send.startswith(ANSWERS_A_STATUS)
+
+
+def callback(send: str, attempt: int) -> str:
+    """Return what a request carries in `biz_opaque_callback_data`, which every status repeats."""
+    return f"{send}.{attempt}"
+
+
+def from_callback(text: str) -> tuple[str, str]:
+    """Return send and attempt named by a status, ("", "") where the data is not ours."""
+    send, dot, attempt = text.partition(".")
+    ours = dot and len(send) == 24 and send.isalnum() and attempt.isdecimal()
+    return (send, attempt) if ours else ("", "")
+
+
+def lifetime(rank: str, *, repeatable: bool, waits: bool = False) -> timedelta:
+    """Return how long a send may be tried, or may wait for its customer to write."""
+    if repeatable:
+        return REPEATABLE_LIFETIME
+    if waits:
+        return WAITING_LIFETIME
+    return REPLY_LIFETIME if rank == REPLY else BULK_LIFETIME

@@ -1,0 +1,100 @@
+"""What a status tells of a send: how far it got, when, why it failed, and what it costs; pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, assert_never
+
+from gateway.core.events import Status
+from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.outcome import PROBE_AFTER_MS, THROUGHPUT
+from gateway.core.sending.response import Closed, Dead, Later, Paused, Refusal, by_rule
+from gateway.core.sending.send import RUNGS, News, from_callback
+from gateway.core.text import fit
+
+# Meta has given one error so far; a stranger who holds the secret may give a thousand.
+MOST_ERRORS = 5
+# What Meta could not deliver is not tried again at once; each try has a pause of its own besides.
+AGAIN_AFTER_MS = 30_000
+
+After = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
+_PRICE = ("pricing_model", "type", "category")
+
+
+def news_of(event: Status) -> News | None:
+    """Return what a status tells, None where its word is no step of the ladder."""
+    if RUNGS.get(event.status, 0) <= RUNGS["accepted"]:
+        return None
+    send, attempt = from_callback(event.callback)
+    return News(
+        send=send,
+        attempt=attempt,
+        wamid=event.id,
+        stage=event.status,
+        at=event.at,
+        error=_failure(event) if event.status == "failed" else None,
+        refusal=_refusal(event) if event.status == "failed" else None,
+        late=_kept_at(event) - event.at,
+        replayed=event.replayed,
+        participant=event.participant,
+        pricing=_pricing(event.pricing),
+    )
+
+
+def after(refusal: Refusal | None) -> tuple[After, int]:
+    """Say what follows a failure that Meta told by a status, and after how many milliseconds.
+
+    Meta took the message and did not deliver it, so another attempt doubles nothing.
+    """
+    match refusal:
+        case None | Dead():
+            return "", 0
+        case Closed():
+            return "window", 0
+        case Paused():
+            return "paused", PROBE_AFTER_MS
+        case Later(code, _, scope, wait_s):
+            wait_ms = int((wait_s or 0) * 1000) or AGAIN_AFTER_MS
+            if scope in ("send", "pair"):
+                return "later" if scope == "send" else "pair", wait_ms
+            return "slower" if code == THROUGHPUT else "rests", wait_ms
+        case _:
+            assert_never(refusal)
+
+
+def _refusal(event: Status) -> Refusal | None:
+    """Judge a failure by the table that judges answers; the HTTP status is not known here."""
+    code = event.code
+    return None if code is None else by_rule(rule_of(code, 400), code, "")
+
+
+def _failure(event: Status) -> Mapping[str, Any]:
+    """Keep Meta's errors, the first of them where the error of a send is looked for."""
+    errors = [_error(error) for error in event.errors[:MOST_ERRORS]] or [{}]
+    first = {**errors[0], "code": event.code, "source": "status"}
+    return first | ({"more": errors[1:]} if len(errors) > 1 else {})
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+    data = error.get("error_data")
+    told = {
+        "title": error.get("title"),
+        "details": data.get("details") if isinstance(data, Mapping) else None,
+        "fbtrace_id": error.get("fbtrace_id"),
+    }
+    kept: dict[str, Any] = {name: said for name, value in told.items() if (said := fit(value))}
+    code = error.get("code")
+    return kept | ({"code": code} if type(code) is int else {})
+
+
+def _pricing(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if not told:
+        return None
+    price: dict[str, Any] = {name: said for name in _PRICE if (said := fit(told.get(name)))}
+    billable = told.get("billable")
+    return price | ({"billable": billable} if isinstance(billable, bool) else {}) or None
+
+
+def _kept_at(event: Status) -> datetime:
+    """Return when the event's delivery was kept, which its place tells."""
+    milliseconds = event.delivery.partition(":")[2].partition("-")[0]
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

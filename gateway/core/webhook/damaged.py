@@ -1,0 +1,37 @@
+"""What may be trusted of a body that had to be read a second time; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.core.webhook.customers import listed, text, within
+from gateway.core.webhook.event_readers import Place, Raw
+from gateway.core.webhook.salvage import LOST, Scanned, is_marred, is_torn
+
+
+def unread(_place: Place, _item: int, _raw: Raw) -> None:
+    """Make no event of a change whose items cannot be told: a person has to look at it."""
+
+
+def field_of(change: Mapping[str, Any]) -> str | None:
+    """Return the field of a change, None where it cannot be trusted to tell what its items are.
+
+    Meta writes it behind the items, so it is missing where a body ends too early.
+    """
+    value = within(change, "value")
+    metadata = within(value, "metadata")
+    number = text(metadata, "phone_number_id")
+    cut = any(isinstance(one, Scanned) and one.torn for one in (change, value))
+    if is_marred(number) or (cut and not number) or getattr(metadata, "torn", False):
+        return None
+    said = change.get("field", "" if not cut else LOST)
+    field = said if isinstance(said, str) else ""
+    if is_marred(field):
+        return _likely(value) if cut else None
+    return field
+
+
+def _likely(value: Mapping[str, Any]) -> str | None:
+    """Return the field of a value by what it bears: only messages come with their customers."""
+    whole = [one for one in listed(value, "statuses") if isinstance(one, dict) and not is_torn(one)]
+    sends = bool(whole) and all(text(one, "id").startswith("wamid.") for one in whole)
+    return "messages" if sends or (value.get("messages") and value.get("contacts")) else None
