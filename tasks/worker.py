@@ -11,7 +11,7 @@ import structlog
 from gateway import __version__
 from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import Rulebook
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 from gateway.rules.source import Source
 from gateway.settings import Settings, SettingsError
 from gateway.store import rulebooks

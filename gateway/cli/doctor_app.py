@@ -7,9 +7,9 @@ from typing import Any
 from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_asked import Meta, of_meta, refused, told, valid
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
-from gateway.core.versions import age
-from gateway.graph.setup_facts import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
-from gateway.graph.setup_trouble import SetupError, of_token
+from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
+from gateway.graph.admin.versions import age
 
 SOON = timedelta(days=7)
 VERSION_SOON = timedelta(days=90)

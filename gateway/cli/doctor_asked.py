@@ -7,7 +7,8 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from gateway.cli.doctor_findings import Finding, Unseen, broken, unseen
-from gateway.graph.setup_facts import (
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import (
     MANAGEMENT,
     WHATSAPP,
     AppCallback,
@@ -16,7 +17,6 @@ from gateway.graph.setup_facts import (
     SubscribedApp,
     TokenInfo,
 )
-from gateway.graph.setup_trouble import SetupError
 
 T = TypeVar("T")
 Asked: TypeAlias = T | SetupError | Unseen

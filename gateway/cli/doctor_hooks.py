@@ -16,8 +16,8 @@ from gateway.cli.doctor_asked import (
 )
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.trace_line import many
-from gateway.graph.setup_facts import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 
 MESSAGES = "messages"
 # Without these the gateway works, and does not hear of what it could act on.

@@ -6,8 +6,8 @@ from typing import Any
 from gateway.cli.doctor_asked import Meta, by_token, of_meta, seen, told
 from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.cli.trace_line import many
-from gateway.graph.setup_facts import NumberInfo
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import NumberInfo
 from gateway.store.standing import DeadOf, Reading
 
 CONNECTED = "CONNECTED"

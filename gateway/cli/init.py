@@ -17,7 +17,7 @@ from gateway.cli.init_answers import Answers
 from gateway.cli.init_ask import Asker
 from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.forms import HttpUrl
-from gateway.graph.setup import Setup
+from gateway.graph.admin.client import Setup
 from gateway.settings import Settings, environment, in_process, said
 
 ENV = Path(".env")

@@ -10,7 +10,7 @@ from gateway.cli import failing
 from gateway.cli.init_ask import Asker, NobodyError
 from gateway.cli.init_checks import Found, MistakeError, check
 from gateway.cli.init_questions import APP_ID, APP_SECRET, QUESTIONS, TOKEN, Question
-from gateway.graph.setup import Setup
+from gateway.graph.admin.client import Setup
 
 
 class Answers:

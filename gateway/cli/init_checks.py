@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.cli import init_questions as asked
-from gateway.graph.setup import Setup
-from gateway.graph.setup_facts import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
-from gateway.graph.setup_trouble import SetupError, of_token
+from gateway.graph.admin.client import Setup
+from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.models import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
 
 Answers = Mapping[str, str]
 LASTING = (

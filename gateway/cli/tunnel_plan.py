@@ -10,7 +10,7 @@ from typing import Literal
 
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_note import Note
-from gateway.graph.setup_facts import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
+from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 
 FIELD = "messages"
 

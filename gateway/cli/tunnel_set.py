@@ -13,7 +13,7 @@ from gateway.cli.tunnel_meta import Meta
 from gateway.cli.tunnel_plan import Question, plan, taken_from
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_start import Asked
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin.errors import SetupError
 
 NOT_CLEARED = 1
 

@@ -13,7 +13,7 @@ from gateway.cli.doctor_settings import Given
 from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
 from gateway.core.sending.pauses import Stops
-from gateway.graph.setup_facts import (
+from gateway.graph.admin.models import (
     MANAGEMENT,
     MESSAGING,
     AppCallback,
@@ -23,7 +23,7 @@ from gateway.graph.setup_facts import (
     SubscribedApp,
     TokenInfo,
 )
-from gateway.graph.setup_health import Health
+from gateway.graph.admin.setup_health import Health
 from gateway.store.canary import Canary
 from gateway.store.examined import Examined, Server
 from gateway.store.inbox import Standing

@@ -10,9 +10,9 @@ from gateway.cli.doctor_advice import ADVICE
 from gateway.cli.doctor_asked import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.cli.doctor_facts import CHECKS
 from gateway.cli.doctor_findings import Unseen
-from gateway.graph.setup_facts import AppCallback, AppInfo, Callbacks, SubscribedApp
-from gateway.graph.setup_health import Health
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, SubscribedApp
+from gateway.graph.admin.setup_health import Health
 from gateway.store.standing import DeadOf
 from tests.cli import test_doctor_ours
 from tests.cli.doctoring import (

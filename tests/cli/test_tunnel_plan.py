@@ -5,7 +5,7 @@ import pytest
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_note import Note
 from gateway.cli.tunnel_plan import Plan, Standing, plan, taken_from, undo
-from gateway.graph.setup_facts import AppCallback, Callbacks, NumberInfo, SubscribedApp
+from gateway.graph.admin.models import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
 APP, NUMBER = "7", "9"
 OURS, THEIRS, PROD = (f"https://{host}/webhook" for host in ("ours.dev", "theirs.dev", "prod.dev"))

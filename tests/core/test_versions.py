@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from gateway.core.versions import ENDS, age
+from gateway.graph.admin.versions import ENDS, age
 from gateway.settings import Settings
 
 TODAY = date(2026, 11, 22)

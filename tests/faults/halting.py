@@ -21,7 +21,7 @@ import celery.beat
 import tasks.bell
 import tasks.outbound
 import tasks.worker
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 from gateway.store import inbox
 from gateway.store.client import Call, Store
 from gateway.store.keep import Keeper

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from gateway.core.sending.send import RUNGS
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 from gateway.settings import Settings
 from tasks import app, attempts, inbound, outbound, sender
 from tasks.sender import Sender

@@ -7,7 +7,7 @@ import respx
 
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 
 URL = "https://graph.example/v25.0/123/messages"
 TOKEN = "EAAsecret"

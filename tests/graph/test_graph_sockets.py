@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph import connections
-from gateway.graph.client import MAX_ANSWER_BYTES, Graph
+from gateway.graph import transport
+from gateway.graph.messages import MAX_ANSWER_BYTES, Graph
 from tests.graph.wires import OK, Serve, Talk, dripping, request_on, saying
 
 
@@ -114,10 +114,10 @@ def test_a_huge_body_is_read_up_to_the_limit(serve: Serve) -> None:
 
 def counting(seen: list[int]) -> Talk:
     """Answer every request, and note on which connection it came."""
-    connections = itertools.count(1)
+    numbers = itertools.count(1)
 
     def talk(connection: socket.socket) -> None:
-        nth = next(connections)
+        nth = next(numbers)
         while request_on(connection):
             seen.append(nth)
             connection.sendall(OK)
@@ -164,7 +164,7 @@ def test_a_connection_that_nobody_used_for_long_is_closed(
         gone.set()  # The client has closed it.
 
     graph = Graph(serve(talk), "v25.0", "EAAsecret")
-    monkeypatch.setattr(connections, "IDLE_S", 0.0)
+    monkeypatch.setattr(transport, "IDLE_S", 0.0)
     graph.post_message("123", {})
 
     assert gone.wait(10)
@@ -195,7 +195,7 @@ def test_a_closed_client_opens_new_connections(serve: Serve) -> None:
 
 FORKS = """
 import os, sys
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 
 graph = Graph(sys.argv[1], "v25.0", "EAAsecret")
 graph.post_message("parent", {})
@@ -211,10 +211,10 @@ graph.close()
 
 def test_a_child_opens_its_own_connection_and_the_parent_keeps_its_own(serve: Serve) -> None:
     seen: list[tuple[int, bytes]] = []
-    connections = itertools.count(1)
+    numbers = itertools.count(1)
 
     def talk(connection: socket.socket) -> None:
-        nth = next(connections)
+        nth = next(numbers)
         while request := request_on(connection):
             seen.append((nth, request.split(b"/")[2]))
             connection.sendall(OK)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.setup import Setup
-from gateway.graph.setup_facts import (
+from gateway.graph.admin.client import Setup
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import (
     AppCallback,
     Callbacks,
     SubscribedApp,
@@ -19,7 +20,6 @@ from gateway.graph.setup_facts import (
     subscribed_app,
     token_info,
 )
-from gateway.graph.setup_trouble import SetupError
 from tests.graph.wires import Serve, Talk, request_on
 
 APP, SECRET, TOKEN = "100000000000003", "hush-secret-of-the-app", "EAAhushtoken"

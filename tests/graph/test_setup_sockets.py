@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.setup import Setup
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin.client import Setup
+from gateway.graph.admin.errors import SetupError
 from tests.graph.wires import OK, Serve, dripping, request_on, saying
 
 TOKEN, SECRET = "EAAhushtoken", "hush-secret"

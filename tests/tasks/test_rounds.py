@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.send import REPLY
-from gateway.graph.client import Graph
+from gateway.graph.messages import Graph
 from gateway.store import alerts, keys
 from gateway.store.client import Call, Store, StoreUnavailableError
 from tasks import attempts, outbound, rounds

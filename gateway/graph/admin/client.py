@@ -5,9 +5,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from gateway.graph import setup_facts as facts
-from gateway.graph.setup_call import Caller, Json
-from gateway.graph.setup_trouble import SetupError
+from gateway.graph.admin import models as facts
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.request import Caller, Json
 
 _NUMBER_FIELDS = (
     "id", "display_phone_number", "verified_name", "quality_rating", "status",

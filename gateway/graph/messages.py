@@ -10,8 +10,8 @@ import orjson
 
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph.connections import Connections
 from gateway.graph.deadline import limits
+from gateway.graph.transport import Connections
 
 MAX_ANSWER_BYTES = 64 * 1024
 

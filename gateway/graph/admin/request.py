@@ -11,8 +11,8 @@ import httpx
 import orjson
 
 from gateway import __version__
+from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, refused
 from gateway.graph.deadline import DeadlineTransport, limits
-from gateway.graph.setup_trouble import APP_SECRET, TOKEN, SetupError, refused
 
 Json: TypeAlias = dict[str, Any]
 

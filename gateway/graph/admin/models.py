@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.graph.setup_health import Health, health
+from gateway.graph.admin.setup_health import Health, health
 
 MANAGEMENT, MESSAGING = "whatsapp_business_management", "whatsapp_business_messaging"
 SYSTEM_USER = "SYSTEM_USER"
