@@ -10,10 +10,10 @@ import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
 
-from gateway import logs
+from gateway.config import logs
+from gateway.config.settings import Settings, SettingsError
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.settings import Settings, SettingsError
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 from tasks.broker import use_store

@@ -11,7 +11,7 @@ import structlog
 from celery import Celery
 from redbeat.schedulers import RedBeatScheduler, get_redis
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.turn import Turn
 from tasks.bell import clear_task, is_full, mark_task

@@ -6,7 +6,7 @@ from typing import Any
 from celery.app.defaults import NAMESPACES, flatten
 from kombu import Queue
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store import keys
 from tasks.broker import SCHEDULE_STORE, broker
 from tasks.schedule import SCHEDULE

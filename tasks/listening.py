@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from tasks.config import config
 
 CONNECT_S = 3

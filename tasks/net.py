@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from celery import bootsteps
 
+from gateway.config.settings import Settings
 from gateway.core.storage.looks import Rounds
-from gateway.settings import Settings
 from gateway.store import alerts, keys, upkeep
 from gateway.store.client import ScriptError
 from gateway.store.turn import Turn

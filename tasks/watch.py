@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import structlog
 
+from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
-from gateway.settings import Settings
 from gateway.store import alerts, keys, room, standing, upkeep
 from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.standing import Reading

@@ -9,11 +9,11 @@ from functools import partial
 import structlog
 
 from gateway import __version__
+from gateway.config.settings import Settings, SettingsError
 from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import Rulebook
 from gateway.graph.messages import Graph
 from gateway.rules.source import Source
-from gateway.settings import Settings, SettingsError
 from gateway.store import rulebooks
 from gateway.store.body import Bodies
 from gateway.store.client import Store

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway import logs
+from gateway.config import logs
 from tests.servers import wait_until
 
 PHONE = "351900000001"

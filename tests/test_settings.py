@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from gateway.settings import Settings, SettingsError
+from gateway.config.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
 KEY = "5e" * 32

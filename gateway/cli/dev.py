@@ -12,8 +12,8 @@ from gateway.cli.dev_lines import QUIET, Line, readable
 from gateway.cli.dev_processes import Family
 from gateway.cli.dev_screen import show
 from gateway.cli.dev_setup import Setup, prepare
+from gateway.config.settings import environment
 from gateway.rules.source import Source
-from gateway.settings import environment
 
 
 def dev(

@@ -11,7 +11,7 @@ from typing import Literal
 from gateway.cli import embedded
 from gateway.cli.dev_folder import FOLDER, Running
 from gateway.cli.ports import HOST, free_port
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 
 # Made up, and always the same ones: what is kept in the folder belongs to them.
 # Whoever watches the real gateway must not be told how a played one does.

@@ -19,7 +19,7 @@ from gateway.cli.doctor_facts import CHECKS, Facts
 from gateway.cli.doctor_findings import Result, Unseen, results
 from gateway.cli.doctor_screen import plain, screen
 from gateway.cli.doctor_settings import INCOMPLETE, Given
-from gateway.settings import Settings, SettingsError
+from gateway.config.settings import Settings, SettingsError
 
 BROKEN = 1
 WITHIN_S = 12.0

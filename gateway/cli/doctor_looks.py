@@ -9,9 +9,9 @@ from gateway.cli.doctor_here import Disk, Rules
 from gateway.cli.doctor_settings import Given
 from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
+from gateway.config.settings import Settings
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.settings import Settings
 from gateway.store import standing
 from gateway.store.address import parse
 from gateway.store.client import ScriptError, Store, StoreUnavailableError

@@ -9,9 +9,9 @@ from gateway.cli.doctor_asked import NO_ACCOUNT, NO_APP, Asked, Handshake, Meta,
 from gateway.cli.doctor_at_once import Look
 from gateway.cli.doctor_findings import Unseen
 from gateway.cli.tunnel_probe import Probe
+from gateway.config.settings import Settings
 from gateway.graph.admin.client import Setup
 from gateway.graph.admin.errors import SetupError
-from gateway.settings import Settings
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gateway.config.settings import Settings, SettingsError
 from gateway.rules.problems import RulebookError
-from gateway.settings import Settings, SettingsError
 from gateway.store.check import check
 from gateway.store.client import Store, StoreUnavailableError
 

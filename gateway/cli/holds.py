@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli import failing, trace_where
+from gateway.config.settings import Settings
 from gateway.core.nearest import nearest
 from gateway.core.sending.pauses import Stops
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.settings import Settings
 from gateway.store import stops, upkeep
 from gateway.store.client import Store, StoreUnavailableError
 

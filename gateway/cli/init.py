@@ -16,9 +16,9 @@ from gateway.cli.dev_screen import ourselves
 from gateway.cli.init_answers import Answers
 from gateway.cli.init_ask import Asker
 from gateway.cli.init_questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
-from gateway.forms import HttpUrl
+from gateway.config.settings import Settings, environment, in_process, said
+from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import Setup
-from gateway.settings import Settings, environment, in_process, said
 
 ENV = Path(".env")
 _LEFT = 130  # as a shell ends what Ctrl-C ended

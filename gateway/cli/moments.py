@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from gateway.cli import failing
-from gateway.forms import Duration
+from gateway.config.types import Duration
 
 _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 

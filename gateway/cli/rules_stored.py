@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.cli import failing
+from gateway.config.settings import Settings
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.settings import Settings
 from gateway.store import contacts
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

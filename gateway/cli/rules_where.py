@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli import failing
+from gateway.config.settings import environment
 from gateway.rules.problems import Problem, short
-from gateway.settings import environment
 
 HERE = "rules/"
 FAILED = 1

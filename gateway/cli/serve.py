@@ -13,9 +13,9 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from gateway import logs
 from gateway.cli import failing, files
-from gateway.settings import Settings
+from gateway.config import logs
+from gateway.config.settings import Settings
 from gateway.web.app import create_app
 from gateway.web.limits import Bounds
 from gateway.web.protocol import BoundedHttpProtocol

@@ -5,7 +5,7 @@ from pathlib import Path
 from gateway.cli import dev_folder, failing
 from gateway.cli.dev_folder import Running
 from gateway.cli.dev_setup import prepare
-from gateway.settings import Settings, environment
+from gateway.config.settings import Settings, environment
 
 # No process is started, so this port is never listened to.
 ANY_PORT = 1

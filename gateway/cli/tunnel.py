@@ -12,7 +12,7 @@ from gateway.cli.tunnel_run import Run
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_set import clear_rest
 from gateway.cli.tunnel_start import Asked
-from gateway.settings import environment
+from gateway.config.settings import environment
 
 
 def tunnel(

@@ -11,8 +11,8 @@ from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_reply import delivered, reply
 from gateway.cli.tunnel_watch import Watch
+from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.settings import Settings
 from gateway.store.arrivals import Arrivals
 from gateway.store.traces import Trace, Traces
 

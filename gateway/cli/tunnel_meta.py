@@ -10,9 +10,9 @@ from gateway.cli.tunnel_address import is_free_ngrok
 from gateway.cli.tunnel_checks import PLAN, Check
 from gateway.cli.tunnel_note import Note
 from gateway.cli.tunnel_plan import FIELD, Standing, Step, Undo
+from gateway.config.settings import Settings
 from gateway.graph.admin.client import Setup
 from gateway.graph.admin.errors import SetupError
-from gateway.settings import Settings
 
 LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
 HANDSHAKE_FAILED = 2200

@@ -19,7 +19,7 @@ from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_set import lead_here
 from gateway.cli.tunnel_start import Asked, way_in
 from gateway.cli.tunnel_watch import Watch
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store.arrivals import Arrivals
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError

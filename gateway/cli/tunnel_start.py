@@ -9,8 +9,8 @@ from gateway.cli.tunnel_address import address, is_free_ngrok
 from gateway.cli.tunnel_checks import PLAN, Check
 from gateway.cli.tunnel_ngrok import NgrokError, Opened, open_tunnel
 from gateway.cli.tunnel_screen import Screen
-from gateway.forms import without_secrets
-from gateway.settings import Settings, SettingsError
+from gateway.config.settings import Settings, SettingsError
+from gateway.config.types import without_secrets
 
 ANY_PORT = 1  # whoever only reads the settings listens to none
 

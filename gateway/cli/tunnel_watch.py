@@ -11,8 +11,8 @@ from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_gateway import Behind
 from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
+from gateway.config.settings import Settings
 from gateway.core.event_keys import digest
-from gateway.settings import Settings
 from gateway.store import records
 from gateway.store.client import Store
 from gateway.store.traced_inbox import known

@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway import logs
 from gateway.cli import failing
+from gateway.config import logs
 from gateway.rules.load import load
 from gateway.store import keys
 from gateway.store.client import ScriptError, Store, StoreUnavailableError

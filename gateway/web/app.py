@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
-from gateway.settings import Settings
 from gateway.store import rulebooks, stops
 from gateway.store.body import Bodies
 from gateway.store.client import StoreUnavailableError, connect_async

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.cli.dev_setup import NUMBER, Setup, prepare, rehearse
-from gateway.settings import SettingsError
+from gateway.config.settings import SettingsError
 
 REAL = {
     "META_APP_SECRET": "real secret",

@@ -13,9 +13,9 @@ from gateway.cli import doctor_meta_looks
 from gateway.cli.doctor_asked import NO_ACCOUNT, NO_APP, Handshake, Meta
 from gateway.cli.doctor_at_once import at_once
 from gateway.cli.doctor_findings import Unseen
+from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TokenInfo
-from gateway.settings import Settings
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.stack import Stack

@@ -21,7 +21,7 @@ from dotenv import dotenv_values
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from tests.cli.playing import GATEWAY, environment
 from tests.graph.wires import request_on, serving
 from tests.sandbox.rig import APP, NUMBER_ID, WABA

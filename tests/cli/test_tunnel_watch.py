@@ -15,7 +15,7 @@ from gateway.cli.tunnel_messages import Messages
 from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_watch import Watch
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store import upkeep
 from gateway.store.arrivals import Arrivals
 from gateway.store.body import Bodies

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
+from gateway.config.settings import Settings
 from gateway.graph.admin.versions import ENDS, age
-from gateway.settings import Settings
 
 TODAY = date(2026, 11, 22)
 

@@ -7,7 +7,7 @@ import sys
 
 import redis
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store.client import Store
 from tasks.app import app
 from tasks.child_watch import on_child_end

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from tasks.config import QUEUES
 from tasks.listening import Listening
 from tests.made import delivery_body, message_item

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.settings import Settings
 from gateway.store.body import Bodies
 from gateway.store.client import Store
 from gateway.store.inbox import Inbox

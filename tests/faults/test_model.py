@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from gateway.config.settings import Settings
 from gateway.core.sending.send import RUNGS
 from gateway.graph.messages import Graph
-from gateway.settings import Settings
 from tasks import app, attempts, inbound, outbound, sender
 from tasks.sender import Sender
 from tasks.worker import Worker

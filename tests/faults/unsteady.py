@@ -8,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
+from gateway.config.settings import Settings
 from gateway.rules.source import Source
-from gateway.settings import Settings
 from gateway.store.body import Bodies
 from gateway.store.client import Store, StoreUnavailableError
 from gateway.store.inbox import Inbox

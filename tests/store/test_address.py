@@ -7,7 +7,7 @@ from redis.asyncio.sentinel import SentinelConnectionPool as AsyncPool
 from redis.exceptions import ConnectionError
 from redis.sentinel import SentinelConnectionPool
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store.address import Address, AddressError, parse
 from gateway.store.client import Store, StoreUnavailableError, connect_async
 from tests.servers import free_port

@@ -9,7 +9,7 @@ from celery.schedules import schedule
 from redbeat.schedulers import RedBeatSchedulerEntry, get_redis
 from structlog.testing import capture_logs
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store import keys
 from gateway.store.client import Store
 from tasks.app import app as ours

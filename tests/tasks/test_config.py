@@ -11,7 +11,7 @@ from celery import Celery
 from celery.schedules import crontab
 from redbeat.schedulers import RedBeatConfig
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from tasks.broker import use_store
 from tasks.config import UnknownOptionError, check, config
 from tasks.schedule import SCHEDULE

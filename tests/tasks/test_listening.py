@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from tasks.listening import BrokerAwayError, Listening
 from tests.servers import Server, free_port
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
+from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
-from gateway.settings import Settings
 from gateway.store import alerts, keys, upkeep
 from gateway.store.client import Store
 from tasks import calls

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 from gateway.store import keys
 from gateway.store.body import Bodies
 from gateway.store.client import Store

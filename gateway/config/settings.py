@@ -9,7 +9,7 @@ from typing import Any, Self
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from gateway.forms import (
+from gateway.config.types import (
     ApiKeys,
     BrokerUrl,
     Duration,
