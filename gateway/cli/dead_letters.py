@@ -46,7 +46,7 @@ All = Annotated[bool, typer.Option("--all", help="All there are.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-dead_letters = typer.Typer(
+commands = typer.Typer(
     name="dead-letters",
     help="List, show, redrive and drop what a person has to look at.",
     no_args_is_help=True,
@@ -54,7 +54,7 @@ dead_letters = typer.Typer(
 )
 
 
-@dead_letters.command("list")
+@commands.command("list")
 def list_letters(
     number: Number = "",
     cause: Cause = None,
@@ -83,7 +83,7 @@ def list_letters(
     typer.echo(f"{many(causes.total(), 'dead letter')}{by_cause}")
 
 
-@dead_letters.command()
+@commands.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
     reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
@@ -108,7 +108,7 @@ def show(
     console.print_json(data=whole["body"], highlight=False)
 
 
-@dead_letters.command()
+@commands.command()
 def redrive(
     ids: Ids = None,
     number: Number = "",
@@ -137,7 +137,7 @@ def redrive(
     _tell("redriven", done, json=json)
 
 
-@dead_letters.command()
+@commands.command()
 def drop(
     ids: Ids = None,
     number: Number = "",

@@ -27,7 +27,8 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         name = cmd_name.replace("-", "_")
-        command = getattr(importlib.import_module(f"gateway.cli.{name}"), name)
+        module = importlib.import_module(f"gateway.cli.{name}")
+        command = getattr(module, "commands", None) or getattr(module, name)
         if isinstance(command, typer.Typer):
             return typer.main.get_command(command)
         alone = typer.Typer(add_completion=False)

@@ -25,7 +25,7 @@ from tests.store.raw import raw
 from tests.store.sending import (
     PREFIX,
     a_send,
-    dead_letters,
+    dead_members,
     queue,
     stage,
     take,
@@ -167,7 +167,7 @@ def test_a_named_letter_is_redriven_once_without_a_question(store: Store) -> Non
     result = run("redrive", name)
 
     assert (result.exit_code, result.stdout) == (0, "1 redriven.\n")
-    assert (dead_letters(store), take(store)) == ([], ["one"])
+    assert (dead_members(store), take(store)) == ([], ["one"])
     assert run("redrive", name).exit_code == 2
 
 
@@ -176,7 +176,7 @@ def test_letters_chosen_by_a_filter_are_redriven_after_a_question(store: Store) 
     refuse(store, "two", 131026)
 
     refused = run("redrive", "--code", "131026", answer="n\n")
-    assert (refused.exit_code, len(dead_letters(store))) == (1, 2)
+    assert (refused.exit_code, len(dead_members(store))) == (1, 2)
     assert "Redrive 1 dead letter (refused 1)?" in refused.output
 
     assert run("redrive", "--code", "131026", answer="y\n").exit_code == 0
@@ -204,7 +204,7 @@ def test_what_is_redriven_or_dropped_is_chosen_as_what_is_listed(
 
     assert len(listed(*filters)) == count
     assert told(verb, *filters, "--yes")[done] == count
-    assert len(dead_letters(store)) == 2 - count
+    assert len(dead_members(store)) == 2 - count
 
 
 def test_all_are_redriven_at_the_speed_that_was_asked_for(store: Store) -> None:

@@ -98,5 +98,5 @@ def counted(store: Store, name: str) -> int:
     return int(raw(store).hget(f"{PREFIX}count", name) or 0)
 
 
-def dead_letters(store: Store) -> list[str]:
+def dead_members(store: Store) -> list[str]:
     return [member.decode() for member in raw(store).zrange(f"{PREFIX}dead", 0, -1)]

@@ -23,7 +23,7 @@ from tests.store.sending import (
     WEEK,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     queue,
     stage,
     take,
@@ -138,7 +138,7 @@ def test_the_letter_of_an_event_stays_until_the_event_is_committed(store: Store)
     commit(store, planned(store, a_message()), WEEK)
 
     assert dead.find(store, letter.id) is None
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_an_event_that_dies_again_is_told_with_both_errors_and_lives_on(store: Store) -> None:
@@ -172,7 +172,7 @@ def test_a_dropped_send_is_off_the_list_and_its_row_may_be_compacted(store: Stor
 
     assert [dead.drop(store, letter) for _ in range(2)] == [True, False]
 
-    assert (dead_letters(store), stage(store, ONE)) == ([], "dead")
+    assert (dead_members(store), stage(store, ONE)) == ([], "dead")
     assert raw(store).zscore(f"{PREFIX}finished", ONE.id) <= now_ms(store)
 
 
@@ -181,7 +181,7 @@ def test_what_died_again_since_it_was_read_is_not_dropped(store: Store) -> None:
     raw(store).zadd(f"{PREFIX}dead", {f"send:{ONE.id}": letter.died_ms + 1})
 
     assert dead.drop(store, letter) is False
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_each_write_of_a_drop_may_fail(store: Store) -> None:

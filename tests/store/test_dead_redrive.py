@@ -19,7 +19,7 @@ from tests.store.sending import (
     PREFIX,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     make_ready,
     queue,
@@ -41,7 +41,7 @@ def test_a_redriven_send_is_sent_again_at_the_end_of_its_lane(store: Store) -> N
 
     assert dead.redrive(store, letter) == "redriven"
 
-    assert (stage(store, ONE), dead_letters(store), counted(store, "sends.redriven")) == (
+    assert (stage(store, ONE), dead_members(store), counted(store, "sends.redriven")) == (
         "queued",
         [],
         1,
@@ -90,7 +90,7 @@ def test_a_failure_that_is_told_once_more_does_not_end_what_began_again(store: S
 
     tell(store, "failed", ONE)
 
-    assert (stage(store, ONE), dead_letters(store)) == ("queued", [])
+    assert (stage(store, ONE), dead_members(store)) == ("queued", [])
 
 
 def test_a_death_that_is_settled_once_more_does_not_end_what_began_again(store: Store) -> None:
@@ -98,7 +98,7 @@ def test_a_death_that_is_settled_once_more_does_not_end_what_began_again(store: 
 
     settle(store, ONE, "dead", error="{}")
 
-    assert (stage(store, ONE), dead_letters(store)) == ("queued", [])
+    assert (stage(store, ONE), dead_members(store)) == ("queued", [])
 
 
 def test_a_send_that_paused_its_number_long_ago_is_not_at_fault_when_it_begins_again(
@@ -169,7 +169,7 @@ def test_a_send_is_not_redriven_for_ever(store: Store) -> None:
     raw(store).hset(f"{PREFIX}send:{ONE.id}", "redriven", dead.MOST_REDRIVES)
 
     assert dead.redrive(store, found(store, ONE)) == "too_often"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_one_letter_redriven_twice_is_sent_once(store: Store) -> None:
@@ -292,7 +292,7 @@ def test_each_write_of_a_redrive_may_fail(store: Store) -> None:
     for at in each_write(store, redriving(letter)):
         again = dead.redrive(store, letter)
         # Only the count comes after the dead letter was taken away.
-        assert again == "redriven" or (again, dead_letters(store)) == ("changed", [])
+        assert again == "redriven" or (again, dead_members(store)) == ("changed", [])
         assert without_moments(store) == wanted, f"after write {at}"
     assert at > 10
 

@@ -8,7 +8,7 @@ from tests.store.sending import (
     PREFIX,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     make_ready,
     queue,
     ready_in_s,
@@ -81,7 +81,7 @@ def test_an_accepted_send_stays_accepted(store: Store, step: str) -> None:
 
     settle(store, ONE, step)
 
-    assert (stage(store, ONE), dead_letters(store)) == ("accepted", [])
+    assert (stage(store, ONE), dead_members(store)) == ("accepted", [])
 
 
 def test_a_second_message_for_one_send_is_counted_once(store: Store) -> None:

@@ -13,7 +13,7 @@ from tests.store.sending import (
     PREFIX,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     make_ready,
     queue,
@@ -98,7 +98,7 @@ def test_what_expired_is_not_sent_and_lets_the_next_pass(
 
     assert take(store) == ["two"]
     assert (stage(store, late), row(store, late)["attempts"]) == ("expired", "0")
-    assert dead_letters(store) == ([] if others else [f"send:{late.id}"])
+    assert dead_members(store) == ([] if others else [f"send:{late.id}"])
 
 
 def test_a_long_row_of_dead_heads_does_not_make_a_script_long(store: Store) -> None:
@@ -193,7 +193,7 @@ def test_a_dead_send_is_listed_and_lets_the_next_pass(store: Store) -> None:
     settle(store, ONE, "dead", error='{"code":131047}')
 
     assert take(store) == ["two"]
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
     assert (row(store, ONE)["final"], row(store, ONE)["error"]) == ("1", '{"code":131047}')
     assert counted(store, "sends.dead") == 1
 
@@ -204,7 +204,7 @@ def test_a_dropped_send_is_counted_and_bothers_nobody(store: Store) -> None:
 
     settle(store, TYPING, "dropped", error="{}")
 
-    assert (stage(store, TYPING), dead_letters(store)) == ("dropped", [])
+    assert (stage(store, TYPING), dead_members(store)) == ("dropped", [])
     assert counted(store, "sends.dropped") == 1
 
 

@@ -26,7 +26,7 @@ from tests.store.sending import (
     WEEK,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     row,
@@ -96,7 +96,7 @@ def test_no_status_goes_down_the_ladder(store: Store) -> None:
 
     assert (left(store).fields["stage"], counted(store, "statuses.backwards")) == ("read", 2)
     assert hear(store) == []
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_news_of_a_send_that_ended_is_noted_and_not_obeyed(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_what_may_pass_later_begins_again_with_its_history(store: Store, code: i
     assert (told["stage"], told["wamid:1"], told["reopens"]) == ("queued", WAMID, "1")
     assert "at:failed:1" in told
     assert told["attempt:1"] == '{"outcome":"accepted"}'
-    assert (dead_letters(store), raw(store).zscore(f"{PREFIX}finished", ONE.id)) == ([], None)
+    assert (dead_members(store), raw(store).zscore(f"{PREFIX}finished", ONE.id)) == ([], None)
     assert hear(store) == []
 
 
@@ -188,7 +188,7 @@ def test_what_will_not_pass_is_a_dead_letter_that_can_be_redriven(store: Store, 
 
     assert hear(store) == []
 
-    assert (stage(store, ONE), dead_letters(store)) == ("failed", [f"send:{ONE.id}"])
+    assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])
     assert due_in_ms(store, ONE) > 29 * keys.DAY_MS
     letter = dead.find(store, ONE.id, [NUMBER])
     assert isinstance(letter, DeadSend)
@@ -203,7 +203,7 @@ def test_without_its_text_it_ends_as_failed_and_says_so(store: Store, code: int)
 
     assert hear(store) == []
 
-    assert (stage(store, ONE), dead_letters(store)) == ("failed", [f"send:{ONE.id}"])
+    assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])
     letter = dead.find(store, ONE.id, [NUMBER])
     assert isinstance(letter, DeadSend)
     assert (letter.code, letter.body, dead.redrive(store, letter)) == (code, {}, "textless")
@@ -285,4 +285,4 @@ def test_a_process_that_dies_over_a_late_failure_is_followed_by_another(store: S
 
     hear(store)
 
-    assert (stage(store, ONE), dead_letters(store)) == ("failed", [f"send:{ONE.id}"])
+    assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])

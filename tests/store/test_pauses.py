@@ -14,7 +14,7 @@ from tests.store.raw import now_ms, raw
 from tests.store.sending import (
     PREFIX,
     a_send,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     row,
@@ -284,4 +284,4 @@ def test_a_send_that_pauses_twice_while_others_go_is_at_fault_itself(store: Stor
     refuse(store, ONE)
 
     assert stage(store, ONE) == "dead"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]

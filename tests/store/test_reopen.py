@@ -22,7 +22,7 @@ from tests.store.sending import (
     WEEK,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     ready_in_s,
@@ -83,7 +83,7 @@ def test_what_may_pass_later_waits_to_be_sent_again(store: Store, code: int) -> 
     fails(store, code)
 
     assert stage(store, ONE) == "queued"
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
     assert raw(store).pttl(f"{PREFIX}send:{ONE.id}") == -1
 
 
@@ -94,7 +94,7 @@ def test_what_will_not_pass_ends_there(store: Store, code: int) -> None:
     fails(store, code)
 
     assert stage(store, ONE) == "failed"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_trouble_of_metas_costs_a_try_and_half_a_minute(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_after_eight_tries_a_failure_is_final(store: Store) -> None:
         fails(store, 131000, ONE, attempt)
 
     assert stage(store, ONE) == "failed"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_what_would_be_too_old_by_then_ends_there(store: Store) -> None:
@@ -203,7 +203,7 @@ def test_the_same_news_again_changes_nothing(store: Store, again: int) -> None:
     fails(store, 130429, nth=1)
 
     assert stage(store, ONE) == before
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_a_failure_of_an_earlier_attempt_does_not_end_a_later_one(store: Store) -> None:
@@ -240,7 +240,7 @@ def test_a_window_that_had_closed_leads_where_the_rule_says(
 
     fails(store, 131047, send)
 
-    assert (stage(store, send), len(dead_letters(store))) == (after, letters)
+    assert (stage(store, send), len(dead_members(store))) == (after, letters)
 
 
 def test_a_template_in_its_place_is_the_last_word(store: Store) -> None:
@@ -273,7 +273,7 @@ def test_what_fails_again_and_again_ends_at_last(store: Store) -> None:
     fails(store, 130429)
 
     assert stage(store, ONE) == "failed"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_each_time_that_a_send_begins_again_is_counted(store: Store) -> None:
@@ -327,7 +327,7 @@ def test_a_failure_that_comes_before_its_answer_lets_the_send_begin_again(
 
     assert stage(store, send) == ("parked" if code == 131047 else "queued")
     assert raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, 0) == [TWO.id.encode()]
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_a_failure_of_what_nobody_was_sure_of_lets_it_begin_again(store: Store) -> None:

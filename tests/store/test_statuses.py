@@ -16,7 +16,7 @@ from tests.store.sending import (
     WEEK,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     queue,
     ready_in_s,
     row,
@@ -67,7 +67,7 @@ def test_statuses_climb_the_ladder_and_never_go_down(
     found = row(store, ONE)
     assert found["stage"] == after
     assert [found[f"at:{status}:1"] for status in news]  # the history holds each of them
-    assert dead_letters(store) == ([f"send:{ONE.id}"] if after == "failed" else [])
+    assert dead_members(store) == ([f"send:{ONE.id}"] if after == "failed" else [])
 
 
 def test_a_failed_status_is_final_and_tells_why(store: Store) -> None:
@@ -270,7 +270,7 @@ def test_each_participant_of_a_group_climbs_their_own_ladder(
         tell(store, status, ONE, participant=participant)
 
     assert (members(store), stage(store, ONE)) == (of_each, after)
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_only_so_many_participants_are_kept(store: Store) -> None:

@@ -12,7 +12,7 @@ from tests.store.sending import (
     PREFIX,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     settle,
@@ -71,7 +71,7 @@ def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop:
     upkeep.tick(store)
 
     assert take(store) == []
-    assert (stage(store, ONE), dead_letters(store)) == ("expired", [f"send:{ONE.id}"])
+    assert (stage(store, ONE), dead_members(store)) == ("expired", [f"send:{ONE.id}"])
 
 
 def test_outcomes_are_settled_while_a_number_is_held(store: Store) -> None:

@@ -17,7 +17,7 @@ from tests.store.sending import (
     WEEK,
     a_send,
     counted,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     queue_at_once,
@@ -113,7 +113,7 @@ def test_an_unconfirmed_send_that_expired_is_a_dead_letter(store: Store) -> None
 
     assert tick(store).moved == 1
     assert (stage(store, ONE), row(store, ONE)["final"]) == ("dead", "1")
-    assert (dead_letters(store), counted(store, "sends.dead")) == ([f"send:{ONE.id}"], 1)
+    assert (dead_members(store), counted(store, "sends.dead")) == ([f"send:{ONE.id}"], 1)
     assert tick(store).moved == 0
 
 
@@ -125,7 +125,7 @@ def test_what_was_confirmed_in_time_is_no_dead_letter(store: Store) -> None:
 
     tick(store)
 
-    assert (stage(store, ONE), dead_letters(store)) == ("accepted", [])
+    assert (stage(store, ONE), dead_members(store)) == ("accepted", [])
     assert raw(store).zcard(f"{PREFIX}unconfirmed") == 0
 
 
@@ -278,7 +278,7 @@ def test_old_dead_letters_leave_the_list(store: Store) -> None:
     raw(store).zadd(f"{PREFIX}dead", {"old": now_ms(store) - 1_000_000, "new": now_ms(store)})
 
     assert upkeep.forget_dead(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
-    assert dead_letters(store) == ["new"]
+    assert dead_members(store) == ["new"]
 
 
 def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:

@@ -15,7 +15,7 @@ from tests.store.sending import (
     PREFIX,
     WEEK,
     a_send,
-    dead_letters,
+    dead_members,
     lanes,
     queue,
     ready_in_s,
@@ -47,7 +47,7 @@ def test_a_parked_send_leaves_its_lane_and_costs_no_try(store: Store) -> None:
 
     assert (stage(store, ONE), row(store, ONE)["spent"]) == ("parked", "1")
     assert ready_in_s(store) is None
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_the_next_send_of_the_lane_goes(store: Store) -> None:
@@ -98,7 +98,7 @@ def test_what_nobody_asked_for_in_time_expires(store: Store) -> None:
     upkeep.tick(store)
 
     assert stage(store, short) == "expired"
-    assert dead_letters(store) == [f"send:{short.id}"]
+    assert dead_members(store) == [f"send:{short.id}"]
     assert raw(store).exists(f"{PREFIX}parked", f"{PREFIX}parked:{ANA}") == 0
 
 
@@ -122,7 +122,7 @@ def test_what_a_rule_lets_go_is_no_dead_letter(store: Store) -> None:
     settle(store, one, "dropped", error='{"code":131047}')
 
     assert stage(store, one) == "dropped"
-    assert dead_letters(store) == []
+    assert dead_members(store) == []
 
 
 def test_an_attempt_knows_the_customer_as_they_are_now(store: Store) -> None:
@@ -150,6 +150,6 @@ def test_one_message_too_many_for_a_silent_customer_is_a_dead_letter(store: Stor
     park(store)
 
     assert stage(store, ONE) == "dead"
-    assert dead_letters(store) == [f"send:{ONE.id}"]
+    assert dead_members(store) == [f"send:{ONE.id}"]
     assert raw(store).zcard(f"{PREFIX}parked:{ANA}") == 100
     assert ready_in_s(store) is None
