@@ -14,8 +14,8 @@ from gateway.config import logs
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.store.check import check
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.server.check import check
 from tasks.broker import use_store
 from tasks.config import UnknownOptionError, config
 from tasks.processes import children

@@ -14,8 +14,8 @@ from gateway.core.sending.outcome import Attempt, Outcome, outcome
 from gateway.core.sending.preflight import refusal
 from gateway.core.sending.response import Answer, NotConnected, Unconfirmed, Verdict, verdict
 from gateway.core.sending.send import callback
-from gateway.store import keys, upkeep
-from gateway.store.lanes import LEASE_MS
+from gateway.store import keys, maintenance
+from gateway.store.sending.lanes import LEASE_MS
 from tasks.canary import arrive
 from tasks.pauses import AWAY, mended, note_opt_out, spread, warn
 from tasks.worker import Worker
@@ -67,7 +67,7 @@ def note_raised(at_work: Worker, number: str, error: Exception) -> str:
         at_work.raised.add(kind)
         log.error("attempt_raised", number=number, error=kind)
     with contextlib.suppress(*AWAY):
-        upkeep.count(at_work.store, keys.number(number), "sends.raised")
+        maintenance.count(at_work.store, keys.number(number), "sends.raised")
     return f"an error of the gateway: {kind}"
 
 

@@ -12,8 +12,8 @@ from celery import Celery
 from redbeat.schedulers import RedBeatScheduler, get_redis
 
 from gateway.config.settings import Settings
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.turn import Turn
+from gateway.store.leader import Turn
+from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.bell import clear_task, is_full, mark_task
 from tasks.schedule import TASKS
 

@@ -17,8 +17,8 @@ from kombu.exceptions import OperationalError
 
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.redis.client import Store
 from tasks.app import app
 
 log = structlog.get_logger(__name__)

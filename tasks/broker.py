@@ -8,8 +8,8 @@ from celery import Celery
 from redbeat.schedulers import REDBEAT_REDIS_KEY
 
 from gateway.store import keys
-from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import connect
+from gateway.store.redis.address import Address, AddressError, parse
+from gateway.store.redis.client import connect
 
 # RedBeat is given its client: see `use_store`. Both have to be set, or it warns.
 SCHEDULE_STORE = {"redbeat_redis_url": "redis://", "redbeat_redis_options": {}}

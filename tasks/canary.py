@@ -7,9 +7,9 @@ import structlog
 from gateway.core.sending import canary
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Answer, NotConnected, Responded
-from gateway.store import alerts
-from gateway.store.canary import arrived, expect
-from gateway.store.client import ScriptError, StoreUnavailableError
+from gateway.store.monitoring import alerts
+from gateway.store.monitoring.canary import arrived, expect
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.app import app
 from tasks.bell import clear_task, ring_inbox
 from tasks.calls import ping

@@ -9,9 +9,9 @@ from gateway.core.alerts import Alert, Cause, Severity
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.dead_letter import advice, asks_a_person
 from gateway.core.sending.error_codes import rule_of
-from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE
-from gateway.store.rulebooks import sentences
-from gateway.store.standing import Reading
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.planning.rulebooks import sentences
+from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE
 
 MOST_WAIT_S = 60.0
 SILENT_S = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks.processes import Children, children, process_name
 
 log = structlog.get_logger(__name__)

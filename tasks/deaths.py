@@ -9,11 +9,11 @@ from gateway.core.event_keys import join
 from gateway.core.events import Event, Message, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.planning.event import record_id
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.commit import bury
-from gateway.store.inbox import Inbox
-from gateway.store.stream import note_lost
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import bury
+from gateway.store.redis.client import Store
+from gateway.store.sending.status_stream import note_lost
 from tasks.child_watch import on_child_end
 from tasks.worker import Worker
 

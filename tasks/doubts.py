@@ -7,9 +7,9 @@ from typing import cast
 import structlog
 
 from gateway.core.sending.resend_policy import Policy, Stream, choose
-from gateway.store.doubts import again, doubts, proved_to
-from gateway.store.inbox import Standing
-from gateway.store.stream import lost_to, whole_from
+from gateway.store.inbox.inbox import Standing
+from gateway.store.sending.status_stream import lost_to, whole_from
+from gateway.store.sending.unconfirmed import again, doubts, proved_to
 from tasks.worker import StoreAccess
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ import structlog
 
 from gateway.core.planning.batch import Planned
 from gateway.core.webhook.granted import granted
-from gateway.store import stops
+from gateway.store.sending import pauses
 from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -15,5 +15,5 @@ def take_grants(at_work: Worker, planned: Planned) -> None:
     for event in (event for made in planned.plans for event in made.events):
         if per_second := granted(event):
             number = at_work.settings.meta_phone_number_id
-            stops.grant(at_work.store, number, per_second)
+            pauses.grant(at_work.store, number, per_second)
             log.info("pace_raised", number=number, per_second=per_second)

@@ -16,13 +16,13 @@ from gateway.core.sending.aside import Obstacle
 from gateway.core.sending.resend_policy import gap_of
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
-from gateway.store.client import StoreUnavailableError
-from gateway.store.commit import commit
-from gateway.store.contacts import load
-from gateway.store.held import Late
-from gateway.store.slice import MOST_DEATHS, Batch, Slice
-from gateway.store.stream import note_gap
-from gateway.store.upkeep import count, planning_stopped, stop_planning
+from gateway.store.inbox.lease import MOST_DEATHS, Batch, Slice
+from gateway.store.inbox.leased_partition import Late
+from gateway.store.maintenance import count, planning_stopped, stop_planning
+from gateway.store.planning.commit import commit
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import StoreUnavailableError
+from gateway.store.sending.status_stream import note_gap
 from tasks.app import app
 from tasks.bell import call_inbox, ring_number
 from tasks.deaths import give_up, give_up_whole, set_before_a_person

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.store.client import ScriptError, StoreUnavailableError
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

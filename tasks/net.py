@@ -15,10 +15,11 @@ from celery import bootsteps
 
 from gateway.config.settings import Settings
 from gateway.core.storage.looks import Rounds
-from gateway.store import alerts, keys, upkeep
-from gateway.store.client import ScriptError
-from gateway.store.turn import Turn
-from gateway.store.upcoming import Upcoming, upcoming
+from gateway.store import keys, maintenance
+from gateway.store.leader import Turn
+from gateway.store.monitoring import alerts
+from gateway.store.monitoring.upcoming import Upcoming, upcoming
+from gateway.store.redis.client import ScriptError
 from tasks.bell import OwnConnection, ring_number, ring_task, use_connection
 from tasks.child_watch import ChildWatch
 from tasks.loop import Loop
@@ -63,7 +64,7 @@ class Net:
             self._ask_at = time.monotonic() + ASK_S
             self._ask()
             if self._leads:
-                self._rounds.know(upkeep.numbers(self._store))
+                self._rounds.know(maintenance.numbers(self._store))
                 self._make_up()
         if self._leads:
             self._look()
@@ -110,7 +111,7 @@ class Net:
 
     def _make_up(self) -> None:
         """Do what beat has not rung for, or nobody heard: each part, whatever another fails of."""
-        ran = upkeep.clockwork(self._store)
+        ran = maintenance.clockwork(self._store)
         failed: Exception | None = None
         for work in self._late(ran):
             try:
@@ -120,7 +121,7 @@ class Net:
         if failed:
             raise failed
 
-    def _late(self, ran: upkeep.Clockwork) -> list[Callable[[], Any]]:
+    def _late(self, ran: maintenance.Clockwork) -> list[Callable[[], Any]]:
         """Return what has to be done here and now."""
         late: list[Callable[[], Any]] = []
         if ran.tick_s > TICK_LATE_S:

@@ -9,10 +9,10 @@ import structlog
 from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import rule_of
-from gateway.store import keys, upkeep
-from gateway.store.alerts import MOST_NOTED, note
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.damage import Damage
+from gateway.store import keys, maintenance
+from gateway.store.monitoring.alerts import MOST_NOTED, note
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.sending.damage import Damage
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
         )  # fmt: skip
         with contextlib.suppress(StoreUnavailableError, ScriptError):
             note(store, damaged(what, number), DAMAGED_FOR)
-            upkeep.count(store, keys.number(number), "sends.damaged", len(ones))
+            maintenance.count(store, keys.number(number), "sends.damaged", len(ones))
 
 
 def note_asked(store: Store, plans: Iterable[Plan]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 from gateway.store import keys
-from gateway.store.upkeep import heard
+from gateway.store.maintenance import heard
 from tasks.app import app
 from tasks.bell import ring_numbers
 from tasks.pauses import AWAY

@@ -17,9 +17,11 @@ from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Dead, Later, Paused, Verdict
 from gateway.core.sending.send import News
 from gateway.core.sending.status_update import after
-from gateway.store import alerts, stops, upkeep
-from gateway.store.client import ScriptError, StoreUnavailableError
-from gateway.store.lanes import Taken
+from gateway.store import maintenance
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from gateway.store.sending import pauses
+from gateway.store.sending.lanes import Taken
 from tasks.bell import call_inbox
 from tasks.noted import refused
 from tasks.worker import Worker
@@ -37,7 +39,7 @@ def heed(at_work: Worker, number: str, taken: Taken) -> None:
     if taken.resumed:
         log.warning("number_resumed", number=number)
         with contextlib.suppress(*AWAY):
-            stops.look(at_work.store, _others(at_work, number), _of_all(taken.resumed))
+            pauses.look(at_work.store, _others(at_work, number), _of_all(taken.resumed))
 
 
 def _of_all(why: str) -> int | None:
@@ -63,9 +65,9 @@ def spread(
     with contextlib.suppress(*AWAY):
         others = _others(at_work, number)
         if isinstance(judged, Paused):
-            stops.pause(at_work.store, others, why, wait_ms, late=late)
+            pauses.pause(at_work.store, others, why, wait_ms, late=late)
         else:
-            stops.rest(at_work.store, others, wait_ms)
+            pauses.rest(at_work.store, others, wait_ms)
 
 
 def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
@@ -103,4 +105,4 @@ def warn(at_work: Worker, number: str, judged: Verdict) -> None:
 
 
 def _others(at_work: Worker, number: str) -> list[str]:
-    return [one for one in upkeep.numbers_at_meta(at_work.store) if one != number]
+    return [one for one in maintenance.numbers_at_meta(at_work.store) if one != number]

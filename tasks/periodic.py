@@ -12,9 +12,10 @@ from functools import cache
 import structlog
 
 from gateway.core.sending.send import BULK, REPLY
-from gateway.store import dead, keys, late_failures, upkeep
-from gateway.store.compaction import Compaction
-from gateway.store.inbox import Standing
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox.inbox import Standing
+from gateway.store.sending import late_failures
+from gateway.store.sending.compaction import Compaction
 from tasks.app import app
 from tasks.bell import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
 from tasks.doubts import resolve
@@ -40,10 +41,10 @@ def tick() -> None:
 def run_tick(at_work: StoreAccess) -> None:
     """Move what is due of every number, unless somebody has just done so."""
     _make_room(at_work)
-    if not upkeep.may_tick(at_work.store):
+    if not maintenance.may_tick(at_work.store):
         return
     try:
-        move_due(at_work, upkeep.numbers(at_work.store))
+        move_due(at_work, maintenance.numbers(at_work.store))
     finally:  # a number whose keys are damaged holds nothing up
         _hear_late_failures(at_work)
         _compact(at_work)
@@ -52,14 +53,14 @@ def run_tick(at_work: StoreAccess) -> None:
 def move_due(at_work: StoreAccess, numbers: Sequence[str]) -> None:
     """Move what is due of some numbers, and ring where that made something ready."""
     look = cache(at_work.inbox.look)  # once, before the first doubts are read, where there are any
-    for due in upkeep.tick(at_work.store, numbers):
+    for due in maintenance.tick(at_work.store, numbers):
         note_damage(at_work.store, due.number, due.damaged)
         if due.doubts and resolve(at_work, due.number, look()):
             ring_number(at_work.store, due.number, REPLY)
         for timer, row in due.timers.items():
             # Nothing is taken out before it has arrived; twice is once, by the timer's id.
             at_work.inbox.put_back(row)
-            upkeep.forget_timer(at_work.store, due.number, timer)
+            maintenance.forget_timer(at_work.store, due.number, timer)
         if due.timers:
             call_inbox(at_work.inbox)
         for rank in (REPLY, BULK):
@@ -77,16 +78,16 @@ def sweep() -> None:
 
 def run_sweep(at_work: StoreAccess) -> None:
     """Do the sweep's work, from whichever process."""
-    upkeep.ran(at_work.store, "sweep")
+    maintenance.ran(at_work.store, "sweep")
     still = [one for one in at_work.inbox.look() if _stands_still(at_work, one)]
-    if still and upkeep.worth_ringing(at_work.store, keys.INBOX_BELL):
+    if still and maintenance.worth_ringing(at_work.store, keys.INBOX_BELL):
         _found(at_work, "inbox")
         ring_inbox()
-    for due in upkeep.tick(at_work.store):
+    for due in maintenance.tick(at_work.store):
         for rank, overdue_ms in due.overdue_ms.items():
             if overdue_ms <= STILL_MS or _worked_on(at_work, due.number):
                 continue
-            if upkeep.worth_ringing(at_work.store, keys.number_bell(due.number, rank)):
+            if maintenance.worth_ringing(at_work.store, keys.number_bell(due.number, rank)):
                 _found(at_work, rank)
                 ring_anyway(due.number, rank)
 
@@ -96,48 +97,50 @@ def cleanup() -> None:
     """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
     at_work = worker()
     clear_task(at_work.store, "tasks.cleanup")
-    dropped = upkeep.trim(at_work.store, at_work.settings.gateway_retention)
-    sends = upkeep.prune(at_work.store, at_work.settings.gateway_retention)
+    dropped = maintenance.trim(at_work.store, at_work.settings.gateway_retention)
+    sends = maintenance.prune(at_work.store, at_work.settings.gateway_retention)
     # By the server's clock, as they died: a worker's may be wrong by a month.
-    forgotten = upkeep.forget_dead(at_work.store, dead.now(at_work.store) - DEAD_LETTERS_FOR)
-    upkeep.ran(at_work.store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
+    forgotten = maintenance.forget_dead(
+        at_work.store, dead_letters.now(at_work.store) - DEAD_LETTERS_FOR
+    )
+    maintenance.ran(at_work.store, "cleanup", lifetime_ms=maintenance.CLEANED_MS)
     log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
 
 
 def _make_room(at_work: StoreAccess) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
     settings = at_work.settings
-    if dropped := upkeep.make_room(
+    if dropped := maintenance.make_room(
         at_work.store, settings.gateway_store_bytes, settings.gateway_results
     ):
         log.warning("history_yields", dropped=dropped)
 
 
 def _hear_late_failures(at_work: StoreAccess) -> None:
-    numbers = upkeep.numbers(at_work.store)
+    numbers = maintenance.numbers(at_work.store)
     for number in late_failures.settle(at_work.store, at_work.bodies, numbers):
         ring_number(at_work.store, number, REPLY)
 
 
 def _compact(at_work: StoreAccess) -> None:
     """Let sends that are over become records; last, for it takes the time that is left."""
-    health = upkeep.memory(at_work.store, at_work.settings.gateway_store_bytes)
+    health = maintenance.memory(at_work.store, at_work.settings.gateway_store_bytes)
     compaction = Compaction(at_work.store, at_work.bodies, at_work.settings.gateway_retention)
-    compaction.run(upkeep.numbers(at_work.store), health.early_ms)
+    compaction.run(maintenance.numbers(at_work.store), health.early_ms)
 
 
 def _stands_still(at_work: StoreAccess, one: Standing) -> bool:
     if not one.has_work:
         return False
-    moved = upkeep.moved(at_work.store, one.index, one.cursor)
+    moved = maintenance.moved(at_work.store, one.index, one.cursor)
     waited = one.aside_due or one.now_ms - one.oldest_ms > STILL_MS
     return waited and not one.leased and not moved
 
 
 def _worked_on(at_work: StoreAccess, number: str) -> bool:
-    return upkeep.working(at_work.store, number, STILL_MS)
+    return maintenance.working(at_work.store, number, STILL_MS)
 
 
 def _found(at_work: StoreAccess, what: str) -> None:
     log.warning("sweep_rang", what=what)
-    upkeep.count(at_work.store, keys.SPACE, f"sweep.{what}")
+    maintenance.count(at_work.store, keys.SPACE, f"sweep.{what}")

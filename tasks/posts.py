@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from gateway.core.sending.outcome import Outcome
-from gateway.store.client import ScriptError, StoreUnavailableError
-from gateway.store.lanes import Taken
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from gateway.store.sending.lanes import Taken
 
 # Posts of one process, each in a thread of its own, however many numbers they are of.
 SENDS_AT_ONCE = 256

@@ -8,9 +8,9 @@ import time
 import structlog
 
 from gateway.rules.source import LOOK_EVERY_S, Source
-from gateway.store import rulebooks
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.rulebooks import InForce
+from gateway.store.planning import rulebooks
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ from functools import partial
 
 from gateway.core.sending.fair_shares import shares
 from gateway.core.sending.outcome import Outcome
-from gateway.store.client import ScriptError, Store
-from gateway.store.damage import Damage
-from gateway.store.lanes import Lanes, Taken, pump_all
+from gateway.store.redis.client import ScriptError, Store
+from gateway.store.sending.damage import Damage
+from gateway.store.sending.lanes import Lanes, Taken, pump_all
 from tasks import attempts
 from tasks.bell import ring_number
 from tasks.ending import is_told, told_to_end

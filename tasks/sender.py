@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from gateway.core.sending.outcome import Outcome
-from gateway.store.lanes import Lanes, Taken
+from gateway.store.sending.lanes import Lanes, Taken
 from tasks.posts import Bell, Posts
 
 LINGER_S = 0.01

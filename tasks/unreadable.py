@@ -7,10 +7,10 @@ import structlog
 
 from gateway.core.events import Event, Unreadable
 from gateway.core.sending.aside import Obstacle
-from gateway.store.body import Bodies
-from gateway.store.client import StoreUnavailableError
-from gateway.store.stream import note_lost
-from gateway.store.unreadable import bury
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.unreadable import bury
+from gateway.store.redis.client import StoreUnavailableError
+from gateway.store.sending.status_stream import note_lost
 from tasks.worker import Worker
 
 log = structlog.get_logger(__name__)

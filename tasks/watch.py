@@ -7,9 +7,10 @@ import structlog
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
-from gateway.store import alerts, keys, room, standing, upkeep
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.standing import Reading
+from gateway.store import keys, maintenance
+from gateway.store.monitoring import alerts, memory_history, snapshot
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.bell import clear_task
 from tasks.calls import post
@@ -30,7 +31,7 @@ def watch() -> None:
     at_work = worker()
     clear_task(at_work.store, "tasks.watch")
     if at_work.store.mark(keys.WATCHED, GUARD_MS):
-        upkeep.ran(at_work.store, "watch", release(at_work.rules.current()))
+        maintenance.ran(at_work.store, "watch", release(at_work.rules.current()))
         look(at_work.store, at_work.settings)
 
 
@@ -40,9 +41,9 @@ def look(store: Store, settings: Settings) -> None:
     Any number of processes may do so at once: each change is written by one of them only, and who
     is about to tell says so first.
     """
-    reading = standing.read(store, settings.gateway_store_bytes)
+    reading = snapshot.read(store, settings.gateway_store_bytes)
     _note_doubled(store, reading)
-    room.note(store, reading.now_ms, reading.health.used_bytes)
+    memory_history.note(store, reading.now_ms, reading.health.used_bytes)
     true = causes(reading) | alerts.noted(store, reading.now_ms)
     _compare(store, true, reading.now_ms)
     url = settings.gateway_alert_url.get_secret_value()
@@ -124,5 +125,5 @@ class StandIn:
 
 def silent(store: Store) -> bool:
     """Say whether no worker has looked for a minute."""
-    ago_s = upkeep.ago_s(store, "watch")
+    ago_s = maintenance.ago_s(store, "watch")
     return ago_s is None or ago_s > SILENT_S

@@ -14,12 +14,12 @@ from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import Rulebook
 from gateway.graph.messages import Graph
 from gateway.rules.source import Source
-from gateway.store import rulebooks
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox
-from gateway.store.lanes import Lanes
-from gateway.store.upkeep import MOST_NUMBERS, list_number
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.maintenance import MOST_NUMBERS, list_number
+from gateway.store.planning import rulebooks
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Lanes
 from tasks.posts import SENDS_AT_ONCE
 from tasks.processes import process_name
 from tasks.reloading import Reloading

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.servers import Server
 
 # A shared machine may stand still for longer than any one example takes.

@@ -11,8 +11,8 @@ import typer
 
 from gateway.cli.main import app
 from gateway.core.sending.outcome import Step
-from gateway.store.canary import Canary
-from gateway.store.counters import Figures
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.counters import Figures
 from gateway.web.metrics import _Snapshot
 
 ROOT = Path(__file__).parents[1]

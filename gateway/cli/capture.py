@@ -13,10 +13,10 @@ from gateway.cli.trace_line import many
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line
 from gateway.core.capture.filter import Filter
-from gateway.store import dead
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.history import History
+from gateway.store import dead_letters
+from gateway.store.inbox.history import History
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 REMAINS = (
     "Anonymous: numbers, names, texts and ids are stand-ins. What remains are times, kinds, Meta's "
@@ -43,7 +43,7 @@ def capture(
     store = Store(given.redis_url)
     history = History(store, Bodies(given.encryption_keys))
     try:
-        wanted = choosing.chosen(since, until, number, kind, contains, dead.now(store))
+        wanted = choosing.chosen(since, until, number, kind, contains, dead_letters.now(store))
         with whole(file) as out:
             written = _write(history, wanted, limit, out, anonymous=anonymous)
     except StoreUnavailableError:

@@ -14,7 +14,7 @@ from gateway.cli.chat_phones import QUIT, Lines, Phones
 from gateway.cli.chat_sandbox import GoneError, Sandbox
 from gateway.cli.chat_why import Traces
 from gateway.cli.dev_folder import Running
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 FIRST_CUSTOMER = "+351900000001"
 

@@ -13,9 +13,9 @@ from gateway.rules.explain import explain, worth_telling
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
-from gateway.store import contacts, records
-from gateway.store.client import Store
-from gateway.store.records import Found
+from gateway.store.planning import contacts, records
+from gateway.store.planning.records import Found
+from gateway.store.redis.client import Store
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 CHANGED = "(the rules have changed since)"

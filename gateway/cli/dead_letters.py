@@ -18,11 +18,11 @@ from gateway.cli.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.trace_line import many
 from gateway.core.printable import printable
 from gateway.core.sending.dead_letter import Aside, DeadEvent, Letter
-from gateway.store import dead, letters
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.traced_inbox import Inside, TracedInbox
-from gateway.store.unreadable import Held, held
+from gateway.store import dead_letters, letters
+from gateway.store.inbox.lookup import Inside, TracedInbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.unreadable import Held, held
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
@@ -68,7 +68,7 @@ def list_letters(
     shown: list[Letter] = []
     causes = Counter[str]()
     with _store() as store:
-        now = dead.now(store)
+        now = dead_letters.now(store)
         wanted = Filters(number, cause or (), code or (), since, until).wanted(now)
         for letter in letters.letters(store, wanted):
             causes[letter.cause] += 1

@@ -11,10 +11,10 @@ from gateway.cli import failing
 from gateway.cli.moments import moment
 from gateway.cli.trace_line import many
 from gateway.core.sending.dead_letter import CAUSES, DeadEvent, Letter, Wanted
-from gateway.store import dead, letters
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.dead import WITHOUT_KEYS
+from gateway.store import dead_letters, letters
+from gateway.store.dead_letters import WITHOUT_KEYS
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,10 @@ def choose(store: Store, ids: Sequence[str], filters: Filters, *, every: bool) -
         return [_chosen(one(store, name)) for name in dict.fromkeys(ids)]
     if filters.empty and not every:
         raise failing.fail("Say which dead letters: ids, filters such as --cause, or --all.")
-    return [_chosen(letter) for letter in letters.letters(store, filters.wanted(dead.now(store)))]
+    return [
+        _chosen(letter)
+        for letter in letters.letters(store, filters.wanted(dead_letters.now(store)))
+    ]
 
 
 def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:

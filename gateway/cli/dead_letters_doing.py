@@ -7,8 +7,8 @@ from gateway.cli.dead_letters_chosen import Chosen
 from gateway.cli.progress import a_bar
 from gateway.core.sending.dead_letter import DeadSend, Letter
 from gateway.store import keys, letters
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tasks.bell import ring_inbox, ring_number
 
 Done = dict[str, list[str]]  # what became of it -> ids

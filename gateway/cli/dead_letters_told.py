@@ -10,8 +10,8 @@ from rich.text import Text
 
 from gateway.cli.trace_line import clock, span
 from gateway.core.sending.dead_letter import Aside, DeadEvent, DeadSend, Letter, Step
-from gateway.store.traced_inbox import Inside
-from gateway.store.unreadable import Held
+from gateway.store.inbox.lookup import Inside
+from gateway.store.inbox.unreadable import Held
 
 SHOWN_DIGITS = 4
 _KINDS = {DeadSend: "send", DeadEvent: "event", Aside: "delivery"}

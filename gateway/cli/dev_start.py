@@ -16,8 +16,8 @@ from gateway.cli.dev_screen import show
 from gateway.cli.dev_setup import Setup
 from gateway.cli.migrate import bring_forward
 from gateway.cli.ports import HOST, obstacle
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.migration import MigrationError
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 LOOK_EVERY_S = 0.05
 READY_WITHIN_S = 60.0

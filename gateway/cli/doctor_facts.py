@@ -20,7 +20,7 @@ from gateway.cli.doctor_here import Disk, Rules
 from gateway.cli.doctor_settings import Given
 from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
-from gateway.store.standing import Reading
+from gateway.store.monitoring.snapshot import Reading
 
 
 @dataclass(frozen=True, slots=True)

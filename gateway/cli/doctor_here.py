@@ -8,8 +8,8 @@ from gateway import __version__
 from gateway.cli.doctor_findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.cli.doctor_store import megabytes
 from gateway.cli.trace_line import many
-from gateway.store.rulebooks import sentences
-from gateway.store.standing import Reading
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.planning.rulebooks import sentences
 
 LEAST_BYTES = 100 << 20
 ENOUGH_BYTES = 1 << 30

@@ -12,11 +12,11 @@ from gateway.cli.doctor_work import Broker
 from gateway.config.settings import Settings
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.store import standing
-from gateway.store.address import parse
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.examined import examine
-from gateway.store.standing import Reading
+from gateway.store.monitoring import snapshot
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.redis.address import parse
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server.inspection import examine
 from tasks.config import QUEUES
 from tasks.listening import BrokerAwayError, Listening
 
@@ -60,7 +60,7 @@ def reading(settings: Settings) -> Reading | Unseen:
     """Read how everything stands, as `gateway status` does."""
     store = Store(settings.redis_url)
     try:
-        return standing.read(store, settings.gateway_store_bytes)
+        return snapshot.read(store, settings.gateway_store_bytes)
     except StoreUnavailableError:
         return Unseen("Redis does not answer")
     except ScriptError as error:

@@ -8,7 +8,7 @@ from gateway.cli.doctor_findings import Check, Finding, Unseen, both, broken, fi
 from gateway.cli.trace_line import many
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import NumberInfo
-from gateway.store.standing import DeadOf, Reading
+from gateway.store.monitoring.snapshot import DeadOf, Reading
 
 CONNECTED = "CONNECTED"
 # The number sends, and Meta is about to change that.

@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, unseen, warning
 from gateway.cli.trace_line import many
-from gateway.store.examined import Examined, Server
-from gateway.store.pressure import NO_DISK, Health, judge, other_layout, too_old
-from gateway.store.pressure import replica as told_replica
+from gateway.store.server.health import NO_DISK, Health, judge, other_layout, too_old
+from gateway.store.server.health import replica as told_replica
+from gateway.store.server.inspection import Examined, Server
 
 MOST_AHEAD_S = 5.0
 FSYNC = "always"

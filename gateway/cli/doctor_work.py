@@ -11,7 +11,7 @@ from gateway.cli.doctor_findings import Check, Finding, Unseen, broken, fine, wa
 from gateway.cli.doctor_store import Redis
 from gateway.cli.status_judge import TICK_EVERY_S, Part, wrong
 from gateway.cli.trace_line import many
-from gateway.store.standing import Reading
+from gateway.store.monitoring.snapshot import Reading
 from tasks.causes import SILENT_S
 from tasks.config import QUEUES
 

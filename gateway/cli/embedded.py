@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 
 class NoServerError(Exception):

@@ -6,7 +6,7 @@ import typer
 
 from gateway.cli import failing
 from gateway.cli.holds import Json, Number, Rule, asked, show
-from gateway.store import stops
+from gateway.store.sending import pauses
 
 
 def hold(
@@ -20,7 +20,7 @@ def hold(
     What is in flight ends; nothing that waits is lost, but it expires at its time.
     """
     with asked(number, rule) as (store, numbers):
-        full = stops.hold(store, numbers, rule, why)
+        full = pauses.hold(store, numbers, rule, why)
         if full:
             raise failing.fail(
                 f"So much is held of {', '.join(full)} that nothing more may be: release rules, "

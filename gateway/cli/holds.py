@@ -16,8 +16,9 @@ from gateway.core.nearest import nearest
 from gateway.core.sending.pauses import Stops
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.store import stops, upkeep
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store import maintenance
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.sending import pauses
 
 Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
 Rule = Annotated[str, typer.Option(help="Only what this rule says.")]
@@ -41,7 +42,7 @@ def asked(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
     """Print what keeps each number from sending."""
-    found = stops.of(store, numbers)
+    found = pauses.of(store, numbers)
     if json:
         shown = {number: plain(one) for number, one in found.items()}
         typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
@@ -66,12 +67,12 @@ def plain(found: Stops) -> dict[str, Any]:
 
 def _numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the numbers that are meant; one that has not sent yet may be held as well."""
-    known = {*upkeep.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
+    known = {*maintenance.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
         raise failing.fail(f"{number} is none of our numbers; {nearest(number, known)}")
     numbers = [number] if number else sorted(known)
     for one in numbers:
-        upkeep.list_number(store, one)
+        maintenance.list_number(store, one)
     return numbers
 
 

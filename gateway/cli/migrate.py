@@ -8,8 +8,8 @@ from rich.progress import TaskID
 
 from gateway.cli import failing
 from gateway.cli.progress import a_bar
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.migration import STRAGGLERS_S, Migration, MigrationError, Progress
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 
 def migrate(

@@ -4,7 +4,7 @@ import typer
 
 from gateway.cli import failing
 from gateway.cli.holds import Json, Number, Rule, asked, show
-from gateway.store import stops
+from gateway.store.sending import pauses
 
 
 def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
@@ -13,8 +13,8 @@ def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
     A rule that is held by its own name is released by its own name.
     """
     with asked(number, rule) as (store, numbers):
-        if not stops.release(store, numbers, rule):
-            held = [one for found in stops.of(store, numbers).values() for one in found.holds]
+        if not pauses.release(store, numbers, rule):
+            held = [one for found in pauses.of(store, numbers).values() for one in found.holds]
             names = ", ".join(sorted({one.rule or "all of a number" for one in held}))
             raise failing.fail(f"That is not held. Held: {names or 'nothing'}.")
         show(store, numbers, json=json)

@@ -18,10 +18,10 @@ from gateway.cli.replay_source import Files, Kept
 from gateway.cli.replay_stored import Stored
 from gateway.cli.trace_line import many
 from gateway.core.capture.filter import Filter
-from gateway.store import dead
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.history import History
+from gateway.store import dead_letters
+from gateway.store.inbox.history import History
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 Way = Literal["post", "shadow", "send"]
 
@@ -135,7 +135,7 @@ def _store(*, needed: bool) -> Iterator[Store | None]:
 
 def _clock(store: Store | None) -> Callable[[], datetime]:
     """Return a clock: the server's where there is a server, asked once."""
-    ahead = dead.now(store) - datetime.now(UTC) if store else None
+    ahead = dead_letters.now(store) - datetime.now(UTC) if store else None
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 

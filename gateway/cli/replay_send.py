@@ -7,9 +7,9 @@ from gateway.cli.progress import a_bar
 from gateway.cli.replay_chosen import Chosen
 from gateway.cli.replay_pace import Pace
 from gateway.store import keys
-from gateway.store.check import check
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.redis.client import Store
+from gateway.store.server.check import check
 from tasks.bell import ring_inbox
 
 # No more of them, and no more bytes, go into one script: it blocks the server for everybody.

@@ -15,8 +15,8 @@ from gateway.core.planning.decision import Rulebook
 from gateway.core.planning.dry_run import Shadow
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
-from gateway.store.client import Store
-from gateway.store.contacts import load
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import Store
 
 # So many events are loaded and planned at once.
 BATCH = 256

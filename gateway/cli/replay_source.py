@@ -9,7 +9,7 @@ from typing import BinaryIO
 from gateway.cli import failing
 from gateway.core.capture.file_format import BEGINS, CapturedError, place_at, read
 from gateway.core.events import Delivery
-from gateway.store.history import History
+from gateway.store.inbox.history import History
 
 # What Meta posts has 3 MB at most, and a line six times that where each byte is written by number.
 MOST_BYTES = 32 * 1024 * 1024

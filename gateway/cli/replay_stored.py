@@ -14,9 +14,9 @@ from gateway.cli.replay_shadow import Shadowing
 from gateway.cli.trace_line import many
 from gateway.cli.trace_words import Words
 from gateway.rules.load import load
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 INTERRUPTED = 130
 NOTHING = "Nothing was sent, and nothing was changed."

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from gateway.cli import failing, trace_where
 from gateway.cli.replay_source import Files, Item, Kept
 from gateway.core.events import Delivery
-from gateway.store import dead
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.history import History
+from gateway.store import dead_letters
+from gateway.store.inbox.history import History
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 
 class Timed(NamedTuple):
@@ -36,7 +36,7 @@ def given_or_kept(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
     store = Store(given.redis_url)
     try:
         history = History(store, Bodies(given.encryption_keys))
-        yield _timed(Kept(history, None, dead.now(store)))
+        yield _timed(Kept(history, None, dead_letters.now(store)))
     except StoreUnavailableError as error:
         raise failing.fail(f"Redis does not answer ({error}).") from None
     finally:

@@ -7,10 +7,10 @@ from gateway.cli import failing
 from gateway.config.settings import Settings
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.store import contacts
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.records import Found
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning import contacts
+from gateway.store.planning.records import Found
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Trace, Traces
 
 NO_RECORD = "no rule fired when it was planned"

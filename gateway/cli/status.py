@@ -15,9 +15,9 @@ from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
 from gateway.rules.load import load
 from gateway.rules.problems import RulebookError
-from gateway.store import standing
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.standing import Reading
+from gateway.store.monitoring import snapshot
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.redis.client import Store, StoreUnavailableError
 
 EVERY_S = 1.0
 WRONG = 1
@@ -37,7 +37,7 @@ class Watch:
 
     def _read(self) -> Reading | None:
         try:
-            return standing.read(self.store, self.limit_bytes)
+            return snapshot.read(self.store, self.limit_bytes)
         except StoreUnavailableError:
             return None
 

@@ -7,8 +7,8 @@ from typing import Literal
 from gateway.cli.trace_line import many
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.send import REPLY
-from gateway.store.rulebooks import sentences
-from gateway.store.standing import Reading
+from gateway.store.monitoring.snapshot import Reading
+from gateway.store.planning.rulebooks import sentences
 
 MOST_WAIT_S = 60
 TICK_EVERY_S = 10

@@ -9,9 +9,9 @@ from rich.text import Text
 from gateway.cli.status_view import View, restarted
 from gateway.cli.trace_line import many
 from gateway.core.sending.send import RUNGS
-from gateway.store.canary import Canary
-from gateway.store.rulebooks import versions
-from gateway.store.standing import NumberStanding, Reading
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.snapshot import NumberStanding, Reading
+from gateway.store.planning.rulebooks import versions
 
 NOBODY = "none"
 STAGES = (*list(RUNGS)[3:], "dead", "expired", "dropped", "doubled")

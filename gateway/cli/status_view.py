@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.cli.holds import plain
 from gateway.cli.status_judge import judge
-from gateway.store.rulebooks import versions
-from gateway.store.standing import NumberStanding, Reading
+from gateway.store.monitoring.snapshot import NumberStanding, Reading
+from gateway.store.planning.rulebooks import versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from gateway.cli.trace_story import Teller
 from gateway.cli.trace_words import Words
 from gateway.core.phone_numbers import contact_key
 from gateway.core.printable import printable
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Search, Traces
 
 NOT_FOUND = 1

@@ -9,7 +9,7 @@ from gateway.cli.trace_words import Words
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import RUNGS
-from gateway.store.traced_sends import Sent, Told
+from gateway.store.sending.lookup import Sent, Told
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
 TEXTLESS = "its text is no longer kept"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from gateway.cli.trace_line import Line, clock, many, span
 from gateway.cli.trace_sends import of_send
 from gateway.cli.trace_words import Words
-from gateway.store.traced_inbox import Kept
+from gateway.store.inbox.lookup import Kept
 from gateway.store.traces import Conversation, Search, Trace
 
 NOTHING = "not known here: never kept, or more than 8 days ago"

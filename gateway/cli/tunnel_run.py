@@ -20,9 +20,9 @@ from gateway.cli.tunnel_set import lead_here
 from gateway.cli.tunnel_start import Asked, way_in
 from gateway.cli.tunnel_watch import Watch
 from gateway.config.settings import Settings
-from gateway.store.arrivals import Arrivals
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces
 
 REAL = "This sends for real: whoever writes to the number gets answers from this machine."

@@ -13,9 +13,9 @@ from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
 from gateway.config.settings import Settings
 from gateway.core.event_keys import digest
-from gateway.store import records
-from gateway.store.client import Store
-from gateway.store.traced_inbox import known
+from gateway.store.inbox.lookup import known
+from gateway.store.planning import records
+from gateway.store.redis.client import Store
 
 LOOK_EVERY_S = 0.2
 UP_WITHIN_S = 30.0  # so long may the name of a new tunnel be unknown

@@ -19,8 +19,8 @@ from gateway.cli import failing
 from gateway.config import logs
 from gateway.rules.load import load
 from gateway.store import keys
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.upkeep import count
+from gateway.store.maintenance import count
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -8,17 +8,19 @@ from heapq import merge
 from typing import Literal
 
 from gateway.core.sending.dead_letter import Aside, Letter, Wanted
-from gateway.store import aside, dead, stream
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.dead import WITHOUT_KEYS, Redriven
+from gateway.store import dead_letters
+from gateway.store.dead_letters import WITHOUT_KEYS, Redriven
+from gateway.store.inbox import deferred
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.sending import status_stream
 
 Dropped = Literal["dropped", "aside", "changed"]
 
 
 def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
     """Yield what is wanted, the newest first."""
-    both = (dead.letters(store, wanted), aside.deliveries(store, wanted))
+    both = (dead_letters.letters(store, wanted), deferred.deliveries(store, wanted))
     return merge(*both, key=lambda one: one.died_ms, reverse=True)
 
 
@@ -26,7 +28,7 @@ def find(
     store: Store, name: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
 ) -> Letter | None:
     """Return what has an id, None where there is nothing; by default of any number."""
-    return aside.find(store, name) or dead.find(store, name, numbers, bodies)
+    return deferred.find(store, name) or dead_letters.find(store, name, numbers, bodies)
 
 
 def redrive(
@@ -34,9 +36,9 @@ def redrive(
 ) -> Redriven:
     """Let it begin again; what was set aside is tried now instead of later."""
     if isinstance(letter, Aside):
-        tried = aside.try_now(store, letter, dead.now(store))
+        tried = deferred.try_now(store, letter, dead_letters.now(store))
         return "redriven" if tried else "changed"
-    return dead.redrive(store, letter, unconfirmed=unconfirmed, bodies=bodies)
+    return dead_letters.redrive(store, letter, unconfirmed=unconfirmed, bodies=bodies)
 
 
 def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
@@ -46,8 +48,8 @@ def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
     would be taken for evidence that Meta never had a message, and it would be sent twice.
     """
     if not isinstance(letter, Aside):
-        return "dropped" if dead.drop(store, letter) else "changed"
+        return "dropped" if dead_letters.drop(store, letter) else "changed"
     if not given_up:
         return "aside"
-    stream.note_lost(store)
-    return "dropped" if aside.give_up(store, letter) else "changed"
+    status_stream.note_lost(store)
+    return "dropped" if deferred.give_up(store, letter) else "changed"

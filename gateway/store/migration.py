@@ -15,11 +15,11 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.store import keys, upkeep
-from gateway.store.client import Call, Store, meaning
-from gateway.store.driver import Client
-from gateway.store.pressure import LAYOUT_BEFORE, layout_name
-from gateway.store.turn import Turn
+from gateway.store import keys, maintenance
+from gateway.store.leader import Turn
+from gateway.store.redis.client import Call, Store, meaning
+from gateway.store.redis.driver import Client
+from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 
 OLD_PARTITIONS = 8
 FENCE = "layout 2"
@@ -94,7 +94,7 @@ class Migration:
             yield Progress("partitions", index + 1, OLD_PARTITIONS)
 
     def _fence_numbers(self) -> Iterator[Progress]:
-        names = upkeep.numbers(self._store)
+        names = maintenance.numbers(self._store)
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]
             calls = [Call("fence_number", keys.number(name), [FENCE]) for name in some]

@@ -6,9 +6,9 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import BULK, REPLY
 from gateway.core.text import fit
 from gateway.store import keys
-from gateway.store.client import ScriptError, Store
-from gateway.store.contacts import find
-from gateway.store.traced_sends import ask
+from gateway.store.planning.contacts import find
+from gateway.store.redis.client import ScriptError, Store
+from gateway.store.sending.lookup import ask
 
 
 @dataclass(frozen=True, slots=True)

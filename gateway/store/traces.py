@@ -14,14 +14,17 @@ from gateway.core.events import Message
 from gateway.core.sending.dead_letter import Aside, moment
 from gateway.core.sending.send import RUNGS
 from gateway.core.webhook.mentions import Mentions, of_customer, of_message
-from gateway.store import aside, keys, records, rows, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.records import Found
+from gateway.store import keys, maintenance
+from gateway.store.inbox import deferred
+from gateway.store.inbox.lookup import Kept, State, TracedInbox, Waiting, known
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.unreadable import search
+from gateway.store.planning import records
+from gateway.store.planning.records import Found
+from gateway.store.redis.client import Store
+from gateway.store.sending import send_rows
+from gateway.store.sending.lookup import Sent, ask, read
 from gateway.store.traced_contact import Talk, conversation
-from gateway.store.traced_inbox import Kept, State, TracedInbox, Waiting, known
-from gateway.store.traced_sends import Sent, ask, read
-from gateway.store.unreadable import search
 
 # Of what could not be read and mentions a customer: so much is told.
 MOST_UNREAD = 20
@@ -111,7 +114,9 @@ class Traces:
 
         `name` is any key of theirs: whatever is known by another one is found as well.
         """
-        found = [conversation(self._store, one, name, limit) for one in upkeep.numbers(self._store)]
+        found = [
+            conversation(self._store, one, name, limit) for one in maintenance.numbers(self._store)
+        ]
         called = {name}.union(*(one.names for one in found))
         waiting = self._inbox.waiting(lambda one: not called.isdisjoint(names(one)))
         told = tuple(self._conversation(one) for one in found if one.found)
@@ -119,7 +124,7 @@ class Traces:
         return Search(events, told, waiting.unopened, waiting.cut)
 
     def _everywhere(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
-        found = (find(number) for number in upkeep.numbers(self._store))
+        found = (find(number) for number in maintenance.numbers(self._store))
         return tuple(one for one in found if one)
 
     def _waiting(self, found: Waiting) -> tuple[Trace, ...]:
@@ -129,7 +134,7 @@ class Traces:
                 one.event.key,
                 kept=one,
                 waits=found.states[one.delivery],
-                aside=aside.find(self._store, one.delivery),
+                aside=deferred.find(self._store, one.delivery),
             )
             for one in found.kept
             if one.event
@@ -137,7 +142,7 @@ class Traces:
 
     def _unread(self, mentions: Mentions) -> tuple[Trace, ...]:
         """Find what could not be read, and mentions whom is looked for."""
-        letters = search(self._store, self._bodies, upkeep.numbers(self._store), mentions)
+        letters = search(self._store, self._bodies, maintenance.numbers(self._store), mentions)
         return tuple(
             Trace(
                 letter.number,
@@ -149,7 +154,7 @@ class Traces:
         )
 
     def _by_wamid(self, number: str, wamid: str) -> Trace | None:
-        send = rows.of_wamid(self._store, number, wamid)
+        send = send_rows.of_wamid(self._store, number, wamid)
         by_send = self._by_send(number, send) if send else None
         return (
             by_send

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from gateway.store.client import StoreUnavailableError
+from gateway.store.redis.client import StoreUnavailableError
 
 BEAT_S = 1.0
 LEAST_GAP_S = 0.001

@@ -15,12 +15,13 @@ from starlette.routing import Route
 
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
-from gateway.store import rulebooks, stops
-from gateway.store.body import Bodies
-from gateway.store.client import StoreUnavailableError, connect_async
-from gateway.store.counters import Counters
-from gateway.store.keep import Keeper
-from gateway.store.pressure import Pressure
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.writer import Keeper
+from gateway.store.monitoring.counters import Counters
+from gateway.store.planning import rulebooks
+from gateway.store.redis.client import StoreUnavailableError, connect_async
+from gateway.store.sending import pauses
+from gateway.store.server.health import Pressure
 from gateway.web.alive import Alive
 from gateway.web.door import Door
 from gateway.web.health import HealthPages
@@ -80,7 +81,7 @@ def create_app(
     )
     few = partial(_one_of_few, asyncio.Semaphore(PAGES_AT_ONCE))
     health = HealthPages(
-        pressure.look, partial(stops.sentences, client), partial(rulebooks.warnings, client)
+        pressure.look, partial(pauses.sentences, client), partial(rulebooks.warnings, client)
     )
 
     @contextlib.asynccontextmanager

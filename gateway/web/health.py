@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from gateway.store.client import StoreUnavailableError
-from gateway.store.pressure import Health
+from gateway.store.redis.client import StoreUnavailableError
+from gateway.store.server.health import Health
 
 Look = Callable[[], Awaitable[Health]]
 Warn = Callable[[], Awaitable[list[str]]]

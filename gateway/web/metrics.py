@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.store.client import StoreUnavailableError
-from gateway.store.counters import Figures
+from gateway.store.monitoring.counters import Figures
+from gateway.store.redis.client import StoreUnavailableError
 from gateway.web.refusals import REASONS
 
 # Sends of a rank are worked off by the workers of this Celery queue; the inbox by those of default.

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.store.client import StoreUnavailableError
+from gateway.store.redis.client import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers

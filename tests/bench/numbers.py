@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.owing import owe
 from tests.servers import Server, wait_until
 from tests.stack import Stack

@@ -18,15 +18,15 @@ from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import callback
 from gateway.core.webhook.parser import split
-from gateway.store import keys, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.commit import commit
-from gateway.store.compaction import Compaction
-from gateway.store.contacts import load
-from gateway.store.inbox import Inbox
-from gateway.store.lanes import Lanes
-from gateway.store.partitions import partition_of
+from gateway.store import keys, maintenance
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import commit
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending.compaction import Compaction
+from gateway.store.sending.lanes import Lanes
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.servers import wait_until
 
@@ -67,7 +67,7 @@ class Answered:
 
     def ages(self) -> Iterator[tuple[str, int]]:
         """Yield the name of each age, and the bytes of one message then."""
-        upkeep.list_number(self.store, NUMBER)
+        maintenance.list_number(self.store, NUMBER)
         empty = self._used()
         for name, grow_older in (
             ("kept", self._keep),
@@ -143,7 +143,7 @@ class Answered:
         assert done == self.count, done
 
     def _forget_texts(self) -> None:
-        upkeep.trim(self.store, timedelta(0))
+        maintenance.trim(self.store, timedelta(0))
         while self.store.call("forget", PREFIX, 1):
             pass
         while self.store.call("prune", PREFIX, 0, 30 * keys.DAY_MS, 8 * keys.DAY_MS, 1):

@@ -16,7 +16,7 @@ import redis
 
 from gateway.core.sending.send import send_id
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.faults.large import Large, unknown
 from tests.faults.relay import SOUND, Fault, Relay
 from tests.made import NUMBER, delivery_body, message_item

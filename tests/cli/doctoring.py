@@ -24,12 +24,12 @@ from gateway.graph.admin.models import (
     TokenInfo,
 )
 from gateway.graph.admin.setup_health import Health
-from gateway.store.canary import Canary
-from gateway.store.examined import Examined, Server
-from gateway.store.inbox import Standing
-from gateway.store.pressure import Health as StoreHealth
-from gateway.store.pressure import layout_name
-from gateway.store.standing import Lanes, NumberStanding, Reading
+from gateway.store.inbox.inbox import Standing
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.snapshot import Lanes, NumberStanding, Reading
+from gateway.store.server.health import Health as StoreHealth
+from gateway.store.server.health import layout_name
+from gateway.store.server.inspection import Examined, Server
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000

@@ -13,8 +13,8 @@ from gateway.cli.capture_file import whole
 from gateway.cli.main import app
 from gateway.core.capture.file_format import read
 from gateway.core.events import Delivery
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import ANA, delivery_body, message_item, status_item
 from tests.servers import Server, free_port
 from tests.store.keeping import inbox, keep

@@ -9,9 +9,9 @@ from gateway.cli.chat_lines import Offer
 from gateway.cli.chat_why import Sent, Traces
 from gateway.core.planning.batch import plan
 from gateway.rules.load import load
-from gateway.store import contacts
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store.planning import contacts
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER
 
 pytestmark = pytest.mark.store

@@ -13,10 +13,11 @@ from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.webhook.parser import split
-from gateway.store import keys, unreadable, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.commit import bury
+from gateway.store import keys, maintenance
+from gateway.store.inbox import unreadable
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import bury
+from gateway.store.redis.client import Store
 from tests.made import ANA, NOW, NUMBER, a_message, delivery_body
 from tests.servers import Server, free_port
 from tests.store.burying import die, doubted
@@ -39,7 +40,7 @@ TRACE = "Traceback:\n  File \"plan.py\", line 7, in _after\n    boom\nKeyError: 
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     # The bells are set, so that none is rung: what a bell does is not what is looked at here.
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), 60_000)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.aside import Obstacle
-from gateway.store import keys, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.cli.test_dead_letters import run, told, write_settings
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server
@@ -23,7 +23,7 @@ KEY = "ab" * 32
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     store.mark(keys.INBOX_BELL, 60_000)  # so that none is rung
 
 

@@ -25,8 +25,8 @@ from gateway.cli.doctor_findings import Check, Unseen, fine, results
 from gateway.cli.doctor_screen import screen
 from gateway.cli.doctor_settings import Given
 from gateway.cli.main import app
-from gateway.store import upkeep
-from gateway.store.client import Store
+from gateway.store import maintenance
+from gateway.store.redis.client import Store
 from tests.cli.doctoring import WELL, found, meta
 from tests.cli.playing import GATEWAY, RULES, environment
 from tests.cli.test_status_view import shown_of
@@ -66,8 +66,8 @@ def told(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(store: Store) -> None:
-    upkeep.ran(store, "tick")
-    upkeep.ran(store, "web")
+    maintenance.ran(store, "tick")
+    maintenance.ran(store, "web")
 
     result = doctor("--json", "--offline")
 

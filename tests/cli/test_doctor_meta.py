@@ -13,7 +13,7 @@ from gateway.cli.doctor_findings import Unseen
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, SubscribedApp
 from gateway.graph.admin.setup_health import Health
-from gateway.store.standing import DeadOf
+from gateway.store.monitoring.snapshot import DeadOf
 from tests.cli import test_doctor_ours
 from tests.cli.doctoring import (
     APP,

@@ -13,8 +13,8 @@ from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
 from gateway.cli.status_judge import judge
 from gateway.core.sending.pauses import Hold, Pause, Stops
-from gateway.store.canary import NONE_YET, Canary
-from gateway.store.standing import Lanes
+from gateway.store.monitoring.canary import NONE_YET, Canary
+from gateway.store.monitoring.snapshot import Lanes
 from tests.cli.doctoring import (
     AT,
     GB,

@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.store import stops, upkeep
-from gateway.store.client import Store
+from gateway.store import maintenance
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.cli.playing import RULES
 from tests.cli.test_status import write_settings
 from tests.made import NUMBER
@@ -26,7 +27,7 @@ def _settings(
     monkeypatch.chdir(tmp_path)
     Path("rules.yaml").write_text(RULES)
     write_settings(server.url)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
 
 def run(*args: str) -> Result:
@@ -34,7 +35,7 @@ def run(*args: str) -> Result:
 
 
 def held(store: Store) -> dict[str, list[str]]:
-    found = stops.of(store, [NUMBER, OWN])
+    found = pauses.of(store, [NUMBER, OWN])
     return {number: [one.rule for one in told.holds] for number, told in found.items()}
 
 
@@ -96,7 +97,7 @@ def test_a_store_that_is_away_is_one_sentence() -> None:
 
 def test_one_rule_too_many_is_refused_with_what_to_do(store: Store) -> None:
     for n in range(100):
-        stops.hold(store, [NUMBER], f"rule {n}", "")
+        pauses.hold(store, [NUMBER], f"rule {n}", "")
 
     result = run("hold", "--number", NUMBER, "--rule", "menu")
 

@@ -20,11 +20,11 @@ from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.commit import commit
-from gateway.store.history import History
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.history import History
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.cli.receiving import a_receiver
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
 from tests.servers import Server, wait_until

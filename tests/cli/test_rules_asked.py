@@ -13,9 +13,10 @@ from gateway.core.events import Delivery
 from gateway.core.planning.batch import plan
 from gateway.core.webhook.parser import split
 from gateway.rules.load import load
-from gateway.store import contacts, upkeep
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store import maintenance
+from gateway.store.planning import contacts
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.cli.test_trace import write_settings
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.servers import Server
@@ -178,7 +179,7 @@ def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None
 def stored(server: Server, store: Store) -> datetime:
     """Let `menu` be kept, planned and committed; return when that was."""
     write_settings(server.url)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     item = message_item("wamid.in", "menu")
     (place,) = keep(store, 3, delivery_body(item).decode())
     now = datetime.now(UTC)

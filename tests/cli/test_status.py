@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.store import keys, upkeep
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.redis.client import Store
 from tests.cli.playing import GATEWAY, RULES, environment
 from tests.made import NUMBER
 from tests.servers import Server, free_port
@@ -40,8 +40,8 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -
 @pytest.fixture
 def ticking(store: Store) -> Store:
     """Let everything be well: a tick ran, and one number is known."""
-    upkeep.list_number(store, NUMBER)
-    upkeep.ran(store, "tick")
+    maintenance.list_number(store, NUMBER)
+    maintenance.ran(store, "tick")
     return store
 
 

@@ -11,11 +11,11 @@ from gateway.cli.status_judge import judge
 from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
 from gateway.core.sending.pauses import Hold, Pause, Stops
-from gateway.store.canary import Canary
-from gateway.store.inbox import Standing
-from gateway.store.pressure import Health
-from gateway.store.rulebooks import InForce
-from gateway.store.standing import Lanes, NumberStanding, Reading
+from gateway.store.inbox.inbox import Standing
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.snapshot import Lanes, NumberStanding, Reading
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.server.health import Health
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000

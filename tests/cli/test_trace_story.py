@@ -13,10 +13,10 @@ from gateway.cli.trace_words import Words
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.aside import Obstacle, aside
 from gateway.core.sending.pauses import Hold, Stops
-from gateway.store.records import Found
-from gateway.store.traced_inbox import GONE, Kept
-from gateway.store.traced_members import Member
-from gateway.store.traced_sends import Sent, Standing, Told
+from gateway.store.inbox.lookup import GONE, Kept
+from gateway.store.planning.records import Found
+from gateway.store.sending.lookup import Sent, Standing, Told
+from gateway.store.sending.traced_members import Member
 from gateway.store.traces import Conversation, Failed, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 

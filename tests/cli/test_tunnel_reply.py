@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.cli.tunnel_reply import delivered, reply
-from gateway.store.records import Found
-from gateway.store.traced_sends import Sent
+from gateway.store.planning.records import Found
+from gateway.store.sending.lookup import Sent
 from gateway.store.traces import Failed, Trace
 from tests.made import NOW, NUMBER
 

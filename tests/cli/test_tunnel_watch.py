@@ -16,10 +16,10 @@ from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
 from gateway.cli.tunnel_watch import Watch
 from gateway.config.settings import Settings
-from gateway.store import upkeep
-from gateway.store.arrivals import Arrivals
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store import maintenance
+from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tests.cli.standing_in import Answer, serving
 from tests.cli.test_tunnel import NEEDED
@@ -95,7 +95,7 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tunnel_messages, "REPLIED_WITHIN_S", 0)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     screen = Shown(last="reply")
     messages = Messages(
         watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Words(), True

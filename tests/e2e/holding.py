@@ -8,7 +8,7 @@ import sys
 import redis
 
 from gateway.config.settings import Settings
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks.app import app
 from tasks.child_watch import on_child_end
 from tasks.processes import main_name, process_name

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 

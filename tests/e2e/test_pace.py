@@ -13,9 +13,10 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.send import REPLY, Send
-from gateway.store import stops, upkeep
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store import maintenance
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER, a_message
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
@@ -54,7 +55,7 @@ def stack(tmp_path: Path, per_second: int) -> Iterator[Stack]:
 def owe(server: Server, customers: int, each: int = 1) -> None:
     """Let the gateway owe templates to so many customers."""
     store = Store(server.url)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     expires = datetime.now(UTC) + timedelta(hours=1)
     plans = []
     for customer in range(customers):
@@ -86,10 +87,10 @@ def pace(stack: Stack) -> dict[str, Any]:
 def start_workers(stack: Stack) -> None:
     """Start them all, and let them begin together, when nobody is still starting."""
     store = Store(stack.server.url)
-    stops.hold(store, [NUMBER], "", "until all workers are there")
+    pauses.hold(store, [NUMBER], "", "until all workers are there")
     workers = [stack.run(f"outbound#{i}") for i in range(WORKERS)]
     wait_until(lambda: all("ready." in one.said() for one in workers), "all workers are there", 60)
-    stops.release(store, [NUMBER], "")
+    pauses.release(store, [NUMBER], "")
     store.close()
     stack.programs["ring"] = Program(
         [sys.executable, "-c", RING], stack.env, stack.folder / "ring.log"

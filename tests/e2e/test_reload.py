@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.event_keys import digest
-from gateway.store import records
-from gateway.store.client import Store
-from gateway.store.standing import read
+from gateway.store.monitoring.snapshot import read
+from gateway.store.planning import records
+from gateway.store.redis.client import Store
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack

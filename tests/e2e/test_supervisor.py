@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from gateway.web.webhook import MOST_BODY_BYTES
 from tests.e2e.wire import a_line, head, statuses
 from tests.made import delivery_body, message_item

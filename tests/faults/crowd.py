@@ -10,9 +10,9 @@ from typing import Any, Literal
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.response import Answer, Lost, Responded
 from gateway.core.sending.send import REPLY, callback, from_callback, send_id
-from gateway.store.body import Bodies
-from gateway.store.lanes import Lanes
-from gateway.store.slice import Batch, Slice
+from gateway.store.inbox.lease import Batch, Slice
+from gateway.store.inbox.record import Bodies
+from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound
 from tasks.doubts import resolve
 from tasks.inbound import effect

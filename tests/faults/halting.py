@@ -22,10 +22,10 @@ import tasks.bell
 import tasks.outbound
 import tasks.worker
 from gateway.graph.messages import Graph
-from gateway.store import inbox
-from gateway.store.client import Call, Store
-from gateway.store.keep import Keeper
-from gateway.store.slice import RELEASE
+from gateway.store.inbox import inbox
+from gateway.store.inbox.lease import RELEASE
+from gateway.store.inbox.writer import Keeper
+from gateway.store.redis.client import Call, Store
 
 TAKEN = ".taken"
 CURSOR, LEASE_OUTCOMES, MOST = 7, 5, 1  # where among the arguments of `next` and `pump`

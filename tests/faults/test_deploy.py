@@ -13,9 +13,9 @@ import pytest
 
 from gateway.rules.load import load
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.partitions import partition_of
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import RULES, Stack

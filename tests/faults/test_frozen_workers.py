@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from gateway.core.sending.outcome import Attempt
-from gateway.store.client import Store
-from gateway.store.lanes import Lanes
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Lanes
 from tests.faults.ledger import asking, at_rest, leased, ledger, reaching, stages
 from tests.faults.passing import end_lane_waits
 from tests.faults.relay import SOUND, Fault, relay

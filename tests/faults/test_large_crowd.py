@@ -11,10 +11,10 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox
-from gateway.store.slice import LEASE_MS, Slice
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.lease import LEASE_MS, Slice
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tasks import app, inbound
 from tasks.inbound import effect
 from tasks.worker import Worker

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.faults.large import Large, assert_each_had_its_effect_once, replies_to
 from tests.faults.ledger import reaching, stages
 from tests.faults.relay import Fault, Relay, relay

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.store.client import Store
-from gateway.store.partitions import partition_of
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.redis.client import Store
 from tests.faults.hanging import HANG, KILL
 from tests.faults.large import Large, dead_letters, replies_to, unknown
 from tests.made import ANA, delivery_body, message_item

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks.posts import SENDS_AT_ONCE
 from tests.owing import owe, stages
 from tests.servers import Program, Server, wait_until

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 
 from gateway.config.settings import Settings
 from gateway.rules.source import Source
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.worker import Worker, build
 from tests.made import NUMBER
 from tests.servers import Server

@@ -4,8 +4,8 @@ import json
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import Send
-from gateway.store import dead, upkeep
-from gateway.store.client import Store
+from gateway.store import dead_letters, maintenance
+from gateway.store.redis.client import Store
 from tests.made import NUMBER
 from tests.store.sending import queue, settle, take
 
@@ -29,12 +29,12 @@ def doubted(store: Store, send: Send) -> DeadSend:
     queue(store, send)
     take(store)
     settle(store, send, "unconfirmed", wait_ms=1, note='{"outcome":"unconfirmed"}')
-    upkeep.list_number(store, NUMBER)
-    upkeep.tick(store)
+    maintenance.list_number(store, NUMBER)
+    maintenance.tick(store)
     return found(store, send)
 
 
 def found(store: Store, send: Send) -> DeadSend:
-    letter = dead.find(store, send.id, [NUMBER])
+    letter = dead_letters.find(store, send.id, [NUMBER])
     assert isinstance(letter, DeadSend)
     return letter

@@ -2,9 +2,9 @@
 
 from gateway.core.sending.send import Send
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.compaction import Compaction
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.sending.compaction import Compaction
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, WEEK

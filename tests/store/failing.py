@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
 
-from gateway.store.client import Call, Store, source
+from gateway.store.redis.client import Call, Store, source
 from tests.store.raw import now_ms, raw
 
 READS = (

@@ -4,7 +4,7 @@ They are filled by scripts, a part at a time: everything in them is as our own s
 """
 
 from gateway.store import keys
-from gateway.store.client import Store, source
+from gateway.store.redis.client import Store, source
 from tests.store.raw import raw
 
 STEP = 1_000

@@ -4,10 +4,10 @@ from typing import Any
 
 from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox, Standing
-from gateway.store.slice import Batch
+from gateway.store.inbox.inbox import Inbox, Standing
+from gateway.store.inbox.lease import Batch
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 

@@ -5,8 +5,8 @@ from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan, plan
 from gateway.core.planning.decision import Action, Decision, Fired
-from gateway.store.client import Store
-from gateway.store.contacts import load
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import Store
 from tests.made import NUMBER
 
 

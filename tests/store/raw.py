@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 
 
 def raw(store: Store) -> Any:

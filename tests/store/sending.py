@@ -9,9 +9,9 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import REPLY, News, Send
 from gateway.store import keys
-from gateway.store.client import Store
-from gateway.store.commit import commit
-from gateway.store.lanes import Lanes
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Lanes
 from tests.made import ANA, NUMBER, a_message, a_status
 from tests.store.raw import now_ms, raw
 

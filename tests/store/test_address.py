@@ -8,8 +8,8 @@ from redis.exceptions import ConnectionError
 from redis.sentinel import SentinelConnectionPool
 
 from gateway.config.settings import Settings
-from gateway.store.address import Address, AddressError, parse
-from gateway.store.client import Store, StoreUnavailableError, connect_async
+from gateway.store.redis.address import Address, AddressError, parse
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.servers import free_port
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"

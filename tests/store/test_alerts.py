@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.alerts import Alert, Cause, Told
-from gateway.store import alerts, keys
-from gateway.store.client import Store
+from gateway.store import keys
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import Store
 from tests.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.store.arrivals import Arrivals
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.traced_inbox import STEP
+from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.lookup import STEP
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item
 from tests.store.keeping import keep
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import Wanted
-from gateway.store import keys, upkeep
-from gateway.store.aside import deliveries
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.inbox.deferred import deliveries
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.store.keeping import inbox, keep, late, lease, read, standing
 from tests.store.raw import now_ms, raw
 
@@ -160,7 +160,7 @@ def test_what_is_aside_is_never_trimmed(store: Store) -> None:
     places = keep(store, 0, "a", "b", "c", "d")
     one_pass(store, places[1])
 
-    assert upkeep.trim(store, timedelta(0)) == 1
+    assert maintenance.trim(store, timedelta(0)) == 1
 
     left = [entry.decode() for entry, _ in raw(store).xrange(f"{keys.partition(0)}inbox")]
     assert left == [place.partition(":")[2] for place in places[1:]]

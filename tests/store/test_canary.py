@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.store import keys
-from gateway.store.canary import NONE_YET, Canary, arrived, expect, read
-from gateway.store.client import Store
+from gateway.store.monitoring.canary import NONE_YET, Canary, arrived, expect, read
+from gateway.store.redis.client import Store
 from tests.store.raw import raw
 
 pytestmark = pytest.mark.store

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.core.events import Delivery, Event, Status
 from gateway.core.webhook.parser import split
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.made import NOW, NUMBER
 from tests.store.planning import planned
 from tests.store.raw import raw

@@ -18,7 +18,7 @@ from redis.exceptions import (
 )  # fmt: skip
 
 from gateway.store import keys
-from gateway.store.client import (
+from gateway.store.redis.client import (  # fmt: skip
     Call,
     ScriptError,
     Store,
@@ -26,7 +26,7 @@ from gateway.store.client import (
     connect_async,
     meaning,
     sha,
-)  # fmt: skip
+)
 from tests.servers import Server
 from tests.store.raw import raw
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.dead_letter import Wanted
-from gateway.store import dead, keys, upkeep
-from gateway.store.body import Bodies
-from gateway.store.check import check
-from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.commit import commit
-from gateway.store.history import History
-from gateway.store.inbox import Inbox
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox.history import History
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
 from gateway.store.migration import Migration
-from gateway.store.standing import read
+from gateway.store.monitoring.snapshot import read
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
+from gateway.store.server.check import check
 from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
 from tests.made import NUMBER, a_message, delivery_body, message_item
@@ -78,21 +78,21 @@ def test_calls_of_one_round_go_to_their_servers_and_come_back_in_order(
 def test_plain_commands_go_to_the_servers_of_their_keys(store: Store) -> None:
     names = [f"number{i}" for i in range(9)]
     for name in names:
-        upkeep.list_number(store, name)
-        upkeep.count(store, keys.number(name), "events.message", 2)
+        maintenance.list_number(store, name)
+        maintenance.count(store, keys.number(name), "events.message", 2)
 
     assert [one.total("events.message") for one in [read(store, 0)]] == [18]
-    assert upkeep.numbers(store) == names
-    assert [due.number for due in upkeep.tick(store)] == names
+    assert maintenance.numbers(store) == names
+    assert [due.number for due in maintenance.tick(store)] == names
 
 
 def test_a_transaction_stays_in_one_slot(store: Store) -> None:
-    upkeep.forget_timer(store, NUMBER, "none")
+    maintenance.forget_timer(store, NUMBER, "none")
 
     assert (store.mark("gw:x", 60_000), store.mark("gw:x", 60_000)) == (True, False)
     store.delete("gw:x")
     assert store.mark("gw:x", 60_000)
-    assert not upkeep.working(store, NUMBER, 1_000)
+    assert not maintenance.working(store, NUMBER, 1_000)
 
 
 def test_an_error_of_one_call_is_its_own(cluster: ClusterOf, store: Store) -> None:
@@ -243,16 +243,19 @@ def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
     with_an_address: Any = cluster
     live(store, with_an_address)
 
-    letters = list(dead.letters(store, Wanted()))
+    letters = list(dead_letters.letters(store, Wanted()))
     found = Traces(store, Bodies()).of_wamid(a_message().id)
 
     assert {one.number for one in letters} == {NUMBER}
-    assert dead.find(store, letters[0].id) == letters[0]
-    assert dead.drop(store, letters[0])
+    assert dead_letters.find(store, letters[0].id) == letters[0]
+    assert dead_letters.drop(store, letters[0])
     assert found.found
     assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
-    assert upkeep.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
-    assert upkeep.forget_dead(store, dead.now(store) + timedelta(days=1)) == len(letters) - 1
+    assert maintenance.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
+    assert (
+        maintenance.forget_dead(store, dead_letters.now(store) + timedelta(days=1))
+        == len(letters) - 1
+    )
 
 
 def test_the_inbox_of_a_cluster_is_read_as_one_history(store: Store) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError, connect_async
-from gateway.store.counters import Counters, Figures
-from gateway.store.keep import Keeper
-from gateway.store.partitions import partition_of
-from gateway.store.pressure import Health, Pressure
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.writer import Keeper
+from gateway.store.monitoring.counters import Counters, Figures
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
+from gateway.store.server.health import Health, Pressure
 from tests.clusters import ClusterOf, ask
 from tests.made import delivery_body, message_item
 from tests.servers import Server

@@ -11,10 +11,10 @@ from gateway.core.planning.batch import Failure, plan
 from gateway.core.planning.event import Record
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
-from gateway.store.client import ScriptError, Store
-from gateway.store.commit import bury, call, commit
-from gateway.store.contacts import load
-from gateway.store.lanes import Lanes
+from gateway.store.planning.commit import bury, call, commit
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import ScriptError, Store
+from gateway.store.sending.lanes import Lanes
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.store.failing import broken, everything
 from tests.store.planning import Greeter, planned

@@ -8,10 +8,12 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK, Send
-from gateway.store import dead, keys, late_failures, records, rows, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.compaction import Compaction
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning import records
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending import late_failures, send_rows
+from gateway.store.sending.compaction import Compaction
 from gateway.store.traces import Traces
 from tests.made import NUMBER
 from tests.servers import wait_until
@@ -45,8 +47,8 @@ def accepted(store: Store, send: Send = ONE, wamid: str = WAMID) -> None:
     settle(store, send, "accepted", wamid=wamid, note='{"outcome":"accepted","ms":231}')
 
 
-def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> rows.SendRow:
-    (found,) = rows.read(store, bodies or Bodies(), NUMBER, [send.id])
+def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> send_rows.SendRow:
+    (found,) = send_rows.read(store, bodies or Bodies(), NUMBER, [send.id])
     return found
 
 
@@ -84,7 +86,7 @@ def test_what_is_a_dead_letter_keeps_its_row_as_long_as_that(store: Store) -> No
 
     for send in (ONE, a_send("two")):
         assert 30 * DAY - 5_000 < due_in_ms(store, send) <= 30 * DAY
-    assert dead.drop(store, letter)
+    assert dead_letters.drop(store, letter)
     assert due_in_ms(store, ONE) <= 0
 
 
@@ -144,10 +146,10 @@ def test_the_code_of_what_ended_is_left(store: Store) -> None:
     compact(store, early_ms=float("inf"))
     forget_texts(store)
 
-    letter = dead.find(store, ONE.id, [NUMBER])
+    letter = dead_letters.find(store, ONE.id, [NUMBER])
     assert isinstance(letter, DeadSend)
     assert (letter.cause, letter.code, letter.body) == ("refused", 131047, {})
-    assert dead.redrive(store, letter) == "textless"
+    assert dead_letters.redrive(store, letter) == "textless"
 
 
 def test_it_takes_no_more_than_250_bytes_with_the_way_to_it(store: Store) -> None:
@@ -216,7 +218,7 @@ def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
         assert {n: told.fields.get(n) for n in ON_THEIR_WAY ^ before.keys() if n != "row"} == {
             name: before[name] for name in before if name not in ON_THEIR_WAY and name != "row"
         }, at
-        assert rows.of_wamid(store, NUMBER, WAMID) == send.id
+        assert send_rows.of_wamid(store, NUMBER, WAMID) == send.id
         assert raw(store).zcard(f"{PREFIX}finished") == 0
     assert at > 8
 
@@ -270,7 +272,9 @@ def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
 
     assert compact(store) == 600
     assert records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
-    assert all(rows.of_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50])
+    assert all(
+        send_rows.of_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50]
+    )
     assert raw(store).llen(f"{PREFIX}index") > 1  # which filled up and grew
 
 
@@ -292,7 +296,7 @@ def test_a_group_keeps_its_participants_with_the_text(store: Store) -> None:
 
 @pytest.fixture(autouse=True)
 def listed(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
 
 @pytest.mark.parametrize("asked", ["send", "wamid"])
@@ -313,7 +317,7 @@ def test_a_trace_finds_a_compacted_send_from_each_end(store: Store, asked: str) 
 def test_what_ends_again_is_compacted_again(store: Store) -> None:
     letter = died(store, ONE)
     compact(store, early_ms=float("inf"))
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
 
     take(store)
     settle(store, ONE, "accepted", 2, wamid=WAMID, note='{"outcome":"accepted"}')

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.send import BULK
-from gateway.store import keys, upkeep
-from gateway.store.client import Store, StoreUnavailableError, connect_async
-from gateway.store.counters import Counters, Figures
+from gateway.store import keys, maintenance
+from gateway.store.monitoring.counters import Counters, Figures
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import ANA, NUMBER
 from tests.servers import Server, free_port
 from tests.store.keeping import keep
@@ -41,8 +41,8 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
 
 def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) -> None:
     for name in (NUMBER, "other", ""):
-        upkeep.list_number(store, name)
-        upkeep.count(store, keys.number(name), "events.known", 2)
+        maintenance.list_number(store, name)
+        maintenance.count(store, keys.number(name), "events.known", 2)
     queue(store, a_send("one"), a_send("bulk", rank=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
     raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})

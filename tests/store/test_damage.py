@@ -9,9 +9,10 @@ import pytest
 from gateway.core.sending.dead_letter import DeadSend, Wanted
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
-from gateway.store import dead, stops, upkeep
-from gateway.store.client import Call, ScriptError, Store
-from gateway.store.upkeep import Due
+from gateway.store import dead_letters, maintenance
+from gateway.store.maintenance import Due
+from gateway.store.redis.client import Call, ScriptError, Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER
 from tests.store.failing import each_write
 from tests.store.raw import now_ms, raw
@@ -154,7 +155,7 @@ def contact_of_another_shape(store: Store) -> None:
 
 @pytest.fixture
 def listed(store: Store) -> Store:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     return store
 
 
@@ -174,7 +175,7 @@ def test_a_send_that_cannot_be_read_is_a_dead_letter_and_all_others_go(
 
     assert [one.send for one in taken.attempts] == [WELL.id]
     assert (raw(listed).hget(ROW, "stage"), after.damaged) == (b"dead", ())
-    (letter,) = dead.letters(listed, Wanted())
+    (letter,) = dead_letters.letters(listed, Wanted())
     assert isinstance(letter, DeadSend)
     assert (letter.id, letter.cause, letter.open) == (ODD.id, "unopened", False)
 
@@ -184,17 +185,17 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
     whole = row(listed, ODD)["row"]
     unreadable_row(listed)
     lanes(listed).pump(lanes(listed).pump([], 9).unopened, 0)
-    (letter,) = dead.letters(listed, Wanted())
+    (letter,) = dead_letters.letters(listed, Wanted())
 
     raw(listed).hset(ROW, "row", whole)
-    assert dead.redrive(listed, letter) == "redriven"
+    assert dead_letters.redrive(listed, letter) == "redriven"
 
     (attempt,) = lanes(listed).pump([], 9).attempts
     assert (attempt.body, attempt.number) == (orjson.loads(whole)["body"], 2)
 
 
 def ticked(store: Store) -> Due:
-    (due,) = upkeep.tick(store)
+    (due,) = maintenance.tick(store)
     return due
 
 
@@ -269,9 +270,9 @@ def test_timers_that_cannot_be_read_hold_up_nothing_else(listed: Store) -> None:
 def test_what_a_person_let_go_on_goes_beside_what_is_damaged(listed: Store) -> None:
     odd, well = a_send("odd", "1", rule="offers"), a_send("well", "2", rule="offers")
     queue(listed, odd, well)
-    stops.hold(listed, [NUMBER], "offers", "why")
+    pauses.hold(listed, [NUMBER], "offers", "why")
     lanes(listed).pump([], 9)
-    stops.release(listed, [NUMBER], "offers")
+    pauses.release(listed, [NUMBER], "offers")
     another_type(ROW)(listed)
 
     due = ticked(listed)

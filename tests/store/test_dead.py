@@ -7,11 +7,11 @@ import pytest
 
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.dead_letter import DeadEvent, Wanted
-from gateway.store import dead, keys, upkeep
-from gateway.store.client import Call, Store
-from gateway.store.commit import bury, commit
-from gateway.store.dead import DeadLetter
-from gateway.store.upkeep import list_number
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.dead_letters import DeadLetter
+from gateway.store.maintenance import list_number
+from gateway.store.planning.commit import bury, commit
+from gateway.store.redis.client import Call, Store
 from tests.made import NUMBER, a_message
 from tests.store.burying import die, died
 from tests.store.failing import each_write
@@ -53,7 +53,7 @@ def test_letters_are_read_the_newest_first_from_all_numbers(store: Store) -> Non
         f"{keys.number('1')}dead", {raw(store).zrange(f"{keys.number('1')}dead", 0, 0)[0]: 2}
     )
 
-    read = list(dead.letters(store, Wanted()))
+    read = list(dead_letters.letters(store, Wanted()))
 
     assert [(one.number, one.cause) for one in read] == [
         (NUMBER, "refused"),
@@ -86,14 +86,14 @@ def test_filters_choose(store: Store, wanted: Wanted, expected: list[str]) -> No
     take(store)
     raw(store).zadd(f"{PREFIX}dead", {f"send:{TWO.id}": 1_000, f"send:{ONE.id}": 2_000})
 
-    assert names(dead.letters(store, wanted)) == expected
+    assert names(dead_letters.letters(store, wanted)) == expected
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "ff" * 16, "zz" * 16, "\ud800"])
 def test_an_unknown_id_finds_nothing(store: Store, name: str) -> None:
     died(store, ONE)
 
-    assert dead.find(store, name) is None
+    assert dead_letters.find(store, name) is None
 
 
 def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
@@ -102,7 +102,7 @@ def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
         f"{PREFIX}dead", {f"send:{ONE.id}": 1, "send:gone": 2, b"event:" + b"g" * 16: 3}
     )
 
-    assert list(dead.letters(store, Wanted())) == []
+    assert list(dead_letters.letters(store, Wanted())) == []
 
 
 def delivered(store: Store) -> tuple[str, DeadLetter]:
@@ -113,14 +113,14 @@ def delivered(store: Store) -> tuple[str, DeadLetter]:
         held.next()
     event = a_message(delivery=place)
     bury(store, [Failure(event, "KeyError", "a trace")])
-    (letter,) = dead.letters(store, Wanted())
+    (letter,) = dead_letters.letters(store, Wanted())
     return place, letter
 
 
 def test_the_delivery_of_a_redriven_event_comes_again_byte_for_byte(store: Store) -> None:
     place, letter = delivered(store)
 
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
 
     with inbox(store).slice() as held:
         (again,) = held.next().deliveries
@@ -132,12 +132,12 @@ def test_the_delivery_of_a_redriven_event_comes_again_byte_for_byte(store: Store
 
 def test_the_letter_of_an_event_stays_until_the_event_is_committed(store: Store) -> None:
     _, letter = delivered(store)
-    dead.redrive(store, letter)
-    assert dead.find(store, letter.id) == letter
+    dead_letters.redrive(store, letter)
+    assert dead_letters.find(store, letter.id) == letter
 
     commit(store, planned(store, a_message()), WEEK)
 
-    assert dead.find(store, letter.id) is None
+    assert dead_letters.find(store, letter.id) is None
     assert dead_members(store) == []
 
 
@@ -150,27 +150,27 @@ def test_an_event_that_dies_again_is_told_with_both_errors_and_lives_on(store: S
     for _ in range(2):  # the same delivery, read twice, is one death
         bury(store, [Failure(a_message(delivery="0:9-0"), "ValueError", "another trace")])
 
-    again = dead.find(store, letter.id)
+    again = dead_letters.find(store, letter.id)
     assert isinstance(again, DeadEvent)
     assert (again.attempts, again.trace, again.first_at.timestamp()) == (2, "another trace", 0.001)
     assert [again.first_error["reason"], again.error["reason"]] == ["KeyError", "ValueError"]
     assert again.died_ms > 1_000
-    assert dead.drop(store, letter) is False
+    assert dead_letters.drop(store, letter) is False
     assert counted(store, "events.dead") == 2
 
 
 def test_an_event_whose_delivery_was_trimmed_cannot_be_redriven(store: Store) -> None:
     _, letter = delivered(store)
-    upkeep.trim(store, timedelta(0))
+    maintenance.trim(store, timedelta(0))
 
-    assert dead.redrive(store, letter) == "trimmed"
-    assert dead.find(store, letter.id) == letter
+    assert dead_letters.redrive(store, letter) == "trimmed"
+    assert dead_letters.find(store, letter.id) == letter
 
 
 def test_a_dropped_send_is_off_the_list_and_its_row_may_be_compacted(store: Store) -> None:
     letter = died(store, ONE)
 
-    assert [dead.drop(store, letter) for _ in range(2)] == [True, False]
+    assert [dead_letters.drop(store, letter) for _ in range(2)] == [True, False]
 
     assert (dead_members(store), stage(store, ONE)) == ([], "dead")
     assert raw(store).zscore(f"{PREFIX}finished", ONE.id) <= now_ms(store)
@@ -180,7 +180,7 @@ def test_what_died_again_since_it_was_read_is_not_dropped(store: Store) -> None:
     letter = died(store, ONE)
     raw(store).zadd(f"{PREFIX}dead", {f"send:{ONE.id}": letter.died_ms + 1})
 
-    assert dead.drop(store, letter) is False
+    assert dead_letters.drop(store, letter) is False
     assert dead_members(store) == [f"send:{ONE.id}"]
 
 
@@ -189,12 +189,12 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
     member = b"event:" + bytes.fromhex(letter.id)
 
     for _ in each_write(store, Call("drop", PREFIX, [member, letter.died_ms])):
-        assert dead.drop(store, letter) is True
+        assert dead_letters.drop(store, letter) is True
         assert raw(store).keys(f"{PREFIX}dea*") == []
 
 
 def test_now_is_the_servers(store: Store) -> None:
-    assert abs(dead.now(store).timestamp() * 1000 - now_ms(store)) < 2_000
+    assert abs(dead_letters.now(store).timestamp() * 1000 - now_ms(store)) < 2_000
 
 
 def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> None:
@@ -203,11 +203,11 @@ def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> 
     told = '{"error":"KeyError","trace":"","key":"k","delivery":"0:1-0","item":0,"raw":{}}'
     raw(store).mset({f"{PREFIX}dead:".encode() + member: told for member in members})
 
-    found = [(one.died_ms, one.id) for one in dead.letters(store, Wanted())]
+    found = [(one.died_ms, one.id) for one in dead_letters.letters(store, Wanted())]
 
     assert len(found) == len(set(found)) == 900
     assert [died for died, _ in found] == sorted(members.values(), reverse=True)
-    assert len(list(dead.letters(store, Wanted(), most=7))) == 7
+    assert len(list(dead_letters.letters(store, Wanted(), most=7))) == 7
 
 
 def test_a_number_has_room_for_so_many_and_the_oldest_makes_way(store: Store) -> None:

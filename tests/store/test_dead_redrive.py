@@ -10,8 +10,8 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.dead_letter_rows import TOLD
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import BULK
-from gateway.store import dead
-from gateway.store.client import Call, Store
+from gateway.store import dead_letters
+from gateway.store.redis.client import Call, Store
 from tests.store.burying import die, died, doubted, found
 from tests.store.failing import dump, each_write, everything, restore
 from tests.store.raw import now_ms, raw
@@ -39,7 +39,7 @@ def test_a_redriven_send_is_sent_again_at_the_end_of_its_lane(store: Store) -> N
     letter = died(store, ONE)
     queue(store, TWO)
 
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
 
     assert (stage(store, ONE), dead_members(store), counted(store, "sends.redriven")) == (
         "queued",
@@ -57,7 +57,7 @@ def test_a_redriven_send_is_sent_again_at_the_end_of_its_lane(store: Store) -> N
 def test_a_redriven_send_lives_as_long_as_a_new_one(store: Store, rank: str, hours: int) -> None:
     send = a_send("one", rank=rank, expires_at=datetime.now(UTC) + timedelta(minutes=1))
 
-    dead.redrive(store, died(store, send))
+    dead_letters.redrive(store, died(store, send))
 
     left_ms = int(row(store, send)["expires"]) - now_ms(store)
     assert abs(left_ms - hours * HOUR_MS) < 5_000
@@ -66,10 +66,10 @@ def test_a_redriven_send_lives_as_long_as_a_new_one(store: Store, rank: str, hou
 
 
 def test_a_send_that_fails_again_can_be_redriven_again(store: Store) -> None:
-    dead.redrive(store, died(store, ONE))
+    dead_letters.redrive(store, died(store, ONE))
     die(store, ONE, attempt=2)
 
-    assert dead.redrive(store, found(store, ONE)) == "redriven"
+    assert dead_letters.redrive(store, found(store, ONE)) == "redriven"
 
     assert take(store) == ["one"]
     assert (row(store, ONE)["attempts"], row(store, ONE)["redriven"]) == ("3", "2")
@@ -80,13 +80,13 @@ def test_what_was_held_against_a_send_is_forgotten(store: Store, field: str) -> 
     died(store, ONE)
     raw(store).hset(f"{PREFIX}send:{ONE.id}", field, 3)
 
-    dead.redrive(store, found(store, ONE))
+    dead_letters.redrive(store, found(store, ONE))
 
     assert field not in row(store, ONE)
 
 
 def test_a_failure_that_is_told_once_more_does_not_end_what_began_again(store: Store) -> None:
-    dead.redrive(store, died(store, ONE))
+    dead_letters.redrive(store, died(store, ONE))
 
     tell(store, "failed", ONE)
 
@@ -94,7 +94,7 @@ def test_a_failure_that_is_told_once_more_does_not_end_what_began_again(store: S
 
 
 def test_a_death_that_is_settled_once_more_does_not_end_what_began_again(store: Store) -> None:
-    dead.redrive(store, died(store, ONE))
+    dead_letters.redrive(store, died(store, ONE))
 
     settle(store, ONE, "dead", error="{}")
 
@@ -107,7 +107,7 @@ def test_a_send_that_paused_its_number_long_ago_is_not_at_fault_when_it_begins_a
     died(store, ONE)
     raw(store).hset(f"{PREFIX}send:{ONE.id}", "paused_at", 1)
     raw(store).hset(f"{PREFIX}stops", "resumed_at", 2)
-    dead.redrive(store, found(store, ONE))
+    dead_letters.redrive(store, found(store, ONE))
     take(store)
 
     settle(store, ONE, "paused", 2, wait_ms=30_000, error="{}")
@@ -132,7 +132,7 @@ def test_a_redrive_gives_a_fresh_budget_of_attempts(store: Store) -> None:
     queue(store, ONE)
     assert try_for_good(store, 8) == [*range(1, 9)]
 
-    assert dead.redrive(store, found(store, ONE)) == "redriven"
+    assert dead_letters.redrive(store, found(store, ONE)) == "redriven"
 
     assert try_for_good(store, 8) == [*range(1, 9)]
     letter = found(store, ONE)
@@ -145,7 +145,7 @@ def test_a_row_stays_small_however_often_its_send_is_tried(store: Store) -> None
     for _ in range(12):
         try_for_good(store, 8)
         sizes.append(raw(store).hlen(f"{PREFIX}send:{ONE.id}"))
-        assert dead.redrive(store, found(store, ONE)) == "redriven"
+        assert dead_letters.redrive(store, found(store, ONE)) == "redriven"
 
     # Only that it was begun again, and what it had ended over, is added for each time.
     assert sizes[-1] - sizes[4] == 2 * (12 - 5)
@@ -153,12 +153,12 @@ def test_a_row_stays_small_however_often_its_send_is_tried(store: Store) -> None
 
 
 def test_what_meta_may_have_had_long_ago_is_never_forgotten(store: Store) -> None:
-    dead.redrive(store, doubted(store, ONE), unconfirmed=True)
+    dead_letters.redrive(store, doubted(store, ONE), unconfirmed=True)
     for _ in range(4):
         try_for_good(store, 8)
         letter = found(store, ONE)
-        assert dead.redrive(store, letter) == "unconfirmed"
-        dead.redrive(store, letter, unconfirmed=True)
+        assert dead_letters.redrive(store, letter) == "unconfirmed"
+        dead_letters.redrive(store, letter, unconfirmed=True)
 
     assert letter.attempts == 33
     assert letter.story[1].what == "attempt 1"
@@ -166,16 +166,16 @@ def test_what_meta_may_have_had_long_ago_is_never_forgotten(store: Store) -> Non
 
 def test_a_send_is_not_redriven_for_ever(store: Store) -> None:
     died(store, ONE)
-    raw(store).hset(f"{PREFIX}send:{ONE.id}", "redriven", dead.MOST_REDRIVES)
+    raw(store).hset(f"{PREFIX}send:{ONE.id}", "redriven", dead_letters.MOST_REDRIVES)
 
-    assert dead.redrive(store, found(store, ONE)) == "too_often"
+    assert dead_letters.redrive(store, found(store, ONE)) == "too_often"
     assert dead_members(store) == [f"send:{ONE.id}"]
 
 
 def test_one_letter_redriven_twice_is_sent_once(store: Store) -> None:
     letter = died(store, ONE)
 
-    assert [dead.redrive(store, letter) for _ in range(2)] == ["redriven", "changed"]
+    assert [dead_letters.redrive(store, letter) for _ in range(2)] == ["redriven", "changed"]
 
     assert (take(store), take(store)) == (["one"], [])
 
@@ -186,20 +186,20 @@ def test_an_old_look_at_a_send_that_died_again_redrives_nothing(store: Store) ->
     for _ in range(3):
         assert take(store) == []
         looks.append(found(store, ONE))
-        assert dead.redrive(store, looks[-1]) == "redriven"
+        assert dead_letters.redrive(store, looks[-1]) == "redriven"
         raw(store).hset(f"{PREFIX}send:{ONE.id}", "expires", 1)
     take(store)
 
     # Nothing was learned of it in between, so only the times that it was redriven tell them apart.
     assert looks[1].fields == looks[2].fields == found(store, ONE).fields
-    assert [dead.redrive(store, look) for look in looks] == ["changed"] * 3
+    assert [dead_letters.redrive(store, look) for look in looks] == ["changed"] * 3
 
 
 def test_eight_redrives_at_once_send_once(store: Store) -> None:
     letter = died(store, ONE)
 
     with ThreadPoolExecutor(8) as pool:
-        came = list(pool.map(lambda _: dead.redrive(store, letter), range(8)))
+        came = list(pool.map(lambda _: dead_letters.redrive(store, letter), range(8)))
 
     assert sorted(came) == ["changed"] * 7 + ["redriven"]
     assert raw(store).zcard(f"{PREFIX}lane:reply:{ONE.lane}") == 1
@@ -209,7 +209,7 @@ def test_what_meta_took_after_all_is_not_redriven(store: Store) -> None:
     doubted(store, ONE)
     tell(store, "delivered", ONE)
 
-    assert dead.redrive(store, found(store, ONE), unconfirmed=True) == "accepted"
+    assert dead_letters.redrive(store, found(store, ONE), unconfirmed=True) == "accepted"
     assert take(store) == []
 
 
@@ -217,25 +217,25 @@ def test_news_between_the_look_and_the_redrive_stop_it(store: Store) -> None:
     letter = doubted(store, ONE)
     tell(store, "sent", ONE)
 
-    assert dead.redrive(store, letter, unconfirmed=True) == "changed"
+    assert dead_letters.redrive(store, letter, unconfirmed=True) == "changed"
     assert (stage(store, ONE), take(store)) == ("dead", [])
 
 
 def test_an_unconfirmed_send_is_redriven_only_on_a_persons_word(store: Store) -> None:
     letter = doubted(store, ONE)
 
-    assert (letter.cause, dead.redrive(store, letter)) == ("unconfirmed", "unconfirmed")
-    assert dead.redrive(store, letter, unconfirmed=True) == "redriven"
+    assert (letter.cause, dead_letters.redrive(store, letter)) == ("unconfirmed", "unconfirmed")
+    assert dead_letters.redrive(store, letter, unconfirmed=True) == "redriven"
     make_ready(store)  # it held its lane for ten seconds
     assert take(store) == ["one"]
 
 
 def test_a_doubt_stays_a_doubt_when_a_later_attempt_was_refused(store: Store) -> None:
-    dead.redrive(store, doubted(store, ONE), unconfirmed=True)
+    dead_letters.redrive(store, doubted(store, ONE), unconfirmed=True)
     make_ready(store)
     die(store, ONE, attempt=2)
 
-    assert dead.redrive(store, found(store, ONE)) == "unconfirmed"
+    assert dead_letters.redrive(store, found(store, ONE)) == "unconfirmed"
 
 
 def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double(
@@ -247,7 +247,7 @@ def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double
     tell(store, "failed", ONE, "wamid.1")
     letter = found(store, ONE)
 
-    assert (letter.cause, letter.code, dead.redrive(store, letter)) == (
+    assert (letter.cause, letter.code, dead_letters.redrive(store, letter)) == (
         "failed_status",
         131026,
         "redriven",
@@ -267,7 +267,7 @@ def test_late_news_of_an_attempt_that_failed_does_not_stop_the_redriven_one(
     queue(store, ONE)
     take(store)
     tell(store, "failed", ONE, attempt=1)
-    assert dead.redrive(store, found(store, ONE)) == "redriven"
+    assert dead_letters.redrive(store, found(store, ONE)) == "redriven"
 
     tell(store, "sent", ONE, attempt=1)
 
@@ -285,12 +285,12 @@ def test_each_write_of_a_redrive_may_fail(store: Store) -> None:
     queue(store, TWO)
     letter = found(store, ONE)
     begin = dump(store)
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
     wanted = without_moments(store)
     restore(store, begin)
 
     for at in each_write(store, redriving(letter)):
-        again = dead.redrive(store, letter)
+        again = dead_letters.redrive(store, letter)
         # Only the count comes after the dead letter was taken away.
         assert again == "redriven" or (again, dead_members(store)) == ("changed", [])
         assert without_moments(store) == wanted, f"after write {at}"
@@ -308,7 +308,7 @@ def test_a_pump_between_a_broken_redrive_and_its_repetition_does_no_harm(store: 
 
     for _ in each_write(store, redriving(letter)):
         first = take(store)
-        dead.redrive(store, letter)
+        dead_letters.redrive(store, letter)
         make_ready(store) if not first else None
         begun.append(first + take(store))
 

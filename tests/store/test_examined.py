@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.store.check import check
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.examined import Examined, examine
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.server.check import check
+from gateway.store.server.inspection import Examined, examine
 from tests.clusters import ClusterOf
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
@@ -60,7 +60,7 @@ def test_a_server_that_hides_its_configuration_tells_the_rest(server: Server) ->
 
 def test_a_clock_that_is_wrong_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     right = time.time
-    monkeypatch.setattr("gateway.store.examined.time.time", lambda: right() + 90)
+    monkeypatch.setattr("gateway.store.server.inspection.time.time", lambda: right() + 90)
     (told,) = examined(server.url).servers
 
     assert -95 < told.ahead_s < -85

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.client import ScriptError, Store
+from gateway.store.redis.client import ScriptError, Store
 from tests.store.raw import raw
 from tests.store.sending import (
     PREFIX,

@@ -8,12 +8,13 @@ import pytest
 from gateway.core.events import Event
 from gateway.core.sending.aside import Obstacle
 from gateway.core.sending.outcome import Outcome
-from gateway.store import keys, stops, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.commit import call, commit
-from gateway.store.inbox import Inbox
-from gateway.store.slice import LEASE_MS
+from gateway.store import keys, maintenance
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.lease import LEASE_MS
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import call, commit
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending import pauses
 from tests.made import ANA, NUMBER, a_message, a_status
 from tests.store.failing import dump, each_write, everything, restore
 from tests.store.planning import planned
@@ -239,9 +240,9 @@ def test_each_write_of_a_tick_may_fail(store: Store) -> None:
 
 def test_each_write_of_letting_a_rule_go_on_may_fail(store: Store) -> None:
     queue(store, *(a_send(name, name, rule="offers") for name in ("a", "b")), a_send("next", "a"))
-    stops.hold(store, [NUMBER], "offers", "why")
+    pauses.hold(store, [NUMBER], "offers", "why")
     lanes(store).pump([], 9)
-    stops.release(store, [NUMBER], "offers")
+    pauses.release(store, [NUMBER], "offers")
     broken = Call("tick", PREFIX, [1_000])
 
     assert heals(store, broken, lambda: run(store, broken)) > 5
@@ -279,7 +280,7 @@ def test_each_write_of_a_commit_that_wakes_what_waited_may_fail(store: Store) ->
 @pytest.mark.parametrize("paused", [False, True])
 def test_each_write_of_a_pause_may_fail(store: Store, paused: bool, late: int) -> None:
     if paused:
-        stops.pause(store, [NUMBER], "{}", 300_000)
+        pauses.pause(store, [NUMBER], "{}", 300_000)
     broken = Call("stop", PREFIX, ["pause", '{"code":190}', 0, late])
 
     assert heals(store, broken, lambda: run(store, broken)) >= 1
@@ -288,7 +289,7 @@ def test_each_write_of_a_pause_may_fail(store: Store, paused: bool, late: int) -
 @pytest.mark.parametrize("late", [False, True])
 def test_each_write_of_a_probe_and_what_it_shows_may_fail(store: Store, late: bool) -> None:
     queue(store, a_send("a", "1"), a_send("b", "2"))
-    stops.pause(store, [NUMBER], "{}", 0, late=late)
+    pauses.pause(store, [NUMBER], "{}", 0, late=late)
     lanes(store).pump([], 1)
     told = [Outcome(a_send("a").id, 1, "accepted", "wamid.a", note="{}")]
     broken = pumping("one", "", 0, told)
@@ -368,5 +369,5 @@ def test_trimming_is_one_write_and_empties_nothing_that_waits(
 ) -> None:
     store.call("keep", PARTITION, "meta||", b"one")
 
-    assert upkeep.trim(store, retention) == 0
+    assert maintenance.trim(store, retention) == 0
     assert raw(store).xlen(f"{PARTITION}inbox") == 1

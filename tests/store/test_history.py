@@ -6,10 +6,10 @@ import pytest
 
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
-from gateway.store import dead, keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.history import STEP, History
+from gateway.store import dead_letters, keys
+from gateway.store.inbox.history import STEP, History
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import NOW, delivery_body, message_item
 from tests.store.keeping import inbox, keep
 from tests.store.raw import raw
@@ -60,7 +60,7 @@ def test_more_than_one_step_of_a_partition_is_read_whole(store: Store) -> None:
 def test_only_what_was_kept_between_two_moments_is_read(
     store: Store, since: int | None, until: int | None, found: list[str]
 ) -> None:
-    began = dead.now(store) - timedelta(seconds=60)
+    began = dead_letters.now(store) - timedelta(seconds=60)
     for second, text in enumerate("abc"):
         put(store, 0, f"{int((began.timestamp() + second) * 1000)}-0", text)
     moments = (None if at is None else began + timedelta(seconds=at) for at in (since, until))
@@ -76,7 +76,7 @@ def test_what_arrives_after_the_first_reading_is_in_no_other(store: Store) -> No
 
 
 def test_what_is_ahead_of_a_clock_that_stepped_back_is_read(store: Store) -> None:
-    ahead = int((dead.now(store).timestamp() + 3600) * 1000)
+    ahead = int((dead_letters.now(store).timestamp() + 3600) * 1000)
     put(store, 0, f"{ahead}-0", "ahead")
     keep(store, 0, "now")
 

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.partitions import holds_messages, partition_of, partition_of_place
-from gateway.store.slice import LEASE_MS, MOST_BYTES, MOST_DELIVERIES
+from gateway.store.inbox.lease import LEASE_MS, MOST_BYTES, MOST_DELIVERIES
+from gateway.store.inbox.partitions import holds_messages, partition_of, partition_of_place
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tests.made import bytes_of, delivery_body, message_item, status_item
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, lease, read, run_out, standing

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError, connect_async
-from gateway.store.keep import Keeper
-from gateway.store.partitions import partition_of
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.writer import Keeper
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import delivery_body, message_item
 from tests.servers import Server
 from tests.store.keeping import inbox, read

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.send import BULK
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tests.made import ANA
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (

@@ -8,12 +8,12 @@ import pytest
 
 from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.held import Late
-from gateway.store.inbox import Inbox
-from gateway.store.partitions import partition_of
-from gateway.store.slice import MOST_EVENTS, STATUS_EVENTS, Batch, Slice
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, Slice
+from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item, status_item
 from tests.servers import wait_until
 from tests.store.keeping import inbox, lease, run_out, standing
@@ -141,7 +141,7 @@ def test_what_a_slice_did_not_finish_is_not_read_once_more(
     with mine.slice() as held:
         held.next()
         held.close()
-    monkeypatch.setattr("gateway.store.held.split", lambda _: 1 / 0)
+    monkeypatch.setattr("gateway.store.inbox.leased_partition.split", lambda _: 1 / 0)
 
     with mine.slice() as held:
         assert names(held.next())[0] == f"w{MOST_EVENTS}"

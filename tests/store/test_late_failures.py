@@ -11,12 +11,13 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.response import by_rule
 from gateway.core.sending.send import News, Send
-from gateway.store import dead, keys, late_failures, rows, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.commit import call, commit
-from gateway.store.doubts import proved_to
-from gateway.store.rows import SendRow
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import call, commit
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending import late_failures, send_rows
+from gateway.store.sending.send_rows import SendRow
+from gateway.store.sending.unconfirmed import proved_to
 from tests.made import ANA, NUMBER, a_status
 from tests.store.compacting import compact, due_in_ms
 from tests.store.failing import each_write
@@ -44,7 +45,7 @@ WAMID = "wamid.out"
 
 @pytest.fixture(autouse=True)
 def compacted(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     queue(store, ONE)
     take(store)
     settle(store, ONE, "accepted", wamid=WAMID, note='{"outcome":"accepted"}')
@@ -52,7 +53,7 @@ def compacted(store: Store) -> None:
 
 
 def left(store: Store, send: Send = ONE) -> SendRow:
-    (found,) = rows.read(store, Bodies(), NUMBER, [send.id])
+    (found,) = send_rows.read(store, Bodies(), NUMBER, [send.id])
     return found
 
 
@@ -142,7 +143,7 @@ def test_a_second_wamid_is_told_of_after_the_row_has_gone(store: Store) -> None:
     tell(store, "read", ONE, "wamid.second")
 
     assert counted(store, "sends.doubled") == 1
-    assert rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id
+    assert send_rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id
 
 
 def test_a_wamid_that_was_never_read_is_learned_later(store: Store) -> None:
@@ -153,7 +154,7 @@ def test_a_wamid_that_was_never_read_is_learned_later(store: Store) -> None:
 
     tell(store, "delivered", a_send("two"), "wamid.two")
 
-    assert rows.of_wamid(store, NUMBER, "wamid.two") == a_send("two").id
+    assert send_rows.of_wamid(store, NUMBER, "wamid.two") == a_send("two").id
     assert counted(store, "sends.doubled") == 0
 
 
@@ -190,10 +191,10 @@ def test_what_will_not_pass_is_a_dead_letter_that_can_be_redriven(store: Store, 
 
     assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])
     assert due_in_ms(store, ONE) > 29 * keys.DAY_MS
-    letter = dead.find(store, ONE.id, [NUMBER])
+    letter = dead_letters.find(store, ONE.id, [NUMBER])
     assert isinstance(letter, DeadSend)
     assert (letter.cause, letter.code, letter.body) == ("failed_status", code, ONE.body)
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
 
 
 @pytest.mark.parametrize("code", [131000, 131026])
@@ -204,9 +205,9 @@ def test_without_its_text_it_ends_as_failed_and_says_so(store: Store, code: int)
     assert hear(store) == []
 
     assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])
-    letter = dead.find(store, ONE.id, [NUMBER])
+    letter = dead_letters.find(store, ONE.id, [NUMBER])
     assert isinstance(letter, DeadSend)
-    assert (letter.code, letter.body, dead.redrive(store, letter)) == (code, {}, "textless")
+    assert (letter.code, letter.body, dead_letters.redrive(store, letter)) == (code, {}, "textless")
 
 
 def test_who_got_it_after_all_hears_nothing_twice(store: Store) -> None:
@@ -248,7 +249,7 @@ def test_each_write_about_a_compacted_send_may_fail(store: Store, status: str) -
         commit(store, [plan], WEEK)
         assert left(store).fields["stage"] == status, at
         assert raw(store).hlen(f"{PREFIX}late_failures") == (status == "failed"), at
-        assert rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id, at
+        assert send_rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id, at
     assert at > 4
 
 
@@ -262,7 +263,7 @@ def test_each_write_of_a_revival_may_fail(store: Store) -> None:
 
     for at in each_write(store, broken):
         assert left(store).fields["stage"] == wanted["stage"], at
-        assert rows.revive(store, NUMBER, found), at
+        assert send_rows.revive(store, NUMBER, found), at
         assert row(store, ONE) == wanted, at
         assert raw(store).get(f"{PREFIX}wamid:{WAMID}") == ONE.id.encode()
     assert at == 3
@@ -272,16 +273,16 @@ def test_news_since_it_was_read_is_not_overwritten_by_a_revival(store: Store) ->
     found = left(store)
     tell(store, "read", ONE, WAMID)
 
-    assert not rows.revive(store, NUMBER, found)
+    assert not send_rows.revive(store, NUMBER, found)
     assert raw(store).keys(f"{PREFIX}send:*") == []
 
 
 def test_a_process_that_dies_over_a_late_failure_is_followed_by_another(store: Store) -> None:
     fails(store, 131026)
     (spot,) = raw(store).hkeys(f"{PREFIX}late_failures")
-    (send,) = rows.of_spots(store, Bodies(), NUMBER, [spot], without="failed")
+    (send,) = send_rows.of_spots(store, Bodies(), NUMBER, [spot], without="failed")
     assert send
-    assert rows.revive(store, NUMBER, send)
+    assert send_rows.revive(store, NUMBER, send)
 
     hear(store)
 

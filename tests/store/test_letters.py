@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import Aside, Wanted
-from gateway.store import keys, letters, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Call, Store
-from gateway.store.stream import lost_to
+from gateway.store import keys, letters, maintenance
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending.status_stream import lost_to
 from tests.made import NUMBER
 from tests.store.burying import died
 from tests.store.failing import each_write
@@ -23,7 +23,7 @@ ASIDE = f"{keys.partition(0)}aside"
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
 
 def set_aside(store: Store, *places: str, bodies: Bodies | None = None) -> None:

@@ -12,20 +12,24 @@ from gateway.core.alerts import Alert, Cause, Told
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.send import BULK
-from gateway.store import alerts, keys, room, rulebooks, stops, unreadable, upkeep
-from gateway.store.body import Bodies
-from gateway.store.canary import expect
-from gateway.store.check import check
-from gateway.store.client import Store, connect_async
-from gateway.store.commit import bury, commit
-from gateway.store.compaction import Compaction
-from gateway.store.counters import Counters
+from gateway.store import keys, maintenance
+from gateway.store.inbox import unreadable
+from gateway.store.inbox.lease import Slice
+from gateway.store.inbox.record import Bodies
+from gateway.store.leader import Turn
 from gateway.store.migration import FENCE
 from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS
-from gateway.store.pressure import Pressure
-from gateway.store.slice import Slice
-from gateway.store.stream import note_gap
-from gateway.store.turn import Turn
+from gateway.store.monitoring import alerts, memory_history
+from gateway.store.monitoring.canary import expect
+from gateway.store.monitoring.counters import Counters
+from gateway.store.planning import rulebooks
+from gateway.store.planning.commit import bury, commit
+from gateway.store.redis.client import Store, connect_async
+from gateway.store.sending import pauses
+from gateway.store.sending.compaction import Compaction
+from gateway.store.sending.status_stream import note_gap
+from gateway.store.server.check import check
+from gateway.store.server.health import Pressure
 from tasks.net import TURN_MS
 from tasks.watch import GUARD_MS
 from tests.made import NOW, NUMBER, a_message
@@ -151,13 +155,13 @@ def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
     check(store)
     migrate_a_little(store)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     first, second, _ = keep(store, 2, "late", "given up", "passed")
     with inbox(store).slice() as held:
         held.next()
         held.close(late(first, second))
     store.call("give_up", keys.partition(2), second.partition(":")[2])
-    upkeep.moved(store, 2, "0-0")
+    maintenance.moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
     bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.bury(store, Bodies(), [UNREAD])
@@ -165,16 +169,16 @@ def live(store: Store, server: Server) -> None:
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
-    upkeep.worth_ringing(store, keys.INBOX_BELL)
+    maintenance.worth_ringing(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
-    upkeep.ran(store, "sweep")
-    upkeep.stop_planning(store, "release")
+    maintenance.ran(store, "sweep")
+    maintenance.stop_planning(store, "release")
     workers_die(store)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
-        upkeep.worth_ringing(store, keys.number_bell(NUMBER, rank))
-    upkeep.may_tick(store)
-    upkeep.ran(store, "cleanup", lifetime_ms=upkeep.CLEANED_MS)
+        maintenance.worth_ringing(store, keys.number_bell(NUMBER, rank))
+    maintenance.may_tick(store)
+    maintenance.ran(store, "cleanup", lifetime_ms=maintenance.CLEANED_MS)
     store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
     Turn(store, keys.NET, TURN_MS).mine()
     watch(store)
@@ -202,7 +206,7 @@ def workers_die(store: Store) -> None:
 def watch(store: Store) -> None:
     store.mark(keys.WATCHED, GUARD_MS)
     expect(store)
-    room.note(store, now_ms(store), 1)
+    memory_history.note(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alerts.note(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
@@ -236,7 +240,7 @@ def send_in_all_stages(store: Store) -> None:
     sends = {name: a_send(name, name) for name in names}
     sends["typing"] = a_send("typing", "typing", repeatable=True)
     queue(store, *sends.values(), a_send("held", "held", rule="odd rule"))
-    stops.hold(store, [NUMBER], "odd rule", "why")
+    pauses.hold(store, [NUMBER], "odd rule", "why")
     take(store)
     for name in ("accepted", "read", "failed"):
         settle(store, sends[name], "accepted", wamid=f"wamid.{name}")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.outcome import Outcome
-from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.lanes import Lanes
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
+from gateway.store.sending.lanes import Lanes
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.store.raw import raw

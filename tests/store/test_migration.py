@@ -7,13 +7,13 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.core.events import Message
-from gateway.store import keys, upkeep
-from gateway.store.body import Bodies
-from gateway.store.check import check
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store import keys, maintenance
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
 from gateway.store.migration import Migration, MigrationError, Progress
-from gateway.store.partitions import partition_of
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
+from gateway.store.server.check import check
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms
@@ -37,7 +37,7 @@ def keep(store: Store, *bodies: bytes, index: int) -> list[str]:
 
 def a_store_of_layout_1(store: Store) -> tuple[str, str, str]:
     """Write what layout 1 left; return an entry that is done, one aside, and one that waits."""
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     queue(store, ONE)
     take(store)
     settle(store, ONE, "accepted", wamid="wamid.one")
@@ -100,7 +100,7 @@ def test_wherever_a_migration_was_ended_the_next_one_completes_it(
         assert not batch.is_careful
         texts = [event.text for event in batch.events if isinstance(event, Message)]
     assert texts == ["1", "2"]  # what was aside, then what waits
-    assert upkeep.trim(store, WEEK * 0) == 1  # what is aside is in order, and is not trimmed
+    assert maintenance.trim(store, WEEK * 0) == 1  # what is aside is in order, and is not trimmed
     assert raw(store).hget(f"{PREFIX}tokens", "granted") == b"250"
     assert due_in_ms(store, DEAD) > 29 * DAY
     assert -10 * DAY < due_in_ms(store, ONE) <= -9 * DAY  # it was given thirty days ten days ago

@@ -5,9 +5,9 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import RULES
-from gateway.store import stops
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER, a_message
 from tests.store.raw import now_ms, raw
 from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, ready_in_s, take
@@ -156,7 +156,7 @@ def test_a_moment_from_before_a_step_back_holds_no_number_up(store: Store, field
 def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
     raw(store).hset(f"{PREFIX}tokens", "rest", now_ms(store) + 36_000_000)
 
-    stops.rest(store, [NUMBER], 60_000)
+    pauses.rest(store, [NUMBER], 60_000)
 
     assert 59 < lanes(store).pump([], 9).wait_s <= 60
 
@@ -164,6 +164,6 @@ def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
 def test_the_longest_wait_that_a_code_asks_for_is_no_step_back(store: Store) -> None:
     longest = max(rule.wait_s or 0 for rule in RULES.values())
 
-    stops.rest(store, [NUMBER], int(longest * 1_000))
+    pauses.rest(store, [NUMBER], int(longest * 1_000))
 
     assert longest - 5 < lanes(store).pump([], 9).wait_s <= longest

@@ -7,8 +7,9 @@ import pytest
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.sending.send import Send
-from gateway.store import stops, upkeep
-from gateway.store.client import Store
+from gateway.store import maintenance
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (
@@ -118,7 +119,7 @@ def test_an_answer_to_what_was_posted_before_the_pause_does_not_end_it(store: St
 def paused_by_a_status(store: Store, *others: Send) -> None:
     """Let a probe be accepted of a number that is paused for what Meta takes and fails later."""
     queue(store, ONE, *others)
-    stops.pause(store, [NUMBER], WHY, 0, late=True)
+    pauses.pause(store, [NUMBER], WHY, 0, late=True)
     take(store)
     settle(store, ONE, "accepted", wamid="wamid.one")
 
@@ -146,11 +147,11 @@ def test_it_ends_where_no_other_failure_is_told_within_a_minute(store: Store) ->
 
 def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
     paused_by_a_status(store, TWO)
-    upkeep.list_number(store, NUMBER)
-    (before,) = upkeep.tick(store)
+    maintenance.list_number(store, NUMBER)
+    (before,) = maintenance.tick(store)
 
     pass_trial(store)
-    (due,) = upkeep.tick(store)
+    (due,) = maintenance.tick(store)
 
     assert (before.overdue_ms["reply"], due.overdue_ms["reply"] >= 0) == (-1, True)
 
@@ -158,9 +159,9 @@ def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
 def test_the_tick_rings_for_the_end_of_a_pause_also_where_nothing_waits(store: Store) -> None:
     paused_by_a_status(store)
     pass_trial(store)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
-    (due,) = upkeep.tick(store)
+    (due,) = maintenance.tick(store)
 
     assert due.overdue_ms["reply"] == 0
     assert lanes(store).pump([], 50).resumed == WHY
@@ -170,7 +171,7 @@ def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
     paused_by_a_status(store, TWO)
     pass_trial(store)
 
-    stops.pause(store, [NUMBER], WHY, 30_000, late=True)
+    pauses.pause(store, [NUMBER], WHY, 30_000, late=True)
 
     assert take(store) == []
     assert standing(store).pause
@@ -180,34 +181,34 @@ def test_what_an_older_release_leaves_behind_ends_no_pause(store: Store) -> None
     queue(store, ONE)
     raw(store).hset(f"{PREFIX}stops", mapping={"late": 1, "trial": 1})
 
-    stops.pause(store, [NUMBER], WHY, 30_000)
+    pauses.pause(store, [NUMBER], WHY, 30_000)
 
     assert take(store) == []
     assert standing(store).pause
 
 
 def test_an_account_that_goes_on_goes_on_where_nothing_waits_to_be_a_probe(store: Store) -> None:
-    stops.pause(store, [NUMBER], WHY, 300_000)
+    pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    stops.look(store, [NUMBER], 190)
+    pauses.look(store, [NUMBER], 190)
 
     assert standing(store).pause is None
 
 
 @pytest.mark.parametrize("code", [None, 10], ids=["of one number", "for another reason"])
 def test_what_goes_on_elsewhere_ends_no_other_pause(store: Store, code: int | None) -> None:
-    stops.pause(store, [NUMBER], WHY, 300_000)
+    pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    stops.look(store, [NUMBER], code)
+    pauses.look(store, [NUMBER], code)
 
     assert standing(store).pause
 
 
 def test_what_waits_is_a_probe_before_an_accounts_pause_is_over(store: Store) -> None:
     queue(store, ONE, TWO)
-    stops.pause(store, [NUMBER], WHY, 300_000)
+    pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    stops.look(store, [NUMBER], 190)
+    pauses.look(store, [NUMBER], 190)
 
     assert len(take(store)) == 1
     assert standing(store).pause
@@ -218,7 +219,7 @@ def test_what_stood_against_the_probe_itself_makes_the_next_one_the_probe(
     store: Store, step: str
 ) -> None:
     queue(store, ONE, TWO)
-    stops.pause(store, [NUMBER], WHY, 0)
+    pauses.pause(store, [NUMBER], WHY, 0)
     (probe,) = lanes(store).pump([], 50).attempts
 
     after = lanes(store).pump([Outcome(probe.send, 1, step, "", 9_000, "{}")], 50)  # type: ignore[arg-type]
@@ -230,7 +231,7 @@ def test_what_stood_against_the_probe_itself_makes_the_next_one_the_probe(
 @pytest.mark.parametrize("step", ["later", "rests", "paused", "unconfirmed"])
 def test_a_probe_that_met_trouble_is_the_only_one_for_a_while(store: Store, step: str) -> None:
     queue(store, ONE, TWO)
-    stops.pause(store, [NUMBER], WHY, 0)
+    pauses.pause(store, [NUMBER], WHY, 0)
     (probe,) = lanes(store).pump([], 50).attempts
 
     after = lanes(store).pump([Outcome(probe.send, 1, step, "", 9_000, "{}")], 50)  # type: ignore[arg-type]
@@ -250,7 +251,7 @@ def test_a_clock_that_stepped_back_keeps_no_number_paused(store: Store, moment: 
 def test_an_accepted_typing_ends_no_pause_but_brings_the_next_probe(store: Store) -> None:
     typing = a_send("typing", "typing", repeatable=True)
     queue(store, typing, ONE)
-    stops.pause(store, [NUMBER], WHY, 0)
+    pauses.pause(store, [NUMBER], WHY, 0)
     raw(store).zadd(f"{PREFIX}ready:reply", {"typing": 0})
     assert take(store) == ["typing"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.store.client import Store
-from gateway.store.commit import commit
-from gateway.store.records import Found, find, stages
+from gateway.store.planning.commit import commit
+from gateway.store.planning.records import Found, find, stages
+from gateway.store.redis.client import Store
 from tests.made import NUMBER, a_message
 from tests.store.planning import planned
 from tests.store.sending import WEEK, take

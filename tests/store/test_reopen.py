@@ -12,8 +12,8 @@ from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.pauses import stored
 from gateway.core.sending.response import by_rule
 from gateway.core.sending.send import News, Send
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER, a_message, a_status
 from tests.store.planning import planned
 from tests.store.raw import now_ms, raw

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.check import check
-from gateway.store.client import Call, Store, StoreUnavailableError, connect_async
-from gateway.store.commit import commit
-from gateway.store.keep import Keeper
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.writer import Keeper
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
+from gateway.store.server.check import check
 from tests.made import a_message, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.store.planning import planned

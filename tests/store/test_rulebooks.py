@@ -3,10 +3,11 @@
 import pytest
 
 from gateway.rules.files import File
-from gateway.store import keys, rulebooks
-from gateway.store.client import Store
-from gateway.store.rulebooks import InForce
-from gateway.store.standing import read
+from gateway.store import keys
+from gateway.store.monitoring.snapshot import read
+from gateway.store.planning import rulebooks
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.redis.client import Store
 from tests.store.raw import raw
 
 pytestmark = pytest.mark.store

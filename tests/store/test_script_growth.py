@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from gateway.store import client
-from gateway.store.client import Store
-from gateway.store.slice import NOT_PASSED
+from gateway.store.inbox.lease import NOT_PASSED
+from gateway.store.redis import client
+from gateway.store.redis.client import Store
 from tests.servers import Server
 from tests.store.growing import World
 from tests.store.raw import raw

@@ -5,7 +5,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, ConnectionError, MovedError, ResponseError
 
 from gateway.store import keys
-from gateway.store.slots import Command, Slots, Spread, key_of
+from gateway.store.redis.cluster.slot_map import Command, Slots, Spread, key_of
 
 ONE, TWO = ("one", 1), ("two", 2)
 P0, P1, P3 = (keys.partition(i) for i in (0, 1, 3))

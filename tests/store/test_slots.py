@@ -6,8 +6,8 @@ from collections import defaultdict
 import pytest
 from redis.crc import key_slot
 
-from gateway.store import keys, upkeep
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.redis.client import Store
 from tests.servers import Server
 from tests.store.raw import raw
 from tests.store.sending import PREFIX, WEEK, lanes
@@ -23,8 +23,8 @@ def touched(store: Store, server: Server) -> dict[str, set[str]]:
     with raw(store).monitor() as monitor:
         live(store, server)
         lanes(store).pump([], 9)
-        upkeep.tick(store)
-        upkeep.trim(store, WEEK)
+        maintenance.tick(store)
+        maintenance.trim(store, WEEK)
         raw(store).echo("the end")
         prefix = ""
         while (told := monitor.next_command())["command"] != THE_END:

@@ -6,11 +6,12 @@ import pytest
 
 from gateway.cli.status_judge import judge
 from gateway.core.sending.send import BULK
-from gateway.store import keys, room, upkeep
-from gateway.store.check import check
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.standing import Lanes, Reading, read
-from gateway.store.turn import Turn
+from gateway.store import keys, maintenance
+from gateway.store.leader import Turn
+from gateway.store.monitoring import memory_history
+from gateway.store.monitoring.snapshot import Lanes, Reading, read
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.server.check import check
 from tests.made import ANA, NUMBER
 from tests.servers import free_port
 from tests.store.keeping import inbox, keep
@@ -57,7 +58,7 @@ def test_the_oldest_is_the_oldest_of_all_partitions(store: Store) -> None:
 
 def test_each_number_is_told_apart(store: Store) -> None:
     for name in (NUMBER, "another"):
-        upkeep.list_number(store, name)
+        maintenance.list_number(store, name)
     due_at = datetime.now(UTC) + timedelta(hours=1)
     queue(store, ONE, a_send("due", due_at=due_at), a_send("bulk", rank=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
@@ -71,7 +72,7 @@ def test_each_number_is_told_apart(store: Store) -> None:
 
 
 def test_dead_letters_are_told_by_cause(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     queue(store, ONE, a_send("two", lane="351900000002"))
     take(store)
     settle(store, ONE, "dead", error='{"code":190}')
@@ -84,7 +85,7 @@ def test_dead_letters_are_told_by_cause(store: Store) -> None:
 
 
 def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) -> None:
-    upkeep.may_tick(store)
+    maintenance.may_tick(store)
     raw(store).set(f"{keys.RAN}sweep", 1, px=keys.DAY_MS - 42_000)
 
     ago_s = reading(store).ago_s
@@ -95,7 +96,7 @@ def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) 
 
 def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) -> None:
     before = reading(store)
-    upkeep.ran(store, "watch", "0.1.0/abc")
+    maintenance.ran(store, "watch", "0.1.0/abc")
     Turn(store, keys.BEAT_TURN, 10_000).mine()
     after = reading(store)
 
@@ -105,7 +106,7 @@ def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) 
 
 def test_the_server_and_its_counters_are_told(store: Store) -> None:
     check(store)
-    upkeep.count(store, keys.SPACE, "workers.default")
+    maintenance.count(store, keys.SPACE, "workers.default")
 
     found = reading(store)
 
@@ -125,7 +126,7 @@ def test_a_store_that_is_away_tells_nothing() -> None:
 def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: Store) -> None:
     now = now_ms(store)
     for ago_h in (60, 24, 24, 0):
-        room.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
+        memory_history.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
 
     assert reading(store).room == {now - 24 * 3_600_000: 976, now: 1_000}
     told = reading(store).forecast
@@ -135,7 +136,7 @@ def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: 
 
 def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
     for name in ("106", "107"):
-        upkeep.list_number(store, name)
+        maintenance.list_number(store, name)
     raw(store).set(f"{keys.number('106')}dead", "of another type")
     raw(store).hset(f"{keys.number('107')}count", "sends.sent", 7)
 

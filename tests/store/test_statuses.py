@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.made import ANA, a_message, a_status
 from tests.store.planning import planned
 from tests.store.raw import now_ms, raw

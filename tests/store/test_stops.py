@@ -4,8 +4,9 @@ import pytest
 
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.sending.send import Send
-from gateway.store import stops, upkeep
-from gateway.store.client import Store
+from gateway.store import maintenance
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import (
@@ -45,9 +46,9 @@ def test_a_number_at_rest_sends_nothing_until_it_is_over(store: Store) -> None:
 
 def test_a_held_number_sends_nothing_and_its_probe_neither(store: Store) -> None:
     queue(store, ONE)
-    stops.pause(store, [NUMBER], WHY, 0)
+    pauses.pause(store, [NUMBER], WHY, 0)
 
-    stops.hold(store, [NUMBER], "", "the shop burns")
+    pauses.hold(store, [NUMBER], "", "the shop burns")
 
     assert take(store) == []
     (hold,) = standing(store).holds
@@ -57,18 +58,18 @@ def test_a_held_number_sends_nothing_and_its_probe_neither(store: Store) -> None
 @pytest.mark.parametrize("stop", ["held", "paused", "its rule held"])
 def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop: str) -> None:
     queue(store, ONE)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     rule = ONE.rule if stop == "its rule held" else ""
     if stop == "paused":
-        stops.pause(store, [NUMBER], WHY, 30_000)
+        pauses.pause(store, [NUMBER], WHY, 30_000)
     else:
-        stops.hold(store, [NUMBER], rule, "why")
+        pauses.hold(store, [NUMBER], rule, "why")
     assert take(store) == []
     raw(store).hset(f"{PREFIX}send:{ONE.id}", "expires", 1)
 
-    stops.release(store, [NUMBER], rule)
-    stops.look(store, [NUMBER], 190)
-    upkeep.tick(store)
+    pauses.release(store, [NUMBER], rule)
+    pauses.look(store, [NUMBER], 190)
+    maintenance.tick(store)
 
     assert take(store) == []
     assert (stage(store, ONE), dead_members(store)) == ("expired", [f"send:{ONE.id}"])
@@ -77,7 +78,7 @@ def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop:
 def test_outcomes_are_settled_while_a_number_is_held(store: Store) -> None:
     queue(store, ONE)
     take(store)
-    stops.hold(store, [NUMBER], "", "why")
+    pauses.hold(store, [NUMBER], "", "why")
 
     settle(store, ONE, "accepted", wamid="wamid.one")
 
@@ -86,9 +87,9 @@ def test_outcomes_are_settled_while_a_number_is_held(store: Store) -> None:
 
 def test_a_released_number_goes_on(store: Store) -> None:
     queue(store, ONE)
-    stops.hold(store, [NUMBER], "", "why")
+    pauses.hold(store, [NUMBER], "", "why")
 
-    assert stops.release(store, [NUMBER], "") == 1
+    assert pauses.release(store, [NUMBER], "") == 1
 
     assert take(store) == ["one"]
 
@@ -96,7 +97,7 @@ def test_a_released_number_goes_on(store: Store) -> None:
 def test_a_held_rule_lets_the_conversation_go_on_without_it(store: Store) -> None:
     held, after = a_send("held", rule="offers"), a_send("after", rule="help")
     queue(store, held, after)
-    stops.hold(store, [NUMBER], "offers", "why")
+    pauses.hold(store, [NUMBER], "offers", "why")
 
     assert take(store) == ["after"]
 
@@ -104,13 +105,13 @@ def test_a_held_rule_lets_the_conversation_go_on_without_it(store: Store) -> Non
 def test_what_a_released_rule_had_to_say_comes_back_to_its_place(store: Store) -> None:
     held, other = a_send("held", rule="offers"), a_send("other", "elsewhere", rule="help")
     queue(store, held, other)
-    stops.hold(store, [NUMBER], "offers", "why")
+    pauses.hold(store, [NUMBER], "offers", "why")
     take(store)
     queue(store, a_send("after", rule="help"))
-    stops.release(store, [NUMBER], "offers")
+    pauses.release(store, [NUMBER], "offers")
 
-    upkeep.list_number(store, NUMBER)
-    upkeep.tick(store)
+    maintenance.list_number(store, NUMBER)
+    maintenance.tick(store)
 
     assert take(store) == ["held"]
     assert raw(store).exists(f"{PREFIX}holding", f"{PREFIX}held:offers") == 0
@@ -120,11 +121,11 @@ def released_before_what_is_posted(store: Store) -> Send:
     """Let a send of a released rule come back to its place while a later one is being posted."""
     after = a_send("after", rule="help")
     queue(store, a_send("held", rule="offers"), after)
-    stops.hold(store, [NUMBER], "offers", "why")
+    pauses.hold(store, [NUMBER], "offers", "why")
     assert take(store) == ["after"]
-    stops.release(store, [NUMBER], "offers")
-    upkeep.list_number(store, NUMBER)
-    upkeep.tick(store)
+    pauses.release(store, [NUMBER], "offers")
+    maintenance.list_number(store, NUMBER)
+    maintenance.tick(store)
     return after
 
 
@@ -151,11 +152,11 @@ def test_news_of_what_came_back_takes_nothing_posted_for_killed(store: Store) ->
 
 def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
     queue(store, a_send("held", rule="offers"))
-    stops.hold(store, [NUMBER], "offers", "why")
+    pauses.hold(store, [NUMBER], "offers", "why")
     take(store)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
-    upkeep.tick(store)
+    maintenance.tick(store)
 
     assert take(store) == []
 
@@ -163,16 +164,16 @@ def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
 @pytest.mark.parametrize("stop", ["held", "paused", "rests"])
 def test_nobody_is_rung_for_what_may_not_go(store: Store, stop: str) -> None:
     queue(store, ONE)
-    upkeep.list_number(store, NUMBER)
-    (before,) = upkeep.tick(store)
+    maintenance.list_number(store, NUMBER)
+    (before,) = maintenance.tick(store)
     if stop == "held":
-        stops.hold(store, [NUMBER], "", "why")
+        pauses.hold(store, [NUMBER], "", "why")
     elif stop == "paused":
-        stops.pause(store, [NUMBER], WHY, 30_000)
+        pauses.pause(store, [NUMBER], WHY, 30_000)
     else:
-        stops.rest(store, [NUMBER], 30_000)
+        pauses.rest(store, [NUMBER], 30_000)
 
-    (due,) = upkeep.tick(store)
+    (due,) = maintenance.tick(store)
 
     assert before.overdue_ms["reply"] >= 0
     assert due.overdue_ms["reply"] == -1
@@ -204,8 +205,8 @@ def test_a_number_that_was_slowed_down_recovers_within_a_minute(store: Store) ->
 def test_what_meta_grants_raises_the_pace_and_is_never_taken_back(store: Store) -> None:
     queue(store, *(a_send(f"s{i}", f"lane{i}") for i in range(40)))
 
-    assert stops.grant(store, NUMBER, 300)
-    assert not stops.grant(store, NUMBER, 200)
+    assert pauses.grant(store, NUMBER, 300)
+    assert not pauses.grant(store, NUMBER, 200)
 
     assert len(lanes(store, 80).pump([], 50).attempts) == 30
     assert counted(store, "sends.attempting") == 30
@@ -213,24 +214,24 @@ def test_what_meta_grants_raises_the_pace_and_is_never_taken_back(store: Store) 
 
 def test_a_person_may_hold_so_many_rules_and_no_more(store: Store) -> None:
     for n in range(100):
-        assert stops.hold(store, [NUMBER], f"rule {n}", "") == []
+        assert pauses.hold(store, [NUMBER], f"rule {n}", "") == []
 
-    assert stops.hold(store, [NUMBER, "1"], "one more", "") == [NUMBER]
+    assert pauses.hold(store, [NUMBER, "1"], "one more", "") == [NUMBER]
 
     assert len(standing(store).holds) == 100
-    assert stops.hold(store, [NUMBER], "rule 7", "for another reason") == []
-    assert stops.hold(store, [NUMBER], "", "all of it") == []
+    assert pauses.hold(store, [NUMBER], "rule 7", "for another reason") == []
+    assert pauses.hold(store, [NUMBER], "", "all of it") == []
 
 
 def test_a_tick_brings_back_a_bounded_number_of_all_rules_together(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     for rule in ("a", "b"):
         raw(store).sadd(f"{PREFIX}holding", rule)
         raw(store).zadd(f"{PREFIX}held:{rule}", {f"{rule}{n}": n for n in range(700)})
 
     moved = []
     for _ in range(3):
-        (found,) = upkeep.tick(store)
+        (found,) = maintenance.tick(store)
         moved.append(found.moved)
 
     assert moved == [1_000, 400, 0]

@@ -7,12 +7,13 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.sending.send import BULK
-from gateway.store import keys, letters, traced_inbox, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.commit import bury, commit
-from gateway.store.slice import Batch
-from gateway.store.traced_inbox import GONE
+from gateway.store import keys, letters, maintenance
+from gateway.store.inbox import lookup
+from gateway.store.inbox.lease import Batch
+from gateway.store.inbox.lookup import GONE
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import bury, commit
+from gateway.store.redis.client import Store
 from gateway.store.traces import Search, Trace, Traces
 from tests.made import ANA, NUMBER, a_message, a_status, delivery_body, message_item
 from tests.store.keeping import inbox, keep, late
@@ -27,7 +28,7 @@ ONE = a_send("one")
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
     for name in ("another", NUMBER):
-        upkeep.list_number(store, name)
+        maintenance.list_number(store, name)
 
 
 def traces(store: Store, bodies: Bodies | None = None) -> Traces:
@@ -212,7 +213,7 @@ def test_what_could_not_be_looked_through_is_told(
 ) -> None:
     keep_message(store, bodies=Bodies([b"k" * 32]))
     keep(store, 5, "a", "b", "c")
-    monkeypatch.setattr(traced_inbox, "MOST_WAITING", 2)
+    monkeypatch.setattr(lookup, "MOST_WAITING", 2)
 
     assert traces(store).of_wamid("wamid.1") == Search(unopened=1, cut=True)
 

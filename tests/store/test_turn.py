@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.turn import Turn
+from gateway.store.leader import Turn
+from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.servers import free_port, wait_until
 from tests.store.raw import raw
 

@@ -9,9 +9,10 @@ from gateway.core.phone_numbers import contact_key
 from gateway.core.sending.dead_letter import DeadEvent, Wanted
 from gateway.core.webhook.mentions import of_customer, of_message
 from gateway.core.webhook.parser import split
-from gateway.store import dead, keys, unreadable, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox import unreadable
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tests.made import NOW, delivery_body
 from tests.store.keeping import keep
@@ -23,7 +24,7 @@ PREFIX = keys.number("")
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    upkeep.list_number(store, "")
+    maintenance.list_number(store, "")
 
 
 def unread(body: bytes, place: str = "0:1-0") -> Unreadable:
@@ -38,7 +39,7 @@ def bury(store: Store, *bodies: bytes, place: str = "0:1-0") -> None:
 
 
 def letters(store: Store) -> Iterator[tuple[DeadEvent, bytes]]:
-    for letter in dead.letters(store, Wanted()):
+    for letter in dead_letters.letters(store, Wanted()):
         assert isinstance(letter, DeadEvent)
         yield letter, unreadable.held(store, Bodies(), letter).content
 
@@ -85,7 +86,7 @@ def test_what_is_dropped_leaves_nothing(store: Store) -> None:
     bury(store, b"no webhook")
     ((letter, _),) = letters(store)
 
-    assert dead.drop(store, letter)
+    assert dead_letters.drop(store, letter)
 
     assert raw(store).keys(f"{PREFIX}*dea*") + raw(store).keys(f"{PREFIX}unread*") == []
 
@@ -94,7 +95,7 @@ def test_what_is_old_is_forgotten_with_the_other_letters(store: Store) -> None:
     bury(store, b"no webhook")
     raw(store).zadd(f"{PREFIX}unreadable", {raw(store).zrange(f"{PREFIX}unreadable", 0, 0)[0]: 1})
 
-    upkeep.forget_dead(store, NOW)
+    maintenance.forget_dead(store, NOW)
 
     assert raw(store).zcard(f"{PREFIX}unreadable") == 0
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.sending.send import BULK, REPLY
-from gateway.store import keys, stops
-from gateway.store.client import ScriptError, Store
-from gateway.store.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, upcoming
+from gateway.store import keys
+from gateway.store.monitoring.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, upcoming
+from gateway.store.redis.client import ScriptError, Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import FAST, PREFIX, a_send, make_ready, queue, settle, take
@@ -102,14 +103,14 @@ def test_a_number_without_tokens_is_rung_for_when_it_has_one(store: Store) -> No
 
 def test_a_number_that_is_held_is_not_rung_for(store: Store) -> None:
     queue(store, ONE)
-    stops.hold(store, [NUMBER], "", "why")
+    pauses.hold(store, [NUMBER], "", "why")
 
     assert look(store).ready_ms == {}
 
 
 def test_a_number_that_is_paused_is_rung_for_when_it_may_probe(store: Store) -> None:
     queue(store, ONE)
-    stops.pause(store, [NUMBER], '{"code": 190}', 30_000)
+    pauses.pause(store, [NUMBER], '{"code": 190}', 30_000)
 
     found = look(store)
 

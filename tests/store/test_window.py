@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.sending.send import Send
-from gateway.store import upkeep
-from gateway.store.client import Store
-from gateway.store.commit import commit
+from gateway.store import maintenance
+from gateway.store.planning.commit import commit
+from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER, a_message
 from tests.store.planning import planned
 from tests.store.raw import raw
@@ -93,9 +93,9 @@ def test_what_nobody_asked_for_in_time_expires(store: Store) -> None:
     short = a_send("short", closed="wait", expires_at=datetime.now(UTC) + timedelta(seconds=60))
     park(store, short)
     raw(store).zadd(f"{PREFIX}parked", {short.id: 1})
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
-    upkeep.tick(store)
+    maintenance.tick(store)
 
     assert stage(store, short) == "expired"
     assert dead_members(store) == [f"send:{short.id}"]

@@ -6,11 +6,12 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK
-from gateway.store import dead, keys, rows, upkeep
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.compaction import Compaction
-from gateway.store.pressure import Health
+from gateway.store import dead_letters, keys, maintenance
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.sending import send_rows
+from gateway.store.sending.compaction import Compaction
+from gateway.store.server.health import Health
 from tests.bench.room import Answered
 from tests.made import NUMBER
 from tests.servers import Server
@@ -26,7 +27,7 @@ AT_ONCE, A_DAY = timedelta(0), timedelta(days=1)
 
 def finish(store: Store, count: int, rank: str = "reply", first: int = 0) -> list[str]:
     """Compact so many sends, each of a customer of its own."""
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     sends = [a_send(f"send{i}", f"3519{i:08d}", rank=rank) for i in range(first, first + count)]
     queue(store, *sends)
     take(store, count)
@@ -38,14 +39,14 @@ def finish(store: Store, count: int, rank: str = "reply", first: int = 0) -> lis
 
 def left(store: Store, ids: list[str]) -> tuple[int, int]:
     """Return of how many sends something is left, and of how many the text."""
-    found = rows.read(store, Bodies(), NUMBER, ids)
+    found = send_rows.read(store, Bodies(), NUMBER, ids)
     return sum(bool(one.fields) for one in found), sum(
         bool(one.fields and one.has_text) for one in found
     )
 
 
 def yield_all(store: Store, results: timedelta) -> None:
-    while upkeep.make_room(store, A_TINY_LIMIT, results):
+    while maintenance.make_room(store, A_TINY_LIMIT, results):
         pass
 
 
@@ -63,7 +64,7 @@ def test_texts_yield_and_results_stay_for_as_long_as_was_asked_for(store: Store,
 def test_the_oldest_go_first_and_not_all_of_them(store: Store) -> None:
     older, newer = finish(store, 150), finish(store, 150, first=150)
 
-    upkeep.make_room(store, A_TINY_LIMIT, AT_ONCE)
+    maintenance.make_room(store, A_TINY_LIMIT, AT_ONCE)
 
     # Whole nodes go, of a hundred entries at most.
     assert 40 <= left(store, older)[0] <= 100
@@ -86,15 +87,15 @@ def test_the_way_to_what_has_gone_goes_as_well_but_for_the_latest(store: Store) 
 def test_nothing_goes_while_there_is_room(store: Store) -> None:
     ids = finish(store, 20)
 
-    assert upkeep.make_room(store, 1 << 50, AT_ONCE) == 0
+    assert maintenance.make_room(store, 1 << 50, AT_ONCE) == 0
     assert left(store, ids) == (20, 20)
 
 
 def test_cleanup_drops_what_is_older_than_it_is_to_live(store: Store) -> None:
     ids = finish(store, 20)
 
-    assert upkeep.prune(store, WEEK) == 0
-    assert upkeep.prune(store, AT_ONCE) == 20
+    assert maintenance.prune(store, WEEK) == 0
+    assert maintenance.prune(store, AT_ONCE) == 20
     assert left(store, ids) == (20, 0)
 
 
@@ -106,17 +107,17 @@ def test_the_fuller_the_store_the_earlier_sends_are_compacted(used: int, early_m
 
 
 def test_rows_of_dead_letters_are_the_last_to_yield_and_stay_on_the_list(store: Store) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     send = a_send("dead")
     died(store, send)
 
     assert compact(store, Health(used_bytes=69, limit_bytes=100).early_ms) == 0
     assert compact(store, Health(used_bytes=71, limit_bytes=100).early_ms) == 1
 
-    letter = dead.find(store, send.id, [NUMBER])
+    letter = dead_letters.find(store, send.id, [NUMBER])
     assert isinstance(letter, DeadSend)
     assert (letter.cause, letter.body) == ("refused", send.body)
-    assert dead.redrive(store, letter) == "redriven"
+    assert dead_letters.redrive(store, letter) == "redriven"
 
 
 def test_answered_messages_are_kept_on_and_on_in_a_small_store(own: Server) -> None:
@@ -124,16 +125,16 @@ def test_answered_messages_are_kept_on_and_on_in_a_small_store(own: Server) -> N
     limit = 6 * MB
     answered = Answered(store, 200)
     compaction = Compaction(store, Bodies(), WEEK)
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
 
     for _ in range(12):  # twice what would fill the store if rows stayed
         answered.answer()
         for _ in range(8):  # what eight seconds do
-            health = upkeep.memory(store, limit)
+            health = maintenance.memory(store, limit)
             if not health.short:
                 break
-            upkeep.make_room(store, limit, AT_ONCE)
+            maintenance.make_room(store, limit, AT_ONCE)
             compaction.run([NUMBER], health.early_ms, budget_s=10)
-        assert not upkeep.memory(store, limit).full
+        assert not maintenance.memory(store, limit).full
 
     store.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks import app
 from tasks import worker as holding
 from tasks.worker import Worker

@@ -11,10 +11,10 @@ from gateway.core.messages import text
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.held import Late
-from gateway.store.partitions import partition_of
+from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tasks.inbound import effect
 from tasks.worker import Worker
 from tests.made import NUMBER

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks.app import app as ours
 from tasks.beat import Beat
 from tasks.bell import MOST_WAITING, clear_task

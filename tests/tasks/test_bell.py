@@ -11,7 +11,7 @@ import pytest
 
 from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from tasks import app, periodic
 from tasks.bell import (
     MOST_WAITING,

@@ -9,7 +9,7 @@ from celery import Celery
 from kombu import Connection, Producer, Queue
 from redbeat.schedulers import get_redis
 
-from gateway.store.cluster import Cluster
+from gateway.store.redis.cluster.client import Cluster
 from tasks.broker import SCHEDULE_STORE, broker, use_store
 from tests.servers import Server
 

@@ -11,9 +11,10 @@ from gateway.cli.trace_words import Words
 from gateway.core.sending import canary
 from gateway.core.sending.dead_letter import moment
 from gateway.core.sending.send import REPLY
-from gateway.store import alerts, keys, standing
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
+from gateway.store import keys
+from gateway.store.inbox.record import Bodies
+from gateway.store.monitoring import alerts, snapshot
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces
 from tasks import canary as flying
 from tasks import outbound
@@ -47,8 +48,8 @@ def fly(at_work: Worker) -> None:
     outbound.pump(canary.NUMBER, REPLY)
 
 
-def stands(store: Store) -> standing.Reading:
-    return standing.read(store, 0)
+def stands(store: Store) -> snapshot.Reading:
+    return snapshot.read(store, 0)
 
 
 def the_send(store: Store) -> str:

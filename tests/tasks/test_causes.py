@@ -10,10 +10,10 @@ import pytest
 from gateway.core.planning.answers import asked_for
 from gateway.core.planning.event import LOOPED
 from gateway.core.sending.pauses import Hold, Pause, Stops
-from gateway.store.canary import Canary
-from gateway.store.pressure import EVICTS, NO_DISK, NO_FILE, Health
-from gateway.store.rulebooks import InForce
-from gateway.store.standing import DeadOf, Lanes, Reading
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.snapshot import DeadOf, Lanes, Reading
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, Health
 from tasks.causes import causes
 from tasks.noted import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition

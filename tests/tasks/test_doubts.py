@@ -7,9 +7,9 @@ import pytest
 
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
-from gateway.store.client import Store
-from gateway.store.lanes import Lanes
-from gateway.store.stream import note, note_lost
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Lanes
+from gateway.store.sending.status_stream import note, note_lost
 from tasks.doubts import resolve
 from tasks.worker import Worker
 from tests.made import NUMBER, delivery_body, message_item, status_item

@@ -7,11 +7,11 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.sending.dead_letter import Wanted
 from gateway.store import keys, letters
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.held import Late
-from gateway.store.slice import MOST_EVENTS, Batch, Slice
-from gateway.store.upkeep import numbers
+from gateway.store.inbox.lease import MOST_EVENTS, Batch, Slice
+from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.record import Bodies
+from gateway.store.maintenance import numbers
+from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.worker import Worker
 from tests.made import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item

@@ -8,9 +8,9 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.sending.send import send_id
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.inbox import Inbox
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
 from tasks.worker import Worker, build
 from tests.made import ANA, NUMBER, delivery_body, message_item

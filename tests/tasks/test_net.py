@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.sending.send import REPLY
-from gateway.store import alerts, keys, upkeep
-from gateway.store.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.upkeep import list_number
+from gateway.store import keys, maintenance
+from gateway.store.maintenance import list_number
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks import net as nets
 from tasks.bell import OwnConnection
 from tasks.loop import Loop
@@ -53,7 +54,7 @@ def let_beat_work(store: Store) -> None:
     """Let everything have run a moment ago."""
     raw(store).set(keys.BEAT_TURN, "some beat")
     for what in ("tick", "sweep", "watch", "cleanup"):
-        upkeep.ran(store, what)
+        maintenance.ran(store, what)
 
 
 def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: Net, store: Store) -> None:
@@ -101,12 +102,12 @@ def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(net: Net, st
 
 def test_while_beat_works_the_net_does_nothing_of_beats(net: Net, store: Store) -> None:
     let_beat_work(store)
-    before = upkeep.ago_s(store, "tick")
+    before = maintenance.ago_s(store, "tick")
 
     net.work()
 
     assert rung(store, "scheduled") == 0
-    assert (upkeep.ago_s(store, "tick") or 0) >= (before or 0)
+    assert (maintenance.ago_s(store, "tick") or 0) >= (before or 0)
 
 
 def test_without_beat_watch_and_cleanup_are_rung_for_once(net: Net, store: Store) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.store import alerts
-from gateway.store.client import Store
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import Store
 from tasks.noted import ASKED_FOR, DOUBLED, note_asked
 from tests.made import NOW, a_message
 from tests.rules.booked import planned

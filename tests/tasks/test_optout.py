@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.contacts.consent import refused
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.contacts import find
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.contacts import find
+from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tasks import inbound
 from tasks.worker import Worker

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.core.sending.response import Responded
 from gateway.core.sending.send import REPLY, from_callback
-from gateway.store.client import Call, Store, StoreUnavailableError
-from gateway.store.lanes import Lanes
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
+from gateway.store.sending.lanes import Lanes
 from tasks import attempts, outbound, rounds
 from tasks import sender as sending
 from tasks.posts import SENDS_AT_ONCE

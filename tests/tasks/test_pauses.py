@@ -11,8 +11,10 @@ from pydantic import SecretStr
 from gateway.core.sending import canary
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.sending.send import REPLY
-from gateway.store import alerts, keys, stops, upkeep
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tasks import outbound, rounds
 from tasks.watch import look
 from tasks.worker import Worker, build
@@ -57,7 +59,7 @@ def sender(
 
 def owe(at_work: Worker, messages: int, number: str = NUMBER) -> None:
     """Let the gateway owe replies to as many customers."""
-    upkeep.list_number(at_work.store, number)
+    maintenance.list_number(at_work.store, number)
     for i in range(messages):
         item = message_item(f"wamid.{number}.{i}", str(i), f"35190000{i:04}")
         keep(at_work.store, delivery_body(item, number=number))
@@ -86,7 +88,7 @@ def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
     sender: Worker, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
-    upkeep.list_number(sender.store, OTHER)
+    maintenance.list_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -96,7 +98,7 @@ def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
 
 def test_what_is_wrong_with_one_number_leaves_the_others_alone(sender: Worker, meta: Meta) -> None:
     meta.answer = refuse(133010)
-    upkeep.list_number(sender.store, OTHER)
+    maintenance.list_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -107,7 +109,7 @@ def test_what_is_wrong_with_one_number_leaves_the_others_alone(sender: Worker, m
 
 def test_a_limit_of_the_account_lets_all_its_numbers_rest(sender: Worker, meta: Meta) -> None:
     meta.answer = refuse(80007)
-    upkeep.list_number(sender.store, OTHER)
+    maintenance.list_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -135,7 +137,7 @@ def test_a_token_that_was_renewed_in_its_file_is_used_at_once(
 
 
 def test_a_probe_looks_into_the_file_first(sender: Worker, meta: Meta, token_file: Path) -> None:
-    stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
+    pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
     owe(sender, 1)
     token_file.write_text("EAAnew")
 
@@ -157,9 +159,9 @@ def test_a_file_that_is_being_written_changes_nothing(
 def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
     sender: Worker, meta: Meta
 ) -> None:
-    upkeep.list_number(sender.store, OTHER)
-    stops.pause(sender.store, [NUMBER], '{"code":190}', 0)
-    stops.pause(sender.store, [OTHER], '{"code":190}', 300_000)
+    maintenance.list_number(sender.store, OTHER)
+    pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
+    pauses.pause(sender.store, [OTHER], '{"code":190}', 300_000)
     owe(sender, 1)
     owe(sender, 1, OTHER)
 
@@ -174,8 +176,8 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
 def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
     sender: Worker, meta: Meta, code: int, paused: bool
 ) -> None:
-    upkeep.list_number(sender.store, OTHER)
-    stops.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
+    maintenance.list_number(sender.store, OTHER)
+    pauses.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -201,7 +203,7 @@ def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
 ) -> None:
     meta.answer = refuse(190, 401)
     owe(sender, 1_000)
-    upkeep.ran(sender.store, "watch")
+    maintenance.ran(sender.store, "watch")
 
     with a_receiver() as receiver:
         url = SecretStr(receiver.url)
@@ -220,12 +222,12 @@ def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
 
 def test_the_canary_is_stopped_by_nothing_that_stops_an_account(sender: Worker, meta: Meta) -> None:
     meta.answer = refuse(190, 401)
-    upkeep.list_number(sender.store, canary.NUMBER)
+    maintenance.list_number(sender.store, canary.NUMBER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
 
-    assert upkeep.numbers_at_meta(sender.store) == [NUMBER]
+    assert maintenance.numbers_at_meta(sender.store) == [NUMBER]
     assert standing(sender.store, keys.number(canary.NUMBER)).pause is None
 
 
@@ -269,7 +271,7 @@ def fail(at_work: Worker, code: int, ago_s: int = 0, *, replayed: bool = False) 
 def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
     sender: Worker, meta: Meta
 ) -> None:
-    upkeep.list_number(sender.store, OTHER)
+    maintenance.list_number(sender.store, OTHER)
 
     fail(sender, 131042)
 
@@ -284,7 +286,7 @@ def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
 @pytest.mark.parametrize("replayed", [False, True])
 @pytest.mark.parametrize("code", [131042, 80007])
 def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int, replayed: bool) -> None:
-    upkeep.list_number(sender.store, OTHER)
+    maintenance.list_number(sender.store, OTHER)
 
     fail(sender, code, ago_s=3_600, replayed=replayed)
 

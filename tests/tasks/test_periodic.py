@@ -6,10 +6,10 @@ import pytest
 
 from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.records import stages
-from gateway.store.upkeep import list_number
+from gateway.store.inbox.record import Bodies
+from gateway.store.maintenance import list_number
+from gateway.store.planning.records import stages
+from gateway.store.redis.client import Store
 from tasks import periodic
 from tasks.worker import Worker
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -9,10 +9,10 @@ from gateway.core.events import Event, Message
 from gateway.core.planning.decision import Decision
 from gateway.core.sending.aside import Obstacle
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
-from gateway.store.partitions import partition_of
-from gateway.store.slice import Slice
+from gateway.store.inbox.lease import Slice
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.deaths import give_up
 from tasks.inbound import PlanningStoppedError, effect

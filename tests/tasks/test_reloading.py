@@ -6,10 +6,10 @@ import pytest
 
 from gateway.rules.problems import RulebookError
 from gateway.rules.source import Source
-from gateway.store import rulebooks
-from gateway.store.client import Store
-from gateway.store.rulebooks import InForce
-from gateway.store.standing import read
+from gateway.store.monitoring.snapshot import read
+from gateway.store.planning import rulebooks
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.redis.client import Store
 from tasks.reloading import Reloading
 from tasks.worker import Worker, build
 from tests.rules.booked import HEAD

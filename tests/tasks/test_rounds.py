@@ -10,8 +10,9 @@ import pytest
 
 from gateway.core.sending.send import REPLY
 from gateway.graph.messages import Graph
-from gateway.store import alerts, keys
-from gateway.store.client import Call, Store, StoreUnavailableError
+from gateway.store import keys
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tasks import attempts, outbound, rounds
 from tasks.posts import SENDS_AT_ONCE
 from tasks.sender import Sender

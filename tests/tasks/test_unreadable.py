@@ -7,11 +7,12 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadEvent, Wanted
 from gateway.core.webhook import event_readers
-from gateway.store import dead, held, keys, unreadable
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.standing import read
-from gateway.store.stream import lost_to
+from gateway.store import dead_letters, keys
+from gateway.store.inbox import leased_partition, unreadable
+from gateway.store.inbox.record import Bodies
+from gateway.store.monitoring.snapshot import read
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.sending.status_stream import lost_to
 from tasks.causes import causes
 from tasks.worker import Worker
 from tests.made import ANA, NUMBER, delivery_body, message_item
@@ -25,7 +26,7 @@ GARBAGE = b'\xff\xfe no webhook of wamid.lost= and "351900000008"'
 
 
 def letters(store: Store) -> list[DeadEvent]:
-    return [one for one in dead.letters(store, Wanted()) if isinstance(one, DeadEvent)]
+    return [one for one in dead_letters.letters(store, Wanted()) if isinstance(one, DeadEvent)]
 
 
 def content(store: Store, letter: DeadEvent, bodies: Bodies | None = None) -> bytes:
@@ -93,7 +94,7 @@ def test_a_flood_stops_no_planning(at_work: Worker, store: Store) -> None:
 
 
 def redrive(store: Store) -> list[str]:
-    return [dead.redrive(store, letter) for letter in letters(store)]
+    return [dead_letters.redrive(store, letter) for letter in letters(store)]
 
 
 def test_after_a_better_release_a_redriven_event_has_its_effect_once(
@@ -103,7 +104,7 @@ def test_after_a_better_release_a_redriven_event_has_its_effect_once(
         return [event_readers.unparsed(delivery, "not_json")]
 
     with monkeypatch.context() as older:
-        older.setattr(held, "split", split_as_before)
+        older.setattr(leased_partition, "split", split_as_before)
         keep(store, delivery_body(GOOD))
         take_effect(at_work, Echo())
     assert (planned(store), len(letters(store))) == ([], 1)

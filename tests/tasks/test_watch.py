@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
-from gateway.store import alerts, keys, upkeep
-from gateway.store.client import Store
+from gateway.store import keys, maintenance
+from gateway.store.monitoring import alerts
+from gateway.store.redis.client import Store
 from tasks import calls
 from tasks import watch as watching
 from tasks.watch import StandIn, look
@@ -34,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def settings(at_work: Worker, receiver: Receiver) -> Settings:
-    upkeep.ran(at_work.store, "watch")
+    maintenance.ran(at_work.store, "watch")
     return at_work.settings.model_copy(update={"gateway_alert_url": SecretStr(receiver.url)})
 
 
@@ -210,7 +211,7 @@ def test_who_died_while_telling_is_followed_by_another(
 def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
     store: Store, at_work: Worker
 ) -> None:
-    upkeep.ran(store, "watch")
+    maintenance.ran(store, "watch")
     fail(store)
     look(store, at_work.settings)
     assert len(alerts.rows(store)) == 1
@@ -223,7 +224,7 @@ def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
 def test_sends_that_were_doubled_since_the_last_look_are_told_of(
     store: Store, watched: Watched, receiver: Receiver
 ) -> None:
-    upkeep.list_number(store, NUMBER)
+    maintenance.list_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}count", "sends.doubled", 5)
     watched()
     before = list(receiver.states)
@@ -245,7 +246,7 @@ def test_bells_that_piled_up_are_one_look(
         watching.watch()
 
     assert len(looked) == 1
-    assert upkeep.ago_s(store, "watch") is not None
+    assert maintenance.ago_s(store, "watch") is not None
     assert rung(store, "scheduled") == 0
 
 

@@ -10,8 +10,8 @@ from starlette.applications import Starlette
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from gateway.store.body import Bodies
-from gateway.store.client import Store
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
 from gateway.web.app import create_app
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import free_port

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 from gateway.store import keys
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from gateway.web.app import create_app
 from gateway.web.door import Phase
 from gateway.web.limits import Bounds

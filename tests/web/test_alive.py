@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.store.client import StoreUnavailableError
+from gateway.store.redis.client import StoreUnavailableError
 from gateway.web.alive import Alive
 
 pytestmark = pytest.mark.anyio

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.store.body import Bodies
-from gateway.store.client import Store, StoreUnavailableError, connect_async
-from gateway.store.keep import Keeper
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.writer import Keeper
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import delivery_body, message_item
 from tests.servers import Server
 from tests.web.rig import kept

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.client import Store
+from gateway.store.redis.client import Store
 from gateway.web.door import Phase
 from gateway.web.limits import Bounds, Limits
 from tests.servers import Server

@@ -7,13 +7,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core.sending import canary
-from gateway.store import keys, rulebooks, stops
-from gateway.store.body import Bodies
-from gateway.store.canary import arrived
-from gateway.store.client import Store
-from gateway.store.inbox import Inbox
-from gateway.store.rulebooks import InForce
-from gateway.store.upkeep import count, list_number
+from gateway.store import keys
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.maintenance import count, list_number
+from gateway.store.monitoring.canary import arrived
+from gateway.store.planning import rulebooks
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.store.keeping import late
@@ -60,8 +62,8 @@ async def test_whoever_asks_whether_it_is_ready_hears_what_is_held_and_paused(
     web: Web, store: Store
 ) -> None:
     list_number(store, NUMBER)
-    stops.hold(store, [NUMBER], "", "the shop burns")
-    stops.pause(store, [NUMBER], '{"code":190,"reason":"Renew the token."}', 0)
+    pauses.hold(store, [NUMBER], "", "the shop burns")
+    pauses.pause(store, [NUMBER], '{"code":190,"reason":"Renew the token."}', 0)
 
     answer = await web.client.get("/readyz")
 

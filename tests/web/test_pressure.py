@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.pressure import judge
+from gateway.store.server.health import judge
 
 GB = 1 << 30
 GOOD: dict[str, Any] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys
-from gateway.store.client import Store, StoreUnavailableError
-from gateway.store.counters import Figures
+from gateway.store.monitoring.counters import Figures
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.web.metrics import _counters
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import MOST_BODY_BYTES

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.store import keys
-from gateway.store.client import Store
-from gateway.store.partitions import partition_of
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.redis.client import Store
 from gateway.web.webhook import MOST_BODY_BYTES
 from tests.made import delivery_body, message_item
 from tests.servers import Server

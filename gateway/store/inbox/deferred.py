@@ -1,0 +1,106 @@
+"""Deliveries set aside: found, tried again at once, and given up on a person's word.
+
+They are found without being opened, so it does not matter which keys this process has. All of it
+may raise StoreUnavailableError.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from gateway.core.sending.aside import aside
+from gateway.core.sending.dead_letter import Aside, Wanted
+from gateway.store import keys
+from gateway.store.redis.client import Store
+
+AT_ONCE = 200
+_ID = re.compile(r"[0-9]{1,2}:[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
+
+
+def deliveries(store: Store, wanted: Wanted) -> list[Aside]:
+    """Return what is wanted, the newest first."""
+    found = (one for index in range(keys.PARTITIONS) for one in _in_partition(store, index))
+    chosen = (one for one in found if _in_time(one, wanted) and wanted.takes(one))
+    return sorted(chosen, key=lambda one: one.died_ms, reverse=True)
+
+
+def find(store: Store, name: str) -> Aside | None:
+    """Return the delivery of an id, None where it is not aside."""
+    if not _ID.fullmatch(name):
+        return None
+    index, _, entry = name.partition(":")
+    if int(index) >= keys.PARTITIONS:
+        return None
+    return next(_read(store, int(index), [entry.encode()]), None)
+
+
+def try_now(store: Store, one: Aside, now: datetime) -> bool:
+    """Let a delivery be tried again at once; false where it is aside no more."""
+    prefix, entry = _place(one)
+    moment = int(now.timestamp() * 1000)
+
+    def ask(client: Redis) -> Any:
+        client.zadd(f"{prefix}aside", {entry: moment}, xx=True)
+        return client.zscore(f"{prefix}aside", entry)
+
+    return store.run(ask) is not None
+
+
+def give_up(store: Store, one: Aside) -> bool:
+    """Let a delivery go without its effect; false where it is aside no more."""
+    prefix, entry = _place(one)
+    return bool(store.call("give_up", prefix, entry))
+
+
+def _place(one: Aside) -> tuple[str, str]:
+    index, _, entry = one.id.partition(":")
+    return keys.partition(int(index)), entry
+
+
+def _in_time(one: Aside, wanted: Wanted) -> bool:
+    if wanted.number is not None and one.number != wanted.number:
+        return False
+    since, until = wanted.since, wanted.until
+    return (since is None or one.at >= since) and (until is None or one.at <= until)
+
+
+def _in_partition(store: Store, index: int) -> Iterator[Aside]:
+    """Read them bit by bit; what is set aside or comes back meanwhile may be missed."""
+    key, cursor = f"{keys.partition(index)}aside", 0
+    seen: set[bytes] = set()
+    while True:
+        cursor, found = _scan(store, key, cursor)
+        entries = [entry for entry, _ in found if entry not in seen]
+        seen.update(entries)  # a scan may give one twice
+        for start in range(0, len(entries), AT_ONCE):
+            yield from _read(store, index, entries[start : start + AT_ONCE])
+        if cursor == 0:
+            return
+
+
+def _scan(store: Store, key: str, cursor: int) -> tuple[int, list[tuple[bytes, float]]]:
+    reply: Any = store.run(lambda client: client.zscan(key, cursor, count=AT_ONCE))
+    return int(reply[0]), reply[1]
+
+
+def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[Aside]:
+    """Read how deliveries of one partition stand; what is aside no more is left out."""
+    key = f"{keys.partition(index)}aside"
+    notes = [entry + field for entry in entries for field in (b":first", b":last")]
+
+    def ask(client: Redis) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for entry in entries:
+            pipe.zscore(key, entry)
+        pipe.hmget(f"{key}:tries", entries)
+        pipe.hmget(f"{key}:why", notes)
+        return list(pipe.execute())
+
+    *due, tries, why = store.run(ask)
+    for n, entry in enumerate(entries):
+        if due[n] is not None:
+            first, last = ((text or b"").decode() for text in why[2 * n : 2 * n + 2])
+            yield aside(f"{index}:{entry.decode()}", int(tries[n] or 0), due[n], first, last)

@@ -1,0 +1,156 @@
+"""The inbox as workers see it: its partitions, how each stands, and what goes into them again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.store import keys
+from gateway.store.inbox.lease import LEASE_MS, Slice
+from gateway.store.inbox.lease_renewal import LeaseRenewal
+from gateway.store.inbox.leased_partition import HeldDelivery
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import Bodies
+from gateway.store.maintenance import heard
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one partition stands."""
+
+    index: int
+    now_ms: int
+    cursor: str
+    leased: bool
+    oldest_ms: int  # 0 where nothing waits after the cursor
+    waiting: int
+    aside: int
+    aside_due: bool
+    kept: int
+    given_up: int  # deliveries that a person let go without their effect
+
+    @property
+    def passed(self) -> int:
+        """Return how many deliveries the cursor ever passed."""
+        return self.kept - (self.waiting - self.aside)
+
+    @property
+    def has_work(self) -> bool:
+        """Say whether a worker would find something."""
+        return bool(self.oldest_ms) or self.aside_due
+
+
+class Inbox:
+    """The partitions of one store."""
+
+    def __init__(
+        self, store: Store, bodies: Bodies, process: str = "", *, lease_ms: int = LEASE_MS
+    ) -> None:
+        """Take the store, how bodies are opened, and the name under which a parent knows us."""
+        self._store = store
+        self._bodies = bodies
+        self._process = process
+        self._lease_ms = lease_ms
+        self._renewal = LeaseRenewal(lease_ms / 3000)
+        self._was_careful = False
+        self._begun: dict[str, HeldDelivery] = {}
+
+    @contextmanager
+    def slice(self) -> Iterator[Slice]:
+        """Hold partitions for a while, and give every lease back, also where something raised.
+
+        Leases are renewed from a thread meanwhile. A process that is ended, as by the hard time
+        limit, which asks before it kills, gives none back: its parent reports that it died over
+        what it had in hand. What needs care takes turns with everything else.
+        """
+        held = Slice(
+            self._store,
+            self._bodies,
+            self._process,
+            lease_ms=self._lease_ms,
+            avoids_care=self._was_careful,
+            begun=self._begun,
+        )
+        self._renewal.follow(held)
+        try:
+            yield held
+        except Exception:
+            _give_back(held)
+            raise
+        finally:
+            self._renewal.follow(None)
+            self._was_careful = held.took_care
+        _give_back(held)
+        self._begun = held.unfinished
+
+    def look(self) -> list[Standing]:
+        """Tell how each partition stands, in one round trip."""
+        calls = [Call("look", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
+        return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
+
+    def report_death(self, process: str) -> bool:
+        """Say that a process has ended; what it held is free at once, and taken with care.
+
+        It does no harm of one that had given everything back. Returns whether it had not. Raises
+        StoreUnavailableError.
+        """
+        calls = [
+            Call("report_death", keys.partition(i), (process,)) for i in range(keys.PARTITIONS)
+        ]
+        return any(_checked(reply) for reply in self._store.call_many(calls))
+
+    def put_back(self, body: bytes) -> None:
+        """Append something of our own, which comes back as an event."""
+        self._keep("internal||", [body])
+
+    def replay(self, bodies: Sequence[bytes]) -> None:
+        """Append what a person replays, in its order; what is known of it stays without effect.
+
+        That it is a replay is said by its origin here, which no request can name. Raises
+        StoreUnavailableError, and then any part of it may have been appended.
+        """
+        self._keep("replay||", bodies)
+
+    def _keep(self, header: str, bodies: Sequence[bytes]) -> None:
+        args: dict[int, list[Any]] = {}
+        for body in bodies:
+            args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body)))
+        calls = [Call("keep", keys.partition(index), given) for index, given in args.items()]
+        for reply in self._store.call_many(calls):
+            _checked(reply)
+
+    def clear_bell(self) -> None:
+        """Let the next delivery ring again; done before looking, so that none goes unheard."""
+        heard(self._store, keys.INBOX_BELL)
+
+    def set_bell(self) -> bool:
+        """Mark a bell as on its way; false where one is already."""
+        return self._store.mark(keys.INBOX_BELL, keys.BELL_MS)
+
+
+def _standing(index: int, reply: object) -> Standing:
+    now, cursor, leased, oldest, kept, passed, aside, due, given_up = _checked(reply)
+    return Standing(
+        index=index,
+        now_ms=now,
+        cursor=cursor.decode(),
+        leased=leased == b"1",
+        oldest_ms=int(oldest),
+        waiting=int(kept) - int(passed) + aside,
+        aside=aside,
+        aside_due=due == b"1",
+        kept=int(kept),
+        given_up=int(given_up),
+    )
+
+
+def _checked(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
+def _give_back(held: Slice) -> None:
+    with suppress(StoreUnavailableError):  # the leases run out by themselves
+        held.abandon()

@@ -1,0 +1,253 @@
+"""What one worker holds for a while: leased partitions, read in order, passed and given back."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from types import MappingProxyType
+from typing import Any
+
+from gateway.core.events import Delivery, Event
+from gateway.store import keys
+from gateway.store.inbox.leased_partition import (
+    MANY_DELIVERIES,
+    NONE_LATE,
+    UNCHANGED,
+    HeldDelivery,
+    HeldPartition,
+    Late,
+    fill,
+)
+from gateway.store.inbox.partitions import holds_messages
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Call, Store
+
+LEASE_MS = 5_000
+MOST_DELIVERIES = MANY_DELIVERIES
+MOST_BYTES = 512 * 1024
+# A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
+# that no holder touches more events of a partition than this.
+MOST_EVENTS = 256
+# However many messages wait, statuses get a quarter of each batch, and what room messages leave.
+STATUS_EVENTS = MOST_EVENTS // 4
+# So many workers die over a delivery, or one event of it, once it is taken with care.
+MOST_DEATHS = 2
+# Where among the arguments of `next` it says how much to read, and that the lease is given back.
+READ, RELEASE = 2, 4
+NONE_BEGUN: Mapping[str, HeldDelivery] = MappingProxyType({})
+NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The events in hand, of all partitions that are held, and what could not be opened."""
+
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)  # those that the events are of
+    unopened: dict[str, str] = field(default_factory=dict)  # delivery id -> why
+    is_shared: bool = False  # much waits, so half was given back for a worker that is to be called
+    # A worker died over one of the events, which are of one delivery, or over that itself.
+    is_careful: bool = False
+    deadly: str = ""  # the id of a delivery that cannot even be opened without dying
+
+    @property
+    def empty(self) -> bool:
+        """Say whether there is nothing to do."""
+        return not self.events and not self.unopened and not self.deadly
+
+
+class Slice:
+    """What one worker holds for one slice of time; used by one thread, but for `renew`."""
+
+    def __init__(
+        self,
+        store: Store,
+        bodies: Bodies,
+        process: str = "",
+        *,
+        lease_ms: int = LEASE_MS,
+        avoids_care: bool = False,
+        begun: Mapping[str, HeldDelivery] = NONE_BEGUN,
+    ) -> None:
+        """Hold nothing yet.
+
+        `avoids_care` leaves what may kill for later, if more waits; `begun` is what was read and
+        not finished by the slice before, which need not be read once more.
+        """
+        self._store = store
+        self._bodies = bodies
+        self._holder = f"{process}/{secrets.token_hex(8)}"
+        self._lease_ms = lease_ms
+        self._avoids_care = avoids_care
+        self._first = secrets.randbelow(keys.STATUS_PARTITIONS)
+        self._held: dict[int, HeldPartition] = {}
+        self._begun = begun
+        self.unfinished: dict[str, HeldDelivery] = {}
+        self.is_shared = False
+        self.took_care = False
+
+    @property
+    def is_careful(self) -> bool:
+        """Say whether a partition is held in which a worker died; then it is the only one."""
+        return any(held.is_careful for held in self._held.values())
+
+    def next(self, late: Late = NONE_LATE) -> Batch:
+        """Pass the batch in hand, and return the next one of every partition that has something.
+
+        What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
+        is not passed: its new holder finds what was committed known. Of partitions in which much
+        waits every second is given back, once, so that a worker that is called finds work.
+        """
+        self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
+        if self._avoids_care and not self._held:
+            self._avoids_care = False
+            self._exchange({})
+        shares = self._share()
+        batch = self._batch()
+        batch.is_shared = shares
+        return batch
+
+    def hold_in_hand(self, event: Event) -> int | None:
+        """Write down the event of a careful batch that is touched next.
+
+        Returns how many workers died over it, None where somebody else holds the partition now.
+        """
+        index, _, entry = event.delivery.partition(":")
+        held = self._held[int(index)]
+        args = (self._holder, held.fence, self._lease_ms, f"{entry}/{event.item}")
+        deaths = self._store.call("hold_in_hand", keys.partition(held.index), *args)
+        return None if deaths is None else int(deaths)
+
+    def keep_first(self, count: int) -> None:
+        """Let only the first events of a careful batch count as done; others are not touched."""
+        for held in self._held.values():
+            for one in held.deliveries:
+                one.given = min(one.given, one.done + count)
+
+    def renew(self) -> None:
+        """Keep the leases for longer; called from another thread while the holder works."""
+        held = list(self._held.values())
+        self._store.call_many(
+            [
+                Call("renew", keys.partition(one.index), (self._holder, one.fence, self._lease_ms))
+                for one in held
+            ]
+        )
+
+    def close(self, late: Late = NONE_LATE) -> None:
+        """Pass the batch in hand, and give everything back."""
+        self._release({i: self._passed(held, late) for i, held in self._held.items()})
+
+    def abandon(self) -> None:
+        """Give everything back unpassed; it is read again by whoever comes next."""
+        self._release({i: self._unread(held) for i, held in self._held.items()})
+
+    def _args(self, fence: int, most: int, *, release: bool = False) -> list[object]:
+        takes = int(not self._avoids_care)
+        return [self._holder, self._lease_ms, most, MOST_BYTES, int(release), fence, takes]
+
+    def _unread(self, held: HeldPartition) -> list[object]:
+        return [*self._args(held.fence, 0, release=True), *NOT_PASSED]
+
+    def _passed(self, held: HeldPartition, late: Late) -> list[object]:
+        passed = held.pass_batch(late)
+        most = 0 if held.deliveries else MOST_DELIVERIES
+        return [*self._args(held.fence, most), *passed]
+
+    def _exchange(self, asked: dict[int, list[object]]) -> None:
+        """Pass what is done, and read where nothing is left, or where nothing was held."""
+        if not self.is_shared and not self.is_careful:
+            anew = [*self._args(0, MOST_DELIVERIES), *NOT_PASSED]
+            asked |= {i: anew for i in range(keys.PARTITIONS) if i not in asked}
+        failed: Exception | None = None
+        for i, reply in self._calls(asked):
+            if isinstance(reply, Exception):
+                failed = reply
+            elif reply is None:
+                self._held.pop(i, None)
+            else:
+                self._hold(i, reply)
+        if failed:  # only now, so that every lease that was given is known and given back
+            raise failed
+        self._hold_careful_alone()
+
+    def _hold(self, index: int, reply: Sequence[object]) -> None:
+        fence, entries, is_careful, item, seal = reply
+        assert isinstance(fence, int) and isinstance(entries, list)  # noqa: S101, PT018
+        assert isinstance(item, int) and isinstance(seal, bytes)  # noqa: S101, PT018
+        held = self._held.get(index)
+        if held is None:
+            held = self._held[index] = HeldPartition(index, fence)
+        held.fence = fence
+        if not entries:  # what was read before is not done yet
+            from_aside = held.deliveries[0].tries > 0
+            held.is_careful = held.is_careful and (bool(is_careful) or from_aside)
+            return
+        held.is_careful = bool(is_careful)
+        for raw_id, header, record, tries, deaths in entries:
+            place = f"{index}:{raw_id.decode()}"
+            held.deliveries.append(HeldDelivery(place, header, record, tries, deaths))
+        first = next((one for one in held.deliveries if one.tries == 0), None)
+        if first:
+            first.resume = (item, seal.decode())
+        for one in held.deliveries:
+            if one.place in self._begun and not held.is_careful:
+                one.read_as(self._begun[one.place])
+
+    def _share(self) -> bool:
+        full = [i for i, held in self._held.items() if held.is_full]
+        if self.is_shared or self.is_careful or len(full) < 2:
+            return False
+        self.is_shared = True
+        # Nobody may come, and then the next slice must not keep the same ones again.
+        given = full[secrets.randbelow(2) :: 2]
+        self._release({i: self._unread(self._held[i]) for i in given})
+        return True
+
+    def _hold_careful_alone(self) -> None:
+        """Give back everything beside a partition in which a worker died."""
+        careful = next((i for i, held in self._held.items() if held.is_careful), None)
+        if careful is not None:
+            self.took_care = True
+            others = {i: self._unread(held) for i, held in self._held.items() if i != careful}
+            self._release(others)
+
+    def _batch(self) -> Batch:
+        batch = Batch(is_careful=self.is_careful)
+        for held in self._held.values():
+            if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
+                batch.deadly = held.deliveries[0].place
+                held.deliveries[0].give_up()
+                return batch
+        for one in self._given():
+            if one.unopened:
+                batch.unopened[one.place] = one.unopened
+            elif one.delivery:
+                batch.deliveries.append(one.delivery)
+                batch.events += (one.events or ())[one.done : one.given]
+        return batch
+
+    def _given(self) -> list[HeldDelivery]:
+        """Mark what the batch in hand holds: messages of all partitions, then statuses.
+
+        A message never waits for another partition's. Statuses are taken from one partition after
+        another, so that few large deliveries are split for one batch; who is first is chance.
+        """
+        messages = [held for i, held in self._held.items() if holds_messages(i)]
+        statuses = [held for i, held in self._held.items() if not holds_messages(i)]
+        statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
+        most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
+        touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
+        room = MOST_EVENTS - sum(held.in_hand for held in messages)
+        touched |= fill(statuses, room, room, self._bodies)
+        return [one for i in self._held for one in touched[i]]
+
+    def _release(self, asked: dict[int, list[object]]) -> None:
+        for i, args in asked.items():
+            args[READ], args[RELEASE] = 0, 1
+            self.unfinished |= self._held.pop(i).unfinished
+        self._calls(asked)
+
+    def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
+        calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
+        return list(zip(asked, self._store.call_many(calls), strict=True))

@@ -1,0 +1,48 @@
+"""Renews the leases of whoever works, however long one batch of it takes."""
+
+import threading
+import weakref
+
+from gateway.store.inbox.lease import Slice
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+
+
+class LeaseRenewal:
+    """A thread that renews the leases of one slice after another, for as long as each is held.
+
+    A process that hangs for good is ended by the time limit of its task; one that is frozen or
+    dead renews nothing.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        """Take how often; the thread starts with the first slice."""
+        self._every_s = every_s
+        self._slice: Slice | None = None
+        self._started = False
+
+    def follow(self, held: Slice | None) -> None:
+        """Renew the leases of this slice from now on, None for no slice."""
+        self._slice = held
+        if held and not self._started:
+            self._started = True
+            arguments = (weakref.ref(self), threading.Event(), self._every_s)
+            threading.Thread(target=_run, args=arguments, name="renewal", daemon=True).start()
+
+    def renew(self) -> None:
+        """Renew now, if a slice is held; a store that is away is asked again next time."""
+        held = self._slice
+        if held:
+            try:
+                held.renew()
+            except (StoreUnavailableError, ScriptError):
+                return
+
+
+def _run(renewal: "weakref.ref[LeaseRenewal]", never: threading.Event, every_s: float) -> None:
+    """Renew until nobody holds the renewal any more."""
+    while not never.wait(every_s):
+        alive = renewal()
+        if alive is None:
+            return
+        alive.renew()
+        del alive

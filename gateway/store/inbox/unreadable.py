@@ -1,0 +1,106 @@
+"""Events that could not be read: set before a person with their bytes, and found by these.
+
+All of it may raise StoreUnavailableError.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.core.event_keys import digest
+from gateway.core.events import Unreadable
+from gateway.core.sending.dead_letter import DeadEvent
+from gateway.core.webhook.mentions import Mentions
+from gateway.store import keys
+from gateway.store.dead_letters import read_events
+from gateway.store.inbox.lookup import TracedInbox
+from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.planning.commit import burial
+from gateway.store.redis.client import Call, Store
+
+# Of each number the newest letters stay, which is some 30 MB at most: of so many of them so much is
+# held, and of the rest their beginning.
+MOST_LETTERS = 10_000
+MOST_WHOLE = 200
+MOST_BYTES = 64 << 10
+BEGINNING = 1 << 10
+LIFETIME_MS = 30 * keys.DAY_MS
+# How many of the newest letters of a number are looked through, and in which steps.
+MOST_SEARCHED = 2_000
+STEP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is left of what could not be read; `problem` says why it cannot be opened here."""
+
+    content: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+
+def bury(store: Store, bodies: Bodies, events: Sequence[Unreadable]) -> list[Exception | None]:
+    """Set events before a person; return for each None, or why it cannot be done now.
+
+    They are not known: a redelivery is the same letter, and is read again. The bytes come first,
+    so that there is no letter without them.
+    """
+    replies = store.call_many([call for event in events for call in _calls(bodies, event)])
+    errors = [one if isinstance(one, Exception) else None for one in replies]
+    return [first or then for first, then in zip(errors[::2], errors[1::2], strict=True)]
+
+
+def held(store: Store, bodies: Bodies, letter: DeadEvent) -> Held:
+    """Return the bytes of a letter, or their beginning where `letter.size` is more."""
+    return next(_opened(store, bodies, letter.number, [letter]))
+
+
+def search(
+    store: Store, bodies: Bodies, numbers: Sequence[str], mentions: Mentions
+) -> Iterator[DeadEvent]:
+    """Yield the letters whose bytes mention somebody, the newest of each number first.
+
+    Where a letter holds the beginning only, its delivery is looked at while that is kept.
+    """
+    inbox = TracedInbox(store, bodies)
+    for number in numbers:
+        for letter, content in _letters(store, bodies, number):
+            if mentions(content) or (
+                len(content) < letter.size and mentions(inbox.body(letter.delivery))
+            ):
+                yield letter
+
+
+def _letters(store: Store, bodies: Bodies, number: str) -> Iterator[tuple[DeadEvent, bytes]]:
+    key, last = f"{keys.number(number)}unreadable", MOST_SEARCHED - 1
+    listed: Any = store.run(lambda client: client.zrevrange(key, 0, last, withscores=True))
+    for start in range(0, len(listed), STEP):
+        letters = read_events(store, number, listed[start : start + STEP])
+        for letter, found in zip(letters, _opened(store, bodies, number, letters), strict=True):
+            yield letter, found.content
+
+
+def _calls(bodies: Bodies, event: Unreadable) -> tuple[Call, Call]:
+    content = event.source or orjson.dumps(event.raw)
+    member = b"event:" + digest(event.key)
+    whole, beginning = bodies.pack(content[:MOST_BYTES]), bodies.pack(content[:BEGINNING])
+    args = [member, whole, beginning, LIFETIME_MS, MOST_LETTERS, MOST_WHOLE]
+    told = {"error": event.reason, "trace": "", "raw": None, "unreadable": len(content)}
+    return (
+        Call("hold", keys.number(event.number), args),
+        burial(event, told, "events.unreadable"),
+    )
+
+
+def _opened(
+    store: Store, bodies: Bodies, number: str, letters: Sequence[DeadEvent]
+) -> Iterator[Held]:
+    prefix = f"{keys.number(number)}unreadable:event:".encode()
+    names = [prefix + bytes.fromhex(letter.id) for letter in letters]
+    records: Any = store.run(lambda client: client.mget(names)) if names else ()
+    for record in records:
+        try:
+            yield Held(bodies.open(record)) if record else Held(problem="they are no longer kept")
+        except UnknownRecordError as error:
+            yield Held(problem=f"this process cannot open them: {error}")

@@ -1,0 +1,139 @@
+"""Commit: what was planned for one contact, whole or not at all."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.core.event_keys import digest
+from gateway.core.events import Event
+from gateway.core.planning.batch import Failure, Plan
+from gateway.core.planning.event import Record
+from gateway.core.sending.resend_policy import LATE
+from gateway.core.sending.send import News, Send
+from gateway.core.sending.status_update import after
+from gateway.core.storage import event_places
+from gateway.store import keys
+from gateway.store.planning.contacts import pack
+from gateway.store.redis.client import Call, Store
+
+_MAX_NAME = 160  # of a participant; a user id may have 134 characters
+
+
+def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bool | Exception]:
+    """Commit each plan; False where it must be planned again, an error where it cannot be now.
+
+    Raises StoreUnavailableError where nothing can be said: what was committed is known by then, and
+    what was not is planned again.
+    """
+    replies = store.call_many([call(plan, retention) for plan in plans])
+    return [reply if isinstance(reply, Exception) else reply == 1 for reply in replies]
+
+
+def call(plan: Plan, retention: timedelta) -> Call:
+    """Return the script call that commits a plan; its version is new with every call."""
+    state = pack(plan.contact) if plan.changed else b""
+    args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
+    for one in plan.joins:
+        args += _verb("contact", one.key, one.version)
+    for name in plan.aliases:
+        args += _verb("alias", name)
+    lifetime = max(1, int(retention.total_seconds() * 1000))
+    for record in plan.records:
+        args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
+    for send in plan.sends:
+        args += _verb("action", *_action(send))
+    for news in plan.news:
+        args += _verb("stage", *_stage(news))
+    if plan.inbound:
+        args += _verb("pace", plan.inbound)
+    for event in plan.events:
+        args += _verb("know", digest(event.key), event_places.pack(_place(event)), event.kind)
+    return Call("commit", keys.number(plan.number), args)
+
+
+def bury(store: Store, failures: Iterable[Failure]) -> None:
+    """Set events whose planning raised before a person, with all that is needed to look again.
+
+    They are not known: a later commit of the event removes its dead letter, and what was committed
+    meanwhile becomes none.
+    """
+    calls = []
+    for failure in failures:
+        told = {"error": failure.error, "trace": failure.trace, "raw": failure.event.raw}
+        calls.append(burial(failure.event, told))
+    for reply in store.call_many(calls):
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def burial(event: Event, told: Mapping[str, Any], *counter: str) -> Call:
+    """Return the script call that sets an event before a person, with what is `told` of it.
+
+    `counter` is what counts it instead of its deaths.
+    """
+    row = {**told, "key": event.key, "delivery": event.delivery, "item": event.item}
+    args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
+    return Call("bury", keys.number(event.number), [*args, _place(event), told["error"], *counter])
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a moment as the store counts it."""
+    return int(moment.timestamp() * 1000)
+
+
+def _verb(name: str, *args: Any) -> list[Any]:
+    return [name, len(args), *args]
+
+
+def _place(event: Event) -> str:
+    """Return where an event stands; packed, it is the value under which the event is known."""
+    return f"{event.delivery}/{event.item}"
+
+
+def _action(send: Send) -> list[Any]:
+    due = milliseconds(send.due_at) if send.due_at else 0
+    row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
+    # Most sends have none of these, and a row is kept for a month.
+    row |= {"instead": send.instead} if send.instead else {}
+    row |= {"marketing": True} if send.marketing else {}
+    expires = milliseconds(send.expires_at)
+    told = [int(send.repeatable), send.closed, send.rule, _json(row)]
+    return [send.id, send.lane, send.rank, due, expires, *told]
+
+
+def _stage(news: News) -> list[Any]:
+    error: Any = _json(news.error) if news.error else ""
+    if news.participant:
+        error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
+    pricing = _json(news.pricing) if news.pricing else ""
+    told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
+    came = "replayed" if news.replayed else int(news.late > LATE)
+    told += [news.attempt, came, news.participant[:_MAX_NAME], pricing]
+    return [*told, *after(news.refusal)]
+
+
+def _record(record: Record) -> bytes:
+    event = record.event
+    return _json(
+        {
+            "key": event.key,
+            "kind": event.kind,
+            "delivery": event.delivery,
+            "item": event.item,
+            "at": milliseconds(event.at),
+            "planned": milliseconds(record.planned_at),
+            "rulebook": record.rulebook,
+            "first_contact": record.is_new,
+            "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],
+            "sends": record.sends,
+            "changes": record.changes,
+        }
+    )
+
+
+def _json(value: object) -> bytes:
+    # A value that is no JSON must not stop a commit: it is written as text.
+    return orjson.dumps(value, default=str)

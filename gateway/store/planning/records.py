@@ -1,0 +1,61 @@
+"""Why something was planned for an event, and how far it got: what every trace reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.events import Event
+from gateway.core.planning.event import record_id
+from gateway.core.sending.dead_letter import moment
+from gateway.store import keys
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.sending import send_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record as it was committed; `fired` holds each rule that fired, and why."""
+
+    key: str
+    rulebook: str
+    first_contact: bool
+    fired: tuple[tuple[str, str], ...]
+    sends: tuple[str, ...]
+    planned_at: datetime | None = None
+    changes: tuple[str, ...] = ()  # of what the customer wants, in words
+
+
+def find(store: Store, event: Event) -> Found | None:
+    """Return an event's record, None where nothing was planned for it.
+
+    Raises StoreUnavailableError.
+    """
+    return load(store, event.number, record_id(event))
+
+
+def load(store: Store, number: str, record: str) -> Found | None:
+    """Return a record by its id. Raises StoreUnavailableError."""
+    name = f"{keys.number(number)}record:{record}"
+    row: Any = store.run(lambda client: client.get(name))
+    if row is None:
+        return None
+    told = orjson.loads(row)
+    return Found(
+        key=told["key"],
+        rulebook=told["rulebook"],
+        first_contact=told["first_contact"],
+        fired=tuple((one["rule"], one["why"]) for one in told["fired"]),
+        sends=tuple(told["sends"]),
+        planned_at=moment(told["planned"]) if "planned" in told else None,
+        changes=tuple(told.get("changes", ())),
+    )
+
+
+def stages(store: Store, number: str, sends: Sequence[str]) -> list[str]:
+    """Return the stage of each send, "" where it is forgotten. Raises StoreUnavailableError."""
+    found = send_rows.read(store, Bodies(), number, sends)
+    return [one.fields.get("stage", "") for one in found]

@@ -1,0 +1,214 @@
+"""One way to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AskError,
+    ClusterError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from gateway.store.redis.address import parse
+from gateway.store.redis.cluster.async_client import AsyncCluster
+from gateway.store.redis.cluster.client import Cluster
+from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
+
+T = TypeVar("T")
+
+TIMEOUT_S = 2.0
+_OPTIONS: dict[str, Any] = {
+    "socket_timeout": TIMEOUT_S,
+    "socket_connect_timeout": TIMEOUT_S,
+    "health_check_interval": 15,
+}
+# What is answered, given its effect or posted must outlive the primary; all else is made again.
+_REPLICATED = frozenset({"keep", "commit", "pump", "bury", "hold", "list_number"})
+# What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
+# driver has classes for some of it, and takes the first word away from those. A slot that is being
+# moved is away: each side has some of its keys, and a script does not name what it touches.
+_AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError, AskError)
+_AWAY_WORDS = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+
+
+class StoreUnavailableError(Exception):
+    """The store did not do what was asked, or did not say so in time: leave everything waiting."""
+
+
+class ScriptError(Exception):
+    """A script of ours failed; running it again heals what it may have left half-done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script: `prefix` is its only key and decides the slot."""
+
+    script: str
+    prefix: str
+    args: Sequence[Any]
+
+
+def connect(url: str, **more: Any) -> Client:
+    """Return a client that gives up after two seconds and never repeats a call by itself."""
+    address, options = parse(url), _OPTIONS | {"retry": Retry(NoBackoff(), 0)} | more
+    if address.nodes:
+        return Cluster(address, options)
+    if not address.sentinels:
+        return cast(Client, Client.from_url(address.url, **options))
+    asked: Any = Sentinel
+    sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+    return cast(Client, sentinels.master_for(address.primary, redis_class=Client))
+
+
+def connect_async(url: str) -> AsyncClient:
+    """Return the same for an event loop."""
+    address, options = parse(url), _OPTIONS | {"retry": AsyncRetry(NoBackoff(), 0)}
+    client: AsyncClient
+    if address.nodes:
+        client = AsyncCluster(address, options)
+    elif address.sentinels:
+        asked: Any = AsyncSentinel
+        sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+        client = sentinels.master_for(address.primary, redis_class=AsyncClient)
+    else:
+        client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
+    client.replicas = address.replicas
+    return client
+
+
+@cache
+def source(script: str) -> str:
+    """Return the text of a script, after the prelude and the parts that it names (`-- with: …`)."""
+    folder = Path(__file__).with_name("lua")
+    text = (folder / f"{script}.lua").read_text()
+    named = re.search(r"^-- with: (.*)$", text, re.MULTILINE)
+    parts = ["prelude", *(named[1].split(", ") if named else [])]
+    return "\n".join([*((folder / f"{part}.lua").read_text() for part in parts), text])
+
+
+@cache
+def sha(script: str) -> str:
+    """Return the name under which a server knows a script once it was loaded."""
+    return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
+
+
+def meaning(error: RedisError) -> Exception:
+    """Translate a driver's error: the store is away, or a script is wrong."""
+    is_away = isinstance(error, _AWAY) or _said(error).startswith(_AWAY_WORDS)
+    if isinstance(error, NotReplicatedError):
+        return StoreUnavailableError(str(error))
+    if isinstance(error, ResponseError) and not is_away:
+        return ScriptError(str(error))
+    return StoreUnavailableError(type(error).__name__)
+
+
+def _said(error: RedisError) -> str:
+    """Return what the server said; the driver's pipelines put words of their own before it."""
+    return str(error).rpartition(" of pipeline caused error: ")[2].lstrip("('\"")
+
+
+def heard(infos: list[Any]) -> list[Any]:
+    """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
+    if any(not isinstance(one, RedisError) for one in infos):
+        return infos
+    if not infos:
+        raise StoreUnavailableError("no server has any slot")
+    raise meaning(infos[0]) from infos[0]
+
+
+class Store:
+    """Runs scripts and plain commands on Redis; safe to share between threads."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        """Remember where the server is; the first call connects, with the driver's options."""
+        self.redis = connect(url, **options)
+        self.replicas = parse(url).replicas
+
+    def call(self, script: str, prefix: str, *args: Any) -> Any:
+        """Run one script. Raises StoreUnavailableError or ScriptError."""
+        (result,) = self.call_many([Call(script, prefix, args)])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def call_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts in one round trip; a failed one gives its error in its place.
+
+        Raises StoreUnavailableError where the server cannot be reached at all, or where too few
+        replicas have what must outlive it; of a cluster, where none of its servers can be reached.
+        """
+        if not calls:
+            return []
+        results = self._run(calls, by_hash=True)
+        lost = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
+        if lost:
+            # A server that was restarted, or promoted, knows no scripts; none of these ran.
+            again = self._run([calls[i] for i in lost], by_hash=False)
+            for i, result in zip(lost, again, strict=True):
+                results[i] = result
+        return [meaning(r) if isinstance(r, RedisError) else r for r in results]
+
+    def _run(self, calls: Sequence[Call], *, by_hash: bool) -> list[Any]:
+        pipe = self.redis.pipeline(transaction=False)
+        replicas = self.replicas if any(call.script in _REPLICATED for call in calls) else 0
+        for call in calls:
+            if by_hash:
+                pipe.evalsha(sha(call.script), 1, call.prefix, *call.args)
+            else:
+                pipe.eval(source(call.script), 1, call.prefix, *call.args)
+        try:
+            return pipe.answers(replicas)
+        except RedisError as error:
+            raise meaning(error) from error
+
+    def mark(self, key: str, lifetime_ms: int) -> bool:
+        """Set a key that vanishes by itself; false where it is set already."""
+        return bool(self.run(lambda client: client.set(key, 1, nx=True, px=lifetime_ms)))
+
+    def mark_all(self, names: Sequence[str], lifetime_ms: int) -> list[bool]:
+        """Do the same for many keys, of any slots, in one round trip."""
+
+        def marked(client: Client) -> list[Any]:
+            pipe = client.pipeline(transaction=False)
+            for name in names:
+                pipe.set(name, 1, nx=True, px=lifetime_ms)
+            return pipe.answers()
+
+        return [one is True for one in self.run(marked)] if names else []
+
+    def delete(self, *names: str) -> None:
+        """Remove keys of one slot."""
+        self.run(lambda client: client.delete(*names))
+
+    def run(self, command: Callable[[Client], T]) -> T:
+        """Run plain commands. Raises StoreUnavailableError or ScriptError."""
+        try:
+            return command(self.redis)
+        except RedisError as error:
+            raise meaning(error) from error
+
+    def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO); of a cluster, or its error.
+
+        Raises StoreUnavailableError where none of them does.
+        """
+        return heard(self.run(lambda client: client.infos()))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.redis.close()

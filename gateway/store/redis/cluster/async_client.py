@@ -1,0 +1,135 @@
+"""A Redis Cluster for an event loop; see `cluster.py`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from redis.exceptions import RedisError, ResponseError
+
+from gateway.store.redis.address import Address
+from gateway.store.redis.cluster.client import alone
+from gateway.store.redis.cluster.slot_map import Command, Group, Node, Slots, Spread
+from gateway.store.redis.driver import AsyncClient, AsyncPipe
+
+
+class AsyncCluster(AsyncClient):
+    """A client of all servers of a cluster."""
+
+    is_cluster = True
+
+    def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
+        """Remember where the servers are; the first command connects."""
+        self._address = address
+        self._options = options
+        self._clients: dict[Node, AsyncClient] = {}
+        self._slots = Slots(address.nodes)
+        self._looking = asyncio.Lock()
+        super().__init__(connection_pool=self.node(address.nodes[0]).connection_pool)
+
+    def node(self, node: Node) -> AsyncClient:
+        """Return the client of one server."""
+        if node not in self._clients:
+            made = AsyncClient.from_url(self._address.url_of(node), **self._options)
+            self._clients[node] = cast(AsyncClient, made)
+        return self._clients[node]
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Run one command. Raises RedisError."""
+        (answer,) = await self.answers([(args, options)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> AsyncPipe:
+        """Collect commands of any keys; those of a transaction are of one slot."""
+        return _AsyncClusterPipe(self, transaction=transaction)
+
+    async def answers(
+        self, commands: Sequence[Command], replicas: int = 0, *, transaction: bool = False
+    ) -> list[Any]:
+        """Run commands, one pipeline for each server; one that failed gives its error in its place.
+
+        Raises RedisError where no server can be asked which of them has which slot.
+        """
+        await self._look()
+        spread = Spread(self._slots, commands)
+        while groups := spread.groups():
+            runs = (self._run(group, replicas, transaction=transaction) for group in groups)
+            for group, answers in zip(groups, await asyncio.gather(*runs), strict=True):
+                spread.take(group, answers)
+        return spread.answers
+
+    async def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO), or its error."""
+        await self._look()
+        return await asyncio.gather(*map(self._info, self._slots.primaries))
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Give all connections back."""
+        for client in self._clients.values():
+            await client.aclose(close_connection_pool)
+
+    async def _run(self, group: Group, replicas: int, *, transaction: bool) -> list[Any]:
+        pipe: Any = self.node(group.node).pipeline(transaction)
+        pipe.command_stack = list(group.commands)
+        try:
+            found: list[Any] = await pipe.in_place(replicas)
+        except RedisError as error:
+            return [error] * len(group.commands)
+        return found
+
+    async def _info(self, node: Node) -> Any:
+        try:
+            return await self.node(node).info()
+        except RedisError as error:
+            return error
+
+    async def _look(self) -> None:
+        """Ask for the map where that is due."""
+        if not self._slots.due():
+            return
+        async with self._looking:
+            failed: RedisError | None = None
+            for node in self._slots.known if self._slots.due() else ():
+                try:
+                    self._slots.read(await self._map(node), node)
+                except RedisError as error:
+                    failed = error
+                else:
+                    return
+            if failed:
+                self._slots.unread(failed)
+
+    async def _map(self, node: Node) -> Any:
+        try:
+            ask: Any = self.node(node)
+            return await ask.execute_command("CLUSTER SLOTS")
+        except ResponseError as error:
+            return alone(error, node)
+
+
+class _AsyncClusterPipe(AsyncPipe):
+    def __init__(self, cluster: AsyncCluster, *, transaction: bool) -> None:
+        super().__init__(
+            cluster.connection_pool, cluster.response_callbacks, transaction, shard_hint=None
+        )
+        self._cluster = cluster
+
+    async def answers(self, replicas: int = 0) -> list[Any]:
+        """Run them; one that failed, or that too few replicas have, gives its error."""
+        return await self.in_place(replicas)
+
+    async def in_place(self, replicas: int) -> list[Any]:
+        """Do the same."""
+        commands, self.command_stack = self.command_stack, []
+        if not commands:
+            return []
+        return await self._cluster.answers(commands, replicas, transaction=self.is_transaction)
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Run them. Raises the first error."""
+        found = await self.answers()
+        for one in found if raise_on_error else ():
+            if isinstance(one, Exception):
+                raise one
+        return found

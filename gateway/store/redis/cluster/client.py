@@ -1,0 +1,156 @@
+"""A Redis Cluster with the methods of one server: each command goes to the server of its key.
+
+Nothing is repeated but what a server said it did not run. A server that is away gives its error to
+the commands that were for it, and to no others. All keys of a script or of a transaction are in one
+slot; no command here names keys of several.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+from redis.exceptions import RedisError, ResponseError
+
+from gateway.store.redis.address import Address
+from gateway.store.redis.cluster.slot_map import Command, Group, Node, Slots, Spread
+from gateway.store.redis.driver import Client, Pipe, asked
+
+T = TypeVar("T")
+
+# How many servers are waited for at once, over all threads of a process.
+AT_ONCE = 16
+_NO_CLUSTER = "cluster support disabled"
+
+
+class Cluster(Client):
+    """A client of all servers of a cluster; safe to share between threads."""
+
+    def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
+        """Remember where the servers are; the first command connects."""
+        self._address = address
+        self._options = options
+        self._clients: dict[Node, Client] = {}
+        self._slots = Slots(address.nodes)
+        self._looking = threading.Lock()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="node")
+        super().__init__(connection_pool=self.node(address.nodes[0]).connection_pool)
+
+    def node(self, node: Node) -> Client:
+        """Return the client of one server."""
+        if node not in self._clients:
+            made = Client.from_url(self._address.url_of(node), **self._options)
+            self._clients.setdefault(node, cast(Client, made))
+        return self._clients[node]
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Run one command. Raises RedisError."""
+        (answer,) = self.answers([(args, options)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> Pipe:
+        """Collect commands of any keys; those of a transaction are of one slot."""
+        return _ClusterPipe(self, transaction=bool(transaction))
+
+    def answers(
+        self, commands: Sequence[Command], replicas: int = 0, *, transaction: bool = False
+    ) -> list[Any]:
+        """Run commands, one pipeline for each server; one that failed gives its error in its place.
+
+        Raises RedisError where no server can be asked which of them has which slot.
+        """
+        self._look()
+        spread = Spread(self._slots, commands)
+
+        def run(group: Group) -> list[Any]:
+            return self._run(group, replicas, transaction=transaction)
+
+        while groups := spread.groups():
+            # Most calls are for one server, and need no thread.
+            done = self._threads.map(run, groups) if len(groups) > 1 else map(run, groups)
+            for group, answers in zip(groups, done, strict=True):
+                spread.take(group, answers)
+        return spread.answers
+
+    def infos(self) -> list[Any]:
+        """Return what every server that writes says of itself (INFO), or its error."""
+        return self.of_each(lambda server: server.info())
+
+    def of_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
+        """Ask every server that writes something of itself; one that fails gives its error."""
+        self._look()
+        servers = [self.node(node) for node in self._slots.primaries]
+        return list(self._threads.map(lambda server: asked(server, ask), servers))
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._threads.shutdown(wait=False)
+        for client in self._clients.values():
+            client.close()
+
+    def _run(self, group: Group, replicas: int, *, transaction: bool) -> list[Any]:
+        pipe = self.node(group.node).pipeline(transaction)
+        pipe.command_stack = list(group.commands)
+        try:
+            return pipe.in_place(replicas)
+        except RedisError as error:
+            return [error] * len(group.commands)
+
+    def _look(self) -> None:
+        """Ask for the map where that is due."""
+        if not self._slots.due():
+            return
+        with self._looking:
+            failed: RedisError | None = None
+            for node in self._slots.known if self._slots.due() else ():
+                try:
+                    self._slots.read(self._map(node), node)
+                except RedisError as error:
+                    failed = error
+                else:
+                    return
+            if failed:
+                self._slots.unread(failed)
+
+    def _map(self, node: Node) -> Any:
+        try:
+            ask: Any = self.node(node)
+            return ask.execute_command("CLUSTER SLOTS")
+        except ResponseError as error:
+            return alone(error, node)
+
+
+class _ClusterPipe(Pipe):
+    def __init__(self, cluster: Cluster, *, transaction: bool) -> None:
+        super().__init__(
+            cluster.connection_pool, cluster.response_callbacks, transaction, shard_hint=None
+        )
+        self._cluster = cluster
+
+    def answers(self, replicas: int = 0) -> list[Any]:
+        """Run them; one that failed, or that too few replicas have, gives its error."""
+        return self.in_place(replicas)
+
+    def in_place(self, replicas: int) -> list[Any]:
+        """Do the same."""
+        commands, self.command_stack = self.command_stack, []
+        if not commands:
+            return []
+        return self._cluster.answers(commands, replicas, transaction=bool(self.transaction))
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Run them. Raises the first error."""
+        found = self.answers()
+        for one in found if raise_on_error else ():
+            if isinstance(one, Exception):
+                raise one
+        return found
+
+
+def alone(error: ResponseError, node: Node) -> Any:
+    """Take a server that is in no cluster for one that has all slots: it tells so by its INFO."""
+    if _NO_CLUSTER not in str(error):
+        raise error
+    return [[0, 16383, list(node)]]

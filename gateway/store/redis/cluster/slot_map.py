@@ -1,0 +1,154 @@
+"""Which server of a Redis Cluster has which key, and what a call over several of them came to.
+
+No I/O: the clients of `cluster.py` ask the servers, and tell this module what they heard.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ClusterError,
+    ConnectionError,
+    MovedError,
+    RedisError,
+    TimeoutError,
+)
+
+from gateway.store.redis.driver import NotReplicatedError
+
+Node = tuple[str, int]
+Command = tuple[Sequence[Any], Mapping[str, Any]]  # its words, and how the driver reads the answer
+
+_KEYLESS = frozenset({"INFO", "TIME", "PING", "ECHO"})
+# After these the slots may be elsewhere by now.
+_DOUBTFUL = (AskError, ClusterError, ConnectionError, TimeoutError, NotReplicatedError)
+
+
+class Slots:
+    """The map of a cluster, as of the last time when a server was asked for it."""
+
+    PAUSE_S = 0.2  # between two looks while servers are away
+
+    def __init__(self, seeds: Iterable[Node]) -> None:
+        """Know only whom to ask first."""
+        self._seeds = tuple(seeds)
+        self._known = list(self._seeds)
+        self._owners: list[Node | None] = []
+        self._doubted = False
+        self._read_at = 0.0
+
+    def due(self) -> bool:
+        """Say whether a server has to be asked; while the map is doubted, now and then."""
+        paused = time.monotonic() - self._read_at < self.PAUSE_S
+        return not self._owners or (self._doubted and not paused)
+
+    @property
+    def known(self) -> list[Node]:
+        """Return whom to ask for the map, first whoever answered last."""
+        return list(self._known)
+
+    @property
+    def primaries(self) -> list[Node]:
+        """Return the servers that hold slots."""
+        return sorted({one for one in self._owners if one})
+
+    def read(self, rows: Any, asked: Node) -> None:
+        """Take up what `asked` answered to CLUSTER SLOTS."""
+        owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        heard = [asked]
+        for first, last, *nodes in rows:
+            named = [_node(one, asked) for one in nodes]
+            owners[first : last + 1] = named[:1] * (last + 1 - first)
+            heard += named
+        self._known = list(dict.fromkeys([*heard, *self._seeds]))
+        self._owners, self._doubted, self._read_at = owners, False, time.monotonic()
+
+    def unread(self, error: RedisError) -> None:
+        """Go on with the old map where nobody could be asked. Raises `error` without one."""
+        if not self._owners:
+            raise error
+        self._read_at = time.monotonic()
+
+    def owner(self, command: Command) -> Node | None:
+        """Return the server of a command's key; for one without a key whoever answered last."""
+        key = key_of(command)
+        if key is None:
+            return self._known[0]
+        return self._owners[key_slot(key.encode() if isinstance(key, str) else key)]
+
+    def heed(self, answer: Any) -> None:
+        """Learn from an answer where a slot is, or that the map may be wrong."""
+        if isinstance(answer, MovedError) and answer.host:
+            self._owners[answer.slot_id] = (answer.host, answer.port)
+        self._doubted = self._doubted or isinstance(answer, _DOUBTFUL)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands of one server, and their places among all."""
+
+    node: Node
+    places: Sequence[int]
+    commands: Sequence[Command]
+
+
+class Spread:
+    """Commands that go to the servers of their keys, and the answers in the order given."""
+
+    def __init__(self, slots: Slots, commands: Sequence[Command]) -> None:
+        """Take the commands; one without a key goes with the first that has one."""
+        self._slots = slots
+        self._commands = commands
+        self._led = next((one for one in commands if key_of(one) is not None), None)
+        self._left: Sequence[int] = range(len(commands))
+        self._rounds = 2
+        self.answers: list[Any] = [None] * len(commands)
+
+    def groups(self) -> list[Group]:
+        """Return what is to be run: at first all, then once more what a server said it moved.
+
+        That did not run there; of anything else that failed nobody knows, so it is not repeated.
+        """
+        self._rounds -= 1
+        if self._rounds < 0:
+            return []
+        places: dict[Node, list[int]] = {}
+        for place in self._left:
+            if node := self._node(self._commands[place]):
+                places.setdefault(node, []).append(place)
+            else:
+                self.answers[place] = ClusterDownError("no server has its slot")
+        return [
+            Group(node, theirs, [self._commands[i] for i in theirs])
+            for node, theirs in places.items()
+        ]
+
+    def take(self, group: Group, answers: Sequence[Any]) -> None:
+        """Take the answers of one server."""
+        for place, answer in zip(group.places, answers, strict=True):
+            self.answers[place] = answer
+            self._slots.heed(answer)
+        self._left = [i for i, one in enumerate(self.answers) if isinstance(one, MovedError)]
+
+    def _node(self, command: Command) -> Node | None:
+        keyed = self._led if self._led and key_of(command) is None else command
+        return self._slots.owner(keyed)
+
+
+def key_of(command: Command) -> Any:
+    """Return the key that decides where a command goes, None where it has none."""
+    words = command[0]
+    if words[0] in ("EVAL", "EVALSHA"):
+        return words[3]
+    return None if words[0] in _KEYLESS or len(words) < 2 else words[1]
+
+
+def _node(told: Any, asked: Node) -> Node:
+    """Read a server's host and port; without a host it is where the one that was asked is."""
+    host = told[0].decode() if isinstance(told[0], bytes) else told[0]
+    return (asked[0] if host in (None, "", "?") else host, int(told[1]))

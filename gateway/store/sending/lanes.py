@@ -1,0 +1,164 @@
+"""Lanes as senders see them: take attempts to make, settle what became of them."""
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from gateway.core.sending.dead_letter import UNOPENED
+from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.store import keys
+from gateway.store.planning.contacts import unpack
+from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
+from gateway.store.sending.damage import Damage, damages
+
+LEASE_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The attempts to make, the server's time, and whether more is ready, and in how long."""
+
+    attempts: list[Attempt]
+    now: datetime
+    more: bool
+    wait_s: float
+    probes: bool  # the number is paused, and its one attempt shows whether it still has to be
+    resumed: str  # why it was paused, where an attempt showed that it need not be any longer
+    unopened: list[Outcome] = field(default_factory=list)  # of attempts that cannot be made
+    damaged: tuple[Damage, ...] = ()  # what the script passed over
+
+
+@dataclass(frozen=True, slots=True)
+class Pumping:
+    """One call of the pump script, and what goes with the next where nobody hears its answer."""
+
+    call: Call
+    name: str
+    settled: list[Outcome]
+    lost: list[str]
+
+
+class Lanes:
+    """The sends of one number, shared by the threads of one process."""
+
+    def __init__(self, store: Store, number: str, per_second: int) -> None:
+        """Name the number and how many messages a second Meta grants it."""
+        self._store = store
+        self._prefix = keys.number(number)
+        self._per_second = per_second
+        self._lock = threading.Lock()
+        self._unsettled: list[Outcome] = []
+        self._unanswered: list[str] = []
+
+    def pump(self, outcomes: Sequence[Outcome], most: int) -> Taken:
+        """Settle `outcomes`, then take up to `most` attempts, in one script call.
+
+        Raises StoreUnavailableError or ScriptError. What was to be settled then goes with this
+        process's next call, which also gives back what the lost call may have taken: nothing of it
+        was posted.
+        """
+        (answer,) = pump_all(self._store, [(self, outcomes, most)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def begin(self, outcomes: Sequence[Outcome], most: int) -> Pumping:
+        """Return the call that settles `outcomes`, and those of lost calls, and then takes."""
+        name = secrets.token_hex(6)
+        with self._lock:
+            settled, self._unsettled = [*self._unsettled, *outcomes], []
+            lost, self._unanswered = self._unanswered, []
+        args: list[Any] = [LEASE_MS, most, self._per_second, name, ",".join(lost)]
+        for one in settled:
+            args += [one.send, one.attempt, one.step, one.wamid, one.wait_ms, one.error, one.note]
+        return Pumping(Call("pump", self._prefix, args), name, settled, lost)
+
+    def give_up(self, pumping: Pumping) -> None:
+        """Keep for the next call what a call brought whose answer nobody heard."""
+        with self._lock:
+            self._unsettled = pumping.settled + self._unsettled
+            self._unanswered += [*pumping.lost, pumping.name]
+
+
+def pump_all(
+    store: Store, wanted: Sequence[tuple[Lanes, Sequence[Outcome], int]]
+) -> list[Taken | StoreUnavailableError | ScriptError]:
+    """Do for several numbers what `Lanes.pump` does for one, all in one round trip.
+
+    A number whose call failed has the error in its place, and loses nothing by it.
+    """
+    begun = [(lanes, lanes.begin(outcomes, most)) for lanes, outcomes, most in wanted]
+    try:
+        answers = store.call_many([pumping.call for _, pumping in begun])
+    except StoreUnavailableError as error:
+        answers = [error] * len(begun)
+    for (lanes, pumping), answer in zip(begun, answers, strict=True):
+        if isinstance(answer, Exception):
+            lanes.give_up(pumping)
+    return [_taken(one) if isinstance(one, list) else one for one in answers]
+
+
+def _taken(answer: Any) -> Taken:
+    now, wait, more, probes, resumed, damaged, rows = answer
+    began = _moment(now)
+    attempts, unopened = _attempts(rows, began)
+    return Taken(
+        attempts=attempts,
+        now=began,
+        more=bool(more),
+        wait_s=wait / 1000,
+        probes=bool(probes),
+        resumed=resumed.decode(),
+        unopened=unopened,
+        damaged=damages(damaged),
+    )
+
+
+def _attempts(rows: Sequence[Any], began: datetime) -> tuple[list[Attempt], list[Outcome]]:
+    """Read what was taken; what cannot be read was surely not posted, and a person has to look."""
+    attempts, unopened = [], []
+    for row in rows:
+        try:
+            attempts.append(_attempt(row, began))
+        # Of another release, or of a broken disk: nobody knows beforehand what is wrong with it.
+        except Exception as error:
+            unopened.append(_unopened(row, type(error).__name__))
+    return attempts, unopened
+
+
+def _unopened(row: Sequence[Any], error: str) -> Outcome:
+    why = {"code": None, "reason": UNOPENED, "details": error}
+    told, note = orjson.dumps(why).decode(), orjson.dumps({"outcome": "dead", **why}).decode()
+    return Outcome(row[0].decode(), row[1], "dead", error=told, note=note)
+
+
+def _attempt(row: list[Any], began: datetime) -> Attempt:
+    send, number, planned, first, packed, rank, repeatable, expires, spent, *more = row
+    closed, instead, pair_refusals, contact, state = more
+    told = orjson.loads(packed)
+    return Attempt(
+        send=send.decode(),
+        number=number,
+        planned_at=_moment(planned),
+        first_at=_moment(first),
+        began_at=began,
+        expires_at=_moment(expires),
+        body=told["instead"] if instead else told["body"],
+        rule=told["rule"],
+        rank=rank.decode(),
+        repeatable=repeatable == b"1",
+        contact=unpack(contact.decode(), b"", state),
+        marketing=told.get("marketing", False),
+        closed="" if instead else closed.decode(),
+        spent=int(spent),
+        pair_refusals=int(pair_refusals),
+    )
+
+
+def _moment(milliseconds: bytes | int) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,0 +1,123 @@
+"""Rows of sends, whole or compacted: one way to read them, and a way back for a compacted one.
+
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.core.sending.compact_record import row_of, whole, with_news
+from gateway.store import keys
+from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.redis.client import Store
+
+AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SendRow:
+    """The row of a send, empty where it is forgotten; `value` leads to what is left of one.
+
+    With a value and no row it is in a form that another release has written.
+    """
+
+    id: str
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    members: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a compacted one
+    value: bytes = field(default=b"", repr=False)
+    has_text: bool = True
+
+    @property
+    def is_compacted(self) -> bool:
+        """Say whether it has no row of its own any more."""
+        return bool(self.value)
+
+
+def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[SendRow]:
+    """Return the rows of sends by their ids, in two round trips where some were compacted."""
+    prefix = keys.number(number)
+
+    def ask(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for one in ids:
+            pipe.hgetall(f"{prefix}send:{one}")
+        return list(pipe.execute())
+
+    found = store.run(ask) if ids else []
+    missing = [one for one, raw in zip(ids, found, strict=True) if not raw]
+    recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
+    left = dict(zip(missing, recalled, strict=True))
+    return [
+        SendRow(one, _texts(raw)) if raw else left.get(one) or SendRow(one)
+        for one, raw in zip(ids, found, strict=True)
+    ]
+
+
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return a row as texts, also one that holds bytes which are none."""
+    return {name.decode(): value.decode(errors="replace") for name, value in raw.items()}
+
+
+def of_wamid(store: Store, number: str, wamid: str) -> str:
+    """Return the id of the send that became a message, "" where it is forgotten."""
+    prefix = keys.number(number)
+    send: Any = store.run(lambda client: client.get(f"{prefix}wamid:{wamid}"))
+    if send:
+        return str(send.decode())
+    (found,) = _recall(store, Bodies(), number, [f"w{wamid}"])
+    return found.id if found else ""
+
+
+def of_spots(
+    store: Store, bodies: Bodies, number: str, spots: Sequence[bytes], *, without: str = ""
+) -> list[SendRow | None]:
+    """Return what is left of sends by their places in the index; None where nothing is."""
+    return _recall(store, bodies, number, [b"@" + spot for spot in spots], without)
+
+
+def revive(store: Store, number: str, one: SendRow) -> bool:
+    """Give a compacted send its row back; false where news came since it was read."""
+    wamids = [value for name, value in one.fields.items() if name.partition(":")[0] == "wamid"]
+    args: list[Any] = [one.id, one.value, len(wamids), *wamids]
+    for name, value in one.fields.items():
+        args += [name, value]
+    if one.members:
+        args += ["", *(part for member in one.members.items() for part in member)]
+    return bool(store.call("revive", keys.number(number), *args))
+
+
+def _recall(
+    store: Store, bodies: Bodies, number: str, names: Sequence[str | bytes], without: str = ""
+) -> list[SendRow | None]:
+    found: list[SendRow | None] = []
+    for start in range(0, len(names), AT_ONCE):
+        told = store.call("recall", keys.number(number), *names[start : start + AT_ONCE])
+        found += [_left(bodies, one, without) for one in told]
+    return found
+
+
+def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
+    if not told or not told[1]:
+        return None
+    value, record, text, _ = told
+    try:
+        name, row = row_of(record)
+        opened = bodies.open(text) if text else b""
+        row, members = whole(row, opened) if opened else (row, {})
+        raised = with_news(row, value, without=without)
+    except UnknownRecordError:  # another process may open the text
+        return _left(bodies, (value, record, b"", b""), without)
+    except (ValueError, LookupError):
+        return SendRow("", value=value, has_text=False)
+    return SendRow(name, raised, members, value, bool(opened))
+
+
+def has_text(row: Mapping[str, str]) -> bool:
+    """Say whether a row holds what was to be sent, in a form that can be read."""
+    try:
+        return "body" in orjson.loads(row.get("row", ""))
+    except orjson.JSONDecodeError:
+        return False

@@ -1,0 +1,216 @@
+"""How the server stands: whether it answers, keeps, and has room for more."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
+
+from gateway.store import keys
+from gateway.store.redis.client import Call, heard, meaning, source
+from gateway.store.redis.driver import AsyncClient
+
+log = structlog.get_logger(__name__)
+
+OLDEST_SERVER = (6, 2)
+LAYOUT_BEFORE = "1/8"  # which gateway migrate can read
+YIELD_FROM = 0.60
+REFUSE_FROM = 0.75
+# From there on sends are compacted before their moment: those that were accepted, then also those
+# whose dead letters still could begin again.
+COMPACT_FROM, COMPACT_ALL_FROM = YIELD_FROM, 0.70
+# How much of the history goes each second while it yields.
+AN_EIGHTH = 8
+POLL_S = 1.0
+RESULTS = timedelta(days=1)
+
+NO_FILE = (
+    "Redis has no append-only file: what was acknowledged is lost when it stops. "
+    "Set appendonly yes and appendfsync always."
+)
+NO_DISK = "Redis cannot write to its disk: deliveries are refused until it can."
+EVICTS = "Redis may evict what waits: set maxmemory-policy noeviction."
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong with the server, in sentences; nothing of it stops a start unless `fatal`."""
+
+    fatal: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    used_bytes: int = 0
+    limit_bytes: int = 0
+    refusal: str = ""  # what the server said when something was to be written
+
+    @property
+    def short(self) -> bool:
+        """Say whether what was worked off has to give way, before its retention is over."""
+        return self._beyond(YIELD_FROM)
+
+    @property
+    def full(self) -> bool:
+        """Say whether deliveries have to be refused, so that what was kept can be worked off."""
+        return self._beyond(REFUSE_FROM)
+
+    @property
+    def ready(self) -> bool:
+        """Say whether deliveries are kept."""
+        return not (self.fatal or self.refusal or self.full)
+
+    @property
+    def early_ms(self) -> float:
+        """Return how long before their moment sends that are over are compacted."""
+        if self._beyond(COMPACT_ALL_FROM):
+            return float("inf")
+        return keys.DAY_MS if self._beyond(COMPACT_FROM) else 0
+
+    def _beyond(self, share: float) -> bool:
+        return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
+
+
+def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
+    """Judge what the server says of itself (INFO) and the layout found in it; pure."""
+    fatal = [told for told in (too_old(info), other_layout(layout), replica(info)) if told]
+    warnings = []
+    if not int(info.get("aof_enabled", 0)):
+        warnings.append(NO_FILE)
+    if info.get("aof_last_write_status", "ok") != "ok":
+        warnings.append(NO_DISK)
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        warnings.append(EVICTS)
+    return Health(
+        tuple(fatal), tuple(warnings), int(info["used_memory"]), _limit(info, limit_bytes)
+    )
+
+
+def too_old(info: Mapping[str, Any]) -> str:
+    """Say that a server lacks what our scripts need; "" where it does not."""
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if version >= OLDEST_SERVER:
+        return ""
+    return f"Redis {info['redis_version']} is too old: 6.2 or newer is needed."
+
+
+def other_layout(layout: str) -> str:
+    """Say that what is stored is laid out in a way that we do not read; "" where it is not."""
+    if layout in ("", layout_name()):
+        return ""
+    if layout == LAYOUT_BEFORE:
+        return "The store has the layout of an older release: run gateway migrate, once."
+    return f"The store has layout {layout}; this version needs {layout_name()}."
+
+
+def replica(info: Mapping[str, Any]) -> str:
+    """Say that a server takes no writes of ours; "" where it does."""
+    if info.get("role") not in ("slave", "replica"):
+        return ""
+    return "Redis is a replica and cannot keep anything: use the address of its primary."
+
+
+def _limit(info: Mapping[str, Any], limit_bytes: int) -> int:
+    half = int(info.get("total_system_memory", 0)) // 2
+    return int(info.get("maxmemory", 0)) or limit_bytes or half
+
+
+def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> Health:
+    """Judge every server that writes: what is wrong with any, and how full the fullest is; pure."""
+    there = [judge(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)]
+    away = len(infos) - len(there)
+    missing = f"{away} of the {len(infos)} servers of the cluster do not answer."
+    told = (one for health in there for one in health.warnings)
+    fullest = max(there, key=lambda one: one.used_bytes / (one.limit_bytes or one.used_bytes or 1))
+    return replace(
+        fullest,
+        fatal=tuple(dict.fromkeys(one for health in there for one in health.fatal)),
+        warnings=tuple(dict.fromkeys([*told, *([missing] if away else [])])),
+    )
+
+
+def layout_name() -> str:
+    """Return the layout that this version reads and writes."""
+    return f"{keys.LAYOUT}/{keys.PARTITIONS}"
+
+
+def yielding(numbers: Iterable[str], results: timedelta) -> list[Call]:
+    """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
+
+    History is what was worked off, the records of why something was planned for it, what sends
+    said, and what became of those that were compacted at least `results` ago.
+    """
+    calls = [Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS)]
+    kept_ms = int(results.total_seconds() * 1000)
+    for name in numbers:
+        calls.append(Call("forget", keys.number(name), [AN_EIGHTH]))
+        calls.append(Call("prune", keys.number(name), [0, kept_ms, kept_ms, AN_EIGHTH]))
+    return calls
+
+
+PLANNING_STOPPED = (
+    "Planning has stopped: too many events raised an error. Deliveries are kept; roll back the "
+    "release or the rules, and look at the dead letters."
+)
+
+
+class Pressure:
+    """Looks at the server beside the requests, once a second."""
+
+    def __init__(self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS) -> None:
+        """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
+        self._redis = client
+        self._limit_bytes = limit_bytes
+        self._results = results
+        self.health = Health()
+
+    async def look(self) -> Health:
+        """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
+        try:
+            layout = await self._ask(self._redis.get(keys.LAYOUT_KEY))
+            stopped = await self._ask(self._redis.get(keys.STOPPED))
+            infos = heard(await self._redis.infos())
+            refusal = await self._refusal()
+        except RedisError as error:
+            raise meaning(error) from error
+        found = layout.decode() if layout else ""
+        self.health = replace(worst(infos, found, self._limit_bytes), refusal=refusal)
+        if stopped:
+            self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
+        return self.health
+
+    async def _refusal(self) -> str:
+        """Try to write: a server may refuse to for reasons that it does not tell of itself."""
+        try:
+            await self._ask(self._redis.set(f"{keys.RAN}web", 1, px=keys.DAY_MS))
+        except ResponseError as error:
+            return str(error)
+        return ""
+
+    async def _ask(self, command: Awaitable[Any]) -> Any:
+        """Return an answer; of a cluster None where its server is away, for others still keep."""
+        try:
+            return await command
+        except (ConnectionError, TimeoutError):
+            if not self._redis.is_cluster:
+                raise
+            return None
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled; a server that is away says nothing new."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                if (await self.look()).short:
+                    await self._make_room()
+            except Exception:  # noqa: S112 - whoever keeps finds out by itself
+                continue
+
+    async def _make_room(self) -> None:
+        """Let history yield, as a tick does: a full server may carry no bell for a tick."""
+        found: Any = self._redis.smembers(keys.NUMBERS)
+        pipe = self._redis.pipeline(transaction=False)
+        for call in yielding((name.decode() for name in await found), self._results):
+            pipe.eval(source(call.script), 1, call.prefix, *call.args)
+        if dropped := sum(await pipe.execute()):
+            log.warning("history_yields", dropped=dropped)
