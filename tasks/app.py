@@ -12,7 +12,7 @@ from celery.signals import setup_logging, worker_init, worker_process_init
 
 from gateway.config import logs
 from gateway.config.settings import Settings, SettingsError
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.check import check

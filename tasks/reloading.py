@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from gateway.rules.source import LOOK_EVERY_S, Source
+from gateway.rules.reloader import LOOK_EVERY_S, Source
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError

@@ -13,7 +13,7 @@ from gateway.config.settings import Settings, SettingsError
 from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import Rulebook
 from gateway.graph.messages import Graph
-from gateway.rules.source import Source
+from gateway.rules.reloader import Source
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import MOST_NUMBERS, list_number

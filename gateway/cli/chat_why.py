@@ -10,7 +10,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.phone_numbers import contact_key
 from gateway.rules.explain import explain, worth_telling
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts, records

@@ -13,7 +13,7 @@ from gateway.cli.dev_processes import Family
 from gateway.cli.dev_screen import show
 from gateway.cli.dev_setup import Setup, prepare
 from gateway.config.settings import environment
-from gateway.rules.source import Source
+from gateway.rules.reloader import Source
 
 
 def dev(

@@ -10,7 +10,7 @@ from gateway.cli.doctor_settings import Given
 from gateway.cli.doctor_store import Redis
 from gateway.cli.doctor_work import Broker
 from gateway.config.settings import Settings
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Reading

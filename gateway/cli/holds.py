@@ -14,7 +14,7 @@ from gateway.cli import failing, trace_where
 from gateway.config.settings import Settings
 from gateway.core.nearest import nearest
 from gateway.core.sending.pauses import Stops
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store import maintenance
 from gateway.store.redis.client import Store, StoreUnavailableError

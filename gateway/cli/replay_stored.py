@@ -13,7 +13,7 @@ from gateway.cli.replay_send import FullError, Sending
 from gateway.cli.replay_shadow import Shadowing
 from gateway.cli.trace_line import many
 from gateway.cli.trace_words import Words
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError

@@ -10,7 +10,7 @@ from rich.text import Text
 from gateway.cli.rules_where import FAILED, Json, PathGiven, asked, console, plain, shown
 from gateway.cli.trace_line import many
 from gateway.rules import files
-from gateway.rules.load import load, look
+from gateway.rules.loader import load, look
 from gateway.rules.problems import Problem, RulebookError
 from gateway.rules.rulebook import Rulebook
 

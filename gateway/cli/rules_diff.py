@@ -18,8 +18,8 @@ from gateway.cli.trace_line import clock, many
 from gateway.cli.trace_words import Words
 from gateway.core.events import Message
 from gateway.core.printable import printable
-from gateway.rules.diff import Answer, Change, Compared, Comparison
-from gateway.rules.load import load
+from gateway.rules.loader import load
+from gateway.rules.testing.compare import Answer, Change, Compared, Comparison
 
 MOST_EXAMPLES = 10
 

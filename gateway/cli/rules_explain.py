@@ -21,10 +21,10 @@ from gateway.core.events import Event
 from gateway.core.printable import printable
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import Explained, explain, worth_telling
-from gateway.rules.folding import Folding
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
-from gateway.rules.spoken import Said, spoken
+from gateway.rules.testing.notation import Said, spoken
+from gateway.rules.testing.planner import Folding
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
 NOT_FOUND = 1

@@ -11,11 +11,11 @@ from rich.text import Text
 from gateway.cli.rules_words import compared, written
 from gateway.cli.trace_line import many
 from gateway.core.printable import printable
-from gateway.rules.cases import They
 from gateway.rules.explain import worth_telling
-from gateway.rules.playing import Played, Turn
 from gateway.rules.rule import Rule
 from gateway.rules.rulebook import Rulebook
+from gateway.rules.testing.runner import Played, Turn
+from gateway.rules.testing.testcase import They
 
 STYLES = {" ": "", "-": "red", "+": "green"}
 

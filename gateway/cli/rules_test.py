@@ -11,11 +11,11 @@ from gateway.cli import failing
 from gateway.cli.rules_played import Report
 from gateway.cli.rules_where import FAILED, Json, PathGiven, asked, console, plain, shown
 from gateway.cli.trace_line import many
-from gateway.rules.casebook import Casebook, beside, read, tested
 from gateway.rules.files import TESTS
-from gateway.rules.load import load
-from gateway.rules.playing import play
+from gateway.rules.loader import load
 from gateway.rules.problems import Problem
+from gateway.rules.testing.runner import play
+from gateway.rules.testing.testfile import Casebook, beside, read, tested
 
 
 def run_tests(

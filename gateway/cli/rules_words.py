@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from gateway.core.printable import printable
-from gateway.rules.expecting import Differs, fits
+from gateway.rules.testing.expecting import Differs, fits
 
 MOST = 200
 

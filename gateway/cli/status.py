@@ -13,7 +13,7 @@ from rich.live import Live
 from gateway.cli import trace_where
 from gateway.cli.status_screen import screen
 from gateway.cli.status_view import View
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Reading

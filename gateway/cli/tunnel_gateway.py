@@ -14,7 +14,7 @@ from gateway.cli.ports import HOST
 from gateway.cli.tunnel_checks import Check
 from gateway.cli.tunnel_probe import Probe
 from gateway.cli.tunnel_screen import Screen
-from gateway.rules.source import Source
+from gateway.rules.reloader import Source
 
 How = Literal["start", "use_dev", "use_serve"]
 TIMEOUT_S = 5.0

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from gateway.cli import failing
 from gateway.config import logs
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.store import keys
 from gateway.store.maintenance import count
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.rules.condition import Condition, Every, Some
-from gateway.rules.facts import Facts
+from gateway.rules.matching.condition import Condition, Every, Some
+from gateway.rules.matching.facts import Facts
 from gateway.rules.rulebook import Asked, Rulebook
 
 # Of more rules than one reads, those that are far from fitting are only counted.

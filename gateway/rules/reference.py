@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.core.rendering.filters import FILTERS
 from gateway.rules import schema
-from gateway.rules.actions import VERBS
-from gateway.rules.choices import RowText
-from gateway.rules.models import Book, Defaults, Rule
-from gateway.rules.names import NAMES, PATTERNED
-from gateway.rules.noting import ALONE
-from gateway.rules.shape import Model
-from gateway.rules.when import Age, Referral, TextTest, When
+from gateway.rules.language.actions import VERBS
+from gateway.rules.language.choices import RowText
+from gateway.rules.language.conditions import Age, Referral, TextTest, When
+from gateway.rules.language.contact_actions import ALONE
+from gateway.rules.language.rulefile import Book, Defaults, Rule
+from gateway.rules.language.shape import Model
+from gateway.rules.matching.placeholder_values import NAMES, PATTERNED
 
 PAGE = schema.FILE.with_name("rules.md")
 MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")

@@ -8,14 +8,15 @@ from gateway.core.planning.answers import ALERT
 from gateway.core.planning.contact_changes import done
 from gateway.core.planning.decision import Action, Fired
 from gateway.core.rendering.placeholders import Lookup
-from gateway.rules import models, names
-from gateway.rules.actions import LEAVE
-from gateway.rules.condition import Condition, Key
-from gateway.rules.facts import Facts
-from gateway.rules.hours import Hours
-from gateway.rules.match import condition
-from gateway.rules.match_contact import span
-from gateway.rules.step import TO_THE_MESSAGE, Step, step_of
+from gateway.rules.language import rulefile
+from gateway.rules.language.actions import LEAVE
+from gateway.rules.matching import placeholder_values
+from gateway.rules.matching.action import TO_THE_MESSAGE, Step, step_of
+from gateway.rules.matching.compiler import condition
+from gateway.rules.matching.condition import Condition, Key
+from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.on_contact import span
+from gateway.rules.opening_hours import Hours
 from gateway.rules.text import pattern
 
 EMPTY = "a text came out empty, so its action is not done"
@@ -97,7 +98,9 @@ class Rule:
 
 def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
     event, contact, now = facts.event, facts.contact, facts.now
-    return names.lookup(names.Known(event, contact, now, facts.hours, groups))
+    return placeholder_values.lookup(
+        placeholder_values.Known(event, contact, now, facts.hours, groups)
+    )
 
 
 def _idle(step: Step, facts: Facts) -> str:
@@ -115,7 +118,7 @@ def _told(limit: Limit) -> str:
     return f"it fired {limit.times} times within the last {span(limit.within)}"
 
 
-def compiled(rule: models.Rule, defaults: models.Defaults, hours: Mapping[str, Hours]) -> Rule:
+def compiled(rule: rulefile.Rule, defaults: rulefile.Defaults, hours: Mapping[str, Hours]) -> Rule:
     """Compile a rule that was found to be right."""
     steps = [step for step in rule.then if step.verb != LEAVE]  # which does no more than end it
     return Rule(
@@ -132,7 +135,7 @@ def compiled(rule: models.Rule, defaults: models.Defaults, hours: Mapping[str, H
     )
 
 
-def _limits(rule: models.Rule) -> tuple[Limit, ...]:
+def _limits(rule: rulefile.Rule) -> tuple[Limit, ...]:
     often = rule.at_most
     limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
     return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))

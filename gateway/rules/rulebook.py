@@ -9,10 +9,10 @@ from typing import NamedTuple
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Notice
 from gateway.core.planning.decision import Decision, Fired
-from gateway.rules.facts import Facts, has_name
-from gateway.rules.hours import Hours
-from gateway.rules.index import Index
-from gateway.rules.kinds import BY_HAND, kind_of
+from gateway.rules.event_kinds import BY_HAND, kind_of
+from gateway.rules.matching.facts import Facts, has_name
+from gateway.rules.matching.index import Index
+from gateway.rules.opening_hours import Hours
 from gateway.rules.rule import Rule
 
 # For so long nobody but the person who answered from the phone answers.

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from gateway.rules.models import Book
-from gateway.rules.taking import SCALAR
+from gateway.rules.language.rulefile import Book
+from gateway.rules.language.taking import SCALAR
 
 FILE = Path(__file__).parents[2] / "docs" / "rules.schema.json"
 

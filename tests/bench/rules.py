@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, a_message
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.cli.chat_lines import Offer
 from gateway.cli.chat_why import Sent, Traces
 from gateway.core.planning.batch import plan
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store

@@ -12,7 +12,7 @@ from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
 from gateway.core.planning.batch import plan
 from gateway.core.webhook.parser import split
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.store import maintenance
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit

@@ -22,7 +22,7 @@ from gateway.core.messages import (
 )
 from gateway.core.planning.batch import View, plan
 from gateway.core.sending.send import callback
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.sandbox.checks.message import check
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.meta_schema import needs_meta, problems

@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies

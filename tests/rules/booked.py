@@ -9,7 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, View, plan
 from gateway.core.planning.decision import Decision
-from gateway.rules.load import load
+from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, NUMBER, a_message
 

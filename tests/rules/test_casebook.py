@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules import casebook
-from gateway.rules.casebook import beside, read
+from gateway.rules.testing import testfile
+from gateway.rules.testing.testfile import beside, read
 
 NAMED = "- case: it\n  talk:\n"
 # What is written, and what is told after the name of the file; `it` is the case.
@@ -154,7 +154,7 @@ def test_tests_stand_beside_their_rules(folder: Path, asked: str, found: list[st
      ("e.test.yaml", "e.yaml")],
 )  # fmt: skip
 def test_a_test_is_about_the_rules_of_its_name(folder: Path, asked: str, rules: str) -> None:
-    assert casebook.tested(folder / asked) == folder / rules
+    assert testfile.tested(folder / asked) == folder / rules
 
 
 SIGNS = st.sampled_from(

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.rules.across import errors
-from gateway.rules.check import check
-from gateway.rules.load import assembled
-from gateway.rules.odd import warnings
+from gateway.rules.checks.file import check
+from gateway.rules.checks.lint import warnings
+from gateway.rules.checks.references import errors
+from gateway.rules.loader import assembled
 from gateway.rules.reference import tables
 from tests.made import ANA, NOW, a_message
 

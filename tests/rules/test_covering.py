@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.rules.check import check
-from gateway.rules.covering import unreached
-from gateway.rules.load import assembled
+from gateway.rules.checks.file import check
+from gateway.rules.checks.unreachable import unreached
+from gateway.rules.loader import assembled
 from tests.made import ANA, NOW, a_message, a_status
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "any"]), min_size=1, max_size=3)

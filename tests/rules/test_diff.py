@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.events import Delivery
-from gateway.rules.diff import Change, Compared, Comparison
+from gateway.rules.testing.compare import Change, Compared, Comparison
 from tests.made import delivery_body, message_item
 from tests.rules.booked import book
 

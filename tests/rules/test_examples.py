@@ -9,13 +9,13 @@ import pytest
 
 from gateway.core.rendering.filters import FILTERS
 from gateway.rules import reference
-from gateway.rules.actions import BARE
-from gateway.rules.check import check
-from gateway.rules.metas import TEXT_FIELDS
-from gateway.rules.names import NAMES
-from gateway.rules.noting import Choice, Signal
-from gateway.rules.shape import Model
-from gateway.rules.when import Conditions, When
+from gateway.rules.checks.file import check
+from gateway.rules.language.actions import BARE
+from gateway.rules.language.conditions import Conditions, When
+from gateway.rules.language.contact_actions import Choice, Signal
+from gateway.rules.language.metas import TEXT_FIELDS
+from gateway.rules.language.shape import Model
+from gateway.rules.matching.placeholder_values import NAMES
 from tests.rules.booked import HEAD, book
 
 ROOT = Path(__file__).parents[2]

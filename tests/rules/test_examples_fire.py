@@ -12,11 +12,11 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Notice
 from gateway.core.messages import addressed
 from gateway.core.planning.decision import Decision
-from gateway.rules.actions import SENDS
-from gateway.rules.check import check as read
-from gateway.rules.load import assembled
-from gateway.rules.models import Book
-from gateway.rules.when import Conditions, When
+from gateway.rules.checks.file import check as read
+from gateway.rules.language.actions import SENDS
+from gateway.rules.language.conditions import Conditions, When
+from gateway.rules.language.rulefile import Book
+from gateway.rules.loader import assembled
 from gateway.sandbox.checks.message import check
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import HEAD

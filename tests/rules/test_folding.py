@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import Send
-from gateway.rules.folding import Folding, posted
+from gateway.rules.testing.planner import Folding, posted
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.hours import Hours
+from gateway.rules.opening_hours import Hours
 from tests.rules.booked import book
 
 SHOP = "{zone: Europe/Lisbon, mon-fri: 09:00-18:00, sat: 10:00-13:00, closed: [2026-12-25]}"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.rules.index import AS_RULES_DO, EXACTLY, Patterns
+from gateway.rules.matching.index import AS_RULES_DO, EXACTLY, Patterns
 from gateway.rules.text import normal, pattern, scanned
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book

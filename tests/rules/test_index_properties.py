@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.rules.facts import Facts
-from gateway.rules.index import Index
-from gateway.rules.kinds import EVENTS
-from gateway.rules.match import condition
-from gateway.rules.when import Conditions, When
+from gateway.rules.event_kinds import EVENTS
+from gateway.rules.language.conditions import Conditions, When
+from gateway.rules.matching.compiler import condition
+from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.index import Index
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.rules import test_total as total
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.check import check
-from gateway.rules.load import load
+from gateway.rules.checks.file import check
+from gateway.rules.loader import load
 from gateway.rules.problems import Mark, Problem, RulebookError
 from tests.rules.booked import HEAD, book
 

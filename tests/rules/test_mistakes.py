@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.load import look
+from gateway.rules.loader import look
 from gateway.rules.problems import Problem, RulebookError
 from tests.rules.booked import HEAD, book
 

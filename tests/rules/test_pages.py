@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.casebook import read
-from gateway.rules.cases import Case, Line, They
-from gateway.rules.load import load
-from gateway.rules.playing import play
+from gateway.rules.loader import load
+from gateway.rules.testing.runner import play
+from gateway.rules.testing.testcase import Case, Line, They
+from gateway.rules.testing.testfile import read
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT.joinpath("docs", "rules-testing.md").read_text()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.casebook import read
-from gateway.rules.load import load
-from gateway.rules.playing import Played, play
+from gateway.rules.loader import load
+from gateway.rules.testing.runner import Played, play
+from gateway.rules.testing.testfile import read
 from tests.rules.booked import HEAD
 
 

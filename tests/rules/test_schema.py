@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from gateway.rules import reference, schema
-from gateway.rules.check import check
+from gateway.rules.checks.file import check
 from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS, PAGE, ROOT
 

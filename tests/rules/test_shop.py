@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
-from gateway.rules.actions import BARE, VERBS
-from gateway.rules.load import look
-from gateway.rules.models import Book, Defaults, Rule
-from gateway.rules.when import Age, When
+from gateway.rules.language.actions import BARE, VERBS
+from gateway.rules.language.conditions import Age, When
+from gateway.rules.language.rulefile import Book, Defaults, Rule
+from gateway.rules.loader import look
 
 ROOT = Path(__file__).parents[2]
 SHOP = ROOT.joinpath("rules", "shop.yaml").read_text()

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from gateway.rules.files import File
 from gateway.rules.problems import RulebookError
-from gateway.rules.source import Source
+from gateway.rules.reloader import Source
 from tests.rules.booked import HEAD
 
 ONE = f"{HEAD}- {{name: one, then: x}}\n"

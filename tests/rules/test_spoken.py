@@ -7,8 +7,8 @@ from pydantic import TypeAdapter
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import addressed
-from gateway.rules.actions import Step
-from gateway.rules.spoken import spoken
+from gateway.rules.language.actions import Step
+from gateway.rules.testing.notation import spoken
 
 ANA = Contact("351900000001", wa_id="351900000001")
 WRITTEN: dict[str, Any] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.rules.problems import RulebookError
-from gateway.rules.source import Source
+from gateway.rules.reloader import Source
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce

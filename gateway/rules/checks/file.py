@@ -1,0 +1,63 @@
+"""One rules file checked: what it says, and everything that is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.rules.language.rulefile import Book, known_keys
+from gateway.rules.problems import Problem, first
+from gateway.rules.yaml.errors import told
+from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file as it was read; there is no book where there are problems."""
+
+    file: str
+    tree: Any
+    book: Book | None
+    problems: tuple[Problem, ...]
+
+    def top(self, key: str) -> Any:
+        """Give what stands under a key at the top of the file, None for nothing."""
+        return self.tree.get(key) if isinstance(self.tree, Map) else None
+
+    def rules(self) -> Iterator[tuple[str, Map]]:
+        """Go through the rules that are mappings, each with the name it is told by."""
+        listed = self.top("rules")
+        for index, rule in enumerate(listed if isinstance(listed, Seq) else ()):
+            if isinstance(rule, Map):
+                yield _name(rule, index), rule
+
+
+def check(file: str, source: str) -> Checked:
+    """Check one file and report every problem in it."""
+    tree, problems = parse(file, source)
+    if tree is None:
+        return Checked(file, None, None, tuple(problems))
+    if not isinstance(tree, Map):
+        problems.append(Problem(file, tree.mark, "", "a rules file begins with `version: 1`"))
+        return Checked(file, tree, None, tuple(problems))
+    book = None
+    try:
+        book = Book.model_validate(tree)
+    except ValidationError as error:
+        problems += first(_told(file, tree, each) for each in error.errors(include_url=False))
+    return Checked(file, tree, None if problems else book, tuple(problems))
+
+
+def _name(rule: Any, index: int) -> str:
+    name = rule.get("name") if isinstance(rule, Map) else None
+    return (name.strip() if isinstance(name, Scalar) else "") or f"#{index + 1}"
+
+
+def _told(file: str, tree: Map, error: ErrorDetails) -> Problem:
+    path, rule = error["loc"], ""
+    if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
+        rule = _name(tree["rules"][path[1]], path[1])
+    mark, message = told(tree, error, known_keys, above=2 if rule else 0)
+    return Problem(file, mark, rule, message)

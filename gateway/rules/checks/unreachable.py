@@ -1,0 +1,170 @@
+"""Which rules are never asked, because those above answer all that they would; pure."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from gateway.rules.language.actions import ENDS
+from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
+from gateway.rules.language.rulefile import Rule
+from gateway.rules.matching.facts import plain_emoji
+from gateway.rules.matching.on_event import sender
+from gateway.rules.text import normal, spelled
+
+# One of several words must fit, so whoever takes more words takes all that fewer would.
+ANY_OF = frozenset(
+    {"type", "tapped", "media", "reaction", "status", "code", "field", "number", "sender"}
+    | {"language", "tags", "inside"}
+)
+WITH_ANY = frozenset({"media", "reaction"})
+SAME_TEST = {"any_of": "equals"}
+# The form in which words are compared.
+FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "type": str.lower, "reaction": plain_emoji, "sender": sender,
+    "text.word": lambda word: spelled(normal(word)),
+    **dict.fromkeys(("text.equals", "text.contains", "text.starts_with"), normal),
+}  # fmt: skip
+# A test of a text that holds wherever one of the others does, for words of theirs that pass.
+FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
+    "text.contains": (
+        ("text.equals", "text.contains", "text.starts_with"), lambda said, word: word in said,
+    ),
+    "text.starts_with": (("text.equals", "text.starts_with"), str.startswith),
+    "text.word": (("text.equals", "text.word"), lambda said, word: word in spelled(said)),
+}  # fmt: skip
+MAX_FORM = 60  # characters of a text, in which one looks for the words of rules above
+# What these note, the rules below ask about anew.
+NOTING = frozenset({"tag", "untag", "set", "unset"})
+NOTED = frozenset({"tags", "vars", "language"})
+
+
+class _Shape(NamedTuple):
+    """Conditions in a form in which they can be compared."""
+
+    events: frozenset[str]
+    words: Mapping[str, frozenset[Any]]  # of which one must fit
+    others: Mapping[str, Any]
+    of_any_age: bool
+    of_notes: bool
+
+    def covers(self, narrow: "_Shape") -> bool:
+        """Say whether whatever fits the narrow conditions surely fits these."""
+        # A rule that names an age is asked about older events too.
+        if not narrow.events <= self.events or (narrow.of_any_age and not self.of_any_age):
+            return False
+        return all(_takes(key, words, narrow) for key, words in self.words.items()) and all(
+            narrow.others.get(key) == value for key, value in self.others.items()
+        )
+
+
+class _Above:
+    """The rules that end the search, found by a word that they take."""
+
+    def __init__(self) -> None:
+        self._by_word: dict[tuple[str, Any], list[tuple[str, _Shape]]] = defaultdict(list)
+        self._others: list[tuple[str, _Shape]] = []
+        self._lengths: dict[str, set[int]] = defaultdict(set)
+
+    def add(self, name: str, wide: _Shape) -> None:
+        closed = (key for key, words in wide.words.items() if not _takes_any(key, words))
+        if (key := next(closed, None)) is None:
+            self._others.append((name, wide))
+            return
+        for word in wide.words[key]:
+            self._by_word[key, word].append((name, wide))
+            if key in FOLLOWS:
+                self._lengths[key].add(len(word))
+
+    def covering(self, narrow: _Shape) -> str | None:
+        """Name a rule that answers all that fits the narrow conditions."""
+        # Who takes all of some words takes any one of them.
+        first = [(key, word) for key, words in narrow.words.items() for word in islice(words, 1)]
+        within = (part for key, word in first for part in self._within(key, word))
+        found = (self._by_word.get(part, ()) for part in chain(first, within))
+        every = chain(self._others, *found)
+        return next((name for name, wide in every if wide.covers(narrow)), None)
+
+    def _within(self, key: str, word: Any) -> Iterator[tuple[str, str]]:
+        """Go through the parts of a word that a rule above may take a text for."""
+        for wide, (narrow, _) in FOLLOWS.items():
+            if key in narrow:
+                form = (spelled(word) if wide == "text.word" else word)[:MAX_FORM]
+                for length in self._lengths[wide]:
+                    yield from (
+                        (wide, form[at : at + length]) for at in range(len(form) - length + 1)
+                    )
+
+
+def _takes(key: str, words: frozenset[Any], narrow: _Shape) -> bool:
+    own = narrow.words.get(key)
+    if own is not None and (_takes_any(key, words) or own <= words):
+        return True
+    from_others, test = FOLLOWS.get(key, ((), str.startswith))
+    said = (narrow.words.get(other, frozenset()) for other in from_others)
+    return any(
+        each and all(any(test(one, word) for word in words) for one in each) for each in said
+    )
+
+
+def _takes_any(key: str, words: frozenset[Any]) -> bool:
+    return key in WITH_ANY and ANY in words
+
+
+def unreached(rules: Sequence[Rule]) -> Iterator[tuple[int, list[str]]]:
+    """Name each rule that is never asked, by its position, and the rules above that answer."""
+    above, of_notes = _Above(), _Above()
+    for index, rule in enumerate(rules):
+        if not rule.enabled:
+            continue
+        shapes = _shapes(rule)
+        names = [above.covering(shape) or of_notes.covering(shape) for shape in shapes]
+        if None not in names:
+            yield index, list(dict.fromkeys(name for name in names if name))
+        elif rule.shadow:
+            continue
+        elif not _ends(rule) and any(step.verb in NOTING for step in rule.then):
+            of_notes = _Above()
+        elif _ends(rule) and not (rule.cooldown or rule.at_most):
+            for shape in shapes:
+                (of_notes if shape.of_notes else above).add(rule.name, shape)
+
+
+def _ends(rule: Rule) -> bool:
+    return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
+
+
+def _shapes(rule: Rule) -> list[_Shape]:
+    # An age that stands anywhere in a rule is one of the whole rule.
+    shapes = [_shape(when) for when in rule.when]
+    of_any_age = any(shape.of_any_age for shape in shapes)
+    return [shape._replace(of_any_age=of_any_age) for shape in shapes]
+
+
+def _shape(when: When) -> _Shape:
+    given = {key: getattr(when, key) for key in when.model_fields_set - {"event", "text"}}
+    words = {key: _forms(key, given[key]) for key in given.keys() & ANY_OF}
+    others = {key: value for key, value in given.items() if key not in words}
+    if when.text:
+        words |= _tests(when.text)
+    parts = list(when.parts())
+    of_any_age, of_notes = any(part.age for part in parts), any(map(_asks_notes, parts))
+    return _Shape(frozenset(when.events), words, others, of_any_age, of_notes)
+
+
+def _asks_notes(part: Conditions) -> bool:
+    return not NOTED.isdisjoint(part.model_fields_set)
+
+
+def _forms(key: str, words: Iterable[Any]) -> frozenset[Any]:
+    return frozenset(map(FORMS[key], words) if key in FORMS else words)
+
+
+def _tests(test: TextTest) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for key in test.model_fields_set:
+        said = getattr(test, key)
+        name = f"text.{SAME_TEST.get(key, key)}"
+        words = _forms(name, [said] if isinstance(said, str) else said)
+        found[name] = found.get(name, words) & words
+    return found

@@ -1,0 +1,68 @@
+"""What may stand under `then`: a text, a word alone, or a mapping with one action."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from gateway.core.nearest import nearest
+from gateway.rules.language import contact_actions, send_actions
+from gateway.rules.language.taking import SCALAR, wrong
+from gateway.rules.problems import QUOTES, short
+
+Sending = (
+    send_actions.SendText
+    | send_actions.SendButtons
+    | send_actions.SendList
+    | send_actions.SendMedia
+    | send_actions.SendTemplate
+    | send_actions.Send
+)
+Noting = (
+    contact_actions.React
+    | contact_actions.Tag
+    | contact_actions.Untag
+    | contact_actions.Set
+    | contact_actions.Unset
+    | contact_actions.Mute
+    | contact_actions.Alert
+)
+Bare = contact_actions.Signal | contact_actions.Choice
+
+SENDS: dict[str, type[Sending]] = {model.verb: model for model in Sending.__args__}
+NOTES: dict[str, type[Noting]] = {model.verb: model for model in Noting.__args__}
+BARE: dict[str, type[Bare]] = {
+    verb: contact_actions.Signal if verb in contact_actions.SIGNALS else contact_actions.Choice
+    for verb in contact_actions.ALONE
+}
+VERBS = {**SENDS, **NOTES}
+LEAVE = "leave"
+ENDS = frozenset({*SENDS, LEAVE})
+
+
+def _step(value: Any) -> Any:
+    if isinstance(value, str):
+        if model := BARE.get(value):
+            return model.model_validate({"verb": value})
+        return send_actions.SendText.model_validate({"send_text": value})
+    if not isinstance(value, dict):
+        wrong("must be a text or a mapping with one action")
+    verbs = [key for key in value if key in VERBS]
+    if len(verbs) > 1:
+        wrong(f"holds {' and '.join(verbs)}; each action is an item of its own")
+    return VERBS[verbs[0]].model_validate(value) if verbs else wrong(_no_action(value))
+
+
+def _no_action(value: dict[str, Any]) -> str:
+    word = next(iter(value), "")
+    if word in BARE:
+        return f"{word} stands alone, without a colon"
+    hint = nearest(word, [*VERBS, *BARE])
+    return f"{short(word)} is no action (if it is a text, {QUOTES}); {hint}"
+
+
+# A text in words may be any text, so an editor offers the words that stand alone beside it.
+_Alone = Annotated[str, WithJsonSchema({"anyOf": [{"enum": sorted(BARE)}, {"type": SCALAR}]})]
+Step = Annotated[
+    Sending | Noting | Bare,
+    BeforeValidator(_step, json_schema_input_type=Sending | Noting | _Alone),
+]

@@ -1,0 +1,200 @@
+"""The conditions of a rule, as they are written under `when`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.rules.event_kinds import EVENTS, kind_of_field
+from gateway.rules.language.shape import Model, Tests
+from gateway.rules.language.taking import listed, one_of, word_of, wrong
+from gateway.rules.language.types import Codes, Duration, Ids, Pattern, Phrases, Texts, VarName
+from gateway.rules.problems import short
+from gateway.rules.yaml.nodes import Map
+
+STATUSES = ("sent", "delivered", "read", "played", "failed")
+MEDIA = ("image", "video", "audio", "voice", "document", "sticker")
+ANY = "any"
+
+
+class TextTest(Tests):
+    """What a text must be like; all that is given must hold."""
+
+    equals: Texts | None = Field(default=None, description="The whole text is one of these.")
+    any_of: Texts | None = Field(default=None, description="The same as `equals`.")
+    contains: Texts | None = Field(
+        default=None, description="One of these stands anywhere in the text."
+    )
+    word: Phrases | None = Field(default=None, description="One of these is among its whole words.")
+    starts_with: Texts | None = Field(
+        default=None, description="The text begins with one of these."
+    )
+    matches: Pattern | None = Field(
+        default=None,
+        description="The text as written fits this regular expression in RE2's syntax.",
+    )
+
+
+def _text_test(value: Any) -> Any:
+    return {"equals": value} if isinstance(value, str | list) else value
+
+
+TextTests = Annotated[
+    TextTest, BeforeValidator(_text_test, json_schema_input_type=Texts | TextTest)
+]
+
+
+class Referral(Tests):
+    """What the ad or post that a message came from must be like; all that is given must hold."""
+
+    source_id: Ids | None = Field(
+        default=None, description="Meta's id of the ad or post, one of these."
+    )
+    source_type: Annotated[tuple[str, ...], one_of("ad", "post")] | None = Field(
+        default=None, description="`ad` or `post`."
+    )
+    headline: TextTests | None = Field(
+        default=None, description="Tests the ad's headline as a text."
+    )
+
+
+class Age(Tests):
+    """How old an event must be."""
+
+    older: Duration | None = Field(default=None, description="More time has passed than this.")
+    younger: Duration | None = Field(default=None, description="Less time has passed than this.")
+
+
+def _referral(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Referral.model_validate(value)
+    if value not in ("yes", "no"):
+        wrong(f"must be yes, no or a mapping with {', '.join(Referral.keys())}")
+    return value == "yes"
+
+
+class Conditions(Model):
+    """Conditions that must all hold."""
+
+    type: Ids | None = Field(
+        default=None,
+        description="The message is of this type, in Meta's words: text, image, order, …",
+    )
+    text: TextTests | None = Field(
+        default=None, description="What was written, a caption, or the title that was tapped."
+    )
+    tapped: Ids | None = Field(
+        default=None, description="The id of the button or list row that was tapped, exactly."
+    )
+    media: Annotated[tuple[str, ...], one_of(*MEDIA, ANY)] | None = Field(
+        default=None, description=f"A file came: {', '.join(MEDIA)}, or `any`."
+    )
+    reaction: Ids | None = Field(
+        default=None, description="A reaction with this emoji came, or with `any`."
+    )
+    referral: Annotated[
+        Referral | bool | None, BeforeValidator(_referral, json_schema_input_type=Referral | bool)
+    ] = Field(
+        default=None, description="The message came from an ad: `yes`, `no`, or tests of the ad."
+    )
+    order: bool | None = Field(
+        default=None, description="The message is an order from the catalog."
+    )
+    status: Annotated[tuple[str, ...], one_of(*STATUSES)] | None = Field(
+        default=None, description=f"With `event: status`, what Meta tells: {', '.join(STATUSES)}."
+    )
+    code: Codes | None = Field(
+        default=None, description="With `event: status`, Meta's error code of what failed."
+    )
+    field: Ids | None = Field(
+        default=None,
+        description="The webhook field of an event that is neither message nor status.",
+    )
+    number: Ids | None = Field(
+        default=None, description="Our phone number id, of the number that was written to."
+    )
+    sender: Ids | None = Field(
+        default=None, alias="from", description="The customer: a phone number, or Meta's user id."
+    )
+    language: Ids | None = Field(
+        default=None,
+        description="The customer's language, as a rule noted it: `set: {language: pt}`.",
+    )
+    first_contact: bool | None = Field(
+        default=None, description="The customer never wrote to this number before."
+    )
+    silent_for: Duration | None = Field(
+        default=None, description="The customer's last message before this one is at least so old."
+    )
+    tags: Ids | None = Field(default=None, description="The customer has one of these tags.")
+    vars: dict[VarName, Texts] | None = Field(
+        default=None,
+        description="What rules noted of the customer: a name, and one of these texts.",
+    )
+    window: Annotated[Literal["open", "closed"], word_of("open", "closed")] | None = Field(
+        default=None,
+        description="Whether Meta takes free-form messages: 24 hours from a message on.",
+    )
+    inside: Ids | None = Field(default=None, description="It is within these named hours.")
+    outside: Ids | None = Field(default=None, description="It is outside of these named hours.")
+    age: Age | None = Field(
+        default=None, description="How old the event is; a rule that says it needs no `max_age`."
+    )
+    any: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+        default=None, description="One of these mappings holds."
+    )
+    all: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+        default=None, description="All of these mappings hold."
+    )
+    none: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+        default=None, alias="not", description="None of these mappings holds."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_on_top(cls, value: Any) -> Any:
+        if isinstance(value, Map) and "event" in value and "event" not in cls.model_fields:
+            wrong("`event` stands at the top of `when` only", value.marks["event"])
+        return value
+
+    def parts(self) -> Iterator["Conditions"]:
+        """Go through the conditions and all that are combined in them."""
+        yield self
+        for inner in (*(self.any or ()), *(self.all or ()), *(self.none or ())):
+            yield from inner.parts()
+
+    def patterns(self) -> Iterator[str]:
+        """Give the regular expressions whose groups are placeholders, in the file's order."""
+        if self.text and self.text.matches:
+            yield self.text.matches
+        for inner in (*(self.any or ()), *(self.all or ())):
+            yield from inner.patterns()
+
+
+class When(Conditions):
+    """The conditions of a rule, and the events that they are for."""
+
+    event: Annotated[tuple[str, ...], one_of(*EVENTS)] | None = Field(
+        default=None,
+        exclude=True,  # from the meaning, of which `events` is part
+        description=f"What happened: {', '.join(EVENTS)}.",
+    )
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Name the kinds of events that may match: messages, unless the rule says otherwise."""
+        of_fields = tuple(dict.fromkeys(map(kind_of_field, self.field or ())))
+        return self.event or of_fields or ("message",)
+
+    @model_validator(mode="after")
+    def _beside_its_event(self) -> "When":
+        if self.events != ("status",):
+            for name in ("status", "code"):
+                if any(getattr(part, name) for part in self.parts()):
+                    wrong(f"`{name}` needs `event: status` beside it")
+        for field in (fields := [one for part in self.parts() for one in part.field or ()]):
+            if (kind := kind_of_field(field)) not in self.events:
+                wrong(f"the field {short(field)} needs `event: {kind}`")
+        if fields and {"message", "status"} & {*self.events}:
+            wrong("`field` is for events that are neither message nor status")
+        return self

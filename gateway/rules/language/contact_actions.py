@@ -1,0 +1,120 @@
+"""The actions that send no message: signals to the customer's phone, and what is noted of them."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from gateway.core import messages
+from gateway.core.messages import Body
+from gateway.rules.language.shape import Model
+from gateway.rules.language.types import Duration, Emoji, Ids, Sendable, VarName, VarNames
+
+
+class Signal(Model):
+    """Tell the customer's phone that the message was read, or that we are typing."""
+
+    verb: Literal["mark_read", "typing"]
+
+    def body(self) -> Body:
+        """Build Meta's body for the message that is answered."""
+        return SIGNALS[self.verb]("{{ id }}")
+
+
+class React(Model):
+    """React to the message with an emoji."""
+
+    verb: ClassVar[str] = "react"
+    react: Emoji = Field(description="The emoji.")
+
+    def body(self) -> Body:
+        """Build Meta's body for the message that is answered."""
+        return messages.reaction("{{ id }}", self.react)
+
+
+class Choice(Model):
+    """Say what needs no word beside it."""
+
+    verb: Literal["opt_out", "opt_in", "unmute", "leave"]
+
+    def body(self) -> Body:
+        """Give no body, for the verb says it all."""
+        return {}
+
+
+class Tag(Model):
+    """Note tags of the customer."""
+
+    verb: ClassVar[str] = "tag"
+    tag: Ids = Field(description="A tag, or a list of them.")
+
+    def body(self) -> Body:
+        """Give what is noted, placeholders and all."""
+        return {"tag": list(self.tag)}
+
+
+class Untag(Model):
+    """Take tags from the customer."""
+
+    verb: ClassVar[str] = "untag"
+    untag: Ids = Field(description="A tag, or a list of them.")
+
+    def body(self) -> Body:
+        """Give what is noted, placeholders and all."""
+        return {"untag": list(self.untag)}
+
+
+class Set(Model):
+    """Note texts of the customer under names."""
+
+    verb: ClassVar[str] = "set"
+    set: dict[VarName, Sendable] = Field(description="Names, and the text that each stands for.")
+
+    def body(self) -> Body:
+        """Give what is noted, placeholders and all; in pairs, for a name may be any word."""
+        return {"set": [list(pair) for pair in self.set.items()]}
+
+
+class Unset(Model):
+    """Forget what was noted under names."""
+
+    verb: ClassVar[str] = "unset"
+    unset: VarNames = Field(description="A name, or a list of them.")
+
+    def body(self) -> Body:
+        """Give what is noted."""
+        return {"unset": list(self.unset)}
+
+
+class Mute(Model):
+    """Let no rule answer the customer for a while, because a person does."""
+
+    verb: ClassVar[str] = "mute"
+    mute: Duration = Field(description="For how long.")
+
+    def body(self) -> Body:
+        """Give what is noted."""
+        return {"mute": int(self.mute.total_seconds())}
+
+
+class Alert(Model):
+    """Tell the operator."""
+
+    verb: ClassVar[str] = "alert"
+    alert: Sendable = Field(description="What the operator is told.")
+
+    def body(self) -> Body:
+        """Give what is told, placeholders and all."""
+        return {"alert": self.alert}
+
+
+# What is written without a colon.
+ALONE: Mapping[str, str] = {
+    "mark_read": "The customer sees blue ticks.",
+    "typing": "The customer sees blue ticks and that an answer is being written.",
+    "opt_out": "The customer wants no marketing from this number.",
+    "opt_in": "The customer wants it again.",
+    "unmute": "Rules may answer the customer again.",
+    "leave": "Nothing is answered: no rule below is asked.",
+}
+SIGNALS = {"mark_read": messages.mark_read, "typing": messages.typing}

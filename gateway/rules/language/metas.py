@@ -1,0 +1,56 @@
+"""Messages that a rule gives in Meta's own form, with the types that Meta wants."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from gateway.rules.language.taking import wrong
+from gateway.rules.yaml.nodes import Scalar
+
+NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
+
+# Meta takes these as text only, even where the text is a number.
+TEXT_FIELDS = frozenset(
+    {"body", "caption", "code", "coupon_code", "description", "display_text", "filename"}
+    | {"flow_message_version", "name", "payload", "phone", "text", "title", "zip"}
+)
+FILLED_IN = frozenset(
+    {"biz_opaque_callback_data", "message_id", "messaging_product", "recipient"}
+    | {"recipient_type", "status", "to", "typing_indicator"}
+)
+
+
+def _typed(value: Any, field: str = "") -> Any:
+    match value:
+        case dict():
+            return {str(key): _typed(inner, key) for key, inner in value.items()}
+        case list():
+            return [_typed(inner, field) for inner in value]
+        case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
+            return _json(str(value))
+        case _:
+            return str(value)
+
+
+def _json(word: str) -> str | bool | int | float:
+    if word in ("true", "false"):
+        return word == "true"
+    number = NUMBER.fullmatch(word)
+    if not number:
+        return word
+    return float(word) if number[2] else int(word)
+
+
+def _graph(body: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(FILLED_IN & body.keys()):
+        wrong(f"leave out {', '.join(taken)}, which the gateway fills in")
+    kind = body.get("type")
+    # Only contacts are a list.
+    if not isinstance(kind, str) or not isinstance(body.get(kind), dict | list):
+        wrong("needs `type` and a part of that name: {type: image, image: {...}}")
+    return body
+
+
+Components = Annotated[list[Any], AfterValidator(_typed)]
+GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]

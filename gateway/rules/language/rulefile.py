@@ -1,0 +1,76 @@
+"""The shape of a rules file: its keys and what each may hold."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from gateway.rules.language.actions import VERBS, Step
+from gateway.rules.language.choices import RowText
+from gateway.rules.language.conditions import Age, Conditions, Referral, TextTest, When
+from gateway.rules.language.opening_hours_syntax import NamedHours
+from gateway.rules.language.send_actions import WhenClosed
+from gateway.rules.language.shape import Model
+from gateway.rules.language.taking import listed
+from gateway.rules.language.types import AtMost, Duration, Name, TemplateName, Version
+
+
+class Rule(Model):
+    """One rule: when its conditions hold, its actions are done."""
+
+    name: Name = Field(description="What the rule is called, in traces too.")
+    when: Annotated[tuple[When, ...], BeforeValidator(listed)] = Field(
+        default=(When(),), description="Conditions that must all hold, or a list of such mappings."
+    )
+    then: Annotated[tuple[Step, ...], BeforeValidator(listed)] = Field(
+        description="One action, or a list that is done in order."
+    )
+    cooldown: Duration | None = Field(
+        default=None, description="How long it rests for a customer after it fired."
+    )
+    at_most: AtMost | None = Field(
+        default=None, description="How often it fires for one customer: 3 per 1d."
+    )
+    stop: bool | None = Field(
+        default=None, description="Whether rules below are asked: yes for no, no for yes."
+    )
+    enabled: bool = Field(default=True, description="`no` turns it off.")
+    shadow: bool = Field(default=False, description="`yes` decides and records, and does nothing.")
+
+
+class Defaults(Model):
+    """What holds for every rule."""
+
+    max_age: Duration = Field(
+        default=timedelta(minutes=30), description="Older events are answered by no rule."
+    )
+    window_closed: WhenClosed = Field(
+        default=None, description="What follows after 24 hours where an action says nothing else."
+    )
+
+
+class Book(Model):
+    """One file of rules."""
+
+    version: Version = Field(description="Always 1.")
+    defaults: Defaults = Field(default=Defaults(), description="What holds for every rule.")
+    hours: NamedHours = Field(default={}, description="Opening hours by name.")
+    templates: Annotated[tuple[TemplateName, ...], BeforeValidator(listed)] | None = Field(
+        default=None, description="The templates that Meta approved; others are warned of."
+    )
+    rules: tuple[Rule, ...] = Field(description="The rules, tried from top to bottom.")
+
+
+PLACES: dict[str, type[Model]] = {
+    "": Book, "defaults": Defaults, "rules": Rule, "when": When, "text": TextTest,
+    "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
+    "not": Conditions,
+}  # fmt: skip
+
+
+def known_keys(place: str, neighbours: Any) -> list[str]:
+    """Name the keys that may stand at a place of the file."""
+    model = PLACES.get(place)
+    if not model:
+        model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)
+    return model.keys()

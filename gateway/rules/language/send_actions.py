@@ -1,0 +1,172 @@
+"""The actions that send a message, as they are written under `then`."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+
+from gateway.core import messages
+from gateway.core.messages import Body, length_limits
+from gateway.rules.language.choices import Buttons, Rows, Sections, parted
+from gateway.rules.language.metas import Components, GraphBody
+from gateway.rules.language.shape import Model
+from gateway.rules.language.taking import Limited, listed, word_of, wrong
+from gateway.rules.language.types import Language, Link, Sendable, TemplateName, VarName
+
+KINDS = ("image", "video", "audio", "document", "sticker")
+WITHOUT_CAPTION = ("audio", "sticker")
+
+Header = Annotated[str, Limited(length_limits.HEADER)]
+Footer = Annotated[str, Limited(length_limits.FOOTER)]
+
+NamedValues = dict[VarName, Sendable]
+Values = tuple[Sendable, ...]
+_NAMED: TypeAdapter[NamedValues] = TypeAdapter(NamedValues)
+_IN_ORDER: TypeAdapter[Values] = TypeAdapter(Values)
+
+
+def _values(value: Any) -> Any:
+    named = isinstance(value, dict)
+    return _NAMED.validate_python(value) if named else _IN_ORDER.validate_python(listed(value))
+
+
+class SendTemplate(Model):
+    """Send a template that Meta has approved."""
+
+    verb: ClassVar[str] = "send_template"
+    send_template: TemplateName = Field(description="The name under which Meta approved it.")
+    language: Language = Field(description="The language of it, such as en or pt_BR.")
+    values: Annotated[
+        dict[str, str] | tuple[str, ...] | None,
+        BeforeValidator(_values, json_schema_input_type=NamedValues | Values),
+    ] = Field(
+        default=None, description="What stands for the parameters of its text, in order or by name."
+    )
+    components: Components | None = Field(
+        default=None, description="Its parameters in Meta's form, where `values` is too little."
+    )
+    marketing: bool = Field(default=False, description="Not for those who asked for no more.")
+
+    def body(self) -> Body:
+        """Build Meta's body, placeholders and all."""
+        parts = messages.parameters(self.values) if self.values else []
+        return messages.template(
+            self.send_template, self.language, [*parts, *(self.components or ())]
+        )
+
+
+def _when_closed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return SendTemplate.model_validate(value)
+    return value if value in ("drop", "wait") else wrong("must be drop, wait or a send_template")
+
+
+WhenClosed = Annotated[
+    SendTemplate | Literal["drop", "wait"] | None,
+    BeforeValidator(_when_closed, json_schema_input_type=SendTemplate | Literal["drop", "wait"]),
+]
+
+
+class FreeForm(Model):
+    """What Meta takes for 24 hours after the customer's last message."""
+
+    window_closed: WhenClosed = Field(
+        default=None, description="What follows after 24 hours: drop, wait or a send_template."
+    )
+
+
+class SendText(FreeForm):
+    """Send a text."""
+
+    verb: ClassVar[str] = "send_text"
+    send_text: Sendable = Field(description="The text.")
+
+    def body(self) -> Body:
+        """Build Meta's body, placeholders and all."""
+        return messages.text(self.send_text)
+
+
+class SendButtons(FreeForm):
+    """Send a text with up to three buttons."""
+
+    verb: ClassVar[str] = "send_buttons"
+    send_buttons: Annotated[str, Limited(length_limits.BUTTONS_TEXT)] = Field(
+        description="The text."
+    )
+    buttons: Buttons = Field(description="Up to three: the id that a tap tells, and the title.")
+    header: Header = Field(default="", description="A line above the text.")
+    footer: Footer = Field(default="", description="A line below the text.")
+
+    def body(self) -> Body:
+        """Build Meta's body, placeholders and all."""
+        return messages.buttons(self.send_buttons, self.buttons, self.header, self.footer)
+
+
+class SendList(FreeForm):
+    """Send a text with a list of up to ten rows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["rows"]}, {"required": ["sections"]}]}
+    )
+    verb: ClassVar[str] = "send_list"
+    send_list: Annotated[str, Limited(length_limits.LIST_TEXT)] = Field(description="The text.")
+    button: Annotated[str, Limited(length_limits.LIST_BUTTON)] = Field(
+        description="What opens the list."
+    )
+    rows: Rows | None = Field(
+        default=None, description="Up to ten: the id that a tap tells, and the title."
+    )
+    sections: Sections | None = Field(default=None, description="Rows under titles of their own.")
+    header: Header = Field(default="", description="A line above the text.")
+    footer: Footer = Field(default="", description="A line below the text.")
+
+    @model_validator(mode="after")
+    def _has_rows(self) -> "SendList":
+        if (self.rows is None) is (self.sections is None):
+            wrong("needs either rows or sections")
+        if (
+            count := sum(len(part.rows) for part in parted(self.rows, self.sections))
+        ) > length_limits.ROWS:
+            wrong(f"has {count} rows; Meta takes {length_limits.ROWS}")
+        return self
+
+    def body(self) -> Body:
+        """Build Meta's body, placeholders and all."""
+        parts = parted(self.rows, self.sections)
+        return messages.choices(self.send_list, self.button, parts, self.header, self.footer)
+
+
+class SendMedia(FreeForm):
+    """Send a file: a link that Meta fetches, or the id of one that was uploaded to Meta."""
+
+    verb: ClassVar[str] = "send_media"
+    send_media: Link = Field(description="An https:// link, or Meta's id of the file.")
+    kind: Annotated[str, word_of(*KINDS)] = Field(description=f"What it is: {', '.join(KINDS)}.")
+    caption: Annotated[str, Limited(length_limits.CAPTION)] = Field(
+        default="", description="A text below it; audio and stickers have none."
+    )
+    filename: Annotated[str, Limited(length_limits.FILENAME)] = Field(
+        default="", description="What a document is called."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> "SendMedia":
+        if self.caption and self.kind in WITHOUT_CAPTION:
+            wrong(f"{self.kind} has no caption with Meta")
+        if self.filename and self.kind != "document":
+            wrong("only a document has a filename")
+        return self
+
+    def body(self) -> Body:
+        """Build Meta's body, placeholders and all."""
+        return messages.media(self.kind, self.send_media, self.caption, self.filename)
+
+
+class Send(FreeForm):
+    """Send any message that Meta knows, in Meta's own form."""
+
+    verb: ClassVar[str] = "send"
+    send: GraphBody = Field(description="The message as Meta describes it.")
+
+    def body(self) -> Body:
+        """Give Meta's body, placeholders and all."""
+        return dict(self.send)

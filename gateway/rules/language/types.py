@@ -1,0 +1,119 @@
+"""The values that rules are made of, and what an author is told of a wrong one."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from gateway.core.contacts.frequency import MOST_TIMES
+from gateway.core.messages import LINKS, length_limits
+from gateway.rules.language.taking import Limited, Matching, listed, wrong
+from gateway.rules.problems import short
+from gateway.rules.text import PatternError, normal, pattern, spelled
+
+MAX_NAME = 100
+MAX_EMOJI = 16  # code points: a family, a flag of a region
+DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
+OFTEN = re.compile(r"(\d{1,4}) per (.+)")
+GROUP = re.compile(r"(?<!\\)\(\?P?<(\w+)>")
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class Often(NamedTuple):
+    """So many times within a time."""
+
+    times: int
+    per: timedelta
+
+
+def _version(word: str) -> str:
+    return word if word == "1" else wrong(f"{short(word)} is not known; this gateway reads 1")
+
+
+def _name(word: str) -> str:
+    if len(word) > MAX_NAME or not word.isprintable():
+        wrong(f"must be one line of up to {MAX_NAME} characters")
+    return _filled(word)
+
+
+def _filled(word: str) -> str:
+    return word.strip() or wrong("empty")
+
+
+def _comparable(word: str) -> str:
+    return word if normal(word) else wrong("empty")
+
+
+def _spelled(word: str) -> str:
+    return word if spelled(normal(word)) else wrong(f"{short(word)} has no letters; use `contains`")
+
+
+def _pattern(source: str) -> str:
+    try:
+        pattern(source or wrong("empty"))
+    except PatternError as error:
+        wrong(str(error))
+    names = GROUP.findall(source)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        wrong(f"two groups are called {short(twice)}, of which only the first would be looked at")
+    return source
+
+
+def _duration(value: Any) -> Any:
+    read = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not read or not int(read[1]):
+        wrong("must be a duration such as 90s, 30m, 2h or 1d")
+    return timedelta(seconds=int(read[1]) * UNITS[read[2]])
+
+
+def _code(value: Any) -> Any:
+    is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
+    return int(value) if is_code else wrong("must be one of Meta's error codes, such as 131047")
+
+
+def _at_most(value: Any) -> Any:
+    read = OFTEN.fullmatch(value) if isinstance(value, str) else None
+    if not read or not int(read[1]):
+        wrong("must be so often in a time, such as 3 per 1d")
+    if int(read[1]) > MOST_TIMES:
+        wrong(f"must be {MOST_TIMES} times or fewer, since each is remembered")
+    return Often(int(read[1]), _duration(read[2]))
+
+
+def _link(word: str) -> str:
+    is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
+    if not is_link and not word.isdecimal() and "{{" not in word:
+        wrong("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
+    return word
+
+
+def _emoji(word: str) -> str:
+    word = word.strip()
+    if not word or word.isascii() or len(word) > MAX_EMOJI:
+        wrong("must be one emoji")
+    return word
+
+
+_DurationText = Annotated[str, Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
+_OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
+
+Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
+Name = Annotated[str, AfterValidator(_name)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+
+VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
+VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
+Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
+AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
+
+Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
+Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
+Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+Sendable = Annotated[str, Limited(length_limits.TEXT)]
+Link = Annotated[str, AfterValidator(_link)]
+Emoji = Annotated[str, AfterValidator(_emoji)]
+TemplateName = Annotated[str, Matching(r"[a-z0-9_]{1,512}", "order_shipped")]
+Language = Annotated[str, Matching(r"[a-z]{2,3}(_[A-Z]{2,4})?", "en or pt_BR")]

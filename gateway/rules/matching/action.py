@@ -1,0 +1,94 @@
+"""One action of a rule, compiled: what it asks for once the placeholders are filled; pure."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.core.planning.decision import Action
+from gateway.core.rendering.message_template import fill, prepare
+from gateway.core.rendering.placeholders import Lookup
+from gateway.core.rendering.render import Template
+from gateway.rules.language import contact_actions
+from gateway.rules.language.actions import SENDS
+from gateway.rules.language.actions import Step as Written
+from gateway.rules.language.send_actions import FreeForm, SendTemplate, WhenClosed
+
+# What is done to the message that is answered, and may be done twice.
+TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of a rule, its body compiled."""
+
+    verb: str
+    body: Any
+    marketing: bool = False
+    closed: Any = ""  # "drop", "wait", or the compiled body of a template
+    told: str = ""
+    always: Action | None = None  # the action, where no placeholder is in it
+
+    @property
+    def sends(self) -> bool:
+        """Say whether the customer gets a message."""
+        return self.verb in SENDS
+
+    @property
+    def posts(self) -> bool:
+        """Say whether Meta is called."""
+        return self.sends or self.verb in TO_THE_MESSAGE
+
+    def action(self, values: Lookup) -> Action | None:
+        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
+        if self.always:
+            return self.always
+        body = fill(self.body, values)
+        if body is None:
+            return None
+        return Action(
+            self.verb,
+            body,
+            repeatable=self.verb in TO_THE_MESSAGE,
+            marketing=self.marketing,
+            when_closed=fill(self.closed, values) or "",
+            told=self.told,
+        )
+
+
+def step_of(step: Written, when_closed: WhenClosed) -> Step:
+    """Compile one action; `when_closed` holds where it says nothing else."""
+    marketing = isinstance(step, SendTemplate) and step.marketing
+    closed: WhenClosed = None
+    if isinstance(step, FreeForm):
+        closed = step.window_closed or when_closed
+    said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
+    made = Step(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
+    if _is_filled(made.body) and _is_filled(made.closed):
+        return replace(made, always=made.action(lambda _: ""))
+    return made
+
+
+def _is_filled(prepared: Any) -> bool:
+    """Say whether a body has no placeholders, so that it is the same each time."""
+    match prepared:
+        case Template():
+            return False
+        case dict():
+            return all(map(_is_filled, prepared.values()))
+        case list():
+            return all(map(_is_filled, prepared))
+        case _:
+            return True
+
+
+def _about(step: Written) -> str:
+    """Name what a step notes as the file names it: what placeholders stand for is nobody's."""
+    match step:
+        case (
+            contact_actions.Tag()
+            | contact_actions.Untag()
+            | contact_actions.Set()
+            | contact_actions.Unset()
+        ):
+            return ", ".join(getattr(step, step.verb))
+        case _:
+            return ""

@@ -1,0 +1,154 @@
+"""Conditions, alone and combined: whether they hold, how that is told, and by what to find them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from gateway.core.printable import printable
+from gateway.rules.matching.facts import Facts
+
+MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
+IS = ("is {}", "is not {}")
+
+Test = Callable[[Facts], bool]
+# Of each event for which a condition holds, one of these is true: what it is about, and the value.
+Key = tuple[str, str]
+
+# What tells most comes first.
+RANKS = {
+    name: rank
+    for rank, name in enumerate(
+        ("tapped", "text", "word", "starts_with", "contains", "matches", "from", "code", "field",
+         "status", "number", "type", "event")
+    )
+}  # fmt: skip
+
+
+class Told(NamedTuple):
+    """Whether a condition holds, and in the rule's own words how it does or how it fails."""
+
+    held: bool
+    words: str
+
+
+class Condition(Protocol):
+    """Something that holds for an event or not."""
+
+    @property
+    def keys(self) -> frozenset[Key] | None:
+        """One of them is true of each event for which it holds; None where nothing is known."""
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether it holds."""
+
+    def told(self, facts: Facts) -> Told:
+        """Say whether and how it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A single test, and how it is told that it holds or fails."""
+
+    test: Test
+    held: str
+    failed: str
+    keys: frozenset[Key] | None = None
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether it holds."""
+        return self.test(facts)
+
+    def told(self, facts: Facts) -> Told:
+        """Say whether and how it holds."""
+        return Told(True, self.held) if self.test(facts) else Told(False, self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Conditions that must all hold; none is always true."""
+
+    inner: tuple[Condition, ...]
+
+    @property
+    def keys(self) -> frozenset[Key] | None:
+        """Those of the condition that tells most."""
+        known = [one.keys for one in self.inner if one.keys is not None]
+        return min(known, key=_rank, default=None)
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether it holds."""
+        return all(one.holds(facts) for one in self.inner)
+
+    def told(self, facts: Facts) -> Told:
+        """Tell of all that hold, or of the first that fails."""
+        words = []
+        for one in self.inner:
+            told = one.told(facts)
+            if not told.held:
+                return told
+            words.append(told.words)
+        return Told(True, _joined(words) or "always")
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Conditions of which one must hold."""
+
+    inner: tuple[Condition, ...]
+
+    @property
+    def keys(self) -> frozenset[Key] | None:
+        """Those of all, where all have some."""
+        known = [one.keys for one in self.inner]
+        found = [keys for keys in known if keys is not None]
+        return frozenset().union(*found) if len(found) == len(known) else None
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether it holds."""
+        return any(one.holds(facts) for one in self.inner)
+
+    def told(self, facts: Facts) -> Told:
+        """Tell of the first that holds, or of all that fail."""
+        words = []
+        for one in self.inner:
+            told = one.told(facts)
+            if told.held:
+                return told
+            words.append(told.words)
+        return Told(False, _joined(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Neither:
+    """Conditions of which none may hold."""
+
+    inner: tuple[Condition, ...]
+    keys: frozenset[Key] | None = None
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether it holds."""
+        return not any(one.holds(facts) for one in self.inner)
+
+    def told(self, facts: Facts) -> Told:
+        """Tell of all that fail, or of the first that holds."""
+        told = Some(self.inner).told(facts)
+        return Told(not told.held, told.words)
+
+
+def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[str, str]:
+    """Tell what is compared with words of the rule, which stand for {}, as it holds or fails."""
+    shown = ", ".join(f'"{printable(word[:MAX_WORD])}"' for word in words[:MAX_WORDS])
+    if len(words) > 1:
+        shown = f"one of {shown}"
+    if len(words) > MAX_WORDS:
+        shown = f"{shown} and {len(words) - MAX_WORDS} more"
+    held, failed = verbs
+    return f"{label} {held.format(shown)}", f"{label} {failed.format(shown)}"
+
+
+def _joined(told: Iterable[str]) -> str:
+    return " and ".join(one for one in told if one)
+
+
+def _rank(keys: frozenset[Key]) -> tuple[int, int]:
+    return max((RANKS[name] for name, _ in keys), default=0), len(keys)

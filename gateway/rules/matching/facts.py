@@ -1,0 +1,126 @@
+"""What rules may know of an event: of itself, of its contact, and of the moment; pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event, Message, Status
+from gateway.core.phone_numbers import one_form
+from gateway.core.sending.send import answers_a_status, from_callback
+from gateway.core.webhook.customers import NOTHING, integer, text, within, words
+from gateway.rules.event_kinds import kind_of
+from gateway.rules.language.conditions import MEDIA
+from gateway.rules.opening_hours import Hours
+from gateway.rules.text import Said
+
+WINDOW = timedelta(hours=24)
+
+
+def has_name(event: Event, contact: Contact) -> bool:
+    """Say whether there is a name to which the customer can be sent something."""
+    return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
+
+
+class Facts:
+    """What is known of one event; `contact` is as it was before, and as rules change it."""
+
+    def __init__(
+        self,
+        event: Event,
+        contact: Contact,
+        now: datetime,
+        max_age: timedelta,
+        hours: Mapping[str, Hours],
+    ) -> None:
+        """Look at an event beside the contact as it was before."""
+        self.event, self.contact, self.now, self.hours = event, contact, now, hours
+        self.kind = kind_of(event)
+        self.raw: Mapping[str, Any] = event.raw if isinstance(event.raw, dict) else NOTHING
+        if isinstance(event, Message):
+            self.type, written, self.tapped = event.type, event.text, event.tapped
+        else:
+            self.type = text(self.raw, "type")
+            written, self.tapped = words(self.type, self.raw)
+        self.text = Said(written)
+        self._was_muted = self._is_muted()
+        # A phone's history is never new.
+        self.is_old = now - event.at > max_age and self.kind != "history"
+
+    @cached_property
+    def media(self) -> frozenset[str]:
+        """What kind of file came, in all words that a rule may use."""
+        if self.type not in MEDIA:
+            return frozenset()
+        is_voice = within(self.raw, "audio").get("voice") is True
+        return frozenset({self.type, "voice"} if is_voice else {self.type})
+
+    @cached_property
+    def emoji(self) -> str:
+        """The reaction that came, "" where there is none or one was taken back."""
+        if self.type != "reaction":
+            return ""
+        return plain_emoji(text(within(self.raw, "reaction"), "emoji"))
+
+    @cached_property
+    def referral(self) -> Mapping[str, Any]:
+        """The ad or post that the message came from."""
+        return within(self.raw, "referral")
+
+    @cached_property
+    def headline(self) -> Said:
+        """The headline of the ad or post."""
+        return Said(text(self.referral, "headline") or None)
+
+    @cached_property
+    def codes(self) -> frozenset[int]:
+        """Meta's error codes of a status."""
+        if not isinstance(self.event, Status):
+            return frozenset()
+        told = {integer(error.get("code")) for error in self.event.errors} | {self.event.code}
+        return frozenset(code for code in told if code is not None)
+
+    @cached_property
+    def senders(self) -> frozenset[str]:
+        """The ids by which a rule may mean the customer."""
+        event, contact = self.event, self.contact
+        known = {one_form(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
+        return frozenset(known - {""})
+
+    @property
+    def quiet(self) -> str:
+        """Why nothing may be sent, whatever rules say; "" where it may.
+
+        A silence begins after the event that asks for it, and ends with the action that ends it.
+        """
+        event, contact = self.event, self.contact
+        if not event.number or not contact.key or not has_name(event, contact):
+            return "nobody can be answered"
+        if isinstance(event, Status) and answers_a_status(from_callback(event.callback)[0]):
+            return "it tells of an answer to a status"
+        if self._was_muted and self._is_muted():
+            return f"muted until {contact.muted_until:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+    @property
+    def last_inbound_at(self) -> datetime | None:
+        """When the customer wrote last, the event itself included."""
+        contact = self.contact
+        now = contact.after(self.event) if isinstance(self.event, Message) else contact
+        return now.last_inbound_at
+
+    @property
+    def silence(self) -> timedelta | None:
+        """For how long the customer wrote nothing before this, None who never did."""
+        before = self.contact.last_inbound_at
+        return None if before is None else self.event.at - before
+
+    def _is_muted(self) -> bool:
+        until = self.contact.muted_until
+        return until is not None and until > self.now
+
+
+def plain_emoji(emoji: str) -> str:
+    """Leave out the sign that asks for a colourful form, which phones write or not."""
+    return emoji.replace("\ufe0f", "")

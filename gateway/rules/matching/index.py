@@ -1,0 +1,132 @@
+"""The rules that may fire for an event, found without asking each of them; pure.
+
+Of each rule something is known that every event which it fires for has: a word of its text, a tap,
+a code, or at least its kind. Rules stand under these keys, so an event meets only those that have
+something in common with it. What a rule notes of a contact may change while rules are asked, so
+nothing of the contact is a key.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import re2
+
+from gateway.core.events import Notice, Status
+from gateway.rules.matching.condition import Key
+from gateway.rules.matching.facts import Facts
+from gateway.rules.text import Said
+
+# Bytes for what RE2 remembers of the texts that it saw, for each of the two sets.
+MEMORY = 32 << 20
+
+
+class Patterns:
+    """Patterns that are looked for in a text at once, each with the word it stands for."""
+
+    def __init__(self, words: Mapping[str, str], options: Any) -> None:
+        """Compile them together, which takes memory."""
+        self._words = tuple(words.values())
+        self._set = _together(words, options) if words else None
+
+    def found(self, text: str) -> Sequence[str]:
+        """Return those that the text fits; all of them where RE2 has no room to say."""
+        found = self._set.Match(text) if self._set else None
+        if not found or len(self._words) not in found:
+            return self._words
+        return [self._words[i] for i in found if i < len(self._words)]
+
+
+def _together(sources: Iterable[str], options: Any) -> Any:
+    try:
+        made = re2.Set.SearchSet(options)
+        for source in sources:
+            made.Add(source)
+        # The empty pattern is found in every text, unless there is no room to look.
+        made.Add("")
+        made.Compile()
+    except re2.error:
+        return None
+    return made
+
+
+class Index:
+    """Which rules have something in common with an event."""
+
+    def __init__(self, keys: Sequence[frozenset[Key]]) -> None:
+        """Take the keys of each rule in order; one without any is never found."""
+        self._rules: dict[Key, list[int]] = {}
+        for position, of_rule in enumerate(keys):
+            for key in of_rule:
+                self._rules.setdefault(key, []).append(position)
+        self._phrases = _by_rarest_word(self._of("word"))
+        self._lengths = {len(word) for word in self._of("starts_with")}
+        self._parts = Patterns({re2.escape(word): word for word in self._of("contains")}, EXACTLY)
+        self._patterns = Patterns({word: word for word in self._of("matches")}, AS_RULES_DO)
+
+    def candidates(self, facts: Facts) -> list[int]:
+        """Return the positions of the rules that may fire, in the order of the file."""
+        found: set[int] = set()
+        for key in (*_of_event(facts), *self._of_text(facts.text)):
+            if key in self._rules:
+                found.update(self._rules[key])
+        return sorted(found)
+
+    def _of(self, name: str) -> frozenset[str]:
+        return frozenset(word for kind, word in self._rules if kind == name)
+
+    def _of_text(self, text: Said) -> Iterator[Key]:
+        if (normal := text.normal) is None or (original := text.original) is None:
+            return
+        yield "text", normal
+        for word in self._phrases.keys() & text.words.split() if self._phrases else ():
+            for phrase in self._phrases[word]:
+                if phrase in text.words:
+                    yield "word", phrase
+        for length in self._lengths:
+            yield "starts_with", normal[:length]
+        for word in self._parts.found(normal):
+            yield "contains", word
+        for source in self._patterns.found(original):
+            yield "matches", source
+
+
+def _by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
+    """File phrases under the word of each that the fewest others have."""
+    listed = sorted(phrases)
+    often = Counter(word for phrase in listed for word in phrase.split())
+    found: dict[str, list[str]] = {}
+    for phrase in listed:
+        found.setdefault(min(phrase.split(), key=lambda word: often[word]), []).append(phrase)
+    return found
+
+
+def _of_event(facts: Facts) -> Iterator[Key]:
+    yield "event", facts.kind
+    yield "type", facts.type
+    yield "number", facts.event.number
+    for sender in facts.senders:
+        yield "from", sender
+    if facts.tapped is not None:
+        yield "tapped", facts.tapped
+    match facts.event:
+        case Status(status=status):
+            yield "status", status
+            for code in facts.codes:
+                yield "code", str(code)
+        case Notice(field=field):
+            yield "field", field
+        case _:
+            pass
+
+
+def _options(*, case_sensitive: bool) -> Any:
+    options = re2.Options()
+    options.case_sensitive = case_sensitive
+    options.log_errors = False
+    options.max_mem = MEMORY
+    return options
+
+
+AS_RULES_DO = _options(case_sensitive=False)
+EXACTLY = _options(case_sensitive=True)

@@ -1,0 +1,102 @@
+"""Tests of a text: of what was written, or of the headline of an ad."""
+
+from collections.abc import Callable, Iterator
+
+from gateway.rules.language.conditions import TextTest
+from gateway.rules.matching.condition import IS, Key, One, said
+from gateway.rules.matching.facts import Facts
+from gateway.rules.text import Said, normal, pattern, spelled
+
+Look = Callable[[Facts], Said]
+Holds = Callable[[Said], bool]
+
+TOLD = {
+    "equals": IS,
+    "any_of": IS,
+    "contains": ("contains {}", "does not contain {}"),
+    "word": ("has {} as a word", "does not have {} as a word"),
+    "starts_with": ("starts with {}", "does not start with {}"),
+    "matches": ("matches {}", "does not match {}"),
+}
+
+
+def text_of(test: TextTest) -> Iterator[One]:
+    """Test what was written, a caption, or the title that was tapped."""
+    return _tests(test, "text", lambda facts: facts.text, is_indexed=True)
+
+
+def headline_of(test: TextTest) -> Iterator[One]:
+    """Test the headline of the ad or post that a message came from."""
+    return _tests(test, "headline", lambda facts: facts.headline, is_indexed=False)
+
+
+def _tests(test: TextTest, label: str, look: Look, *, is_indexed: bool) -> Iterator[One]:
+    for kind, build in TESTS.items():
+        if words := getattr(test, kind):
+            compared = tuple(map(normal, words))
+            keys = KEYS[kind](compared) if is_indexed else None
+            yield _one(label, kind, words, look, build(compared), keys)
+    if source := test.matches:
+        keys = frozenset({("matches", source)}) if is_indexed else None
+        yield _one(label, "matches", (source,), look, _matches(source), keys)
+
+
+def _one(
+    label: str,
+    kind: str,
+    words: tuple[str, ...],
+    look: Look,
+    holds: Holds,
+    keys: frozenset[Key] | None,
+) -> One:
+    held, failed = said(label, TOLD[kind], words)
+    return One(lambda facts: holds(look(facts)), held, failed, keys)
+
+
+def _equals(words: tuple[str, ...]) -> Holds:
+    wanted = frozenset(words)
+    return lambda text: text.normal in wanted
+
+
+def _contains(words: tuple[str, ...]) -> Holds:
+    return lambda text: text.normal is not None and any(word in text.normal for word in words)
+
+
+def _word(words: tuple[str, ...]) -> Holds:
+    phrases = tuple(map(spelled, words))
+    return lambda text: any(phrase in text.words for phrase in phrases)
+
+
+def _starts_with(words: tuple[str, ...]) -> Holds:
+    return lambda text: text.normal is not None and text.normal.startswith(words)
+
+
+def _matches(source: str) -> Holds:
+    search = pattern(source).search
+    return lambda text: text.original is not None and search(text.original) is not None
+
+
+TESTS: dict[str, Callable[[tuple[str, ...]], Holds]] = {
+    "equals": _equals,
+    "any_of": _equals,
+    "contains": _contains,
+    "word": _word,
+    "starts_with": _starts_with,
+}
+
+
+def _keys(name: str) -> Callable[[tuple[str, ...]], frozenset[Key]]:
+    return lambda words: frozenset((name, word) for word in words)
+
+
+def _phrases(words: tuple[str, ...]) -> frozenset[Key]:
+    return frozenset(("word", spelled(word)) for word in words)
+
+
+KEYS: dict[str, Callable[[tuple[str, ...]], frozenset[Key]]] = {
+    "equals": _keys("text"),
+    "any_of": _keys("text"),
+    "contains": _keys("contains"),
+    "word": _phrases,
+    "starts_with": _keys("starts_with"),
+}

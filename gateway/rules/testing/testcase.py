@@ -1,0 +1,190 @@
+"""The shape of a test: a conversation that is written down beside the rules."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.core.nearest import nearest
+from gateway.rules.language.actions import BARE, VERBS
+from gateway.rules.language.conditions import MEDIA, STATUSES
+from gateway.rules.language.shape import Model
+from gateway.rules.language.taking import listed, wrong
+from gateway.rules.language.types import Codes, Duration, Ids, Name, VarName
+from gateway.rules.problems import short
+from gateway.rules.testing.notation import SIGNALS
+
+MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
+# A Monday, so that a test that says nothing of time is one of an ordinary day.
+ORDINARY = datetime(2026, 1, 5, 12, tzinfo=UTC)
+# Far enough from where calendars, and what Meta may say of time, come to an end.
+YEARS = range(2020, 2100)
+LONGEST = timedelta(days=3_650)
+# What is said to the customer, in the order in which it is looked for.
+MESSAGES = {name: VERBS[name] for name in VERBS if name.startswith("send") or name == "react"}
+ACTS = ("text", "tapped", "media", "reaction", "order", "status", "event", "field", "type")
+
+
+def _moment(value: Any) -> Any:
+    read = MOMENT.fullmatch(value) if isinstance(value, str) else None
+    try:
+        assert read  # noqa: S101 - what is no moment is told below
+        zone = ZoneInfo(read[3] or "UTC")
+        moment = datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
+    except (AssertionError, KeyError, OSError, ValueError):
+        return wrong("must be a moment such as 2026-11-22 10:00 Europe/Lisbon")
+    if moment.year not in YEARS:
+        wrong(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
+    return moment
+
+
+def _any_list(value: Any) -> Any:
+    """Take one value for a list of one, and an empty list for none."""
+    return [] if value == [] else listed(value)
+
+
+def _message(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if not isinstance(value, Mapping):
+        wrong("must be a text, or a mapping such as {send_buttons: What can I do for you?}")
+    verbs = [key for key in value if key in MESSAGES]
+    if len(verbs) != 1:
+        word = next(iter(value), "")
+        wrong(f"{short(word)} is no message; {nearest(word, MESSAGES)}")
+    known = MESSAGES[verbs[0]].keys()
+    if unknown := next((key for key in value if key not in known), None):
+        wrong(f"unknown key {short(unknown)}; {nearest(unknown, known)}")
+    return dict(value)
+
+
+def _digits(word: str) -> str:
+    digits = re.sub(r"[\s().+-]", "", word)
+    return digits if digits.isdecimal() else wrong("must be a number such as +351900000001")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Message = Annotated[Any, BeforeValidator(_message)]
+Digits = Annotated[str, AfterValidator(_digits)]
+AnyIds = Annotated[tuple[str, ...], BeforeValidator(_any_list)]
+Vars = dict[VarName, str]
+
+
+class They(Model):
+    """What the customer does, or Meta tells; exactly one act, and what stands beside it."""
+
+    text: str | None = Field(default=None, description="What is written, or a caption.")
+    tapped: str | None = Field(default=None, description="The id of a button or list row.")
+    media: Literal["image", "video", "audio", "voice", "document", "sticker"] | None = Field(
+        default=None, description=f"A file: {', '.join(MEDIA)}."
+    )
+    reaction: str | None = Field(default=None, description="An emoji to our last message.")
+    order: bool | None = Field(default=None, description="`yes`: an order from the catalog.")
+    type: str | None = Field(default=None, description="Any other type, in Meta's words.")
+    content: dict[str, Any] = Field(default={}, description="What Meta puts under the type.")
+    status: Literal["sent", "delivered", "read", "played", "failed"] | None = Field(
+        default=None, description=f"Of our last message: {', '.join(STATUSES)}."
+    )
+    code: Codes | None = Field(default=None, description="Meta's error code of what failed.")
+    event: Literal["echo", "standby", "history"] | None = Field(
+        default=None, description="A text that comes as an echo of ours, standby or history."
+    )
+    field: str | None = Field(default=None, description="Any other field of Meta's webhook.")
+    value: dict[str, Any] = Field(default={}, description="What Meta puts under the field.")
+    referral: dict[str, Any] | None = Field(
+        default=None, description="The ad that a message comes from, in Meta's words."
+    )
+    group: str | None = Field(default=None, description="The group that a message is written in.")
+    age: Duration | None = Field(default=None, description="How long ago it happened.")
+
+    @property
+    def act(self) -> str:
+        """Name what is done; a text may stand beside what is more than that."""
+        given = [name for name in ACTS if getattr(self, name) is not None]
+        return given[-1] if given else ""
+
+    @model_validator(mode="after")
+    def _is_one_act(self) -> "They":
+        given = [name for name in ACTS if getattr(self, name) is not None]
+        if not given:
+            wrong(f"needs one of {', '.join(ACTS)}")
+        if len(given) > 1 and (given[0] != "text" or given[1] not in ("media", "event")):
+            wrong(f"does {' and '.join(given)} at once; each is a line of its own")
+        if self.code and not self.status:
+            wrong("`code` needs `status: failed` beside it")
+        return self
+
+
+def _they(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Line(Model):
+    """One thing that happens, and what is expected after it."""
+
+    they: Annotated[They | None, BeforeValidator(_they)] = Field(
+        default=None, description="What the customer writes, or does."
+    )
+    wait: Duration | None = Field(default=None, description="So much time goes by.")
+    we: Annotated[tuple[Message, ...], BeforeValidator(_any_list)] | None = Field(
+        default=None, description="All that we answer, in order; [] is silence."
+    )
+    rules: AnyIds | None = Field(default=None, description="The rules that fire, in order.")
+    tags: AnyIds | None = Field(default=None, description="All tags that the customer has then.")
+    vars: Vars | None = Field(default=None, description="Variables that the customer has then.")
+    muted: bool | None = Field(default=None, description="Whether rules are silent for them then.")
+    opted_out: bool | None = Field(default=None, description="Whether they want no marketing then.")
+    alerts: AnyIds | None = Field(default=None, description="All that the operator is told.")
+
+    @property
+    def names_signals(self) -> bool:
+        """Say whether read marks and typing are meant too."""
+        return any(said in SIGNALS for said in self.we or ())
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Line":
+        if (self.they is None) is (self.wait is None):
+            wrong("needs either `they` or `wait`")
+        expected = self.model_fields_set - {"they", "wait"}
+        if self.wait is not None and expected:
+            wrong(f"nothing is answered to a `wait`, so {sorted(expected)[0]} stands beside `they`")
+        return self
+
+
+class Case(Model):
+    """One conversation, and how things stand when it begins."""
+
+    case: Name = Field(description="What is tested.")
+    at: Moment = Field(default=ORDINARY, description="When it begins, with its zone.")
+    first_contact: bool = Field(
+        default=True, description="`no`: the customer wrote before, 30 days ago."
+    )
+    name: str = Field(default="", description="The customer's profile name.")
+    customer: Digits = Field(default="351900000001", alias="from", description="Their number.")
+    number: str = Field(default="100000000000001", description="Our phone number id.")
+    tags: Ids = Field(default=(), description="Tags that the customer has already.")
+    vars: Vars = Field(default={}, description="Variables that the customer has already.")
+    opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
+    talk: Annotated[tuple[Line, ...], BeforeValidator(listed)] = Field(
+        description="What happens, line by line."
+    )
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Case":
+        waits = [line.wait or timedelta(0) for line in self.talk]
+        ages = [line.they.age for line in self.talk if line.they and line.they.age]
+        if max(sum(waits, timedelta(0)), *ages, timedelta(0)) > LONGEST:
+            wrong("lasts for more than ten years")
+        return self
+
+
+PLACES: dict[str, type[Model]] = {"": Case, "talk": Line, "they": They}
+assert set(SIGNALS) <= set(BARE)  # noqa: S101 - a word of the language, and of nothing else
+
+
+def known_keys(place: str, _: Any) -> list[str]:
+    """Name the keys that may stand at a place of a test."""
+    return PLACES.get(place, Case).keys()

@@ -1,0 +1,112 @@
+"""Tests from the files that stand beside the rules, all errors told at once."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.rules import files
+from gateway.rules.files import TESTS, File
+from gateway.rules.problems import Mark, Problem
+from gateway.rules.testing.testcase import Case, known_keys
+from gateway.rules.yaml.errors import told
+from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
+
+BEGINS = "a file of tests is a list: it begins with `- case: …`"
+
+
+class CaseProblem(Problem):
+    """One thing that is wrong with a test, whose name stands in place of a rule's."""
+
+    about = "case"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One case, and where it and its lines stand."""
+
+    file: str
+    case: Case
+    mark: Mark
+    lines: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Casebook:
+    """All cases that were found, and what is wrong with others."""
+
+    cases: tuple[Placed, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def beside(path: Path) -> list[Path]:
+    """List the files of tests beside rules: of a folder all, of shop.yaml shop.test.yaml."""
+    try:
+        if path.is_dir():
+            return [file for file in files.listed(path) if file.name.endswith(TESTS)]
+    except OSError:
+        return []  # what is wrong with the folder is told of its rules
+    named = (path.with_suffix("").with_suffix(end) for end in TESTS)
+    return [file for file in named if file.is_file()]
+
+
+def tested(path: Path) -> Path:
+    """Return the rules that a path is about: shop.yaml of shop.test.yaml, and else itself."""
+    end = next((end for end in TESTS if path.name.endswith(end)), "")
+    if not end:
+        return path
+    bare = path.name.removesuffix(end)
+    beside = (path.with_name(f"{bare}{suffix}") for suffix in files.SUFFIXES)
+    return next((file for file in beside if file.is_file()), path.with_name(f"{bare}.yaml"))
+
+
+def read(found: Iterable[Path]) -> Casebook:
+    """Read files of tests."""
+    books = [_read(files.one(path)) for path in found]
+    return Casebook(
+        tuple(case for book in books for case in book.cases),
+        tuple(sorted(problem for book in books for problem in book.problems)),
+    )
+
+
+def _read(file: File) -> Casebook:
+    if file.problem:
+        return Casebook(problems=(file.problem,))
+    try:
+        tree, problems = parse(file.name, file.content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return Casebook(problems=(Problem(file.name, Mark(), "", "is not UTF-8"),))
+    if not isinstance(tree, Seq):
+        # A file that is empty is told to begin as rules do, which these do not.
+        mark = Mark() if tree is None else tree.mark
+        is_read = tree is not None or not file.content.strip()
+        wrong = [Problem(file.name, mark, "", BEGINS)] if is_read else problems
+        return Casebook(problems=tuple(wrong))
+    cases = []
+    for index, raw in enumerate(tree):
+        name = _name(raw, index)
+        try:
+            case = Case.model_validate(raw)
+        except ValidationError as error:
+            problems += _told(file.name, name, raw, error)
+        else:
+            cases.append(Placed(file.name, case, raw.mark, tuple(_marks(raw))))
+    return Casebook(tuple(cases), tuple(problems))
+
+
+def _name(raw: Any, index: int) -> str:
+    name = raw.get("case") if isinstance(raw, Map) else None
+    return (name.strip() if isinstance(name, Scalar) else "") or f"#{index + 1}"
+
+
+def _told(file: str, name: str, raw: Any, error: ValidationError) -> Iterator[Problem]:
+    for each in error.errors(include_url=False):
+        mark, message = told(raw, each, known_keys)
+        yield CaseProblem(file, mark, name, message)
+
+
+def _marks(raw: Map) -> Iterator[Mark]:
+    talk = raw["talk"]
+    yield from (line.mark for line in (talk if isinstance(talk, Seq) else (talk,)))

@@ -1,0 +1,69 @@
+"""What pydantic found wrong with a tree of YAML, said with its place in the file."""
+
+from collections.abc import Callable, Collection
+from typing import Any, cast
+
+from pydantic_core import ErrorDetails
+
+from gateway.core.nearest import nearest
+from gateway.rules.problems import Mark, short
+from gateway.rules.yaml.nodes import Map, Seq
+
+SENTENCES = {
+    "missing": "missing",
+    "string_type": "must be a text",
+    "bool_parsing": "must be yes or no",
+    "bool_type": "must be yes or no",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+}
+
+KEY = "[key]"  # the step by which pydantic means a key and not its value
+
+# Names the keys that may stand at a place, whose last key it is given, with its neighbours.
+KnownKeys = Callable[[str, Any], Collection[str]]
+Path = Any  # steps into lists and mappings
+
+
+def told(tree: Any, error: ErrorDetails, known: KnownKeys, above: int = 0) -> tuple[Mark, str]:
+    """Return where a fault stands and what it is; `above` steps of its path need no words."""
+    path = error["loc"]
+    if not path:  # the whole of it is meant
+        return tree.mark, SENTENCES.get(error["type"], error["msg"])
+    where = ".".join(part for part in path[above:] if isinstance(part, str))
+    mark, message = _mark(tree, error), SENTENCES.get(error["type"], error["msg"])
+    if path[-1] == KEY:
+        where = where.rpartition(f".{path[-2]}")[0]
+        message = f"{short(path[-2])} {message}"
+    if error["type"] == "extra_forbidden":
+        *place, key = path
+        where = where.rpartition(".")[0]
+        message = f"unknown key {short(key)}; {_meant(str(key), place, at(tree, place), known)}"
+    return mark, f"{where}: {message}" if where else message
+
+
+def _mark(tree: Any, error: ErrorDetails) -> Mark:
+    *place, last = (*error["loc"],)
+    if said := error.get("ctx", {}).get("mark"):
+        return cast("Mark", said)
+    if last == KEY or error["type"] == "extra_forbidden":
+        key = place.pop() if last == KEY else last
+        return cast("Map", at(tree, place)).marks[str(key)]
+    return cast("Mark", at(tree, error["loc"]).mark)
+
+
+def at(tree: Any, path: Path) -> Any:
+    """Follow a path as far as the file goes; one value that stands for a list has no step."""
+    node = tree
+    for part in path:
+        wanted = Seq if isinstance(part, int) else Map
+        if isinstance(node, wanted) and (isinstance(part, int) or part in node):
+            node = node[part]
+    return node
+
+
+def _meant(key: str, place: Path, neighbours: Any, known: KnownKeys) -> str:
+    names = [part for part in place if isinstance(part, str)]
+    return nearest(key, known(names[-1] if names else "", neighbours))

@@ -1,0 +1,165 @@
+"""One rules file as YAML nodes: every scalar as written, every value with its line."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gateway.rules.problems import MOST, QUOTES, Mark, Problem, short
+from gateway.rules.yaml.composed import MAX_DEPTH, UnreadableError, composed, mark_of
+
+MAX_CHARACTERS = 1_000_000
+NOWHERE = Mark()
+
+# What YAML takes words, lists and mappings for by itself; all of these are read as written.
+TAGS = re.compile("!!(str|int|float|bool|null|timestamp|merge|value|seq|map)")
+DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
+
+
+class Scalar(str):
+    """A word or text as it was written; `plain` says that it stood without quotes."""
+
+    __slots__ = ("mark", "plain")
+    mark: Mark
+    plain: bool
+
+
+class Seq(list[Any]):
+    """A list."""
+
+    __slots__ = ("mark",)
+    mark: Mark
+
+
+class Map(dict[str, Any]):
+    """A mapping; `marks` tells where each of its keys stands."""
+
+    __slots__ = ("mark", "marks")
+    mark: Mark
+    marks: dict[str, Mark]
+
+    def __init__(self, mark: Mark = NOWHERE) -> None:
+        super().__init__()
+        self.mark, self.marks = mark, {}
+
+
+def items(node: Any) -> list[Any]:
+    """Give the items of a list, or the one value that stands for a list."""
+    return node if isinstance(node, Seq) else [node]
+
+
+def mapping(node: Any) -> Map:
+    """Give a mapping, an empty one where there is none."""
+    return node if isinstance(node, Map) else Map()
+
+
+def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
+    """Read one file; the tree is None where YAML itself cannot be read."""
+    builder = _Builder()
+    tree = None
+    try:
+        tree = builder.build(composed(source))
+    except UnreadableError as error:
+        builder.wrong.append((error.mark, error.message))
+    rules = list(_rules(source.splitlines())) if builder.wrong else []
+    problems = [
+        Problem(file, mark, _rule_at(rules, mark.line), message) for mark, message in builder.wrong
+    ]
+    return tree, problems
+
+
+def _rules(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Go through the outermost dashes: the line of each, and the name beside it."""
+    outermost = None
+    for line, text in enumerate(lines, 1):
+        dash = DASH.match(text)
+        if dash and (outermost is None or len(dash[1]) <= outermost):
+            outermost = len(dash[1])
+            yield line, (dash[2] or "").strip(" \"'")
+
+
+def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
+    """Name the rule around a line: that of the outermost dash above it."""
+    above = bisect_right(rules, line, key=lambda rule: rule[0])
+    return rules[above - 1][1] if above else ""
+
+
+def _foreign(node: Node) -> str:
+    """Give the tag of a node as it was written, "" where YAML gave it by itself."""
+    tag = str(node.tag).replace("tag:yaml.org,2002:", "!!", 1)
+    return "" if TAGS.fullmatch(tag) else tag
+
+
+class _Builder:
+    """Turn nodes into values; anchors count each time that they are used."""
+
+    def __init__(self) -> None:
+        self.wrong: list[tuple[Mark, str]] = []
+        self.characters = 0
+        self.reached = Mark()  # the furthest, which is where an anchor goes wrong when it is used
+
+    def build(self, node: Node, key: Mark | None = None, depth: int = 0) -> Scalar | Seq | Map:
+        mark = mark_of(node.start_mark)
+        if key and mark.line != key.line:
+            mark = key  # what begins below its key, or is an anchor used again
+        self.reached = max(self.reached, mark)
+        if depth > MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
+            raise UnreadableError(self.reached, message)
+        self._count(len(node.value) if isinstance(node, ScalarNode) else 0)
+        if not isinstance(node, ScalarNode) and (tag := _foreign(node)):
+            self._tell(mark, f"{short(tag)} is a tag for YAML, of which rules have none")
+        match node:
+            case MappingNode():
+                return self._mapping(node, mark, depth)
+            case SequenceNode():
+                items = Seq(self.build(child, None, depth + 1) for child in node.value)
+                items.mark = mark
+                return items
+            case _:
+                return self._scalar(node, mark)
+
+    def _tell(self, mark: Mark, message: str) -> None:
+        self.wrong.append((mark, message))
+        if len(self.wrong) >= MOST:
+            raise UnreadableError(mark, f"more than {MOST} mistakes; mend these first")
+
+    def _count(self, characters: int) -> None:
+        self.characters += characters + 1
+        if self.characters > MAX_CHARACTERS:
+            raise UnreadableError(self.reached, "anchors expand to more than 1 MB")
+
+    def _scalar(self, node: Any, mark: Mark) -> Scalar:
+        if tag := _foreign(node):
+            return self._stand_in(mark, f"{short(tag)} is a tag for YAML")
+        scalar = Scalar(node.value.encode(errors="replace").decode())
+        scalar.mark, scalar.plain = mark, not node.style
+        if scalar != node.value:
+            self._tell(mark, "an escape such as \\ud83d is half a character")
+        return scalar
+
+    def _stand_in(self, mark: Mark, message: str) -> Scalar:
+        """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
+        self._tell(mark, f"{message}: {QUOTES}")
+        scalar = Scalar("?")
+        scalar.mark, scalar.plain = mark, False
+        return scalar
+
+    def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Map | Scalar:
+        pairs = Map(mark)
+        for key, child in node.value:
+            at = mark_of(key.start_mark)
+            if not isinstance(key, ScalarNode):
+                return self._stand_in(at, "YAML reads this as a mapping, not as a text")
+            self._count(len(key.value))
+            name = str(self._scalar(key, at))
+            if name == "<<":
+                self._tell(at, "'<<' takes over keys for YAML; rules write them out")
+                continue
+            if name in pairs:
+                self._tell(at, f"the key {short(name)} stands twice")
+            pairs.marks[name] = at
+            pairs[name] = self.build(child, at, depth + 1)
+        return pairs
