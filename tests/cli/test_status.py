@@ -73,7 +73,7 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(ticking: Store) -> None:
         "There was no tick within a day: is beat running?",
         "1 dead letter: see gateway dead-letters list.",
     ]
-    assert told["dead_members"] == {"refused": 1}
+    assert told["dead_letters"] == {"refused": 1}
     assert told["numbers"][NUMBER]["dead"] == 1
 
 

@@ -140,7 +140,7 @@ def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, 
     """Return when statuses were kept, by wamid and stage, as far as they are still known."""
     asked = [
         (wamid, stage)
-        for row in send_rows
+        for row in rows
         for stage, attempt in (_status(name) for name in row if name.startswith("at:"))
         if (wamid := _wamid(row, attempt))
     ]
