@@ -2,7 +2,7 @@
 
 import resource
 
-from gateway.web.limits import Bounds
+from gateway.web.connection_limits import Bounds
 
 # Redis, the broker, logs, and connections accepted in the moment in which others close.
 BESIDE = 256

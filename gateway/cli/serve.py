@@ -17,8 +17,8 @@ from gateway.cli import failing, files
 from gateway.config import logs
 from gateway.config.settings import Settings
 from gateway.web.app import create_app
-from gateway.web.limits import Bounds
-from gateway.web.protocol import BoundedHttpProtocol
+from gateway.web.connection_limits import Bounds
+from gateway.web.http_protocol import BoundedHttpProtocol
 from tasks.bell import Ringer
 from tasks.watch import StandIn
 

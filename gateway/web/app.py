@@ -22,10 +22,10 @@ from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.sending import pauses
 from gateway.store.server.health import Pressure
-from gateway.web.alive import Alive
-from gateway.web.door import Door
+from gateway.web.background import Alive
+from gateway.web.connection_limits import Bounds
+from gateway.web.connections import Door
 from gateway.web.health import HealthPages
-from gateway.web.limits import Bounds
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import HandshakeError, TooLargeError, Webhook

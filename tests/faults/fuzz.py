@@ -25,7 +25,7 @@ from rich.progress import Progress
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.web.limits import Bounds
+from gateway.web.connection_limits import Bounds
 from tests.faults.fuzz_requests import Case, case, request
 from tests.servers import Server, wait_until
 from tests.stack import Stack

@@ -12,9 +12,9 @@ import uvicorn
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.web.app import create_app
-from gateway.web.door import Phase
-from gateway.web.limits import Bounds
-from gateway.web.protocol import BoundedHttpProtocol
+from gateway.web.connection_limits import Bounds
+from gateway.web.connections import Phase
+from gateway.web.http_protocol import BoundedHttpProtocol
 from tests.stack import signed
 from tests.web.rig import BODY, NEW, settings
 

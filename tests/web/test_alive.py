@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.web.alive import Alive
+from gateway.web.background import Alive
 
 pytestmark = pytest.mark.anyio
 

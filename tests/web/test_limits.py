@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Store
-from gateway.web.door import Phase
-from gateway.web.limits import Bounds, Limits
+from gateway.web.connection_limits import Bounds, Limits
+from gateway.web.connections import Phase
 from tests.servers import Server
 from tests.web.rig import BODY, a_web, kept
 from tests.web.server import (

@@ -14,8 +14,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from gateway.web.door import Door, Phase
-from gateway.web.limits import Limits
+from gateway.web.connection_limits import Limits
+from gateway.web.connections import Door, Phase
 from gateway.web.refusals import REASONS
 
 # A request costs about as much beside its own bytes.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
-from gateway.web.limits import Bounds, Limits
+from gateway.web.connection_limits import Bounds, Limits
 
 
 class Phase(IntEnum):
