@@ -16,10 +16,10 @@ from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.check import check
-from tasks.broker import use_store
-from tasks.config import UnknownOptionError, config
-from tasks.processes import children
-from tasks.worker import take_up_changes
+from tasks.celery_setup.broker import use_store
+from tasks.celery_setup.config import UnknownOptionError, config
+from tasks.celery_setup.processes import children
+from tasks.context import take_up_changes
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +30,16 @@ billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 app = Celery(
     "gateway",
-    include=["tasks.inbound", "tasks.outbound", "tasks.periodic", "tasks.canary", "tasks.watch"],
+    include=[
+        "tasks.inbound",
+        "tasks.outbound",
+        "tasks.scheduled.maintenance",
+        "tasks.scheduled.canary",
+        "tasks.monitoring.watch",
+    ],
 )
 
-app.steps["worker"].add("tasks.net:NetStep")
+app.steps["worker"].add("tasks.scheduled.safety_net:NetStep")
 
 
 @app.on_configure.connect

@@ -16,9 +16,9 @@ from gateway.core.sending.response import Answer, NotConnected, Unconfirmed, Ver
 from gateway.core.sending.send import callback
 from gateway.store import keys, maintenance
 from gateway.store.sending.lanes import LEASE_MS
-from tasks.canary import arrive
-from tasks.pauses import AWAY, mended, note_opt_out, spread, warn
-from tasks.worker import Worker
+from tasks.account_effects import AWAY, mended, note_opt_out, spread, warn
+from tasks.context import Worker
+from tasks.scheduled.canary import arrive
 
 log = structlog.get_logger(__name__)
 

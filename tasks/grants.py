@@ -5,7 +5,7 @@ import structlog
 from gateway.core.planning.batch import Planned
 from gateway.core.webhook.granted import granted
 from gateway.store.sending import pauses
-from tasks.worker import Worker
+from tasks.context import Worker
 
 log = structlog.get_logger(__name__)
 

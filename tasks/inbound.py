@@ -23,14 +23,14 @@ from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.status_stream import note_gap
+from tasks.account_effects import spread_news
 from tasks.app import app
-from tasks.bell import call_inbox, ring_number
-from tasks.deaths import give_up, give_up_whole, set_before_a_person
+from tasks.context import Worker, release, worker
 from tasks.grants import take_grants
-from tasks.noted import note_asked
-from tasks.pauses import spread_news
+from tasks.monitoring.alerts import note_asked
+from tasks.poison import give_up, give_up_whole, set_before_a_person
 from tasks.unreadable import readable
-from tasks.worker import Worker, release, worker
+from tasks.wakeup import call_inbox, ring_number
 
 log = structlog.get_logger(__name__)
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from gateway.store import keys
 from gateway.store.maintenance import heard
+from tasks.account_effects import AWAY
 from tasks.app import app
-from tasks.bell import ring_numbers
-from tasks.pauses import AWAY
-from tasks.rounds import Rounds
-from tasks.worker import Worker, worker
+from tasks.context import Worker, worker
+from tasks.send_rounds import Rounds
+from tasks.wakeup import ring_numbers
 
 
 @app.task(name="tasks.pump")
@@ -18,7 +18,8 @@ def pump(number: str, rank: str) -> None:
 
     An attempt is on disk before its first byte. Each answer, or its absence, becomes one outcome,
     which is settled with the next take. Dying in the middle leaves attempts whose lease runs out;
-    nobody then knows whether Meta had them, and only evidence may repeat them (tasks/doubts.py).
+    nobody then knows whether Meta had them, and only evidence may repeat them
+    (tasks/scheduled/unconfirmed.py).
     Raises StoreUnavailableError or ScriptError where outcomes could not be settled for too long;
     this process settles them with its next call.
     """

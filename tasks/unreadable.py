@@ -11,7 +11,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.unreadable import bury
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.status_stream import note_lost
-from tasks.worker import Worker
+from tasks.context import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ def readable(
 ) -> Sequence[Event]:
     """Return the events that could be read, once the others are set before a person.
 
-    What could not be read may be the status that a doubt waits for: see tasks/deaths.py. Where the
+    What could not be read may be the status that a doubt waits for: see tasks/poison.py. Where the
     store refuses a letter, its delivery is set aside.
     """
     unread = [event for event in events if isinstance(event, Unreadable)]

@@ -115,7 +115,7 @@ class Stack:
 
     def ring(self) -> None:
         """Let workers hear of what waits."""
-        ring = [sys.executable, "-c", "from tasks.bell import ring_inbox; ring_inbox()"]
+        ring = [sys.executable, "-c", "from tasks.wakeup import ring_inbox; ring_inbox()"]
         Program(ring, self.env, self.folder / "ring.log").process.wait(30)
 
     def worked_off(self) -> int:

@@ -9,7 +9,7 @@ from gateway.core.sending.dead_letter import DeadSend, Letter
 from gateway.store import keys, letters
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
-from tasks.bell import ring_inbox, ring_number
+from tasks.wakeup import ring_inbox, ring_number
 
 Done = dict[str, list[str]]  # what became of it -> ids
 

@@ -17,8 +17,8 @@ from gateway.store.monitoring.snapshot import Reading
 from gateway.store.redis.address import parse
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import examine
-from tasks.config import QUEUES
-from tasks.listening import BrokerAwayError, Listening
+from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.worker_ping import BrokerAwayError, Listening
 
 ENV = Path(".env")
 # Where all answer at once there is nothing to wait for; a busy machine may need a moment more.

@@ -12,8 +12,8 @@ from gateway.cli.doctor_store import Redis
 from gateway.cli.status_judge import TICK_EVERY_S, Part, wrong
 from gateway.cli.trace_line import many
 from gateway.store.monitoring.snapshot import Reading
-from tasks.causes import SILENT_S
-from tasks.config import QUEUES
+from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.alert_conditions import SILENT_S
 
 MOST_SILENT_S = 10.0
 SWEEP_EVERY_S = 30.0

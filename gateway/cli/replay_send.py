@@ -10,7 +10,7 @@ from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store
 from gateway.store.server.check import check
-from tasks.bell import ring_inbox
+from tasks.wakeup import ring_inbox
 
 # No more of them, and no more bytes, go into one script: it blocks the server for everybody.
 MOST_DELIVERIES = 64

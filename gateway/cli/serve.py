@@ -19,8 +19,8 @@ from gateway.config.settings import Settings
 from gateway.web.app import create_app
 from gateway.web.connection_limits import Bounds
 from gateway.web.http_protocol import BoundedHttpProtocol
-from tasks.bell import Ringer
-from tasks.watch import StandIn
+from tasks.monitoring.watch import StandIn
+from tasks.wakeup import Ringer
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ SANDBOX = {"answer_after_s": 0.1, "statuses": False, "any_number": True}
 PER_SECOND, EACH, QUIET = 80, 160, "200000000009999"
 RING = """
 import sys
-from tasks.bell import ring_anyway
+from tasks.wakeup import ring_anyway
 for line in sys.stdin:
     ring_anyway(line.strip(), "reply")
 """

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tasks.config import QUEUES
+from tasks.celery_setup.config import QUEUES
 from tests.deploy.compose import OURS, ROOT, SERVICES, options, services
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys
-from tasks.schedule import TASKS
+from tasks.scheduled.schedule import TASKS
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 

@@ -27,7 +27,7 @@ SECONDS = 12
 # As many bells as there are workers, again and again, so that all of them pump at once.
 RING = f"""
 import time
-from tasks.bell import ring_anyway
+from tasks.wakeup import ring_anyway
 for _ in range(40):
     for _ in range({WORKERS}):
         ring_anyway("{NUMBER}", "reply")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Settings
-from tasks.config import QUEUES
-from tasks.listening import Listening
+from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.worker_ping import Listening
 from tests.made import delivery_body, message_item
 from tests.servers import Program, Server, free_port, wait_until
 from tests.stack import Stack

@@ -14,9 +14,9 @@ from gateway.store.inbox.lease import Batch, Slice
 from gateway.store.inbox.record import Bodies
 from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound
-from tasks.doubts import resolve
+from tasks.context import Worker
 from tasks.inbound import effect
-from tasks.worker import Worker
+from tasks.scheduled.unconfirmed import resolve
 from tests.faults.ledger import PREFIX, places
 from tests.faults.passing import end_confirm_waits, end_lane_waits, end_partition_leases
 from tests.faults.unsteady import Loss, Unsteady

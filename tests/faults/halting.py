@@ -18,9 +18,9 @@ from typing import Any
 
 import celery.beat
 
-import tasks.bell
+import tasks.context
 import tasks.outbound
-import tasks.worker
+import tasks.wakeup
 from gateway.graph.messages import Graph
 from gateway.store.inbox import inbox
 from gateway.store.inbox.lease import RELEASE
@@ -99,8 +99,8 @@ class Halting:
             (Graph, "post_message", lambda one: self.around("post", one)),
             (inbox, "heard", lambda one: self.around("bell", one)),
             (tasks.outbound, "heard", lambda one: self.around("bell", one)),
-            (tasks.worker, "list_number", lambda one: self.around("list", one)),
-            (tasks.bell, "_ring", lambda one: self.around("ring", one)),
+            (tasks.context, "list_number", lambda one: self.around("list", one)),
+            (tasks.wakeup, "_ring", lambda one: self.around("ring", one)),
             (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
         )
         for owner, name, wrapped in changed:

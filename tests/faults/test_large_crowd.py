@@ -16,8 +16,8 @@ from gateway.store.inbox.lease import LEASE_MS, Slice
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import app, inbound
+from tasks.context import Worker
 from tasks.inbound import effect
-from tasks.worker import Worker
 from tests.faults.large import (
     Large,
     assert_each_had_its_effect_once,

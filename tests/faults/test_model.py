@@ -20,9 +20,9 @@ from hypothesis.stateful import (
 from gateway.config.settings import Settings
 from gateway.core.sending.send import RUNGS
 from gateway.graph.messages import Graph
-from tasks import app, attempts, inbound, outbound, sender
-from tasks.sender import Sender
-from tasks.worker import Worker
+from tasks import app, attempts, inbound, outbound, send_loop
+from tasks.context import Worker
+from tasks.send_loop import Sender
 from tests.faults.crowd import Crowd, Fate, reply_to
 from tests.faults.large import dead_letters
 from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
@@ -57,7 +57,7 @@ def at_work(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made = a_worker(Settings.from_env(), store)
     for task in (inbound, outbound):
         monkeypatch.setattr(task, "worker", lambda: made)
-    for loop in (inbound, sender):
+    for loop in (inbound, send_loop):
         monkeypatch.setattr(loop, "LINGER_S", 0)
     monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
     monkeypatch.setattr(outbound, "ring_numbers", lambda *_: None)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tasks.posts import SENDS_AT_ONCE
+from tasks.http_pool import SENDS_AT_ONCE
 from tests.owing import owe, stages
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 NUMBERS = [f"20000000000{i}" for i in range(6)]
 EACH = 200
 ALL = EACH * len(NUMBERS)
-RING = f"from tasks.bell import ring_anyway; [ring_anyway(n, 'reply') for n in {NUMBERS}]"
+RING = f"from tasks.wakeup import ring_anyway; [ring_anyway(n, 'reply') for n in {NUMBERS}]"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gateway.rules.reloader import Source
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tasks.worker import Worker, build
+from tasks.context import Worker, build
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.tasks.rig import Echo

@@ -30,8 +30,8 @@ from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.status_stream import note_gap
 from gateway.store.server.check import check
 from gateway.store.server.health import Pressure
-from tasks.net import TURN_MS
-from tasks.watch import GUARD_MS
+from tasks.monitoring.watch import GUARD_MS
+from tasks.scheduled.safety_net import TURN_MS
 from tests.made import NOW, NUMBER, a_message
 from tests.servers import Server
 from tests.store.keeping import inbox, keep, late, run_out

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.store.redis.client import Store
 from tasks import app
-from tasks import worker as holding
-from tasks.worker import Worker
+from tasks import context as holding
+from tasks.context import Worker
 from tests.made import NUMBER
 from tests.servers import Server, free_port
 from tests.stack import RULES

@@ -15,8 +15,8 @@ from gateway.store.inbox.leased_partition import Late
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
+from tasks.context import Worker
 from tasks.inbound import effect
-from tasks.worker import Worker
 from tests.made import NUMBER
 
 PREFIX = keys.number(NUMBER)

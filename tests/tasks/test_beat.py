@@ -13,11 +13,11 @@ from gateway.config.settings import Settings
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from tasks.app import app as ours
-from tasks.beat import Beat
-from tasks.bell import MOST_WAITING, clear_task
-from tasks.broker import use_store
-from tasks.config import config
-from tasks.schedule import SCHEDULE, TASKS
+from tasks.celery_setup.broker import use_store
+from tasks.celery_setup.config import config
+from tasks.scheduled.beat import Beat
+from tasks.scheduled.schedule import SCHEDULE, TASKS
+from tasks.wakeup import MOST_WAITING, clear_task
 from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung
 

@@ -12,8 +12,11 @@ import pytest
 from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tasks import app, periodic
-from tasks.bell import (
+from tasks import app
+from tasks.context import Worker
+from tasks.scheduled import maintenance
+from tasks.scheduled.schedule import TASKS
+from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,
     Ringer,
@@ -22,8 +25,6 @@ from tasks.bell import (
     ring_number,
     ring_task,
 )
-from tasks.schedule import TASKS
-from tasks.worker import Worker
 from tests.made import NUMBER
 from tests.servers import free_port
 from tests.tasks.rig import raw, rung
@@ -141,7 +142,7 @@ def test_a_task_that_runs_by_the_clock_is_rung_for_until_it_begins(
     at_work: Worker, store: Store
 ) -> None:
     told = [ring_task(store, "tasks.tick"), ring_task(store, "tasks.tick")]
-    periodic.tick()
+    maintenance.tick()
     told.append(ring_task(store, "tasks.tick"))
 
     assert told == [True, False, True]
@@ -166,7 +167,7 @@ def test_a_broker_that_is_away_is_a_line_in_the_log(
     at_work: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
-    script = "from tasks.bell import ring_inbox; ring_inbox()"
+    script = "from tasks.wakeup import ring_inbox; ring_inbox()"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
 

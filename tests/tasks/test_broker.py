@@ -10,7 +10,7 @@ from kombu import Connection, Producer, Queue
 from redbeat.schedulers import get_redis
 
 from gateway.store.redis.cluster.client import Cluster
-from tasks.broker import SCHEDULE_STORE, broker, use_store
+from tasks.celery_setup.broker import SCHEDULE_STORE, broker, use_store
 from tests.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"

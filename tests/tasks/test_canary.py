@@ -16,10 +16,10 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces
-from tasks import canary as flying
 from tasks import outbound
-from tasks.noted import HEARTBEAT_UNHEARD
-from tasks.worker import Worker
+from tasks.context import Worker
+from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
+from tasks.scheduled import canary as flying
 from tests.tasks.receiver import Receiver, a_receiver
 from tests.tasks.rig import Echo, counted, raw, rung, take_effect
 

@@ -14,8 +14,8 @@ from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.snapshot import DeadOf, Lanes, Reading
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, Health
-from tasks.causes import causes
-from tasks.noted import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
+from tasks.monitoring.alert_conditions import causes
+from tasks.monitoring.alerts import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.made import NOW

@@ -12,9 +12,9 @@ from celery.schedules import crontab
 from redbeat.schedulers import RedBeatConfig
 
 from gateway.config.settings import Settings
-from tasks.broker import use_store
-from tasks.config import UnknownOptionError, check, config
-from tasks.schedule import SCHEDULE
+from tasks.celery_setup.broker import use_store
+from tasks.celery_setup.config import UnknownOptionError, check, config
+from tasks.scheduled.schedule import SCHEDULE
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ def python(script: str, tmp_path: Path, *args: str) -> subprocess.CompletedProce
         ("worker_send_task_events", False),
         ("broker_connection_max_retries", None),
         ("broker_connection_retry_on_startup", True),
-        ("beat_scheduler", "tasks.beat.Beat"),
+        ("beat_scheduler", "tasks.scheduled.beat.Beat"),
         ("timezone", "UTC"),
     ],
 )
@@ -142,7 +142,9 @@ def test_beat_rings_for_what_is_due_what_waits_and_what_is_old() -> None:
 
 
 def test_nothing_is_read_when_tasks_are_imported(tmp_path: Path) -> None:
-    ended = python("import tasks.inbound, tasks.outbound, tasks.periodic, tasks.app", tmp_path)
+    ended = python(
+        "import tasks.inbound, tasks.outbound, tasks.scheduled.maintenance, tasks.app", tmp_path
+    )
 
     assert (ended.returncode, ended.stderr) == (0, "")
 

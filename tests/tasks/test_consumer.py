@@ -4,8 +4,8 @@ import pytest
 from celery import Celery
 from kombu.utils import functional
 
-from tasks.config import config
-from tasks.consumer import Consumer
+from tasks.celery_setup.config import config
+from tasks.celery_setup.consumer import Consumer
 from tests.servers import free_port
 from tests.tasks.test_config import settings
 
@@ -31,5 +31,5 @@ def test_a_broker_that_is_away_is_tried_every_five_seconds(monkeypatch: pytest.M
     with pytest.raises(EnoughError):
         consumer.ensure_connected(app.connection_for_read())
 
-    assert app.conf.worker_consumer == "tasks.consumer:Consumer"
+    assert app.conf.worker_consumer == "tasks.celery_setup.consumer:Consumer"
     assert consumer.broker_connection_retry_attempt >= 60 / 5

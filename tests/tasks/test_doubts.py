@@ -10,8 +10,8 @@ from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from gateway.store.sending.status_stream import note, note_lost
-from tasks.doubts import resolve
-from tasks.worker import Worker
+from tasks.context import Worker
+from tasks.scheduled.unconfirmed import resolve
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import PREFIX, Echo, keep, raw, take_effect
 

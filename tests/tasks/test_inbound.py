@@ -13,7 +13,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound
-from tasks.worker import Worker
+from tasks.context import Worker
 from tests.made import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
 from tests.servers import wait_until
 from tests.tasks.rig import (

@@ -12,7 +12,7 @@ from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
-from tasks.worker import Worker, build
+from tasks.context import Worker, build
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.rig import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Settings
-from tasks.listening import BrokerAwayError, Listening
+from tasks.monitoring.worker_ping import BrokerAwayError, Listening
 from tests.servers import Server, free_port
 
 pytestmark = pytest.mark.store

@@ -11,12 +11,12 @@ from gateway.store import keys, maintenance
 from gateway.store.maintenance import list_number
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from tasks import net as nets
-from tasks.bell import OwnConnection
+from tasks.context import Worker, access
 from tasks.loop import Loop
-from tasks.net import Net, NetStep
-from tasks.noted import BEAT_SILENT
-from tasks.worker import Worker, access
+from tasks.monitoring.alerts import BEAT_SILENT
+from tasks.scheduled import safety_net as nets
+from tasks.scheduled.safety_net import Net, NetStep
+from tasks.wakeup import OwnConnection
 from tests.made import ANA, NUMBER
 from tests.tasks.rig import PREFIX, raw, rung
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
-from tasks.noted import ASKED_FOR, DOUBLED, note_asked
+from tasks.monitoring.alerts import ASKED_FOR, DOUBLED, note_asked
 from tests.made import NOW, a_message
 from tests.rules.booked import planned
 from tests.store.raw import now_ms

@@ -12,7 +12,7 @@ from gateway.store.planning.contacts import find
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tasks import inbound
-from tasks.worker import Worker
+from tasks.context import Worker
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import keep
 

@@ -12,10 +12,10 @@ from gateway.core.sending.response import Responded
 from gateway.core.sending.send import REPLY, from_callback
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
-from tasks import attempts, outbound, rounds
-from tasks import sender as sending
-from tasks.posts import SENDS_AT_ONCE
-from tasks.worker import Worker, build
+from tasks import attempts, outbound, send_rounds
+from tasks import send_loop as sending
+from tasks.context import Worker, build
+from tasks.http_pool import SENDS_AT_ONCE
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
@@ -227,7 +227,7 @@ def test_a_send_whose_answer_was_lost_is_not_posted_again(sender: Worker, meta: 
 def test_a_slice_that_ends_before_the_work_rings_again(
     sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "SLICE_S", 2.0)
+    monkeypatch.setattr(send_rounds, "SLICE_S", 2.0)
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 10})
     monkeypatch.setattr(sender, "settings", slow)
     for i in range(40):
@@ -281,7 +281,7 @@ def test_what_became_of_a_post_is_settled_when_the_store_is_back(
     server, made = apart
     hold(monkeypatch, at_work, made)
     monkeypatch.setattr(sending, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(rounds, "SLICE_S", slice_s)
+    monkeypatch.setattr(send_rounds, "SLICE_S", slice_s)
     slow, away = threading.Event(), threading.Event()
 
     def answer(body: Any) -> Reply:

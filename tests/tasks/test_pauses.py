@@ -15,9 +15,9 @@ from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tasks import outbound, rounds
-from tasks.watch import look
-from tasks.worker import Worker, build
+from tasks import outbound, send_rounds
+from tasks.context import Worker, build
+from tasks.monitoring.watch import look
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.receiver import a_receiver
@@ -77,7 +77,7 @@ def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:
 
     outbound.pump(NUMBER, REPLY)
 
-    assert len(meta.posted) <= rounds.AT_ONCE
+    assert len(meta.posted) <= send_rounds.AT_ONCE
     assert counted(sender.store, "sends.dead") == 0
     pause = standing(sender.store).pause
     assert pause

@@ -10,8 +10,8 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import list_number
 from gateway.store.planning.records import stages
 from gateway.store.redis.client import Store
-from tasks import periodic
-from tasks.worker import Worker
+from tasks.context import Worker
+from tasks.scheduled import maintenance
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.store.sending import a_send, queue, settle, take, tell
 from tests.tasks.rig import PREFIX, Echo, keep, make_due, planned, raw, rung, take_effect, waiting
@@ -49,7 +49,7 @@ def found(store: Store, what: str) -> int:
 def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: Worker, store: Store) -> None:
     keep_since(store, 10_000)
 
-    periodic.sweep()
+    maintenance.sweep()
 
     assert (rung(store, "default"), found(store, "inbox")) == (1, 1)
 
@@ -59,7 +59,7 @@ def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
 ) -> None:
     keep_since(store, 200)
 
-    periodic.sweep()
+    maintenance.sweep()
 
     assert (rung(store, "default"), found(store, "inbox")) == (0, 0)
 
@@ -69,7 +69,7 @@ def test_repeated_sweeps_do_not_multiply_messages(at_work: Worker, store: Store)
     make_ready_since(store, 10_000)
 
     for _ in range(60):
-        periodic.sweep()
+        maintenance.sweep()
 
     # At the 1st, 2nd, 4th, 8th, 16th and 32nd time, and then once a minute.
     assert (rung(store, "default"), rung(store, "critical")) == (6, 6)
@@ -80,10 +80,10 @@ def test_a_bell_that_is_heard_makes_the_sweep_ring_at_once_again(
 ) -> None:
     keep_since(store, 10_000)
     for _ in range(3):
-        periodic.sweep()
+        maintenance.sweep()
 
     at_work.inbox.clear_bell()
-    periodic.sweep()
+    maintenance.sweep()
 
     assert rung(store, "default") == 3
 
@@ -92,20 +92,20 @@ def test_a_long_backlog_with_a_live_holder_is_not_rung_for(at_work: Worker, stor
     keep_since(store, 60_000)
     with at_work.inbox.slice() as held:
         assert not held.next().empty
-        periodic.sweep()
+        maintenance.sweep()
 
     assert rung(store, "default") == 0
 
 
 def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(at_work: Worker, store: Store) -> None:
     entries = [keep_since(store, age) for age in (60_000, 50_000, 40_000)]
-    periodic.sweep()
+    maintenance.sweep()
     raw(store).delete(keys.INBOX_BELL, f"{keys.SPACE}celery:default")
 
     raw(store).hset(f"{PARTITION}cursor", "at", entries[0])
-    periodic.sweep()
+    maintenance.sweep()
     moving = rung(store, "default")
-    periodic.sweep()
+    maintenance.sweep()
 
     assert (moving, rung(store, "default")) == (0, 1)
 
@@ -116,11 +116,11 @@ def test_what_was_set_aside_is_rung_for_when_its_pause_is_over(
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, BODY)
     take_effect(at_work, Echo())
-    periodic.sweep()
+    maintenance.sweep()
     early = rung(store, "default")
 
     make_due(store)
-    periodic.sweep()
+    maintenance.sweep()
 
     assert (early, rung(store, "default")) == (0, 1)
 
@@ -135,7 +135,7 @@ def test_a_lane_is_rung_for_where_it_stands_still(
 ) -> None:
     make_ready_since(store, age_ms)
 
-    periodic.sweep()
+    maintenance.sweep()
 
     assert (rung(store, "critical"), found(store, REPLY)) == (rings, rings)
 
@@ -144,17 +144,17 @@ def test_a_long_queue_of_sends_at_work_is_not_rung_for(at_work: Worker, store: S
     make_ready_since(store, 60_000)
     raw(store).hset(f"{PREFIX}tokens", "took", now_ms(store))
 
-    periodic.sweep()
+    maintenance.sweep()
 
     assert rung(store, "critical") == 0
 
 
 def test_two_ticks_at_once_are_one(at_work: Worker, store: Store) -> None:
     make_ready_since(store, 0)
-    periodic.tick()
+    maintenance.tick()
     raw(store).delete(keys.number_bell(NUMBER, REPLY))
 
-    periodic.tick()
+    maintenance.tick()
 
     assert rung(store, "critical") == 1
     assert 0 < raw(store).pttl(keys.TICKED) <= 900
@@ -172,7 +172,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
     raw(store).delete(lane, READY)
     raw(store).zadd(f"{PREFIX}due", {send: now_ms(store) - 1})
 
-    periodic.tick()
+    maintenance.tick()
 
     assert (planned(store), rung(store, "critical")) == (["one"], 1)
     assert raw(store).zcard(f"{PREFIX}due") == 0
@@ -185,7 +185,7 @@ def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
     raw(store).zadd(f"{PREFIX}timers", {"t1": now_ms(store) - 1})
 
-    periodic.tick()
+    maintenance.tick()
 
     assert (waiting(at_work), rung(store, "default")) == (1, 1)
     assert (raw(store).zcard(f"{PREFIX}timers"), raw(store).hlen(f"{PREFIX}timer")) == (0, 0)
@@ -200,7 +200,7 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store
     stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}
     raw(store).zadd(f"{PREFIX}dead", stamps)
 
-    periodic.cleanup()
+    maintenance.cleanup()
 
     left = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
     assert entries[2] in left
@@ -222,7 +222,7 @@ def finished(at_work: Worker, store: Store, name: str) -> Send:
 def test_a_tick_compacts_what_is_over(at_work: Worker, store: Store) -> None:
     send = finished(at_work, store, "one")
 
-    periodic.tick()
+    maintenance.tick()
 
     assert raw(store).keys(f"{PREFIX}send:*") == []
     assert stages(store, NUMBER, [send.id]) == ["accepted"]
@@ -234,12 +234,12 @@ def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
     send = finished(at_work, store, "one")
     raw(store).zadd(f"{PREFIX}finished", {send.id: now_ms(store) + 60_000})
 
-    periodic.tick()
+    maintenance.tick()
     assert len(raw(store).keys(f"{PREFIX}send:*")) == 1
 
     raw(store).delete(keys.TICKED)
     at_work.settings = at_work.settings.model_copy(update={"gateway_store_bytes": 1})
-    periodic.tick()
+    maintenance.tick()
     assert raw(store).keys(f"{PREFIX}send:*") == []
 
 
@@ -247,11 +247,11 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
     at_work: Worker, store: Store
 ) -> None:
     send = finished(at_work, store, "one")
-    periodic.tick()
+    maintenance.tick()
     tell(store, "failed", send, "wamid.one")
     raw(store).delete(keys.TICKED)
 
-    periodic.tick()
+    maintenance.tick()
 
     assert raw(store).hget(f"{PREFIX}send:{send.id}", "stage") == b"failed"
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [f"send:{send.id}".encode()]
@@ -259,12 +259,12 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
 
 def test_cleanup_drops_what_compacted_sends_said(at_work: Worker, store: Store) -> None:
     finished(at_work, store, "one")
-    periodic.tick()
+    maintenance.tick()
     (entry,) = raw(store).xrange(f"{PREFIX}texts")
     raw(store).delete(f"{PREFIX}texts")
     raw(store).xadd(f"{PREFIX}texts", entry[1], id=f"{now_ms(store) - 8 * keys.DAY_MS}-0")
 
-    periodic.cleanup()
+    maintenance.cleanup()
 
     assert raw(store).xlen(f"{PREFIX}texts") == 0
     assert raw(store).xlen(f"{PREFIX}done:reply") == 1

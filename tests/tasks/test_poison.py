@@ -14,9 +14,9 @@ from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import inbound
-from tasks.deaths import give_up
+from tasks.context import Worker, release
 from tasks.inbound import PlanningStoppedError, effect
-from tasks.worker import Worker, release
+from tasks.poison import give_up
 from tests.made import NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, keep, make_due, planned, raw
 

@@ -10,8 +10,8 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
+from tasks.context import Worker, build
 from tasks.reloading import Reloading
-from tasks.worker import Worker, build
 from tests.rules.booked import HEAD
 from tests.stack import RULES
 

@@ -13,10 +13,10 @@ from gateway.graph.messages import Graph
 from gateway.store import keys
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from tasks import attempts, outbound, rounds
-from tasks.posts import SENDS_AT_ONCE
-from tasks.sender import Sender
-from tasks.worker import Worker
+from tasks import attempts, outbound, send_rounds
+from tasks.context import Worker
+from tasks.http_pool import SENDS_AT_ONCE
+from tasks.send_loop import Sender
 from tests import owing
 from tests.servers import wait_until
 from tests.store.raw import now_ms
@@ -72,7 +72,7 @@ class Pool:
         self.open = True
         self.done: list[Future[None]] = []
         monkeypatch.setattr(outbound, "ring_numbers", lambda _, wanted: self.ring_all(wanted))
-        monkeypatch.setattr(rounds, "ring_number", lambda _, *wanted: self.ring_all([wanted]))
+        monkeypatch.setattr(send_rounds, "ring_number", lambda _, *wanted: self.ring_all([wanted]))
 
     def ring_all(self, wanted: Sequence[tuple[str, str]]) -> None:
         for number, rank in wanted:
@@ -186,7 +186,7 @@ def test_a_number_whose_posts_hang_leaves_room_for_the_others(
 def test_who_rings_while_others_wait_for_their_last_answers_is_served(
     sender: Worker, meta: Meta, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "SLICE_S", 0.1)
+    monkeypatch.setattr(send_rounds, "SLICE_S", 0.1)
     answers = threading.Event()
 
     def hang(body: Any) -> Reply:
@@ -234,7 +234,7 @@ def test_a_number_that_is_handed_over_at_the_last_moment_is_rung_for(
 def test_many_who_hand_over_at_once_leave_nothing_behind(
     sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "SLICE_S", 0.02)
+    monkeypatch.setattr(send_rounds, "SLICE_S", 0.02)
     numbers = [f"n{i}" for i in range(CRITICAL)]
 
     def one_by_one(number: str) -> None:
@@ -247,7 +247,7 @@ def test_many_who_hand_over_at_once_leave_nothing_behind(
 
     left = [number for number in numbers if accepted(sender.store, [number]) < 30]
     assert all(raw(sender.store).exists(keys.number_bell(one, REPLY)) for one in left)
-    monkeypatch.setattr(rounds, "SLICE_S", 2.0)
+    monkeypatch.setattr(send_rounds, "SLICE_S", 2.0)
     for number in left:
         outbound.pump(number, REPLY)
     assert accepted(sender.store, numbers) == 30 * len(numbers)
@@ -354,7 +354,7 @@ def test_what_is_damaged_is_counted_and_an_alert(sender: Worker, meta: Meta) -> 
 def test_a_slice_rings_for_every_number_that_has_more(
     calm: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "SLICE_S", 0.3)
+    monkeypatch.setattr(send_rounds, "SLICE_S", 0.3)
     numbers = [f"n{i}" for i in range(5)]
     for number in numbers:
         owe(calm.store, number, 40)

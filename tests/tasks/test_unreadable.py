@@ -13,8 +13,8 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.status_stream import lost_to
-from tasks.causes import causes
-from tasks.worker import Worker
+from tasks.context import Worker
+from tasks.monitoring.alert_conditions import causes
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, counted, keep, planned, raw, take_effect, waiting
 

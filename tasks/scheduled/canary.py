@@ -11,10 +11,10 @@ from gateway.store.monitoring import alerts
 from gateway.store.monitoring.canary import arrived, expect
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.app import app
-from tasks.bell import clear_task, ring_inbox
-from tasks.calls import ping
-from tasks.noted import HEARTBEAT_UNHEARD
-from tasks.worker import Worker, worker
+from tasks.context import Worker, worker
+from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
+from tasks.monitoring.notifier import ping
+from tasks.wakeup import clear_task, ring_inbox
 
 log = structlog.get_logger(__name__)
 

@@ -22,9 +22,9 @@ from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
 from gateway.store.sending.lanes import Taken
-from tasks.bell import call_inbox
-from tasks.noted import refused
-from tasks.worker import Worker
+from tasks.context import Worker
+from tasks.monitoring.alerts import refused
+from tasks.wakeup import call_inbox
 
 log = structlog.get_logger(__name__)
 

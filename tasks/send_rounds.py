@@ -10,13 +10,13 @@ from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.damage import Damage
 from gateway.store.sending.lanes import Lanes, Taken, pump_all
 from tasks import attempts
-from tasks.bell import ring_number
+from tasks.account_effects import heed
+from tasks.context import Worker
 from tasks.ending import is_told, told_to_end
-from tasks.noted import note_damage
-from tasks.pauses import heed
-from tasks.posts import Answered, Bell, Heard, Replies, Reply, gather_s
-from tasks.sender import NEVER, Served
-from tasks.worker import Worker
+from tasks.http_pool import Answered, Bell, Heard, Replies, Reply, gather_s
+from tasks.monitoring.alerts import note_damage
+from tasks.send_loop import NEVER, Served
+from tasks.wakeup import ring_number
 
 # A task serves for so long, unless its worker is told to end; for less where it would not know of
 # that, since a worker has 18 s then. To begin anew costs a bell for each number that has more.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.sending.outcome import Outcome
 from gateway.store.sending.lanes import Lanes, Taken
-from tasks.posts import Bell, Posts
+from tasks.http_pool import Bell, Posts
 
 LINGER_S = 0.01
 MOST_IDLE = 2

@@ -2,7 +2,7 @@
 
 Beat may come late, twice, or not at all for a while. So each of these does everything that is due,
 never "the item of this second", and nothing in them counts on having run before. What beat did not
-ring for, or nobody heard, is done by the main process of a worker (tasks/net.py).
+ring for, or nobody heard, is done by the main process of a worker (tasks/scheduled/safety_net.py).
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from gateway.store.inbox.inbox import Standing
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
 from tasks.app import app
-from tasks.bell import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
-from tasks.doubts import resolve
-from tasks.noted import note_damage
-from tasks.worker import StoreAccess, worker
+from tasks.context import StoreAccess, worker
+from tasks.monitoring.alerts import note_damage
+from tasks.scheduled.unconfirmed import resolve
+from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
 
 log = structlog.get_logger(__name__)
 

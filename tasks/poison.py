@@ -14,8 +14,8 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import bury
 from gateway.store.redis.client import Store
 from gateway.store.sending.status_stream import note_lost
-from tasks.child_watch import on_child_end
-from tasks.worker import Worker
+from tasks.celery_setup.child_watch import on_child_end
+from tasks.context import Worker
 
 log = structlog.get_logger(__name__)
 

@@ -20,12 +20,12 @@ from gateway.store.leader import Turn
 from gateway.store.monitoring import alerts
 from gateway.store.monitoring.upcoming import Upcoming, upcoming
 from gateway.store.redis.client import ScriptError
-from tasks.bell import OwnConnection, ring_number, ring_task, use_connection
-from tasks.child_watch import ChildWatch
+from tasks.celery_setup.child_watch import ChildWatch
+from tasks.context import StoreAccess, access
 from tasks.loop import Loop
-from tasks.noted import BEAT_SILENT, SILENT_FOR
-from tasks.periodic import move_due, run_sweep, run_tick
-from tasks.worker import StoreAccess, access
+from tasks.monitoring.alerts import BEAT_SILENT, SILENT_FOR
+from tasks.scheduled.maintenance import move_due, run_sweep, run_tick
+from tasks.wakeup import OwnConnection, ring_number, ring_task, use_connection
 
 log = structlog.get_logger(__name__)
 

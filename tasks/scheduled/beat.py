@@ -14,8 +14,8 @@ from redbeat.schedulers import RedBeatScheduler, get_redis
 from gateway.config.settings import Settings
 from gateway.store.leader import Turn
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tasks.bell import clear_task, is_full, mark_task
-from tasks.schedule import TASKS
+from tasks.scheduled.schedule import TASKS
+from tasks.wakeup import clear_task, is_full, mark_task
 
 log = structlog.get_logger(__name__)
 

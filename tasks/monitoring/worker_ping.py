@@ -11,7 +11,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from gateway.config.settings import Settings
-from tasks.config import config
+from tasks.celery_setup.config import config
 
 CONNECT_S = 3
 

@@ -10,7 +10,7 @@ from gateway.core.sending.resend_policy import Policy, Stream, choose
 from gateway.store.inbox.inbox import Standing
 from gateway.store.sending.status_stream import lost_to, whole_from
 from gateway.store.sending.unconfirmed import again, doubts, proved_to
-from tasks.worker import StoreAccess
+from tasks.context import StoreAccess
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ from gateway.store.monitoring import alerts, memory_history, snapshot
 from gateway.store.monitoring.snapshot import Reading
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
-from tasks.bell import clear_task
-from tasks.calls import post
-from tasks.causes import SILENT_S, causes
-from tasks.noted import DOUBLED
-from tasks.worker import release, worker
+from tasks.context import release, worker
+from tasks.monitoring.alert_conditions import SILENT_S, causes
+from tasks.monitoring.alerts import DOUBLED
+from tasks.monitoring.notifier import post
+from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
 

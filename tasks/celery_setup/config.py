@@ -8,8 +8,8 @@ from kombu import Queue
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from tasks.broker import SCHEDULE_STORE, broker
-from tasks.schedule import SCHEDULE
+from tasks.celery_setup.broker import SCHEDULE_STORE, broker
+from tasks.scheduled.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
 
@@ -76,7 +76,8 @@ def _delivery() -> dict[str, Any]:
 
 def _workers() -> dict[str, Any]:
     return {
-        "worker_consumer": "tasks.consumer:Consumer",  # back within seconds of the broker
+        # Back within seconds of the broker.
+        "worker_consumer": "tasks.celery_setup.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
@@ -93,9 +94,9 @@ def _beat() -> dict[str, Any]:
     return SCHEDULE_STORE | {
         "timezone": "UTC",
         "beat_schedule": SCHEDULE,
-        "beat_scheduler": "tasks.beat.Beat",
+        "beat_scheduler": "tasks.scheduled.beat.Beat",
         "beat_max_loop_interval": 1,
         "redbeat_key_prefix": keys.BEAT_PREFIX,
-        # A second beat takes over this long after the first one died (tasks/beat.py).
+        # A second beat takes over this long after the first one died (tasks/scheduled/beat.py).
         "redbeat_lock_timeout": 10,
     }

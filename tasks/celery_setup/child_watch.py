@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from gateway.store.redis.client import Store
-from tasks.processes import Children, children, process_name
+from tasks.celery_setup.processes import Children, children, process_name
 
 log = structlog.get_logger(__name__)
 
