@@ -11,16 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from gateway.sandbox.acting import Acting
-from gateway.sandbox.administration import Administration
-from gateway.sandbox.asking import ControlError
 from gateway.sandbox.config import Config
-from gateway.sandbox.control import Control
-from gateway.sandbox.faults import FaultError
-from gateway.sandbox.graph import Graph
-from gateway.sandbox.meta import Clock, Sandbox
+from gateway.sandbox.control_api.control import Control
+from gateway.sandbox.control_api.customer_actions import Acting
+from gateway.sandbox.graph_api.administration import Administration
+from gateway.sandbox.graph_api.messages import Graph
 from gateway.sandbox.reading import as_json
-from gateway.sandbox.writing import WritingError
+from gateway.sandbox.simulation.customer_messages import ControlError
+from gateway.sandbox.simulation.faults import FaultError
+from gateway.sandbox.simulation.sandbox import Clock, Sandbox
+from gateway.sandbox.simulation.writing import WritingError
 
 _REFUSED = (ControlError, FaultError, WritingError)
 

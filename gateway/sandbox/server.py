@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.sandbox.app import create_app
 from gateway.sandbox.config import Config
-from gateway.sandbox.graph import CUT
+from gateway.sandbox.graph_api.messages import CUT
 
 _GRACE_S = 1
 

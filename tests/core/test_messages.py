@@ -23,7 +23,7 @@ from gateway.core.messages import (
 from gateway.core.planning.batch import View, plan
 from gateway.core.sending.send import callback
 from gateway.rules.loader import load
-from gateway.sandbox.checks.message import check
+from gateway.sandbox.validation.message import check
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.meta_schema import needs_meta, problems
 

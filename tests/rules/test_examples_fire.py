@@ -17,7 +17,7 @@ from gateway.rules.language.actions import SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.rulefile import Book
 from gateway.rules.loader import assembled
-from gateway.sandbox.checks.message import check
+from gateway.sandbox.validation.message import check
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS

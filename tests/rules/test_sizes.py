@@ -8,7 +8,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import addressed, length_limits
 from gateway.rules.problems import RulebookError
-from gateway.sandbox.checks.message import check
+from gateway.sandbox.validation.message import check
 from tests.made import ANA
 from tests.rules.booked import decided
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.sandbox.checks.message import check
+from gateway.sandbox.validation.message import check
 from tests.sandbox.bodies import (
     LINK,
     button,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.sandbox.checks.message import check
+from gateway.sandbox.validation.message import check
 
 SPEC = (
     Path(__file__).parents[3] / "shared" / "meta" / "openapi" / "business-messaging-api_v23.0.yaml"

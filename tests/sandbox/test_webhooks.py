@@ -7,7 +7,7 @@ from itertools import islice
 import httpx
 import pytest
 
-from gateway.sandbox.webhooks import pauses, signature
+from gateway.sandbox.simulation.webhook_delivery import pauses, signature
 from tests.sandbox.bodies import message, template, text
 from tests.sandbox.rig import ANA, DISPLAY, NUMBER_ID, SECRET, a_rig
 

@@ -5,23 +5,23 @@ from collections.abc import Callable
 import httpx
 import orjson
 
-from gateway.sandbox import updates
-from gateway.sandbox.account import Account
 from gateway.sandbox.config import Config, Number
-from gateway.sandbox.customers import Customers, Person
 from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
-from gateway.sandbox.faults import ASKED, Faults
-from gateway.sandbox.handshake import Handshakes
-from gateway.sandbox.limits import Limits
-from gateway.sandbox.log import Accepted, Log
-from gateway.sandbox.pace import Paces
-from gateway.sandbox.phones import Phones
-from gateway.sandbox.policy import Breach, Policy
-from gateway.sandbox.reports import Followed, Reports
-from gateway.sandbox.tokens import Token
-from gateway.sandbox.webhooks import Webhooks
+from gateway.sandbox.simulation import webhook_payloads
+from gateway.sandbox.simulation.account import Account
+from gateway.sandbox.simulation.customers import Customers, Person
+from gateway.sandbox.simulation.faults import ASKED, Faults
+from gateway.sandbox.simulation.handshake import Handshakes
+from gateway.sandbox.simulation.limits import Limits
+from gateway.sandbox.simulation.message_statuses import Followed, Reports
+from gateway.sandbox.simulation.pace import Paces
+from gateway.sandbox.simulation.phones import Phones
+from gateway.sandbox.simulation.policy import Breach, Policy
+from gateway.sandbox.simulation.tokens import Token
+from gateway.sandbox.simulation.traffic import Accepted, Log
+from gateway.sandbox.simulation.webhook_delivery import Webhooks
+from gateway.sandbox.simulation.writing import write
 from gateway.sandbox.wire import Json, new_wamid, phone_digits
-from gateway.sandbox.writing import write
 
 Clock = Callable[[], float]
 _TO_ONESELF = Refusal(RECIPIENT_IS_SENDER, "The recipient is the sending number itself.")
@@ -97,7 +97,7 @@ class Sandbox:
         person.wrote_at[number.id] = now = self.clock()
         self.limits.count_inbound(number.id, now)
         self.paces.of(number.id).hear()
-        change = updates.message_change(number, person, phone.name, message)
+        change = webhook_payloads.message_change(number, person, phone.name, message)
 
         def hear(http_status: int) -> None:
             phone.show("webhook", message_id=wamid, http_status=http_status)
@@ -108,7 +108,7 @@ class Sandbox:
     def announce(self, person: Person, number: Number, system: Json) -> str:
         """Tell by a system message what became of a customer; give the message's id."""
         message = self._message(person, {"type": "system", "system": system})
-        self.tell(updates.system_change(number, message))
+        self.tell(webhook_payloads.system_change(number, message))
         wamid: str = message["id"]
         return wamid
 
@@ -123,7 +123,7 @@ class Sandbox:
 
     def _message(self, person: Person, made: Json) -> Json:
         stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
-        return {**updates.sender(person), **stamp, **made}
+        return {**webhook_payloads.sender(person), **stamp, **made}
 
     def _accept(
         self, number: Number, message: Accepted, person: Person, body: Json, breach: Breach | None
@@ -142,9 +142,9 @@ class Sandbox:
 
     def _failure(self, number: Number, breach: Breach | None) -> Json | None:
         if asked := self.faults.take("fail_status", number.id):
-            return updates.failure(asked.code, ASKED)
+            return webhook_payloads.failure(asked.code, ASKED)
         if breach is not None:
-            return updates.failure(breach.refusal.code, breach.refusal.details)
+            return webhook_payloads.failure(breach.refusal.code, breach.refusal.details)
         return None
 
 
@@ -155,7 +155,10 @@ def _recipient(body: Json) -> str:
 
 
 def _answer(body: Json, name: str, person: Person, wamid: str) -> Json:
-    contact = {"input": body.get("to") or name, **updates.named("wa_id", "user_id", person)}
+    contact = {
+        "input": body.get("to") or name,
+        **webhook_payloads.named("wa_id", "user_id", person),
+    }
     if body.get("to"):
         contact["wa_id"] = name
     message = {"id": wamid}

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox import updates
-from gateway.sandbox.asking import ControlError, asked, number_named
 from gateway.sandbox.codes import CODES
 from gateway.sandbox.config import CATEGORIES, is_templates
-from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.control_api.wishes import ACCOUNT, TOKEN, check
 from gateway.sandbox.reading import as_json
-from gateway.sandbox.wishes import ACCOUNT, TOKEN, check
+from gateway.sandbox.simulation import webhook_payloads
+from gateway.sandbox.simulation.customer_messages import ControlError, asked, number_named
+from gateway.sandbox.simulation.sandbox import Sandbox
 
 
 class Control:
@@ -75,7 +75,7 @@ class Control:
             raise ControlError("messages_per_second must be a whole number, 1 or more.")
         self._sandbox.limits.grant(number.id, rate)
         if wish.get("announce") is True:
-            self._sandbox.tell(updates.throughput_change(number))
+            self._sandbox.tell(webhook_payloads.throughput_change(number))
         return as_json({"id": number.id, "messages_per_second": rate})
 
     async def set_templates(self, request: Request) -> Response:

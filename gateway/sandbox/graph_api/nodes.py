@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.sandbox.account import Account
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import INVALID, Refusal
+from gateway.sandbox.simulation.account import Account
 from gateway.sandbox.wire import Json
 
 _Read = Callable[[Number, Account], object]

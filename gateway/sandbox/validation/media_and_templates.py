@@ -1,7 +1,15 @@
 """Rules for media, alone or as the header of something else."""
 
-from gateway.sandbox.checks.shape import Rule, all_of, boolean, exactly_one, never, pattern, record
-from gateway.sandbox.checks.shape import text as string
+from gateway.sandbox.validation.schema import (
+    Rule,
+    all_of,
+    boolean,
+    exactly_one,
+    never,
+    pattern,
+    record,
+)
+from gateway.sandbox.validation.schema import text as string
 
 CAPTION_MAX = 1024  # characters
 _FILENAME_MAX = 240  # characters

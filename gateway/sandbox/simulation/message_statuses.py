@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.sandbox import updates
 from gateway.sandbox.config import Config, Number
-from gateway.sandbox.customers import Person
-from gateway.sandbox.faults import Faults
-from gateway.sandbox.log import Accepted
-from gateway.sandbox.webhooks import Webhooks
+from gateway.sandbox.simulation import webhook_payloads
+from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.faults import Faults
+from gateway.sandbox.simulation.traffic import Accepted
+from gateway.sandbox.simulation.webhook_delivery import Webhooks
 from gateway.sandbox.wire import Json
 
 Steps = list[tuple[str, float]]
@@ -65,17 +65,17 @@ class Reports:
         for word, after_s in steps:
             await asyncio.sleep(started + after_s - loop.time())
             status = self._status(one, word)
-            change = updates.status_change(one.number, one.person, one.name, status)
+            change = webhook_payloads.status_change(one.number, one.person, one.name, status)
             # One status waits for the one before it, so that only the fault changes their order.
             await self._webhooks.send(change, _nobody_hears)
 
     def _status(self, one: Followed, word: str) -> Json:
         message = one.message
-        made = updates.status(
+        made = webhook_payloads.status(
             message.wamid, word, one.person, at=self._clock(), callback=message.callback
         )
         if word in ("sent", "delivered"):
-            made["pricing"] = updates.price(one.category)
+            made["pricing"] = webhook_payloads.price(one.category)
         if one.failure is not None:
             made["errors"] = [one.failure]
         return made

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine, Iterator
 
 import httpx
 
-from gateway.sandbox.account import Account
 from gateway.sandbox.config import Config
-from gateway.sandbox.faults import Faults
-from gateway.sandbox.log import Tally
-from gateway.sandbox.updates import envelope
+from gateway.sandbox.simulation.account import Account
+from gateway.sandbox.simulation.faults import Faults
+from gateway.sandbox.simulation.traffic import Tally
+from gateway.sandbox.simulation.webhook_payloads import envelope
 from gateway.sandbox.wire import Json, escaped
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from gateway.sandbox.checks import media
-from gateway.sandbox.checks.shape import (
+from gateway.sandbox.errors import Refusal, invalid, missing
+from gateway.sandbox.validation import media_and_templates
+from gateway.sandbox.validation.schema import (
     Rule,
     all_of,
     anything,
@@ -15,7 +16,6 @@ from gateway.sandbox.checks.shape import (
     tagged,
     text,
 )
-from gateway.sandbox.errors import Refusal, invalid, missing
 
 # All lengths are in characters.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages
@@ -67,9 +67,9 @@ _HEADER = tagged(
     "type",
     {
         "text": record({"text": text(HEADER_MAX)}),
-        "image": record({"image": media.PLAIN}),
-        "video": record({"video": media.PLAIN}),
-        "document": record({"document": media.PLAIN}),
+        "image": record({"image": media_and_templates.PLAIN}),
+        "video": record({"video": media_and_templates.PLAIN}),
+        "document": record({"document": media_and_templates.PLAIN}),
     },
 )
 _AROUND = {"header": _HEADER, "footer": record({"text": text(FOOTER_MAX)})}
@@ -140,7 +140,10 @@ INTERACTIVE: Rule = tagged(
         ),
         "cta_url": _message(
             _named(
-                "cta_url", record({"display_text": text(CTA_DISPLAY_TEXT_MAX), "url": media.LINK})
+                "cta_url",
+                record(
+                    {"display_text": text(CTA_DISPLAY_TEXT_MAX), "url": media_and_templates.LINK}
+                ),
             )
         ),
         "flow": _message(_named("flow", _FLOW)),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.sandbox.codes import code_of
 from gateway.sandbox.config import Number
-from gateway.sandbox.customers import Person
+from gateway.sandbox.simulation.customers import Person
 from gateway.sandbox.wire import Json
 
 QUALITY_UPDATE = "phone_number_quality_update"

@@ -3,12 +3,18 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox import updates
-from gateway.sandbox.asking import ControlError, asked, customer_named, number_asked, query
-from gateway.sandbox.customers import Person
-from gateway.sandbox.meta import Sandbox
-from gateway.sandbox.policy import is_open
 from gateway.sandbox.reading import as_json
+from gateway.sandbox.simulation import webhook_payloads
+from gateway.sandbox.simulation.customer_messages import (
+    ControlError,
+    asked,
+    customer_named,
+    number_asked,
+    query,
+)
+from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.policy import is_open
+from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json, is_user_id, phone_digits
 
 WAIT_MAX_S = 60.0
@@ -83,7 +89,7 @@ class Acting:
         person = self._person(request)
         (person.stopped.add if value == "stop" else person.stopped.discard)(number.id)
         name, now = self._sandbox.phones.of(person.key).name, self._sandbox.clock()
-        self._sandbox.tell(updates.preference_change(number, person, name, value, now))
+        self._sandbox.tell(webhook_payloads.preference_change(number, person, name, value, now))
         return as_json({"marketing": value})
 
     def _person(self, request: Request) -> Person:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gateway.sandbox.codes import NO_USER_ID, OPTED_OUT, WINDOW_CLOSED
 from gateway.sandbox.config import Config
-from gateway.sandbox.customers import Person
 from gateway.sandbox.errors import Refusal
+from gateway.sandbox.simulation.customers import Person
 from gateway.sandbox.wire import Json
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages

@@ -1,8 +1,16 @@
 """Rules for a whole request: what every message has, and the table of types."""
 
-from gateway.sandbox.checks import media
-from gateway.sandbox.checks.interactive import INTERACTIVE
-from gateway.sandbox.checks.shape import (
+from gateway.sandbox.errors import (
+    INVALID,
+    UNSUPPORTED_TYPE,
+    Refusal,
+    invalid,
+    missing,
+    wrong_type,
+)
+from gateway.sandbox.validation import media_and_templates
+from gateway.sandbox.validation.interactive import INTERACTIVE
+from gateway.sandbox.validation.schema import (
     Rule,
     all_of,
     array,
@@ -13,15 +21,7 @@ from gateway.sandbox.checks.shape import (
     record,
     text,
 )
-from gateway.sandbox.checks.template import TEMPLATE
-from gateway.sandbox.errors import (
-    INVALID,
-    UNSUPPORTED_TYPE,
-    Refusal,
-    invalid,
-    missing,
-    wrong_type,
-)
+from gateway.sandbox.validation.template import TEMPLATE
 from gateway.sandbox.wire import WAMID, Json, is_user_id, phone_digits
 
 TEXT_MAX = 4096  # characters
@@ -36,11 +36,11 @@ _CONTACT = record(
 
 _TYPES: dict[str, Rule] = {
     "text": record({"body": text(TEXT_MAX)}, {"preview_url": boolean}),
-    "image": media.CAPTIONED,
-    "video": media.CAPTIONED,
-    "document": media.DOCUMENT,
-    "audio": media.AUDIO,
-    "sticker": media.STICKER,
+    "image": media_and_templates.CAPTIONED,
+    "video": media_and_templates.CAPTIONED,
+    "document": media_and_templates.DOCUMENT,
+    "audio": media_and_templates.AUDIO,
+    "sticker": media_and_templates.STICKER,
     "location": record(
         {"latitude": number(-90, 90), "longitude": number(-180, 180)},
         {"name": text(), "address": text()},

@@ -7,7 +7,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from gateway.sandbox.checks.message import check, is_read_mark
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import (
     INVALID,
@@ -15,10 +14,11 @@ from gateway.sandbox.errors import (
     UNKNOWN_PATH,
     Refusal,
 )
-from gateway.sandbox.faults import ASKED
-from gateway.sandbox.meta import Sandbox
 from gateway.sandbox.reading import as_json, read_body
-from gateway.sandbox.tokens import MESSAGING
+from gateway.sandbox.simulation.faults import ASKED
+from gateway.sandbox.simulation.sandbox import Sandbox
+from gateway.sandbox.simulation.tokens import MESSAGING
+from gateway.sandbox.validation.message import check, is_read_mark
 from gateway.sandbox.wire import Json
 
 # The server puts a function under this name into the scope that cuts the connection.

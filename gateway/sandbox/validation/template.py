@@ -1,7 +1,7 @@
 """Rules for templates."""
 
-from gateway.sandbox.checks import media
-from gateway.sandbox.checks.shape import (
+from gateway.sandbox.validation import media_and_templates
+from gateway.sandbox.validation.schema import (
     Rule,
     anything,
     array,
@@ -33,9 +33,9 @@ _PARAMETER = tagged(
             }
         ),
         "date_time": record({"date_time": record({"fallback_value": text()})}),
-        "image": record({"image": media.PLAIN}),
-        "document": record({"document": media.PLAIN}),
-        "video": record({"video": media.PLAIN}),
+        "image": record({"image": media_and_templates.PLAIN}),
+        "document": record({"document": media_and_templates.PLAIN}),
+        "video": record({"video": media_and_templates.PLAIN}),
         "location": record({"location": record({"latitude": anything, "longitude": anything})}),
         "payload": record({"payload": text()}),
         "action": record({"action": record({})}),

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from gateway.sandbox.asking import ControlError
-from gateway.sandbox.tokens import TYPES
+from gateway.sandbox.simulation.customer_messages import ControlError
+from gateway.sandbox.simulation.tokens import TYPES
 from gateway.sandbox.wire import Json
 
 Wishes: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox.asking import parameters
 from gateway.sandbox.config import Number
-from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.errors import INVALID, NO_SUCH_OBJECT, Refusal
-from gateway.sandbox.meta import Sandbox
-from gateway.sandbox.nodes import number_node
+from gateway.sandbox.graph_api.auth import Credentials
+from gateway.sandbox.graph_api.nodes import number_node
 from gateway.sandbox.reading import as_json
-from gateway.sandbox.tokens import MANAGEMENT
+from gateway.sandbox.simulation.customer_messages import parameters
+from gateway.sandbox.simulation.sandbox import Sandbox
+from gateway.sandbox.simulation.tokens import MANAGEMENT
 from gateway.sandbox.wire import Json
 
 _WHATSAPP = "whatsapp_business_account"

@@ -6,7 +6,7 @@ import re
 from starlette.requests import Request
 
 from gateway.sandbox.errors import BAD_TOKEN, INVALID, UNKNOWN_PATH, Refusal
-from gateway.sandbox.meta import Sandbox
+from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json
 
 _VERSION = re.compile(r"v\d+\.\d+")
