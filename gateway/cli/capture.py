@@ -6,10 +6,11 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from gateway.cli import choosing, failing, trace_where
-from gateway.cli.capture_file import STANDARD_OUTPUT, whole
-from gateway.cli.progress import a_bar
-from gateway.cli.trace_line import many
+from gateway.cli.common import errors, options
+from gateway.cli.common.capture_file import STANDARD_OUTPUT, whole
+from gateway.cli.common.output import a_bar
+from gateway.cli.common.trace_line import many
+from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line
 from gateway.core.capture.filter import Filter
@@ -28,30 +29,30 @@ def capture(
     file: Annotated[
         str, typer.Argument(help="Where to write JSON Lines; - is standard output.")
     ] = STANDARD_OUTPUT,
-    since: choosing.Since = "",
-    until: choosing.Until = "",
-    number: choosing.Number = "",
-    kind: choosing.Kind = None,
-    contains: choosing.Contains = "",
-    limit: choosing.Limit = None,
+    since: options.Since = "",
+    until: options.Until = "",
+    number: options.Number = "",
+    kind: options.Kind = None,
+    contains: options.Contains = "",
+    limit: options.Limit = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Replace numbers, names, texts and ids.")
     ] = False,
 ) -> None:
     """Write deliveries that are still in the inbox to a file, one a line, as they were received."""
-    given = trace_where.settings()
+    given = target.settings()
     store = Store(given.redis_url)
     history = History(store, Bodies(given.encryption_keys))
     try:
-        wanted = choosing.chosen(since, until, number, kind, contains, dead_letters.now(store))
+        wanted = options.chosen(since, until, number, kind, contains, dead_letters.now(store))
         with whole(file) as out:
             written = _write(history, wanted, limit, out, anonymous=anonymous)
     except StoreUnavailableError:
-        raise failing.fail(f"Redis does not answer, {_left(file)}.") from None
+        raise errors.fail(f"Redis does not answer, {_left(file)}.") from None
     except BrokenPipeError:
         raise typer.Exit(1) from None  # whoever read it has enough
     except OSError as error:
-        raise failing.fail(f"Cannot write {file}: {error.strerror}.") from None
+        raise errors.fail(f"Cannot write {file}: {error.strerror}.") from None
     finally:
         store.close()
     _tell(written, history.unopened, anonymous=anonymous)
@@ -81,12 +82,12 @@ def _left(file: str) -> str:
 
 def _tell(written: int, unopened: int, *, anonymous: bool) -> None:
     """Say what was written, beside it; exit code 1 where something is missing."""
-    failing.errors.print(f"{many(written, 'delivery', 'deliveries')} written.")
+    errors.errors.print(f"{many(written, 'delivery', 'deliveries')} written.")
     if anonymous:
-        failing.errors.print(REMAINS)
+        errors.errors.print(REMAINS)
     if unopened:
         told = many(unopened, "delivery", "deliveries")
-        failing.errors.print(
+        errors.errors.print(
             f"[yellow]warning:[/] {told} left out: GATEWAY_ENCRYPTION_KEYS has no key that opens "
             "them, or they are damaged."
         )

@@ -7,11 +7,12 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.cli import dev_folder, dev_screen, dev_start, failing
-from gateway.cli.dev_lines import QUIET, Line, readable
-from gateway.cli.dev_processes import Family
-from gateway.cli.dev_screen import show
-from gateway.cli.dev_setup import Setup, prepare
+from gateway.cli.common import errors
+from gateway.cli.local import dev_screen, startup, workspace
+from gateway.cli.local.dev_screen import show
+from gateway.cli.local.environment import Setup, prepare
+from gateway.cli.local.log_view import QUIET, Line, readable
+from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
 from gateway.rules.reloader import Source
 
@@ -23,19 +24,19 @@ def dev(
 ) -> None:
     """Start everything in one terminal: server, web, workers, beat, and a sandbox for Meta."""
     started = time.monotonic()
-    lock = dev_start.occupy()
+    lock = startup.occupy()
     rules, setup = _prepared(port, real)
     dev_screen.warn(setup)
-    stopping = dev_start.signals()
+    stopping = startup.signals()
     with Family(lambda child, raw: show(readable(child, raw, verbose=verbose)), lock) as family:
         try:
-            dev_start.start(family, setup, stopping)
+            startup.start(family, setup, stopping)
             if not stopping:
                 number = len(rules.current().rules)
                 dev_screen.welcome(setup, rules.path, number, time.monotonic() - started)
             _watch(family, rules, stopping)
         finally:
-            dev_folder.withdraw()
+            workspace.withdraw()
             show(Line("stopping everything", QUIET))
 
 
@@ -43,10 +44,10 @@ def _prepared(port: int, real: bool) -> tuple[Source, Setup]:
     """Check everything that can be checked before anything starts."""
     # The rules tell what became of a change themselves, but not where the mistake is.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with failing.sentences():
+    with errors.sentences():
         setup = prepare(environment(), port, real=real)
         rules = Source(setup.settings.gateway_rules)
-    dev_start.look(setup)
+    startup.look(setup)
     return rules, setup
 
 
@@ -54,10 +55,10 @@ def _watch(family: Family, rules: Source, stopping: list[int]) -> None:
     """Tell of changed rules until the end is asked for, or a child has died."""
     seen = (rules.current().version, rules.problem)
     while not stopping:
-        dev_start.look_for_the_dead(family)
+        startup.look_for_the_dead(family)
         rules.look()
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)
             dev_screen.rules_changed(len(book.rules), rules.problem)
-        time.sleep(dev_start.LOOK_EVERY_S)
+        time.sleep(startup.LOOK_EVERY_S)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import failing
-from gateway.cli.holds import Json, Number, Rule, asked, show
+from gateway.cli.common import errors
+from gateway.cli.common.holds import Json, Number, Rule, asked, show
 from gateway.store.sending import pauses
 
 
@@ -22,7 +22,7 @@ def hold(
     with asked(number, rule) as (store, numbers):
         full = pauses.hold(store, numbers, rule, why)
         if full:
-            raise failing.fail(
+            raise errors.fail(
                 f"So much is held of {', '.join(full)} that nothing more may be: release rules, "
                 "or hold the whole number with `gateway hold --number`."
             )

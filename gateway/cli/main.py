@@ -8,11 +8,25 @@ from typer.core import TyperGroup
 
 from gateway import __version__
 
-# Each is a function, or a group of them, in the module of its name; help shows them in this order.
-COMMANDS = (
-    "init", "dev", "chat", "rules", "tunnel", "capture", "replay", "dead-letters", "hold",
-    "release", "serve", "worker", "migrate", "status", "doctor", "trace",
-)  # fmt: skip
+# Where each command is, in the order in which help shows them.
+COMMANDS = {
+    "init": "init.command:init",
+    "dev": "dev:dev",
+    "chat": "chat.command:chat",
+    "rules": "rules.command:rules",
+    "tunnel": "tunnel.command:tunnel",
+    "capture": "capture:capture",
+    "replay": "replay.command:replay",
+    "dead-letters": "dead_letters.command:commands",
+    "hold": "hold:hold",
+    "release": "release:release",
+    "serve": "serve:serve",
+    "worker": "worker:worker",
+    "migrate": "migrate:migrate",
+    "status": "status.command:status",
+    "doctor": "doctor.command:doctor",
+    "trace": "trace.command:trace",
+}
 
 
 class Commands(TyperGroup):
@@ -26,9 +40,8 @@ class Commands(TyperGroup):
         """Return the command of a name, None where there is none."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"gateway.cli.{name}")
-        command = getattr(module, "commands", None) or getattr(module, name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"gateway.cli.{module}"), name)
         if isinstance(command, typer.Typer):
             return typer.main.get_command(command)
         alone = typer.Typer(add_completion=False)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from gateway.cli import failing
-from gateway.cli.progress import a_bar
+from gateway.cli.common import errors
+from gateway.cli.common.output import a_bar
 from gateway.store.migration import STRAGGLERS_S, Migration, MigrationError, Progress
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
@@ -26,14 +26,14 @@ def migrate(
     web processes answer 503, so that Meta delivers again. There is no way back. Ended in the
     middle, it is run again.
     """
-    settings = failing.settings()
+    settings = errors.settings()
     store = Store(settings.redis_url)
     try:
         last = bring_forward(store, wait, silent=json)
     except MigrationError as error:
-        raise failing.fail(str(error)) from None
+        raise errors.fail(str(error)) from None
     except (StoreUnavailableError, ScriptError) as error:
-        raise failing.fail(f"Redis did not do it ({error}): run gateway migrate again.") from None
+        raise errors.fail(f"Redis did not do it ({error}): run gateway migrate again.") from None
     finally:
         store.close()
     if json:

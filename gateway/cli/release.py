@@ -2,8 +2,8 @@
 
 import typer
 
-from gateway.cli import failing
-from gateway.cli.holds import Json, Number, Rule, asked, show
+from gateway.cli.common import errors
+from gateway.cli.common.holds import Json, Number, Rule, asked, show
 from gateway.store.sending import pauses
 
 
@@ -16,6 +16,6 @@ def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
         if not pauses.release(store, numbers, rule):
             held = [one for found in pauses.of(store, numbers).values() for one in found.holds]
             names = ", ".join(sorted({one.rule or "all of a number" for one in held}))
-            raise failing.fail(f"That is not held. Held: {names or 'nothing'}.")
+            raise errors.fail(f"That is not held. Held: {names or 'nothing'}.")
         show(store, numbers, json=json)
         typer.echo("Released.", err=True)

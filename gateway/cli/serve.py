@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from gateway.cli import failing, files
+from gateway.cli.common import errors, files
 from gateway.config import logs
 from gateway.config.settings import Settings
 from gateway.web.app import create_app
@@ -50,8 +50,8 @@ def serve(
     workers: Annotated[int, typer.Option(help="Web processes.", min=1)] = 1,
 ) -> None:
     """Start the web process: it verifies deliveries, keeps them, and answers."""
-    settings = failing.settings()
-    failing.look_at_store(settings)
+    settings = errors.settings()
+    errors.look_at_store(settings)
     listening = bind(host, port)
     config = _Config(
         "gateway.cli.serve:web",
@@ -100,7 +100,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
-        raise failing.fail(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+        raise errors.fail(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
     listening.set_inheritable(True)
     return listening
 

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli import failing
+from gateway.cli.common import errors
 from gateway.config import logs
 from gateway.rules.loader import load
 from gateway.store import keys
@@ -74,10 +74,10 @@ def worker(
     ] = 0,
 ) -> None:
     """Start workers for all queues, and start again what dies."""
-    settings = failing.settings()
-    with failing.sentences():
+    settings = errors.settings()
+    with errors.sentences():
         load(settings.gateway_rules)
-    failing.look_at_store(settings)
+    errors.look_at_store(settings)
     listener = logs.configure(settings.gateway_log_level)
     running = kinds(inbound or (os.cpu_count() or 1) + 1)
     _show(running)

@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.doctor_asked import Handshake, Meta
-from gateway.cli.doctor_facts import CHECKS, Facts
-from gateway.cli.doctor_findings import Result, results
-from gateway.cli.doctor_here import Disk, Rules
-from gateway.cli.doctor_settings import Given
-from gateway.cli.doctor_store import Redis
-from gateway.cli.doctor_work import Broker
+from gateway.cli.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.doctor.checks.local import Given
+from gateway.cli.doctor.checks.store import Redis
+from gateway.cli.doctor.checks.workers import Broker
+from gateway.cli.doctor.facts import CHECKS, Facts
+from gateway.cli.doctor.findings import Result, results
+from gateway.cli.doctor.meta_answers import Handshake, Meta
 from gateway.core.sending.pauses import Stops
 from gateway.graph.admin.models import (
     MANAGEMENT,

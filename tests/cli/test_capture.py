@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.cli.capture_file import whole
+from gateway.cli.common.capture_file import whole
 from gateway.cli.main import app
 from gateway.core.capture.file_format import read
 from gateway.core.events import Delivery

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.chat_lines import Offer
-from gateway.cli.chat_why import Sent, Traces
+from gateway.cli.chat.explain import Sent, Traces
+from gateway.cli.chat.message_view import Offer
 from gateway.core.planning.batch import plan
 from gateway.rules.loader import load
 from gateway.store.planning import contacts

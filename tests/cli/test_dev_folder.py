@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import dev_folder
-from gateway.cli.dev_folder import DEV_LOCK, Running
+from gateway.cli.local import workspace
+from gateway.cli.local.workspace import DEV_LOCK, Running
 
 RUNNING = Running(7, "http://web", "http://sandbox", "redis://r", "/rules", "42", "secret")
 
@@ -19,48 +19,48 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def held() -> Iterator[int]:
-    dev_folder.make()
-    lock = dev_folder.hold(DEV_LOCK, 0)
+    workspace.make()
+    lock = workspace.hold(DEV_LOCK, 0)
     assert lock is not None
     yield lock
     os.close(lock)
 
 
 def test_only_one_holds_a_lock(held: int) -> None:
-    assert dev_folder.hold(DEV_LOCK, 0) is None
+    assert workspace.hold(DEV_LOCK, 0) is None
 
 
 def test_what_runs_is_found(held: int) -> None:
-    dev_folder.publish(RUNNING)
+    workspace.publish(RUNNING)
 
-    assert dev_folder.find() == RUNNING
+    assert workspace.find() == RUNNING
 
 
 def test_nothing_is_found_where_nothing_ever_ran() -> None:
-    assert dev_folder.find() is None
+    assert workspace.find() is None
 
 
 def test_what_a_killed_run_left_is_not_believed() -> None:
-    dev_folder.make()
-    dev_folder.publish(RUNNING)
+    workspace.make()
+    workspace.publish(RUNNING)
 
-    assert dev_folder.find() is None
+    assert workspace.find() is None
 
 
 def test_one_that_does_not_get_ready_is_not_waited_for_for_ever(held: int) -> None:
-    assert dev_folder.find(0) is None
+    assert workspace.find(0) is None
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"pid": 1}'])
 def test_a_broken_note_counts_as_none(held: int, written: str) -> None:
-    (dev_folder.FOLDER / "dev.json").write_text(written)
+    (workspace.FOLDER / "dev.json").write_text(written)
 
-    assert dev_folder.find(0) is None
+    assert workspace.find(0) is None
 
 
 def test_nobody_else_can_read_the_secret(held: int) -> None:
-    dev_folder.publish(RUNNING)
+    workspace.publish(RUNNING)
 
-    assert (dev_folder.FOLDER / "dev.json").stat().st_mode & 0o777 == 0o600
-    assert dev_folder.FOLDER.stat().st_mode & 0o777 == 0o700
+    assert (workspace.FOLDER / "dev.json").stat().st_mode & 0o777 == 0o600
+    assert workspace.FOLDER.stat().st_mode & 0o777 == 0o700
     assert "secret" not in repr(RUNNING)

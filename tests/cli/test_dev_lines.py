@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.cli.dev_lines import Line, readable
+from gateway.cli.local.log_view import Line, readable
 from gateway.core.sending.outcome import Step
 from tasks.attempts import WAITS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.dev_processes import Family
+from gateway.cli.local.processes import Family
 from tests.servers import wait_until
 
 SAYS = "import sys; print(sys.stdin.read(), flush=True); import time; time.sleep(60)"
@@ -18,7 +18,7 @@ STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flus
 STUBBORN += "import time; time.sleep(60)"
 PARENT = """\
 import os, sys, time
-from gateway.cli.dev_processes import Family
+from gateway.cli.local.processes import Family
 family = Family(lambda *_: None, os.open(sys.argv[1], os.O_CREAT | os.O_RDWR))
 family.start("one", ["sleep", "60"], {"PATH": os.environ["PATH"]})
 family.start("two", ["sleep", "60"], {"PATH": os.environ["PATH"]})

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.cli.dev_setup import NUMBER, Setup, prepare, rehearse
+from gateway.cli.local.environment import NUMBER, Setup, prepare, rehearse
 from gateway.config.settings import SettingsError
 
 REAL = {

@@ -16,14 +16,14 @@ import pytest
 import redis
 from typer.testing import CliRunner, Result
 
-from gateway.cli import trace_where
-from gateway.cli.dev_folder import Running
-from gateway.cli.doctor_advice import ADVICE
-from gateway.cli.doctor_at_once import at_once
-from gateway.cli.doctor_facts import CHECKS, Facts
-from gateway.cli.doctor_findings import Check, Unseen, fine, results
-from gateway.cli.doctor_screen import screen
-from gateway.cli.doctor_settings import Given
+from gateway.cli.doctor.checks.local import Given
+from gateway.cli.doctor.doctor_advice import ADVICE
+from gateway.cli.doctor.doctor_at_once import at_once
+from gateway.cli.doctor.facts import CHECKS, Facts
+from gateway.cli.doctor.findings import Check, Unseen, fine, results
+from gateway.cli.doctor.report import screen
+from gateway.cli.local import target
+from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.store import maintenance
 from gateway.store.redis.client import Store
@@ -202,7 +202,7 @@ def test_a_gateway_of_this_folder_has_its_broker_where_it_has_its_store(own: boo
     runs_at = "redis://127.0.0.1:3/0" if own else store
     running = Running(1, "http://127.0.0.1:4", "", runs_at, "rules.yaml", NUMBER, "")
 
-    assert trace_where.found(running).broker_url == (runs_at if own else broker)
+    assert target.found(running).broker_url == (runs_at if own else broker)
 
 
 def test_an_option_that_is_none_is_bad_input() -> None:
@@ -211,7 +211,7 @@ def test_an_option_that_is_none_is_bad_input() -> None:
 
 def test_where_only_warnings_are_left_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
     warned = _with({"given": Given(mode=0o100644)})
-    monkeypatch.setattr("gateway.cli.doctor.look", lambda *_, **__: warned)
+    monkeypatch.setattr("gateway.cli.doctor.command.look", lambda *_, **__: warned)
 
     result = doctor("--json")
 

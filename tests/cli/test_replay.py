@@ -214,14 +214,14 @@ REFUSED = {
 def test_bad_input_is_one_sentence(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, args: list[str], sentence: str
 ) -> None:
-    monkeypatch.setattr("gateway.cli.replay_posting.HERE", receiver.url)
+    monkeypatch.setattr("gateway.cli.replay.replay_posting.HERE", receiver.url)
     Path("empty").mkdir()
     Path("one").write_text("1")
     Path("old.jsonl").write_bytes(OLD)
     Path("cut.jsonl").write_bytes(captured(b"1", b"2")[:-4])
     Path("odd.jsonl").write_bytes(b"{\n")
     Path("long.jsonl").write_bytes(b" " * 2000 + b"{}\n")
-    monkeypatch.setattr("gateway.cli.replay_source.MOST_BYTES", 1024)
+    monkeypatch.setattr("gateway.cli.common.delivery_source.MOST_BYTES", 1024)
     os.mkfifo("pipe")
 
     result = replay(*args)
@@ -279,7 +279,7 @@ def test_a_bug_in_one_lane_ends_the_replay(
     def broken(*_: object) -> str:
         raise KeyError("sign")
 
-    monkeypatch.setattr("gateway.cli.replay_post.sign", broken)
+    monkeypatch.setattr("gateway.cli.replay.over_http.sign", broken)
     Path("kept.jsonl").write_bytes(captured(*[b"1"] * 50))
 
     assert isinstance(replay("kept.jsonl", "--to", receiver.url).exception, KeyError)

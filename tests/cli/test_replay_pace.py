@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.replay_pace import Pace, pace
+from gateway.cli.replay.pacing import Pace, pace
 from tests.made import NOW
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.cli import dev_folder
-from gateway.cli.dev_folder import Running
+from gateway.cli.local import workspace
+from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
@@ -291,10 +291,10 @@ def test_what_cannot_be_opened_is_told(store: Store) -> None:
 def test_other_rules_are_tried_also_where_a_gateway_dev_runs(store: Store, server: Server) -> None:
     kept(store, FIRST)
     Path("draft.yaml").write_text('version: 1\nrules: [{name: draft, then: "No."}]\n')
-    dev_folder.make()
-    held = dev_folder.hold(dev_folder.DEV_LOCK, 1)
+    workspace.make()
+    held = workspace.hold(workspace.DEV_LOCK, 1)
     rules = str(Path("rules.yaml").resolve())
-    dev_folder.publish(Running(1, "http://web", "http://meta", server.url, rules, NUMBER, "s"))
+    workspace.publish(Running(1, "http://web", "http://meta", server.url, rules, NUMBER, "s"))
 
     assert held is not None
     assert told("--inbox")[1]["sends"] == {"welcome": 1}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.cli import dev_folder
-from gateway.cli.dev_folder import Running
+from gateway.cli.local import workspace
+from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.webhook.parser import split
@@ -157,9 +157,9 @@ def test_without_settings_what_is_missing_is_told() -> None:
 
 def test_the_gateway_dev_of_the_folder_is_looked_at(send: str, server: Server) -> None:
     Path(".env").write_text("")
-    dev_folder.make()
-    held = dev_folder.hold(dev_folder.DEV_LOCK, 1)
-    dev_folder.publish(Running(1, "http://web", "http://meta", server.url, "rules", NUMBER, "s"))
+    workspace.make()
+    held = workspace.hold(workspace.DEV_LOCK, 1)
+    workspace.publish(Running(1, "http://web", "http://meta", server.url, "rules", NUMBER, "s"))
 
     assert held is not None
     assert trace("wamid.in").exit_code == 0

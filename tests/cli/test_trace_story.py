@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.trace_line import Line
-from gateway.cli.trace_sends import of_send
-from gateway.cli.trace_story import Teller
-from gateway.cli.trace_words import Words
+from gateway.cli.common.masking import Words
+from gateway.cli.common.trace_line import Line
+from gateway.cli.trace.sends import of_send
+from gateway.cli.trace.story import Teller
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.aside import Obstacle, aside
 from gateway.core.sending.pauses import Hold, Stops

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.cli.dev_folder import Running
-from gateway.cli.tunnel_gateway import choose
+from gateway.cli.local.workspace import Running
+from gateway.cli.tunnel.gateway import choose
 
 REAL = Running(1, "http://127.0.0.1:9000", "", "redis://r", "rules", "42", "")
 PLAYING = Running(

@@ -11,12 +11,13 @@ from urllib.parse import parse_qs
 import pytest
 import typer
 
-from gateway.cli import dev_folder, tunnel_note, tunnel_set
-from gateway.cli.dev_setup import prepare
-from gateway.cli.tunnel_meta import Meta, called
-from gateway.cli.tunnel_screen import Screen
-from gateway.cli.tunnel_set import clear_rest, lead_here
-from gateway.cli.tunnel_start import Asked
+from gateway.cli.local import workspace
+from gateway.cli.local.environment import prepare
+from gateway.cli.tunnel import tunnel_note, tunnel_set
+from gateway.cli.tunnel.callback import Meta, called
+from gateway.cli.tunnel.screen import Screen
+from gateway.cli.tunnel.tunnel_set import clear_rest, lead_here
+from gateway.cli.tunnel.tunnel_start import Asked
 from tests.cli.standing_in import Answer, serving
 from tests.cli.tunnelling import (
     APP,
@@ -55,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tunnelling]:
 def at(made: Tunnelling, monkeypatch: pytest.MonkeyPatch) -> Tunnelling:
     """Give a Meta that is as it was at first."""
     monkeypatch.chdir(made.folder)
-    dev_folder.make()
+    workspace.make()
     made.reset()
     return made
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import tunnel_ngrok
-from gateway.cli.tunnel_ngrok import HOW_TO_INSTALL, HOW_TO_LOG_IN, NgrokError, open_tunnel
+from gateway.cli.tunnel import ngrok
+from gateway.cli.tunnel.ngrok import HOW_TO_INSTALL, HOW_TO_LOG_IN, NgrokError, open_tunnel
 from tests.cli.standing_in import PUBLIC, Agent, login_page, serving
 from tests.graph import wires
 from tests.servers import free_port
@@ -100,7 +100,7 @@ def test_what_listens_in_place_of_an_agent_is_no_agent() -> None:
 
 
 def test_what_drips_in_place_of_an_agent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tunnel_ngrok, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(ngrok, "TIMEOUT_S", 0.5)
     with wires.serving() as serve, pytest.raises(NgrokError) as refused:
         open_tunnel(PORT, "", serve(wires.dripping(b"HTTP/1.1 200 OK\r\nX: ")))
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import dev_folder, tunnel_note
-from gateway.cli.tunnel_note import Note
+from gateway.cli.local import workspace
+from gateway.cli.tunnel import tunnel_note
+from gateway.cli.tunnel.tunnel_note import Note
 
 NOTE = Note("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
 
@@ -13,7 +14,7 @@ NOTE = Note("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    dev_folder.make()
+    workspace.make()
     return tmp_path
 
 

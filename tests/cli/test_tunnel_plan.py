@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.cli.tunnel_checks import Check
-from gateway.cli.tunnel_note import Note
-from gateway.cli.tunnel_plan import Plan, Standing, plan, taken_from, undo
+from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.tunnel.callback_plan import Plan, Standing, plan, taken_from, undo
+from gateway.cli.tunnel.tunnel_note import Note
 from gateway.graph.admin.models import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
 APP, NUMBER = "7", "9"

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gateway.cli import tunnel_checks
-from gateway.cli.tunnel_probe import Probe
+from gateway.cli.common import tunnel_checks
+from gateway.cli.common.callback_probe import Probe
 from tests.graph.wires import Talk, dripping, request_on, serving
 
 

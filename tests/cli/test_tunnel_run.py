@@ -6,14 +6,14 @@ from contextlib import ExitStack
 import pytest
 import typer
 
-from gateway.cli import tunnel_run
-from gateway.cli.dev_setup import prepare
-from gateway.cli.tunnel_checks import Check
-from gateway.cli.tunnel_gateway import Behind
-from gateway.cli.tunnel_ngrok import Opened
-from gateway.cli.tunnel_run import Run
-from gateway.cli.tunnel_start import Asked
-from gateway.cli.tunnel_watch import Watch
+from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.local.environment import prepare
+from gateway.cli.tunnel import tunnel_run
+from gateway.cli.tunnel.gateway import Behind
+from gateway.cli.tunnel.ngrok import Opened
+from gateway.cli.tunnel.tunnel_run import Run
+from gateway.cli.tunnel.tunnel_start import Asked
+from gateway.cli.tunnel.tunnel_watch import Watch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown
 from tests.servers import Server

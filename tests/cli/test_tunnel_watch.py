@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import pytest
 import typer
 
-from gateway.cli import tunnel_messages, tunnel_watch
-from gateway.cli.dev_setup import prepare
-from gateway.cli.trace_words import Words
-from gateway.cli.tunnel_checks import Check
-from gateway.cli.tunnel_gateway import Behind
-from gateway.cli.tunnel_messages import Messages
-from gateway.cli.tunnel_probe import Probe
-from gateway.cli.tunnel_screen import Screen
-from gateway.cli.tunnel_watch import Watch
+from gateway.cli.common.callback_probe import Probe
+from gateway.cli.common.masking import Words
+from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.local.environment import prepare
+from gateway.cli.tunnel import messages, tunnel_watch
+from gateway.cli.tunnel.gateway import Behind
+from gateway.cli.tunnel.messages import Messages
+from gateway.cli.tunnel.screen import Screen
+from gateway.cli.tunnel.tunnel_watch import Watch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
 from gateway.store.inbox.arrivals import Arrivals
@@ -94,17 +94,17 @@ def test_nothing_is_waited_for_once_somebody_wants_to_stop() -> None:
 def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunnel_messages, "REPLIED_WITHIN_S", 0)
+    monkeypatch.setattr(messages, "REPLIED_WITHIN_S", 0)
     maintenance.list_number(store, NUMBER)
     screen = Shown(last="reply")
-    messages = Messages(
+    followed = Messages(
         watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Words(), True
     )
     body = delivery_body(message_item("wamid.twice", "hush")).decode()
     keep(store, 3, delivery_body(message_item("wamid.other"), number="42").decode(), body, body)
 
     with Probe(url) as probe:
-        messages.follow("+15550001111", probe)
+        followed.follow("+15550001111", probe)
 
     assert [(line.name, line.tone) for line in screen.lines] == [
         ("message", "wait"), ("message", "good"), ("reply", "wait"),

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from gateway.cli.trace_story import Teller
-from gateway.cli.trace_words import Words
+from gateway.cli.common.masking import Words
+from gateway.cli.trace.story import Teller
 from gateway.core.sending import canary
 from gateway.core.sending.dead_letter import moment
 from gateway.core.sending.send import REPLY

@@ -1,0 +1,125 @@
+"""Where replayed deliveries come from: capture files, single bodies, folders, or the inbox."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway.cli.common import errors
+from gateway.core.capture.file_format import BEGINS, CapturedError, place_at, read
+from gateway.core.events import Delivery
+from gateway.store.inbox.history import History
+
+# What Meta posts has 3 MB at most, and a line six times that where each byte is written by number.
+MOST_BYTES = 32 * 1024 * 1024
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A delivery, and where it was found; `timed` where it was noted when it was received."""
+
+    where: str
+    delivery: Delivery
+    timed: bool = True
+
+
+class Files:
+    """Reads files in the order given, a line at a time, and as often as it is asked to.
+
+    A file that cannot be read ends the command with where and why.
+    """
+
+    unopened = 0
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        """Find the files; those of a folder by name."""
+        self._files = [file for path in paths for file in _of(path)]
+
+    def __iter__(self) -> Iterator[Item]:
+        """Give all deliveries."""
+        for nth, path in enumerate(self._files):
+            try:
+                with path.open("rb") as file:
+                    yield from _read(path, file, nth)
+            except OSError as error:
+                raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
+
+
+class Kept:
+    """Reads what Meta posted and is still in the inbox.
+
+    What a person replayed is left out: with new ids, it would be more each time.
+    """
+
+    def __init__(self, history: History, since: datetime | None, until: datetime | None) -> None:
+        """Take what reads, and between which moments; this replay itself is in no reading."""
+        self._history = history
+        self._since, self._until = since, until
+
+    @property
+    def unopened(self) -> int:
+        """Return how many deliveries of the last reading could not be opened."""
+        return self._history.unopened
+
+    def __iter__(self) -> Iterator[Item]:
+        """Give all deliveries that can be opened."""
+        for delivery in self._history.deliveries(self._since, self._until):
+            if delivery.origin == "meta":
+                yield Item(f"delivery {delivery.id}", delivery)
+
+
+def _of(path: Path) -> Iterator[Path]:
+    """Give the file, or the files of a folder by name."""
+    try:
+        found = sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError as error:
+        raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
+    files = [file for file in found if file == path or _is_ours(file)]
+    if not files:
+        raise errors.fail(f"The folder {path} holds no files.")
+    if path.exists() and not (path.is_dir() or path.is_file()):
+        raise errors.fail(f"{path} can be read only once: write it to a file, and replay that.")
+    yield from files
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".")
+
+
+def _read(path: Path, file: BinaryIO, nth: int) -> Iterator[Item]:
+    is_capture = path.suffix == SUFFIX or file.read(len(BEGINS)) == BEGINS
+    file.seek(0)
+    if is_capture:
+        yield from _lines(path, file)
+    else:
+        yield _body(path, file, nth)
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[Item]:
+    number = 0
+    while written := file.readline(MOST_BYTES):
+        number += 1
+        if len(written) == MOST_BYTES:
+            raise errors.fail(f"{path}:{number} is longer than any delivery of Meta.")
+        if not written.strip():
+            continue
+        try:
+            yield Item(f"{_name(path)}:{number}", read(written))
+        except CapturedError as error:
+            raise errors.fail(f"{path}:{number} {error}.") from None
+
+
+def _name(path: Path) -> str:
+    """Return a name that can be printed, whatever bytes it is made of."""
+    return str(path).encode(errors="replace").decode()
+
+
+def _body(path: Path, file: BinaryIO, nth: int) -> Item:
+    """Take a file for one body as it was received, when it was written."""
+    body = file.read(MOST_BYTES)
+    if len(body) == MOST_BYTES:
+        raise errors.fail(f"{path} is larger than anything that Meta posts.")
+    at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Item(_name(path), Delivery(place_at(at, nth), at, body), timed=False)

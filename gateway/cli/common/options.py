@@ -1,0 +1,35 @@
+"""Which deliveries a command is about, as its options say."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.moments import moment
+from gateway.core.capture.filter import KINDS, Filter
+
+Since = Annotated[str, typer.Option(help="Received since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
+Until = Annotated[str, typer.Option(help="Received until then, in the same ways.")]
+Number = Annotated[str, typer.Option(help="With an event of this phone number id of ours.")]
+Kind = Annotated[
+    list[str] | None, typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.")
+]
+Contains = Annotated[str, typer.Option(help="With this anywhere in it, whatever the case.")]
+Limit = Annotated[int | None, typer.Option(help="So many at most, the oldest.", min=1)]
+
+
+def chosen(
+    since: str, until: str, number: str, kinds: Sequence[str] | None, contains: str, now: datetime
+) -> Filter:
+    """Return what is asked for, or end the command."""
+    if strange := sorted(set(kinds or ()) - set(KINDS)):
+        raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
+    return Filter(
+        since=moment(since, now),
+        until=moment(until, now),
+        number=number,
+        kinds=frozenset(kinds or ()),
+        contains=contains,
+    )

@@ -1,0 +1,213 @@
+"""How dead letters are told: texts and phone numbers masked unless they are asked for; pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from gateway.cli.common.trace_line import clock, span
+from gateway.core.sending.dead_letter import Aside, DeadEvent, DeadSend, Letter, Step
+from gateway.store.inbox.lookup import Inside
+from gateway.store.inbox.unreadable import Held
+
+SHOWN_DIGITS = 4
+_KINDS = {DeadSend: "send", DeadEvent: "event", Aside: "delivery"}
+_PEOPLE = frozenset(
+    {"to", "from", "recipient", "recipient_id", "wa_id", "user_id", "from_user_id", "phone"}
+)
+_PUBLIC = frozenset(
+    {"type", "messaging_product", "recipient_type", "policy", "code", "status", "timestamp"}
+)
+_FRAME = re.compile(r'  File ".*", line \d+, in .*')
+
+
+def table(letters: Sequence[Letter], now: datetime) -> Table:
+    """Return one line a letter."""
+    shown = Table(
+        Column("id", no_wrap=True),
+        Column("age", no_wrap=True, justify="right"),
+        Column("cause", no_wrap=True),
+        Column("tries", justify="right"),
+        Column("what to do", overflow="fold"),
+        box=None,
+        pad_edge=False,
+    )
+    for letter in letters:
+        cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
+        # As texts, so that nothing of them is read as markup.
+        row = (letter.id, span(now - letter.at), cause, str(letter.attempts), letter.advice)
+        shown.add_row(*map(Text, row))
+    return shown
+
+
+def brief(letter: Letter) -> dict[str, Any]:
+    """Return what a list tells of a letter, as JSON has it."""
+    told = {
+        "id": letter.id,
+        "kind": _KINDS[type(letter)],
+        "number": letter.number,
+        "died": _at(letter.at),
+        "cause": letter.cause,
+        "code": letter.code,
+        "error": _worded(letter.error),
+        "advice": letter.advice,
+        "attempts": letter.attempts,
+    }
+    if isinstance(letter, DeadSend):
+        told |= {"redriven": letter.redriven}
+    if isinstance(letter, Aside):
+        told |= {"class": letter.error["class"], "next_try": _at(letter.next_at)}
+    return told
+
+
+def whole(
+    letter: Letter, inside: Inside | None = None, unread: Held | None = None, *, reveal: bool
+) -> dict[str, Any]:
+    """Return all there is to tell, as JSON has it.
+
+    `inside` is what a delivery set aside holds, `unread` what is left of what could not be read.
+    """
+    match letter:
+        case DeadSend():
+            more = _of_send(letter, reveal)
+        case DeadEvent():
+            more = _of_event(letter, reveal)
+            more |= _of_bytes(letter, unread, reveal) if unread else {}
+        case Aside():
+            more = _of_aside(letter, inside or Inside("it was not looked at"), reveal)
+    return brief(letter) | more
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what `whole` tells in one line each."""
+    for name, value in told.items():
+        if isinstance(value, bool):
+            yield name.replace("_", " "), "yes" if value else "no"
+        elif isinstance(value, (str, int)) and name != "trace" and value != "":
+            yield name.replace("_", " "), str(value)
+        elif name == "events" and value:
+            yield name, ", ".join(f"{kind} {count}" for kind, count in value.items())
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Hide every text and figure that is not known to be harmless, and keep the shape."""
+    match value:
+        case dict():
+            # Only there is a name not a person's.
+            public = name == "template" and isinstance(value.get("name"), str)
+            hidden = {key: masked(one, key) for key, one in value.items()}
+            return hidden | ({"name": value["name"]} if public else {})
+        case list():
+            return [masked(one, name) for one in value]
+        case None | bool():
+            return value
+        case str() if name in _PEOPLE:
+            return person(value)
+        case _ if name in _PUBLIC:
+            return value
+        case _:
+            return f"({len(str(value))} characters)"
+
+
+def person(contact: str) -> str:
+    """Name a customer by the last digits."""
+    return f"…{contact[-SHOWN_DIGITS:]}" if len(contact) > 2 * SHOWN_DIGITS else "…"
+
+
+def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
+    return {
+        "to": letter.lane if reveal else person(letter.lane),
+        "rule": letter.rule,
+        "rank": letter.rank,
+        "record": letter.record,
+        "expires": _at(letter.expires_at),
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.last_error),
+        "meta_had_it": letter.accepted,
+        "meta_may_have_had_it": letter.open and not letter.accepted,
+        "text_kept": bool(letter.body),
+        "story": [_step(step) for step in letter.story],
+        "body": letter.body if reveal else masked(dict(letter.body)),
+    }
+
+
+def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
+    # The last line of a traceback quotes what the code stumbled over.
+    steps = [
+        Step("died", letter.first_at, letter.first_error),
+        Step("died again", letter.at, letter.error),
+    ]
+    frames = [line for line in letter.trace.splitlines() if _FRAME.fullmatch(line)]
+    return {
+        "key": letter.key,
+        "delivery": letter.delivery,
+        "item": letter.item,
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.error),
+        "story": [_step(step) for step in steps[: letter.attempts]],
+        "trace": letter.trace if reveal else "\n".join(frames),
+        "body": letter.raw if reveal else masked(letter.raw),
+    }
+
+
+def _of_bytes(letter: DeadEvent, unread: Held, reveal: bool) -> dict[str, Any]:
+    length = len(unread.content)
+    held = f"{length:,} of {letter.size:,} bytes"
+    if length < letter.size:
+        held += "; the whole is in its delivery for as long as the inbox keeps that"
+    said = unread.content.decode(errors="backslashreplace")
+    return {
+        "held": unread.problem or held,
+        "body": said if reveal else f"({length:,} bytes)",
+    }
+
+
+def _of_aside(letter: Aside, inside: Inside, reveal: bool) -> dict[str, Any]:
+    steps = [
+        Step("kept", letter.kept_at),
+        Step("set aside", letter.at, letter.first_error),
+        Step("set aside", letter.last_at, letter.last_error),
+    ]
+    return {
+        "kept": _at(letter.kept_at),
+        "first_error": _worded(letter.first_error),
+        "last_error": _worded(letter.last_error),
+        "opens_here": not inside.problem,
+        "why_not": inside.problem,
+        "events": dict(inside.kinds),
+        "story": [_step(step) for step in steps[: 2 + (letter.attempts > 1)]],
+        "body": inside.body if reveal else masked(inside.body),
+    }
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _step(step: Step) -> dict[str, Any]:
+    at = _at(step.at) if step.at else None
+    outcome = step.told.get("outcome", "")
+    told = ": ".join(filter(None, [outcome, _worded(step.told)]))
+    return {"at": at, "what": step.what, "told": told}
+
+
+def story(told: Mapping[str, Any]) -> Table:
+    """Return the steps of a send, one a line."""
+    shown = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
+    for step in told.get("story", ()):
+        at = clock(datetime.fromisoformat(step["at"])) if step["at"] else ""
+        shown.add_row(Text(at, "dim"), Text(step["what"]), Text(step["told"]))
+    return shown
+
+
+def _worded(error: Mapping[str, Any]) -> str:
+    code, details = error.get("code"), error.get("details")
+    parts = [
+        f"{code}:" if code is not None else "",
+        str(error.get("reason") or error.get("title") or ""),
+        f"({details})" if details else "",
+    ]
+    return " ".join(filter(None, parts))

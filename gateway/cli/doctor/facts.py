@@ -1,0 +1,49 @@
+"""Everything that was found out, and all checks in the order in which they are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.cli.doctor.checks import (
+    doctor_here,
+    local,
+    meta_app,
+    meta_number,
+    meta_webhooks,
+    store,
+    workers,
+)
+from gateway.cli.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.doctor.checks.local import Given
+from gateway.cli.doctor.checks.store import Redis
+from gateway.cli.doctor.checks.workers import Broker
+from gateway.cli.doctor.findings import Check, Unseen
+from gateway.cli.doctor.meta_answers import Meta
+from gateway.store.monitoring.snapshot import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What each look found, or why it found nothing."""
+
+    given: Given
+    version: tuple[str, date] | Unseen  # of Graph, and today
+    redis: Redis | Unseen
+    reading: Reading | Unseen
+    broker: Broker | Unseen
+    workers: Mapping[str, int] | Unseen  # by queue
+    rules: Rules | Unseen
+    disk: Disk | Unseen
+    meta: Meta | Unseen
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    *local.CHECKS,
+    *store.CHECKS,
+    *workers.CHECKS,
+    *doctor_here.CHECKS,
+    *meta_app.CHECKS,
+    *meta_webhooks.CHECKS,
+    *meta_number.CHECKS,
+)

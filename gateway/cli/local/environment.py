@@ -1,0 +1,171 @@
+"""What `gateway dev` gives its children, decided before any of them starts."""
+
+import json
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gateway.cli.local import embedded
+from gateway.cli.local.ports import HOST, free_port
+from gateway.cli.local.workspace import FOLDER, Running
+from gateway.config.settings import Settings
+
+# Made up, and always the same ones: what is kept in the folder belongs to them.
+# Whoever watches the real gateway must not be told how a played one does.
+_MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
+# By which a send reaches Meta.
+_SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
+NUMBER, WABA, APP, DISPLAY = "100000000000001", "100000000000002", "100000000000003", "15550100100"
+
+# Made-up customers and a sandbox; real customers whose replies go to a sandbox; all real.
+Mode = Literal["play", "rehearsal", "real"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that is decided before the first process starts; port 0 is: none of ours."""
+
+    mode: Mode
+    environment: Mapping[str, str] = field(repr=False)
+    settings: Settings = field(repr=False)
+    port: int
+    sandbox_port: int
+    redis_port: int
+
+    @property
+    def real(self) -> bool:
+        """Say whether it sends by the real Meta."""
+        return self.mode == "real"
+
+    @property
+    def web(self) -> str:
+        """Return the address of the web process."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def sandbox(self) -> str:
+        """Return the address of the sandbox, "" where there is none."""
+        return f"http://{HOST}:{self.sandbox_port}" if self.sandbox_port else ""
+
+    def running(self, pid: int) -> Running:
+        """Return what chat and replay have to know; real secrets stay where they are."""
+        return Running(
+            pid=pid,
+            web=self.web,
+            sandbox=self.sandbox if self.mode == "play" else "",
+            redis_url=self.settings.redis_url,
+            rules=str(self.settings.gateway_rules.resolve()),
+            number=self.settings.meta_phone_number_id,
+            app_secret=self.environment["META_APP_SECRET"] if self.mode == "play" else "",
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Return where the embedded server keeps its data."""
+        # What was planned in play or in a rehearsal must never be sent to real customers.
+        return FOLDER / self.mode
+
+    def server(self) -> list[str]:
+        """Return the command of the embedded server. Raises NoServerError."""
+        return embedded.command(self.folder, self.redis_port)
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return the commands of what a first reply needs, the slowest to start first."""
+        python = [sys.executable, "-m"]
+        sandbox = [*python, "gateway.sandbox", "--config", "-"]
+        return {
+            "workers": [*python, "gateway.cli", "worker", "--inbound", "1"],
+            "web": [*python, "gateway.cli", "serve", "--host", HOST, "--port", str(self.port)],
+            **({} if self.real else {"sandbox": sandbox}),
+        }
+
+    def beat(self) -> list[str]:
+        """Return the command of beat."""
+        return [sys.executable, "-m", "celery", "-A", "tasks", "beat"]
+
+    def pages(self) -> list[str]:
+        """Return what answers with success once all is ready."""
+        return [f"{self.web}/readyz", *([] if self.real else [f"{self.sandbox}/sandbox/health"])]
+
+    def sandbox_config(self) -> bytes:
+        """Return what the sandbox is told."""
+        config = {
+            "host": HOST,
+            "port": self.sandbox_port,
+            "app_secret": self.settings.app_secrets[0].decode(),
+            "access_token": self.settings.meta_access_token.get_secret_value(),
+            "webhook_url": f"{self.web}/webhook",
+            "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
+            # What replay posts came to other numbers, and what is answered to it should arrive.
+            "any_number": True,
+            "waba_id": WABA,
+            "app_id": APP,
+        }
+        return json.dumps(config).encode()
+
+
+def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
+    """Decide everything from the environment. Raises SettingsError."""
+    ports = _free_ports(port)
+    sandbox_port = 0 if real else next(ports)
+    redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
+    environment = _chatty(given)
+    if redis_port:
+        environment |= _own_server(redis_port)
+    if not real:
+        names = {*given, *(field.upper() for field in Settings.model_fields)}
+        environment |= _blank(*(name for name in names if name.startswith("META_")), *_MONITORS)
+        environment |= _made_up(sandbox_port)
+    mode: Mode = "real" if real else "play"
+    return Setup(mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port)
+
+
+def rehearse(given: Mapping[str, str], port: int) -> Setup:
+    """Decide everything so that real deliveries are taken, and what they cause goes to a sandbox.
+
+    The server is always our own: what waits in another one is for real customers.
+    Raises SettingsError.
+    """
+    ports = _free_ports(port)
+    sandbox_port, redis_port = next(ports), next(ports)
+    environment = _chatty(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
+    environment |= {name: _made_up(sandbox_port)[name] for name in _SENDING}
+    settings = Settings.from_env(environment)
+    return Setup("rehearsal", environment, settings, port, sandbox_port, redis_port)
+
+
+def _chatty(given: Mapping[str, str]) -> dict[str, str]:
+    return dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
+
+
+def _own_server(port: int) -> dict[str, str]:
+    return _blank("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": embedded.url(port)}
+
+
+def _blank(*names: str) -> dict[str, str]:
+    """Return names as not set: a child would read `.env` again for what is left out."""
+    return {name: "" for base in names for name in (base, f"{base}_FILE")}
+
+
+def _made_up(sandbox_port: int) -> dict[str, str]:
+    return {
+        "META_APP_SECRET": secrets.token_hex(16),
+        "META_VERIFY_TOKEN": secrets.token_hex(16),
+        "META_ACCESS_TOKEN": secrets.token_hex(16),
+        "META_PHONE_NUMBER_ID": NUMBER,
+        "META_APP_ID": APP,
+        "META_WABA_ID": WABA,
+        "META_GRAPH_URL": f"http://{HOST}:{sandbox_port}",
+    }
+
+
+def _free_ports(taken: int) -> Iterator[int]:
+    """Give free ports, each once: what is promised is not yet taken."""
+    promised = {taken}
+    while True:
+        if (port := free_port()) not in promised:
+            promised.add(port)
+            yield port

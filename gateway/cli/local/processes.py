@@ -1,0 +1,103 @@
+"""The children of `gateway dev`: each in a group of its own, watched, and ended together."""
+
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from gateway.cli.local import dev_guard
+
+LAST_LINES = 20
+
+Show = Callable[[str, str], None]  # the child's name, and one line that it wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process, and the last lines that it wrote."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+    def read(self, show: Show) -> None:
+        """Hand on every line until there are no more."""
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
+        with self.process.stdout as written:
+            for raw in written:
+                line = raw.decode(errors="replace").rstrip()
+                self.last.append(line)
+                show(self.name, line)
+
+
+class Family:
+    """All children, and the guard that ends them should this process be killed."""
+
+    def __init__(self, show: Show, lock: int) -> None:
+        """Hand lines to `show`; every child keeps the lock until it is gone."""
+        self._show, self._lock = show, lock
+        self._children: list[Child] = []
+        self._readers: list[threading.Thread] = []
+        self._guard = self._run([sys.executable, "-m", "gateway.cli.local.dev_guard"], None)
+
+    def __enter__(self) -> Self:
+        """Use it for as long as everything runs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all children, whatever happened."""
+        self.stop()
+
+    def start(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], told: bytes = b""
+    ) -> None:
+        """Start a child with an environment of its own; `told` is all that it can read."""
+        child = Child(name, self._run(command, env))
+        self._children.append(child)
+        self._tell(self._guard, b"%d\n" % child.process.pid)
+        self._tell(child.process, told)
+        if child.process.stdin:
+            child.process.stdin.close()
+        reader = threading.Thread(target=child.read, args=[self._show], daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
+    def died(self) -> Child | None:
+        """Return a child that has ended."""
+        return next((one for one in self._children if one.process.poll() is not None), None)
+
+    def stop(self, within_s: float = dev_guard.STOP_WITHIN_S) -> None:
+        """End all children, the first one last, and then the guard, which has nothing to do."""
+        running = {child.process.pid: child.process for child in self._children}
+        dev_guard.end(list(running), lambda pid: running[pid].poll() is None, within_s)
+        self._guard.kill()
+        self._guard.communicate()
+        for process in running.values():
+            process.wait()
+        for reader in self._readers:
+            reader.join(1)
+
+    def _run(
+        self, command: Sequence[str], env: Mapping[str, str] | None
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            command,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches this process only, which then ends the others in order.
+            start_new_session=True,
+            pass_fds=[self._lock],
+        )
+
+    def _tell(self, process: subprocess.Popen[bytes], words: bytes) -> None:
+        try:
+            if process.stdin and words:
+                process.stdin.write(words)
+                process.stdin.flush()
+        except BrokenPipeError:
+            return  # it has ended; `died` tells

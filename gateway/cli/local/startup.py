@@ -1,0 +1,128 @@
+"""How the processes of one folder come up together: the folder is taken, then each is started."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+
+import httpx
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.local import dev_screen, embedded, workspace
+from gateway.cli.local.dev_screen import show
+from gateway.cli.local.environment import Setup
+from gateway.cli.local.log_view import ODD, Line
+from gateway.cli.local.ports import HOST, obstacle
+from gateway.cli.local.processes import Family
+from gateway.cli.migrate import bring_forward
+from gateway.store.migration import MigrationError
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+
+LOOK_EVERY_S = 0.05
+READY_WITHIN_S = 60.0
+ENDED_WITHIN_S = 30.0  # the children of a run that was killed need up to 22 s
+
+
+def occupy() -> int:
+    """Take the folder for this run; return the lock that every child keeps."""
+    try:
+        workspace.make()
+        mine = workspace.hold(workspace.DEV_LOCK, 0.3)
+        if mine is None:
+            running = workspace.find(0)
+            where = f" (process {running.pid}, {running.web})" if running else ""
+            raise errors.fail(f"A gateway runs in this folder already{where}.")
+        workspace.withdraw()
+        lock = workspace.hold(workspace.CHILDREN_LOCK, 0.3)
+        if lock is None:
+            show(Line("waiting for the processes of an earlier run to end", ODD))
+            lock = workspace.hold(workspace.CHILDREN_LOCK, ENDED_WITHIN_S)
+    except OSError as error:
+        raise errors.fail(f"Cannot use the folder .gateway here: {error.strerror}.") from None
+    if lock is None:
+        raise errors.fail("Processes of an earlier run are still there: end them first.")
+    return lock
+
+
+def look(setup: Setup) -> None:
+    """Look at what must be there before anything starts: the port, and a given Redis."""
+    if why_not := obstacle(setup.port):
+        raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {why_not}.")
+    if not setup.redis_port and not embedded.answers(setup.settings.redis_url):
+        raise errors.fail(
+            "Redis at REDIS_URL does not answer; without REDIS_URL a server is started for you."
+        )
+
+
+def signals() -> list[int]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end everything in order."""
+    stopping: list[int] = []
+    endings = [signal.SIGINT, signal.SIGTERM]
+    # Under nohup it is to outlive its terminal.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        endings.append(signal.SIGHUP)
+    for ending in endings:
+        signal.signal(ending, lambda signum, _: stopping.append(signum))
+    return stopping
+
+
+def start(family: Family, setup: Setup, stopping: list[int]) -> None:
+    """Start the server, then all others at once, and wait until the web process is ready.
+
+    Once all are, it is told to whoever looks for what runs in this folder.
+    """
+    if setup.redis_port:
+        try:
+            family.start("server", setup.server(), {})
+        except (embedded.NoServerError, OSError) as error:
+            hint = "run scripts/install dev, or set REDIS_URL"
+            raise errors.fail(f"No server of our own can be started ({error}): {hint}.") from None
+        _wait(lambda: embedded.answers(setup.settings.redis_url), family, stopping)
+    _migrate(setup)
+    errors.look_at_store(setup.settings)
+    for name, command in setup.commands().items():
+        told = setup.sandbox_config() if name == "sandbox" else b""
+        family.start(name, command, setup.environment, told)
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        for page in setup.pages():
+            _wait(partial(_is_there, client, page), family, stopping)
+    # Beat is the net, not the clock: the first reply does not need it, and it is slow to start.
+    family.start("beat", setup.beat(), setup.environment)
+    if not stopping:
+        workspace.publish(setup.running(os.getpid()))
+
+
+def _migrate(setup: Setup) -> None:
+    """Bring what an older release left in this folder forward; nothing of it runs any more."""
+    store = Store(setup.settings.redis_url)
+    try:
+        bring_forward(store, 0.0)
+    except (MigrationError, StoreUnavailableError, ScriptError):
+        return  # the look that follows says what is wrong
+    finally:
+        store.close()
+
+
+def look_for_the_dead(family: Family) -> None:
+    """End where a child has: the others are of no use without it."""
+    if dead := family.died():
+        dev_screen.died(dead)
+        raise typer.Exit(1)
+
+
+def _wait(holds: Callable[[], bool], family: Family, stopping: list[int]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not stopping and not holds():
+        look_for_the_dead(family)
+        if time.monotonic() > deadline:
+            raise errors.fail(f"Not everything was ready within {READY_WITHIN_S:.0f} s.")
+        time.sleep(LOOK_EVERY_S)
+
+
+def _is_there(client: httpx.Client, page: str) -> bool:
+    try:
+        return client.get(page).is_success
+    except httpx.HTTPError:
+        return False

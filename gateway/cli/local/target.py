@@ -1,0 +1,29 @@
+"""Which gateway is looked at: the `gateway dev` of this folder, or the one of the settings."""
+
+from pathlib import Path
+
+from gateway.cli.common import errors
+from gateway.cli.local import workspace
+from gateway.cli.local.environment import prepare
+from gateway.cli.local.workspace import Running
+from gateway.config.settings import Settings, environment
+
+# No process is started, so this port is never listened to.
+ANY_PORT = 1
+
+
+def settings() -> Settings:
+    """Return the settings of what runs in this folder, or else of the environment, or end."""
+    with errors.sentences():
+        return found(workspace.find())
+
+
+def found(running: Running | None) -> Settings:
+    """Return the same of what was found in this folder. Raises SettingsError."""
+    if running is None:
+        return Settings.from_env()
+    given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
+    now = {"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
+    # What has a server of its own has its broker there, whatever is set.
+    own = {"celery_broker_url": ""} if running.redis_url != given.redis_url else {}
+    return given.model_copy(update=now | own)

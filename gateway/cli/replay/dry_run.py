@@ -1,0 +1,119 @@
+"""Replaying in the shadow: what would follow from deliveries, told and not done."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway.cli.common.delivery_source import Item
+from gateway.cli.common.masking import Words
+from gateway.cli.common.output import a_bar
+from gateway.core.capture.file_format import place_at
+from gateway.core.events import Delivery, Event
+from gateway.core.planning.batch import Plan, Planned
+from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.dry_run import Shadow
+from gateway.core.sending.send import Send
+from gateway.core.webhook.parser import split
+from gateway.store.planning.contacts import load
+from gateway.store.redis.client import Store
+
+# So many events are loaded and planned at once.
+BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """A send that would follow, or an event whose planning failed with an error."""
+
+    where: str
+    number: str
+    rule: str = ""
+    send: Send | None = None
+    error: str = ""
+
+    def plain(self, words: Words) -> Mapping[str, Any]:
+        """Return it as JSON has it."""
+        if self.send is None:
+            return {"what": "failure", "where": self.where, "error": self.error}
+        told = {
+            "what": "send",
+            "where": self.where,
+            "number": self.number,
+            "rule": self.rule,
+            "to": words.person(self.send.lane),
+            "request": words.request(self.send.body),
+        }
+        return told | ({"body": self.send.body} if words.reveal else {})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came of a shadow so far."""
+
+    rulebook: str  # its version
+    deliveries: int = 0
+    events: Counter[str] = field(default_factory=Counter)  # by kind
+    known: int = 0
+    failures: int = 0
+    sends: Counter[str] = field(default_factory=Counter)  # by rule
+    changes: int = 0  # of what customers want
+    silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
+
+
+class Shadowing:
+    """Plans a replay beside the store, in batches, and counts."""
+
+    def __init__(self, store: Store, rulebook: Rulebook) -> None:
+        """Take where contacts and known events are read, and the rules."""
+        self._store = store
+        self._shadow = Shadow(rulebook)
+        self.counts = Counts(rulebook.version, silent=self._shadow.silent)
+
+    def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
+        """Give what would follow, in order. Raises StoreUnavailableError."""
+        events: list[Event] = []
+        where: dict[str, str] = {}
+        with a_bar(silent=silent) as progress:
+            for item in progress.track(items, total=count, description="Planning"):
+                delivery = self._named(item)
+                found = split(delivery)
+                self.counts.deliveries += 1
+                self.counts.events.update(event.kind for event in found)
+                where[delivery.id] = item.where
+                events += found
+                while len(events) >= BATCH:
+                    yield from self._batch(events[:BATCH], where)
+                    events = events[BATCH:]
+                    where = {delivery.id: item.where}
+            yield from self._batch(events, where)
+
+    def _named(self, item: Item) -> Delivery:
+        """Name a delivery anew: those of several files may be called the same."""
+        place = place_at(item.delivery.received_at, self.counts.deliveries)
+        return replace(item.delivery, id=place)
+
+    def _batch(self, events: Sequence[Event], where: Mapping[str, str]) -> Iterator[Planning]:
+        numbers: dict[str, list[Event]] = {}
+        for event in events:
+            numbers.setdefault(event.number, []).append(event)
+        for view in load(self._store, numbers):
+            for planned in self._shadow.plan(view, numbers[view.number]):
+                yield from self._told(planned, where)
+
+    def _told(self, planned: Planned, where: Mapping[str, str]) -> Iterator[Planning]:
+        self.counts.known += planned.known
+        self.counts.failures += len(planned.failures)
+        for failure in planned.failures:
+            event = failure.event
+            yield Planning(where[event.delivery], event.number, error=failure.error)
+        for made in planned.plans:
+            self.counts.changes += sum(len(record.changes) for record in made.records)
+            yield from self._sends(made, where)
+
+    def _sends(self, made: Plan, where: Mapping[str, str]) -> Iterator[Planning]:
+        causes = {record.id: record.event.delivery for record in made.records}
+        for send in made.sends:
+            self.counts.sends[send.rule] += 1
+            cause = where.get(causes.get(send.record, ""), "")
+            yield Planning(cause, made.number, send.rule, send)

@@ -1,0 +1,97 @@
+"""Replaying beside a store, or into it."""
+
+from pathlib import Path
+
+import orjson
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.masking import Words
+from gateway.cli.common.trace_line import many
+from gateway.cli.local import target, workspace
+from gateway.cli.replay.dry_run import Shadowing
+from gateway.cli.replay.pacing import Pace
+from gateway.cli.replay.replay_report import consequences, tell
+from gateway.cli.replay.replay_send import FullError, Sending
+from gateway.cli.replay.selection import Chosen
+from gateway.rules.loader import load
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+INTERRUPTED = 130
+NOTHING = "Nothing was sent, and nothing was changed."
+ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned as new ones."
+
+
+class Stored:
+    """The deliveries of one replay, and the store that they belong to."""
+
+    def __init__(
+        self,
+        store: Store,
+        chosen: Chosen,
+        count: int,
+        rules: Path | None = None,
+        *,
+        reveal: bool,
+        json: bool,
+    ) -> None:
+        """Take what is replayed, and load rules, by default those in force, or end the command."""
+        self._settings = target.settings()
+        with errors.sentences():
+            rulebook = load(rules or self._settings.gateway_rules)
+        self._store, self._chosen, self._count = store, chosen, count
+        self._shadowing = Shadowing(store, rulebook)
+        self._words, self._json = Words(reveal), json
+
+    def tell(self, *, only: bool) -> None:
+        """Plan all in the shadow, and tell what would follow, or also that this was all.
+
+        Raises StoreUnavailableError.
+        """
+        items = map(self._chosen.made, self._chosen)
+        found = self._shadowing.plan(items, self._count, silent=self._json)
+        tell(found, self._shadowing.counts, self._words, json=self._json)
+        if only:
+            errors.errors.print(NOTHING)
+        if self._shadowing.counts.known and self._chosen.seed is None:
+            errors.errors.print(ALL_KNOWN)
+
+    def send(self, pace: Pace, *, yes: bool) -> None:
+        """Put everything into the inbox, after a person agreed, and say how far it got."""
+        noun = many(self._count, "delivery", "deliveries")
+        if not yes:
+            follows = consequences(self._shadowing.counts)
+            typer.confirm(f"Put {noun} into the inbox ({follows})?", abort=True, err=True)
+        errors.look_at_store(self._settings)
+        sending = self._sending()
+        try:
+            sending.all(self._chosen, self._count, pace, silent=self._json)
+        except FullError:
+            raise self._ended("Redis is as full as it may be", sending.put) from None
+        except StoreUnavailableError:
+            # What was under way may be there as well: only its answer is missing.
+            raise self._ended("Redis does not answer", sending.put, "or more ") from None
+        except KeyboardInterrupt:
+            self._ended("Interrupted", sending.put)
+            raise typer.Exit(INTERRUPTED) from None
+        if self._json:
+            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put}))
+        else:
+            put = many(sending.put, "delivery", "deliveries")
+            typer.echo(f"{put} put into the inbox; what is known stays without effect.")
+
+    def _sending(self) -> Sending:
+        inbox = Inbox(self._store, Bodies(self._settings.encryption_keys))
+        # The Celery settings are those of the environment, and dev's beat rings within a second.
+        rings = workspace.find() is None
+        return Sending(self._store, inbox, self._settings.gateway_store_bytes, rings=rings)
+
+    def _ended(self, why: str, put: int, more: str = "") -> typer.Exit:
+        again = "Run it again: what went in stays without a second effect"
+        seed = self._chosen.seed
+        with_seed = f" with --seed {seed.decode()}" if seed else ""
+        return errors.fail(
+            f"{why}: {put:,} {more}of {self._count:,} are in the inbox. {again}{with_seed}."
+        )

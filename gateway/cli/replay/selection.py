@@ -1,0 +1,75 @@
+"""Which deliveries are replayed, checked whole before the first of them is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from gateway.cli.common import errors
+from gateway.cli.common.delivery_source import Item
+from gateway.cli.common.trace_line import many
+from gateway.core.capture.filter import Filter
+from gateway.core.capture.refresh import fresh
+from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
+
+# For so long every event is known, counted from its commit; afterwards it may be forgotten.
+REMEMBERED = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The deliveries of a source that fit; with a `seed` their messages are new ones."""
+
+    source: Iterable[Item]
+    wanted: Filter
+    limit: int | None
+    seed: bytes | None
+    clock: Callable[[], datetime]
+
+    def __iter__(self) -> Iterator[Item]:
+        """Give them in order, as they were captured."""
+        return islice((one for one in self.source if self.wanted.takes(one.delivery)), self.limit)
+
+    def made(self, item: Item) -> Item:
+        """Return one as it is replayed at this moment."""
+        body = item.delivery.body if self.seed is None else self._fresh(item, self.seed)
+        made = replace(item.delivery, received_at=self.clock(), body=body, origin="replay")
+        return replace(item, delivery=made)
+
+    def check(self, *, again: bool) -> int:
+        """Read all of them, and return how many there are, or end the command.
+
+        Deliveries that are old are an error unless they are to be replayed `again`, or are new.
+        """
+        count = old = 0
+        first = ""
+        oldest = self.clock() - REMEMBERED
+        for item in self:
+            count += 1
+            if item.timed and item.delivery.received_at < oldest:
+                old += 1
+                first = first or item.where
+        if not count:
+            raise errors.fail("No delivery fits, so nothing was replayed.")
+        if old and not again and self.seed is None:
+            raise errors.fail(_old(old, first))
+        return count
+
+    def _fresh(self, item: Item, seed: bytes) -> bytes:
+        came = item.delivery.received_at if item.timed else _sent_at(item.delivery)
+        return fresh(item.delivery.body, seed, self.clock() - came)
+
+
+def _sent_at(delivery: Delivery) -> datetime:
+    """Return when the last event of a delivery was: about when it came, where nobody noted that."""
+    return max(event.at for event in split(delivery))
+
+
+def _old(count: int, first: str) -> str:
+    were = "was" if count == 1 else "were"
+    return (
+        f"{many(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, the first "
+        f"at {first}: what they hold may be forgotten, and would have its effect a second time. "
+        "Add --since 8d to leave them out, or --again to replay them all the same."
+    )

@@ -1,0 +1,138 @@
+"""`gateway rules explain`: which rule answers an event, and why the others do not."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.text import Text
+
+from gateway.cli.common import errors
+from gateway.cli.common.masking import Words
+from gateway.cli.common.trace_line import clock
+from gateway.cli.local import target
+from gateway.cli.rules.paths import Json, asked, console
+from gateway.cli.rules.rules_deliveries import Timed, of_files
+from gateway.cli.rules.rules_stored import stored
+from gateway.cli.rules.rules_words import written
+from gateway.core.events import Event
+from gateway.core.printable import printable
+from gateway.core.webhook.parser import split
+from gateway.rules.explain import Explained, explain, worth_telling
+from gateway.rules.loader import load
+from gateway.rules.rulebook import Rulebook
+from gateway.rules.testing.notation import Said, spoken
+from gateway.rules.testing.planner import Folding
+
+STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
+NOT_FOUND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event, why each rule fires for it or not, and what is answered."""
+
+    event: Event
+    why: tuple[Explained, ...]
+    said: tuple[Said, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
+
+    def plain(self, words: Words) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "at": self.event.at.isoformat(),
+            "event": words.event(self.event),
+            "rules": [
+                {"rule": one.rule, "fired": one.fired, "near": one.near, "why": one.reason}
+                for one in self.why
+            ],
+            "said": [_said(said, words) for said in self.said],
+            "notes": self.notes,
+        }
+
+
+def explain_event(
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|WAMID", help="A captured delivery, or a message's id.")
+    ],
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", help="Other rules than those in use.", show_default=False),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Tell of every rule, also of those far from fitting.")
+    ] = False,
+    reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell which rule answers an event, which nearly do, and on which condition each fails.
+
+    Of a file, what is known of a customer is worked out from the file alone; of a message it is
+    what is known of them now.
+    """
+    found = _stored(what, rules) if what.startswith("wamid.") else _captured(what, rules)
+    words = Words(reveal)
+    if json:
+        told = [one.plain(words) for one in found]
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        return
+    out = console()
+    for one in found:
+        for line in _lines(one, words, everything=everything):
+            out.print(line)
+
+
+def _captured(what: str, rules: Path | None) -> Iterable[Told]:
+    if not Path(what).exists():
+        raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
+    with errors.sentences():
+        rulebook = load(asked(rules))
+    return list(_folded(of_files([Path(what)]), rulebook))
+
+
+def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Told]:
+    folding = Folding(rulebook)
+    for delivery, is_timed in found:
+        for event in split(delivery):
+            now = delivery.received_at if is_timed else event.at
+            folded = folding.fold(event, now)
+            why = explain(rulebook, event, folded.before, now)
+            notes = ("known already",) if folded.plan is None and not folded.error else ()
+            said = tuple(spoken(body) for _, body in folded.posted)
+            yield Told(event, why, said, notes)
+
+
+def _stored(wamid: str, rules: Path | None) -> Iterable[Told]:
+    if not re.fullmatch(r"wamid\.[!-~]{1,250}", wamid):
+        raise errors.fail("A message's id has no spaces and at most 256 characters.")
+    given = target.settings()
+    with errors.sentences():
+        rulebook = load(rules or given.gateway_rules)
+    found = stored(given, wamid, rulebook.version)
+    if found is None:
+        errors.errors.print(f"Nothing is known of {wamid}, or its delivery is no longer kept.")
+        raise typer.Exit(NOT_FOUND)
+    why = explain(rulebook, found.event, found.contact, found.now)
+    changed = found.changed(tuple(one.rule for one in why if one.fired))
+    return [Told(found.event, why, notes=changed)]
+
+
+def _lines(told: Told, words: Words, *, everything: bool) -> Iterator[Text]:
+    yield Text(f"{clock(told.event.at)}  {printable(words.event(told.event))}", "bold")
+    lines = map(str, told.why) if everything else worth_telling(told.why)
+    for line in lines:
+        yield Text(f"  {line}", STYLES.get(line[:1], ""))
+    for said in told.said:
+        yield Text(f"  → {_said(said, words)}")
+    for note in told.notes:
+        yield Text(f"  ({note})", "yellow")
+
+
+def _said(said: Said, words: Words) -> str:
+    line = written(said)
+    if words.reveal or line in ("typing", "mark_read"):
+        return line
+    return f"a message {words.said(line)}"

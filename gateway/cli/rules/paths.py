@@ -1,0 +1,61 @@
+"""Which rules a command is about, and what its commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli.common import errors
+from gateway.config.settings import environment
+from gateway.rules.problems import Problem, short
+
+HERE = "rules/"
+FAILED = 1
+
+PathGiven = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PATH]",
+        help="A file or folder of rules; GATEWAY_RULES, or rules/, if it is left out.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def asked(path: Path | None) -> Path:
+    """Return the path that is meant, or end where nothing is there."""
+    meant = path or Path(environment().get("GATEWAY_RULES") or HERE)
+    if not meant.exists():
+        hint = "" if path else " Name a file or a folder of rules, or set GATEWAY_RULES."
+        raise errors.fail(f"{meant} does not exist.{hint}")
+    return meant
+
+
+def console() -> Console:
+    """Return where things are shown; what stands on a line stays on it."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def shown(problem: Problem) -> Text:
+    """Return a problem on one line, its place first as other tools have it."""
+    mark = f":{problem.mark.line}:{problem.mark.column}" if problem.mark.line else ""
+    kind, style = ("warning", "yellow") if problem.is_warning else ("error", "bold red")
+    about = f"{problem.about} {short(problem.rule)}: " if problem.rule else ""
+    return Text.assemble(
+        (f"{problem.file}{mark}: ", "bold"), (f"{kind}: ", style), (about, "cyan"), problem.message
+    )
+
+
+def plain(problem: Problem) -> dict[str, object]:
+    """Return a problem as JSON has it; line 0 is the whole file."""
+    return {
+        "file": problem.file,
+        "line": problem.mark.line,
+        "column": problem.mark.column,
+        "severity": "warning" if problem.is_warning else "error",
+        problem.about: problem.rule,
+        "message": problem.message,
+    }

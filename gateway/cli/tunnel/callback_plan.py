@@ -1,0 +1,98 @@
+"""What has to be done at Meta so that a number's messages come here, and what must be undone; pure.
+
+The app's own callback is never changed: Meta posts a number's messages to the number's own callback
+first. Only an app without any callback is given one, since Meta lets nobody override nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.tunnel.tunnel_note import Note
+from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
+
+FIELD = "messages"
+
+Step = Literal["give_app", "subscribe", "override"]
+Undo = Literal["clear_override", "clear_app"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand at Meta."""
+
+    app: str
+    number: NumberInfo
+    callbacks: Sequence[AppCallback]
+    subscribed: Sequence[SubscribedApp]
+
+    @property
+    def callback(self) -> AppCallback | None:
+        """Return the app's own callback for WhatsApp."""
+        return next((one for one in self.callbacks if one.object == WHATSAPP and one.uri), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is only done when a person agrees; `option` agrees beforehand."""
+
+    option: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, in order, after the questions were all answered with yes."""
+
+    steps: tuple[Step, ...]
+    questions: tuple[Question, ...] = ()
+
+
+def plan(found: Standing, wanted: str) -> Plan | Check:
+    """Decide what leads the number's messages to `wanted`; a red line where nothing can.
+
+    To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
+    """
+    steps: list[Step] = []
+    questions: list[Question] = []
+    callback = found.callback
+    if callback is None:
+        steps.append("give_app")
+        asked = f"App {found.app} has no callback yet. Give it {wanted} until this ends?"
+        questions.append(Question("--yes", asked))
+    elif FIELD not in callback.fields:
+        told = f"the callback of app {found.app} is not subscribed to the field {FIELD}"
+        advice = "Subscribe to it on the app's page, WhatsApp > Configuration > Webhook fields."
+        return Check("callback", "bad", told, advice)
+    if all(one.id != found.app for one in found.subscribed):
+        steps.append("subscribe")
+    theirs = found.number.callbacks.number
+    if theirs != wanted:  # else somebody else set the same, and it is not ours to clear
+        steps.append("override")
+    if theirs and theirs != wanted:
+        asked = f"The number's messages go to {theirs} now. Replace that for good?"
+        questions.append(Question("--replace", asked))
+    return Plan(tuple(steps), tuple(questions))
+
+
+def taken_from(found: Standing, wanted: str) -> Check | None:
+    """Say who gets the number's messages now, and will not while this runs."""
+    now = found.number.callbacks.in_force
+    if now in ("", wanted):
+        return None
+    told = f"the number's messages go to {now} now: while this runs they come here instead"
+    return Check("callback", "odd", told)
+
+
+def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
+    """Decide what to clear of what a note says was set: only what is there still."""
+    steps: list[Undo] = []
+    told = found.number.callbacks
+    # Where Meta tells of no callback at all, it does not tell that ours is gone.
+    if told.number == note.callback or not told.in_force:
+        steps.append("clear_override")
+    callback = found.callback
+    if note.gave_app and callback is not None and callback.uri == note.callback:
+        steps.append("clear_app")
+    return tuple(steps)

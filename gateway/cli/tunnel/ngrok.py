@@ -1,0 +1,188 @@
+"""An ngrok tunnel to a port of this machine: of an agent that runs already, or of our own.
+
+An agent is found by its local API (https://ngrok.com/docs/agent/api); where there is none, the
+agent that comes as a Python package is asked. What ngrok says of a failure is told by its code
+only, for some of its sentences quote the token.
+"""
+
+import importlib
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway.cli.common.tunnel_address import is_here
+from gateway.cli.local.ports import HOST
+from gateway.graph.deadline import DeadlineTransport, limits
+
+AGENT = "http://127.0.0.1:4040"
+TIMEOUT_S = 15.0
+HOW_TO_LOG_IN = (
+    "ngrok needs a token: put NGROK_AUTHTOKEN into .env or the environment "
+    "(https://dashboard.ngrok.com/get-started/your-authtoken), start an ngrok agent of your own, "
+    "or give the address of another tunnel with --url."
+)
+HOW_TO_INSTALL = (
+    "The package of ngrok is not installed: run scripts/install tunnel "
+    "(pip install 'whatsapp-gateway[tunnel]'), start an ngrok agent of your own, or give the "
+    "address of another tunnel with --url."
+)
+_HINTS: Mapping[str, str] = {
+    "ERR_NGROK_105": "the token is none of ngrok's",
+    "ERR_NGROK_107": "the token is not valid any more",
+    "ERR_NGROK_108": "the account has another agent running, and its plan allows no more",
+    "ERR_NGROK_334": "its address is in use by another agent",
+    "ERR_NGROK_4018": "the agent has no token",
+}
+
+
+class NgrokError(Exception):
+    """There is no tunnel; the message is one sentence, without the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tunnel, and how it is closed again; what was there before stays."""
+
+    url: str
+    told: str
+    close: Callable[[], None] = field(default=lambda: None, repr=False)
+
+
+def open_tunnel(port: int, token: str, agent: str = AGENT) -> Opened:
+    """Open a tunnel to a port of this machine, or use the one that is there.
+
+    Raises NgrokError.
+    """
+    try:
+        with _at(agent) as client:
+            tunnels = _tunnels(client)
+            if tunnels is not None:
+                return _of_agent(client, tunnels, port, agent)
+    except httpx.InvalidURL:
+        raise NgrokError(f"{agent} is no web address: write {AGENT}.") from None
+    if not token:
+        raise NgrokError(HOW_TO_LOG_IN)
+    return _own(port, token)
+
+
+def leading_to(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
+    """Return the tunnel of an agent that leads to a port of this machine by https."""
+    for one in tunnels:
+        if isinstance(one, dict) and str(one.get("public_url", "")).startswith("https://"):
+            config = one.get("config")
+            if isinstance(config, dict) and _leads(str(config.get("addr", "")), port):
+                return one
+    return None
+
+
+def _leads(addr: str, port: int) -> bool:
+    """Say whether "8000", "localhost:8000" or "http://127.0.0.1:8000" is a port of this machine."""
+    addr = f"{HOST}:{addr}" if addr.isdecimal() else addr
+    try:
+        parts = urlsplit(addr if "//" in addr else f"//{addr}")
+        return is_here(parts.hostname or "") and parts.port == port
+    except ValueError:
+        return False
+
+
+def _at(agent: str) -> httpx.Client:
+    """Return how an agent is asked, within one time for all of it: who is there is not known."""
+    return httpx.Client(
+        base_url=agent, transport=DeadlineTransport(), timeout=limits(TIMEOUT_S), trust_env=False
+    )
+
+
+def _tunnels(client: httpx.Client) -> list[Any] | None:
+    """Return the tunnels of the agent, None where none runs."""
+    try:
+        found = client.get("/api/tunnels").json()["tunnels"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None  # something else may listen there, and that is no agent
+    return found if isinstance(found, list) else None
+
+
+def _of_agent(client: httpx.Client, tunnels: list[Any], port: int, agent: str) -> Opened:
+    found = leading_to(tunnels, port)
+    started = found is None
+    if found is None:
+        found = _start(client, port)
+    told = f"{'started' if started else 'found'} in the ngrok agent that runs here"
+    # One of our name was started by a run that ended before it could stop it.
+    if started or found.get("name") == _name(port):
+        return Opened(str(found["public_url"]), told, lambda: _stop(agent, port))
+    return Opened(str(found["public_url"]), told)
+
+
+def _start(client: httpx.Client, port: int) -> Mapping[str, Any]:
+    asked = {"name": _name(port), "proto": "http", "addr": f"{HOST}:{port}", "schemes": ["https"]}
+    try:
+        answer = client.post("/api/tunnels", json=asked)
+        made = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise NgrokError(f"The ngrok agent gave no answer ({type(error).__name__}).") from None
+    found = leading_to([made], port)
+    if answer.status_code != httpx.codes.CREATED or found is None:
+        raise NgrokError(_sentence("The ngrok agent that runs here opens no tunnel", answer.text))
+    return found
+
+
+def _stop(agent: str, port: int) -> None:
+    """Take back the tunnel that we had the agent start; without an agent there is none."""
+    with _at(agent) as client:
+        try:
+            client.delete(f"/api/tunnels/{_name(port)}")
+        except httpx.HTTPError:
+            return
+
+
+def _name(port: int) -> str:
+    return f"whatsapp-gateway-{port}"
+
+
+def _own(port: int, token: str) -> Opened:
+    try:
+        package = importlib.import_module("ngrok")
+    except ImportError:
+        raise NgrokError(HOW_TO_INSTALL) from None
+    url = _within(lambda: str(package.forward(f"{HOST}:{port}", authtoken=token).url()))
+    return Opened(url, "opened by ngrok", lambda: _close(package, url))
+
+
+def _within(opening: Callable[[], str]) -> str:
+    """Return the address, but do not wait for it for ever: the package may go on trying."""
+    done: list[str | NgrokError] = []
+
+    def run() -> None:
+        try:
+            done.append(opening())
+        except Exception as error:  # the package has no errors of its own to be named
+            done.append(NgrokError(_sentence("ngrok opens no tunnel", repr(error.args))))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT_S)
+    if not done:
+        raise NgrokError(f"ngrok did not answer within {TIMEOUT_S:.0f} s: is its service reached?")
+    if isinstance(done[0], NgrokError):
+        raise done[0]
+    return done[0]
+
+
+def _close(package: Any, url: str) -> None:
+    """Close our own tunnel; it would end with this process as well."""
+    thread = threading.Thread(target=package.disconnect, args=[url], daemon=True)
+    thread.start()
+    thread.join(2)
+
+
+def _sentence(what: str, said: str) -> str:
+    found = re.search(r"ERR_NGROK_\d{1,6}", said)
+    if not found:
+        return f"{what}: is its service reached from here?"
+    hint = _HINTS.get(found[0], f"see https://ngrok.com/docs/errors/{found[0].lower()}")
+    return f"{what}: {hint} ({found[0]})."
