@@ -3,7 +3,7 @@
 import structlog
 
 from gateway.core.planning.batch import Planned
-from gateway.core.webhook.granted import granted
+from gateway.core.webhook.notice_readers import granted
 from gateway.store.sending import pauses
 from tasks.context import Worker
 

@@ -12,7 +12,7 @@ import structlog
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, Planned, View, plan
 from gateway.core.planning.decision import Rulebook
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.core.sending.resend_policy import gap_of
 from gateway.core.sending.send import REPLY
 from gateway.store import keys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.core.events import Event, Unreadable
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.unreadable import bury
 from gateway.store.redis.client import StoreUnavailableError

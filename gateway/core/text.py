@@ -1,6 +1,8 @@
 """Text that others wrote, made fit to be kept and logged; pure."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 MOST = 300
 # What others say may quote a phone number, in any spelling, or a token.
@@ -12,3 +14,23 @@ def fit(value: object) -> str:
     if not isinstance(value, str):
         return ""
     return _PRIVATE.sub("…", " ".join(value.split()))[:MOST]
+
+
+# Between letters and emoji, where they only say how both are drawn.
+JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """Write by its number what would steer a terminal, or turn the direction of reading."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(one: str) -> str:
+    return one if one.isprintable() or one in JOINERS or one == "\n" else ascii(one)[1:-1]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word is meant, or which there are."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

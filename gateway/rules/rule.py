@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached
-from gateway.core.planning.answers import ALERT
 from gateway.core.planning.contact_changes import done
 from gateway.core.planning.decision import Action, Fired
+from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE

@@ -13,7 +13,7 @@ from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
 from gateway.core.sending.dead_letter import Aside, moment
 from gateway.core.sending.send import RUNGS
-from gateway.core.webhook.mentions import Mentions, of_customer, of_message
+from gateway.core.webhook.damaged import Mentions, of_customer, of_message
 from gateway.store import keys, maintenance
 from gateway.store.inbox import deferred
 from gateway.store.inbox.lookup import Kept, State, TracedInbox, Waiting, known

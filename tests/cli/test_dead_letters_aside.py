@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store import keys, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store

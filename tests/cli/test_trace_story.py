@@ -11,7 +11,7 @@ from gateway.cli.common.trace_line import Line
 from gateway.cli.trace.sends import of_send
 from gateway.cli.trace.story import Teller
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.aside import Obstacle, aside
+from gateway.core.sending.dead_letter import Obstacle, aside
 from gateway.core.sending.pauses import Hold, Stops
 from gateway.store.inbox.lookup import GONE, Kept
 from gateway.store.planning.records import Found

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.sending.aside import Kind, Obstacle, aside
+from gateway.core.sending.dead_letter import Kind, Obstacle, aside
 from tests.made import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.notes import fits
+from gateway.core.contacts.contact import Contact, fits
 from gateway.core.events import Message
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

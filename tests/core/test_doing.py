@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.notes import MOST_BYTES, fits
+from gateway.core.contacts.contact import MOST_BYTES, Contact, fits
 from gateway.core.planning.contact_changes import FULL, Done, done
 from gateway.core.planning.decision import Action
 from tests.made import ANA, NOW

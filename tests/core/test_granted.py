@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.events import Delivery
-from gateway.core.webhook.granted import granted
+from gateway.core.webhook.notice_readers import granted
 from gateway.core.webhook.parser import split
 from tests.made import NOW, a_message, bytes_of
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.rendering.moments import WORDS, told
+from gateway.core.rendering.filters import WORDS, told
 
 LISBON = ZoneInfo("Europe/Lisbon")
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=LISBON)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.printable import printable
+from gateway.core.text import printable
 
 
 @pytest.mark.parametrize(

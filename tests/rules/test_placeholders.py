@@ -6,8 +6,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import PlaceholderError
-from gateway.core.rendering.render import MAX_PLACEHOLDERS, template
+from gateway.core.rendering.placeholders import MAX_PLACEHOLDERS, PlaceholderError, template
 from gateway.rules.problems import RulebookError
 from tests.made import ANA, NUMBER
 from tests.rules.booked import answer, book, decided

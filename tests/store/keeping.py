@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox, Standing
 from gateway.store.inbox.lease import Batch

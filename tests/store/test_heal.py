@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.events import Event
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys, maintenance
 from gateway.store.inbox.inbox import Inbox

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 import pytest
 
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, Slice

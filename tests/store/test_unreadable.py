@@ -7,7 +7,7 @@ import pytest
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.phone_numbers import contact_key
 from gateway.core.sending.dead_letter import DeadEvent, Wanted
-from gateway.core.webhook.mentions import of_customer, of_message
+from gateway.core.webhook.damaged import of_customer, of_message
 from gateway.core.webhook.parser import split
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox import unreadable

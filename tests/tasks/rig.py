@@ -9,7 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.decision import Action, Decision, Fired
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store import keys
 from gateway.store.inbox.leased_partition import Late
 from gateway.store.inbox.partitions import partition_of

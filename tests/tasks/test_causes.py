@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.planning.answers import asked_for
-from gateway.core.planning.event import LOOPED
+from gateway.core.planning.event import LOOPED, asked_for
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.snapshot import DeadOf, Lanes, Reading

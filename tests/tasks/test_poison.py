@@ -7,7 +7,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.planning.decision import Decision
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.store import keys
 from gateway.store.inbox.lease import Slice
 from gateway.store.inbox.partitions import partition_of

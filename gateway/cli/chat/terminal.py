@@ -13,7 +13,7 @@ from rich.text import Text
 from gateway.cli.chat.explain import Sent, Traces
 from gateway.cli.chat.message_view import Offer, bubble, customer, offers, wish
 from gateway.cli.chat.sandbox_client import RefusedError, Sandbox
-from gateway.core.printable import printable
+from gateway.core.text import printable
 
 Lines = queue.Queue[str]
 

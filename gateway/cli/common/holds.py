@@ -13,8 +13,8 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.local import target
 from gateway.config.settings import Settings
-from gateway.core.nearest import nearest
 from gateway.core.sending.pauses import Stops
+from gateway.core.text import nearest
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store import maintenance

@@ -17,8 +17,8 @@ from gateway.cli.dead_letters import view as told
 from gateway.cli.dead_letters.dead_letters_doing import Done, Dropper, Redriver, each
 from gateway.cli.dead_letters.selection import Filters, choose, confirm, counted, one
 from gateway.cli.local import target, workspace
-from gateway.core.printable import printable
 from gateway.core.sending.dead_letter import Aside, DeadEvent, Letter
+from gateway.core.text import printable
 from gateway.store import dead_letters, letters
 from gateway.store.inbox.lookup import Inside, TracedInbox
 from gateway.store.inbox.record import Bodies

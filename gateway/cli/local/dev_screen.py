@@ -13,7 +13,7 @@ from rich.text import Text
 from gateway.cli.local.environment import Setup
 from gateway.cli.local.log_view import BAD, GOOD, ODD, Line, many, readable
 from gateway.cli.local.processes import Child
-from gateway.core.printable import printable
+from gateway.core.text import printable
 
 _console = Console(highlight=False, soft_wrap=True)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.cli.common.masking import Words
 from gateway.cli.common.trace_line import many
 from gateway.cli.replay.dry_run import Counts, Planning
-from gateway.core.printable import printable
+from gateway.core.text import printable
 
 # A person reads so many; the rest is in the JSON.
 SHOWN = 20

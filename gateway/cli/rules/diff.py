@@ -17,7 +17,7 @@ from gateway.cli.rules.paths import FAILED, Json, console
 from gateway.cli.rules.rules_deliveries import given_or_kept
 from gateway.cli.rules.rules_words import written
 from gateway.core.events import Message
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.rules.loader import load
 from gateway.rules.testing.compare import Answer, Change, Compared, Comparison
 

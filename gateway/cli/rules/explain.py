@@ -19,7 +19,7 @@ from gateway.cli.rules.rules_deliveries import Timed, of_files
 from gateway.cli.rules.rules_stored import stored
 from gateway.cli.rules.rules_words import written
 from gateway.core.events import Event
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import Explained, explain, worth_telling
 from gateway.rules.loader import load

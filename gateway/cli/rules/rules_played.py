@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gateway.cli.common.trace_line import many
 from gateway.cli.rules.rules_words import compared, written
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.rules.explain import worth_telling
 from gateway.rules.rule import Rule
 from gateway.rules.rulebook import Rulebook

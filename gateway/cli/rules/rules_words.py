@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.rules.testing.expecting import Differs, fits
 
 MOST = 200

@@ -17,7 +17,7 @@ from gateway.cli.common.trace_line import Line, clock
 from gateway.cli.local import target
 from gateway.cli.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Search, Traces

@@ -1,15 +1,43 @@
 """The customer as this number knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from gateway.core.contacts.frequency import Used, merged
 from gateway.core.contacts.loop_guard import Volley, latest
-from gateway.core.contacts.notes import Notes
-from gateway.core.contacts.notes import merged as notes_merged
 from gateway.core.events import Event, Message
+
+MOST_BYTES = 8 * 1024
+
+
+class Notes(NamedTuple):
+    """Tags, sorted, and variables by name."""
+
+    tags: tuple[str, ...]
+    vars: Mapping[str, str]
+
+
+def fits(tags: Iterable[str], kept: Mapping[str, str]) -> bool:
+    """Say whether tags and variables together are small enough to be kept."""
+    return len(orjson.dumps([tuple(tags), dict(kept)])) <= MOST_BYTES
+
+
+def merge_notes(newer: Notes, older: Notes) -> Notes:
+    """Return what is kept of a person who was known as two; of the older only what has room."""
+    tags = tuple(sorted({*newer.tags, *older.tags}))
+    both = Notes(tags if fits(tags, newer.vars) else newer.tags, {**older.vars, **newer.vars})
+    if fits(*both):
+        return both
+    kept = dict(newer.vars)
+    for name, said in sorted(older.vars.items()):
+        if name not in kept and fits(both.tags, {**kept, name: said}):
+            kept[name] = said
+    return both._replace(vars=kept)
+
 
 # How many other keys a contact remembers; the store finds it by older ones all the same.
 MOST_ALIASES = 16
@@ -84,7 +112,7 @@ class Contact:
             newer, older = (other, self)
         asked = max(self, other, key=lambda one: (one.asked_at or _NEVER, bool(one.opted_out_at)))
         aliases = dict.fromkeys((*other.aliases, *self.aliases, other.key))
-        notes = notes_merged(Notes(newer.tags, newer.vars), Notes(older.tags, older.vars))
+        notes = merge_notes(Notes(newer.tags, newer.vars), Notes(older.tags, older.vars))
         return replace(
             self,
             wa_id=newer.wa_id or older.wa_id,

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gateway.core.contacts import consent
-from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.notes import fits
+from gateway.core.contacts.contact import Contact, fits
 from gateway.core.planning.decision import Action
 
 FULL = "nothing, for the tags and variables of a contact may take 8 KB together"

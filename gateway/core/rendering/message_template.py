@@ -4,8 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import Lookup
-from gateway.core.rendering.render import Template, has_placeholders, one_line, template
+from gateway.core.rendering.placeholders import (
+    Lookup,
+    Template,
+    has_placeholders,
+    one_line,
+    template,
+)
 
 OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
 

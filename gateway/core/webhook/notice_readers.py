@@ -7,7 +7,7 @@ may answer.
 from typing import Any
 
 from gateway.core import event_keys
-from gateway.core.events import Notice
+from gateway.core.events import Event, Notice
 from gateway.core.webhook.customers import NOBODY, Person, customer, text, within
 from gateway.core.webhook.event_readers import Place, Raw, reached, stands, whom
 
@@ -91,3 +91,19 @@ def _notice(place: Place, item: int, raw: Any, key: str, about: Person = NOBODY)
 
 def _key(place: Place, *parts: str) -> str:
     return event_keys.join(place.field, place.number, *parts)
+
+
+UPGRADED = 1_000
+
+
+def granted(event: Event) -> int | None:
+    """Return how many messages a second a number may send from now on, None where nothing is said.
+
+    Meta names the number by its digits only, not by its id (webhook phone_number_quality_update):
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
+    """
+    match event:
+        case Notice(field="phone_number_quality_update", raw={"event": "THROUGHPUT_UPGRADE"}):
+            return UPGRADED
+        case _:
+            return None

@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
-from gateway.core.nearest import nearest
-from gateway.core.rendering.placeholders import PlaceholderError
-from gateway.core.rendering.render import names_in
+from gateway.core.rendering.placeholders import PlaceholderError, names_in
+from gateway.core.text import nearest
 from gateway.rules.checks.file import Checked
 from gateway.rules.checks.placeholders import texts
 from gateway.rules.checks.references import conditions, said, steps

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from gateway.core.nearest import nearest
-from gateway.core.rendering.placeholders import PlaceholderError
-from gateway.core.rendering.render import names_in
+from gateway.core.rendering.placeholders import PlaceholderError, names_in
+from gateway.core.text import nearest
 from gateway.rules.matching.placeholder_values import NAMES, OF_HOURS
 from gateway.rules.problems import Mark, short
 from gateway.rules.text import PatternError, pattern

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.core.nearest import nearest
+from gateway.core.text import nearest
 from gateway.rules.checks.file import Checked
 from gateway.rules.checks.placeholders import known_names, unknown, unknown_in
 from gateway.rules.checks.sizes import too_much

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.render import literal
+from gateway.core.rendering.placeholders import literal
 from gateway.rules.problems import Mark
 from gateway.rules.yaml.nodes import Map, Scalar, Seq
 

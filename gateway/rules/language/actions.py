@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from gateway.core.nearest import nearest
+from gateway.core.text import nearest
 from gateway.rules.language import contact_actions, send_actions
 from gateway.rules.language.taking import SCALAR, wrong
 from gateway.rules.problems import QUOTES, short

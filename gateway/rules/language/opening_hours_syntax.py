@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from gateway.core.nearest import nearest
+from gateway.core.text import nearest
 from gateway.rules.language.taking import wrong
 from gateway.rules.language.types import VarName
 from gateway.rules.opening_hours import DAYS, Hours, Span

@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway.core.messages import length_limits
-from gateway.core.nearest import nearest
-from gateway.core.rendering.render import literal
+from gateway.core.rendering.placeholders import literal
+from gateway.core.text import nearest
 from gateway.rules.problems import QUOTES, Mark, short
 
 # What YAML makes of a word is not what the author meant, so an editor takes all of these as text.

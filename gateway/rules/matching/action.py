@@ -5,8 +5,7 @@ from typing import Any
 
 from gateway.core.planning.decision import Action
 from gateway.core.rendering.message_template import fill, prepare
-from gateway.core.rendering.placeholders import Lookup
-from gateway.core.rendering.render import Template
+from gateway.core.rendering.placeholders import Lookup, Template
 from gateway.rules.language import contact_actions
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.actions import Step as Written

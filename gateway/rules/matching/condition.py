@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from gateway.core.printable import printable
+from gateway.core.text import printable
 from gateway.rules.matching.facts import Facts
 
 MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told

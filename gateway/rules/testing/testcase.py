@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gateway.core.nearest import nearest
+from gateway.core.text import nearest
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import MEDIA, STATUSES
 from gateway.rules.language.shape import Model

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic_core import ErrorDetails
 
-from gateway.core.nearest import nearest
+from gateway.core.text import nearest
 from gateway.rules.problems import Mark, short
 from gateway.rules.yaml.nodes import Map, Seq
 

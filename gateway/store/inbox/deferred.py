@@ -11,8 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from gateway.core.sending.aside import aside
-from gateway.core.sending.dead_letter import Aside, Wanted
+from gateway.core.sending.dead_letter import Aside, Wanted, aside
 from gateway.store import keys
 from gateway.store.redis.client import Store
 

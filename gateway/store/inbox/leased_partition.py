@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from gateway.core.events import Delivery, Event
-from gateway.core.sending.aside import Obstacle
+from gateway.core.sending.dead_letter import Obstacle
 from gateway.core.webhook.parser import split
 from gateway.store.inbox.record import Bodies, UnknownRecordError
 

@@ -12,7 +12,7 @@ import orjson
 from gateway.core.event_keys import digest
 from gateway.core.events import Unreadable
 from gateway.core.sending.dead_letter import DeadEvent
-from gateway.core.webhook.mentions import Mentions
+from gateway.core.webhook.damaged import Mentions
 from gateway.store import keys
 from gateway.store.dead_letters import read_events
 from gateway.store.inbox.lookup import TracedInbox
