@@ -15,9 +15,9 @@ from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import tunnel_note, tunnel_set
 from gateway.cli.tunnel.callback import Meta, called
+from gateway.cli.tunnel.options import Asked
 from gateway.cli.tunnel.screen import Screen
 from gateway.cli.tunnel.tunnel_set import clear_rest, lead_here
-from gateway.cli.tunnel.tunnel_start import Asked
 from tests.cli.standing_in import Answer, serving
 from tests.cli.tunnelling import (
     APP,

@@ -11,8 +11,8 @@ from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import tunnel_run
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.ngrok import Opened
+from gateway.cli.tunnel.options import Asked
 from gateway.cli.tunnel.tunnel_run import Run
-from gateway.cli.tunnel.tunnel_start import Asked
 from gateway.cli.tunnel.tunnel_watch import Watch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown

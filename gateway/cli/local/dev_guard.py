@@ -1,8 +1,7 @@
 """The guard of `gateway dev`: ends its children when it was killed and could not.
 
-`python -m gateway.cli.local.dev_guard` reads their process ids from its input, and acts when
-that ends. It imports nothing but the standard library, for it is there in every run and nearly never
-needed.
+`python -m gateway.cli.local.dev_guard` reads their process ids from its input, and acts when that
+ends. It imports nothing but the standard library: it is there in every run and nearly never needed.
 """
 
 import os

@@ -34,7 +34,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Consent:
     """What is only done when a person agrees; `option` agrees beforehand."""
 
     option: str
@@ -46,7 +46,7 @@ class Plan:
     """What is to be done, in order, after the questions were all answered with yes."""
 
     steps: tuple[Step, ...]
-    questions: tuple[Question, ...] = ()
+    questions: tuple[Consent, ...] = ()
 
 
 def plan(found: Standing, wanted: str) -> Plan | Check:
@@ -55,12 +55,12 @@ def plan(found: Standing, wanted: str) -> Plan | Check:
     To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
     """
     steps: list[Step] = []
-    questions: list[Question] = []
+    questions: list[Consent] = []
     callback = found.callback
     if callback is None:
         steps.append("give_app")
         asked = f"App {found.app} has no callback yet. Give it {wanted} until this ends?"
-        questions.append(Question("--yes", asked))
+        questions.append(Consent("--yes", asked))
     elif FIELD not in callback.fields:
         told = f"the callback of app {found.app} is not subscribed to the field {FIELD}"
         advice = "Subscribe to it on the app's page, WhatsApp > Configuration > Webhook fields."
@@ -72,7 +72,7 @@ def plan(found: Standing, wanted: str) -> Plan | Check:
         steps.append("override")
     if theirs and theirs != wanted:
         asked = f"The number's messages go to {theirs} now. Replace that for good?"
-        questions.append(Question("--replace", asked))
+        questions.append(Consent("--replace", asked))
     return Plan(tuple(steps), tuple(questions))
 
 

@@ -7,13 +7,13 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.local import dev_screen, startup
-from gateway.cli.tunnel import tunnel_start
+from gateway.cli.tunnel import options
 from gateway.cli.tunnel.callback import Meta, called
 from gateway.cli.tunnel.ngrok import AGENT
+from gateway.cli.tunnel.options import Asked
 from gateway.cli.tunnel.screen import Screen
 from gateway.cli.tunnel.tunnel_run import Run
 from gateway.cli.tunnel.tunnel_set import clear_rest
-from gateway.cli.tunnel.tunnel_start import Asked
 from gateway.config.settings import environment
 
 
@@ -39,11 +39,11 @@ def tunnel(
     with errors.sentences():
         given = environment()
     screen = Screen(json=json)
-    settings = tunnel_start.settings(given)
-    asked = tunnel_start.checked(
+    settings = options.read_settings(given)
+    asked = options.checked(
         Asked(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
     )
-    tunnel_start.take_folder()
+    options.take_folder()
     if json:
         dev_screen.aside()
     stopping = startup.signals()

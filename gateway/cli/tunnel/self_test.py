@@ -11,14 +11,14 @@ from gateway.core.webhook.parser import split
 FIELD = "gateway_self_test"
 
 
-def body(waba: str, number: str, nonce: str) -> bytes:
+def make_body(waba: str, number: str, nonce: str) -> bytes:
     """Return a delivery that nobody sent before, for the nonce makes it another one each time."""
     value = {"metadata": {"phone_number_id": number}, "nonce": nonce}
     entry = {"id": waba, "changes": [{"field": FIELD, "value": value}]}
     return orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def key(posted: bytes) -> str:
+def event_key(posted: bytes) -> str:
     """Return under which key the gateway knows the event of such a delivery."""
     (event,) = split(Delivery("", datetime.fromtimestamp(0, UTC), posted))
     return event.key

@@ -15,9 +15,9 @@ from gateway.cli.tunnel.callback import Meta
 from gateway.cli.tunnel.gateway import Behind, find, started
 from gateway.cli.tunnel.messages import Messages
 from gateway.cli.tunnel.ngrok import Opened
+from gateway.cli.tunnel.options import Asked, way_in
 from gateway.cli.tunnel.screen import Screen
 from gateway.cli.tunnel.tunnel_set import lead_here
-from gateway.cli.tunnel.tunnel_start import Asked, way_in
 from gateway.cli.tunnel.tunnel_watch import Watch
 from gateway.config.settings import Settings
 from gateway.store.inbox.arrivals import Arrivals

@@ -11,9 +11,9 @@ from gateway.cli.common.tunnel_checks import Check
 from gateway.cli.init.init_ask import at_terminal
 from gateway.cli.tunnel import tunnel_note
 from gateway.cli.tunnel.callback import Meta
-from gateway.cli.tunnel.callback_plan import Question, plan, taken_from
+from gateway.cli.tunnel.callback_plan import Consent, plan, taken_from
+from gateway.cli.tunnel.options import Asked
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.tunnel_start import Asked
 from gateway.graph.admin.errors import SetupError
 
 NOT_CLEARED = 1
@@ -64,7 +64,7 @@ def _clear(meta: Meta, screen: Screen) -> None:
         raise typer.Exit(NOT_CLEARED)
 
 
-def _agree(question: Question, asked: Asked) -> None:
+def _agree(question: Consent, asked: Asked) -> None:
     """Go on only if a person agrees, by an option or now."""
     if asked.agrees(question.option):
         return

@@ -64,13 +64,13 @@ class Watch:
     def self_test(self, probe: Probe, settings: Settings, store: Store) -> None:
         """Post a delivery of our own, and see that it was kept and planned, without effect."""
         number, secret = settings.meta_phone_number_id, settings.app_secrets[0]
-        body = self_test.body(settings.meta_waba_id, number, secrets.token_hex(16))
+        body = self_test.make_body(settings.meta_waba_id, number, secrets.token_hex(16))
         posted = self.settled(
             lambda: tunnel_checks.posted(probe.deliver(body, secret)), UP_WITHIN_S
         )
         if posted.tone == "bad":
             self.screen.must(posted)
-        key = self_test.key(body)
+        key = self_test.event_key(body)
         planned = self.settled(lambda: _planned(store, number, key), PLANNED_WITHIN_S)
         self.screen.must(planned)
 

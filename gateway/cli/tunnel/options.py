@@ -34,7 +34,7 @@ class Asked:
         return {"--yes": self.yes, "--replace": self.replace}[option]
 
 
-def settings(given: Mapping[str, str]) -> Settings:
+def read_settings(given: Mapping[str, str]) -> Settings:
     """Return the settings that speak to the real Meta, or end with all that is wrong with them."""
     try:
         return prepare(given, ANY_PORT, real=True).settings
