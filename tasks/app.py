@@ -15,7 +15,7 @@ from gateway.config.settings import Settings, SettingsError
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
 from tasks.celery_setup.processes import children

@@ -22,7 +22,7 @@ from gateway.store.maintenance import count, planning_stopped, stop_planning
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.store.sending.status_stream import note_gap
+from gateway.store.sending.unconfirmed import note_gap
 from tasks.account_effects import spread_news
 from tasks.app import app
 from tasks.context import Worker, release, worker

@@ -13,7 +13,7 @@ from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import bury
 from gateway.store.redis.client import Store
-from gateway.store.sending.status_stream import note_lost
+from gateway.store.sending.unconfirmed import note_lost
 from tasks.celery_setup.child_watch import on_child_end
 from tasks.context import Worker
 

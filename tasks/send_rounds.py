@@ -7,8 +7,7 @@ from functools import partial
 from gateway.core.sending.fair_shares import shares
 from gateway.core.sending.outcome import Outcome
 from gateway.store.redis.client import ScriptError, Store
-from gateway.store.sending.damage import Damage
-from gateway.store.sending.lanes import Lanes, Taken, pump_all
+from gateway.store.sending.lanes import Damage, Lanes, Taken, pump_all
 from tasks import attempts
 from tasks.account_effects import heed
 from tasks.context import Worker

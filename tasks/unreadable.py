@@ -10,7 +10,7 @@ from gateway.core.sending.dead_letter import Obstacle
 from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.unreadable import bury
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.store.sending.status_stream import note_lost
+from gateway.store.sending.unconfirmed import note_lost
 from tasks.context import Worker
 
 log = structlog.get_logger(__name__)

@@ -10,8 +10,7 @@ import orjson
 
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph.deadline import limits
-from gateway.graph.transport import Connections
+from gateway.graph.transport import Connections, limits
 
 MAX_ANSWER_BYTES = 64 * 1024
 

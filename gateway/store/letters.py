@@ -13,7 +13,7 @@ from gateway.store.dead_letters import WITHOUT_KEYS, Redriven
 from gateway.store.inbox import deferred
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
-from gateway.store.sending import status_stream
+from gateway.store.sending import unconfirmed
 
 Dropped = Literal["dropped", "aside", "changed"]
 
@@ -51,5 +51,5 @@ def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
         return "dropped" if dead_letters.drop(store, letter) else "changed"
     if not given_up:
         return "aside"
-    status_stream.note_lost(store)
+    unconfirmed.note_lost(store)
     return "dropped" if deferred.give_up(store, letter) else "changed"

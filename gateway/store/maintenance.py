@@ -10,7 +10,7 @@ from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.compaction import BULK_FOR, REPLIES_FOR
-from gateway.store.sending.damage import Damage, damages
+from gateway.store.sending.lanes import Damage, damages
 from gateway.store.server.health import RESULTS, Health, worst, yielding
 
 MOST_ITEMS = 1_000

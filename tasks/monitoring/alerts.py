@@ -12,7 +12,7 @@ from gateway.core.sending.error_codes import rule_of
 from gateway.store import keys, maintenance
 from gateway.store.monitoring.alerts import MOST_NOTED, note
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.sending.damage import Damage
+from gateway.store.sending.lanes import Damage
 
 log = structlog.get_logger(__name__)
 

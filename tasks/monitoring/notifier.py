@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from gateway import __version__
-from gateway.graph.deadline import DeadlineTransport, limits
+from gateway.graph.transport import DeadlineTransport, limits
 
 TOTAL_S = 5.0
 

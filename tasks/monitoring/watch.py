@@ -8,7 +8,7 @@ import structlog
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
 from gateway.store import keys, maintenance
-from gateway.store.monitoring import alerts, memory_history, snapshot
+from gateway.store.monitoring import alerts, snapshot
 from gateway.store.monitoring.snapshot import Reading
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
@@ -43,7 +43,7 @@ def look(store: Store, settings: Settings) -> None:
     """
     reading = snapshot.read(store, settings.gateway_store_bytes)
     _note_doubled(store, reading)
-    memory_history.note(store, reading.now_ms, reading.health.used_bytes)
+    snapshot.note(store, reading.now_ms, reading.health.used_bytes)
     true = causes(reading) | alerts.noted(store, reading.now_ms)
     _compare(store, true, reading.now_ms)
     url = settings.gateway_alert_url.get_secret_value()

@@ -8,8 +8,7 @@ import structlog
 
 from gateway.core.sending.resend_policy import Policy, Stream, choose
 from gateway.store.inbox.inbox import Standing
-from gateway.store.sending.status_stream import lost_to, whole_from
-from gateway.store.sending.unconfirmed import again, doubts, proved_to
+from gateway.store.sending.unconfirmed import again, doubts, lost_to, proved_to, whole_from
 from tasks.context import StoreAccess
 
 log = structlog.get_logger(__name__)

@@ -19,11 +19,11 @@ from gateway.graph.admin.models import (
     AppCallback,
     AppInfo,
     Callbacks,
+    Health,
     NumberInfo,
     SubscribedApp,
     TokenInfo,
 )
-from gateway.graph.admin.setup_health import Health
 from gateway.store.inbox.inbox import Standing
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.snapshot import Lanes, NumberStanding, Reading

@@ -11,8 +11,7 @@ from gateway.cli.doctor.facts import CHECKS
 from gateway.cli.doctor.findings import Unseen
 from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.graph.admin.errors import SetupError
-from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, SubscribedApp
-from gateway.graph.admin.setup_health import Health
+from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, Health, SubscribedApp
 from gateway.store.monitoring.snapshot import DeadOf
 from tests.cli import test_doctor_ours
 from tests.cli.doctoring import (

@@ -15,8 +15,7 @@ from gateway.core.sending.dead_letter import Obstacle, aside
 from gateway.core.sending.pauses import Hold, Stops
 from gateway.store.inbox.lookup import GONE, Kept
 from gateway.store.planning.records import Found
-from gateway.store.sending.lookup import Sent, Standing, Told
-from gateway.store.sending.traced_members import Member
+from gateway.store.sending.lookup import Member, Sent, Standing, Told
 from gateway.store.traces import Conversation, Failed, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 

@@ -17,7 +17,7 @@ from gateway.cli.tunnel.screen import Screen
 from gateway.cli.tunnel.tunnel_watch import Watch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
-from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.admin.setup_health import Health, health
+from gateway.graph.admin.models import Health, health
 
 UNPAID = {
     "entity_type": "WABA",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.lookup import STEP
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.inbox.compression_dictionary import ONE
-from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.inbox.record import ONE, Bodies, UnknownRecordError
 from tests.made import delivery_body, message_item
 
 OLD, NEW = b"o" * 32, b"n" * 32

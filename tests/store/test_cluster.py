@@ -16,7 +16,7 @@ from gateway.store.migration import Migration
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
 from tests.made import NUMBER, a_message, delivery_body, message_item

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tests.clusters import ClusterOf, ask
 from tests.servers import wait_until
 from tests.store.raw import raw

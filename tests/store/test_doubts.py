@@ -9,8 +9,7 @@ from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from gateway.store.sending.status_stream import note, note_gap, whole_from
-from gateway.store.sending.unconfirmed import again, doubts, proved_to
+from gateway.store.sending.unconfirmed import again, doubts, note, note_gap, proved_to, whole_from
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw
 from tests.store.sending import FAST, PREFIX, a_send, lanes, queue, tell

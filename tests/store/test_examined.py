@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.check import check
-from gateway.store.server.inspection import Examined, examine
+from gateway.store.server.inspection import Examined, check, examine
 from tests.clusters import ClusterOf
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw

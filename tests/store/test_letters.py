@@ -8,7 +8,7 @@ from gateway.core.sending.dead_letter import Aside, Wanted
 from gateway.store import keys, letters, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Call, Store
-from gateway.store.sending.status_stream import lost_to
+from gateway.store.sending.unconfirmed import lost_to
 from tests.made import NUMBER
 from tests.store.burying import died
 from tests.store.failing import each_write

@@ -19,7 +19,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.leader import Turn
 from gateway.store.migration import FENCE
 from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS
-from gateway.store.monitoring import alerts, memory_history
+from gateway.store.monitoring import alerts, snapshot
 from gateway.store.monitoring.canary import expect
 from gateway.store.monitoring.counters import Counters
 from gateway.store.planning import rulebooks
@@ -27,9 +27,9 @@ from gateway.store.planning.commit import bury, commit
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
-from gateway.store.sending.status_stream import note_gap
-from gateway.store.server.check import check
+from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.health import Pressure
+from gateway.store.server.inspection import check
 from tasks.monitoring.watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.made import NOW, NUMBER, a_message
@@ -206,7 +206,7 @@ def workers_die(store: Store) -> None:
 def watch(store: Store) -> None:
     store.mark(keys.WATCHED, GUARD_MS)
     expect(store)
-    memory_history.note(store, now_ms(store), 1)
+    snapshot.note(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alerts.note(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))

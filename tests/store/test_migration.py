@@ -13,7 +13,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.migration import Migration, MigrationError, Progress
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms

@@ -8,8 +8,8 @@ from redis.exceptions import ConnectionError
 
 from gateway.store import keys
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from gateway.store.server.check import check
 from gateway.store.server.health import Health, Pressure, judge, layout_name
+from gateway.store.server.inspection import check
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
 

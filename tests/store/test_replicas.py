@@ -13,7 +13,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.writer import Keeper
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tests.made import a_message, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.store.planning import planned

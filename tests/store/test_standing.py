@@ -8,10 +8,10 @@ from gateway.cli.status.status_judge import judge
 from gateway.core.sending.send import BULK
 from gateway.store import keys, maintenance
 from gateway.store.leader import Turn
-from gateway.store.monitoring import memory_history
+from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Lanes, Reading, read
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tests.made import ANA, NUMBER
 from tests.servers import free_port
 from tests.store.keeping import inbox, keep
@@ -126,7 +126,7 @@ def test_a_store_that_is_away_tells_nothing() -> None:
 def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: Store) -> None:
     now = now_ms(store)
     for ago_h in (60, 24, 24, 0):
-        memory_history.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
+        snapshot.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
 
     assert reading(store).room == {now - 24 * 3_600_000: 976, now: 1_000}
     told = reading(store).forecast

@@ -9,7 +9,7 @@ from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from gateway.store.sending.status_stream import note, note_lost
+from gateway.store.sending.unconfirmed import note, note_lost
 from tasks.context import Worker
 from tasks.scheduled.unconfirmed import resolve
 from tests.made import NUMBER, delivery_body, message_item, status_item

@@ -12,7 +12,7 @@ from gateway.store.inbox import leased_partition, unreadable
 from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.sending.status_stream import lost_to
+from gateway.store.sending.unconfirmed import lost_to
 from tasks.context import Worker
 from tasks.monitoring.alert_conditions import causes
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -13,7 +13,7 @@ from gateway import __version__
 from gateway.cli.common.tunnel_address import WEBHOOK
 from gateway.cli.common.tunnel_checks import Seen
 from gateway.core.webhook.signature import HEADER, sign
-from gateway.graph.deadline import DeadlineTransport, limits
+from gateway.graph.transport import DeadlineTransport, limits
 
 TIMEOUT_S = 10.0
 MOST_BYTES = 4096

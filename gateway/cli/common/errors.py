@@ -10,7 +10,7 @@ from rich.markup import escape
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 
 BAD_INPUT = 2
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from gateway.cli.replay.selection import Chosen
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store
-from gateway.store.server.check import check
+from gateway.store.server.inspection import check
 from tasks.wakeup import ring_inbox
 
 # No more of them, and no more bytes, go into one script: it blocks the server for everybody.

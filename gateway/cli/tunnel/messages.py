@@ -13,7 +13,7 @@ from gateway.cli.tunnel.tunnel_reply import delivered, reply
 from gateway.cli.tunnel.tunnel_watch import Watch
 from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.history import Arrivals
 from gateway.store.traces import Trace, Traces
 
 REPLIED_WITHIN_S = 60.0

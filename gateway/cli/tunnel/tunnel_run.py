@@ -20,7 +20,7 @@ from gateway.cli.tunnel.screen import Screen
 from gateway.cli.tunnel.tunnel_set import lead_here
 from gateway.cli.tunnel.tunnel_watch import Watch
 from gateway.config.settings import Settings
-from gateway.store.inbox.arrivals import Arrivals
+from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces

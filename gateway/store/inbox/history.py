@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.events import Delivery
 from gateway.core.sending.dead_letter import moment
 from gateway.store import keys
+from gateway.store.inbox.lookup import Kept, TracedInbox
 from gateway.store.inbox.record import Bodies, UnknownRecordError
 from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
@@ -104,3 +105,21 @@ def _end(last: _At, until: datetime | None) -> str:
 def _stamp(at: datetime) -> int:
     """Return a moment as entries of a stream bear it, which have none before 1970."""
     return max(0, milliseconds(at))
+
+
+class Arrivals:
+    """Follows the inbox from the moment it is made; every method raises StoreUnavailableError."""
+
+    def __init__(self, store: Store, bodies: Bodies) -> None:
+        """Begin after what is kept already."""
+        self._inbox = TracedInbox(store, bodies)
+        self._after = {index: self._inbox.newest(index) for index in range(keys.PARTITIONS)}
+
+    def new(self) -> list[Kept]:
+        """Return the events kept since the last time, each once."""
+        found: list[Kept] = []
+        for index, entry in self._after.items():
+            for seen, events in self._inbox.after(index, entry):
+                self._after[index] = seen
+                found += events
+        return sorted(found, key=lambda one: one.at)

@@ -13,7 +13,7 @@ from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.redis.client import meaning, source
 from gateway.store.redis.driver import AsyncClient
-from gateway.store.sending.status_stream import note
+from gateway.store.sending.unconfirmed import note
 
 
 @dataclass(frozen=True, slots=True)

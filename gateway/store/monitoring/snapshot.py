@@ -7,12 +7,11 @@ from typing import Any
 
 from gateway.core.sending.dead_letter import Cause, Wanted
 from gateway.core.sending.pauses import Stops, stored
-from gateway.core.storage.forecast import Forecast, forecast
+from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.core.text import fit
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.inbox import Inbox, Standing
 from gateway.store.inbox.record import Bodies
-from gateway.store.monitoring import memory_history
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.planning import rulebooks
@@ -20,6 +19,24 @@ from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lookup import ask
 from gateway.store.server.health import REFUSE_FROM, Health, worst
+
+
+def note(store: Store, now_ms: int, used_bytes: int) -> None:
+    """Note what is used once an hour, by the hour, and forget what is older than two days."""
+    hour = now_ms // HOUR_MS * HOUR_MS
+    row = f"{now_ms}:{used_bytes}"
+    if not store.run(lambda client: client.hsetnx(keys.ROOM, str(hour), row)):
+        return
+    found: Any = store.run(lambda client: client.hkeys(keys.ROOM))
+    if old := [name for name in found if not 0 <= hour - int(name) <= 2 * MOST_MS]:
+        store.run(lambda client: client.hdel(keys.ROOM, *old))
+
+
+def samples(raw: Mapping[bytes, bytes]) -> dict[int, int]:
+    """Return how many bytes were used, by moment, from what the store holds of it."""
+    told = (value.split(b":") for value in raw.values())
+    return {int(at): int(used) for at, used in told}
+
 
 RANKS = ("reply", "bulk")
 BY_THE_CLOCK = ("tick", "sweep", "watch", "web")
@@ -168,7 +185,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         rulebooks=rulebooks.reported(books, partitions[0].now_ms),
         release=release.decode() if release else "",
         leads=bool(leads),
-        room=memory_history.samples(used),
+        room=samples(used),
     )
 
 

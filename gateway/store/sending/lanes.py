@@ -14,7 +14,22 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import keys
 from gateway.store.planning.contacts import unpack
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
-from gateway.store.sending.damage import Damage, damages
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One item that a script could not work on, and why; neither names a customer."""
+
+    what: str  # "lane", "outcome", "due", ...
+    item: str  # the id of a send or a timer, "" of a lane
+    why: str
+
+
+def damages(told: Sequence[bytes]) -> tuple[Damage, ...]:
+    """Read what a script tells of it: what, item and why of each, one after the other."""
+    words = [word.decode(errors="replace") for word in told]
+    return tuple(Damage(*words[i : i + 3]) for i in range(0, len(words), 3))
+
 
 LEASE_MS = 30_000
 

@@ -17,7 +17,23 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
-from gateway.store.sending.traced_members import Member, member
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """How far a message to a group got with one participant; `code` is Meta's, where it failed."""
+
+    name: str = field(repr=False)
+    stage: str
+    at: datetime
+    code: int | None = None
+
+
+def member(name: str, row: str) -> Member:
+    """Read a row of the members of a send."""
+    _, stage, at, code = row.split(" ", 3)
+    return Member(name, stage, moment(at), int(code) if code else None)
+
 
 Note = Mapping[str, Any]
 Row = Mapping[str, str]
