@@ -6,8 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.rules.files import File, read, stamp
-from gateway.rules.loader import made_of
+from gateway.rules.loader import File, made_of, read, stamp
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 

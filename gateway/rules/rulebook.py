@@ -7,13 +7,146 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached
 from gateway.core.events import Event, Message, Notice
-from gateway.core.planning.decision import Decision, Fired
+from gateway.core.planning.contact_changes import done
+from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.event import ALERT
+from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import BY_HAND, kind_of
+from gateway.rules.language import rulefile
+from gateway.rules.language.actions import LEAVE
+from gateway.rules.matching import placeholder_values
+from gateway.rules.matching.action import TO_THE_MESSAGE, Step, step_of
+from gateway.rules.matching.compiler import condition
+from gateway.rules.matching.condition import Condition, Key
 from gateway.rules.matching.facts import Facts, has_name
 from gateway.rules.matching.index import Index
+from gateway.rules.matching.on_contact import span
 from gateway.rules.opening_hours import Hours
-from gateway.rules.rule import Rule
+from gateway.rules.text import pattern
+
+EMPTY = "a text came out empty, so its action is not done"
+NO_MESSAGE = "there is no message to mark or to react to"
+SHADOW = "in shadow, so nothing is done of"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, ready to be asked."""
+
+    name: str
+    events: tuple[str, ...]
+    condition: Condition
+    steps: tuple[Step, ...]
+    patterns: tuple[str, ...] = ()  # whose groups are placeholders
+    limits: tuple[Limit, ...] = ()
+    stop: bool | None = None
+    enabled: bool = True
+    shadow: bool = False
+    of_any_age: bool = False
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """What each event has that it may fire for."""
+        return (self.condition.keys or frozenset()) if self.enabled else frozenset()
+
+    @property
+    def sends(self) -> bool:
+        """Say whether the customer gets a message."""
+        return any(step.sends for step in self.steps)
+
+    @property
+    def ends(self) -> bool:
+        """Say whether no rule below is asked once it fired."""
+        return not self.shadow and (self.sends if self.stop is None else self.stop)
+
+    def refusal(self, facts: Facts) -> str:
+        """Say why it does not fire, "" where it does."""
+        if not self.enabled:
+            return "it is not enabled"
+        if facts.is_old and not self.of_any_age:
+            return "too old"
+        if not self.condition.holds(facts):
+            return self.condition.told(facts).words
+        limit = reached(facts.contact.used, self.name, self.limits, facts.now)
+        return _told(limit) if limit else ""
+
+    def fire(self, facts: Facts) -> Fired:
+        """Build the actions, each with what those before it noted."""
+        groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
+        why = self.condition.told(facts).words
+        for step in self.steps:
+            if note := _idle(step, facts):
+                notes[note] = None
+            elif not (action := step.action(_values(facts, groups))):
+                notes[EMPTY] = None
+            else:
+                actions.append(action)
+                self._note(facts, action)
+        if self.shadow and actions:
+            notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
+        return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
+
+    def _note(self, facts: Facts, action: Action) -> None:
+        """Let what comes after see what this action notes of the contact."""
+        did = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
+        if did:
+            facts.contact = did.contact
+
+    def _groups(self, facts: Facts) -> dict[str, str]:
+        groups: dict[str, str] = {}
+        for source in self.patterns if facts.text.original is not None else ():
+            found = pattern(source).search(facts.text.original)
+            told = found.groupdict() if found else dict.fromkeys(pattern(source).groupindex)
+            groups = {name: text or "" for name, text in told.items()} | groups
+        return groups
+
+
+def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
+    event, contact, now = facts.event, facts.contact, facts.now
+    return placeholder_values.lookup(
+        placeholder_values.Known(event, contact, now, facts.hours, groups)
+    )
+
+
+def _idle(step: Step, facts: Facts) -> str:
+    """Say why a step has nothing to do."""
+    if step.posts and (quiet := facts.quiet):
+        return f"{quiet}, so nothing is sent"
+    if step.verb in TO_THE_MESSAGE and facts.kind != "message":
+        return NO_MESSAGE
+    return "" if step.posts or facts.contact.key or step.verb == ALERT else "there is no contact"
+
+
+def _told(limit: Limit) -> str:
+    if limit.times == 1:
+        return f"it fired within the last {span(limit.within)}"
+    return f"it fired {limit.times} times within the last {span(limit.within)}"
+
+
+def compiled(rule: rulefile.Rule, defaults: rulefile.Defaults, hours: Mapping[str, Hours]) -> Rule:
+    """Compile a rule that was found to be right."""
+    steps = [step for step in rule.then if step.verb != LEAVE]  # which does no more than end it
+    return Rule(
+        name=rule.name,
+        events=tuple(kind for when in rule.when for kind in when.events),
+        condition=condition(rule.when, hours),
+        steps=tuple(step_of(step, defaults.window_closed) for step in steps),
+        patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
+        limits=_limits(rule),
+        stop=True if len(steps) < len(rule.then) and rule.stop is None else rule.stop,
+        enabled=rule.enabled,
+        shadow=rule.shadow,
+        of_any_age=any(part.age for when in rule.when for part in when.parts()),
+    )
+
+
+def _limits(rule: rulefile.Rule) -> tuple[Limit, ...]:
+    often = rule.at_most
+    limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
+    return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
+
 
 # For so long nobody but the person who answered from the phone answers.
 HAND_OVER = timedelta(hours=12)

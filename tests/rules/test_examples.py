@@ -14,7 +14,7 @@ from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.contact_actions import Choice, Signal
 from gateway.rules.language.metas import TEXT_FIELDS
-from gateway.rules.language.shape import Model
+from gateway.rules.language.types import Model
 from gateway.rules.matching.placeholder_values import NAMES
 from tests.rules.booked import HEAD, book
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from gateway.rules import reference, schema
+from gateway.rules import reference
 from gateway.rules.checks.file import check
 from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS, PAGE, ROOT
 
-SCHEMA = json.loads(schema.FILE.read_text())
+SCHEMA = json.loads(reference.FILE.read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 
@@ -31,7 +31,9 @@ def is_fine(rules: str) -> bool:
 
 
 def test_schema_in_the_docs_is_what_the_models_say() -> None:
-    assert schema.FILE.read_text() == schema.written(), "run python -m gateway.rules.reference"
+    assert reference.FILE.read_text() == reference.written(), (
+        "run python -m gateway.rules.reference"
+    )
 
 
 def test_tables_of_the_page_are_what_the_models_say() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.rules.files import File
+from gateway.rules.loader import File
 from gateway.rules.problems import RulebookError
 from gateway.rules.reloader import Source
 from tests.rules.booked import HEAD

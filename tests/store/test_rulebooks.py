@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.rules.files import File
+from gateway.rules.loader import File
 from gateway.store import keys
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks

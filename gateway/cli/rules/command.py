@@ -6,7 +6,7 @@ from gateway.cli.rules.diff import diff
 from gateway.cli.rules.explain import explain_event
 from gateway.cli.rules.rules_check import check
 from gateway.cli.rules.test import run_tests
-from gateway.rules.schema import written
+from gateway.rules.reference import written
 
 rules = typer.Typer(
     help="Check rules, test them, and see what they answer, and why.",

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gateway.cli.common.trace_line import many
 from gateway.cli.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
-from gateway.rules import files
+from gateway.rules import loader
 from gateway.rules.loader import load, look
 from gateway.rules.problems import Problem, RulebookError
 from gateway.rules.rulebook import Rulebook
@@ -62,6 +62,6 @@ def _plain(where: Path, rulebook: Rulebook | None, found: Sequence[Problem]) -> 
 
 def _files(where: Path) -> int:
     try:
-        return len(files.read(where))
+        return len(loader.read(where))
     except RulebookError:
         return 0

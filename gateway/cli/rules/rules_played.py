@@ -12,8 +12,7 @@ from gateway.cli.common.trace_line import many
 from gateway.cli.rules.rules_words import compared, written
 from gateway.core.text import printable
 from gateway.rules.explain import worth_telling
-from gateway.rules.rule import Rule
-from gateway.rules.rulebook import Rulebook
+from gateway.rules.rulebook import Rule, Rulebook
 from gateway.rules.testing.runner import Played, Turn
 from gateway.rules.testing.testcase import They
 

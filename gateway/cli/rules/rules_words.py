@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from gateway.core.text import printable
-from gateway.rules.testing.expecting import Differs, fits
+from gateway.rules.testing.runner import Differs, fits
 
 MOST = 200
 

@@ -11,8 +11,7 @@ from gateway.cli.common import errors
 from gateway.cli.common.trace_line import many
 from gateway.cli.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
 from gateway.cli.rules.rules_played import Report
-from gateway.rules.files import TESTS
-from gateway.rules.loader import load
+from gateway.rules.loader import TESTS, load
 from gateway.rules.problems import Problem
 from gateway.rules.testing.runner import play
 from gateway.rules.testing.testfile import Casebook, beside, read, tested

@@ -1,14 +1,15 @@
 """What is wrong where rules speak of each other, or of what stands elsewhere in the files."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from gateway.core.messages import length_limits
+from gateway.core.rendering.placeholders import literal
 from gateway.core.text import nearest
 from gateway.rules.checks.file import Checked
 from gateway.rules.checks.placeholders import known_names, unknown, unknown_in
-from gateway.rules.checks.sizes import too_much
-from gateway.rules.problems import Problem, short
-from gateway.rules.yaml.nodes import Map, Scalar, items, mapping
+from gateway.rules.problems import Mark, Problem, short
+from gateway.rules.yaml.nodes import Map, Scalar, Seq, items, mapping
 
 
 def errors(files: Sequence[Checked]) -> Iterator[Problem]:
@@ -86,3 +87,30 @@ def _hours_unknown(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str
             if word.strip() not in hours:
                 hint = nearest(word, hours) if hours else "there are no `hours` at the top"
                 yield word.mark, f"unknown hours {short(word)}; {hint}"
+
+
+COUNTS = {
+    "interactive.action.buttons": ("buttons", length_limits.BUTTONS),
+    "interactive.action.sections": ("sections", length_limits.SECTIONS),
+    "interactive.action.sections.rows": ("rows", length_limits.ROWS),
+}
+
+
+def too_much(body: Any) -> Iterator[tuple[Mark, str]]:
+    """Tell of each part of a message that is longer than Meta takes it."""
+    if isinstance(body, Map):
+        yield from _below(body, length_limits.of(body), "")
+
+
+def _below(node: Any, most: Mapping[str, int], path: str) -> Iterator[tuple[Mark, str]]:
+    if isinstance(node, Scalar) and path in most and len(literal(node)) > most[path]:
+        yield node.mark, length_limits.too_long(len(literal(node)), most[path])
+    if isinstance(node, Map):
+        for key, inner in node.items():
+            yield from _below(inner, most, f"{path}.{key}" if path else key)
+    if isinstance(node, Seq):
+        if path in COUNTS and len(node) > COUNTS[path][1]:
+            what, count = COUNTS[path]
+            yield node.mark, f"has {len(node)} {what}; Meta takes {count}"
+        for inner in node:
+            yield from _below(inner, most, path)

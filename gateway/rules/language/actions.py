@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import nearest
 from gateway.rules.language import contact_actions, send_actions
-from gateway.rules.language.taking import SCALAR, wrong
+from gateway.rules.language.types import SCALAR, wrong
 from gateway.rules.problems import QUOTES, short
 
 Sending = (

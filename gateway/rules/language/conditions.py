@@ -6,9 +6,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.rules.event_kinds import EVENTS, kind_of_field
-from gateway.rules.language.shape import Model, Tests
-from gateway.rules.language.taking import listed, one_of, word_of, wrong
-from gateway.rules.language.types import Codes, Duration, Ids, Pattern, Phrases, Texts, VarName
+from gateway.rules.language.types import (
+    Codes,
+    Duration,
+    Ids,
+    Model,
+    Pattern,
+    Phrases,
+    Tests,
+    Texts,
+    VarName,
+    listed,
+    one_of,
+    word_of,
+    wrong,
+)
 from gateway.rules.problems import short
 from gateway.rules.yaml.nodes import Map
 

@@ -7,8 +7,7 @@ from pydantic import Field
 
 from gateway.core import messages
 from gateway.core.messages import Body
-from gateway.rules.language.shape import Model
-from gateway.rules.language.types import Duration, Emoji, Ids, Sendable, VarName, VarNames
+from gateway.rules.language.types import Duration, Emoji, Ids, Model, Sendable, VarName, VarNames
 
 
 class Signal(Model):

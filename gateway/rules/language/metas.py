@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from gateway.rules.language.taking import wrong
+from gateway.rules.language.types import wrong
 from gateway.rules.yaml.nodes import Scalar
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")

@@ -13,8 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.text import nearest
-from gateway.rules.language.taking import wrong
-from gateway.rules.language.types import VarName
+from gateway.rules.language.types import VarName, wrong
 from gateway.rules.opening_hours import DAYS, Hours, Span
 from gateway.rules.problems import short
 from gateway.rules.yaml.nodes import Map, Seq, items

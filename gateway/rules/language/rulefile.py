@@ -6,13 +6,18 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from gateway.rules.language.actions import VERBS, Step
-from gateway.rules.language.choices import RowText
 from gateway.rules.language.conditions import Age, Conditions, Referral, TextTest, When
 from gateway.rules.language.opening_hours_syntax import NamedHours
-from gateway.rules.language.send_actions import WhenClosed
-from gateway.rules.language.shape import Model
-from gateway.rules.language.taking import listed
-from gateway.rules.language.types import AtMost, Duration, Name, TemplateName, Version
+from gateway.rules.language.send_actions import RowText, WhenClosed
+from gateway.rules.language.types import (
+    AtMost,
+    Duration,
+    Model,
+    Name,
+    TemplateName,
+    Version,
+    listed,
+)
 
 
 class Rule(Model):

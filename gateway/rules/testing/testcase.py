@@ -11,9 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.core.text import nearest
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import MEDIA, STATUSES
-from gateway.rules.language.shape import Model
-from gateway.rules.language.taking import listed, wrong
-from gateway.rules.language.types import Codes, Duration, Ids, Name, VarName
+from gateway.rules.language.types import Codes, Duration, Ids, Model, Name, VarName, listed, wrong
 from gateway.rules.problems import short
 from gateway.rules.testing.notation import SIGNALS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.rules import files
-from gateway.rules.files import TESTS, File
+from gateway.rules import loader
+from gateway.rules.loader import TESTS, File
 from gateway.rules.problems import Mark, Problem
 from gateway.rules.testing.testcase import Case, known_keys
 from gateway.rules.yaml.errors import told
@@ -45,7 +45,7 @@ def beside(path: Path) -> list[Path]:
     """List the files of tests beside rules: of a folder all, of shop.yaml shop.test.yaml."""
     try:
         if path.is_dir():
-            return [file for file in files.listed(path) if file.name.endswith(TESTS)]
+            return [file for file in loader.listed(path) if file.name.endswith(TESTS)]
     except OSError:
         return []  # what is wrong with the folder is told of its rules
     named = (path.with_suffix("").with_suffix(end) for end in TESTS)
@@ -58,13 +58,13 @@ def tested(path: Path) -> Path:
     if not end:
         return path
     bare = path.name.removesuffix(end)
-    beside = (path.with_name(f"{bare}{suffix}") for suffix in files.SUFFIXES)
+    beside = (path.with_name(f"{bare}{suffix}") for suffix in loader.SUFFIXES)
     return next((file for file in beside if file.is_file()), path.with_name(f"{bare}.yaml"))
 
 
 def read(found: Iterable[Path]) -> Casebook:
     """Read files of tests."""
-    books = [_read(files.one(path)) for path in found]
+    books = [_read(loader.one(path)) for path in found]
     return Casebook(
         tuple(case for book in books for case in book.cases),
         tuple(sorted(problem for book in books for problem in book.problems)),

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError
 
-from gateway.rules.files import File
+from gateway.rules.loader import File
 from gateway.store import keys
 from gateway.store.redis.client import Store, meaning
 from gateway.store.redis.driver import AsyncClient
