@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import orjson
 
+from gateway.sandbox.app import Server, listen
 from gateway.sandbox.config import Config, ConfigError
-from gateway.sandbox.server import Server, listen
 
 _BAD_USE = 2
 

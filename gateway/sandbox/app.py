@@ -1,26 +1,29 @@
 """The sandbox as an ASGI application: put together here, and nowhere else."""
 
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.sandbox.config import Config
 from gateway.sandbox.control_api.control import Control
 from gateway.sandbox.control_api.customer_actions import Acting
 from gateway.sandbox.graph_api.administration import Administration
-from gateway.sandbox.graph_api.messages import Graph
-from gateway.sandbox.reading import as_json
+from gateway.sandbox.graph_api.messages import CUT, Graph
 from gateway.sandbox.simulation.customer_messages import ControlError
 from gateway.sandbox.simulation.faults import FaultError
 from gateway.sandbox.simulation.sandbox import Clock, Sandbox
-from gateway.sandbox.simulation.writing import WritingError
+from gateway.sandbox.simulation.webhook_payloads import WritingError
+from gateway.sandbox.wire import as_json
 
 _REFUSED = (ControlError, FaultError, WritingError)
 
@@ -98,3 +101,45 @@ def _administration(sandbox: Sandbox) -> list[Route]:
         Route(f"{node}/subscriptions", its.subscriptions, methods=every),
         Route(node, its.node, methods=["GET", "POST"]),
     ]
+
+
+_GRACE_S = 1
+
+
+class _Connection(HttpToolsProtocol):
+    def on_message_begin(self) -> None:
+        """Hand the application a way to cut this connection."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
+
+
+class Server(uvicorn.Server):
+    """A server that ends within two seconds, whoever still waits for an event."""
+
+    def __init__(self, config: Config) -> None:
+        """Prepare a server; `serve(sockets=[listen(config)])` runs it."""
+        app = create_app(config)
+        self._phones = app.state.sandbox.phones
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Connection,
+                ws="none",
+                log_config=None,
+                access_log=False,
+                date_header=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those who wait for events go, then end as usual."""
+        self._phones.wake_all()
+        await super().shutdown(sockets)
+
+
+def listen(config: Config) -> socket.socket:
+    """Take the port, so that one that is taken is told before anything starts."""
+    return socket.create_server((config.host, config.port), backlog=1024)

@@ -1,10 +1,118 @@
 """Refusals and the bodies in which Meta words them."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.sandbox.codes import code_of
 from gateway.sandbox.wire import Json
+
+WINDOW_CLOSED = 131047
+OPTED_OUT = 131050
+NO_USER_ID = 131062
+UNKNOWN_TITLE = "Something went wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One error; `by_status` where Meta accepts the message and tells by a failed status."""
+
+    title: str
+    status: int = 400
+    by_status: bool = False
+    transient: bool = False  # Graph says so of its own errors.
+
+
+def _later(title: str) -> Code:
+    return Code(title, by_status=True)
+
+
+CODES: Mapping[int, Code] = {
+    0: Code("AuthException", 401),
+    1: Code("API Unknown"),
+    2: Code("API Service", 503, transient=True),
+    3: Code("API Method", 500),
+    4: Code("Application request limit reached", transient=True),
+    10: Code("Permission denied", 403),
+    17: Code("User request limit reached", transient=True),
+    32: Code("Page request limit reached", transient=True),
+    33: Code("Parameter value is not valid"),
+    100: Code("Invalid parameter"),
+    190: Code("Access token has expired", 401),
+    200: Code("API permission", 403),
+    299: Code("API permission", 403),
+    368: Code("Temporarily blocked for policies violations", 403),
+    613: Code("Calls to this api have exceeded the rate limit", transient=True),
+    2500: Code("Unknown path components"),
+    80007: Code("Rate limit issues"),
+    80008: Code("Rate limit issues"),
+    130403: Code("User is blocked by the business"),
+    130429: Code("Rate limit hit"),
+    130472: _later("User's number is part of an experiment"),
+    130497: Code("Business account is restricted from messaging users in this country", 403),
+    131000: Code(UNKNOWN_TITLE, 500),
+    131005: Code("Access denied", 403),
+    131008: Code("Required parameter is missing"),
+    131009: Code("Parameter value is not valid"),
+    131016: Code("Service unavailable", 500),
+    131021: Code("Recipient cannot be sender"),
+    131026: _later("Message undeliverable"),
+    131030: Code("Recipient phone number not in allowed list"),
+    131031: Code("Account has been locked", 403),
+    131037: Code("Display name needs approval before message can be sent"),
+    131042: _later("Business eligibility payment issue"),
+    131044: Code("Business eligibility payment issue"),
+    131045: Code("Incorrect certificate", 500),
+    WINDOW_CLOSED: _later("Re-engagement message"),
+    131048: Code("Spam rate limit hit"),
+    131049: _later("This message was not delivered to maintain healthy ecosystem engagement"),
+    OPTED_OUT: _later("User has stopped marketing messages from the business"),
+    131051: Code("Unsupported message type"),
+    131052: _later("Media download error"),
+    131053: _later("Media upload error"),
+    131055: Code("Method not allowed"),
+    131056: Code("(Business Account, Consumer Account) pair rate limit hit"),
+    131057: Code("Account in maintenance mode", 500),
+    131060: _later("This message is unavailable"),
+    NO_USER_ID: Code("Business-scoped user ids are not supported for this message"),
+    131063: Code("Marketing templates are not supported on Cloud API for this sender"),
+    131064: Code("Template classification limit reached"),
+    132000: Code("Template param count mismatch"),
+    132001: Code("Template does not exist", 404),
+    132005: Code("Template hydrated text too long"),
+    132007: Code("Template format character policy violated"),
+    132008: Code("Template parameter is not valid"),
+    132012: Code("Template parameter format mismatch"),
+    132015: Code("Template is paused"),
+    132016: Code("Template is disabled"),
+    132018: Code("Template parameter is not valid"),
+    132068: Code("Flow is in blocked state"),
+    132069: Code("Flow is in throttled state"),
+    133000: Code("Incomplete deregistration", 500),
+    133004: Code("Server temporarily unavailable", 503),
+    133005: Code("Two step verification PIN mismatch"),
+    133006: Code("Phone number re-verification needed"),
+    133008: Code("Too many two step verification PIN guesses"),
+    133009: Code("Two step verification PIN guessed too fast"),
+    133010: Code("Phone number not registered"),
+    133015: Code("Please wait a few minutes before attempting to register this phone number"),
+    133016: Code("Account register deregister rate limit exceeded"),
+    134011: Code("Payments terms of service have not been accepted"),
+    134100: Code("Only marketing messages are supported"),
+    134101: Code("Template is still syncing"),
+    134102: Code("Marketing messages are unavailable", 500),
+    135000: Code("Generic user error"),
+    137000: Code("Identity key hash mismatch"),
+    138000: Code("Calling is not enabled"),
+    139000: Code("Blocked by integrity"),
+    2494100: Code("Account is in maintenance", 500),
+}
+_UNKNOWN = Code(UNKNOWN_TITLE)
+
+
+def code_of(number: int) -> Code:
+    """Give what is known of a code; one that is unknown is refused with 400."""
+    return CODES.get(number, _UNKNOWN)
+
 
 INVALID = 100
 BAD_TOKEN = 190

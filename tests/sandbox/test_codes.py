@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.error_codes import RULES
-from gateway.sandbox.codes import CODES
+from gateway.sandbox.errors import CODES
 from tests.sandbox.bodies import template, text
 from tests.sandbox.rig import NUMBER_ID, TOKEN, a_rig
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.sandbox.simulation.phones import Phones
+from gateway.sandbox.simulation.customers import Phones
 from tests.sandbox.bodies import button, buttons, read, text
 from tests.sandbox.rig import ANA, DISPLAY, Rig, a_rig
 

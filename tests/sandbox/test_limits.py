@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.sandbox.simulation.limits import Allowance, Limits
+from gateway.sandbox.simulation.policy import Allowance, Limits
 from tests.sandbox.bodies import read, text
 from tests.sandbox.rig import a_rig
 

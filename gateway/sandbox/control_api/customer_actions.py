@@ -3,7 +3,6 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox.reading import as_json
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.customer_messages import (
     ControlError,
@@ -15,7 +14,7 @@ from gateway.sandbox.simulation.customer_messages import (
 from gateway.sandbox.simulation.customers import Person
 from gateway.sandbox.simulation.policy import is_open
 from gateway.sandbox.simulation.sandbox import Sandbox
-from gateway.sandbox.wire import Json, is_user_id, phone_digits
+from gateway.sandbox.wire import Json, as_json, is_user_id, phone_digits
 
 WAIT_MAX_S = 60.0
 

@@ -14,12 +14,11 @@ from gateway.sandbox.errors import (
     UNKNOWN_PATH,
     Refusal,
 )
-from gateway.sandbox.reading import as_json, read_body
 from gateway.sandbox.simulation.faults import ASKED
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MESSAGING
 from gateway.sandbox.validation.message import check, is_read_mark
-from gateway.sandbox.wire import Json
+from gateway.sandbox.wire import Json, as_json, read_body
 
 # The server puts a function under this name into the scope that cuts the connection.
 CUT = "sandbox.cut"

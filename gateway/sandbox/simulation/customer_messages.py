@@ -7,9 +7,8 @@ import orjson
 from starlette.requests import Request
 
 from gateway.sandbox.config import Number
-from gateway.sandbox.reading import read_body
 from gateway.sandbox.simulation.sandbox import Sandbox
-from gateway.sandbox.wire import Json, customer_id
+from gateway.sandbox.wire import Json, customer_id, read_body
 
 
 class ControlError(ValueError):

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from gateway.sandbox.codes import code_of
+from gateway.sandbox.errors import code_of
 from gateway.sandbox.wire import Json
 
 ASKED = "The sandbox was asked to."

@@ -1,12 +1,91 @@
 """What Meta's policies say of a message: to whom a business may write what, and when."""
 
+from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from gateway.sandbox.codes import NO_USER_ID, OPTED_OUT, WINDOW_CLOSED
 from gateway.sandbox.config import Config
-from gateway.sandbox.errors import Refusal
+from gateway.sandbox.errors import (
+    NO_USER_ID,
+    NUMBER_RATE,
+    OPTED_OUT,
+    PAIR_RATE,
+    WINDOW_CLOSED,
+    Refusal,
+)
 from gateway.sandbox.simulation.customers import Person
 from gateway.sandbox.wire import Json
+
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform
+PAIR_EVERY_S = 6.0
+PAIR_BURST = 45
+_KEYS_MAX = 100_000
+# Moments are floats: without this, rounding would refuse the last message of a full burst.
+_ROUNDING = 0.01
+_TOO_FAST = Refusal(NUMBER_RATE, "Cloud API message throughput has been reached.")
+_TOO_OFTEN = Refusal(
+    PAIR_RATE, "Too many messages sent from this phone number to the same phone number."
+)
+
+
+class Allowance:
+    """One message every so many seconds, and a burst of so many at once, for each key."""
+
+    def __init__(self, every_s: float, burst: int) -> None:
+        """Start with a full allowance for every key."""
+        self._every_s = every_s
+        self._burst = burst
+        self._paid_at: dict[Hashable, float] = {}  # When all that was spent is earned again.
+
+    def has_room(self, key: Hashable, now: float) -> bool:
+        """Tell whether one more message fits now."""
+        owed = max(0.0, self._paid_at.get(key, now) - now) / self._every_s
+        return owed <= self._burst - 1 + _ROUNDING
+
+    def spend(self, key: Hashable, now: float) -> None:
+        """Count one message; nobody ever owes more than a burst."""
+        if len(self._paid_at) >= _KEYS_MAX:
+            self._paid_at = {key: at for key, at in self._paid_at.items() if at > now}
+        paid_at = max(self._paid_at.get(key, now), now) + self._every_s
+        self._paid_at[key] = min(paid_at, now + self._burst * self._every_s)
+
+
+class Limits:
+    """The limit of a business number and that of a pair of number and customer."""
+
+    def __init__(self, messages_per_second: int) -> None:
+        """Start with nothing sent."""
+        self._granted: defaultdict[str, int] = defaultdict(lambda: messages_per_second)
+        self._numbers: dict[str, Allowance] = {}
+        self._pairs = Allowance(PAIR_EVERY_S, PAIR_BURST)
+
+    def grant(self, number_id: str, messages_per_second: int) -> None:
+        """Let a number send so many messages a second from now on; it begins with all of them."""
+        self._granted[number_id] = messages_per_second
+        self._numbers.pop(number_id, None)
+
+    def take(self, number_id: str, customer: str, now: float) -> Refusal | None:
+        """Count a message of the business, or refuse it and count nothing."""
+        number = self._number(number_id)
+        if not number.has_room(number_id, now):
+            return _TOO_FAST
+        if not self._pairs.has_room((number_id, customer), now):
+            return _TOO_OFTEN
+        number.spend(number_id, now)
+        self._pairs.spend((number_id, customer), now)
+        return None
+
+    def count_inbound(self, number_id: str, now: float) -> None:
+        """Count a message of a customer: it uses the number's throughput and is never refused."""
+        self._number(number_id).spend(number_id, now)
+
+    def _number(self, number_id: str) -> Allowance:
+        allowance = self._numbers.get(number_id)
+        if allowance is None:
+            rate = self._granted[number_id]
+            allowance = self._numbers[number_id] = Allowance(1 / rate, rate)
+        return allowance
+
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages
 WINDOW_S = 24 * 60 * 60

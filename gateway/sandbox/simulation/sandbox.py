@@ -8,19 +8,15 @@ import orjson
 from gateway.sandbox.config import Config, Number
 from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.account import Account
-from gateway.sandbox.simulation.customers import Customers, Person
+from gateway.sandbox.simulation.account import Account, Handshakes
+from gateway.sandbox.simulation.customers import Customers, Person, Phones
 from gateway.sandbox.simulation.faults import ASKED, Faults
-from gateway.sandbox.simulation.handshake import Handshakes
-from gateway.sandbox.simulation.limits import Limits
 from gateway.sandbox.simulation.message_statuses import Followed, Reports
-from gateway.sandbox.simulation.pace import Paces
-from gateway.sandbox.simulation.phones import Phones
-from gateway.sandbox.simulation.policy import Breach, Policy
+from gateway.sandbox.simulation.policy import Breach, Limits, Policy
 from gateway.sandbox.simulation.tokens import Token
-from gateway.sandbox.simulation.traffic import Accepted, Log
+from gateway.sandbox.simulation.traffic import Accepted, Log, Paces
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
-from gateway.sandbox.simulation.writing import write
+from gateway.sandbox.simulation.webhook_payloads import write
 from gateway.sandbox.wire import Json, new_wamid, phone_digits
 
 Clock = Callable[[], float]

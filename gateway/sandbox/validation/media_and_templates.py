@@ -3,11 +3,17 @@
 from gateway.sandbox.validation.schema import (
     Rule,
     all_of,
+    anything,
+    array,
     boolean,
     exactly_one,
     never,
+    number,
+    one_of,
     pattern,
     record,
+    tagged,
+    text,
 )
 from gateway.sandbox.validation.schema import text as string
 
@@ -26,3 +32,54 @@ CAPTIONED: Rule = all_of(
 DOCUMENT: Rule = all_of(CAPTIONED, PLAIN)
 STICKER: Rule = all_of(PLAIN, never("caption"))
 AUDIO: Rule = all_of(STICKER, record({}, {"voice": boolean}))
+
+
+NAME_MAX = 512  # characters
+_BUTTONS_MAX = 10
+_LINE = pattern(r"(?!.* {5})[^\n\t]+", "one line, without tabs and more than four spaces in a row")
+
+_PARAMETER = tagged(
+    "type",
+    {
+        "text": record({"text": _LINE}, {"parameter_name": text()}),
+        "currency": record(
+            {
+                "currency": record(
+                    {
+                        "fallback_value": text(),
+                        "code": text(),
+                        "amount_1000": number(-(10**15), 10**15),
+                    }
+                )
+            }
+        ),
+        "date_time": record({"date_time": record({"fallback_value": text()})}),
+        "image": record({"image": PLAIN}),
+        "document": record({"document": PLAIN}),
+        "video": record({"video": PLAIN}),
+        "location": record({"location": record({"latitude": anything, "longitude": anything})}),
+        "payload": record({"payload": text()}),
+        "action": record({"action": record({})}),
+        "coupon_code": record({"coupon_code": text()}),
+        "limited_time_offer": record({"limited_time_offer": record({})}),
+    },
+)
+_PARAMETERS = {"parameters": array(_PARAMETER)}
+_COMPONENT = tagged(
+    "type",
+    {
+        "header": record({}, _PARAMETERS),
+        "body": record({}, _PARAMETERS),
+        "button": record({"sub_type": text(), "index": number(0, _BUTTONS_MAX - 1)}, _PARAMETERS),
+        "limited_time_offer": record({}, _PARAMETERS),
+        "carousel": record({"cards": array(record({"components": array(record({}))}), least=1)}),
+    },
+)
+
+TEMPLATE: Rule = record(
+    {
+        "name": text(NAME_MAX),
+        "language": record({"code": text()}, {"policy": one_of("deterministic")}),
+    },
+    {"components": array(_COMPONENT)},
+)

@@ -10,6 +10,7 @@ from gateway.sandbox.errors import (
 )
 from gateway.sandbox.validation import media_and_templates
 from gateway.sandbox.validation.interactive import INTERACTIVE
+from gateway.sandbox.validation.media_and_templates import TEMPLATE
 from gateway.sandbox.validation.schema import (
     Rule,
     all_of,
@@ -21,7 +22,6 @@ from gateway.sandbox.validation.schema import (
     record,
     text,
 )
-from gateway.sandbox.validation.template import TEMPLATE
 from gateway.sandbox.wire import WAMID, Json, is_user_id, phone_digits
 
 TEXT_MAX = 4096  # characters
