@@ -8,8 +8,7 @@ import typer
 
 from gateway.cli.common import errors, options
 from gateway.cli.common.capture_file import STANDARD_OUTPUT, whole
-from gateway.cli.common.output import a_bar
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import a_bar, many
 from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line

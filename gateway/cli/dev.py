@@ -8,10 +8,9 @@ import structlog
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.local import dev_screen, startup, workspace
-from gateway.cli.local.dev_screen import show
+from gateway.cli.local import log_view, startup, workspace
 from gateway.cli.local.environment import Setup, prepare
-from gateway.cli.local.log_view import QUIET, Line, readable
+from gateway.cli.local.log_view import QUIET, Line, readable, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
 from gateway.rules.reloader import Source
@@ -26,14 +25,14 @@ def dev(
     started = time.monotonic()
     lock = startup.occupy()
     rules, setup = _prepared(port, real)
-    dev_screen.warn(setup)
+    log_view.warn(setup)
     stopping = startup.signals()
     with Family(lambda child, raw: show(readable(child, raw, verbose=verbose)), lock) as family:
         try:
             startup.start(family, setup, stopping)
             if not stopping:
                 number = len(rules.current().rules)
-                dev_screen.welcome(setup, rules.path, number, time.monotonic() - started)
+                log_view.welcome(setup, rules.path, number, time.monotonic() - started)
             _watch(family, rules, stopping)
         finally:
             workspace.withdraw()
@@ -60,5 +59,5 @@ def _watch(family: Family, rules: Source, stopping: list[int]) -> None:
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)
-            dev_screen.rules_changed(len(book.rules), rules.problem)
+            log_view.rules_changed(len(book.rules), rules.problem)
         time.sleep(startup.LOOK_EVERY_S)

@@ -1,12 +1,89 @@
 """`gateway hold`: a person stops sending; what comes in is kept, planned and waits."""
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
 
+import orjson
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.holds import Json, Number, Rule, asked, show
+from gateway.cli.local import target
+from gateway.config.settings import Settings
+from gateway.core.sending.pauses import Stops
+from gateway.core.text import nearest
+from gateway.rules.loader import load
+from gateway.rules.problems import RulebookError
+from gateway.store import maintenance
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending import pauses
+
+Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
+Rule = Annotated[str, typer.Option(help="Only what this rule says.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def asked(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
+    """Give the store and the numbers that are meant, and end with a sentence where it is away."""
+    settings = target.settings()
+    if rule:
+        _known_rule(settings, rule)
+    store = Store(settings.redis_url)
+    try:
+        yield store, _numbers(store, settings, number)
+    except StoreUnavailableError as error:
+        raise errors.fail(f"Redis does not answer ({error}).") from None
+    finally:
+        store.close()
+
+
+def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
+    """Print what keeps each number from sending."""
+    found = pauses.of(store, numbers)
+    if json:
+        shown = {number: plain(one) for number, one in found.items()}
+        typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+        return
+    table = Table("number", "stopped")
+    for number, one in found.items():
+        told = "\n".join(one.sentences())
+        table.add_row(number, Text(told) if told else Text("sends", "green"))
+    Console().print(table)
+
+
+def plain(found: Stops) -> dict[str, Any]:
+    """Return the stops of a number as JSON has them."""
+    pause = found.pause
+    return {
+        "paused": {"since": pause.since, "probe_at": pause.probe_at, **pause.told}
+        if pause
+        else None,
+        "held": [{"rule": one.rule, "since": one.since, "why": one.why} for one in found.holds],
+    }
+
+
+def _numbers(store: Store, settings: Settings, number: str) -> list[str]:
+    """Return the numbers that are meant; one that has not sent yet may be held as well."""
+    known = {*maintenance.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
+    if number and number not in known:
+        raise errors.fail(f"{number} is none of our numbers; {nearest(number, known)}")
+    numbers = [number] if number else sorted(known)
+    for one in numbers:
+        maintenance.list_number(store, one)
+    return numbers
+
+
+def _known_rule(settings: Settings, rule: str) -> None:
+    try:
+        names = [one.name for one in load(settings.gateway_rules).rules]
+    except RulebookError:
+        return  # the rules are elsewhere, or broken, which is no reason not to hold one
+    if rule not in names:
+        raise errors.fail(f"There is no rule of this name; {nearest(rule, names)}")
 
 
 def hold(
@@ -27,3 +104,17 @@ def hold(
                 "or hold the whole number with `gateway hold --number`."
             )
         show(store, numbers, json=json)
+
+
+def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
+    """Let what was held go on: the numbers, one of them, or what one rule says.
+
+    A rule that is held by its own name is released by its own name.
+    """
+    with asked(number, rule) as (store, numbers):
+        if not pauses.release(store, numbers, rule):
+            held = [one for found in pauses.of(store, numbers).values() for one in found.holds]
+            names = ", ".join(sorted({one.rule or "all of a number" for one in held}))
+            raise errors.fail(f"That is not held. Held: {names or 'nothing'}.")
+        show(store, numbers, json=json)
+        typer.echo("Released.", err=True)

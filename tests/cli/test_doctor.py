@@ -17,10 +17,9 @@ import redis
 from typer.testing import CliRunner, Result
 
 from gateway.cli.doctor.checks.local import Given
-from gateway.cli.doctor.doctor_advice import ADVICE
-from gateway.cli.doctor.doctor_at_once import at_once
 from gateway.cli.doctor.facts import CHECKS, Facts
-from gateway.cli.doctor.findings import Check, Unseen, fine, results
+from gateway.cli.doctor.findings import ADVICE, Check, Unseen, fine, results
+from gateway.cli.doctor.probes import at_once
 from gateway.cli.doctor.report import screen
 from gateway.cli.local import target
 from gateway.cli.local.workspace import Running

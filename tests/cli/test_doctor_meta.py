@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.doctor.doctor_advice import ADVICE
 from gateway.cli.doctor.facts import CHECKS
-from gateway.cli.doctor.findings import Unseen
+from gateway.cli.doctor.findings import ADVICE, Unseen
 from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, Health, SubscribedApp

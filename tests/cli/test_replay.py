@@ -214,7 +214,7 @@ REFUSED = {
 def test_bad_input_is_one_sentence(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, args: list[str], sentence: str
 ) -> None:
-    monkeypatch.setattr("gateway.cli.replay.replay_posting.HERE", receiver.url)
+    monkeypatch.setattr("gateway.cli.replay.over_http.HERE", receiver.url)
     Path("empty").mkdir()
     Path("one").write_text("1")
     Path("old.jsonl").write_bytes(OLD)

@@ -1,6 +1,6 @@
 """Answers are counted by status, with the time within which a half, most and all of them came."""
 
-from gateway.cli.replay.replay_tally import NAMED, Tally
+from gateway.cli.replay.pacing import NAMED, Tally
 
 
 def test_times_are_told_by_status() -> None:

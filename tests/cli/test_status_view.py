@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from gateway.cli.status.status_judge import judge
-from gateway.cli.status.status_screen import screen
-from gateway.cli.status.view import View
+from gateway.cli.status.view import View, screen
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.inbox.inbox import Standing
 from gateway.store.monitoring.canary import Canary

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.common.masking import Words
-from gateway.cli.common.trace_line import Line
+from gateway.cli.common.output import Line
 from gateway.cli.trace.sends import of_send
 from gateway.cli.trace.story import Teller
 from gateway.core.contacts.contact import Contact

@@ -2,8 +2,15 @@
 
 import pytest
 
-from gateway.cli.common.tunnel_address import address, is_free_ngrok
-from gateway.cli.common.tunnel_checks import Check, Seen, alive, handshake, posted
+from gateway.cli.common.callback_probe import (
+    Check,
+    Seen,
+    address,
+    alive,
+    handshake,
+    is_free_ngrok,
+    posted,
+)
 
 META = "https://graph.facebook.com"
 HTML = {"content-type": "text/html; charset=utf-8"}

@@ -13,11 +13,10 @@ import typer
 
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import tunnel_note, tunnel_set
-from gateway.cli.tunnel.callback import Meta, called
+from gateway.cli.tunnel import callback, callback_plan
+from gateway.cli.tunnel.callback import Meta, called, clear_rest, lead_here
 from gateway.cli.tunnel.options import Asked
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.tunnel_set import clear_rest, lead_here
 from tests.cli.standing_in import Answer, serving
 from tests.cli.tunnelling import (
     APP,
@@ -89,7 +88,7 @@ def test_a_number_is_led_here_until_the_end(at: Tunnelling, meta: Meta, ours: st
     account = at.account()
     assert (account["number_overrides"], account["callback"]) == ({}, APPS)
     assert account["subscribed"] is True
-    assert tunnel_note.read() is None
+    assert callback_plan.read() is None
 
 
 def test_an_app_without_a_callback_has_one_until_the_end(
@@ -112,7 +111,7 @@ def test_what_a_killed_run_set_is_cleared_by_the_next(
     clear_rest(meta, SCREEN, asked=False)
 
     assert (at.account()["callback"], at.account()["number_overrides"]) == ("", {})
-    assert tunnel_note.read() is None
+    assert callback_plan.read() is None
 
 
 def test_an_override_that_somebody_set_meanwhile_is_left_alone(
@@ -157,24 +156,24 @@ def test_what_a_run_for_another_app_set_is_left_for_its_settings(
     at: Tunnelling, meta: Meta, ours: str
 ) -> None:
     at.override(ours, WORD)
-    tunnel_note.write(tunnel_note.Note(at.meta, "6", NUMBER, ours))
+    callback_plan.write(callback_plan.Note(at.meta, "6", NUMBER, ours))
 
     with pytest.raises(typer.Exit):
         clear_rest(meta, SCREEN, asked=False)
 
     assert at.account()["number_overrides"] == {NUMBER: ours}
-    assert tunnel_note.read() is not None
+    assert callback_plan.read() is not None
 
 
 def test_a_number_that_is_seen_no_more_has_a_way_out(
     at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tunnel_note.write(tunnel_note.Note(at.meta, APP, "99999", ours))
+    callback_plan.write(callback_plan.Note(at.meta, APP, "99999", ours))
     with pytest.raises(typer.Exit):
         clear_rest(meta, SCREEN, asked=True)
     assert "delete .gateway/tunnel.json" in capsys.readouterr().out
 
-    tunnel_note.FILE.unlink()
+    callback_plan.FILE.unlink()
     clear_rest(meta, SCREEN, asked=True)
 
 
@@ -216,7 +215,7 @@ def test_whoever_is_asked_may_leave(
     at: Tunnelling, meta: Meta, ours: str, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals
 ) -> None:
     at.account(callback="")
-    monkeypatch.setattr(tunnel_set, "at_terminal", lambda: True)
+    monkeypatch.setattr(callback, "at_terminal", lambda: True)
     monkeypatch.setattr(typer, "confirm", lambda _: signal.raise_signal(ending))
 
     with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
@@ -239,7 +238,7 @@ def test_an_endpoint_that_does_not_shake_hands_leaves_nothing_set(
     assert ended.value.exit_code == 2
     assert "Meta asked the callback for its handshake" in capsys.readouterr().out
     assert at.account()["number_overrides"] == {}
-    assert tunnel_note.read() is None
+    assert callback_plan.read() is None
 
 
 WRONG: dict[str, tuple[dict[str, str], str, str]] = {

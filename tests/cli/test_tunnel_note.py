@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.local import workspace
-from gateway.cli.tunnel import tunnel_note
-from gateway.cli.tunnel.tunnel_note import Note
+from gateway.cli.tunnel import callback_plan
+from gateway.cli.tunnel.callback_plan import Note
 
 NOTE = Note("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
 
@@ -19,29 +19,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_note_is_read_as_it_was_written_by_this_user_only() -> None:
-    tunnel_note.write(NOTE)
+    callback_plan.write(NOTE)
 
-    assert tunnel_note.read() == NOTE
-    assert tunnel_note.FILE.stat().st_mode & 0o777 == 0o600
+    assert callback_plan.read() == NOTE
+    assert callback_plan.FILE.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_note_that_was_dropped_is_gone() -> None:
-    tunnel_note.write(NOTE)
-    tunnel_note.drop()
-    tunnel_note.drop()
+    callback_plan.write(NOTE)
+    callback_plan.drop()
+    callback_plan.drop()
 
-    assert tunnel_note.read() is None
+    assert callback_plan.read() is None
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"number": "9"}', "null"])
 def test_what_is_no_note_tells_nothing(left: str) -> None:
-    tunnel_note.FILE.write_text(left)
+    callback_plan.FILE.write_text(left)
 
-    assert tunnel_note.read() is None
+    assert callback_plan.read() is None
 
 
 def test_a_draft_that_a_killed_run_left_is_in_nobodys_way() -> None:
-    tunnel_note.FILE.with_suffix(".new").write_text("half")
-    tunnel_note.write(NOTE)
+    callback_plan.FILE.with_suffix(".new").write_text("half")
+    callback_plan.write(NOTE)
 
-    assert tunnel_note.read() == NOTE
+    assert callback_plan.read() == NOTE

@@ -2,9 +2,8 @@
 
 import pytest
 
-from gateway.cli.common.tunnel_checks import Check
-from gateway.cli.tunnel.callback_plan import Plan, Standing, plan, taken_from, undo
-from gateway.cli.tunnel.tunnel_note import Note
+from gateway.cli.common.callback_probe import Check
+from gateway.cli.tunnel.callback_plan import Note, Plan, Standing, plan, taken_from, undo
 from gateway.graph.admin.models import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
 APP, NUMBER = "7", "9"

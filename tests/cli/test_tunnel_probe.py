@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.cli.common import tunnel_checks
+from gateway.cli.common import callback_probe
 from gateway.cli.common.callback_probe import Probe
 from tests.graph.wires import Talk, dripping, request_on, serving
 
@@ -20,7 +20,7 @@ def test_an_answer_that_drips_is_given_up_in_time(rest: bytes) -> None:
     ):
         assert (seen := probe.alive()).kind == "ReadTimeout"
 
-    assert tunnel_checks.alive(seen).tone == "bad"
+    assert callback_probe.alive(seen).tone == "bad"
     assert time.monotonic() - began < 4
 
 
@@ -39,4 +39,4 @@ def compressing(said: bytes) -> Talk:
 
 def test_a_proxy_that_compresses_does_not_hide_the_gateway() -> None:
     with serving() as serve, Probe(serve(compressing(b"ok"))) as probe:
-        assert tunnel_checks.alive(probe.alive()).tone == "good"
+        assert callback_probe.alive(probe.alive()).tone == "good"

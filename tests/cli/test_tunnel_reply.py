@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.tunnel.tunnel_reply import delivered, reply
+from gateway.cli.tunnel.messages import delivered, reply
 from gateway.store.planning.records import Found
 from gateway.store.sending.lookup import Sent
 from gateway.store.traces import Failed, Trace

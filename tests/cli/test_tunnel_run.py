@@ -6,14 +6,14 @@ from contextlib import ExitStack
 import pytest
 import typer
 
-from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.common.callback_probe import Check
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import tunnel_run
+from gateway.cli.tunnel import command
+from gateway.cli.tunnel.command import Run
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.ngrok import Opened
 from gateway.cli.tunnel.options import Asked
-from gateway.cli.tunnel.tunnel_run import Run
-from gateway.cli.tunnel.tunnel_watch import Watch
+from gateway.cli.tunnel.self_test import Watch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown
 from tests.servers import Server
@@ -40,9 +40,9 @@ def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
         screen.must(Check("callback", "good", ""))
         return "+1"
 
-    monkeypatch.setattr(tunnel_run, "find", lambda *_, **__: Behind(8000, server.url, ""))
-    monkeypatch.setattr(tunnel_run, "way_in", way_in)
-    monkeypatch.setattr(tunnel_run, "lead_here", lead_here)
+    monkeypatch.setattr(command, "find", lambda *_, **__: Behind(8000, server.url, ""))
+    monkeypatch.setattr(command, "way_in", way_in)
+    monkeypatch.setattr(command, "lead_here", lead_here)
     for name, line in (("address", "address"), ("self_test", "self-test")):
         done = lambda self, *_, line=line: self.screen.show(Check(line, "good", ""))  # noqa: E731
         monkeypatch.setattr(Watch, name, done)

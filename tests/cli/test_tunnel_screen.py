@@ -7,7 +7,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.common.callback_probe import Check
 from gateway.cli.tunnel.screen import Screen
 
 RED = Check("token", "bad", "has expired", "Make another one, and write it into the settings.")

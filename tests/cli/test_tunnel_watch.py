@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 import pytest
 import typer
 
-from gateway.cli.common.callback_probe import Probe
+from gateway.cli.common.callback_probe import Check, Probe
 from gateway.cli.common.masking import Words
-from gateway.cli.common.tunnel_checks import Check
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import messages, tunnel_watch
+from gateway.cli.tunnel import messages, self_test
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.messages import Messages
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.tunnel_watch import Watch
+from gateway.cli.tunnel.self_test import Watch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
 from gateway.store.inbox.history import Arrivals
@@ -64,7 +63,7 @@ def url() -> Iterator[str]:
 def test_a_self_test_that_no_worker_works_off_is_told(
     store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunnel_watch, "PLANNED_WITHIN_S", 0)
+    monkeypatch.setattr(self_test, "PLANNED_WITHIN_S", 0)
     screen = Shown()
 
     with pytest.raises(typer.Exit) as ended, Probe(url) as probe:

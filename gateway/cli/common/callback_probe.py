@@ -3,17 +3,77 @@
 Every answer has an end, since who is there is not known, and Ctrl-C waits for it.
 """
 
+import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
 from gateway import __version__
-from gateway.cli.common.tunnel_address import WEBHOOK
-from gateway.cli.common.tunnel_checks import Seen
 from gateway.core.webhook.signature import HEADER, sign
 from gateway.graph.transport import DeadlineTransport, limits
+
+WEBHOOK = "/webhook"
+MOST_CALLBACK = 200  # "Maximum 200 characters", Meta's page on webhook overrides
+# Of ngrok's free plan; what is paid for is at ngrok.app, ngrok.dev or a domain of one's own.
+_FREE = re.compile(r"\.ngrok-free\.[a-z]+$|\.ngrok\.io$")
+_INSIDE = (".local", ".internal", ".localhost")
+
+
+def address(written: str, graph_url: str) -> str | None:
+    """Return a public address without its end, None where it is none that Meta could post to.
+
+    This machine is one only where what plays Meta is on it too. The address has one form only, for
+    what is set is cleared where Meta tells of the same.
+    """
+    try:
+        parts = urlsplit(written.strip())
+        usual = ":443" if parts.scheme == "https" else ":80"
+        found = f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
+        host = parts.hostname or ""
+        if parts.port == 0 or not host or not _is_whole(parts):
+            return None
+        here = is_here(host) and is_here(urlsplit(graph_url).hostname or "")
+    except ValueError:
+        return None
+    if not (here or (parts.scheme == "https" and _is_public(host))):
+        return None
+    return found if len(found + WEBHOOK) <= MOST_CALLBACK else None
+
+
+def is_free_ngrok(url: str) -> bool:
+    """Say whether it is an address of ngrok's free plan."""
+    return _FREE.search(urlsplit(url).hostname or "") is not None
+
+
+def is_here(host: str) -> bool:
+    """Say whether a host is this machine."""
+    found = _ip(host)
+    return found.is_loopback if found else host == "localhost"
+
+
+def _is_whole(parts: SplitResult) -> bool:
+    """Say whether it is the address of a server, or of the webhook there, and no more."""
+    path = parts.path.rstrip("/").removesuffix(WEBHOOK)
+    more = path or parts.query or parts.fragment or "@" in parts.netloc
+    return parts.scheme in ("http", "https") and not more
+
+
+def _is_public(host: str) -> bool:
+    found = _ip(host)
+    return found.is_global if found else "." in host and not host.endswith(_INSIDE)
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
 
 TIMEOUT_S = 10.0
 MOST_BYTES = 4096
@@ -90,3 +150,123 @@ def _read(answer: httpx.Response) -> bytes:
         if len(body) >= MOST_BYTES:
             break
     return bytes(body[:MOST_BYTES])
+
+
+Tone = Literal["good", "odd", "bad", "wait"]
+
+PLAN = (
+    "ngrok's own guide for WhatsApp asks for its pay-as-you-go plan, because Meta looks at the "
+    "domain and its certificate"
+)
+_INTERSTITIAL = b"ERR_NGROK_6024"
+_NGROK_HEADER = "ngrok-error-code"
+_GATEWAYS = frozenset({502, 503, 504, *range(520, 531)})
+_MOVED = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the checklist; `advice` says what to change where it is not good."""
+
+    name: str
+    tone: Tone
+    told: str
+    advice: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer as it came through the public address; status 0 is none, `kind` says why."""
+
+    status: int = 0
+    kind: str = ""
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # names in lower case
+
+    @property
+    def is_page(self) -> bool:
+        """Say whether it is a page for people."""
+        return "html" in self.headers.get("content-type", "")
+
+
+def alive(seen: Seen) -> Check:
+    """Judge what answers at /healthz."""
+    if seen.status == 200 and seen.body.strip() == b"ok" and not seen.is_page:
+        return Check("address", "good", "the gateway answers there")
+    return _elsewhere("address", seen)
+
+
+def handshake(seen: Seen, challenge: str) -> Check:
+    """Judge the answer to a handshake such as Meta's."""
+    if seen.status == 200 and seen.body == challenge.encode():
+        return Check("handshake", "good", "answered as Meta wants it")
+    if seen.status == 403 and not seen.body:
+        told = "the gateway that answers there has another META_VERIFY_TOKEN"
+        return Check("handshake", "bad", told, "Start it with the .env of this folder.")
+    return _elsewhere("handshake", seen)
+
+
+def posted(seen: Seen) -> Check:
+    """Judge the answer to a signed delivery."""
+    if seen.status == 200:
+        return Check("self-test", "good", "a signed delivery was acknowledged")
+    if seen.status == 401 and not seen.body:
+        told = "the gateway there refuses the signature: it has another META_APP_SECRET"
+        advice = "Start it with the .env of this folder; if it was, the tunnel changes bodies."
+        return Check("self-test", "bad", told, advice)
+    if seen.status == 503 and not seen.body:
+        told = "the gateway there cannot keep a delivery now"
+        return Check("self-test", "bad", told, "Its /readyz says why.", passing=True)
+    return _elsewhere("self-test", seen)
+
+
+def _elsewhere(name: str, seen: Seen) -> Check:
+    """Say what answered instead of the gateway."""
+    if not seen.status:
+        told = f"nothing answers there ({seen.kind})"
+        return Check(name, "bad", told, "Is the tunnel up, and its address right?", passing=True)
+    return _ngrok(name, seen) or _login(name, seen) or _wrong(name, seen)
+
+
+def _ngrok(name: str, seen: Seen) -> Check | None:
+    """Say what ngrok tells of itself."""
+    if _INTERSTITIAL in seen.body or _INTERSTITIAL.decode() == seen.headers.get(_NGROK_HEADER):
+        advice = f"Note that {PLAN}; or give the address of another tunnel with --url."
+        return Check(name, "bad", "ngrok's warning page for browsers answers", advice)
+    found = re.fullmatch(r"ERR_NGROK_\d{1,6}", seen.headers.get(_NGROK_HEADER, ""))
+    if not found:
+        return None
+    advice = f"https://ngrok.com/docs/errors/{found[0].lower()} says what it is."
+    return Check(name, "bad", f"ngrok itself answers, with {found[0]}", advice, passing=True)
+
+
+def _login(name: str, seen: Seen) -> Check | None:
+    """Say that people are asked to log in, which Meta cannot."""
+    if seen.status in _MOVED:
+        told = f"it sends on to {_host(seen)}, and Meta follows nobody"
+    elif seen.status in (401, 403, 407):
+        told = f"it asks for a login (HTTP {seen.status})"
+    elif seen.is_page and seen.status == 200:
+        told = "a page for people answers, such as a login"
+    else:
+        return None
+    advice = "Take away what stands before the gateway: Meta can log in nowhere."
+    return Check(name, "bad", told, advice)
+
+
+def _wrong(name: str, seen: Seen) -> Check:
+    if seen.status in _GATEWAYS:
+        told = f"the tunnel is there, and does not reach the gateway (HTTP {seen.status})"
+        return Check(name, "bad", told, "Does it lead to the port of the gateway?", passing=True)
+    told = f"something other than the gateway answers (HTTP {seen.status})"
+    return Check(name, "bad", told, "Does the tunnel lead to the port of the gateway?")
+
+
+def _host(seen: Seen) -> str:
+    """Name where an answer sends on to, if it is fit to be shown."""
+    try:
+        host = urlsplit(seen.headers.get("location", "")).hostname or "another page"
+    except ValueError:
+        host = ""
+    return host if re.fullmatch(r"[\w.:-]{1,100}|another page", host) else "another host"

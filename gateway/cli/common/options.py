@@ -1,14 +1,35 @@
 """Which deliveries a command is about, as its options say."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from gateway.cli.common import errors
-from gateway.cli.common.moments import moment
+from gateway.config.types import Duration
 from gateway.core.capture.filter import KINDS, Filter
+
+_DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
+
+
+def moment(written: str, now: datetime) -> datetime | None:
+    """Read "2h" as two hours ago, and a moment without a zone as UTC; None where nothing is."""
+    if not written:
+        return None
+    try:
+        return now - _DURATION.validate_python(written)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        raise errors.fail(
+            f"{written} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
 
 Since = Annotated[str, typer.Option(help="Received since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
 Until = Annotated[str, typer.Option(help="Received until then, in the same ways.")]

@@ -1,5 +1,9 @@
 """How far something got, beside what is printed."""
 
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli.common import errors
@@ -15,3 +19,49 @@ def a_bar(*, silent: bool = False) -> Progress:
     )
     silent = silent or not errors.errors.is_terminal
     return Progress(*columns, console=errors.errors, disable=silent)
+
+
+Tone = Literal["", "good", "odd", "bad"]
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What happened, more about it, and when; `at` is None where nobody noted it."""
+
+    what: str
+    told: str = ""
+    at: datetime | None = None
+    tone: Tone = ""
+    below: tuple["Line", ...] = ()
+
+    def then(self, *below: "Line") -> "Line":
+        """Return the line with more below it."""
+        return replace(self, below=(*self.below, *below))
+
+    def plain(self) -> dict[str, Any]:
+        """Return the line and all below it as JSON has it."""
+        at = self.at.isoformat(timespec="milliseconds") if self.at else None
+        below = [line.plain() for line in self.below]
+        return {"at": at, "what": self.what, "told": self.told, "tone": self.tone, "below": below}
+
+
+def span(length: timedelta) -> str:
+    """Word a length of time in its largest fitting unit."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """Word a number of things."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
+
+
+def clock(moment: datetime) -> str:
+    """Word a moment in UTC; Meta's are whole seconds."""
+    milliseconds = moment.microsecond // 1000
+    part = f".{milliseconds:03d}" if milliseconds else ""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}{part}Z"

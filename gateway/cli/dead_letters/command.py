@@ -12,10 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.dead_letters import view as told
-from gateway.cli.dead_letters.dead_letters_doing import Done, Dropper, Redriver, each
-from gateway.cli.dead_letters.selection import Filters, choose, confirm, counted, one
+from gateway.cli.dead_letters.selection import (
+    Done,
+    Dropper,
+    Filters,
+    Redriver,
+    choose,
+    confirm,
+    counted,
+    each,
+    one,
+)
 from gateway.cli.local import target, workspace
 from gateway.core.sending.dead_letter import Aside, DeadEvent, Letter
 from gateway.core.text import printable

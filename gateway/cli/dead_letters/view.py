@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.trace_line import clock, span
+from gateway.cli.common.output import clock, span
 from gateway.core.sending.dead_letter import Aside, DeadEvent, DeadSend, Letter, Step
 from gateway.store.inbox.lookup import Inside
 from gateway.store.inbox.unreadable import Held

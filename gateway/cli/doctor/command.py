@@ -14,10 +14,10 @@ from rich.status import Status
 
 from gateway.cli.doctor import meta_probes, probes
 from gateway.cli.doctor.checks.local import INCOMPLETE, Given
-from gateway.cli.doctor.doctor_at_once import Look, at_once
 from gateway.cli.doctor.facts import CHECKS, Facts
 from gateway.cli.doctor.findings import Result, Unseen, results
 from gateway.cli.doctor.meta_answers import Meta
+from gateway.cli.doctor.probes import Look, at_once
 from gateway.cli.doctor.report import plain, screen
 from gateway.cli.local import target, workspace
 from gateway.config.settings import Settings, SettingsError

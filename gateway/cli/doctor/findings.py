@@ -1,10 +1,123 @@
 """What a check is: a pure function from what was found to findings, under a name with advice."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from gateway.cli.doctor.doctor_advice import ADVICE
+ADVICE: Mapping[str, str] = {
+    "settings": (
+        "Mend the line in .env or in the environment (docs/operations.md); gateway init asks for "
+        "what Meta gives, and gateway dev needs none of it."
+    ),
+    "file mode": "Run chmod 600 .env.",
+    "app secrets": (
+        "A week after the new one was put in force, take the old one out of META_APP_SECRET."
+    ),
+    "store": (
+        "See whether Redis runs and whether REDIS_URL names it, with rediss:// where it speaks "
+        "TLS; until then Meta delivers again."
+    ),
+    "store address": "Change REDIS_URL; docs/scale-out.md has the forms.",
+    "store version": "Install Valkey, or Redis 6.2 or newer.",
+    "layout": "Run the release that wrote it, or point REDIS_URL to an empty server.",
+    "persistence": "Set appendonly yes and appendfsync always.",
+    "store disk": "See in the log of Redis whether its disk is full, and make room.",
+    "eviction": "Set maxmemory-policy noeviction, and give Redis enough memory.",
+    "memory": (
+        "Give Redis more memory, keep history for less time (GATEWAY_RETENTION), or start "
+        "more workers if much waits."
+    ),
+    "clock": "Let both machines follow a time server; date -u shows which is wrong.",
+    "replicas": (
+        "Start the replicas, or ask for fewer at the end of REDIS_URL (docs/scale-out.md)."
+    ),
+    "broker": "Start it, or mend CELERY_BROKER_URL; what waits is worked off once it is back.",
+    "worker critical": (
+        "Start worker-critical, or see in its log why it does not answer; gateway worker "
+        "starts all."
+    ),
+    "worker default": (
+        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
+    ),
+    "worker bulk": (
+        "Start worker-bulk, or see in its log why it does not answer; gateway worker starts all."
+    ),
+    "worker scheduled": (
+        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
+    ),
+    "deliveries": (
+        "Start more of worker-default, or see in its log what holds it up; where planning has "
+        "stopped, roll the release or the rules back."
+    ),
+    "replies": "Start more of worker-critical, or see with gateway trace what Meta answers.",
+    "broadcasts": "Start more of worker-bulk, or see with gateway trace what Meta answers.",
+    "schedule": (
+        "Start beat and worker-default, or see in the log of worker-default what holds it up."
+    ),
+    "beat": "Start beat (celery -A tasks beat); where it runs, see in its log why it cannot ring.",
+    "canary": "See with gateway status where things wait, and whether beat and all workers run.",
+    "web": "Start gateway serve; where it runs, its /readyz says why it keeps nothing.",
+    "paused": "Do what the sentence says; the number goes on by itself once Meta takes its sends.",
+    "held": "Run gateway release when whoever held it agrees.",
+    "aside": "Run gateway dead-letters list --cause aside, which says why; they are tried again.",
+    "dead letters": "Run gateway dead-letters list, then redrive or drop each.",
+    "doubled": (
+        "Find it with gateway trace, and report it; GATEWAY_UNCONFIRMED=never rules it out."
+    ),
+    "rules": "Mend the line; docs/rules.md has every key with an example.",
+    "rulebook": (
+        "Wait a moment, for workers take up changed rules by themselves; then see with gateway "
+        "status what they have in force, and whether they read the same files."
+    ),
+    "disk": "Make room: Redis needs as much again to write its append-only file anew.",
+    "graph version": "Read Meta's changelog, set META_GRAPH_VERSION to a newer one, and try it.",
+    "graph": "Check META_GRAPH_URL and the network between.",
+    "app secret": "Copy it from the app's page, Settings > Basic, to META_APP_SECRET.",
+    "token": (
+        "Make a new one for this app, best a system user's, and put it into META_ACCESS_TOKEN."
+    ),
+    "token end": "Make a system user's token, which does not run out, in Meta Business Suite.",
+    "token scopes": (
+        "Generate it anew with whatsapp_business_messaging and whatsapp_business_management."
+    ),
+    "account": (
+        "Compare the id with the app's page under WhatsApp > API Setup, and give the token's "
+        "system user control of the account."
+    ),
+    "subscribed": (
+        "Run gateway tunnel once, or post to the account's subscribed_apps with the token."
+    ),
+    "other apps": "Unsubscribe those that should not answer, in Meta Business Suite.",
+    "callback": "On the app's page under WhatsApp > Configuration, set https://your.host/webhook.",
+    "handshake": (
+        "Let the callback lead to gateway serve, with the same META_VERIFY_TOKEN; gateway "
+        "tunnel --clear takes away what an old tunnel left."
+    ),
+    "fields": "On the app's page under WhatsApp > Configuration, subscribe to the field.",
+    "number": (
+        "Compare META_PHONE_NUMBER_ID with the app's page under WhatsApp > API Setup; "
+        "docs/meta-setup.md says how a number is registered, and Meta's page of account "
+        "quality why it is restricted."
+    ),
+    "messaging health": "Do what Meta says, in Meta Business Suite.",
+    "verification": "Ask for a code in WhatsApp Manager under Phone numbers, and enter it there.",
+    "display name": "Mend it in WhatsApp Manager under Phone numbers; Meta looks at it anew.",
+    "quality": (
+        "Write to fewer customers, and only to those who asked for it; Meta looks at the last "
+        "seven days."
+    ),
+    "throughput": (
+        "Set META_MESSAGES_PER_SECOND to what Meta grants; it refuses the rest with 130429."
+    ),
+    "daily reach": (
+        "Verify the business in Meta Business Suite; the limit rises with use and good quality."
+    ),
+    "recipients": (
+        "On the app's page under WhatsApp > API Setup, add each phone to the recipients (To), "
+        "and confirm the code that it gets; a number of your own has no such list."
+    ),
+}
+
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from gateway.cli.common import tunnel_checks
+from gateway.cli.common import callback_probe
 from gateway.cli.common.callback_probe import Probe
-from gateway.cli.doctor.doctor_at_once import Look
 from gateway.cli.doctor.findings import Unseen
 from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Asked, Handshake, Meta, in_force
+from gateway.cli.doctor.probes import Look
 from gateway.config.settings import Settings
 from gateway.graph.admin.client import Setup
 from gateway.graph.admin.errors import SetupError
@@ -67,7 +67,7 @@ def handshake(settings: Settings, asked: Meta) -> Handshake | Unseen:
         seen, challenge = probe.handshake(settings.meta_verify_token.get_secret_value(), found[0])
     if not seen.status:
         return Handshake(away=seen.kind)
-    told = tunnel_checks.handshake(seen, challenge)
+    told = callback_probe.handshake(seen, challenge)
     return Handshake("" if told.tone == "good" else f"{told.told[:1].upper()}{told.told[1:]}.")
 
 

@@ -1,8 +1,11 @@
 """The looks at what is ours: each finds one fact, and changes nothing."""
 
 import shutil
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gateway.cli.doctor.checks.doctor_here import Disk, Rules
 from gateway.cli.doctor.checks.local import Given
@@ -19,6 +22,41 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import examine
 from tasks.celery_setup.config import QUEUES
 from tasks.monitoring.worker_ping import BrokerAwayError, Listening
+
+Look = Callable[[], Any]
+
+
+def at_once(
+    looks: Mapping[str, Look], within_s: float, told: Callable[[list[str]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return what each look found; one that did not end in time, or failed, gives an Unseen.
+
+    `told` hears which are still under way. A thread that is late is left behind: it dies with the
+    process.
+    """
+    found: dict[str, Any] = {}
+    changed = threading.Condition()
+
+    def run(name: str, look: Look) -> None:
+        try:
+            result = look()
+        except Exception as error:  # one look that fails must not take the others with it
+            result = Unseen(f"the look at it failed ({type(error).__name__}), so report this")
+        with changed:
+            found[name] = result
+            changed.notify()
+
+    for name, look in looks.items():
+        threading.Thread(target=run, args=(name, look), daemon=True).start()
+    deadline = time.monotonic() + within_s
+    with changed:
+        while len(found) < len(looks) and (left_s := deadline - time.monotonic()) > 0:
+            told([name for name in looks if name not in found])
+            changed.wait(left_s)
+        ended = dict(found)
+    late = Unseen(f"nothing came back within {within_s:.0f} s")
+    return {name: ended.get(name, late) for name in looks}
+
 
 ENV = Path(".env")
 # Where all answer at once there is nothing to wait for; a busy machine may need a moment more.

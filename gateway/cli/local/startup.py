@@ -10,10 +10,9 @@ import httpx
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.local import dev_screen, embedded, workspace
-from gateway.cli.local.dev_screen import show
+from gateway.cli.local import environment, log_view, workspace
 from gateway.cli.local.environment import Setup
-from gateway.cli.local.log_view import ODD, Line
+from gateway.cli.local.log_view import ODD, Line, show
 from gateway.cli.local.ports import HOST, obstacle
 from gateway.cli.local.processes import Family
 from gateway.cli.migrate import bring_forward
@@ -50,7 +49,7 @@ def look(setup: Setup) -> None:
     """Look at what must be there before anything starts: the port, and a given Redis."""
     if why_not := obstacle(setup.port):
         raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {why_not}.")
-    if not setup.redis_port and not embedded.answers(setup.settings.redis_url):
+    if not setup.redis_port and not environment.answers(setup.settings.redis_url):
         raise errors.fail(
             "Redis at REDIS_URL does not answer; without REDIS_URL a server is started for you."
         )
@@ -76,10 +75,10 @@ def start(family: Family, setup: Setup, stopping: list[int]) -> None:
     if setup.redis_port:
         try:
             family.start("server", setup.server(), {})
-        except (embedded.NoServerError, OSError) as error:
+        except (environment.NoServerError, OSError) as error:
             hint = "run scripts/install dev, or set REDIS_URL"
             raise errors.fail(f"No server of our own can be started ({error}): {hint}.") from None
-        _wait(lambda: embedded.answers(setup.settings.redis_url), family, stopping)
+        _wait(lambda: environment.answers(setup.settings.redis_url), family, stopping)
     _migrate(setup)
     errors.look_at_store(setup.settings)
     for name, command in setup.commands().items():
@@ -108,7 +107,7 @@ def _migrate(setup: Setup) -> None:
 def look_for_the_dead(family: Family) -> None:
     """End where a child has: the others are of no use without it."""
     if dead := family.died():
-        dev_screen.died(dead)
+        log_view.died(dead)
         raise typer.Exit(1)
 
 

@@ -12,11 +12,11 @@ from rich.markup import escape
 
 from gateway.cli.common import errors, options
 from gateway.cli.common.delivery_source import Files, Kept
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.local import target
 from gateway.cli.replay.into_store import Stored
+from gateway.cli.replay.over_http import post_all, receiver_of
 from gateway.cli.replay.pacing import MAX, Pace, pace
-from gateway.cli.replay.replay_posting import post_all, receiver_of
 from gateway.cli.replay.selection import Chosen
 from gateway.core.capture.filter import Filter
 from gateway.store import dead_letters

@@ -1,7 +1,15 @@
 """How fast a replay goes: by the recorded times, faster, or as fast as it can; pure."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from rich.table import Column, Table
+from rich.text import Text
 
 MAX = "max"
 LONGEST_S = 1e9  # The system waits no longer than some hundred years, and nobody does.
@@ -36,3 +44,66 @@ def pace(written: str) -> Pace | None:
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)x", written)
     factor = float(found[1]) if found else 0.0
     return Pace(factor) if factor else None
+
+
+# Of what was refused so many are named.
+NAMED = 10
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts answers; whole milliseconds, so that it stays small however many there are."""
+
+    took_ms: dict[int, Counter[int]] = field(default_factory=dict)  # by status
+    refused: list[tuple[str, int]] = field(default_factory=list)  # where and how, the first of them
+
+    def note(self, where: str, status: int, ms: int) -> None:
+        """Count one answer."""
+        self.took_ms.setdefault(status, Counter())[ms] += 1
+        if status != HTTPStatus.OK and len(self.refused) < NAMED:
+            self.refused.append((where, status))
+
+    @property
+    def answered(self) -> int:
+        """Return how many were answered."""
+        return sum(took.total() for took in self.took_ms.values())
+
+    @property
+    def all_kept(self) -> bool:
+        """Say whether every answer was 200."""
+        return not set(self.took_ms) - {HTTPStatus.OK}
+
+    def plain(self) -> Mapping[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            str(status): {"count": took.total(), **_spread(took)}
+            for status, took in sorted(self.took_ms.items())
+        }
+
+    def table(self) -> Table:
+        """Return it as a person reads it."""
+        right = [Column(name, justify="right") for name in ("count", "p50 ms", "p95 ms", "max ms")]
+        made = Table("status", *right)
+        for status, took in sorted(self.took_ms.items()):
+            style = "green" if status == HTTPStatus.OK else "red"
+            told = [f"{took.total():,}", *(f"{ms:,}" for ms in _spread(took).values())]
+            made.add_row(Text(str(status), style), *told)
+        return made
+
+
+def _spread(took: Counter[int]) -> dict[str, int]:
+    return {
+        "p50_ms": _at(took, 0.5),
+        "p95_ms": _at(took, 0.95),
+        "max_ms": max(took),
+    }
+
+
+def _at(took: Counter[int], share: float) -> int:
+    """Return the time within which that share was answered."""
+    left = share * took.total()
+    for ms in sorted(took):
+        left -= took[ms]
+        if left <= 0:
+            return ms
+    return max(took)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.core.capture.filter import Filter
 from gateway.core.capture.refresh import fresh
 from gateway.core.events import Delivery

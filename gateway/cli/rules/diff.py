@@ -1,6 +1,7 @@
 """`gateway rules diff`: whose answer would change, over captured deliveries or the inbox."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +13,57 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Words
-from gateway.cli.common.trace_line import clock, many
-from gateway.cli.rules.paths import FAILED, Json, console
-from gateway.cli.rules.rules_deliveries import given_or_kept
-from gateway.cli.rules.rules_words import written
+from gateway.cli.common.output import clock, many
+from gateway.cli.rules.paths import FAILED, Json, console, given_or_kept
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
 from gateway.rules.testing.compare import Answer, Change, Compared, Comparison
+from gateway.rules.testing.runner import Differs, fits
+
+MOST = 200
+
+
+def written(said: Any) -> str:
+    """Write a message as a test has it, on one line and no longer than one reads."""
+    line = said if isinstance(said, str) else _flow(said)
+    line = printable(line).replace("\n", "⏎")
+    return line if len(line) <= MOST else f"{line[:MOST]}…"
+
+
+def compared(differs: Differs) -> Iterator[tuple[str, str]]:
+    """Give each line with its sign: expected (-), got (+), or both ( )."""
+    # What fits is the same to a reader, however much of it a test names.
+    expected = [written(said) for said in differs.expected]
+    got = [_as_expected(said, differs.expected) for said in differs.got]
+    if not expected:
+        yield "-", "(nothing)"
+    for change, low, high, start, end in SequenceMatcher(None, expected, got).get_opcodes():
+        if change == "equal":
+            yield from ((" ", line) for line in expected[low:high])
+            continue
+        yield from (("-", line) for line in expected[low:high])
+        yield from (("+", line) for line in got[start:end])
+    if not got:
+        yield "+", "(nothing)"
+
+
+def _as_expected(said: Any, expected: Sequence[Any]) -> str:
+    return written(next((one for one in expected if fits(one, said)), said))
+
+
+def _flow(said: Any) -> str:
+    match said:
+        case Mapping():
+            inner = ", ".join(f"{name}: {_flow(value)}" for name, value in said.items())
+            return f"{{{inner}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_flow, said))}]"
+        case bool():
+            return "yes" if said else "no"
+        case _:
+            return str(said)
+
 
 MOST_EXAMPLES = 10
 

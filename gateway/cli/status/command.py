@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.cli.local import target
-from gateway.cli.status.status_screen import screen
-from gateway.cli.status.view import View
+from gateway.cli.status.view import View, screen
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.send import REPLY
 from gateway.store.monitoring.snapshot import Reading

@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Words
-from gateway.cli.common.trace_line import Line, clock
+from gateway.cli.common.output import Line, clock
 from gateway.cli.local import target
 from gateway.cli.trace.story import Teller
 from gateway.core.phone_numbers import contact_key

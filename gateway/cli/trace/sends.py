@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.cli.common.masking import Words
-from gateway.cli.common.trace_line import Line, Tone, clock, many, span
+from gateway.cli.common.output import Line, Tone, clock, many, span
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import RUNGS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.cli.common.masking import Words
-from gateway.cli.common.trace_line import Line, clock, many, span
+from gateway.cli.common.output import Line, clock, many, span
 from gateway.cli.trace.sends import of_send
 from gateway.store.inbox.lookup import Kept
 from gateway.store.traces import Conversation, Search, Trace

@@ -1,16 +1,31 @@
 """What `gateway tunnel` sets at Meta, and clears again: the steps of a plan, each with its line."""
 
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gateway.cli.common.tunnel_address import is_free_ngrok
-from gateway.cli.common.tunnel_checks import PLAN, Check
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.callback_probe import PLAN, Check, is_free_ngrok
 from gateway.cli.init import validation
+from gateway.cli.init.prompts import at_terminal
 from gateway.cli.init.questions import APP_ID, APP_SECRET, NUMBER_ID, TOKEN, WABA_ID, Question
-from gateway.cli.tunnel import callback_plan, tunnel_note
-from gateway.cli.tunnel.callback_plan import FIELD, Standing, Step, Undo
-from gateway.cli.tunnel.tunnel_note import Note
+from gateway.cli.tunnel import callback_plan
+from gateway.cli.tunnel.callback_plan import (
+    FIELD,
+    Consent,
+    Note,
+    Standing,
+    Step,
+    Undo,
+    plan,
+    taken_from,
+)
+from gateway.cli.tunnel.options import Asked
+from gateway.cli.tunnel.screen import Screen
 from gateway.config.settings import Settings
 from gateway.graph.admin.client import Setup
 from gateway.graph.admin.errors import SetupError
@@ -20,7 +35,7 @@ HANDSHAKE_FAILED = 2200
 NEEDED = ("meta_app_id", "meta_waba_id")
 AGAIN = (
     "gateway tunnel --clear tries again, with the settings that it was set with; where they are "
-    f"gone, delete {tunnel_note.FILE}, which is the note of it."
+    f"gone, delete {callback_plan.FILE}, which is the note of it."
 )
 
 
@@ -98,7 +113,7 @@ class Meta:
         except SetupError as error:
             told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
             return Check("cleared", "bad", told, AGAIN)
-        tunnel_note.drop()
+        callback_plan.drop()
         return _cleared(steps, note, found.number.callbacks.number)
 
     def set(self, steps: Sequence[Step], callback: str) -> Iterator[Check]:
@@ -117,7 +132,7 @@ class Meta:
         for step in steps:
             if step != "subscribe":
                 note = replace(note, gave_app=note.gave_app or step == "give_app")
-                tunnel_note.write(note)
+                callback_plan.write(note)
             name = "subscribed" if step == "subscribe" else "callback"
             yield (check := _done(name, doing[step], callback))
             if check.tone == "bad":
@@ -160,3 +175,74 @@ def _done(name: str, doing: Callable[[], str], callback: str) -> Check:
         # What Meta did not like may be the address, and ngrok says so itself.
         is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
         return Check(name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference)
+
+
+NOT_CLEARED = 1
+
+
+def clear_rest(meta: Meta, screen: Screen, *, asked: bool) -> None:
+    """Clear what an earlier run in this folder left set; end where that cannot be done."""
+    if note := callback_plan.read():
+        screen.must(meta.clear(note))
+    elif asked:
+        screen.show(Check("cleared", "good", "no run in this folder has left anything set"))
+
+
+def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: ExitStack) -> str:
+    """Let the number's messages come to a callback until the end; return how the number is shown.
+
+    What was begun is cleared also where it could not be finished.
+    """
+    try:
+        found = meta.standing()
+    except SetupError as error:
+        screen.must(Check("callback", "bad", error.sentence, error.reference))
+        raise
+    todo = plan(found, callback)
+    if isinstance(todo, Check):
+        screen.must(todo)
+        raise typer.Exit
+    if theirs := taken_from(found, callback):
+        screen.show(theirs)
+    for question in todo.questions:
+        _agree(question, asked)
+    ending.callback(_clear, meta, screen)
+    try:
+        for check in meta.set(todo.steps, callback):
+            screen.must(check)
+    except OSError as error:
+        raise errors.fail(f"Cannot write into .gateway: {error.strerror}.") from None
+    return f"+{found.number.display.removeprefix('+')}"
+
+
+def _clear(meta: Meta, screen: Screen) -> None:
+    note = callback_plan.read()
+    if note is None:
+        return
+    check = meta.clear(note)
+    screen.show(check)
+    if check.tone == "bad":
+        raise typer.Exit(NOT_CLEARED)
+
+
+def _agree(question: Consent, asked: Asked) -> None:
+    """Go on only if a person agrees, by an option or now."""
+    if asked.agrees(question.option):
+        return
+    if not at_terminal():
+        raise errors.fail(f"{question.asked} Say {question.option} to agree.")
+    with _leaving():
+        if not typer.confirm(question.asked):
+            raise errors.fail("Nothing was changed at Meta.")
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """Let whoever is asked also leave; elsewhere that waits until everything is cleared."""
+    endings = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
+    try:
+        yield
+    finally:
+        for ending, handler in zip(endings, before, strict=True):
+            signal.signal(ending, handler)

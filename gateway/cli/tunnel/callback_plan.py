@@ -4,13 +4,58 @@ The app's own callback is never changed: Meta posts a number's messages to the n
 first. Only an app without any callback is given one, since Meta lets nobody override nothing.
 """
 
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from gateway.cli.common.tunnel_checks import Check
-from gateway.cli.tunnel.tunnel_note import Note
+from gateway.cli.common.callback_probe import Check
+from gateway.cli.local.workspace import FOLDER
 from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
+
+LOCK = "tunnel.lock"
+FILE = FOLDER / "tunnel.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was set: a number's own callback, and perhaps the callback of the app; no secret."""
+
+    graph: str  # which Meta it was set at
+    app: str
+    number: str
+    callback: str
+    gave_app: bool = False  # the app had no callback, and was given this one
+
+
+def read() -> Note | None:
+    """Return the note that an earlier run left; what is no note tells nothing."""
+    try:
+        return Note(**json.loads(FILE.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(note: Note) -> None:
+    """Write the note, to be found even after the machine went down. Raises OSError."""
+    draft = FILE.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with open(draft, "x", opener=_private) as file:
+        json.dump(asdict(note), file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(FILE)
+
+
+def drop() -> None:
+    """Forget it: nothing of ours is set any more."""
+    FILE.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
 
 FIELD = "messages"
 

@@ -1,20 +1,92 @@
 """`gateway tunnel`: messages of a real phone on this machine, line by line up to the reply."""
 
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.local import dev_screen, startup
+from gateway.cli.common.callback_probe import WEBHOOK, Check, Probe
+from gateway.cli.common.masking import Words
+from gateway.cli.local import log_view, startup
 from gateway.cli.tunnel import options
-from gateway.cli.tunnel.callback import Meta, called
-from gateway.cli.tunnel.ngrok import AGENT
-from gateway.cli.tunnel.options import Asked
+from gateway.cli.tunnel.callback import Meta, called, clear_rest, lead_here
+from gateway.cli.tunnel.gateway import Behind, find, started
+from gateway.cli.tunnel.messages import Messages
+from gateway.cli.tunnel.ngrok import AGENT, Opened
+from gateway.cli.tunnel.options import Asked, way_in
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.tunnel_run import Run
-from gateway.cli.tunnel.tunnel_set import clear_rest
-from gateway.config.settings import environment
+from gateway.cli.tunnel.self_test import Watch
+from gateway.config.settings import Settings, environment
+from gateway.store.inbox.history import Arrivals
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.traces import Traces
+
+REAL = "This sends for real: whoever writes to the number gets answers from this machine."
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, and what ends with it."""
+
+    asked: Asked
+    given: Mapping[str, str] = field(repr=False)
+    settings: Settings
+    screen: Screen
+    meta: Meta
+    stopping: list[int]
+    ending: ExitStack
+
+    def through(self) -> None:
+        """Go through the list, then tell of messages until somebody wants to stop."""
+        for check in self.meta.look():
+            self.screen.must(check)
+            self._go_on()
+        if self.asked.real:
+            self.screen.warn(REAL)
+        here, way = self._here()
+        watch = Watch(here, self.stopping, self.screen)
+        probe = self.ending.enter_context(Probe(way.url))
+        store = self.ending.enter_context(closing(Store(here.redis_url)))
+        try:
+            self._talk(watch, probe, store, f"{way.url}{WEBHOOK}")
+        except StoreUnavailableError:
+            raise errors.fail("Redis does not answer, so nothing can be told.") from None
+
+    def _here(self) -> tuple[Behind, Opened]:
+        """Return the gateway, started if none runs, and the address that leads to it."""
+        asked = self.asked
+        running = find(self.given, asked.port, real=asked.real)
+        # Before a gateway is started for it, since it is the one that may not be had.
+        port = running.port if running else asked.port
+        way = way_in(asked, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
+        self.ending.callback(way.close)
+        self._go_on()
+        here = running or self.ending.enter_context(
+            started(self.given, port, self.screen, self.stopping, real=asked.real)
+        )
+        self._go_on()
+        self.screen.show(Check("gateway", "good", here.told))
+        return here, way
+
+    def _talk(self, watch: Watch, probe: Probe, store: Store, callback: str) -> None:
+        bodies = Bodies(self.settings.encryption_keys)
+        watch.address(probe, self.settings.meta_verify_token.get_secret_value())
+        watch.self_test(probe, self.settings, store)
+        # From before Meta is told, so that not even the first message is missed.
+        arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
+        self._go_on()
+        display = lead_here(self.meta, callback, self.asked, self.screen, self.ending)
+        words, real = Words(self.asked.reveal), self.asked.real
+        Messages(watch, arrivals, traces, self.settings, words, real).follow(display, probe)
+
+    def _go_on(self) -> None:
+        """End where somebody wants to stop: nothing more is started then, and nothing set."""
+        if self.stopping:
+            raise typer.Exit
 
 
 def tunnel(
@@ -45,7 +117,7 @@ def tunnel(
     )
     options.take_folder()
     if json:
-        dev_screen.aside()
+        log_view.aside()
     stopping = startup.signals()
     with called(settings) as calls:
         meta = Meta(calls, settings)

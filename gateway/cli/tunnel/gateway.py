@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.cli.common import errors, tunnel_checks
-from gateway.cli.common.callback_probe import Probe
-from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.common import callback_probe, errors
+from gateway.cli.common.callback_probe import Check, Probe
 from gateway.cli.local import startup, workspace
 from gateway.cli.local.environment import Setup, prepare, rehearse
 from gateway.cli.local.log_view import BAD, ODD, readable
@@ -111,4 +110,4 @@ def _redis_url(given: Mapping[str, str]) -> str:
 def _answers(port: int) -> bool:
     """Say whether a gateway listens on a port of this machine."""
     with Probe(f"http://{HOST}:{port}", TIMEOUT_S) as probe:
-        return tunnel_checks.alive(probe.alive()).tone == "good"
+        return callback_probe.alive(probe.alive()).tone == "good"

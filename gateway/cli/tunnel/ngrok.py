@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.cli.common.tunnel_address import is_here
+from gateway.cli.common.callback_probe import is_here
 from gateway.cli.local.ports import HOST
 from gateway.graph.transport import DeadlineTransport, limits
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.cli.common import errors
-from gateway.cli.common.tunnel_address import address, is_free_ngrok
-from gateway.cli.common.tunnel_checks import PLAN, Check
+from gateway.cli.common.callback_probe import PLAN, Check, address, is_free_ngrok
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import callback, tunnel_note
+from gateway.cli.tunnel import callback, callback_plan
 from gateway.cli.tunnel.ngrok import NgrokError, Opened, open_tunnel
 from gateway.cli.tunnel.screen import Screen
 from gateway.config.settings import Settings, SettingsError
@@ -64,7 +63,7 @@ def take_folder() -> None:
     """Let one run at a time set and note things in this folder, until this process ends."""
     try:
         workspace.make()
-        mine = workspace.hold(tunnel_note.LOCK, 0.3)
+        mine = workspace.hold(callback_plan.LOCK, 0.3)
     except OSError as error:
         raise errors.fail(f"Cannot use the folder .gateway here: {error.strerror}.") from None
     if mine is None:

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gateway.cli.common.callback_probe import Check
 from gateway.cli.common.errors import BAD_INPUT
-from gateway.cli.common.trace_line import Line as Story
-from gateway.cli.common.tunnel_checks import Check
+from gateway.cli.common.output import Line as Story
 from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, Line
 from gateway.cli.trace.command import WIDE, grown
 

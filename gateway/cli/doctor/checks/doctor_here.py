@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.checks.store import megabytes
 from gateway.cli.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.store.monitoring.snapshot import Reading

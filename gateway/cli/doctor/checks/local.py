@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 
 INCOMPLETE = Unseen("the settings are not complete")

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from gateway.cli.doctor.doctor_advice import ADVICE
-from gateway.cli.doctor.findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
+from gateway.cli.doctor.findings import (
+    ADVICE,
+    Check,
+    Finding,
+    Unseen,
+    both,
+    broken,
+    fine,
+    unseen,
+    warning,
+)
 from gateway.cli.doctor.meta_answers import Meta, of_meta, refused, told, valid
 from gateway.graph.admin.errors import SetupError, of_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
 from gateway.cli.doctor.meta_answers import Meta, by_token, of_meta, seen, told
 from gateway.graph.admin.errors import SetupError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.doctor.meta_answers import (
     NO_APP,

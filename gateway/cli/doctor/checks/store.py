@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
 from gateway.store.server.health import NO_DISK, Health, judge, other_layout, too_old
 from gateway.store.server.health import replica as told_replica

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.trace_line import many
+from gateway.cli.common.output import many
 from gateway.cli.doctor.checks.store import Redis
 from gateway.cli.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.cli.status.status_judge import TICK_EVERY_S, Part, wrong
