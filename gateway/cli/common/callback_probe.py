@@ -79,6 +79,35 @@ TIMEOUT_S = 10.0
 MOST_BYTES = 4096
 
 
+Tone = Literal["good", "odd", "bad", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the checklist; `advice` says what to change where it is not good."""
+
+    name: str
+    tone: Tone
+    told: str
+    advice: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer as it came through the public address; status 0 is none, `kind` says why."""
+
+    status: int = 0
+    kind: str = ""
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # names in lower case
+
+    @property
+    def is_page(self) -> bool:
+        """Say whether it is a page for people."""
+        return "html" in self.headers.get("content-type", "")
+
+
 class Probe:
     """Asks one public address; whatever happens is an answer."""
 
@@ -152,8 +181,6 @@ def _read(answer: httpx.Response) -> bytes:
     return bytes(body[:MOST_BYTES])
 
 
-Tone = Literal["good", "odd", "bad", "wait"]
-
 PLAN = (
     "ngrok's own guide for WhatsApp asks for its pay-as-you-go plan, because Meta looks at the "
     "domain and its certificate"
@@ -162,32 +189,6 @@ _INTERSTITIAL = b"ERR_NGROK_6024"
 _NGROK_HEADER = "ngrok-error-code"
 _GATEWAYS = frozenset({502, 503, 504, *range(520, 531)})
 _MOVED = range(300, 400)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the checklist; `advice` says what to change where it is not good."""
-
-    name: str
-    tone: Tone
-    told: str
-    advice: str = ""
-    passing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An answer as it came through the public address; status 0 is none, `kind` says why."""
-
-    status: int = 0
-    kind: str = ""
-    body: bytes = field(default=b"", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # names in lower case
-
-    @property
-    def is_page(self) -> bool:
-        """Say whether it is a page for people."""
-        return "html" in self.headers.get("content-type", "")
 
 
 def alive(seen: Seen) -> Check:
