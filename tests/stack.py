@@ -22,8 +22,11 @@ from tests.servers import Program, Server, free_port, wait_until
 
 SECRET = "an app secret of the tests"
 TOKEN = "EAAtesttoken"
+# A module's messages are made when pytest reads it, which may be half an hour before they are used.
 RULES = """\
 version: 1
+defaults:
+  max_age: 1d
 rules:
   - name: colour
     when: {text: {contains: color}}
@@ -179,9 +182,12 @@ class Stack:
 
     def idle(self) -> bool:
         """Say whether nothing waits anywhere."""
-        found = self.metrics()
-        waiting = ("gateway_deliveries_waiting", "gateway_lanes_ready")
-        return not any(value for name, value in found.items() if name.startswith(waiting))
+        return not self.waiting()
+
+    def waiting(self) -> dict[str, float]:
+        """Return the figures that say what waits."""
+        names = ("gateway_deliveries_waiting", "gateway_lanes_ready")
+        return {name: x for name, x in self.metrics().items() if x and name.startswith(names)}
 
     def _ok(self, url: str) -> bool:
         try:

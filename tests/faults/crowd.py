@@ -18,7 +18,12 @@ from tasks.context import Worker
 from tasks.inbound import effect
 from tasks.scheduled.unconfirmed import resolve
 from tests.faults.ledger import PREFIX, places
-from tests.faults.passing import end_confirm_waits, end_lane_waits, end_partition_leases
+from tests.faults.passing import (
+    end_confirm_waits,
+    end_lane_waits,
+    end_pair_waits,
+    end_partition_leases,
+)
 from tests.faults.unsteady import Loss, Unsteady
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import Echo, keep
@@ -167,6 +172,7 @@ class Crowd:
         """Let every lease, pause and silence be over."""
         end_partition_leases(self.store.redis)
         end_lane_waits(self.store.redis)
+        end_pair_waits(self.store.redis)
 
     def repeated(self) -> set[str]:
         """Return the sends that were put back on the operator's word."""

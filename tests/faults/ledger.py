@@ -88,15 +88,17 @@ def at_rest(
 ) -> None:
     """Wait until nothing waits, and no status is still to come."""
 
-    def told_all() -> bool:
-        found = stack.client.get(f"{stack.meta_url}/sandbox/log").json()
-        return bool(found["webhooks"]["pending"] == 0)
+    def pending() -> int:
+        return int(stack.client.get(f"{stack.meta_url}/sandbox/log").json()["webhooks"]["pending"])
 
     def resting() -> bool:
         meanwhile()
-        return stack.idle() and told_all() and stack.idle()
+        return stack.idle() and not pending() and stack.idle()
 
-    wait_until(resting, "nothing waits", within_s)
+    try:
+        wait_until(resting, "nothing waits", within_s)
+    except AssertionError as late:
+        raise AssertionError(f"{late}; {stack.waiting()}, {pending()} at Meta") from None
 
 
 def places(client: Any) -> Counter[str]:

@@ -23,6 +23,12 @@ def end_lane_waits(client: Any) -> None:
         client.zadd(READY, {lane: 1}, xx=True)
 
 
+def end_pair_waits(client: Any) -> None:
+    """Let the time be over for which Meta wants nothing more sent to the same customer."""
+    for pair in client.scan_iter(f"{PREFIX}pair:*"):
+        client.delete(pair)
+
+
 def end_silences(client: Any) -> None:
     """Let the 10 seconds be over for which a lane is silent after a send in doubt."""
     for lane in client.zrange(READY, 0, -1):

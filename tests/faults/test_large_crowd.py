@@ -101,9 +101,9 @@ def wire(server: Server) -> Iterator[Relay]:
     ("distance_ms", "workers", "deliveries", "lease_ms", "renewed"),
     [
         (3, 2, 3, 2_000, True),
-        (3, 4, 3, 150, False),
+        (3, 4, 3, 40, False),
         (50, 2, 2, 2_000, True),
-        (50, 3, 2, 450, False),
+        (50, 3, 2, 150, False),
     ],
 )
 def test_those_who_live_side_by_side_do_everything_once(
