@@ -14,15 +14,15 @@ import structlog
 from gateway.core.contacts import consent
 from gateway.core.sending.error_codes import TOKEN_CODES, rule_of
 from gateway.core.sending.outcome import Attempt
-from gateway.core.sending.response import Dead, Later, Paused, Verdict
-from gateway.core.sending.send import News
+from gateway.core.sending.response import Later, Paused, Refused, Verdict
+from gateway.core.sending.send import StatusUpdate
 from gateway.core.sending.status_update import after
 from gateway.store import maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
 from gateway.store.sending.lanes import Taken
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.monitoring.alerts import refused
 from tasks.wakeup import call_inbox
 
@@ -32,7 +32,7 @@ REFUSED_FOR_S = 600
 AWAY = (StoreUnavailableError, ScriptError)
 
 
-def heed(at_work: Worker, number: str, taken: Taken) -> None:
+def heed(at_work: WorkerContext, number: str, taken: Taken) -> None:
     """Look for a new token before a probe; after a pause, let the other numbers look at once."""
     if taken.probes:
         at_work.renew_token()
@@ -48,14 +48,20 @@ def _of_all(why: str) -> int | None:
     return None if code is None or rule_of(code, 400).scope == "number" else code
 
 
-def mended(at_work: Worker, judged: Verdict) -> bool:
+def mended(at_work: WorkerContext, judged: Verdict) -> bool:
     """Say whether a refused token was renewed meanwhile, where it is kept in a file."""
     refused = isinstance(judged, Paused) and judged.code in TOKEN_CODES
     return refused and at_work.renew_token()
 
 
 def spread(
-    at_work: Worker, number: str, judged: Verdict, why: str, wait_ms: int, *, late: bool = False
+    at_work: WorkerContext,
+    number: str,
+    judged: Verdict,
+    why: str,
+    wait_ms: int,
+    *,
+    late: bool = False,
 ) -> None:
     """Let what reaches further than one number be known to the others; twice is once."""
     if not isinstance(judged, Later | Paused) or judged.scope not in ("account", "app"):
@@ -70,7 +76,7 @@ def spread(
             pauses.rest(at_work.store, others, wait_ms)
 
 
-def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
+def spread_news(at_work: WorkerContext, number: str, news: Iterable[StatusUpdate]) -> None:
     """Do the same for failures that statuses told of; old news stops nobody who sends now."""
     for one in news:
         if one.refusal and one.late < timedelta(seconds=REFUSED_FOR_S):
@@ -80,17 +86,17 @@ def spread_news(at_work: Worker, number: str, news: Iterable[News]) -> None:
 
 
 def note_opt_out(
-    at_work: Worker, number: str, attempt: Attempt, judged: Verdict, now: datetime
+    at_work: WorkerContext, number: str, attempt: Attempt, judged: Verdict, now: datetime
 ) -> None:
     """Let the customer's own no, which Meta told of, come back as an event of theirs."""
-    if isinstance(judged, Dead) and judged.opted_out:
+    if isinstance(judged, Refused) and judged.opted_out:
         told = consent.refused(number, attempt.contact.key, attempt.send, attempt.number, now)
         with contextlib.suppress(*AWAY):
             at_work.inbox.put_back(told)
             at_work.ringing.submit(call_inbox, at_work.inbox)
 
 
-def warn(at_work: Worker, number: str, judged: Verdict) -> None:
+def warn(at_work: WorkerContext, number: str, judged: Verdict) -> None:
     """Let a person know of a refusal that passes by itself and still asks for one.
 
     What pauses a number, or ends as a dead letter, is seen in the store without being said here.
@@ -104,5 +110,5 @@ def warn(at_work: Worker, number: str, judged: Verdict) -> None:
             alerts.note(at_work.store, refused(judged.code, number), lasts)
 
 
-def _others(at_work: Worker, number: str) -> list[str]:
+def _others(at_work: WorkerContext, number: str) -> list[str]:
     return [one for one in maintenance.numbers_at_meta(at_work.store) if one != number]

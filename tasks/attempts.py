@@ -17,7 +17,7 @@ from gateway.core.sending.send import callback
 from gateway.store import keys, maintenance
 from gateway.store.sending.lanes import LEASE_MS
 from tasks.account_effects import AWAY, mended, note_opt_out, spread, warn
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.scheduled.canary import arrive
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,9 @@ LATEST_START_S = LEASE_MS / 1000 - 12
 WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
 
 
-def make(at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at: float) -> Outcome:
+def make(
+    at_work: WorkerContext, number: str, attempt: Attempt, now: datetime, taken_at: float
+) -> Outcome:
     """Make one attempt that was taken at `taken_at`, `now` by the server's clock, and judge it.
 
     Whatever it raises leaves open whether Meta had it.
@@ -54,13 +56,13 @@ def make(at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at
     return came
 
 
-def raised(at_work: Worker, number: str, attempt: Attempt, error: Exception) -> Outcome:
+def raised(at_work: WorkerContext, number: str, attempt: Attempt, error: Exception) -> Outcome:
     """Say what becomes of an attempt that raised: its request may have begun, so nobody knows."""
     reason = note_raised(at_work, number, error)
     return outcome(attempt, Unconfirmed(reason), attempt.began_at, 0.0)
 
 
-def note_raised(at_work: Worker, number: str, error: Exception) -> str:
+def note_raised(at_work: WorkerContext, number: str, error: Exception) -> str:
     """Count an error of ours, log its kind once, and return what to say of it."""
     kind = type(error).__name__
     if kind not in at_work.raised:
@@ -72,7 +74,12 @@ def note_raised(at_work: Worker, number: str, error: Exception) -> str:
 
 
 def _tell(
-    at_work: Worker, number: str, attempt: Attempt, judged: Verdict, came: Outcome, now: datetime
+    at_work: WorkerContext,
+    number: str,
+    attempt: Attempt,
+    judged: Verdict,
+    came: Outcome,
+    now: datetime,
 ) -> Outcome:
     """Let others know what it means for them; return the outcome, as a new token may change it."""
     if mended(at_work, judged):
@@ -84,7 +91,7 @@ def _tell(
 
 
 def _judged(
-    at_work: Worker, number: str, attempt: Attempt, now: datetime, taken_at: float
+    at_work: WorkerContext, number: str, attempt: Attempt, now: datetime, taken_at: float
 ) -> Verdict:
     """Post, unless something stands against it, and judge what was seen."""
     waited = time.monotonic() - taken_at
@@ -101,7 +108,7 @@ def _judged(
 
 
 def _post(
-    at_work: Worker, number: str, attempt: Attempt, body: dict[str, Any], now: datetime
+    at_work: WorkerContext, number: str, attempt: Attempt, body: dict[str, Any], now: datetime
 ) -> Answer:
     """Post an attempt to Meta; a canary's ends at us."""
     if number == canary.NUMBER:

@@ -11,7 +11,7 @@ import structlog
 from gateway import __version__
 from gateway.config.settings import Settings, SettingsError
 from gateway.core.planning.circuit_breaker import Breaker
-from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.decision import RuleDecider
 from gateway.graph.messages import Graph
 from gateway.rules.reloader import Source
 from gateway.store.inbox.inbox import Inbox
@@ -39,7 +39,7 @@ class StoreAccess:
 
 
 @dataclass(slots=True)
-class Worker(StoreAccess):
+class WorkerContext(StoreAccess):
     """The store, the rules and the connection to Meta of this process."""
 
     rules: Source
@@ -74,16 +74,16 @@ class Worker(StoreAccess):
             return False  # half-written: the old one stays, and the next probe looks again
 
 
-def release(rulebook: Rulebook) -> str:
+def release(rulebook: RuleDecider) -> str:
     """Name what planning is done by: the code, and the rules that may change meanwhile."""
     return f"{__version__}/{rulebook.version}"
 
 
-_workers: dict[int, Worker] = {}
+_workers: dict[int, WorkerContext] = {}
 _takes_up = threading.Event()
 
 
-def worker() -> Worker:
+def worker() -> WorkerContext:
     """Return what this process holds: a client from before a fork answers the wrong child."""
     pid = os.getpid()
     # Two threads may come here first at once; all must end with the same, which holds outcomes.
@@ -107,7 +107,7 @@ def access(settings: Settings) -> StoreAccess:
     return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
 
 
-def build(settings: Settings) -> Worker:
+def build(settings: Settings) -> WorkerContext:
     """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
     opened = access(settings)
     store = opened.store
@@ -116,7 +116,7 @@ def build(settings: Settings) -> Worker:
         settings.meta_graph_version,
         settings.meta_access_token.get_secret_value(),
     )
-    return Worker(
+    return WorkerContext(
         settings=settings,
         store=store,
         bodies=opened.bodies,

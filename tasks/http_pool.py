@@ -45,7 +45,7 @@ class Replies:
 Heard = Bell | Answered | Replies
 
 
-class Posts:
+class InFlightPosts:
     """The posts of one process, and what was heard; all but `put` is for who runs the loop."""
 
     def __init__(self) -> None:

@@ -10,14 +10,14 @@ from datetime import timedelta
 import structlog
 
 from gateway.core.events import Event
-from gateway.core.planning.batch import Plan, Planned, View, plan
-from gateway.core.planning.decision import Rulebook
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
+from gateway.core.planning.decision import RuleDecider
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.resend_policy import gap_of
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
-from gateway.store.inbox.lease import MOST_DEATHS, Batch, Slice
-from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.lease import MOST_DEATHS, Batch, LeasedPartitions
+from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.maintenance import count, planning_stopped, stop_planning
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
@@ -25,7 +25,7 @@ from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.account_effects import spread_news
 from tasks.app import app
-from tasks.context import Worker, release, worker
+from tasks.context import WorkerContext, release, worker
 from tasks.grants import take_grants
 from tasks.monitoring.alerts import note_asked
 from tasks.poison import give_up, give_up_whole, set_before_a_person
@@ -72,7 +72,7 @@ def drain() -> None:
         call_inbox(at_work.inbox)
 
 
-def _following(held: Slice, aside: Late, ends: float) -> Batch:
+def _following(held: LeasedPartitions, aside: Deferred, ends: float) -> Batch:
     """Pass the batch in hand and return the next; empty where the slice or the work is over."""
     if time.monotonic() > ends:
         held.close(aside)
@@ -92,7 +92,7 @@ class _Tally:
     sends: Counter[str] = field(default_factory=Counter)  # by number
     fired: dict[str, str] = field(default_factory=dict)  # rule -> why, in the rule's own words
     refused: Counter[str] = field(default_factory=Counter)  # by event
-    aside: dict[str, Obstacle] = field(default_factory=dict)  # by delivery
+    aside: dict[str, DeferReason] = field(default_factory=dict)  # by delivery
     gap: timedelta = timedelta(0)  # in which statuses were held up
 
     def note(self, made: Plan) -> None:
@@ -103,19 +103,23 @@ class _Tally:
                 self.fired.setdefault(one.rule, one.why)
         self.gap = max([self.gap, *(gap_of(news) for news in made.news)])
 
-    def set_aside(self, event: Event, obstacle: Obstacle) -> None:
+    def set_aside(self, event: Event, obstacle: DeferReason) -> None:
         """Note what stands in the way of an event's delivery, the first thing that is met."""
         self.aside.setdefault(event.delivery, obstacle)
 
 
 def effect(
-    at_work: Worker, held: Slice, batch: Batch, rulebook: Rulebook, ends: float = math.inf
-) -> Late:
+    at_work: WorkerContext,
+    held: LeasedPartitions,
+    batch: Batch,
+    rulebook: RuleDecider,
+    ends: float = math.inf,
+) -> Deferred:
     """Plan and commit a batch; return the deliveries that cannot be committed now, and why.
 
     What needs care is done event by event, and no more of it is begun once the slice `ends`.
     """
-    tally = _Tally(aside={k: Obstacle("unopened", why) for k, why in batch.unopened.items()})
+    tally = _Tally(aside={k: DeferReason("unopened", why) for k, why in batch.unopened.items()})
     if batch.is_careful:
         _settle_carefully(at_work, held, batch, rulebook, tally, ends)
     else:
@@ -138,10 +142,10 @@ def effect(
 
 
 def _settle_carefully(
-    at_work: Worker,
-    held: Slice,
+    at_work: WorkerContext,
+    held: LeasedPartitions,
     batch: Batch,
-    rulebook: Rulebook,
+    rulebook: RuleDecider,
     tally: _Tally,
     ends: float,
 ) -> None:
@@ -170,7 +174,9 @@ def _settle_carefully(
     return None
 
 
-def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally: _Tally) -> None:
+def _settle(
+    at_work: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: _Tally
+) -> None:
     """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
     events = readable(at_work, events, tally.set_aside)
     while events:
@@ -180,12 +186,14 @@ def _settle(at_work: Worker, events: Sequence[Event], rulebook: Rulebook, tally:
         stuck = {key for key, times in tally.refused.items() if times >= MOST_REFUSALS}
         for event in events:
             if event.key in stuck:
-                tally.set_aside(event, Obstacle("contended", number=event.number))
+                tally.set_aside(event, DeferReason("contended", number=event.number))
         # In the order in which they came, whatever was refused and whatever was left for later.
         events = [e for e in events if id(e) in again and e.delivery not in tally.aside]
 
 
-def _views(at_work: Worker, events: Sequence[Event]) -> Iterator[tuple[View, list[Event]]]:
+def _views(
+    at_work: WorkerContext, events: Sequence[Event]
+) -> Iterator[tuple[PlanningInput, list[Event]]]:
     numbers: dict[str, list[Event]] = {}
     for event in events:
         numbers.setdefault(event.number, []).append(event)
@@ -194,7 +202,11 @@ def _views(at_work: Worker, events: Sequence[Event]) -> Iterator[tuple[View, lis
 
 
 def _once(
-    at_work: Worker, view: View, events: list[Event], rulebook: Rulebook, tally: _Tally
+    at_work: WorkerContext,
+    view: PlanningInput,
+    events: list[Event],
+    rulebook: RuleDecider,
+    tally: _Tally,
 ) -> list[Event]:
     """Plan and commit the events of one number; return those that must be planned again."""
     planned = plan(view, events, rulebook)
@@ -202,13 +214,13 @@ def _once(
     take_grants(at_work, planned)
     note_asked(at_work.store, planned.plans)
     for event, why in planned.blocked:
-        tally.set_aside(event, Obstacle("unreadable", why, event.number))
+        tally.set_aside(event, DeferReason("unreadable", why, event.number))
     again = list(planned.rest)
     for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
         if isinstance(done, Exception):
             log.error("commit_failed", error=str(done), number=view.number)
             for event in made.events:
-                tally.set_aside(event, Obstacle("failed", str(done), view.number))
+                tally.set_aside(event, DeferReason("failed", str(done), view.number))
         elif done:
             tally.note(made)
             spread_news(at_work, view.number, made.news)
@@ -218,7 +230,9 @@ def _once(
     return again
 
 
-def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) -> None:
+def _note(
+    at_work: WorkerContext, number: str, planned: PlanningResult, rulebook: RuleDecider
+) -> None:
     """Count what was known already, and set before a person what could not be planned.
 
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
@@ -236,7 +250,7 @@ def _note(at_work: Worker, number: str, planned: Planned, rulebook: Rulebook) ->
     set_before_a_person(at_work, planned.failures)
 
 
-def _commit(at_work: Worker, plans: Sequence[Plan]) -> list[bool | Exception]:
+def _commit(at_work: WorkerContext, plans: Sequence[Plan]) -> list[bool | Exception]:
     for number in {made.number for made in plans}:
         at_work.list(number)
     results = commit(at_work.store, plans, at_work.settings.gateway_retention)

@@ -7,8 +7,8 @@ from gateway.store import keys
 from gateway.store.maintenance import heard
 from tasks.account_effects import AWAY
 from tasks.app import app
-from tasks.context import Worker, worker
-from tasks.send_rounds import Rounds
+from tasks.context import WorkerContext, worker
+from tasks.send_rounds import SendRounds
 from tasks.wakeup import ring_numbers
 
 
@@ -29,11 +29,11 @@ def pump(number: str, rank: str) -> None:
         serve(at_work)
 
 
-def serve(at_work: Worker) -> None:
+def serve(at_work: WorkerContext) -> None:
     """Serve all numbers of this process for a slice, then see to what is on the way."""
     sender = at_work.sender
     with sender.turn:
-        rounds = Rounds(at_work)
+        rounds = SendRounds(at_work)
         rounds.work()
         wanting, failure = rounds.leave(), rounds.failure()
     # At once, so that whoever hears it goes on while this one waits for the last answers.
@@ -50,7 +50,7 @@ def serve(at_work: Worker) -> None:
         raise failure
 
 
-def _ring(at_work: Worker, wanting: Sequence[tuple[str, str]]) -> None:
+def _ring(at_work: WorkerContext, wanting: Sequence[tuple[str, str]]) -> None:
     """Ring for what is left; where the store is away the sweep does, and answers come first."""
     with contextlib.suppress(*AWAY):
         ring_numbers(at_work.store, wanting)

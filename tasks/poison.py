@@ -15,7 +15,7 @@ from gateway.store.planning.commit import bury
 from gateway.store.redis.client import Store
 from gateway.store.sending.unconfirmed import note_lost
 from tasks.celery_setup.child_watch import on_child_end
-from tasks.context import Worker
+from tasks.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +29,12 @@ def report_death(store: Store, process: str) -> None:
         log.warning("worker_died_over_events", process=process)
 
 
-def give_up(at_work: Worker, event: Event) -> None:
+def give_up(at_work: WorkerContext, event: Event) -> None:
     """Set before a person what workers died over; unless it was committed meanwhile."""
     set_before_a_person(at_work, [Failure(event, KILLED, "")])
 
 
-def give_up_whole(at_work: Worker, delivery: str) -> None:
+def give_up_whole(at_work: WorkerContext, delivery: str) -> None:
     """Do so with a delivery that cannot even be opened; it stays in the inbox for its lifetime."""
     received_ms = int(delivery.partition(":")[2].partition("-")[0])
     whole = Unreadable(
@@ -50,7 +50,7 @@ def give_up_whole(at_work: Worker, delivery: str) -> None:
     give_up(at_work, whole)
 
 
-def set_before_a_person(at_work: Worker, failures: Sequence[Failure]) -> None:
+def set_before_a_person(at_work: WorkerContext, failures: Sequence[Failure]) -> None:
     """Set events before a person.
 
     What is no message may be the status that a doubt waits for, or hold it. So first it is noted

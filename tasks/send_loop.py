@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.sending.outcome import Outcome
 from gateway.store.sending.lanes import Lanes, Taken
-from tasks.http_pool import Bell, Posts
+from tasks.http_pool import Bell, InFlightPosts
 
 LINGER_S = 0.01
 MOST_IDLE = 2
@@ -118,7 +118,7 @@ class Sender:
     def __init__(self) -> None:
         """Serve nothing yet."""
         self.served: dict[str, Served] = {}
-        self.posts = Posts()
+        self.posts = InFlightPosts()
         self.turn = threading.Lock()  # of who serves; nobody else touches what is served
         self._lock = threading.Lock()
         self._taken = False

@@ -10,7 +10,7 @@ from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lanes import Damage, Lanes, Taken, pump_all
 from tasks import attempts
 from tasks.account_effects import heed
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.ending import is_told, told_to_end
 from tasks.http_pool import Answered, Bell, Heard, Replies, Reply, gather_s
 from tasks.monitoring.alerts import note_damage
@@ -28,10 +28,10 @@ HELP_EVERY_S = 0.1
 MOST_WAIT_S = 1.0
 
 
-class Rounds:
+class SendRounds:
     """What one task does for the numbers of its process, while it has the turn."""
 
-    def __init__(self, at_work: Worker) -> None:
+    def __init__(self, at_work: WorkerContext) -> None:
         """Begin a slice."""
         self._at_work = at_work
         self._sender, self._posts = at_work.sender, at_work.sender.posts

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.core.events import Event, Unreadable
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.unreadable import bury
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_lost
-from tasks.context import Worker
+from tasks.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
 
 def readable(
-    at_work: Worker, events: Sequence[Event], set_aside: Callable[[Event, Obstacle], None]
+    at_work: WorkerContext, events: Sequence[Event], set_aside: Callable[[Event, DeferReason], None]
 ) -> Sequence[Event]:
     """Return the events that could be read, once the others are set before a person.
 
@@ -35,7 +35,7 @@ def readable(
         if isinstance(error, StoreUnavailableError):
             raise error
         if error:
-            set_aside(event, Obstacle("failed", str(error), event.number))
+            set_aside(event, DeferReason("failed", str(error), event.number))
     reasons = Counter(event.reason for event in unread)
     log.error("events_unreadable", reasons=reasons, delivery=unread[0].delivery)
     return [event for event in events if not isinstance(event, Unreadable)]

@@ -163,7 +163,7 @@ def _ring(task: str, queue: str, *args: str) -> bool:
     return True
 
 
-class Ringer:
+class WakeupThread:
     """Rings from a thread, so that an event loop never waits for the broker."""
 
     def __init__(self, ring: Callable[[], None] = ring_inbox) -> None:

@@ -12,7 +12,7 @@ from gateway.cli.common.output import a_bar, many
 from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line
-from gateway.core.capture.filter import Filter
+from gateway.core.capture.filter import DeliveryFilter
 from gateway.store import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.inbox.record import Bodies
@@ -58,7 +58,7 @@ def capture(
 
 
 def _write(
-    history: History, wanted: Filter, limit: int | None, out: BinaryIO, *, anonymous: bool
+    history: History, wanted: DeliveryFilter, limit: int | None, out: BinaryIO, *, anonymous: bool
 ) -> int:
     """Write what is wanted, and return how many it was."""
     made = Anonymous(secrets.token_bytes(32)) if anonymous else None

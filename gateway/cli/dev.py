@@ -9,8 +9,8 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.local import log_view, startup, workspace
-from gateway.cli.local.environment import Setup, prepare
-from gateway.cli.local.log_view import QUIET, Line, readable, show
+from gateway.cli.local.environment import LocalSetup, prepare
+from gateway.cli.local.log_view import QUIET, LogLine, readable, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
 from gateway.rules.reloader import Source
@@ -36,10 +36,10 @@ def dev(
             _watch(family, rules, stopping)
         finally:
             workspace.withdraw()
-            show(Line("stopping everything", QUIET))
+            show(LogLine("stopping everything", QUIET))
 
 
-def _prepared(port: int, real: bool) -> tuple[Source, Setup]:
+def _prepared(port: int, real: bool) -> tuple[Source, LocalSetup]:
     """Check everything that can be checked before anything starts."""
     # The rules tell what became of a change themselves, but not where the mistake is.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

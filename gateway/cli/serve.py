@@ -20,7 +20,7 @@ from gateway.web.app import create_app
 from gateway.web.connection_limits import Bounds
 from gateway.web.http_protocol import BoundedHttpProtocol
 from tasks.monitoring.watch import StandIn
-from tasks.wakeup import Ringer
+from tasks.wakeup import WakeupThread
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def web() -> Starlette:
     """Build the application inside a web process."""
     settings = Settings.from_env()
     log.info("web_started", **settings.shown())
-    ringer = Ringer()
+    ringer = WakeupThread()
     ringer.start()
     atexit.register(ringer.close)
     stand_in = StandIn(settings)

@@ -52,7 +52,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertState:
     """One cause from its beginning until its end was heard of."""
 
     id: str
@@ -79,19 +79,21 @@ class Told:
         """Say whether it ended so long ago that nobody has to hear of it any more."""
         return bool(self.until_ms) and now_ms - self.until_ms >= max(keep_ms, QUIET_MS)
 
-    def tried(self, now_ms: int) -> "Told":
+    def tried(self, now_ms: int) -> "AlertState":
         """Return it as it is while somebody tells it; if they die, it is told again after that."""
         pause_ms = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self.tries, 10))
         return replace(self, tries=self.tries + 1, next_ms=now_ms + pause_ms)
 
-    def answered(self) -> "Told | None":
+    def answered(self) -> "AlertState | None":
         """Return it as it is once it was heard; None after its end, when nothing is left to do."""
         if self.state == "ended":
             return None
         return replace(self, heard=True, tries=0, next_ms=0)
 
 
-def changes(told: Mapping[str, Told], true: Mapping[str, Alert], now_ms: int) -> dict[str, Told]:
+def changes(
+    told: Mapping[str, AlertState], true: Mapping[str, Alert], now_ms: int
+) -> dict[str, AlertState]:
     """Return what begins, what is no longer true, and what is true again, by the cause's key."""
     found = {key: _began(alert, now_ms) for key, alert in true.items() if key not in told}
     for key, one in told.items():
@@ -105,7 +107,7 @@ def changes(told: Mapping[str, Told], true: Mapping[str, Alert], now_ms: int) ->
     return {key: one for key, one in found.items() if key not in fresh[max(0, room) :]}
 
 
-def body(told: Told) -> dict[str, Any]:
+def body(told: AlertState) -> dict[str, Any]:
     """Return what is posted; `text` is what chat programs show of it."""
     alert = told.alert
     ended = told.state == "ended"
@@ -129,11 +131,11 @@ def _reached(moment_ms: int, now_ms: int, longest_ms: int) -> bool:
     return not now_ms < moment_ms <= now_ms + longest_ms
 
 
-def _began(alert: Alert, now_ms: int) -> Told:
-    return Told(f"{digest(alert.cause.key).hex()[:12]}-{now_ms}", alert, now_ms)
+def _began(alert: Alert, now_ms: int) -> AlertState:
+    return AlertState(f"{digest(alert.cause.key).hex()[:12]}-{now_ms}", alert, now_ms)
 
 
-def _text(told: Told, *, ended: bool) -> str:
+def _text(told: AlertState, *, ended: bool) -> str:
     alert = told.alert
     about = f"Number {alert.cause.number}: " if alert.cause.number else ""
     if ended:

@@ -76,7 +76,7 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returned(Event):
+class InternalEvent(Event):
     """Something of our own that came back through the inbox, for example a timer that fired."""
 
     kind: ClassVar[str] = "returned"

@@ -7,8 +7,8 @@ from datetime import datetime
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.matching.condition import Condition, Every, Some
-from gateway.rules.matching.facts import Facts
-from gateway.rules.rulebook import Asked, Rulebook
+from gateway.rules.matching.facts import EventFacts
+from gateway.rules.rulebook import Rulebook, RuleTrial
 
 # Of more rules than one reads, those that are far from fitting are only counted.
 MOST_READ = 8
@@ -53,7 +53,7 @@ def worth_telling(told: Sequence[Explained]) -> Iterator[str]:
         yield f"✗ {left:,} more rules that are far from fitting"
 
 
-def _explained(one: Asked, facts: Facts) -> Explained:
+def _explained(one: RuleTrial, facts: EventFacts) -> Explained:
     if one.fired:
         return Explained(one.rule.name, True, one.fired.why)
     if facts.kind not in one.rule.events:
@@ -63,7 +63,7 @@ def _explained(one: Asked, facts: Facts) -> Explained:
     return Explained(one.rule.name, False, reason, near=held is not None)
 
 
-def _held(condition: Condition, facts: Facts) -> str | None:
+def _held(condition: Condition, facts: EventFacts) -> str | None:
     """Tell what held of a condition that nearly did; None where it was far from that."""
     if isinstance(condition, Some):
         parts = (_held(one, facts) for one in condition.inner)

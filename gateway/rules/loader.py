@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gateway.rules.checks.file import Checked, check
+from gateway.rules.checks.file import CheckedFile, check
 from gateway.rules.checks.lint import warnings
 from gateway.rules.checks.references import errors
-from gateway.rules.language.rulefile import Book, Defaults, Rule
+from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.opening_hours import Hours
 from gateway.rules.problems import Mark, Problem, RulebookError, first
 from gateway.rules.rulebook import Rulebook, compiled
@@ -115,21 +115,21 @@ def look(path: Path) -> list[Problem]:
     return sorted(first(chain(errors_of(checked), warnings(checked))))
 
 
-def errors_of(checked: Sequence[Checked]) -> Iterator[Problem]:
+def errors_of(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
     """Tell every error of files that were read."""
     yield from (problem for file in checked for problem in file.problems)
     yield from errors(checked)
 
 
-def _checked(file: File) -> Checked:
+def _checked(file: File) -> CheckedFile:
     if file.problem:
-        return Checked(file.name, None, None, (file.problem,))
+        return CheckedFile(file.name, None, None, (file.problem,))
     try:
         return check(file.name, file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = file.content[: error.start].split(b"\n")
         mark = Mark(len(before), len(before[-1]) + 1)
-        return Checked(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
+        return CheckedFile(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
 def assembled(books: Sequence[Book]) -> Rulebook:
@@ -144,7 +144,7 @@ def assembled(books: Sequence[Book]) -> Rulebook:
     return Rulebook(version, made, defaults.max_age, hours)
 
 
-def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[Rule]) -> Any:
+def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> Any:
     """Give what the rules mean, in whatever way it was written."""
     said = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
     events = [[when.events for when in rule.when] for rule in rules]

@@ -16,7 +16,7 @@ from gateway.core.rendering.filters import FILTERS
 from gateway.rules.language.actions import VERBS
 from gateway.rules.language.conditions import Age, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
-from gateway.rules.language.rulefile import Book, Defaults, Rule
+from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
 from gateway.rules.language.types import SCALAR, Model
 from gateway.rules.matching.placeholder_values import NAMES, PATTERNED
@@ -73,7 +73,7 @@ PAGE = FILE.with_name("rules.md")
 MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 
 MODELS: Mapping[str, type[Model]] = {
-    "file": Book, "defaults": Defaults, "rule": Rule, "text": TextTest, "referral": Referral,
+    "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
     "age": Age, "row": RowText, **VERBS,
 }  # fmt: skip
 

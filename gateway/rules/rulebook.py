@@ -17,10 +17,10 @@ from gateway.rules.event_kinds import BY_HAND, kind_of
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE
 from gateway.rules.matching import placeholder_values
-from gateway.rules.matching.action import TO_THE_MESSAGE, Step, step_of
+from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, step_of
 from gateway.rules.matching.compiler import condition
 from gateway.rules.matching.condition import Condition, Key
-from gateway.rules.matching.facts import Facts, has_name
+from gateway.rules.matching.facts import EventFacts, has_name
 from gateway.rules.matching.index import Index
 from gateway.rules.matching.on_contact import span
 from gateway.rules.opening_hours import Hours
@@ -38,7 +38,7 @@ class Rule:
     name: str
     events: tuple[str, ...]
     condition: Condition
-    steps: tuple[Step, ...]
+    steps: tuple[CompiledAction, ...]
     patterns: tuple[str, ...] = ()  # whose groups are placeholders
     limits: tuple[Limit, ...] = ()
     stop: bool | None = None
@@ -61,7 +61,7 @@ class Rule:
         """Say whether no rule below is asked once it fired."""
         return not self.shadow and (self.sends if self.stop is None else self.stop)
 
-    def refusal(self, facts: Facts) -> str:
+    def refusal(self, facts: EventFacts) -> str:
         """Say why it does not fire, "" where it does."""
         if not self.enabled:
             return "it is not enabled"
@@ -72,7 +72,7 @@ class Rule:
         limit = reached(facts.contact.used, self.name, self.limits, facts.now)
         return _told(limit) if limit else ""
 
-    def fire(self, facts: Facts) -> Fired:
+    def fire(self, facts: EventFacts) -> Fired:
         """Build the actions, each with what those before it noted."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
         why = self.condition.told(facts).words
@@ -88,13 +88,13 @@ class Rule:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
         return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
 
-    def _note(self, facts: Facts, action: Action) -> None:
+    def _note(self, facts: EventFacts, action: Action) -> None:
         """Let what comes after see what this action notes of the contact."""
         did = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
         if did:
             facts.contact = did.contact
 
-    def _groups(self, facts: Facts) -> dict[str, str]:
+    def _groups(self, facts: EventFacts) -> dict[str, str]:
         groups: dict[str, str] = {}
         for source in self.patterns if facts.text.original is not None else ():
             found = pattern(source).search(facts.text.original)
@@ -103,14 +103,14 @@ class Rule:
         return groups
 
 
-def _values(facts: Facts, groups: Mapping[str, str]) -> Lookup:
+def _values(facts: EventFacts, groups: Mapping[str, str]) -> Lookup:
     event, contact, now = facts.event, facts.contact, facts.now
     return placeholder_values.lookup(
         placeholder_values.Known(event, contact, now, facts.hours, groups)
     )
 
 
-def _idle(step: Step, facts: Facts) -> str:
+def _idle(step: CompiledAction, facts: EventFacts) -> str:
     """Say why a step has nothing to do."""
     if step.posts and (quiet := facts.quiet):
         return f"{quiet}, so nothing is sent"
@@ -125,7 +125,9 @@ def _told(limit: Limit) -> str:
     return f"it fired {limit.times} times within the last {span(limit.within)}"
 
 
-def compiled(rule: rulefile.Rule, defaults: rulefile.Defaults, hours: Mapping[str, Hours]) -> Rule:
+def compiled(
+    rule: rulefile.RuleModel, defaults: rulefile.Defaults, hours: Mapping[str, Hours]
+) -> Rule:
     """Compile a rule that was found to be right."""
     steps = [step for step in rule.then if step.verb != LEAVE]  # which does no more than end it
     return Rule(
@@ -142,7 +144,7 @@ def compiled(rule: rulefile.Rule, defaults: rulefile.Defaults, hours: Mapping[st
     )
 
 
-def _limits(rule: rulefile.Rule) -> tuple[Limit, ...]:
+def _limits(rule: rulefile.RuleModel) -> tuple[Limit, ...]:
     often = rule.at_most
     limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
     return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
@@ -153,7 +155,7 @@ HAND_OVER = timedelta(hours=12)
 NEVER = timedelta(0)
 
 
-class Asked(NamedTuple):
+class RuleTrial(NamedTuple):
     """A rule that was asked; why it did not fire, or how it did."""
 
     rule: Rule
@@ -192,17 +194,17 @@ class Rulebook:
         fired = tuple(one.fired for one in self.ask(found, facts) if one.fired)
         return Decision(fired, "too old" if facts.is_old and not fired else "", mutes)
 
-    def facts(self, event: Event, contact: Contact, now: datetime) -> Facts:
+    def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return what rules may know of an event."""
-        return Facts(event, contact, now, self.max_age, self.hours)
+        return EventFacts(event, contact, now, self.max_age, self.hours)
 
-    def ask(self, rules: Iterable[Rule], facts: Facts) -> Iterator[Asked]:
+    def ask(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
         """Ask rules in their order, each with what those before it noted, until one ends it."""
         for rule in rules:
             if refusal := rule.refusal(facts):
-                yield Asked(rule, refusal, None)
+                yield RuleTrial(rule, refusal, None)
                 continue
-            yield Asked(rule, "", rule.fire(facts))
+            yield RuleTrial(rule, "", rule.fire(facts))
             if rule.ends:
                 return
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import orjson
 
-from gateway.sandbox.app import Server, listen
+from gateway.sandbox.app import SandboxServer, listen
 from gateway.sandbox.config import Config, ConfigError
 
 _BAD_USE = 2
@@ -29,7 +29,7 @@ def main() -> None:
     # The server raises the signal again once it has ended; that is the end, not a failure.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: sys.exit(0))
-    Server(config).run(sockets=[listener])
+    SandboxServer(config).run(sockets=[listener])
 
 
 def _config(path: str) -> Config:

@@ -18,7 +18,7 @@ from gateway.sandbox.config import Config
 from gateway.sandbox.control_api.control import Control
 from gateway.sandbox.control_api.customer_actions import Acting
 from gateway.sandbox.graph_api.administration import Administration
-from gateway.sandbox.graph_api.messages import CUT, Graph
+from gateway.sandbox.graph_api.messages import CUT, GraphApi
 from gateway.sandbox.simulation.customer_messages import ControlError
 from gateway.sandbox.simulation.faults import FaultError
 from gateway.sandbox.simulation.sandbox import Clock, Sandbox
@@ -63,7 +63,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 
 def _routes(sandbox: Sandbox) -> list[Route]:
-    graph, control, acting = Graph(sandbox), Control(sandbox), Acting(sandbox)
+    graph, control, acting = GraphApi(sandbox), Control(sandbox), Acting(sandbox)
     customer = "/sandbox/customers/{customer}"
     return [
         Route("/{version}/{phone_number_id}/messages", graph.messages, methods=["POST"]),
@@ -113,7 +113,7 @@ class _Connection(HttpToolsProtocol):
         self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
 
 
-class Server(uvicorn.Server):
+class SandboxServer(uvicorn.Server):
     """A server that ends within two seconds, whoever still waits for an event."""
 
     def __init__(self, config: Config) -> None:

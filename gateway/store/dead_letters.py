@@ -11,7 +11,7 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.sending.dead_letter import DeadEvent, DeadSend, Wanted, moment
+from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSend, moment
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
 from gateway.store import keys, maintenance
@@ -46,7 +46,7 @@ class _Listed:
 
 
 def letters(
-    store: Store, wanted: Wanted, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
+    store: Store, wanted: DeadLetterFilter, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
 ) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
     numbers = maintenance.numbers(store) if wanted.number is None else [wanted.number]
@@ -166,7 +166,7 @@ def _redrive_event(store: Store, letter: DeadEvent) -> Redriven:
     return "redriven"
 
 
-def _listed(store: Store, number: str, wanted: Wanted) -> Iterator[_Listed]:
+def _listed(store: Store, number: str, wanted: DeadLetterFilter) -> Iterator[_Listed]:
     """Give what a number lists, the newest first, in pages; what dies meanwhile is not in them."""
     newest = milliseconds(wanted.until) if wanted.until else None
     skip = 0  # of those that died at `newest`, how many were given
@@ -182,7 +182,7 @@ def _listed(store: Store, number: str, wanted: Wanted) -> Iterator[_Listed]:
 
 
 def _page(
-    store: Store, number: str, newest: int | None, wanted: Wanted, skip: int
+    store: Store, number: str, newest: int | None, wanted: DeadLetterFilter, skip: int
 ) -> list[_Listed]:
     key = f"{keys.number(number)}dead"
     most = "+inf" if newest is None else newest

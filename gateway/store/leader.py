@@ -5,7 +5,7 @@ import secrets
 from gateway.store.redis.client import Store
 
 
-class Turn:
+class LeaderLock:
     """What one process asks for; it runs out by itself, by the server's clock."""
 
     def __init__(self, store: Store, key: str, lifetime_ms: int) -> None:

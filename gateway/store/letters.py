@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from typing import Literal
 
-from gateway.core.sending.dead_letter import Aside, Letter, Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, Letter
 from gateway.store import dead_letters
 from gateway.store.dead_letters import WITHOUT_KEYS, Redriven
 from gateway.store.inbox import deferred
@@ -18,7 +18,7 @@ from gateway.store.sending import unconfirmed
 Dropped = Literal["dropped", "aside", "changed"]
 
 
-def letters(store: Store, wanted: Wanted) -> Iterator[Letter]:
+def letters(store: Store, wanted: DeadLetterFilter) -> Iterator[Letter]:
     """Yield what is wanted, the newest first."""
     both = (dead_letters.letters(store, wanted), deferred.deliveries(store, wanted))
     return merge(*both, key=lambda one: one.died_ms, reverse=True)
@@ -35,7 +35,7 @@ def redrive(
     store: Store, letter: Letter, *, unconfirmed: bool = False, bodies: Bodies = WITHOUT_KEYS
 ) -> Redriven:
     """Let it begin again; what was set aside is tried now instead of later."""
-    if isinstance(letter, Aside):
+    if isinstance(letter, DeferredDelivery):
         tried = deferred.try_now(store, letter, dead_letters.now(store))
         return "redriven" if tried else "changed"
     return dead_letters.redrive(store, letter, unconfirmed=unconfirmed, bodies=bodies)
@@ -47,7 +47,7 @@ def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
     What is given up may hold statuses. So first it is noted that some are lost: else their silence
     would be taken for evidence that Meta never had a message, and it would be sent twice.
     """
-    if not isinstance(letter, Aside):
+    if not isinstance(letter, DeferredDelivery):
         return "dropped" if dead_letters.drop(store, letter) else "changed"
     if not given_up:
         return "aside"

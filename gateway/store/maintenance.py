@@ -11,7 +11,7 @@ from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.compaction import BULK_FOR, REPLIES_FOR
 from gateway.store.sending.lanes import Damage, damages
-from gateway.store.server.health import RESULTS, Health, worst, yielding
+from gateway.store.server.health import RESULTS, ServerHealth, worst, yielding
 
 MOST_ITEMS = 1_000
 TICK_GUARD_MS = 900
@@ -210,7 +210,7 @@ def prune(store: Store, retention: timedelta) -> int:
     return dropped
 
 
-def memory(store: Store, limit_bytes: int) -> Health:
+def memory(store: Store, limit_bytes: int) -> ServerHealth:
     """Say how full the fullest server is.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).

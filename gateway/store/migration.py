@@ -16,7 +16,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from gateway.store import keys, maintenance
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.redis.client import Call, Store, meaning
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
@@ -52,7 +52,7 @@ class Migration:
         self._store = store
         self._wait = wait
         self._sends = 0
-        self._turn = Turn(store, keys.MIGRATION, TURN_MS)
+        self._turn = LeaderLock(store, keys.MIGRATION, TURN_MS)
 
     def run(self, stragglers_s: float = STRAGGLERS_S) -> Iterator[Progress]:
         """Migrate step by step; nothing is yielded of a store that has layout 2 already.

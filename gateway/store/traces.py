@@ -11,21 +11,21 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import names
 from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
-from gateway.core.sending.dead_letter import Aside, moment
+from gateway.core.sending.dead_letter import DeferredDelivery, moment
 from gateway.core.sending.send import BULK, REPLY, RUNGS
 from gateway.core.text import fit
 from gateway.core.webhook.damaged import Mentions, of_customer, of_message
 from gateway.store import keys, maintenance
 from gateway.store.inbox import deferred
-from gateway.store.inbox.lookup import Kept, State, TracedInbox, Waiting, known
+from gateway.store.inbox.lookup import KeptEvent, State, TracedInbox, WaitingDeliveries, known
 from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.unreadable import search
 from gateway.store.planning import records
 from gateway.store.planning.contacts import find
-from gateway.store.planning.records import Found
+from gateway.store.planning.records import PlanRecord
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import send_rows
-from gateway.store.sending.lookup import Sent, ask, read
+from gateway.store.sending.lookup import TracedSend, ask, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ STATUSES = tuple(stage for stage, rung in RUNGS.items() if rung > RUNGS["accepte
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedEvent:
     """An event set before a person, because it could not be planned."""
 
     at: datetime
@@ -107,13 +107,13 @@ class Trace:
 
     number: str
     key: str = ""  # "" where no event is known
-    kept: Kept | None = None
+    kept: KeptEvent | None = None
     known: bool = False
     waits: State | None = None  # where it was not planned
-    aside: Aside | None = None  # why it was not, where it was set aside
-    failed: Failed | None = None
-    record: Found | None = None
-    sends: tuple[Sent, ...] = ()
+    aside: DeferredDelivery | None = None  # why it was not, where it was set aside
+    failed: FailedEvent | None = None
+    record: PlanRecord | None = None
+    sends: tuple[TracedSend, ...] = ()
     foreign: tuple[str, ...] = ()  # statuses of a message that no send of ours became
 
 
@@ -125,7 +125,7 @@ class Conversation:
     contact: Contact
     traces: tuple[Trace, ...]
     lanes: dict[str, int]  # rank -> how many wait
-    sends: tuple[Sent, ...]  # the first of those that wait and are in no trace above
+    sends: tuple[TracedSend, ...]  # the first of those that wait and are in no trace above
     unreadable: str = ""  # why what is stored of the contact cannot be read
 
 
@@ -188,7 +188,7 @@ class Traces:
         found = (find(number) for number in maintenance.numbers(self._store))
         return tuple(one for one in found if one)
 
-    def _waiting(self, found: Waiting) -> tuple[Trace, ...]:
+    def _waiting(self, found: WaitingDeliveries) -> tuple[Trace, ...]:
         return tuple(
             Trace(
                 one.event.number,
@@ -209,7 +209,7 @@ class Traces:
                 letter.number,
                 letter.key,
                 kept=self._inbox.kept(f"{letter.delivery}/{letter.item}"),
-                failed=Failed(letter.at, str(letter.error["reason"]), letter.id),
+                failed=FailedEvent(letter.at, str(letter.error["reason"]), letter.id),
             )
             for letter in islice(letters, MOST_UNREAD)
         )
@@ -248,7 +248,7 @@ class Traces:
             sends=tuple(read(self._store, self._bodies, number, record.sends)) if record else (),
         )
 
-    def _failed(self, number: str, key: str) -> tuple[Failed | None, str]:
+    def _failed(self, number: str, key: str) -> tuple[FailedEvent | None, str]:
         name = b"event:" + digest(key)
         prefix = keys.number(number).encode()
         score, raw = ask(
@@ -257,7 +257,7 @@ class Traces:
         if score is None or raw is None:
             return None, ""
         told = orjson.loads(raw)
-        return Failed(moment(score), told["error"]), f"{told['delivery']}/{told['item']}"
+        return FailedEvent(moment(score), told["error"]), f"{told['delivery']}/{told['item']}"
 
     def _foreign(self, number: str, wamid: str) -> Trace | None:
         asked = [join("status", number, wamid, stage) for stage in STATUSES]

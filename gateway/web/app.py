@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
@@ -50,7 +50,7 @@ Page = Callable[[Request], Awaitable[Response]]
 class Guarded:
     """Keeps deliveries, unless the store has said that it is full or cannot keep."""
 
-    keeper: Keeper
+    keeper: InboxWriter
     pressure: Pressure
 
     async def keep(self, body: bytes, *, secret: str) -> None:
@@ -68,7 +68,7 @@ def create_app(
     The lifespan yields the Door that BoundedHttpProtocol asks for.
     """
     client = connect_async(settings.redis_url)
-    keeper = Keeper(client, Bodies(settings.encryption_keys), ring)
+    keeper = InboxWriter(client, Bodies(settings.encryption_keys), ring)
     pressure = Pressure(client, settings.gateway_store_bytes, settings.gateway_results)
     counters = Counters(client)
     alive = Alive(counters)

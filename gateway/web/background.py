@@ -16,7 +16,7 @@ BEAT_S = 1.0
 LEAST_GAP_S = 0.001
 
 
-class Stream(Protocol):
+class StatusStreamClock(Protocol):
     """Where it is noted."""
 
     async def alive(self, gap: timedelta) -> None:
@@ -26,7 +26,9 @@ class Stream(Protocol):
 class Alive:
     """Notes that this process keeps deliveries, and each time in which it could not."""
 
-    def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: StatusStreamClock, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Take where it is noted."""
         self._stream = stream
         self._clock = clock

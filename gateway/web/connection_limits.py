@@ -10,7 +10,7 @@ from gateway.web.webhook import MOST_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """What one request of a route may be."""
 
     body_bytes: int
@@ -24,8 +24,10 @@ class Limits:
 class Bounds:
     """What strangers may take of one web process."""
 
-    webhook: Limits = Limits(body_bytes=MOST_BODY_BYTES)
-    page: Limits = Limits(body_bytes=16 * 1024)  # no page reads a body; some clients send one
+    webhook: ConnectionLimits = ConnectionLimits(body_bytes=MOST_BODY_BYTES)
+    page: ConnectionLimits = ConnectionLimits(
+        body_bytes=16 * 1024
+    )  # no page reads a body; some clients send one
     connections: int = 2048
     ending: int = 256  # connections beside those, which are closed already but for the last bytes
     pipelined: int = 16  # whole requests of one connection that wait for the one before them
@@ -35,6 +37,6 @@ class Bounds:
     end_s: float = 2.0  # for a client to take its last answer and to close
     sweep_s: float = 0.5
 
-    def of(self, path: bytes) -> Limits:
+    def of(self, path: bytes) -> ConnectionLimits:
         """Return the limits of a route."""
         return self.webhook if path == b"/webhook" else self.page

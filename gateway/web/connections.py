@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
-from gateway.web.connection_limits import Bounds, Limits
+from gateway.web.connection_limits import Bounds, ConnectionLimits
 
 
 class Phase(IntEnum):
@@ -35,7 +35,7 @@ class Guest(Protocol):
 
     loop: asyncio.AbstractEventLoop
     phase: Phase
-    limits: Limits  # of the request that arrives
+    limits: ConnectionLimits  # of the request that arrives
     deadline: float
 
     def refuse(self, reason: str) -> None:

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.store.server.health import Health
+from gateway.store.server.health import ServerHealth
 
-Look = Callable[[], Awaitable[Health]]
+Look = Callable[[], Awaitable[ServerHealth]]
 Warn = Callable[[], Awaitable[list[str]]]
 
 

@@ -14,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from gateway.web.connection_limits import Limits
+from gateway.web.connection_limits import ConnectionLimits
 from gateway.web.connections import Door, Phase
 from gateway.web.refusals import REASONS
 
@@ -42,7 +42,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door: Door = app_state["door"]
         self.phase = Phase.SILENT
         self.deadline = 0.0
-        self.limits: Limits = self.door.bounds.webhook
+        self.limits: ConnectionLimits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
         self._unseen = 0  # bytes since the parser last told of something
         self._came = 0  # bytes of the request that arrives, and of the end of the one before

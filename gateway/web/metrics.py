@@ -18,7 +18,7 @@ from gateway.web.refusals import REASONS
 QUEUES = {"reply": "critical", "bulk": "bulk"}
 
 
-class Reading(Protocol):
+class MetricsSnapshot(Protocol):
     """Where figures come from."""
 
     async def read(self) -> Figures:
@@ -28,7 +28,7 @@ class Reading(Protocol):
 class MetricsPage:
     """Shows the figures of all processes, as of now."""
 
-    def __init__(self, counters: Reading) -> None:
+    def __init__(self, counters: MetricsSnapshot) -> None:
         """Take where figures come from."""
         self._counters = counters
 

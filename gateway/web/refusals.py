@@ -62,7 +62,7 @@ REASONS: Mapping[str, Reason] = {
 }
 
 
-class Counts(Protocol):
+class RefusalCounts(Protocol):
     """Where counters live."""
 
     async def add(self, counts: dict[str, int]) -> None:
@@ -72,7 +72,7 @@ class Counts(Protocol):
 class Refusals:
     """Counts by reason, and hands the sums on once a second."""
 
-    def __init__(self, counts: Counts, on_gap: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, counts: RefusalCounts, on_gap: Callable[[], None] = lambda: None) -> None:
         """Take where the sums go; `on_gap` hears of what may have been a delivery of Meta's."""
         self._counts = counts
         self._on_gap = on_gap

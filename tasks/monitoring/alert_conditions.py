@@ -9,7 +9,7 @@ from gateway.core.alerts import Alert, Cause, Severity
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.dead_letter import advice, asks_a_person
 from gateway.core.sending.error_codes import rule_of
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import sentences
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE
 
@@ -34,12 +34,12 @@ _OF_THE_SERVER = {
 }
 
 
-def causes(reading: Reading) -> dict[str, Alert]:
+def causes(reading: Snapshot) -> dict[str, Alert]:
     """Return everything that is the matter, by the key of its cause."""
     return {alert.cause.key: alert for find in CAUSES for alert in find(reading)}
 
 
-def nobody_looks(reading: Reading) -> Iterator[Alert]:
+def nobody_looks(reading: Snapshot) -> Iterator[Alert]:
     """Tell that workers are silent, which only who stands in for them can see."""
     ago_s = reading.ago_s.get("watch")
     if ago_s is None or ago_s > SILENT_S:
@@ -50,7 +50,7 @@ def nobody_looks(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def planning_stopped(reading: Reading) -> Iterator[Alert]:
+def planning_stopped(reading: Snapshot) -> Iterator[Alert]:
     """Tell that events wait because a release or its rules are wrong."""
     if reading.stopped:
         yield _critical(
@@ -60,7 +60,7 @@ def planning_stopped(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def rules(reading: Reading) -> Iterator[Alert]:
+def rules(reading: Snapshot) -> Iterator[Alert]:
     """Tell that the files of rules were changed to something that cannot be used."""
     if found := sentences(reading.rulebooks):
         yield _warning(
@@ -70,7 +70,7 @@ def rules(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def deliveries(reading: Reading) -> Iterator[Alert]:
+def deliveries(reading: Snapshot) -> Iterator[Alert]:
     """Tell of deliveries that wait for long, or were set aside."""
     # While planning is stopped they wait for that, which is told already.
     if reading.oldest_s > MOST_WAIT_S and not reading.stopped:
@@ -87,7 +87,7 @@ def deliveries(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def paused(reading: Reading) -> Iterator[Alert]:
+def paused(reading: Snapshot) -> Iterator[Alert]:
     """Tell that Meta takes nothing of a number, or of all that belong to its account."""
     for one in reading.numbers:
         if pause := one.stops.pause:
@@ -102,7 +102,7 @@ def paused(reading: Reading) -> Iterator[Alert]:
             )
 
 
-def replies(reading: Reading) -> Iterator[Alert]:
+def replies(reading: Snapshot) -> Iterator[Alert]:
     """Tell of replies that nobody sends; broadcasts may wait for their turn."""
     for one in reading.numbers:
         # While the number is stopped they wait for that, which is known already.
@@ -116,7 +116,7 @@ def replies(reading: Reading) -> Iterator[Alert]:
             )
 
 
-def canary(reading: Reading) -> Iterator[Alert]:
+def canary(reading: Snapshot) -> Iterator[Alert]:
     """Tell that an event of our own does not go the whole way any more."""
     if reading.canary.missing_s > OVERDUE_S:
         yield _critical(
@@ -127,7 +127,7 @@ def canary(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def memory(reading: Reading) -> Iterator[Alert]:
+def memory(reading: Snapshot) -> Iterator[Alert]:
     """Tell that the store fills up, and that it is full."""
     if reading.health.short:
         yield _warning(
@@ -143,14 +143,14 @@ def memory(reading: Reading) -> Iterator[Alert]:
         )
 
 
-def server(reading: Reading) -> Iterator[Alert]:
+def server(reading: Snapshot) -> Iterator[Alert]:
     """Tell that the server may lose what was acknowledged."""
     for warning, alert in _OF_THE_SERVER.items():
         if warning in reading.health.warnings:
             yield _critical(*alert)
 
 
-def dead_letters(reading: Reading) -> Iterator[Alert]:
+def dead_letters(reading: Snapshot) -> Iterator[Alert]:
     """Tell of dead letters that ask for a person, once for all that share a cause and a code."""
     for of in reading.letters:
         if asks_a_person(of.cause, of.code):
@@ -164,7 +164,7 @@ def dead_letters(reading: Reading) -> Iterator[Alert]:
             )
 
 
-CAUSES: tuple[Callable[[Reading], Iterator[Alert]], ...] = (
+CAUSES: tuple[Callable[[Snapshot], Iterator[Alert]], ...] = (
     nobody_looks,
     planning_stopped,
     rules,

@@ -6,10 +6,10 @@ from datetime import timedelta
 import structlog
 
 from gateway.config.settings import Settings
-from gateway.core.alerts import GIVE_UP_MS, Alert, Told, body, changes
+from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, body, changes
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts, snapshot
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.context import release, worker
@@ -52,7 +52,7 @@ def look(store: Store, settings: Settings) -> None:
         _tell(store, url, reading.now_ms)
 
 
-def _note_doubled(store: Store, reading: Reading) -> None:
+def _note_doubled(store: Store, reading: Snapshot) -> None:
     """Note that sends were doubled since the last look; noted first, so that none is missed."""
     doubled = reading.total("sends.doubled")
     if alerts.grown(store, "doubled", doubled):
@@ -87,7 +87,7 @@ def _tell(store: Store, url: str, now_ms: int) -> None:
         log.info("alert_told", state=trying.state, **_named(trying))
 
 
-def _named(told: Told) -> dict[str, str]:
+def _named(told: AlertState) -> dict[str, str]:
     cause = told.alert.cause
     return {"cause": cause.kind, "detail": cause.detail, "number": cause.number}
 

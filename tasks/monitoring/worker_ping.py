@@ -20,7 +20,7 @@ class BrokerAwayError(Exception):
     """The broker does not answer; the text is what kind of error it was."""
 
 
-class Listening:
+class WorkerPing:
     """Asks the broker of one gateway."""
 
     def __init__(self, settings: Settings) -> None:

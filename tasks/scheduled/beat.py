@@ -12,7 +12,7 @@ from celery import Celery
 from redbeat.schedulers import RedBeatScheduler, get_redis
 
 from gateway.config.settings import Settings
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.scheduled.schedule import TASKS
 from tasks.wakeup import clear_task, is_full, mark_task
@@ -34,7 +34,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         self._installed = False
         super().__init__(app, **options)
         self._store = Store(Settings.from_env().redis_url)
-        self._turn = Turn(
+        self._turn = LeaderLock(
             self._store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000)
         )
         self.lock_key = None  # so that RedBeat takes no lock of its own

@@ -11,7 +11,7 @@ from gateway.store.monitoring import alerts
 from gateway.store.monitoring.canary import arrived, expect
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.app import app
-from tasks.context import Worker, worker
+from tasks.context import WorkerContext, worker
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
 from tasks.monitoring.notifier import ping
 from tasks.wakeup import clear_task, ring_inbox
@@ -33,7 +33,7 @@ def set_off() -> None:
         ring_inbox()
 
 
-def arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
+def arrive(at_work: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
     """Take a canary's send in Meta's place: note that it came, and ping whoever waits for it."""
     try:
         return _arrive(at_work, attempt, now)
@@ -41,7 +41,7 @@ def arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
         return NotConnected(type(error).__name__)
 
 
-def _arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
+def _arrive(at_work: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
     arrived(at_work.store, int(now.timestamp() * 1000), now - canary.kept_at(attempt.expires_at))
     url = at_work.settings.gateway_heartbeat_url.get_secret_value()
     if not url:

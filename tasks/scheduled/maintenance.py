@@ -13,7 +13,7 @@ import structlog
 
 from gateway.core.sending.send import BULK, REPLY
 from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox.inbox import Standing
+from gateway.store.inbox.inbox import PartitionState
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
 from tasks.app import app
@@ -129,7 +129,7 @@ def _compact(at_work: StoreAccess) -> None:
     compaction.run(maintenance.numbers(at_work.store), health.early_ms)
 
 
-def _stands_still(at_work: StoreAccess, one: Standing) -> bool:
+def _stands_still(at_work: StoreAccess, one: PartitionState) -> bool:
     if not one.has_work:
         return False
     moved = maintenance.moved(at_work.store, one.index, one.cursor)

@@ -14,9 +14,9 @@ import structlog
 from celery import bootsteps
 
 from gateway.config.settings import Settings
-from gateway.core.storage.looks import Rounds
+from gateway.core.storage.looks import LookSchedule
 from gateway.store import keys, maintenance
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.monitoring import alerts
 from gateway.store.monitoring.upcoming import Upcoming, upcoming
 from gateway.store.redis.client import ScriptError
@@ -40,15 +40,15 @@ BEAT_GONE_S = 60.0
 END_S = 0.4
 
 
-class Net:
+class SafetyNet:
     """Looks at what is due, while it has the turn; used by one thread."""
 
     def __init__(self, at_work: StoreAccess) -> None:
         """Take the store, with connections of this thread's own."""
         self._at_work, self._store = at_work, at_work.store
-        self._turn = Turn(at_work.store, keys.NET, TURN_MS)
+        self._turn = LeaderLock(at_work.store, keys.NET, TURN_MS)
         self._line = OwnConnection()
-        self._rounds = Rounds()
+        self._rounds = LookSchedule()
         self._leads = False
         self._ask_at = 0.0
         self._ahead_ms = 0.0  # of our monotonic clock, which tells only at whom to look
@@ -154,7 +154,7 @@ class NetStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin to look."""
         settings = Settings.from_env()
-        net, watch = Net(access(settings)), ChildWatch(access(settings).store)
+        net, watch = SafetyNet(access(settings)), ChildWatch(access(settings).store)
         self._loops = [
             Loop("net", LOOK_S, net.work, net.begin, net.end),
             Loop("children", LOOK_S, watch.work, last=watch.end),

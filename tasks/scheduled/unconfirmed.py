@@ -6,21 +6,21 @@ from typing import cast
 
 import structlog
 
-from gateway.core.sending.resend_policy import Policy, Stream, choose
-from gateway.store.inbox.inbox import Standing
+from gateway.core.sending.resend_policy import Policy, StatusStream, choose
+from gateway.store.inbox.inbox import PartitionState
 from gateway.store.sending.unconfirmed import again, doubts, lost_to, proved_to, whole_from
 from tasks.context import StoreAccess
 
 log = structlog.get_logger(__name__)
 
 
-def resolve(at_work: StoreAccess, number: str, standings: Sequence[Standing]) -> int:
+def resolve(at_work: StoreAccess, number: str, standings: Sequence[PartitionState]) -> int:
     """Post again, once, what on all evidence Meta never had; return how many.
 
     `standings` are looked at before the doubts are read: what confirms a doubt and was kept before
     that look is then either worked off, or counted as waiting.
     """
-    stream = Stream(
+    stream = StatusStream(
         whole_from=whole_from(at_work.store),
         proved_to=proved_to(at_work.store, number),
         worked_off_to=min(_worked_off_to(one) for one in standings),
@@ -38,7 +38,7 @@ def resolve(at_work: StoreAccess, number: str, standings: Sequence[Standing]) ->
     return repeated
 
 
-def _worked_off_to(one: Standing) -> datetime:
+def _worked_off_to(one: PartitionState) -> datetime:
     """Return the moment before which everything kept in a partition is committed."""
     if one.aside:
         return datetime.fromtimestamp(0, UTC)

@@ -9,9 +9,9 @@ from gateway.cli.doctor.checks.doctor_here import Disk, Rules
 from gateway.cli.doctor.checks.local import Given
 from gateway.cli.doctor.checks.store import Redis
 from gateway.cli.doctor.checks.workers import Broker
-from gateway.cli.doctor.facts import CHECKS, Facts
+from gateway.cli.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.doctor.findings import Result, results
-from gateway.cli.doctor.meta_answers import Handshake, Meta
+from gateway.cli.doctor.meta_answers import Handshake, MetaAnswers
 from gateway.core.sending.pauses import Stops
 from gateway.graph.admin.models import (
     MANAGEMENT,
@@ -19,15 +19,15 @@ from gateway.graph.admin.models import (
     AppCallback,
     AppInfo,
     Callbacks,
-    Health,
+    EntityHealth,
     NumberInfo,
     SubscribedApp,
     TokenInfo,
 )
-from gateway.store.inbox.inbox import Standing
+from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import Lanes, NumberStanding, Reading
-from gateway.store.server.health import Health as StoreHealth
+from gateway.store.monitoring.snapshot import LaneFigures, NumberStanding, Snapshot
+from gateway.store.server.health import ServerHealth as StoreHealth
 from gateway.store.server.health import layout_name
 from gateway.store.server.inspection import Examined, Server
 
@@ -45,9 +45,11 @@ SERVER = Server(
     fsync="always",
 )  # fmt: skip
 EXAMINED = Examined((SERVER,), away=0, other_form="", layout=layout_name(), replicas=0)
-STANDING = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
-OURS = NumberStanding(NUMBER, {}, 0, 0, 0, 0, Stops(), {"reply": Lanes(), "bulk": Lanes()})
-READING = Reading(
+STANDING = PartitionState(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
+OURS = NumberStanding(
+    NUMBER, {}, 0, 0, 0, 0, Stops(), {"reply": LaneFigures(), "bulk": LaneFigures()}
+)
+READING = Snapshot(
     now_ms=NOW_MS,
     health=StoreHealth(),
     partitions=(STANDING,),
@@ -60,19 +62,19 @@ READING = Reading(
 NUMBER_INFO = NumberInfo(
     id=NUMBER, quality="GREEN", status="CONNECTED", code_verification="VERIFIED",
     name_status="APPROVED", mode="LIVE", throughput="STANDARD", messaging_limit="TIER_2K",
-    callbacks=Callbacks(app=URL), health=(Health("PHONE_NUMBER", "AVAILABLE"),),
+    callbacks=Callbacks(app=URL), health=(EntityHealth("PHONE_NUMBER", "AVAILABLE"),),
 )  # fmt: skip
 TOKEN = TokenInfo(True, APP, "SYSTEM_USER", None, (MESSAGING, MANAGEMENT), {})
 CALLBACK = AppCallback(
     "whatsapp_business_account", URL, active=True,
     fields=("messages", "user_preferences", "phone_number_quality_update"),
 )  # fmt: skip
-META = Meta(
+META = MetaAnswers(
     now=AT, app_id=APP, number_id=NUMBER, secrets=(AppInfo(APP),), token=TOKEN,
     number=NUMBER_INFO, numbers=(NUMBER_INFO,), subscribed=(SubscribedApp(APP),),
     callbacks=(CALLBACK,), handshake=Handshake(),
 )  # fmt: skip
-WELL = Facts(
+WELL = DoctorFacts(
     given=Given(mode=0o100600),
     version=("v25.0", date(2026, 11, 22)),
     redis=Redis(found=EXAMINED),
@@ -85,7 +87,7 @@ WELL = Facts(
 )  # fmt: skip
 
 
-def found(facts: Facts, check: str = "") -> list[Result]:
+def found(facts: DoctorFacts, check: str = "") -> list[Result]:
     """Return what all checks say, or one of them."""
     return [one for one in results(CHECKS, facts) if check in ("", one.name)]
 

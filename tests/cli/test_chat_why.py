@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.chat.explain import Sent, Traces
+from gateway.cli.chat.explain import ChatReply, ChatTraces
 from gateway.cli.chat.message_view import Offer
 from gateway.core.planning.batch import plan
 from gateway.rules.loader import load
@@ -33,15 +33,17 @@ def rules(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def traces(store: Store, rules: Path) -> Traces:
-    return Traces(store, NUMBER, rules)
+def traces(store: Store, rules: Path) -> ChatTraces:
+    return ChatTraces(store, NUMBER, rules)
 
 
-def write(traces: Traces, text: str, wamid: str = "wamid.1", tap: Offer | None = None) -> Sent:
+def write(
+    traces: ChatTraces, text: str, wamid: str = "wamid.1", tap: Offer | None = None
+) -> ChatReply:
     return traces.sent(wamid, ANA, text, tap, traces.contact(ANA))
 
 
-def work_off(store: Store, rules: Path, sent: Sent) -> None:
+def work_off(store: Store, rules: Path, sent: ChatReply) -> None:
     """Do what a worker does."""
     (view,) = contacts.load(store, {NUMBER: [sent.event]})
     (made,) = plan(view, [sent.event], load(rules)).plans
@@ -49,7 +51,7 @@ def work_off(store: Store, rules: Path, sent: Sent) -> None:
 
 
 def test_the_rules_are_told_down_to_the_one_that_answered(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     work_off(store, rules, write(traces, "hi", "wamid.0"))
     sent = write(traces, "Blue")
@@ -63,16 +65,16 @@ def test_the_rules_are_told_down_to_the_one_that_answered(
 
 
 def test_the_record_knows_that_it_was_the_first_contact(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     sent = write(traces, "hi")
     work_off(store, rules, sent)
-    late = Sent(sent.event, traces.contact(ANA))
+    late = ChatReply(sent.event, traces.contact(ANA))
 
     assert traces.why(late) == ["✓ first: this is the first contact"]
 
 
-def test_a_tap_is_told_as_one(store: Store, traces: Traces, rules: Path) -> None:
+def test_a_tap_is_told_as_one(store: Store, traces: ChatTraces, rules: Path) -> None:
     work_off(store, rules, write(traces, "hi", "wamid.0"))
     sent = write(traces, "1", tap=Offer("button", "y", "Yes"))
     work_off(store, rules, sent)
@@ -81,7 +83,7 @@ def test_a_tap_is_told_as_one(store: Store, traces: Traces, rules: Path) -> None
 
 
 def test_where_no_rule_answered_every_reason_is_told(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     work_off(store, rules, write(traces, "hi", "wamid.0"))
     sent = write(traces, "red")
@@ -103,7 +105,7 @@ CHANGED = {
 
 @pytest.mark.parametrize("now", CHANGED.values(), ids=CHANGED)
 def test_after_a_change_only_the_record_is_believed(
-    store: Store, traces: Traces, rules: Path, now: str
+    store: Store, traces: ChatTraces, rules: Path, now: str
 ) -> None:
     sent = write(traces, "hi")
     work_off(store, rules, sent)
@@ -116,7 +118,7 @@ def test_after_a_change_only_the_record_is_believed(
 
 
 def test_a_rule_that_came_later_is_not_said_to_have_answered(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     rules.write_text("version: 1\nrules: []\n")
     sent = write(traces, "hi")
@@ -127,7 +129,7 @@ def test_a_rule_that_came_later_is_not_said_to_have_answered(
 
 
 def test_a_message_is_answered_when_all_it_led_to_was_tried(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     sent = write(traces, "hi")
     assert (traces.planned(sent), traces.answered(sent)) == (False, False)
@@ -141,7 +143,7 @@ def test_a_message_is_answered_when_all_it_led_to_was_tried(
 
 
 def test_a_message_that_leads_to_nothing_is_answered_at_once(
-    store: Store, traces: Traces, rules: Path
+    store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     rules.write_text("version: 1\nrules: []\n")
     sent = write(traces, "hi")

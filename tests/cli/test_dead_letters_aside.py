@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
@@ -34,7 +34,7 @@ def place(store: Store) -> str:
     (name,) = keep(store, 2, body, bodies=Bodies([bytes.fromhex(KEY)]))
     with inbox(store).slice() as held:
         batch = held.next()
-        held.close({name: Obstacle("unopened", batch.unopened[name])})
+        held.close({name: DeferReason("unopened", batch.unopened[name])})
     return name
 
 

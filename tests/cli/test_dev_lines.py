@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.cli.local.log_view import Line, readable
+from gateway.cli.local.log_view import LogLine, readable
 from gateway.core.sending.outcome import Step
 from tasks.attempts import WAITS
 
@@ -27,11 +27,11 @@ THROTTLED: dict[str, Any] = {"code": 130429, "reason": "Send more slowly.", "det
 SHOWN = {
     "one delivery": (
         logged("batch_drained", deliveries=1, events=1),
-        Line("in      kept 1 delivery · 1 event"),
+        LogLine("in      kept 1 delivery · 1 event"),
     ),
     "a batch with what was in it": (
         logged("batch_drained", deliveries=2, events=3, kinds={"message": 1, "status": 2}, sends=1),
-        Line("in      kept 2 deliveries · 1 message, 2 statuses · planned 1 send"),
+        LogLine("in      kept 2 deliveries · 1 message, 2 statuses · planned 1 send"),
     ),
     "a batch with the rules that fired, and why": (
         logged(
@@ -42,29 +42,29 @@ SHOWN = {
             sends=1,
             fired={"colour": 'text contains "color"'},
         ),
-        Line(
+        LogLine(
             'in      kept 1 delivery · 1 message · planned 1 send · ✓ colour: text contains "color"'
         ),
     ),
     "nothing but statuses": (
         logged("batch_drained", deliveries=1, events=1, kinds={"status": 1}, sends=0),
-        Line("in      kept 1 delivery · 1 status", "bright_black"),
+        LogLine("in      kept 1 delivery · 1 status", "bright_black"),
     ),
-    "accepted": (attempt("accepted"), Line("out     attempt accepted · 34 ms · rule colour")),
+    "accepted": (attempt("accepted"), LogLine("out     attempt accepted · 34 ms · rule colour")),
     "accepted the second time": (
         attempt("accepted", 2),
-        Line("out     attempt 2 accepted · 34 ms · rule colour"),
+        LogLine("out     attempt 2 accepted · 34 ms · rule colour"),
     ),
     "tried again later": (
         attempt("later", code=None, reason="ConnectError"),
-        Line(
+        LogLine(
             "out     attempt not taken now, again in 2.1 s · 34 ms · rule colour · ConnectError",
             "yellow",
         ),
     ),
     "throttled": (
         attempt("slower", **THROTTLED),
-        Line(
+        LogLine(
             "out     attempt not taken now, the number sends more slowly; again in 2.1 s"
             " · 34 ms · rule colour · (130429) Send more slowly.",
             "yellow",
@@ -72,7 +72,7 @@ SHOWN = {
     ),
     "answer lost": (
         attempt("unconfirmed", code=None, reason="ReadTimeout"),
-        Line(
+        LogLine(
             "out     attempt without an answer: nobody knows whether Meta took it"
             " · 34 ms · rule colour · ReadTimeout",
             "yellow",
@@ -80,33 +80,33 @@ SHOWN = {
     ),
     "a bug in planning": (
         logged("event_dead", "error", event_key="k", error="KeyError"),
-        Line("in      an event could not be planned (KeyError): a dead letter", "red"),
+        LogLine("in      an event could not be planned (KeyError): a dead letter", "red"),
     ),
     "what the sweep found": (
         logged("sweep_rang", "warning", what="inbox"),
-        Line("sweep   deliveries waited and nobody worked: rang again", "yellow"),
+        LogLine("sweep   deliveries waited and nobody worked: rang again", "yellow"),
     ),
     "a worker that died": (
         logged("worker_died", "error", worker="bulk", exit_code=-9),
-        Line("worker  bulk died (exit code -9) and is started again", "red"),
+        LogLine("worker  bulk died (exit code -9) and is started again", "red"),
     ),
     "an unknown warning": (
         logged("odd_thing", "warning", number=7),
-        Line("web: odd_thing number=7", "yellow"),
+        LogLine("web: odd_thing number=7", "yellow"),
     ),
     "an error with its cause": (
         logged("task_raised", "error", exception="Traceback\n  …\nKeyError: 'x'"),
-        Line("web: task_raised KeyError: 'x'", "red"),
+        LogLine("web: task_raised KeyError: 'x'", "red"),
     ),
     "a known warning in a form of another day": (
         logged("sweep_rang", "warning"),
-        Line("web: sweep_rang", "yellow"),
+        LogLine("web: sweep_rang", "yellow"),
     ),
 }
 
 
 @pytest.mark.parametrize(("raw", "shown"), SHOWN.values(), ids=SHOWN)
-def test_a_line_that_matters_becomes_readable(raw: str, shown: Line) -> None:
+def test_a_line_that_matters_becomes_readable(raw: str, shown: LogLine) -> None:
     assert readable("web", raw) == shown
 
 
@@ -137,13 +137,13 @@ def test_a_line_that_tells_nothing_is_hidden(raw: str) -> None:
 
 
 VERBOSE = {
-    "a banner": (" ---- celery", Line("web:  ---- celery", "bright_black")),
-    "an event": (logged("web_started", port=1), Line("web: web_started port=1", "bright_black")),
-    "an error": (logged("rules_rejected", "error"), Line("web: rules_rejected", "red")),
+    "a banner": (" ---- celery", LogLine("web:  ---- celery", "bright_black")),
+    "an event": (logged("web_started", port=1), LogLine("web: web_started port=1", "bright_black")),
+    "an error": (logged("rules_rejected", "error"), LogLine("web: rules_rejected", "red")),
     "nothing": ("  ", None),
 }
 
 
 @pytest.mark.parametrize(("raw", "shown"), VERBOSE.values(), ids=VERBOSE)
-def test_verbose_shows_every_line_that_has_words(raw: str, shown: Line | None) -> None:
+def test_verbose_shows_every_line_that_has_words(raw: str, shown: LogLine | None) -> None:
     assert readable("web", raw, verbose=True) == shown

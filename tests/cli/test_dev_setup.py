@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.cli.local.environment import NUMBER, Setup, prepare, rehearse
+from gateway.cli.local.environment import NUMBER, LocalSetup, prepare, rehearse
 from gateway.config.settings import SettingsError
 
 REAL = {
@@ -19,7 +19,7 @@ REAL = {
 }
 
 
-def played(**env: str) -> Setup:
+def played(**env: str) -> LocalSetup:
     return prepare(REAL | env, 8000, real=False)
 
 

@@ -17,7 +17,7 @@ import redis
 from typer.testing import CliRunner, Result
 
 from gateway.cli.doctor.checks.local import Given
-from gateway.cli.doctor.facts import CHECKS, Facts
+from gateway.cli.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.doctor.findings import ADVICE, Check, Unseen, fine, results
 from gateway.cli.doctor.probes import at_once
 from gateway.cli.doctor.report import screen
@@ -281,5 +281,5 @@ def test_who_waits_is_told_what_is_still_looked_at() -> None:
     assert heard[-1] == ["second"]
 
 
-def _with(change: dict[str, Any]) -> Facts:
+def _with(change: dict[str, Any]) -> DoctorFacts:
     return replace(WELL, **change)

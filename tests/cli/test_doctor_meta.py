@@ -10,8 +10,8 @@ from gateway.cli.doctor.facts import CHECKS
 from gateway.cli.doctor.findings import ADVICE, Unseen
 from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.graph.admin.errors import SetupError
-from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, Health, SubscribedApp
-from gateway.store.monitoring.snapshot import DeadOf
+from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, EntityHealth, SubscribedApp
+from gateway.store.monitoring.snapshot import DeadLetterGroup
 from tests.cli import test_doctor_ours
 from tests.cli.doctoring import (
     APP,
@@ -48,7 +48,9 @@ def ends(version: str) -> dict[str, Any]:
 
 
 def unhealthy(what: str, state: str, why: str = "") -> dict[str, Any]:
-    return number(health=(Health("PHONE_NUMBER", "AVAILABLE"), Health(what, state, why)))
+    return number(
+        health=(EntityHealth("PHONE_NUMBER", "AVAILABLE"), EntityHealth(what, state, why))
+    )
 
 
 def nothing_but(answer: Any) -> dict[str, Any]:
@@ -245,7 +247,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "a test number": (number(mode="SANDBOX"), "recipients", "warning", "with code 131030"),
     "a phone that is not on the list": (
-        reading(letters={DeadOf("100", "refused", 131030): 2}), "recipients", "broken", "2 sends",
+        reading(letters={DeadLetterGroup("100", "refused", 131030): 2}),
+        "recipients", "broken", "2 sends",
     ),
     "recipients of a number that nobody shows": (
         {"meta": Unseen("offline")}, "recipients", "unseen", "offline",

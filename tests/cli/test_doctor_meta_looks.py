@@ -11,7 +11,7 @@ import pytest
 
 from gateway.cli.doctor import meta_probes
 from gateway.cli.doctor.findings import Unseen
-from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, Meta
+from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, MetaAnswers
 from gateway.cli.doctor.probes import at_once
 from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
@@ -71,7 +71,7 @@ def account(sandbox: Stack) -> Iterator[Any]:
     change("token", revoked=False)
 
 
-def asked(sandbox: Stack, **more: str) -> Meta:
+def asked(sandbox: Stack, **more: str) -> MetaAnswers:
     return asked_with(settings(sandbox, **more))
 
 
@@ -83,7 +83,7 @@ def settings(sandbox: Stack, **more: str) -> Settings:
     return Settings.from_env(env)
 
 
-def asked_with(given: Settings) -> Meta:
+def asked_with(given: Settings) -> MetaAnswers:
     return meta_probes.meta(given, at_once(meta_probes.looks(given), 20))
 
 

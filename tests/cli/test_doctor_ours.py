@@ -14,7 +14,7 @@ from gateway.cli.doctor.findings import Unseen
 from gateway.cli.status.status_judge import judge
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.monitoring.canary import NONE_YET, Canary
-from gateway.store.monitoring.snapshot import Lanes
+from gateway.store.monitoring.snapshot import LaneFigures
 from tests.cli.doctoring import (
     AT,
     GB,
@@ -127,10 +127,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "planning has stopped": (reading(stopped="0.1/x"), "deliveries", "broken", "Planning has"),
     "a reply is overdue": (
-        of_number(lanes={"reply": Lanes(1, 61.0)}), "replies", "broken", "waited for 61 s",
+        of_number(lanes={"reply": LaneFigures(1, 61.0)}), "replies", "broken", "waited for 61 s",
     ),
     "a broadcast is overdue": (
-        of_number(lanes={"bulk": Lanes(1, 90.0)}), "broadcasts", "warning", "waited for 90 s",
+        of_number(lanes={"bulk": LaneFigures(1, 90.0)}), "broadcasts", "warning", "waited for 90 s",
     ),
     "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.replay.pacing import Pace, pace
+from gateway.cli.replay.pacing import ReplayPace, pace
 from tests.made import NOW
 
 
@@ -35,7 +35,7 @@ def test_what_is_no_speed_is_none(written: str) -> None:
 
 
 def test_no_pause_is_longer_than_a_system_can_wait() -> None:
-    paced = Pace(0.001)
+    paced = ReplayPace(0.001)
     paced.due_s(datetime.min.replace(tzinfo=UTC))
 
     assert paced.due_s(datetime.max.replace(tzinfo=UTC)) < threading.TIMEOUT_MAX

@@ -1,10 +1,10 @@
 """Answers are counted by status, with the time within which a half, most and all of them came."""
 
-from gateway.cli.replay.pacing import NAMED, Tally
+from gateway.cli.replay.pacing import NAMED, ReplayTally
 
 
 def test_times_are_told_by_status() -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for ms in range(1, 101):
         tally.note("kept.jsonl:1", 200, ms)
     tally.note("kept.jsonl:7", 503, 2000)
@@ -18,7 +18,7 @@ def test_times_are_told_by_status() -> None:
 
 
 def test_of_many_refusals_the_first_are_named() -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for line in range(2 * NAMED):
         tally.note(f"kept.jsonl:{line}", 401, 1)
 
@@ -26,5 +26,5 @@ def test_of_many_refusals_the_first_are_named() -> None:
 
 
 def test_nothing_answered_is_nothing_refused() -> None:
-    assert Tally().all_kept
-    assert Tally().plain() == {}
+    assert ReplayTally().all_kept
+    assert ReplayTally().plain() == {}

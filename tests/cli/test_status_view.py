@@ -8,25 +8,25 @@ import pytest
 from rich.console import Console, RenderableType
 
 from gateway.cli.status.status_judge import judge
-from gateway.cli.status.view import View, screen
+from gateway.cli.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, Pause, Stops
-from gateway.store.inbox.inbox import Standing
+from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import Lanes, NumberStanding, Reading
+from gateway.store.monitoring.snapshot import LaneFigures, NumberStanding, Snapshot
 from gateway.store.planning.rulebooks import InForce
-from gateway.store.server.health import Health
+from gateway.store.server.health import ServerHealth
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000
-IDLE = Standing(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
-WELL = Reading(
+IDLE = PartitionState(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
+WELL = Snapshot(
     now_ms=NOW_MS,
-    health=Health(used_bytes=50 << 20, limit_bytes=100 << 20),
+    health=ServerHealth(used_bytes=50 << 20, limit_bytes=100 << 20),
     partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
     numbers=(
         NumberStanding(
             "1", {"sends.accepted": 7, "sends.read": 2, "sends.attempting": 3}, 0, 0, 0, 0,
-            Stops(), {"reply": Lanes(), "bulk": Lanes()},
+            Stops(), {"reply": LaneFigures(), "bulk": LaneFigures()},
         ),
     ),
     ago_s={"tick": 0.8, "sweep": 4.0},
@@ -47,7 +47,7 @@ def number(**fields: Any) -> dict[str, Any]:
 MB = 1 << 20
 VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "well": ({}, []),
-    "a limit that nobody set": ({"health": Health(used_bytes=90 * MB)}, []),
+    "a limit that nobody set": ({"health": ServerHealth(used_bytes=90 * MB)}, []),
     "a number that a person holds": (
         number(stops=Stops(None, (Hold("", AT, "the shop burns"), Hold("offers", AT, "")))),
         [
@@ -69,13 +69,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "asked again at 12:00:00."
         ],
     ),
-    "only warnings": ({"health": Health(warnings=("no file",))}, []),
-    "at sixty percent": ({"health": Health((), (), 60 * MB, 100 * MB)}, []),
+    "only warnings": ({"health": ServerHealth(warnings=("no file",))}, []),
+    "at sixty percent": ({"health": ServerHealth((), (), 60 * MB, 100 * MB)}, []),
     "nearly full": (
-        {"health": Health((), (), 61 * MB, 100 * MB)},
+        {"health": ServerHealth((), (), 61 * MB, 100 * MB)},
         ["Redis is nearly full: 61 % of its limit are used."],
     ),
-    "a replica": ({"health": Health(("It is a replica.",))}, ["It is a replica."]),
+    "a replica": ({"health": ServerHealth(("It is a replica.",))}, ["It is a replica."]),
     "never ticked": ({"ago_s": {}}, ["There was no tick within a day: is beat running?"]),
     "ticked in time": ({"ago_s": {"tick": 10.0}}, []),
     "ticked long ago": (
@@ -103,9 +103,9 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"canary": Canary(missing_s=151.0)},
         ["No canary has arrived for 151 s: what does the log say?"],
     ),
-    "a lane that is due": (number(lanes={"reply": Lanes(1, 60.0)}), []),
+    "a lane that is due": (number(lanes={"reply": LaneFigures(1, 60.0)}), []),
     "a lane that stands": (
-        number(lanes={"reply": Lanes(1, 61.0)}),
+        number(lanes={"reply": LaneFigures(1, 61.0)}),
         ["A reply of number 1 has waited for 61 s to be sent."],
     ),
     "unconfirmed": (number(unconfirmed=3), []),
@@ -125,14 +125,14 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], wrong: list[str]) -> Non
 
 
 def test_a_store_that_is_away_is_all_that_is_said() -> None:
-    assert View(None).plain() == {
+    assert StatusView(None).plain() == {
         "well": False,
         "wrong": ["Redis does not answer: nothing is kept, and Meta is told to come again."],
         "rulebook": "",
     }
 
 
-def earlier(**fields: Any) -> Reading:
+def earlier(**fields: Any) -> Snapshot:
     partitions = (replace(IDLE, **{"kept": 90, **fields}), WELL.partitions[1])
     numbers = (replace(WELL.numbers[0], counts={}),)
     return replace(WELL, now_ms=NOW_MS - 2_000, partitions=partitions, numbers=numbers)
@@ -147,20 +147,20 @@ RATES = {
 
 
 @pytest.mark.parametrize(("before", "rate"), RATES.values(), ids=RATES)
-def test_the_rate_is_that_between_two_readings(before: Reading | None, rate: float | None) -> None:
-    assert View(WELL, before).kept_per_s == rate
+def test_the_rate_is_that_between_two_readings(before: Snapshot | None, rate: float | None) -> None:
+    assert StatusView(WELL, before).kept_per_s == rate
 
 
 def test_a_partition_moves_when_its_cursor_did() -> None:
-    view = View(WELL, earlier(cursor="4-0"))
+    view = StatusView(WELL, earlier(cursor="4-0"))
 
     assert [view.moves(0), view.moves(1)] == [True, False]
-    assert not View(WELL).moves(0)
-    assert not View(None, WELL).moves(0)
+    assert not StatusView(WELL).moves(0)
+    assert not StatusView(None, WELL).moves(0)
 
 
 def test_json_tells_everything() -> None:
-    told = View(WELL, earlier(cursor="4-0"), "v1").plain()
+    told = StatusView(WELL, earlier(cursor="4-0"), "v1").plain()
 
     assert (told["well"], told["rulebook"], told["kept"], told["kept_per_s"]) == (
         True, "v1", 120, 5.0,
@@ -175,7 +175,7 @@ def test_json_tells_everything() -> None:
 
 
 def test_odd_statuses_are_told_and_shown() -> None:
-    view = View(replace(WELL, **number(counts={"statuses.late": 2, "statuses.backwards": 1})))
+    view = StatusView(replace(WELL, **number(counts={"statuses.late": 2, "statuses.backwards": 1})))
 
     assert view.plain()["numbers"]["1"]["odd_statuses"] == {"backwards": 1, "late": 2}
     assert "odd statuses  backwards 1, late 2" in drawn(view)
@@ -183,16 +183,19 @@ def test_odd_statuses_are_told_and_shown() -> None:
 
 def test_when_the_store_will_be_full_is_told_and_shown() -> None:
     room = {NOW_MS - 24 * 3_600_000: 45 << 20}
-    view = View(replace(WELL, room=room))
+    view = StatusView(replace(WELL, room=room))
 
     assert (view.plain()["full_in_days"], view.plain()["forecast"]) == (
         5.0, "full in 5 days at the rate of the last 24 h",
     )  # fmt: skip
     assert "50.0 MB of 100.0 MB, full in 5 days at the rate of the last 24 h" in drawn(view)
-    assert (View(WELL).plain()["full_in_days"], View(WELL).plain()["forecast"]) == (None, "")
+    assert (StatusView(WELL).plain()["full_in_days"], StatusView(WELL).plain()["forecast"]) == (
+        None,
+        "",
+    )
 
 
-def drawn(view: View) -> str:
+def drawn(view: StatusView) -> str:
     return shown_of(screen(view))
 
 
@@ -204,7 +207,9 @@ def shown_of(drawing: RenderableType) -> str:
 
 
 def test_the_screen_shows_that_all_is_well() -> None:
-    rows = [line.split() for line in drawn(View(WELL, earlier(cursor="4-0"), "v1")).splitlines()]
+    rows = [
+        line.split() for line in drawn(StatusView(WELL, earlier(cursor="4-0"), "v1")).splitlines()
+    ]
 
     assert rows[:11] == [
         ["●", "all", "is", "well"],
@@ -236,13 +241,13 @@ def test_the_screen_counts_the_processes_of_each_rulebook(
 ) -> None:
     reading = replace(WELL, rulebooks=tuple(map(InForce, running)))
 
-    lines = map(str.strip, drawn(View(reading, None, here)).splitlines())
+    lines = map(str.strip, drawn(StatusView(reading, None, here)).splitlines())
     assert f"rulebook      {told}" in lines
 
 
 def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
-    health = Health(warnings=("Redis has no append-only file.",))
-    told = drawn(View(replace(WELL, health=health, ago_s={}, **number(dead=2)), None, ""))
+    health = ServerHealth(warnings=("Redis has no append-only file.",))
+    told = drawn(StatusView(replace(WELL, health=health, ago_s={}, **number(dead=2)), None, ""))
 
     assert told.startswith("✗ There was no tick within a day: is beat running?\n✗ 2 dead letters")
     assert "! Redis has no append-only file." in told
@@ -252,4 +257,4 @@ def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
 
 
 def test_the_screen_of_a_store_that_is_away_is_one_sentence() -> None:
-    assert drawn(View(None)).count("\n") == 1
+    assert drawn(StatusView(None)).count("\n") == 1

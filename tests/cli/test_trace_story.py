@@ -6,35 +6,35 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.common.masking import Words
-from gateway.cli.common.output import Line
+from gateway.cli.common.masking import Masking
+from gateway.cli.common.output import StoryLine
 from gateway.cli.trace.sends import of_send
 from gateway.cli.trace.story import Teller
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.dead_letter import Obstacle, aside
+from gateway.core.sending.dead_letter import DeferReason, aside
 from gateway.core.sending.pauses import Hold, Stops
-from gateway.store.inbox.lookup import GONE, Kept
-from gateway.store.planning.records import Found
-from gateway.store.sending.lookup import Member, Sent, Standing, Told
-from gateway.store.traces import Conversation, Failed, Search, Trace
+from gateway.store.inbox.lookup import GONE, KeptEvent
+from gateway.store.planning.records import PlanRecord
+from gateway.store.sending.lookup import Member, SendState, StatusEntry, TracedSend
+from gateway.store.traces import Conversation, FailedEvent, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 KEY = f"message|{NUMBER}|wamid.1"
 KEPT_MS = int(NOW.timestamp() * 1000)
 DELIVERY = f"3:{KEPT_MS}-0"
 WEEK = timedelta(days=7)
-KEPT = Kept(DELIVERY, 0, origin="meta", secret="1", event=a_message())
-WHY = f"{KEPT_MS} {Obstacle('unopened', 'key 1').packed().decode()}"
+KEPT = KeptEvent(DELIVERY, 0, origin="meta", secret="1", event=a_message())
+WHY = f"{KEPT_MS} {DeferReason('unopened', 'key 1').packed().decode()}"
 ASIDE = aside(DELIVERY, 3, KEPT_MS + 9_000, WHY, WHY)
-RECORD = Found(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,), NOW)
-SENT = Sent(
+RECORD = PlanRecord(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,), NOW)
+SENT = TracedSend(
     "s" * 24, "queued", "welcome", "r", "reply", body={"type": "text", "text": {"body": "hello"}},
     planned_at=NOW,
 )  # fmt: skip
 
 
-def tell(found: Search, *, reveal: bool = False, now: datetime = NOW) -> list[Line]:
-    return Teller(Words(reveal), now, WEEK).tell(found)
+def tell(found: Search, *, reveal: bool = False, now: datetime = NOW) -> list[StoryLine]:
+    return Teller(Masking(reveal), now, WEEK).tell(found)
 
 
 def below(trace: Trace, **others: Any) -> list[str]:
@@ -44,7 +44,7 @@ def below(trace: Trace, **others: Any) -> list[str]:
 
 
 KEPT_LINE = f"kept: delivery {DELIVERY}, item 0; signed with app secret 2"
-WISH = Found(
+WISH = PlanRecord(
     "user_preferences|1|351900000001|stop", "v1", False, (), (), changes=("opted out: stop",)
 )
 STORIES = {
@@ -82,11 +82,11 @@ STORIES = {
         [KEPT_LINE, "planned: never: a person gave its delivery up"],
     ),
     "failed": (
-        Trace(NUMBER, KEY, KEPT, failed=Failed(NOW, "KeyError")),
+        Trace(NUMBER, KEY, KEPT, failed=FailedEvent(NOW, "KeyError")),
         [KEPT_LINE, "dead letter: planning failed: KeyError"],
     ),
     "trimmed": (
-        Trace(NUMBER, KEY, Kept(DELIVERY, 0, GONE), known=True),
+        Trace(NUMBER, KEY, KeptEvent(DELIVERY, 0, GONE), known=True),
         [
             f"kept: delivery {DELIVERY}, item 0; its delivery is no longer in the inbox",
             "planned: known, but no rule fired: no record is kept",
@@ -167,16 +167,16 @@ REQUESTS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("body", "masked", "shown"), REQUESTS.values(), ids=REQUESTS)
 def test_what_is_asked_of_meta_is_named(body: dict[str, Any], masked: str, shown: str) -> None:
-    assert (Words().request(body), Words(reveal=True).request(body)) == (masked, shown)
+    assert (Masking().request(body), Masking(reveal=True).request(body)) == (masked, shown)
 
 
 def test_an_event_that_is_no_message_is_named_by_its_kind() -> None:
-    assert Words().event(a_status("wamid.1", "read")) == "status"
+    assert Masking().event(a_status("wamid.1", "read")) == "status"
 
 
 def lines_of(**fields: Any) -> list[str]:
     """Tell a send and return the lines below it."""
-    told = of_send(replace(SENT, **fields), Words())
+    told = of_send(replace(SENT, **fields), Masking())
     return [f"{one.what}: {one.told}" for one in told.below]
 
 
@@ -226,7 +226,7 @@ def test_an_attempt_is_told_with_what_meta_said(fields: dict[str, Any], lines: l
 
 def test_every_attempt_has_its_moment() -> None:
     began = {number: NOW + timedelta(seconds=9 * number) for number in (1, 2, 3)}
-    told = of_send(replace(SENT, attempts=3, began=began), Words())
+    told = of_send(replace(SENT, attempts=3, began=began), Masking())
 
     assert [one.at for one in told.below] == list(began.values())
 
@@ -252,8 +252,9 @@ def test_a_send_that_was_redriven_is_told_in_the_order_in_which_it_happened() ->
         began={1: at(0.5), 2: at(3.7)},
         notes={1: {"outcome": "accepted"}, 2: {"outcome": "accepted"}},
         statuses=(
-            Told("sent", "1", at(0)), Told("failed", "1", at(3)), Told("redriven", "1", at(3.6)),
-            Told("delivered", "2", at(3)), Told("sent", "1", at(9)),
+            StatusEntry("sent", "1", at(0)), StatusEntry("failed", "1", at(3)),
+            StatusEntry("redriven", "1", at(3.6)),
+            StatusEntry("delivered", "2", at(3)), StatusEntry("sent", "1", at(9)),
         ),
     )  # fmt: skip
 
@@ -270,9 +271,9 @@ def test_a_send_that_was_redriven_is_told_in_the_order_in_which_it_happened() ->
     ]
 
 
-def status(stage: str, attempt: str = "1", kept_s: int | None = None) -> Told:
+def status(stage: str, attempt: str = "1", kept_s: int | None = None) -> StatusEntry:
     kept_at = None if kept_s is None else NOW + timedelta(seconds=kept_s)
-    return Told(stage, attempt, NOW, kept_at)
+    return StatusEntry(stage, attempt, NOW, kept_at)
 
 
 FAILED = {"code": 131026, "title": "Message undeliverable", "source": "status"}
@@ -366,7 +367,7 @@ def test_the_price_is_told(pricing: dict[str, Any], lines: list[str]) -> None:
 def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() -> None:
     failed, read = Member(ANA, "failed", NOW, 131026), Member("PT.1", "read", NOW)
     members = (failed, read, replace(read, name="PT.2"))
-    (line,) = of_send(replace(SENT, standing=Standing(members=members)), Words()).below
+    (line,) = of_send(replace(SENT, standing=SendState(members=members)), Masking()).below
 
     assert (line.told, line.tone) == ("failed 1, read 2", "odd")
     assert [(one.what, one.told[:12], one.at) for one in line.below] == [
@@ -375,28 +376,28 @@ def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() ->
 
 
 ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "next": ({"standing": Standing(ahead=0)}, ["in its lane: it is next"]),
+    "next": ({"standing": SendState(ahead=0)}, ["in its lane: it is next"]),
     "behind": (
-        {"standing": Standing(ahead=2, lane_at=NOW)},
+        {"standing": SendState(ahead=2, lane_at=NOW)},
         ["in its lane: 2 sends before it, not before 2026-11-22 12:00:00Z"],
     ),
     "of a number that is held": (
-        {"standing": Standing(ahead=0, stops=Stops(None, (Hold("", NOW, "the shop burns"),)))},
+        {"standing": SendState(ahead=0, stops=Stops(None, (Hold("", NOW, "the shop burns"),)))},
         [
             "in its lane: it is next",
             "its number: held since 2026-11-22 12:00:00 UTC: the shop burns",
         ],
     ),
     "of a rule that is held": (
-        {"standing": Standing(is_held=True)}, ["held: a person holds rule welcome"]
+        {"standing": SendState(is_held=True)}, ["held: a person holds rule welcome"]
     ),
     "parked": (
-        {"stage": "parked", "standing": Standing(parked_till=NOW)},
+        {"stage": "parked", "standing": SendState(parked_till=NOW)},
         ["parked: until its customer writes, or 2026-11-22 12:00:00Z"],
     ),
-    "for its moment": ({"standing": Standing(due_at=NOW)}, ["waits: until its moment comes"]),
+    "for its moment": ({"standing": SendState(due_at=NOW)}, ["waits: until its moment comes"]),
     "for evidence": (
-        {"stage": "unconfirmed", "standing": Standing(unconfirmed_till=NOW)},
+        {"stage": "unconfirmed", "standing": SendState(unconfirmed_till=NOW)},
         [
             "unconfirmed: nobody knows whether Meta had it; evidence may come until "
             "2026-11-22 12:00:00Z"
@@ -405,12 +406,12 @@ ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "dead": (
         {
             "stage": "dead", "is_final": True, "error": {"code": 190, "reason": "Renew."},
-            "standing": Standing(dead_at=NOW, ahead=0),
+            "standing": SendState(dead_at=NOW, ahead=0),
         },
         ["dead letter: code 190: Renew"],
     ),
     "failed by a status": (
-        {"stage": "failed", "is_final": True, "error": FAILED, "standing": Standing(dead_at=NOW)},
+        {"stage": "failed", "is_final": True, "error": FAILED, "standing": SendState(dead_at=NOW)},
         ["dead letter: Meta took it, and could not deliver it"],
     ),
     "dropped": (
@@ -426,7 +427,7 @@ def test_where_a_send_waits_or_ended_is_told(fields: dict[str, Any], lines: list
 
 
 def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
-    told = of_send(Sent("a" * 24), Words())
+    told = of_send(TracedSend("a" * 24), Masking())
 
     assert told.told == (
         "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
@@ -435,9 +436,11 @@ def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
 
 def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
     began = {1: datetime(2026, 11, 22, 12, tzinfo=UTC)}
-    sent = Sent("a" * 24, "read", "greet", rank="reply", attempts=1, began=began, has_text=False)
+    sent = TracedSend(
+        "a" * 24, "read", "greet", rank="reply", attempts=1, began=began, has_text=False
+    )
 
-    told = of_send(sent, Words(reveal=True))
+    told = of_send(sent, Masking(reveal=True))
 
     assert told.told == "its text is no longer kept, by rule greet, reply: read"
     assert [(line.what, line.told) for line in told.below] == [
@@ -476,7 +479,7 @@ def test_a_customer_who_wants_no_marketing_is_said_so() -> None:
     contact = Contact(ANA, last_inbound_at=NOW, opted_out_at=NOW)
     (line,) = tell(Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),)))
 
-    assert line.below[1] == Line("opted out", "of marketing", NOW, "odd")
+    assert line.below[1] == StoryLine("opted out", "of marketing", NOW, "odd")
 
 
 @pytest.mark.parametrize(("hours", "is_told"), [(1, True), (0, False)])
@@ -500,11 +503,11 @@ def test_a_customer_who_never_wrote_is_said_so() -> None:
         Search(conversations=(Conversation(NUMBER, Contact(ANA), (), {"reply": 0}, ()),))
     )
 
-    assert line.below[0] == Line("wrote last", "never")
+    assert line.below[0] == StoryLine("wrote last", "never")
 
 
 def test_a_line_as_json_has_moments_with_their_zone() -> None:
-    line = Line("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").then(Line("c"))
+    line = StoryLine("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").then(StoryLine("c"))
 
     assert line.plain() == {
         "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "told": "b", "tone": "odd",

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.cli.common.callback_probe import (
-    Check,
-    Seen,
+    ProbeAnswer,
+    ProbeCheck,
     address,
     alive,
     handshake,
@@ -62,70 +62,92 @@ def test_an_address_of_ngroks_free_plan_is_known(url: str, is_free: bool) -> Non
     assert is_free_ngrok(url) is is_free
 
 
-INSTEAD: dict[str, tuple[Seen, str, bool]] = {
-    "nobody": (Seen(kind="ConnectError"), "nothing answers there (ConnectError)", True),
-    "a login page": (Seen(200, body=b"<html>", headers=HTML), "a page for people", False),
-    "a page that says ok": (Seen(200, body=b"ok", headers=HTML), "a page for people", False),
+INSTEAD: dict[str, tuple[ProbeAnswer, str, bool]] = {
+    "nobody": (ProbeAnswer(kind="ConnectError"), "nothing answers there (ConnectError)", True),
+    "a login page": (ProbeAnswer(200, body=b"<html>", headers=HTML), "a page for people", False),
+    "a page that says ok": (ProbeAnswer(200, body=b"ok", headers=HTML), "a page for people", False),
     "a login elsewhere": (
-        Seen(302, headers={"location": "https://login.test/a?token=s"}),
+        ProbeAnswer(302, headers={"location": "https://login.test/a?token=s"}),
         "sends on to login.test, and",
         False,
     ),
-    "a redirect to nonsense": (Seen(301, headers={"location": "http://[x"}), "another host", False),
-    "a door": (Seen(401, headers={"www-authenticate": "Basic"}, body=b"x"), "for a login", False),
-    "a refusal with a page": (Seen(403, body=b"no", headers=HTML), "asks for a login", False),
+    "a redirect to nonsense": (
+        ProbeAnswer(301, headers={"location": "http://[x"}),
+        "another host",
+        False,
+    ),
+    "a door": (
+        ProbeAnswer(401, headers={"www-authenticate": "Basic"}, body=b"x"),
+        "for a login",
+        False,
+    ),
+    "a refusal with a page": (
+        ProbeAnswer(403, body=b"no", headers=HTML),
+        "asks for a login",
+        False,
+    ),
     "a warning of ngrok": (
-        Seen(200, body=b"... ERR_NGROK_6024 ...", headers=HTML),
+        ProbeAnswer(200, body=b"... ERR_NGROK_6024 ...", headers=HTML),
         "ngrok's warning page",
         False,
     ),
     "a tunnel that is off": (
-        Seen(404, headers=HTML | {"ngrok-error-code": "ERR_NGROK_3200"}),
+        ProbeAnswer(404, headers=HTML | {"ngrok-error-code": "ERR_NGROK_3200"}),
         "ngrok itself answers, with ERR_NGROK_3200",
         True,
     ),
-    "an odd header": (Seen(404, headers={"ngrok-error-code": "\x1b[31m"}), "other than", False),
-    "a tunnel to nothing": (Seen(502), "does not reach the gateway (HTTP 502)", True),
-    "a tunnel of Cloudflare to nothing": (Seen(530), "does not reach the gateway", True),
-    "another server": (Seen(404, body=b"not found"), "something other than the gateway", False),
-    "another text": (Seen(200, body=b"hello"), "something other than the gateway", False),
+    "an odd header": (
+        ProbeAnswer(404, headers={"ngrok-error-code": "\x1b[31m"}),
+        "other than",
+        False,
+    ),
+    "a tunnel to nothing": (ProbeAnswer(502), "does not reach the gateway (HTTP 502)", True),
+    "a tunnel of Cloudflare to nothing": (ProbeAnswer(530), "does not reach the gateway", True),
+    "another server": (
+        ProbeAnswer(404, body=b"not found"),
+        "something other than the gateway",
+        False,
+    ),
+    "another text": (ProbeAnswer(200, body=b"hello"), "something other than the gateway", False),
 }
 
 
 @pytest.mark.parametrize(("seen", "told", "passing"), INSTEAD.values(), ids=INSTEAD)
-def test_what_answers_instead_of_the_gateway_is_told(seen: Seen, told: str, passing: bool) -> None:
+def test_what_answers_instead_of_the_gateway_is_told(
+    seen: ProbeAnswer, told: str, passing: bool
+) -> None:
     for check in (alive(seen), handshake(seen, "challenge")):
         assert (check.tone, check.passing) == ("bad", passing)
         assert told in check.told
         assert check.advice
 
 
-GOOD: dict[str, Check] = {
-    "alive": alive(Seen(200, body=b"ok", headers={"content-type": "text/plain"})),
-    "handshake": handshake(Seen(200, body=b"abc"), "abc"),
-    "posted": posted(Seen(200)),
+GOOD: dict[str, ProbeCheck] = {
+    "alive": alive(ProbeAnswer(200, body=b"ok", headers={"content-type": "text/plain"})),
+    "handshake": handshake(ProbeAnswer(200, body=b"abc"), "abc"),
+    "posted": posted(ProbeAnswer(200)),
 }
 
 
 @pytest.mark.parametrize("check", GOOD.values(), ids=GOOD)
-def test_what_the_gateway_answers_is_good(check: Check) -> None:
+def test_what_the_gateway_answers_is_good(check: ProbeCheck) -> None:
     assert (check.tone, check.advice) == ("good", "")
 
 
 def test_another_verify_token_is_told() -> None:
-    assert "another META_VERIFY_TOKEN" in handshake(Seen(403), "abc").told
+    assert "another META_VERIFY_TOKEN" in handshake(ProbeAnswer(403), "abc").told
 
 
 REFUSED = {
-    "another secret": (Seen(401), "another META_APP_SECRET", False),
-    "a store that is full": (Seen(503), "cannot keep a delivery now", True),
-    "a login page": (Seen(302, headers={"location": "/login"}), "another page", False),
-    "a tunnel to nothing": (Seen(503, body=b"x"), "does not reach the gateway", True),
+    "another secret": (ProbeAnswer(401), "another META_APP_SECRET", False),
+    "a store that is full": (ProbeAnswer(503), "cannot keep a delivery now", True),
+    "a login page": (ProbeAnswer(302, headers={"location": "/login"}), "another page", False),
+    "a tunnel to nothing": (ProbeAnswer(503, body=b"x"), "does not reach the gateway", True),
 }
 
 
 @pytest.mark.parametrize(("seen", "told", "passing"), REFUSED.values(), ids=REFUSED)
-def test_a_self_test_that_was_not_kept_is_told(seen: Seen, told: str, passing: bool) -> None:
+def test_a_self_test_that_was_not_kept_is_told(seen: ProbeAnswer, told: str, passing: bool) -> None:
     check = posted(seen)
 
     assert (check.tone, check.passing) == ("bad", passing)

@@ -14,8 +14,8 @@ import typer
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import callback, callback_plan
-from gateway.cli.tunnel.callback import Meta, called, clear_rest, lead_here
-from gateway.cli.tunnel.options import Asked
+from gateway.cli.tunnel.callback import CallbackClient, called, clear_rest, lead_here
+from gateway.cli.tunnel.options import TunnelOptions
 from gateway.cli.tunnel.screen import Screen
 from tests.cli.standing_in import Answer, serving
 from tests.cli.tunnelling import (
@@ -38,8 +38,8 @@ def shaking(_: str, path: str, __: bytes) -> Answer:
     return 200, {}, parse_qs(path.partition("?")[2])["hub.challenge"][0].encode()
 
 
-def asked(**options: bool) -> Asked:
-    return Asked(
+def asked(**options: bool) -> TunnelOptions:
+    return TunnelOptions(
         "", 8000, False, options.get("yes", False), options.get("replace", False), False, ""
     )
 
@@ -73,13 +73,15 @@ def theirs() -> Iterator[str]:
 
 
 @pytest.fixture
-def meta(at: Tunnelling) -> Iterator[Meta]:
+def meta(at: Tunnelling) -> Iterator[CallbackClient]:
     settings = prepare(dotenv(at.folder), 1, real=True).settings
     with called(settings) as calls:
-        yield Meta(calls, settings)
+        yield CallbackClient(calls, settings)
 
 
-def test_a_number_is_led_here_until_the_end(at: Tunnelling, meta: Meta, ours: str) -> None:
+def test_a_number_is_led_here_until_the_end(
+    at: Tunnelling, meta: CallbackClient, ours: str
+) -> None:
     at.account(subscribed=False)
     with ExitStack() as ending:
         assert lead_here(meta, ours, asked(), SCREEN, ending) == "+15550001111"
@@ -92,7 +94,7 @@ def test_a_number_is_led_here_until_the_end(at: Tunnelling, meta: Meta, ours: st
 
 
 def test_an_app_without_a_callback_has_one_until_the_end(
-    at: Tunnelling, meta: Meta, ours: str
+    at: Tunnelling, meta: CallbackClient, ours: str
 ) -> None:
     at.account(callback="")
     with ExitStack() as ending:
@@ -103,7 +105,7 @@ def test_an_app_without_a_callback_has_one_until_the_end(
 
 
 def test_what_a_killed_run_set_is_cleared_by_the_next(
-    at: Tunnelling, meta: Meta, ours: str
+    at: Tunnelling, meta: CallbackClient, ours: str
 ) -> None:
     at.account(callback="")
     lead_here(meta, ours, asked(yes=True), SCREEN, ExitStack())  # which nobody closes
@@ -115,7 +117,7 @@ def test_what_a_killed_run_set_is_cleared_by_the_next(
 
 
 def test_an_override_that_somebody_set_meanwhile_is_left_alone(
-    at: Tunnelling, meta: Meta, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ExitStack() as ending:
         lead_here(meta, ours, asked(), SCREEN, ending)
@@ -126,7 +128,7 @@ def test_an_override_that_somebody_set_meanwhile_is_left_alone(
 
 
 def test_an_override_that_was_the_same_before_is_left_alone(
-    at: Tunnelling, meta: Meta, ours: str
+    at: Tunnelling, meta: CallbackClient, ours: str
 ) -> None:
     at.override(ours, WORD)
     with ExitStack() as ending:
@@ -136,7 +138,7 @@ def test_an_override_that_was_the_same_before_is_left_alone(
 
 
 def test_what_cannot_be_cleared_is_noted_and_cleared_by_the_next(
-    at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, ours: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ending = ExitStack()
     lead_here(meta, ours, asked(), SCREEN, ending)
@@ -153,10 +155,10 @@ def test_what_cannot_be_cleared_is_noted_and_cleared_by_the_next(
 
 
 def test_what_a_run_for_another_app_set_is_left_for_its_settings(
-    at: Tunnelling, meta: Meta, ours: str
+    at: Tunnelling, meta: CallbackClient, ours: str
 ) -> None:
     at.override(ours, WORD)
-    callback_plan.write(callback_plan.Note(at.meta, "6", NUMBER, ours))
+    callback_plan.write(callback_plan.CallbackNote(at.meta, "6", NUMBER, ours))
 
     with pytest.raises(typer.Exit):
         clear_rest(meta, SCREEN, asked=False)
@@ -166,9 +168,9 @@ def test_what_a_run_for_another_app_set_is_left_for_its_settings(
 
 
 def test_a_number_that_is_seen_no_more_has_a_way_out(
-    at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, ours: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    callback_plan.write(callback_plan.Note(at.meta, APP, "99999", ours))
+    callback_plan.write(callback_plan.CallbackNote(at.meta, APP, "99999", ours))
     with pytest.raises(typer.Exit):
         clear_rest(meta, SCREEN, asked=True)
     assert "delete .gateway/tunnel.json" in capsys.readouterr().out
@@ -178,7 +180,7 @@ def test_a_number_that_is_seen_no_more_has_a_way_out(
 
 
 def test_a_callback_of_somebody_else_is_not_replaced_unasked(
-    at: Tunnelling, meta: Meta, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, ours: str, theirs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at.override(theirs, WORD)
 
@@ -190,7 +192,7 @@ def test_a_callback_of_somebody_else_is_not_replaced_unasked(
 
 
 def test_an_app_is_given_no_callback_unasked(
-    at: Tunnelling, meta: Meta, ours: str, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, ours: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at.account(callback="")
 
@@ -212,7 +214,11 @@ def survives() -> Iterator[None]:
 @pytest.mark.usefixtures("survives")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_whoever_is_asked_may_leave(
-    at: Tunnelling, meta: Meta, ours: str, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals
+    at: Tunnelling,
+    meta: CallbackClient,
+    ours: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: signal.Signals,
 ) -> None:
     at.account(callback="")
     monkeypatch.setattr(callback, "at_terminal", lambda: True)
@@ -225,7 +231,7 @@ def test_whoever_is_asked_may_leave(
 
 
 def test_an_endpoint_that_does_not_shake_hands_leaves_nothing_set(
-    at: Tunnelling, meta: Meta, capsys: pytest.CaptureFixture[str]
+    at: Tunnelling, meta: CallbackClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at.account(subscribed=False)
     with (
@@ -254,13 +260,13 @@ def test_what_does_not_belong_together_is_one_red_line(
 ) -> None:
     settings = prepare(dotenv(at.folder) | written, 1, real=True).settings
     with called(settings) as calls:
-        red = [check for check in Meta(calls, settings).look() if check.tone == "bad"]
+        red = [check for check in CallbackClient(calls, settings).look() if check.tone == "bad"]
 
     assert (red[0].name, told in red[0].told) == (name, True)
     assert [word for word in (SECRET, TOKEN, "hush") if word in red[0].told] == []
 
 
-def test_a_token_that_has_expired_is_told(at: Tunnelling, meta: Meta) -> None:
+def test_a_token_that_has_expired_is_told(at: Tunnelling, meta: CallbackClient) -> None:
     at.token(expires_in_s=-1)
 
     red = [check for check in meta.look() if check.tone == "bad"]

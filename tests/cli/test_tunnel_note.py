@@ -6,9 +6,9 @@ import pytest
 
 from gateway.cli.local import workspace
 from gateway.cli.tunnel import callback_plan
-from gateway.cli.tunnel.callback_plan import Note
+from gateway.cli.tunnel.callback_plan import CallbackNote
 
-NOTE = Note("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
+NOTE = CallbackNote("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,15 @@
 
 import pytest
 
-from gateway.cli.common.callback_probe import Check
-from gateway.cli.tunnel.callback_plan import Note, Plan, Standing, plan, taken_from, undo
+from gateway.cli.common.callback_probe import ProbeCheck
+from gateway.cli.tunnel.callback_plan import (
+    CallbackNote,
+    CallbackPlan,
+    CallbackState,
+    plan,
+    taken_from,
+    undo,
+)
 from gateway.graph.admin.models import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
 APP, NUMBER = "7", "9"
@@ -15,15 +22,15 @@ def standing(
     fields: tuple[str, ...] = ("messages",),
     apps: tuple[str, ...] = (APP,),
     override: str = "",
-) -> Standing:
+) -> CallbackState:
     callbacks = [AppCallback("page", "https://page.dev", True, ("feed",))]
     if callback:
         callbacks.append(AppCallback("whatsapp_business_account", callback, True, fields))
     info = NumberInfo(NUMBER, callbacks=Callbacks(number=override, app=callback))
-    return Standing(APP, info, callbacks, [SubscribedApp(one) for one in apps])
+    return CallbackState(APP, info, callbacks, [SubscribedApp(one) for one in apps])
 
 
-PLANS: dict[str, tuple[Standing, tuple[str, ...], tuple[str, ...]]] = {
+PLANS: dict[str, tuple[CallbackState, tuple[str, ...], tuple[str, ...]]] = {
     "all is set up": (standing(), ("override",), ()),
     "the app is not subscribed": (standing(apps=()), ("subscribe", "override"), ()),
     "another app is": (standing(apps=("6",)), ("subscribe", "override"), ()),
@@ -40,11 +47,11 @@ PLANS: dict[str, tuple[Standing, tuple[str, ...], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("found", "steps", "options"), PLANS.values(), ids=PLANS)
 def test_only_what_is_missing_is_done_and_what_is_others_is_asked_for(
-    found: Standing, steps: tuple[str, ...], options: tuple[str, ...]
+    found: CallbackState, steps: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
     made = plan(found, OURS)
 
-    assert isinstance(made, Plan)
+    assert isinstance(made, CallbackPlan)
     assert made.steps == steps
     assert tuple(one.option for one in made.questions) == options
 
@@ -52,13 +59,13 @@ def test_only_what_is_missing_is_done_and_what_is_others_is_asked_for(
 def test_an_app_without_the_field_is_told_and_left_as_it_is() -> None:
     made = plan(standing(fields=("account_update",)), OURS)
 
-    assert isinstance(made, Check)
+    assert isinstance(made, ProbeCheck)
     assert made.tone == "bad"
 
 
-SET = Note("https://graph", APP, NUMBER, OURS)
-GIVEN = Note("https://graph", APP, NUMBER, OURS, gave_app=True)
-UNDONE: dict[str, tuple[Standing, Note, tuple[str, ...]]] = {
+SET = CallbackNote("https://graph", APP, NUMBER, OURS)
+GIVEN = CallbackNote("https://graph", APP, NUMBER, OURS, gave_app=True)
+UNDONE: dict[str, tuple[CallbackState, CallbackNote, tuple[str, ...]]] = {
     "it is there still": (standing(override=OURS), SET, ("clear_override",)),
     "it was never set": (standing(), SET, ()),
     "somebody else has set another": (standing(override=THEIRS), SET, ()),
@@ -75,7 +82,9 @@ UNDONE: dict[str, tuple[Standing, Note, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("found", "note", "steps"), UNDONE.values(), ids=UNDONE)
-def test_only_what_is_ours_is_cleared(found: Standing, note: Note, steps: tuple[str, ...]) -> None:
+def test_only_what_is_ours_is_cleared(
+    found: CallbackState, note: CallbackNote, steps: tuple[str, ...]
+) -> None:
     assert undo(found, note) == steps
 
 
@@ -83,7 +92,7 @@ def test_only_what_is_ours_is_cleared(found: Standing, note: Note, steps: tuple[
     (standing(), PROD), (standing(override=THEIRS), THEIRS), (standing(""), None),
     (standing(override=OURS), None),
 ])  # fmt: skip
-def test_who_gets_nothing_meanwhile_is_told(found: Standing, told: str | None) -> None:
+def test_who_gets_nothing_meanwhile_is_told(found: CallbackState, told: str | None) -> None:
     check = taken_from(found, OURS)
 
     assert told in check.told if check and told else (check, told) == (None, None)

@@ -5,16 +5,18 @@ from typing import Any
 import pytest
 
 from gateway.cli.tunnel.messages import delivered, reply
-from gateway.store.planning.records import Found
-from gateway.store.sending.lookup import Sent
-from gateway.store.traces import Failed, Trace
+from gateway.store.planning.records import PlanRecord
+from gateway.store.sending.lookup import TracedSend
+from gateway.store.traces import FailedEvent, Trace
 from tests.made import NOW, NUMBER
 
 
 def trace(*stages: str, error: dict[str, Any] | None = None, final: bool = False) -> Trace:
-    record = Found("key", "book", False, (("colour", "text contains"),), ("s",) * len(stages))
+    record = PlanRecord("key", "book", False, (("colour", "text contains"),), ("s",) * len(stages))
     body = {"type": "text"}
-    sends = tuple(Sent("s", one, body=body, error=error or {}, is_final=final) for one in stages)
+    sends = tuple(
+        TracedSend("s", one, body=body, error=error or {}, is_final=final) for one in stages
+    )
     return Trace(NUMBER, "key", known=True, record=record, sends=sends)
 
 
@@ -22,7 +24,7 @@ CASES: dict[str, tuple[Trace | None, str, str]] = {
     "nothing is known": (None, "wait", "worked off"),
     "it waits to be planned": (Trace(NUMBER, "key", waits="waiting"), "wait", "yet to plan"),
     "planning failed": (
-        Trace(NUMBER, "key", failed=Failed(NOW, "KeyError")),
+        Trace(NUMBER, "key", failed=FailedEvent(NOW, "KeyError")),
         "bad",
         "planning failed: KeyError",
     ),
@@ -58,7 +60,9 @@ def test_a_reply_says_whether_a_phone_shows_it(real: bool, told: str) -> None:
 
 def marked(stage: str) -> Trace:
     """Return a message that was marked as read, of which Meta tells no status."""
-    return Trace(NUMBER, "key", known=True, sends=(Sent("s", "accepted", body={"status": stage}),))
+    return Trace(
+        NUMBER, "key", known=True, sends=(TracedSend("s", "accepted", body={"status": stage}),)
+    )
 
 
 STATUSES: dict[str, tuple[Trace | None, str, bool]] = {

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 import pytest
 import typer
 
-from gateway.cli.common.callback_probe import Check
+from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import command
 from gateway.cli.tunnel.command import Run
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.ngrok import Opened
-from gateway.cli.tunnel.options import Asked
-from gateway.cli.tunnel.self_test import Watch
+from gateway.cli.tunnel.options import TunnelOptions
+from gateway.cli.tunnel.self_test import TunnelWatch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown
 from tests.servers import Server
@@ -24,28 +24,30 @@ LINES = ["app secret", "token", "tunnel", "gateway", "address", "self-test", "ca
 class Looked:
     """A Meta whose looks find nothing wrong."""
 
-    def look(self) -> Iterator[Check]:
-        yield from (Check(name, "good", "") for name in LINES[:2])
+    def look(self) -> Iterator[ProbeCheck]:
+        yield from (ProbeCheck(name, "good", "") for name in LINES[:2])
 
 
 @pytest.fixture
 def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     """Let every step show its line, and do nothing."""
 
-    def way_in(asked: Asked, port: int, token: str, screen: Shown) -> Opened:
-        screen.show(Check("tunnel", "good", ""))
+    def way_in(asked: TunnelOptions, port: int, token: str, screen: Shown) -> Opened:
+        screen.show(ProbeCheck("tunnel", "good", ""))
         return Opened(URL, "")
 
-    def lead_here(meta: Looked, callback: str, asked: Asked, screen: Shown, _: ExitStack) -> str:
-        screen.must(Check("callback", "good", ""))
+    def lead_here(
+        meta: Looked, callback: str, asked: TunnelOptions, screen: Shown, _: ExitStack
+    ) -> str:
+        screen.must(ProbeCheck("callback", "good", ""))
         return "+1"
 
     monkeypatch.setattr(command, "find", lambda *_, **__: Behind(8000, server.url, ""))
     monkeypatch.setattr(command, "way_in", way_in)
     monkeypatch.setattr(command, "lead_here", lead_here)
     for name, line in (("address", "address"), ("self_test", "self-test")):
-        done = lambda self, *_, line=line: self.screen.show(Check(line, "good", ""))  # noqa: E731
-        monkeypatch.setattr(Watch, name, done)
+        done = lambda self, *_, line=line: self.screen.show(ProbeCheck(line, "good", ""))  # noqa: E731
+        monkeypatch.setattr(TunnelWatch, name, done)
 
 
 @pytest.mark.store
@@ -54,7 +56,7 @@ def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
 def test_nothing_is_begun_once_somebody_wants_to_stop(last: str) -> None:
     screen = Shown(last=last)
     settings = prepare(NEEDED, 1, real=True).settings
-    asked = Asked(URL, 8000, False, False, False, False, "")
+    asked = TunnelOptions(URL, 8000, False, False, False, False, "")
 
     with pytest.raises(typer.Exit) as ended, ExitStack() as ending:
         Run(asked, {}, settings, screen, Looked(), screen.stopping, ending).through()  # type: ignore[arg-type]

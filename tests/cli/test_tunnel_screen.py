@@ -7,13 +7,13 @@ import pytest
 import typer
 from rich.console import Console
 
-from gateway.cli.common.callback_probe import Check
+from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.tunnel.screen import Screen
 
-RED = Check("token", "bad", "has expired", "Make another one, and write it into the settings.")
+RED = ProbeCheck("token", "bad", "has expired", "Make another one, and write it into the settings.")
 
 
-def drawn(check: Check, width: int) -> list[str]:
+def drawn(check: ProbeCheck, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     Screen(console=console).show(check)
     assert isinstance(console.file, io.StringIO)
@@ -37,7 +37,7 @@ def test_what_is_too_long_for_a_terminal_goes_on_below_itself() -> None:
 def test_a_red_line_ends_the_command_and_no_other_does() -> None:
     screen = Screen(json=True)
     for tone in ("good", "odd", "wait"):
-        screen.must(Check("token", tone, "as it is"))
+        screen.must(ProbeCheck("token", tone, "as it is"))
 
     with pytest.raises(typer.Exit) as ended:
         screen.must(RED)

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import pytest
 import typer
 
-from gateway.cli.common.callback_probe import Check, Probe
-from gateway.cli.common.masking import Words
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
+from gateway.cli.common.masking import Masking
 from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import messages, self_test
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.messages import Messages
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.self_test import Watch
+from gateway.cli.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
 from gateway.store.inbox.history import Arrivals
@@ -30,11 +30,11 @@ from tests.store.keeping import keep
 class Shown(Screen):
     """Remembers the lines, and wants to stop after one with a name."""
 
-    lines: list[Check] = field(default_factory=list)
+    lines: list[ProbeCheck] = field(default_factory=list)
     stopping: list[int] = field(default_factory=list)
     last: str = ""
 
-    def show(self, check: Check) -> None:
+    def show(self, check: ProbeCheck) -> None:
         self.lines.append(check)
         if check.name == self.last:
             self.stopping.append(1)
@@ -45,8 +45,8 @@ def settings() -> Settings:
     return prepare(NEEDED | {"META_PHONE_NUMBER_ID": NUMBER}, 1, real=True).settings
 
 
-def watch(screen: Shown) -> Watch:
-    return Watch(Behind(8000, "", "here"), screen.stopping, screen)
+def watch(screen: Shown) -> TunnelWatch:
+    return TunnelWatch(Behind(8000, "", "here"), screen.stopping, screen)
 
 
 def acknowledging(_: str, __: str, ___: bytes) -> Answer:
@@ -74,8 +74,8 @@ def test_a_self_test_that_no_worker_works_off_is_told(
 
 
 def test_what_passes_by_itself_is_looked_at_again() -> None:
-    checks = [Check("a", "bad", "not yet", passing=True), Check("a", "wait", "soon")]
-    looks = iter([*checks, Check("a", "good", "there")])
+    checks = [ProbeCheck("a", "bad", "not yet", passing=True), ProbeCheck("a", "wait", "soon")]
+    looks = iter([*checks, ProbeCheck("a", "good", "there")])
 
     assert watch(Shown()).settled(lambda: next(looks), 30).told == "there"
 
@@ -84,7 +84,7 @@ def test_nothing_is_waited_for_once_somebody_wants_to_stop() -> None:
     screen = Shown(stopping=[2])
 
     with pytest.raises(typer.Exit) as ended:
-        watch(screen).settled(lambda: Check("a", "wait", "soon"), 30)
+        watch(screen).settled(lambda: ProbeCheck("a", "wait", "soon"), 30)
 
     assert ended.value.exit_code == 0
 
@@ -97,7 +97,7 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     maintenance.list_number(store, NUMBER)
     screen = Shown(last="reply")
     followed = Messages(
-        watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Words(), True
+        watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Masking(), True
     )
     body = delivery_body(message_item("wamid.twice", "hush")).decode()
     keep(store, 3, delivery_body(message_item("wamid.other"), number="42").decode(), body, body)

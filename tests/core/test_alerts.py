@@ -11,8 +11,8 @@ from gateway.core.alerts import (
     MOST_TOLD,
     QUIET_MS,
     Alert,
+    AlertState,
     Cause,
-    Told,
     body,
     changes,
 )
@@ -20,18 +20,18 @@ from gateway.core.alerts import (
 T = 1_795_374_900_000
 FULL = Alert(Cause("memory_full"), "critical", "Redis is full.", "Give it more memory.")
 KEY = FULL.cause.key
-BEGUN = Told("id", FULL, T)
+BEGUN = AlertState("id", FULL, T)
 HEARD = replace(BEGUN, heard=True)
 ENDED = replace(HEARD, until_ms=T + 5)
 
 
-def after(told: Told | None, *, true: bool) -> Told | None:
+def after(told: AlertState | None, *, true: bool) -> AlertState | None:
     """Return what is told of the cause once the two were compared."""
     before = {KEY: told} if told else {}
     return changes(before, {KEY: FULL} if true else {}, T + 9).get(KEY, told)
 
 
-COMPARED: dict[str, tuple[Told | None, bool, Told | None]] = {
+COMPARED: dict[str, tuple[AlertState | None, bool, AlertState | None]] = {
     "nothing is the matter": (None, False, None),
     "it lasts": (HEARD, True, HEARD),
     "it is not true any more": (HEARD, False, replace(HEARD, until_ms=T + 9)),
@@ -50,7 +50,7 @@ COMPARED: dict[str, tuple[Told | None, bool, Told | None]] = {
 
 
 @pytest.mark.parametrize(("told", "true", "then"), COMPARED.values(), ids=COMPARED)
-def test_what_changes(told: Told | None, true: bool, then: Told | None) -> None:
+def test_what_changes(told: AlertState | None, true: bool, then: AlertState | None) -> None:
     assert after(told, true=true) == then
 
 
@@ -71,7 +71,7 @@ def test_no_more_causes_begin_than_a_person_can_read() -> None:
     assert set(told) <= set(found)
 
 
-DUE: dict[str, tuple[Told, int, bool]] = {
+DUE: dict[str, tuple[AlertState, int, bool]] = {
     "at once when it begins": (BEGUN, T, True),
     "not while somebody tells it": (BEGUN.tried(T), T + 9_999, False),
     "again after a pause": (BEGUN.tried(T), T + 10_000, True),
@@ -85,7 +85,7 @@ DUE: dict[str, tuple[Told, int, bool]] = {
 
 
 @pytest.mark.parametrize(("told", "now_ms", "due"), DUE.values(), ids=DUE)
-def test_when_there_is_something_to_tell(told: Told, now_ms: int, due: bool) -> None:
+def test_when_there_is_something_to_tell(told: AlertState, now_ms: int, due: bool) -> None:
     assert told.due(now_ms) == due
 
 
@@ -108,11 +108,11 @@ def test_pauses_grow_up_to_a_bound() -> None:
     ],
     ids=["its beginning", "its beginning when it is over already", "its end"],
 )
-def test_what_is_left_to_do_once_it_was_heard(told: Told, then: Told | None) -> None:
+def test_what_is_left_to_do_once_it_was_heard(told: AlertState, then: AlertState | None) -> None:
     assert told.answered() == then
 
 
-OVER: dict[str, tuple[Told, int, int, bool]] = {
+OVER: dict[str, tuple[AlertState, int, int, bool]] = {
     "while it lasts": (HEARD, T + 9 * GIVE_UP_MS, GIVE_UP_MS, False),
     "after a day": (ENDED, T + 5 + GIVE_UP_MS, GIVE_UP_MS, True),
     "before": (ENDED, T + 4 + GIVE_UP_MS, GIVE_UP_MS, False),
@@ -122,14 +122,14 @@ OVER: dict[str, tuple[Told, int, int, bool]] = {
 
 
 @pytest.mark.parametrize(("told", "now_ms", "keep_ms", "over"), OVER.values(), ids=OVER)
-def test_when_an_end_is_forgotten(told: Told, now_ms: int, keep_ms: int, over: bool) -> None:
+def test_when_an_end_is_forgotten(told: AlertState, now_ms: int, keep_ms: int, over: bool) -> None:
     assert told.over(now_ms, keep_ms) == over
 
 
 def test_what_is_posted_when_it_begins() -> None:
     alert = replace(FULL, cause=Cause("dead_letters", "refused 190", "106"))
 
-    assert body(Told("id", alert, T)) == {
+    assert body(AlertState("id", alert, T)) == {
         "id": "id",
         "state": "begun",
         "cause": "dead_letters",

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import refusal
-from gateway.core.sending.response import Closed, Dead
+from gateway.core.sending.response import Closed, Refused
 from tests.core.test_outcome import an_attempt
 from tests.made import NOW
 
@@ -26,7 +26,7 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
     match refusal(an_attempt(**({"body": FREE_FORM, "contact": contact} | others)), NOW):
         case Closed():
             return "window"
-        case Dead(code=131050):
+        case Refused(code=131050):
             return "opted out"
         case None:
             return ""

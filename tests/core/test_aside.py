@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.sending.dead_letter import Kind, Obstacle, aside
+from gateway.core.sending.dead_letter import DeferReason, Kind, aside
 from tests.made import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [
@@ -20,17 +20,17 @@ REASONS: list[tuple[Kind, str, str]] = [
 def test_an_obstacle_is_written_down_without_what_is_private(
     kind: Kind, error: str, reason: str
 ) -> None:
-    told = json.loads(Obstacle(kind, error, NUMBER).packed())
+    told = json.loads(DeferReason(kind, error, NUMBER).packed())
 
     assert told == {"class": kind, "reason": reason, "number": NUMBER}
 
 
 def test_what_is_written_down_is_small_however_long_the_error_is() -> None:
-    assert len(Obstacle("failed", "ab " * 9_000, "9" * 9_000).packed()) < 500
+    assert len(DeferReason("failed", "ab " * 9_000, "9" * 9_000).packed()) < 500
 
 
 def noted(at_ms: int, kind: Kind) -> str:
-    return f"{at_ms} {Obstacle(kind, 'an error', NUMBER).packed().decode()}"
+    return f"{at_ms} {DeferReason(kind, 'an error', NUMBER).packed().decode()}"
 
 
 def test_a_delivery_tells_its_first_and_its_last_error_and_when_it_is_tried_again() -> None:

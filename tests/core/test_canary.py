@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.events import Delivery, Returned
-from gateway.core.planning.batch import View, plan
+from gateway.core.events import Delivery, InternalEvent
+from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending import canary
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
@@ -14,15 +14,15 @@ from tests.core.test_plan import Echo
 from tests.made import NOW
 
 
-def an_event(name: str = "1") -> Returned:
+def an_event(name: str = "1") -> InternalEvent:
     """Make the event of a canary as it comes out of the inbox."""
     (event,) = split(Delivery("0:1-0", NOW, canary.delivery(name), origin="internal"))
-    assert isinstance(event, Returned)
+    assert isinstance(event, InternalEvent)
     return event
 
 
-def planned(event: Returned, after_s: float = 1) -> tuple[Send, ...]:
-    view = View(event.number, NOW + timedelta(seconds=after_s), {}, frozenset())
+def planned(event: InternalEvent, after_s: float = 1) -> tuple[Send, ...]:
+    view = PlanningInput(event.number, NOW + timedelta(seconds=after_s), {}, frozenset())
     (made,) = plan(view, [event], Echo()).plans
     assert made.events == (event,)
     return made.sends
@@ -50,5 +50,5 @@ def test_planned_again_it_is_the_same_send_and_another_canary_is_another() -> No
     ],
     ids=["too late", "something else of ours", "a number of ours"],
 )
-def test_anything_else_is_committed_and_sends_nothing(event: Returned, after_s: float) -> None:
+def test_anything_else_is_committed_and_sends_nothing(event: InternalEvent, after_s: float) -> None:
     assert planned(event, after_s) == ()

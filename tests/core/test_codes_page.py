@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.sending.error_codes import RULES, Rule, rule_of
+from gateway.core.sending.error_codes import RULES, ErrorPolicy, rule_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text()
 ROWS = re.findall(r"^\| (\d+)(?:–(\d+))? \| (.*) \| (.*) \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)
@@ -15,7 +15,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def told(rule: Rule) -> tuple[str, str, str, str]:
+def told(rule: ErrorPolicy) -> tuple[str, str, str, str]:
     """Return a rule in the words of the page."""
     what = WORDS.get(rule.kind) or f"wait {rule.wait_s or '4^x':{'g' if rule.wait_s else ''}} s"
     return what, rule.scope, "yes" if rule.alert else "", rule.advice

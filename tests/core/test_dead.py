@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import CAUSES, DeadSend, Wanted
+from gateway.core.sending.dead_letter import CAUSES, DeadLetterFilter, DeadSend
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from tests.made import ANA, NUMBER
 
@@ -183,20 +183,22 @@ def test_an_event_that_died_again_tells_its_first_error_too() -> None:
 
 
 WANTED = {
-    "all": (Wanted(), True),
-    "its cause": (Wanted(causes=frozenset({"refused", "expired"})), True),
-    "another cause": (Wanted(causes=frozenset({"expired"})), False),
-    "its code": (Wanted(codes=frozenset({131047})), True),
-    "another code": (Wanted(codes=frozenset({1})), False),
+    "all": (DeadLetterFilter(), True),
+    "its cause": (DeadLetterFilter(causes=frozenset({"refused", "expired"})), True),
+    "another cause": (DeadLetterFilter(causes=frozenset({"expired"})), False),
+    "its code": (DeadLetterFilter(codes=frozenset({131047})), True),
+    "another code": (DeadLetterFilter(codes=frozenset({1})), False),
     "its cause with another code": (
-        Wanted(causes=frozenset({"refused"}), codes=frozenset({1})),
+        DeadLetterFilter(causes=frozenset({"refused"}), codes=frozenset({1})),
         False,
     ),
 }
 
 
 @pytest.mark.parametrize(("wanted", "taken"), WANTED.values(), ids=WANTED)
-def test_a_filter_takes_what_fits_all_that_it_asks_for(wanted: Wanted, taken: bool) -> None:
+def test_a_filter_takes_what_fits_all_that_it_asks_for(
+    wanted: DeadLetterFilter, taken: bool
+) -> None:
     assert wanted.takes(letter(REFUSED)) is taken
 
 

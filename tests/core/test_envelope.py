@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.events import Delivery, Event, Notice, Returned, Unreadable
+from gateway.core.events import Delivery, Event, InternalEvent, Notice, Unreadable
 from gateway.core.webhook.parser import split
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
@@ -209,7 +209,7 @@ def test_what_we_put_back_ourselves_is_returned() -> None:
     body = {"what": "timer", "key": "t|1", "number": "106", "contact": "1", "object": "page"}
     (event,) = posted(body, origin="internal")
 
-    assert isinstance(event, Returned)
+    assert isinstance(event, InternalEvent)
     assert (event.key, event.what) == ("returned|t|1", "timer")
     assert (event.number, event.contact, event.at) == ("106", "1", NOW)
 

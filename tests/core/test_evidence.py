@@ -5,12 +5,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.core.sending.resend_policy import CONFIRM_WAIT, Doubt, Stream, choose, whole_after
+from gateway.core.sending.resend_policy import (
+    CONFIRM_WAIT,
+    DoubtEvidence,
+    StatusStream,
+    choose,
+    whole_after,
+)
 from tests.made import NOW
 
-DOUBT = Doubt(attempted_at=NOW, is_template=False, repeated=False, overtaken=False)
+DOUBT = DoubtEvidence(attempted_at=NOW, is_template=False, repeated=False, overtaken=False)
 LATER = NOW + CONFIRM_WAIT + timedelta(seconds=1)
-WHOLE = Stream(whole_from=NOW, proved_to=NOW + timedelta(seconds=5), worked_off_to=LATER)
+WHOLE = StatusStream(whole_from=NOW, proved_to=NOW + timedelta(seconds=5), worked_off_to=LATER)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ WHOLE = Stream(whole_from=NOW, proved_to=NOW + timedelta(seconds=5), worked_off_
     ],
 )
 def test_a_doubt_is_repeated_only_on_whole_evidence(
-    doubt: Doubt, stream: Stream, now: datetime, wanted: str
+    doubt: DoubtEvidence, stream: StatusStream, now: datetime, wanted: str
 ) -> None:
     assert choose(doubt, stream, "evidence", now) == wanted
 
@@ -77,7 +83,7 @@ def repeats_wrongly(outage_s: int, schedule: tuple[int, ...], *, with_gaps: bool
             return False
         # Traffic goes on at once, and each later send has its status within a second.
         proved_to = now - timedelta(seconds=1) if now > end + timedelta(seconds=2) else None
-        if choose(DOUBT, Stream(whole_from, proved_to, now), "evidence", now) == "again":
+        if choose(DOUBT, StatusStream(whole_from, proved_to, now), "evidence", now) == "again":
             return True
     return False
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.capture.filter import Filter
+from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.events import Delivery
 from tests.made import NOW, NUMBER, delivery_body, message_item, status_item
 
@@ -15,32 +15,32 @@ BOTH = delivery_body(message_item("wamid.1", "hi"), statuses=[status_item("wamid
 ESCAPED = b'{"object":"page","said":"caf\\u00c9 \\ud83d\\ude00"}'
 
 CASES = {
-    "nothing asked": (Filter(), MESSAGE, True),
-    "received then": (Filter(since=NOW, until=NOW), MESSAGE, True),
-    "received before": (Filter(since=NOW + MINUTE), MESSAGE, False),
-    "received after": (Filter(until=NOW - MINUTE), MESSAGE, False),
-    "of the number": (Filter(number=NUMBER), MESSAGE, True),
-    "of another number": (Filter(number=NUMBER), STATUS, False),
-    "of the kind": (Filter(kinds=frozenset({"status"})), STATUS, True),
-    "of another kind": (Filter(kinds=frozenset({"status"})), MESSAGE, False),
-    "of one of two kinds": (Filter(kinds=frozenset({"status", "notice"})), BOTH, True),
+    "nothing asked": (DeliveryFilter(), MESSAGE, True),
+    "received then": (DeliveryFilter(since=NOW, until=NOW), MESSAGE, True),
+    "received before": (DeliveryFilter(since=NOW + MINUTE), MESSAGE, False),
+    "received after": (DeliveryFilter(until=NOW - MINUTE), MESSAGE, False),
+    "of the number": (DeliveryFilter(number=NUMBER), MESSAGE, True),
+    "of another number": (DeliveryFilter(number=NUMBER), STATUS, False),
+    "of the kind": (DeliveryFilter(kinds=frozenset({"status"})), STATUS, True),
+    "of another kind": (DeliveryFilter(kinds=frozenset({"status"})), MESSAGE, False),
+    "of one of two kinds": (DeliveryFilter(kinds=frozenset({"status", "notice"})), BOTH, True),
     "number and kind of different events": (
-        Filter(number="77", kinds=frozenset({"message"})),
+        DeliveryFilter(number="77", kinds=frozenset({"message"})),
         STATUS,
         False,
     ),
-    "unreadable": (Filter(kinds=frozenset({"unreadable"})), b"\xff{", True),
-    "says it in another case": (Filter(contains="my order"), MESSAGE, True),
-    "does not say it": (Filter(contains="parcel"), MESSAGE, False),
-    "holds the id": (Filter(contains="wamid.2"), BOTH, True),
-    "says it in escapes": (Filter(contains="CAFé 😀"), ESCAPED, True),
-    "says it in bytes that are no text": (Filter(contains="abc"), b"\xff ABC", True),
-    "does not say it in broken escapes": (Filter(contains="abc"), b'"\\', False),
+    "unreadable": (DeliveryFilter(kinds=frozenset({"unreadable"})), b"\xff{", True),
+    "says it in another case": (DeliveryFilter(contains="my order"), MESSAGE, True),
+    "does not say it": (DeliveryFilter(contains="parcel"), MESSAGE, False),
+    "holds the id": (DeliveryFilter(contains="wamid.2"), BOTH, True),
+    "says it in escapes": (DeliveryFilter(contains="CAFé 😀"), ESCAPED, True),
+    "says it in bytes that are no text": (DeliveryFilter(contains="abc"), b"\xff ABC", True),
+    "does not say it in broken escapes": (DeliveryFilter(contains="abc"), b'"\\', False),
 }
 
 
 @pytest.mark.parametrize(("asked", "body", "taken"), CASES.values(), ids=CASES)
 def test_a_delivery_is_taken_where_it_is_all_that_is_asked(
-    asked: Filter, body: bytes, taken: bool
+    asked: DeliveryFilter, body: bytes, taken: bool
 ) -> None:
     assert asked.takes(Delivery("0:1-0", NOW, body)) is taken

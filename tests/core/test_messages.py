@@ -7,7 +7,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.messages import (
-    Row,
+    ListRow,
     Section,
     addressed,
     buttons,
@@ -20,7 +20,7 @@ from gateway.core.messages import (
     text,
     typing,
 )
-from gateway.core.planning.batch import View, plan
+from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import callback
 from gateway.rules.loader import load
 from gateway.sandbox.validation.message import check
@@ -57,7 +57,7 @@ def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
     assert typing("wamid.1")["typing_indicator"] == {"type": "text"}
 
 
-ROW = Row("a", "A", "The first")
+ROW = ListRow("a", "A", "The first")
 BODIES = {
     "text": text("hi"),
     "template": template("we_answered", "en"),
@@ -67,7 +67,7 @@ BODIES = {
     "buttons between lines": buttons("Which?", {"a": "A"}, "Above", "Below"),
     "list": choices("Which?", "Show", [Section("", (ROW,))]),
     "list with sections": choices(
-        "Which?", "Show", [Section("One", (ROW,)), Section("Two", (Row("b", "B"),))], "Above"
+        "Which?", "Show", [Section("One", (ROW,)), Section("Two", (ListRow("b", "B"),))], "Above"
     ),
     "link of a document": media("document", "https://a.example/b.pdf", "Menu", "menu.pdf"),
     "id of an image": media("image", "1234", "Menu"),
@@ -102,7 +102,7 @@ def test_what_the_example_rules_send_is_what_metas_schema_describes(said: str, n
     before = KNOWN if new else KNOWN.after(a_message("wamid.0"))
     event: Message = a_message("wamid.1", text=said)
 
-    made = plan(View(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(RULES)).plans
+    made = plan(PlanningInput(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(RULES)).plans
 
     bodies = [dict(send.body) for one in made for send in one.sends if not send.repeatable]
     assert [problem for body in bodies for problem in problems(body)] == []

@@ -9,12 +9,12 @@ import pytest
 from gateway.core.sending.error_codes import RULES
 from gateway.core.sending.resend_policy import gap_of
 from gateway.core.sending.response import Responded, verdict
-from gateway.core.sending.send import News
+from gateway.core.sending.send import StatusUpdate
 from gateway.core.sending.status_update import after, news_of
 from tests.made import ANA, NOW, a_status
 
 
-def news(status: str = "sent", **fields: Any) -> News:
+def news(status: str = "sent", **fields: Any) -> StatusUpdate:
     found = news_of(a_status("wamid.o", status, **fields))
     assert found
     return found

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.core.contacts.consent import STOPPED, refused, word
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Delivery, Event, Message, Notice, Returned
+from gateway.core.events import Delivery, Event, InternalEvent, Message, Notice
 from gateway.core.messages import text
-from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -32,7 +32,7 @@ class Book:
 
 
 def planned(event: Event, contact: Contact | None = None) -> Plan:
-    view = View(NUMBER, NOW, {ANA: contact or Contact(ANA, wa_id=ANA)}, frozenset())
+    view = PlanningInput(NUMBER, NOW, {ANA: contact or Contact(ANA, wa_id=ANA)}, frozenset())
     (made,) = plan(view, [event], Book()).plans
     return made
 
@@ -45,9 +45,9 @@ def preference(**said: Any) -> Notice:
     )  # fmt: skip
 
 
-def returned(body: bytes) -> Returned:
+def returned(body: bytes) -> InternalEvent:
     (event,) = split(Delivery("0:1-0", NOW + timedelta(seconds=9), body, origin="internal"))
-    assert isinstance(event, Returned)
+    assert isinstance(event, InternalEvent)
     return event
 
 

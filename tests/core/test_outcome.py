@@ -11,9 +11,9 @@ from gateway.core.sending.outcome import Attempt, Outcome, outcome
 from gateway.core.sending.response import (
     Accepted,
     Closed,
-    Dead,
     Later,
     Paused,
+    Refused,
     Unconfirmed,
     Verdict,
 )
@@ -22,7 +22,7 @@ from tests.made import NOW
 HOUR = timedelta(hours=1)
 LATER = Later(131000, "again", "send", None, "down")
 UNKNOWN = Unconfirmed("no answer")
-DEAD = Dead(131026, "undeliverable", "no WhatsApp")
+DEAD = Refused(131026, "undeliverable", "no WhatsApp")
 CLOSED = Closed("closed", "24 hours")
 PAUSED = Paused(190, "Renew the token.", "account", "expired")
 SLOWER = Later(130429, "slow", "number", 1.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import groups
 from gateway.core.events import Event, Message, Notice
-from gateway.core.planning.batch import View, plan
+from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.planning.decision import Decision
 from tests.made import ANA, NOW, NUMBER, a_message
 
@@ -149,7 +149,7 @@ def test_in_whatever_order_names_become_known_the_contact_ends_the_same(
     known: dict[str, Contact] = {}
     bounds = [0, *sorted(cuts), len(events)]
     for start, end in pairwise(bounds):
-        view = View(NUMBER, NOW + timedelta(days=1), known, frozenset())
+        view = PlanningInput(NUMBER, NOW + timedelta(days=1), known, frozenset())
         for made in plan(view, events[start:end], Silent()).plans:
             after = replace(made.contact, version="v")
             known |= {name: after for name in (after.key, *after.aliases)}

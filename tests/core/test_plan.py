@@ -14,10 +14,10 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message, Notice, Unreadable
 from gateway.core.messages import mark_read, text
-from gateway.core.planning.batch import Planned, View, plan
+from gateway.core.planning.batch import PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.planning.event import record_id
-from gateway.core.sending.send import News
+from gateway.core.sending.send import StatusUpdate
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 BEN = "351900000002"
@@ -41,8 +41,8 @@ class Echo:
 
 def planned(
     *events: Event, known: Iterable[str] = (), contacts: Mapping[str, Contact] | None = None
-) -> Planned:
-    return plan(View(NUMBER, NOW, contacts or {}, frozenset(known)), events, Echo())
+) -> PlanningResult:
+    return plan(PlanningInput(NUMBER, NOW, contacts or {}, frozenset(known)), events, Echo())
 
 
 def a_notice(key: str, contact: str = "") -> Notice:
@@ -51,7 +51,7 @@ def a_notice(key: str, contact: str = "") -> Notice:
     )
 
 
-def said(found: Planned) -> list[str]:
+def said(found: PlanningResult) -> list[str]:
     return [
         send.body["text"]["body"]
         for one in found.plans
@@ -78,7 +78,7 @@ def test_statuses_that_came_again_are_counted_by_themselves() -> None:
 
 
 def test_a_batch_of_which_all_is_known_plans_nothing() -> None:
-    assert planned(a_message(), known={a_message().key}) == Planned((), (), 1, (), 0)
+    assert planned(a_message(), known={a_message().key}) == PlanningResult((), (), 1, (), 0)
 
 
 def test_the_events_of_a_contact_keep_their_order_and_stand_in_one_plan() -> None:
@@ -187,7 +187,7 @@ def test_a_contact_gets_at_most_five_hundred_sends_at_once_and_those_of_one_even
             return Decision((Fired("talk", "always", (Action("send_text", text("hi")),) * 300),))
 
     events = [a_message(f"wamid.{n}", at=NOW - timedelta(minutes=1)) for n in range(5)]
-    found = plan(View(NUMBER, NOW, {}, frozenset()), events, Talker())
+    found = plan(PlanningInput(NUMBER, NOW, {}, frozenset()), events, Talker())
 
     assert [(len(one.events), len(one.sends)) for one in found.plans] == [(2, 600)]
     assert found.rest == tuple(events[2:])
@@ -201,7 +201,7 @@ def test_a_contact_gets_at_most_five_hundred_sends_at_once_and_those_of_one_even
 def test_a_status_becomes_news_of_its_send(callback: str, send: str, attempt: str) -> None:
     (one,) = planned(a_status("wamid.o", "delivered", callback)).plans
 
-    assert one.news == (News(send, attempt, "wamid.o", "delivered", NOW),)
+    assert one.news == (StatusUpdate(send, attempt, "wamid.o", "delivered", NOW),)
     assert one.changed is False
 
 

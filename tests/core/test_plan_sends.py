@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template, text
-from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.sending.send import Send
 from tests.made import ANA, NOW, NUMBER, a_message
@@ -28,7 +28,7 @@ class Says:
 def planned(rulebook: Says, *ages: timedelta) -> Plan:
     """Plan messages that were written so long ago."""
     events = [a_message(f"wamid.{i}", at=NOW - age) for i, age in enumerate(ages)]
-    (made,) = plan(View(NUMBER, NOW, {}, frozenset()), events, rulebook).plans
+    (made,) = plan(PlanningInput(NUMBER, NOW, {}, frozenset()), events, rulebook).plans
     return made
 
 

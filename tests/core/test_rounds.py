@@ -1,10 +1,10 @@
 """Whom the net looks at: everybody within ten looks, and at once whose moment has come."""
 
-from gateway.core.storage.looks import AGAIN_MS, AT_ONCE, LOOKS_A_ROUND, Rounds
+from gateway.core.storage.looks import AGAIN_MS, AT_ONCE, LOOKS_A_ROUND, LookSchedule
 
 
-def knowing(count: int) -> Rounds:
-    rounds = Rounds()
+def knowing(count: int) -> LookSchedule:
+    rounds = LookSchedule()
     rounds.know([f"n{i}" for i in range(count)])
     return rounds
 

@@ -8,7 +8,7 @@ from gateway.core.sending.send import (
     BULK,
     REPLY,
     RUNGS,
-    News,
+    StatusUpdate,
     callback,
     from_callback,
     lifetime,
@@ -63,7 +63,7 @@ def test_failed_stands_between_sent_and_delivered() -> None:
         "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
         "played",
     ]  # fmt: skip
-    assert News("", "", "wamid.o", "failed", NOW).rung == 5
+    assert StatusUpdate("", "", "wamid.o", "failed", NOW).rung == 5
 
 
 @pytest.mark.parametrize(

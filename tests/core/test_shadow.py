@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
-from gateway.core.planning.batch import MOST_EVENTS, Planned, View
+from gateway.core.planning.batch import MOST_EVENTS, PlanningInput, PlanningResult
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.planning.dry_run import NO_RULE, Shadow
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -27,16 +27,16 @@ class Welcome:
         return Decision((Fired("welcome", "always", (TEXT,)),) if contact.is_new else ())
 
 
-def view(*contacts: Contact, known: Sequence[str] = ()) -> View:
+def view(*contacts: Contact, known: Sequence[str] = ()) -> PlanningInput:
     named = {ANA: Contact(ANA)} | {one.key: one for one in contacts}
-    return View(NUMBER, NOW, named, frozenset(known))
+    return PlanningInput(NUMBER, NOW, named, frozenset(known))
 
 
-def planned(shadow: Shadow, seen: View, *events: Event) -> list[Planned]:
+def planned(shadow: Shadow, seen: PlanningInput, *events: Event) -> list[PlanningResult]:
     return list(shadow.plan(seen, events))
 
 
-def sends(found: Sequence[Planned]) -> int:
+def sends(found: Sequence[PlanningResult]) -> int:
     return sum(len(made.sends) for one in found for made in one.plans)
 
 

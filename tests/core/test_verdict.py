@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from gateway.core.sending.response import (
     Accepted,
     Closed,
-    Dead,
     Later,
     Lost,
     NotConnected,
     Paused,
+    Refused,
     Responded,
     Unconfirmed,
     Verdict,
@@ -124,7 +124,7 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
         (
             400,
             refused(100, "Invalid parameter", "AbC1"),
-            Dead(
+            Refused(
                 100, "Correct the parameter that Meta names.", "Invalid parameter (fbtrace_id AbC1)"
             ),
         ),
@@ -147,22 +147,22 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
         (
             400,
             refused(131050),
-            Dead(
+            Refused(
                 131050, "Leave this customer without marketing: they asked for it.", "",
                 opted_out=True,
             ),
         ),
-        (400, refused(777777), Dead(777777, "Meta refused; look up the code.", "")),
+        (400, refused(777777), Refused(777777, "Meta refused; look up the code.", "")),
         (503, refused(777777), Later(777777, "Meta has trouble; wait.", "send", None)),
         (
             429,
             refused(777777),
             Later(777777, "Meta asked for fewer calls; wait.", "number", 1),
         ),
-        (400, refused(100, details=["odd"], trace=7), Dead(
+        (400, refused(100, details=["odd"], trace=7), Refused(
             100, "Correct the parameter that Meta names.", ""
         )),
-        (400, refused(100, error_data="odd"), Dead(
+        (400, refused(100, error_data="odd"), Refused(
             100, "Correct the parameter that Meta names.", ""
         )),
     ],
@@ -226,7 +226,7 @@ def test_an_attempt_without_an_answer_is_unconfirmed() -> None:
 def test_details_are_kept_short_and_without_numbers_and_tokens(details: str, kept: str) -> None:
     judged = verdict(Responded(400, refused(100, details)))
 
-    assert judged == Dead(100, "Correct the parameter that Meta names.", kept)
+    assert judged == Refused(100, "Correct the parameter that Meta names.", kept)
 
 
 def test_metas_message_is_not_kept_for_it_may_quote_the_token() -> None:
@@ -264,6 +264,6 @@ def test_a_graph_error_is_never_unconfirmed(
 ) -> None:
     judged = verdict(Responded(status, refused(code, details, trace)))
 
-    assert isinstance(judged, Later | Paused | Closed | Dead)
+    assert isinstance(judged, Later | Paused | Closed | Refused)
     assert getattr(judged, "code", code) == code
     assert len(judged.details) <= 700

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from tasks.celery_setup.config import QUEUES
-from tasks.monitoring.worker_ping import Listening
+from tasks.monitoring.worker_ping import WorkerPing
 from tests.made import delivery_body, message_item
 from tests.servers import Program, Server, free_port, wait_until
 from tests.stack import Stack
@@ -89,7 +89,7 @@ def test_bells_carried_by_rabbitmq_lead_to_each_reply_once(stack: Stack) -> None
 
 
 def test_who_listens_is_asked_through_rabbitmq(stack: Stack) -> None:
-    asked = Listening(Settings.from_env(stack.env))
+    asked = WorkerPing(Settings.from_env(stack.env))
     asked.connect()
 
     wait_until(lambda: set(asked.workers(within_s=1)) == set(QUEUES), "all queues are heard")

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.response import Answer, Lost, Responded
 from gateway.core.sending.send import REPLY, callback, from_callback, send_id
-from gateway.store.inbox.lease import Batch, Slice
+from gateway.store.inbox.lease import Batch, LeasedPartitions
 from gateway.store.inbox.record import Bodies
 from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.inbound import effect
 from tasks.scheduled.unconfirmed import resolve
 from tests.faults.ledger import PREFIX, places
@@ -39,8 +39,8 @@ class Crowd:
     """Many workers, dead and alive, and what Meta has seen of them."""
 
     store: Unsteady
-    at_work: Worker
-    stale: list[tuple[str, Slice, Batch]] = field(default_factory=list)
+    at_work: WorkerContext
+    stale: list[tuple[str, LeasedPartitions, Batch]] = field(default_factory=list)
     late: list[Outcome] = field(default_factory=list)
     unposted: set[str] = field(default_factory=set)  # sends taken by who posted them not or late
     reached: Counter[str] = field(default_factory=Counter)  # sends that Meta may have taken
@@ -77,7 +77,7 @@ class Crowd:
     def drain(self, dies_after: int | None = None) -> None:
         """Work off one batch; a worker that dies leaves its leases behind, and may come back."""
         process = f"model-{secrets.token_hex(4)}"
-        held = Slice(self.store, Bodies(), process)
+        held = LeasedPartitions(self.store, Bodies(), process)
         self.stale.append((process, held, Batch()))
         with self.store.dying(dies_after):
             batch = held.next()

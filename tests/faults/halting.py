@@ -24,7 +24,7 @@ import tasks.wakeup
 from gateway.graph.messages import Graph
 from gateway.store.inbox import inbox
 from gateway.store.inbox.lease import RELEASE
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Call, Store
 
 TAKEN = ".taken"
@@ -76,7 +76,7 @@ class Halting:
     def keeps(self, append: Callable[..., Any]) -> Callable[..., Any]:
         """Return `Keeper._append` with steps before, in the middle of, and after its scripts."""
 
-        async def halting(keeper: Keeper, groups: dict[int, Any], *, by_hash: bool) -> Any:
+        async def halting(keeper: InboxWriter, groups: dict[int, Any], *, by_hash: bool) -> Any:
             self.at("keep.before")
             if len(groups) > 1 and self._asked("keep.half"):
                 half = dict(islice(groups.items(), len(groups) // 2))
@@ -95,7 +95,7 @@ class Halting:
         """Put the steps around everything that reaches outside the process."""
         changed: Sequence[tuple[Any, str, Callable[..., Any]]] = (
             (Store, "call_many", self.scripts),
-            (Keeper, "_append", self.keeps),
+            (InboxWriter, "_append", self.keeps),
             (Graph, "post_message", lambda one: self.around("post", one)),
             (inbox, "heard", lambda one: self.around("bell", one)),
             (tasks.outbound, "heard", lambda one: self.around("bell", one)),

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from gateway.core.events import Event, Message
-from gateway.core.planning.batch import Planned, View, plan
-from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.batch import PlanningInput, PlanningResult, plan
+from gateway.core.planning.decision import RuleDecider
 from tasks import inbound
 from tasks.app import app
 
@@ -20,7 +20,7 @@ HANG, KILL = "hang", "kill"
 LIMIT_S = 2
 
 
-def deadly(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
+def deadly(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) -> PlanningResult:
     """Plan, unless the events hold something that ends this process."""
     texts = {event.text for event in events if isinstance(event, Message)}
     if HANG in texts:

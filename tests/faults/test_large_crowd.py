@@ -12,11 +12,11 @@ import pytest
 from gateway.config.settings import Settings
 from gateway.core.events import Message
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.lease import LEASE_MS, Slice
+from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import app, inbound
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.inbound import effect
 from tests.faults.large import (
     Large,
@@ -48,7 +48,7 @@ def settings(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def at_work(settings: Settings, store: Store) -> Worker:
+def at_work(settings: Settings, store: Store) -> WorkerContext:
     made = a_worker(settings, store)
     made.inbox = Inbox(store, Bodies())
     return made
@@ -62,7 +62,7 @@ class Crowd:
         self._mine = threading.local()
         self.ends = time.monotonic() + PATIENCE_S
 
-    def worker(self) -> Worker:
+    def worker(self) -> WorkerContext:
         """Return the worker of the thread that asks."""
         if not hasattr(self._mine, "worker"):
             made = a_worker(self._settings, Store(self._url))
@@ -70,7 +70,7 @@ class Crowd:
             made.inbox = Inbox(made.store, Bodies(), name, lease_ms=self._lease_ms)
             self._mine.worker = made
         made = self._mine.worker
-        assert isinstance(made, Worker)
+        assert isinstance(made, WorkerContext)
         return made
 
     def drain(self) -> None:
@@ -138,7 +138,7 @@ def test_those_who_live_side_by_side_do_everything_once(
 
 @pytest.mark.parametrize("holders", [2, 4])
 def test_those_who_hold_the_same_part_at_once_do_everything_once(
-    store: Store, at_work: Worker, holders: int
+    store: Store, at_work: WorkerContext, holders: int
 ) -> None:
     """Each plans a part that the next takes over and finishes before the first one commits."""
     bodies = [Large("m").body()]
@@ -159,9 +159,9 @@ def test_those_who_hold_the_same_part_at_once_do_everything_once(
     assert len(raw(store).keys(f"{PREFIX}send:*")) == kinds_of(bodies)["message"]
 
 
-def batch_by_batch(at_work: Worker, rulebook: Echo) -> None:
+def batch_by_batch(at_work: WorkerContext, rulebook: Echo) -> None:
     """Do one part as a worker of its own, whoever holds the partition meanwhile."""
-    held = Slice(at_work.store, Bodies(), f"w-{secrets.token_hex(4)}")
+    held = LeasedPartitions(at_work.store, Bodies(), f"w-{secrets.token_hex(4)}")
     batch = held.next()
     held.close(effect(at_work, held, batch, rulebook))
 
@@ -173,7 +173,7 @@ def batch_by_batch(at_work: Worker, rulebook: Echo) -> None:
 )
 def test_a_holder_that_works_keeps_its_partition(
     store: Store,
-    at_work: Worker,
+    at_work: WorkerContext,
     monkeypatch: pytest.MonkeyPatch,
     lease_ms: int,
     renewed: bool,

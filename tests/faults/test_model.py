@@ -21,7 +21,7 @@ from gateway.config.settings import Settings
 from gateway.core.sending.send import RUNGS
 from gateway.graph.messages import Graph
 from tasks import app, attempts, inbound, outbound, send_loop
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.send_loop import Sender
 from tests.faults.crowd import Crowd, Fate, reply_to
 from tests.faults.large import dead_letters
@@ -47,7 +47,9 @@ BOUNDS = settings(
 
 
 @pytest.fixture
-def at_work(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def at_work(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerContext]:
     # The server of all tests: Celery reads its settings once in a process, and rings there.
     (tmp_path / "rules.yaml").write_text(RULES)
     store = Unsteady(server.url)
@@ -69,7 +71,7 @@ def at_work(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 class Gateway(RuleBasedStateMachine):
     """Does anything at any time, then lets all of it come to rest and counts."""
 
-    def __init__(self, at_work: Worker) -> None:
+    def __init__(self, at_work: WorkerContext) -> None:
         super().__init__()
         store = at_work.store
         assert isinstance(store, Unsteady)
@@ -238,7 +240,7 @@ class LargeGateway(Gateway):
     ],
 )
 def test_whatever_goes_wrong_in_whatever_order_each_effect_comes_once(
-    at_work: Worker, machine: type[Gateway], examples: int
+    at_work: WorkerContext, machine: type[Gateway], examples: int
 ) -> None:
     class Here(machine):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:

@@ -13,7 +13,7 @@ from gateway.rules.reloader import Source
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tasks.context import Worker, build
+from tasks.context import WorkerContext, build
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.tasks.rig import Echo
@@ -115,7 +115,7 @@ def environment(server: Server, rules: Path) -> dict[str, str]:
     }
 
 
-def a_worker(settings: Settings, store: Store) -> Worker:
+def a_worker(settings: Settings, store: Store) -> WorkerContext:
     """Build what a worker process holds, on a store of ours; it rings for nobody."""
     made = build(settings)
     made.store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import (
     AppCallback,
@@ -43,10 +43,10 @@ def answering(answers: list[bytes], asked: list[str]) -> Talk:
 
 
 @contextmanager
-def a_setup(serve: Serve, *answers: bytes) -> Iterator[tuple[Setup, list[str]]]:
+def a_setup(serve: Serve, *answers: bytes) -> Iterator[tuple[AdminClient, list[str]]]:
     asked: list[str] = []
     url = serve(answering(list(answers), asked))
-    with Setup(url, "v25.0", app_id=APP, app_secret=SECRET, token=TOKEN, total_s=5) as setup:
+    with AdminClient(url, "v25.0", app_id=APP, app_secret=SECRET, token=TOKEN, total_s=5) as setup:
         yield setup, asked
 
 
@@ -263,7 +263,7 @@ def test_an_error_says_what_has_to_be_another_or_that_it_passes(
 
 def test_a_token_that_no_header_can_carry_is_told_and_never_leaves() -> None:
     with (
-        Setup("http://127.0.0.1:1", "v25.0", token="EAA hush") as setup,
+        AdminClient("http://127.0.0.1:1", "v25.0", token="EAA hush") as setup,
         pytest.raises(SetupError, match="The access token holds") as raised,
     ):
         setup.number(NUMBER)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.admin.models import Health, health
+from gateway.graph.admin.models import EntityHealth, health
 
 UNPAID = {
     "entity_type": "WABA",
@@ -13,15 +13,16 @@ UNPAID = {
         {"error_code": 141006, "error_description": "No payment.", "possible_solution": "Pay."}
     ],
 }
-CASES: dict[str, tuple[Any, tuple[Health, ...]]] = {
+CASES: dict[str, tuple[Any, tuple[EntityHealth, ...]]] = {
     "nothing": (None, ()),
     "no entities": ({"can_send_message": "AVAILABLE"}, ()),
     "well": (
         {"entities": [{"entity_type": "APP", "can_send_message": "AVAILABLE"}]},
-        (Health("APP", "AVAILABLE"),),
+        (EntityHealth("APP", "AVAILABLE"),),
     ),
     "unpaid": (
-        {"entities": [UNPAID]}, (Health("WABA", "BLOCKED", "No payment. Pay. (code 141006)"),),
+        {"entities": [UNPAID]},
+        (EntityHealth("WABA", "BLOCKED", "No payment. Pay. (code 141006)"),),
     ),
     "limited": (
         {
@@ -32,15 +33,17 @@ CASES: dict[str, tuple[Any, tuple[Health, ...]]] = {
                 }
             ]
         },
-        (Health("PHONE_NUMBER", "LIMITED", "The name of … is not approved."),),
+        (EntityHealth("PHONE_NUMBER", "LIMITED", "The name of … is not approved."),),
     ),
     "malformed": (
         {"entities": ["x", {"errors": "y", "additional_info": {}}, {"errors": [1, {}]}]},
-        (Health("", ""), Health("", "")),
+        (EntityHealth("", ""), EntityHealth("", "")),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("status", "read"), CASES.values(), ids=CASES)
-def test_what_keeps_messages_from_being_sent_is_read(status: Any, read: tuple[Health, ...]) -> None:
+def test_what_keeps_messages_from_being_sent_is_read(
+    status: Any, read: tuple[EntityHealth, ...]
+) -> None:
     assert health({"health_status": status}) == read

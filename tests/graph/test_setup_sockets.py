@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 from tests.graph.wires import OK, Serve, dripping, request_on, saying
 
@@ -16,7 +16,9 @@ TOKEN, SECRET = "EAAhushtoken", "hush-secret"
 def refused(url: str, total_s: float = 5, token: str = TOKEN) -> str:
     """Ask for a token, and give the sentence of the error."""
     with (
-        Setup(url, "v25.0", app_id="1", app_secret=SECRET, token=token, total_s=total_s) as setup,
+        AdminClient(
+            url, "v25.0", app_id="1", app_secret=SECRET, token=token, total_s=total_s
+        ) as setup,
         pytest.raises(SetupError) as raised,
     ):
         setup.subscribed_apps("7")

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.core.planning.batch import Plan, View, plan
+from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Decision
 from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
@@ -42,7 +42,7 @@ def planned(
     """Plan events of one contact, of Ana unless they are somebody else's or nobody's."""
     rulebook = book(rules) if isinstance(rules, str) else rules
     known = contact or Contact(ANA, wa_id=ANA, last_inbound_at=now)
-    found = plan(View(NUMBER, now, {known.key: known}, frozenset()), events, rulebook)
+    found = plan(PlanningInput(NUMBER, now, {known.key: known}, frozenset()), events, rulebook)
     assert not found.failures
     (made,) = found.plans
     return made

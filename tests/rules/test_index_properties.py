@@ -12,7 +12,7 @@ from gateway.core.events import Event
 from gateway.rules.event_kinds import EVENTS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.matching.compiler import condition
-from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.index import Index
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.rules import test_total as total
@@ -84,7 +84,7 @@ def test_no_rule_that_would_fire_is_missed(
     rules: list[list[Written]], event: Event, tags: tuple[str, ...]
 ) -> None:
     contact = Contact(ANA, wa_id=ANA, tags=tags, vars={"a": "hi"})
-    facts = Facts(event, contact, NOW, timedelta(days=9), {})
+    facts = EventFacts(event, contact, NOW, timedelta(days=9), {})
     whens = [condition(tuple(map(When.model_validate, rule)), {}) for rule in rules]
 
     firing = {position for position, when in enumerate(whens) if when.holds(facts)}

@@ -9,12 +9,14 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import Age, When
-from gateway.rules.language.rulefile import Book, Defaults, Rule
+from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.loader import look
 
 ROOT = Path(__file__).parents[2]
 SHOP = ROOT.joinpath("rules", "shop.yaml").read_text()
-KEYS = sorted({*Book.keys(), *Defaults.keys(), *Rule.keys(), *When.keys(), *Age.keys(), *VERBS})
+KEYS = sorted(
+    {*Book.keys(), *Defaults.keys(), *RuleModel.keys(), *When.keys(), *Age.keys(), *VERBS}
+)
 
 
 @pytest.mark.parametrize("key", [*KEYS, *sorted(BARE)])

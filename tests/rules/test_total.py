@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event
-from gateway.core.planning.batch import View, plan
+from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
 from gateway.rules.rulebook import Rulebook
@@ -109,7 +109,7 @@ def told_apart(events: Sequence[Event]) -> list[Event]:
 def test_no_event_raises_and_planning_twice_gives_equal_plans(
     rulebook: Rulebook, events: list[Event]
 ) -> None:
-    view, events = View(NUMBER, NOW, {}, frozenset()), told_apart(events)
+    view, events = PlanningInput(NUMBER, NOW, {}, frozenset()), told_apart(events)
 
     found = plan(view, events, rulebook)
 
@@ -123,7 +123,7 @@ def in_batches(events: list[Event], cuts: set[int], rulebook: Rulebook) -> tuple
     contacts: dict[str, Contact] = {}
     sends: list[Send] = []
     for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(events)), len(events)]):
-        view = View(NUMBER, NOW, contacts, frozenset())
+        view = PlanningInput(NUMBER, NOW, contacts, frozenset())
         for one in plan(view, events[start:end], rulebook).plans:
             if one.changed:
                 contacts[one.contact.key] = replace(one.contact, version="v")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.sandbox.simulation.customers import Phones
+from gateway.sandbox.simulation.customers import CustomerPhones
 from tests.sandbox.bodies import button, buttons, read, text
 from tests.sandbox.rig import ANA, DISPLAY, Rig, a_rig
 
@@ -221,7 +221,7 @@ async def test_a_phone_keeps_its_newest_thousand_events() -> None:
 
 
 async def test_the_oldest_phones_and_messages_make_room() -> None:
-    phones = Phones(most=1)
+    phones = CustomerPhones(most=1)
     first = phones.of("1")
     for number in range(5):
         phones.wrote("1", f"wamid.{number}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.sandbox.simulation.policy import Allowance, Limits
+from gateway.sandbox.simulation.policy import Allowance, ThroughputLimits
 from tests.sandbox.bodies import read, text
 from tests.sandbox.rig import a_rig
 
@@ -10,7 +10,7 @@ NOW = 1_790_000_000.0
 
 
 def test_a_burst_is_followed_by_one_message_for_each_interval() -> None:
-    limits = Limits(messages_per_second=80)
+    limits = ThroughputLimits(messages_per_second=80)
 
     burst = [limits.take("1", "a", NOW) for _ in range(46)]
     later = [limits.take("1", "a", NOW + 6) for _ in range(2)]
@@ -21,7 +21,7 @@ def test_a_burst_is_followed_by_one_message_for_each_interval() -> None:
 
 
 def test_pairs_of_other_numbers_and_customers_have_their_own_burst() -> None:
-    limits = Limits(messages_per_second=80)
+    limits = ThroughputLimits(messages_per_second=80)
     for _ in range(45):
         limits.take("1", "a", NOW)
 
@@ -31,7 +31,7 @@ def test_pairs_of_other_numbers_and_customers_have_their_own_burst() -> None:
 
 @pytest.mark.parametrize("rate", [1, 20, 80, 1000])
 def test_a_number_sends_its_rate_and_no_more(rate: int) -> None:
-    limits = Limits(messages_per_second=rate)
+    limits = ThroughputLimits(messages_per_second=rate)
 
     answers = [limits.take("1", str(customer), NOW) for customer in range(rate + 1)]
 
@@ -42,7 +42,7 @@ def test_a_number_sends_its_rate_and_no_more(rate: int) -> None:
 
 
 def test_a_refused_message_costs_nothing() -> None:
-    limits = Limits(messages_per_second=1)
+    limits = ThroughputLimits(messages_per_second=1)
     limits.take("1", "a", NOW)
     for _ in range(100):
         limits.take("1", "b", NOW)
@@ -51,7 +51,7 @@ def test_a_refused_message_costs_nothing() -> None:
 
 
 def test_messages_of_customers_use_throughput_but_never_more_than_a_second_of_it() -> None:
-    limits = Limits(messages_per_second=10)
+    limits = ThroughputLimits(messages_per_second=10)
     for _ in range(100):
         limits.count_inbound("1", NOW)
 

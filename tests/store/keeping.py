@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
-from gateway.store.inbox.inbox import Inbox, Standing
+from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.inbox.lease import Batch
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
@@ -26,16 +26,16 @@ def inbox(store: Store, bodies: Bodies | None = None) -> Inbox:
     return Inbox(store, bodies or Bodies())
 
 
-def late(*places: str) -> dict[str, Obstacle]:
+def late(*places: str) -> dict[str, DeferReason]:
     """Name deliveries that cannot be committed now."""
-    return {place: Obstacle("failed", "an error", NUMBER) for place in places}
+    return {place: DeferReason("failed", "an error", NUMBER) for place in places}
 
 
 def read(batch: Batch) -> list[str]:
     return [one.body.decode() for one in batch.deliveries]
 
 
-def standing(store: Store, index: int) -> Standing:
+def standing(store: Store, index: int) -> PartitionState:
     return inbox(store).look()[index]
 
 

@@ -7,7 +7,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
-from gateway.core.sending.send import REPLY, News, Send
+from gateway.core.sending.send import REPLY, Send, StatusUpdate
 from gateway.store import keys
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
@@ -54,7 +54,7 @@ def tell(
     event = a_status(f"{wamid}.{attempt}.{more.get('participant')}", status)
     error = {"code": 131026} if status == "failed" else None
     ours = (send.id, str(attempt)) if send else ("", "")
-    news = News(*ours, wamid, status, event.at, error, **more)
+    news = StatusUpdate(*ours, wamid, status, event.at, error, **more)
     plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
     assert commit(store, [plan], WEEK) == [True]
 

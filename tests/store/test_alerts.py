@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.alerts import Alert, Cause, Told
+from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.store import keys
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
@@ -18,9 +18,9 @@ KEY = TOKEN.cause.key
 HOUR = timedelta(hours=1)
 
 
-def a_told(store: Store) -> alerts.Row:
+def a_told(store: Store) -> alerts.AlertRow:
     """Write that the cause has begun, and return what stands there."""
-    assert alerts.write(store, KEY, None, Told("id", TOKEN, 1))
+    assert alerts.write(store, KEY, None, AlertState("id", TOKEN, 1))
     return alerts.rows(store)[KEY]
 
 
@@ -79,7 +79,7 @@ def test_what_is_noted_while_the_old_is_forgotten_stays(
 
 def test_of_many_who_begin_at_once_one_does(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        told = [Told(str(i), TOKEN, i) for i in range(8)]
+        told = [AlertState(str(i), TOKEN, i) for i in range(8)]
         done = list(pool.map(lambda one: alerts.write(store, KEY, None, one), told))
 
     assert sum(done) == 1

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter
 from gateway.store import keys, maintenance
 from gateway.store.inbox.deferred import deliveries
 from gateway.store.inbox.record import Bodies
@@ -188,7 +188,7 @@ def test_many_that_are_aside_are_listed_in_pages(store: Store) -> None:
 
     raw(store).execute_command = listened
 
-    listed = deliveries(store, Wanted())
+    listed = deliveries(store, DeadLetterFilter())
 
     assert sorted(one.id for one in listed) == sorted(f"0:{entry}" for entry in entries)
     assert not [args for args in asked if args[0] == "ZRANGE"]

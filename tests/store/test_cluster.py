@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
@@ -243,7 +243,7 @@ def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
     with_an_address: Any = cluster
     live(store, with_an_address)
 
-    letters = list(dead_letters.letters(store, Wanted()))
+    letters = list(dead_letters.letters(store, DeadLetterFilter()))
     found = Traces(store, Bodies()).of_wamid(a_message().id)
 
     assert {one.number for one in letters} == {NUMBER}

@@ -12,10 +12,10 @@ import pytest
 from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from gateway.store.server.health import Health, Pressure
+from gateway.store.server.health import Pressure, ServerHealth
 from tests.clusters import ClusterOf, ask
 from tests.made import delivery_body, message_item
 from tests.servers import Server
@@ -57,13 +57,13 @@ def frozen(server: Server) -> Iterator[None]:
     server.process.send_signal(signal.SIGCONT)
 
 
-def keeping(url: str, act: Callable[[Keeper], Awaitable[Any]]) -> tuple[Any, int]:
+def keeping(url: str, act: Callable[[InboxWriter], Awaitable[Any]]) -> tuple[Any, int]:
     """Return what `act` returned, and how often the bell was rung."""
     rings: list[int] = []
 
     async def run() -> Any:
         client = connect_async(url)
-        keeper = Keeper(client, Bodies(), lambda: rings.append(1))
+        keeper = InboxWriter(client, Bodies(), lambda: rings.append(1))
         keeper.start()
         try:
             return await act(keeper)
@@ -74,7 +74,7 @@ def keeping(url: str, act: Callable[[Keeper], Awaitable[Any]]) -> tuple[Any, int
     return asyncio.run(run()), len(rings)
 
 
-async def all_of(keeper: Keeper) -> list[Any]:
+async def all_of(keeper: InboxWriter) -> list[Any]:
     return await asyncio.gather(*map(keeper.keep, BODIES), return_exceptions=True)
 
 
@@ -93,7 +93,7 @@ def test_a_bell_that_is_set_is_not_rung_again(cluster: ClusterOf) -> None:
 
 
 def test_a_partition_that_has_moved_is_found(cluster: ClusterOf) -> None:
-    async def act(keeper: Keeper) -> list[Any]:
+    async def act(keeper: InboxWriter) -> list[Any]:
         first = await all_of(keeper)
         to = next(one for one in cluster.primaries if one is not server_of(cluster, BODIES[0]))
         await asyncio.to_thread(cluster.move, keys.partition(partition_of(BODIES[0])), to)
@@ -117,7 +117,7 @@ def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: Cluster
 def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) -> None:
     slow = server_of(cluster, BODIES[0])
 
-    async def act(keeper: Keeper) -> tuple[float, list[Any]]:
+    async def act(keeper: InboxWriter) -> tuple[float, list[Any]]:
         await all_of(keeper)
         begin = asyncio.get_running_loop().time()
         with frozen(slow):
@@ -148,7 +148,7 @@ def test_a_bell_that_cannot_be_set_is_rung_all_the_same(tmp_path: Path) -> None:
 
 
 def test_the_web_process_counts_and_looks_at_all_servers(cluster: ClusterOf) -> None:
-    async def looking() -> tuple[Figures, Health]:
+    async def looking() -> tuple[Figures, ServerHealth]:
         client = connect_async(cluster.url)
         counters = Counters(client)
         await counters.add({"refused.store": 3})

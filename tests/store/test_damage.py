@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.sending.dead_letter import DeadSend, Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter, DeadSend
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
 from gateway.store import dead_letters, maintenance
@@ -175,7 +175,7 @@ def test_a_send_that_cannot_be_read_is_a_dead_letter_and_all_others_go(
 
     assert [one.send for one in taken.attempts] == [WELL.id]
     assert (raw(listed).hget(ROW, "stage"), after.damaged) == (b"dead", ())
-    (letter,) = dead_letters.letters(listed, Wanted())
+    (letter,) = dead_letters.letters(listed, DeadLetterFilter())
     assert isinstance(letter, DeadSend)
     assert (letter.id, letter.cause, letter.open) == (ODD.id, "unopened", False)
 
@@ -185,7 +185,7 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
     whole = row(listed, ODD)["row"]
     unreadable_row(listed)
     lanes(listed).pump(lanes(listed).pump([], 9).unopened, 0)
-    (letter,) = dead_letters.letters(listed, Wanted())
+    (letter,) = dead_letters.letters(listed, DeadLetterFilter())
 
     raw(listed).hset(ROW, "row", whole)
     assert dead_letters.redrive(listed, letter) == "redriven"

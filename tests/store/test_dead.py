@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.planning.batch import Failure
-from gateway.core.sending.dead_letter import DeadEvent, Wanted
+from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.dead_letters import DeadLetter
 from gateway.store.maintenance import list_number
@@ -53,7 +53,7 @@ def test_letters_are_read_the_newest_first_from_all_numbers(store: Store) -> Non
         f"{keys.number('1')}dead", {raw(store).zrange(f"{keys.number('1')}dead", 0, 0)[0]: 2}
     )
 
-    read = list(dead_letters.letters(store, Wanted()))
+    read = list(dead_letters.letters(store, DeadLetterFilter()))
 
     assert [(one.number, one.cause) for one in read] == [
         (NUMBER, "refused"),
@@ -68,19 +68,19 @@ def moment(milliseconds: int) -> datetime:
 
 
 FILTERS = {
-    "nothing": (Wanted(), ["one", "two"]),
-    "number": (Wanted(number=NUMBER), ["one", "two"]),
-    "another number": (Wanted(number="1"), []),
-    "cause": (Wanted(causes=frozenset({"expired"})), ["two"]),
-    "code": (Wanted(codes=frozenset({131047})), ["one"]),
-    "since": (Wanted(since=moment(2_000)), ["one"]),
-    "until": (Wanted(until=moment(1_000)), ["two"]),
-    "between": (Wanted(since=moment(1_250), until=moment(1_750)), []),
+    "nothing": (DeadLetterFilter(), ["one", "two"]),
+    "number": (DeadLetterFilter(number=NUMBER), ["one", "two"]),
+    "another number": (DeadLetterFilter(number="1"), []),
+    "cause": (DeadLetterFilter(causes=frozenset({"expired"})), ["two"]),
+    "code": (DeadLetterFilter(codes=frozenset({131047})), ["one"]),
+    "since": (DeadLetterFilter(since=moment(2_000)), ["one"]),
+    "until": (DeadLetterFilter(until=moment(1_000)), ["two"]),
+    "between": (DeadLetterFilter(since=moment(1_250), until=moment(1_750)), []),
 }
 
 
 @pytest.mark.parametrize(("wanted", "expected"), FILTERS.values(), ids=FILTERS)
-def test_filters_choose(store: Store, wanted: Wanted, expected: list[str]) -> None:
+def test_filters_choose(store: Store, wanted: DeadLetterFilter, expected: list[str]) -> None:
     died(store, ONE)
     queue(store, a_send("two", expires_at=datetime.now(UTC) - timedelta(seconds=1)))
     take(store)
@@ -102,7 +102,7 @@ def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
         f"{PREFIX}dead", {f"send:{ONE.id}": 1, "send:gone": 2, b"event:" + b"g" * 16: 3}
     )
 
-    assert list(dead_letters.letters(store, Wanted())) == []
+    assert list(dead_letters.letters(store, DeadLetterFilter())) == []
 
 
 def delivered(store: Store) -> tuple[str, DeadLetter]:
@@ -113,7 +113,7 @@ def delivered(store: Store) -> tuple[str, DeadLetter]:
         held.next()
     event = a_message(delivery=place)
     bury(store, [Failure(event, "KeyError", "a trace")])
-    (letter,) = dead_letters.letters(store, Wanted())
+    (letter,) = dead_letters.letters(store, DeadLetterFilter())
     return place, letter
 
 
@@ -203,11 +203,11 @@ def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> 
     told = '{"error":"KeyError","trace":"","key":"k","delivery":"0:1-0","item":0,"raw":{}}'
     raw(store).mset({f"{PREFIX}dead:".encode() + member: told for member in members})
 
-    found = [(one.died_ms, one.id) for one in dead_letters.letters(store, Wanted())]
+    found = [(one.died_ms, one.id) for one in dead_letters.letters(store, DeadLetterFilter())]
 
     assert len(found) == len(set(found)) == 900
     assert [died for died, _ in found] == sorted(members.values(), reverse=True)
-    assert len(list(dead_letters.letters(store, Wanted(), most=7))) == 7
+    assert len(list(dead_letters.letters(store, DeadLetterFilter(), most=7))) == 7
 
 
 def test_a_number_has_room_for_so_many_and_the_oldest_makes_way(store: Store) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.events import Event
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys, maintenance
 from gateway.store.inbox.inbox import Inbox
@@ -313,7 +313,7 @@ def drain(store: Store, late: str) -> None:
     with Inbox(store, Bodies()).slice() as held:
         batch = held.next()
         while not batch.empty:
-            batch = held.next({late: Obstacle("failed", "an error")})
+            batch = held.next({late: DeferReason("failed", "an error")})
 
 
 def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
@@ -323,7 +323,7 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
     fence, *_ = store.call(
         "next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0, 1, "", 0, "", "", 0, 0
     )
-    why = Obstacle("failed", "an error").packed()
+    why = DeferReason("failed", "an error").packed()
     passes = [last, 3, 0, "", 3, 1, first, 60_000, why, 0]
     args = ["me", LEASE_MS, 9, 9_999, 0, fence, 1, *passes]
     broken = Call("next", PARTITION, args)

@@ -10,7 +10,7 @@ import pytest
 from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import delivery_body, message_item
 from tests.servers import Server
@@ -44,7 +44,7 @@ class Rings:
 
 def keeping(
     url: str,
-    act: Callable[[Keeper], Awaitable[Any]],
+    act: Callable[[InboxWriter], Awaitable[Any]],
     ring: Rings | None = None,
     client: Any = None,
 ) -> Any:
@@ -52,7 +52,7 @@ def keeping(
 
     async def run() -> Any:
         real = connect_async(url)
-        keeper = Keeper(client(real) if client else real, Bodies(), ring or Rings())
+        keeper = InboxWriter(client(real) if client else real, Bodies(), ring or Rings())
         keeper.start()
         try:
             return await act(keeper)
@@ -63,7 +63,7 @@ def keeping(
     return asyncio.run(run())
 
 
-async def all_of(keeper: Keeper, *bodies: bytes) -> list[Any]:
+async def all_of(keeper: InboxWriter, *bodies: bytes) -> list[Any]:
     return await asyncio.gather(*(keeper.keep(one) for one in bodies), return_exceptions=True)
 
 
@@ -108,7 +108,7 @@ def test_a_large_body_travels_alone(store: Store, server: Server) -> None:
 
 
 def test_somebody_who_leaves_is_kept_and_stops_nobody(store: Store, server: Server) -> None:
-    async def leave(keeper: Keeper) -> None:
+    async def leave(keeper: InboxWriter) -> None:
         impatient = asyncio.create_task(keeper.keep(body(1)))
         await asyncio.sleep(0)
         impatient.cancel()
@@ -120,7 +120,7 @@ def test_somebody_who_leaves_is_kept_and_stops_nobody(store: Store, server: Serv
 
 
 def test_a_server_that_is_gone_fails_all_who_wait_and_is_found_again(own: Server) -> None:
-    async def act(keeper: Keeper) -> list[Any]:
+    async def act(keeper: InboxWriter) -> list[Any]:
         await keeper.keep(body(0))
         own.kill()
         failed = await all_of(keeper, *(body(i) for i in range(100)))
@@ -170,7 +170,7 @@ def test_a_server_that_forgot_the_script_keeps_each_delivery_once(
 def test_the_bell_is_rung_once_until_a_worker_cleared_it(store: Store, server: Server) -> None:
     rings = Rings()
 
-    async def act(keeper: Keeper) -> None:
+    async def act(keeper: InboxWriter) -> None:
         await keeper.keep(body(1))
         await keeper.keep(body(2))
         inbox(store).clear_bell()
@@ -211,7 +211,7 @@ def test_a_bell_that_is_cleared_before_the_script_is_run_is_rung_again(
 
 
 def test_a_broken_bell_does_not_end_the_keeper(store: Store, server: Server) -> None:
-    async def act(keeper: Keeper) -> None:
+    async def act(keeper: InboxWriter) -> None:
         await keeper.keep(body(1))
         await keeper.keep(body(2))
 
@@ -221,7 +221,7 @@ def test_a_broken_bell_does_not_end_the_keeper(store: Store, server: Server) -> 
 
 
 def test_closing_keeps_what_still_waits(store: Store, server: Server) -> None:
-    async def act(keeper: Keeper) -> list[Any]:
+    async def act(keeper: InboxWriter) -> list[Any]:
         waiting = asyncio.create_task(all_of(keeper, *(body(i) for i in range(100))))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -232,7 +232,7 @@ def test_closing_keeps_what_still_waits(store: Store, server: Server) -> None:
 
 
 def test_a_keeper_that_is_closed_takes_nothing_more(server: Server) -> None:
-    async def act(keeper: Keeper) -> None:
+    async def act(keeper: InboxWriter) -> None:
         await keeper.close()
         await keeper.keep(body(1))
 
@@ -251,7 +251,7 @@ class Swollen(Bodies):
 
 def test_only_so_many_bytes_may_wait(server: Server) -> None:
     async def run() -> int:
-        keeper = Keeper(connect_async(server.url), Swollen(), Rings())  # and never started
+        keeper = InboxWriter(connect_async(server.url), Swollen(), Rings())  # and never started
         waiting = [asyncio.create_task(keeper.keep(body(i))) for i in range(20)]
         await asyncio.sleep(0)
         await keeper.close()

@@ -6,11 +6,11 @@ from secrets import token_hex
 
 import pytest
 
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, Slice
-from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, LeasedPartitions
+from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
@@ -40,7 +40,7 @@ def names(batch: Batch) -> list[str]:
     return [event.key.rpartition(".")[2] for event in batch.events]
 
 
-def read_all(held: Slice, late: Late | None = None) -> list[str]:
+def read_all(held: LeasedPartitions, late: Deferred | None = None) -> list[str]:
     """Read to the end, as one worker."""
     found = []
     while not (batch := held.next(late or {})).empty:
@@ -51,7 +51,7 @@ def read_all(held: Slice, late: Late | None = None) -> list[str]:
 @contextmanager
 def dies_over_a_batch(store: Store, process: str, batches: int = 1) -> Iterator[Batch]:
     """Hold a partition and die over a batch."""
-    held = Slice(store, Bodies(), process)
+    held = LeasedPartitions(store, Bodies(), process)
     for _ in range(batches):
         batch = held.next()
     yield batch
@@ -98,7 +98,7 @@ def test_an_obstacle_in_the_middle_sets_the_delivery_aside_before_the_cursor_lea
     keep(store, large())
     with inbox(store).slice() as held:
         batch = held.next()
-        held.close({batch.deliveries[0].id: Obstacle("failed")})
+        held.close({batch.deliveries[0].id: DeferReason("failed")})
 
     assert standing(store, WHERE).aside == 1
     with inbox(store).slice() as other:
@@ -107,11 +107,11 @@ def test_an_obstacle_in_the_middle_sets_the_delivery_aside_before_the_cursor_lea
 
 def test_a_call_that_fails_passes_nothing_of_what_it_told(store: Store) -> None:
     keep(store, large())
-    held = Slice(store, Bodies())
+    held = LeasedPartitions(store, Bodies())
     place = held.next().deliveries[0].id
     raw(store).set(f"{keys.partition(WHERE)}aside", "of another type")
     with pytest.raises(Exception, match="WRONGTYPE"):
-        held.next({place: Obstacle("failed")})
+        held.next({place: DeferReason("failed")})
     raw(store).delete(f"{keys.partition(WHERE)}aside")
     held.abandon()
 

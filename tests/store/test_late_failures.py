@@ -10,7 +10,7 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.response import by_rule
-from gateway.core.sending.send import News, Send
+from gateway.core.sending.send import Send, StatusUpdate
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import call, commit
@@ -61,7 +61,7 @@ def failed(code: int, attempt: int = 1) -> Plan:
     event = a_status(f"{WAMID}.{code}.{attempt}", "failed")
     refusal = by_rule(rule_of(code, 400), code, "")
     ours = (ONE.id, str(attempt), WAMID)
-    news = News(*ours, "failed", event.at, {"code": code}, refusal)
+    news = StatusUpdate(*ours, "failed", event.at, {"code": code}, refusal)
     return Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
 
 
@@ -242,7 +242,7 @@ def test_a_failure_of_what_is_forgotten_changes_nothing(store: Store) -> None:
 def test_each_write_about_a_compacted_send_may_fail(store: Store, status: str) -> None:
     event = a_status("wamid.news", status)
     error: dict[str, Any] = {"code": 131026}
-    news = News(ONE.id, "1", "wamid.second", status, event.at, error)
+    news = StatusUpdate(ONE.id, "1", "wamid.second", status, event.at, error)
     plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
 
     for at in each_write(store, call(plan, WEEK)):

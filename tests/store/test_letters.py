@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import Aside, Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery
 from gateway.store import keys, letters, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Call, Store
@@ -33,16 +33,16 @@ def set_aside(store: Store, *places: str, bodies: Bodies | None = None) -> None:
     assert not batch.empty
 
 
-def one_aside(store: Store) -> Aside:
+def one_aside(store: Store) -> DeferredDelivery:
     (place,) = keep(store, 0, "sealed", bodies=Bodies([KEY]))
     set_aside(store, place)
     letter = letters.find(store, place)
-    assert isinstance(letter, Aside)
+    assert isinstance(letter, DeferredDelivery)
     return letter
 
 
 def found(store: Store, **wanted: object) -> list[str]:
-    return [one.cause for one in letters.letters(store, Wanted(**wanted))]  # type: ignore[arg-type]
+    return [one.cause for one in letters.letters(store, DeadLetterFilter(**wanted))]  # type: ignore[arg-type]
 
 
 def test_it_is_listed_with_the_dead_the_newest_first(store: Store) -> None:
@@ -77,7 +77,7 @@ def test_first_and_last_error_are_told_apart_and_tries_are_counted(store: Store)
 
     again = letters.find(store, letter.id)
 
-    assert isinstance(again, Aside)
+    assert isinstance(again, DeferredDelivery)
     assert (letter.attempts, again.attempts) == (1, 2)
     assert again.died_ms == letter.died_ms
     assert again.last_at >= letter.last_at

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
-from gateway.core.alerts import Alert, Cause, Told
+from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.send import BULK
 from gateway.store import keys, maintenance
 from gateway.store.inbox import unreadable
-from gateway.store.inbox.lease import Slice
+from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.inbox.record import Bodies
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.migration import FENCE
 from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alerts, snapshot
@@ -180,7 +180,7 @@ def live(store: Store, server: Server) -> None:
     maintenance.may_tick(store)
     maintenance.ran(store, "cleanup", lifetime_ms=maintenance.CLEANED_MS)
     store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
-    Turn(store, keys.NET, TURN_MS).mine()
+    LeaderLock(store, keys.NET, TURN_MS).mine()
     watch(store)
     asyncio.run(count(server))
 
@@ -189,18 +189,18 @@ def migrate_a_little(store: Store) -> None:
     store.call("fence_partition", keys.partition(2), FENCE)
     store.call("fence_number", PREFIX, FENCE)
     raw(store).set(keys.MIGRATED, "1/8")
-    Turn(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).mine()
+    LeaderLock(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).mine()
 
 
 def workers_die(store: Store) -> None:
     """Die over a delivery, once more with care, and lose a lease."""
     keep(store, 2, "deadly")
     for _ in range(2):
-        Slice(store, Bodies(), "main/1").next()
+        LeasedPartitions(store, Bodies(), "main/1").next()
         inbox(store).report_death("main/1")
-    Slice(store, Bodies(), "main/2").next()
+    LeasedPartitions(store, Bodies(), "main/2").next()
     run_out(store, 2)
-    Slice(store, Bodies(), "main/3").next()
+    LeasedPartitions(store, Bodies(), "main/3").next()
 
 
 def watch(store: Store) -> None:
@@ -211,7 +211,7 @@ def watch(store: Store) -> None:
     alerts.note(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
     rulebooks.keep(store, "v1", ())
-    alerts.write(store, alert.cause.key, None, Told("id", alert, 1))
+    alerts.write(store, alert.cause.key, None, AlertState("id", alert, 1))
     alerts.saw(store, "doubled", 1)
 
 

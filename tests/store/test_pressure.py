@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError
 
 from gateway.store import keys
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from gateway.store.server.health import Health, Pressure, judge, layout_name
+from gateway.store.server.health import Pressure, ServerHealth, judge, layout_name
 from gateway.store.server.inspection import check
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
@@ -19,7 +19,7 @@ INFO: dict[str, Any] = {
 }  # fmt: skip
 
 
-def judged(layout: str = "2/12", limit: int = 0, **info: Any) -> Health:
+def judged(layout: str = "2/12", limit: int = 0, **info: Any) -> ServerHealth:
     return judge(INFO | info, layout, limit)
 
 
@@ -129,7 +129,7 @@ def test_a_replica_is_refused_and_not_marked(own: Server) -> None:
 def test_pressure_is_looked_at_beside_the_requests(store: Store, server: Server) -> None:
     raw(store).set(keys.LAYOUT_KEY, "1/16")
 
-    async def looking() -> Health:
+    async def looking() -> ServerHealth:
         client = connect_async(server.url)
         pressure = Pressure(client, 1)
         await pressure.look()

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store.planning.commit import commit
-from gateway.store.planning.records import Found, find, stages
+from gateway.store.planning.records import PlanRecord, find, stages
 from gateway.store.redis.client import Store
 from tests.made import NUMBER, a_message
 from tests.store.planning import planned
@@ -19,7 +19,7 @@ def test_what_was_planned_is_found_by_its_event(store: Store) -> None:
     found = find(store, a_message())
 
     (send,) = plan.sends
-    assert found == Found(
+    assert found == PlanRecord(
         f"message|{NUMBER}|wamid.1",
         "v1",
         True,

@@ -11,7 +11,7 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.pauses import stored
 from gateway.core.sending.response import by_rule
-from gateway.core.sending.send import News, Send
+from gateway.core.sending.send import Send, StatusUpdate
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER, a_message, a_status
@@ -47,7 +47,7 @@ def accepted(store: Store, send: Send = ONE, attempt: int = 1) -> None:
 def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int = 0) -> None:
     """Let Meta tell that it could not deliver what it took."""
     event = a_status(f"wamid.{attempt}.{nth}", "failed")
-    news = News(
+    news = StatusUpdate(
         send.id,
         str(attempt),
         f"wamid.{attempt}",

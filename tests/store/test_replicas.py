@@ -10,7 +10,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
 from gateway.store.server.inspection import check
@@ -77,7 +77,7 @@ def keep_through(url: str, times: int) -> list[Any]:
 
     async def run() -> list[Any]:
         client = connect_async(url)
-        keeper = Keeper(client, Bodies(), lambda: None)
+        keeper = InboxWriter(client, Bodies(), lambda: None)
         keeper.start()
         found = await asyncio.gather(
             *(keeper.keep(BODY) for _ in range(times)), return_exceptions=True

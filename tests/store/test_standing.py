@@ -7,9 +7,9 @@ import pytest
 from gateway.cli.status.status_judge import judge
 from gateway.core.sending.send import BULK
 from gateway.store import keys, maintenance
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.monitoring import snapshot
-from gateway.store.monitoring.snapshot import Lanes, Reading, read
+from gateway.store.monitoring.snapshot import LaneFigures, Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check
 from tests.made import ANA, NUMBER
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.store
 ONE = a_send("one")
 
 
-def reading(store: Store) -> Reading:
+def reading(store: Store) -> Snapshot:
     return read(store, 1_000_000_000)
 
 
@@ -68,7 +68,7 @@ def test_each_number_is_told_apart(store: Store) -> None:
     assert (ours.number, ours.due, ours.stages["queued"]) == (NUMBER, 1, 3)
     assert ours.lanes["bulk"].ready == 1
     assert 8 <= ours.lanes["reply"].overdue_s < 12
-    assert other.lanes == {"reply": Lanes(), "bulk": Lanes()}
+    assert other.lanes == {"reply": LaneFigures(), "bulk": LaneFigures()}
 
 
 def test_dead_letters_are_told_by_cause(store: Store) -> None:
@@ -97,7 +97,7 @@ def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) 
 def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) -> None:
     before = reading(store)
     maintenance.ran(store, "watch", "0.1.0/abc")
-    Turn(store, keys.BEAT_TURN, 10_000).mine()
+    LeaderLock(store, keys.BEAT_TURN, 10_000).mine()
     after = reading(store)
 
     assert (before.release, before.leads) == ("", False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.store.leader import Turn
+from gateway.store.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.servers import free_port, wait_until
 from tests.store.raw import raw
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.store
 KEY = "gw:a turn"
 
 
-def turn(store: Store, lifetime_ms: int = 10_000) -> Turn:
-    return Turn(store, KEY, lifetime_ms)
+def turn(store: Store, lifetime_ms: int = 10_000) -> LeaderLock:
+    return LeaderLock(store, KEY, lifetime_ms)
 
 
 def test_one_of_two_has_the_turn_however_often_they_ask(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.phone_numbers import contact_key
-from gateway.core.sending.dead_letter import DeadEvent, Wanted
+from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook.damaged import of_customer, of_message
 from gateway.core.webhook.parser import split
 from gateway.store import dead_letters, keys, maintenance
@@ -39,7 +39,7 @@ def bury(store: Store, *bodies: bytes, place: str = "0:1-0") -> None:
 
 
 def letters(store: Store) -> Iterator[tuple[DeadEvent, bytes]]:
-    for letter in dead_letters.letters(store, Wanted()):
+    for letter in dead_letters.letters(store, DeadLetterFilter()):
         assert isinstance(letter, DeadEvent)
         yield letter, unreadable.held(store, Bodies(), letter).content
 

@@ -11,7 +11,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.compaction import Compaction
-from gateway.store.server.health import Health
+from gateway.store.server.health import ServerHealth
 from tests.bench.room import Answered
 from tests.made import NUMBER
 from tests.servers import Server
@@ -103,7 +103,7 @@ def test_cleanup_drops_what_is_older_than_it_is_to_live(store: Store) -> None:
     ("used", "early_ms"), [(59, 0), (61, keys.DAY_MS), (69, keys.DAY_MS), (71, float("inf"))]
 )
 def test_the_fuller_the_store_the_earlier_sends_are_compacted(used: int, early_ms: float) -> None:
-    assert Health(used_bytes=used, limit_bytes=100).early_ms == early_ms
+    assert ServerHealth(used_bytes=used, limit_bytes=100).early_ms == early_ms
 
 
 def test_rows_of_dead_letters_are_the_last_to_yield_and_stay_on_the_list(store: Store) -> None:
@@ -111,8 +111,8 @@ def test_rows_of_dead_letters_are_the_last_to_yield_and_stay_on_the_list(store: 
     send = a_send("dead")
     died(store, send)
 
-    assert compact(store, Health(used_bytes=69, limit_bytes=100).early_ms) == 0
-    assert compact(store, Health(used_bytes=71, limit_bytes=100).early_ms) == 1
+    assert compact(store, ServerHealth(used_bytes=69, limit_bytes=100).early_ms) == 0
+    assert compact(store, ServerHealth(used_bytes=71, limit_bytes=100).early_ms) == 1
 
     letter = dead_letters.find(store, send.id, [NUMBER])
     assert isinstance(letter, DeadSend)

@@ -9,7 +9,7 @@ import pytest
 from gateway.store.redis.client import Store
 from tasks import app
 from tasks import context as holding
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tests.made import NUMBER
 from tests.servers import Server, free_port
 from tests.stack import RULES
@@ -18,7 +18,7 @@ from tests.stack import RULES
 @pytest.fixture
 def at_work(
     server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Worker]:
+) -> Iterator[WorkerContext]:
     """Hold what a worker holds; store and broker are the same server, and Meta is away."""
     (tmp_path / "rules.yaml").write_text(RULES)
     env = {

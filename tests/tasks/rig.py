@@ -9,13 +9,13 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.decision import Action, Decision, Fired
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
-from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.inbound import effect
 from tests.made import NUMBER
 
@@ -57,9 +57,9 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
         store.call("keep", prefix, "meta|0|", (bodies_as or Bodies()).pack(body))
 
 
-def take_effect(at_work: Worker, rulebook: Echo) -> Late:
+def take_effect(at_work: WorkerContext, rulebook: Echo) -> Deferred:
     """Give all that waits its effect, pass it, and return what was set aside."""
-    aside: dict[str, Obstacle] = {}
+    aside: dict[str, DeferReason] = {}
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
@@ -85,7 +85,7 @@ def counted(store: Store, name: str, number: str = NUMBER) -> int:
     return int(found or 0)
 
 
-def waiting(at_work: Worker) -> int:
+def waiting(at_work: WorkerContext) -> int:
     return sum(one.waiting for one in at_work.inbox.look())
 
 

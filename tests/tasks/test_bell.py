@@ -13,13 +13,13 @@ from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from tasks import app
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.scheduled import maintenance
 from tasks.scheduled.schedule import TASKS
 from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,
-    Ringer,
+    WakeupThread,
     mark_task,
     ring_inbox,
     ring_number,
@@ -51,7 +51,7 @@ def belfry() -> Iterator[Belfry]:
 
 
 def test_many_wishes_while_the_broker_is_slow_are_one_more_message(belfry: Belfry) -> None:
-    ringer = Ringer(belfry.ring)
+    ringer = WakeupThread(belfry.ring)
     ringer.start()
     ringer.ring()
     assert belfry.ringing.acquire(timeout=5)
@@ -68,7 +68,7 @@ def test_many_wishes_while_the_broker_is_slow_are_one_more_message(belfry: Belfr
 
 
 def test_what_was_asked_for_before_the_end_is_rung(belfry: Belfry) -> None:
-    ringer = Ringer(belfry.ring)
+    ringer = WakeupThread(belfry.ring)
     ringer.start()
     ringer.ring()
     assert belfry.ringing.acquire(timeout=5)
@@ -83,7 +83,7 @@ def test_what_was_asked_for_before_the_end_is_rung(belfry: Belfry) -> None:
 
 
 def test_an_end_rings_for_nothing_that_nobody_asked_for(belfry: Belfry) -> None:
-    ringer = Ringer(belfry.ring)
+    ringer = WakeupThread(belfry.ring)
     ringer.start()
     ringer.close()
 
@@ -91,7 +91,7 @@ def test_an_end_rings_for_nothing_that_nobody_asked_for(belfry: Belfry) -> None:
 
 
 def test_an_end_does_not_wait_for_a_broker_that_is_frozen(belfry: Belfry) -> None:
-    ringer = Ringer(belfry.ring)
+    ringer = WakeupThread(belfry.ring)
     ringer.start()
     ringer.ring()
     assert belfry.ringing.acquire(timeout=5)
@@ -103,7 +103,7 @@ def test_an_end_does_not_wait_for_a_broker_that_is_frozen(belfry: Belfry) -> Non
 
 
 @pytest.mark.store
-def test_a_number_is_rung_for_once_until_it_is_heard(at_work: Worker, store: Store) -> None:
+def test_a_number_is_rung_for_once_until_it_is_heard(at_work: WorkerContext, store: Store) -> None:
     told = [ring_number(at_work.store, NUMBER, rank) for rank in (REPLY, REPLY, BULK)]
 
     assert told == [True, False, True]
@@ -111,7 +111,7 @@ def test_a_number_is_rung_for_once_until_it_is_heard(at_work: Worker, store: Sto
 
 
 @pytest.mark.store
-def test_the_inbox_is_rung_for_on_its_own_queue(at_work: Worker, store: Store) -> None:
+def test_the_inbox_is_rung_for_on_its_own_queue(at_work: WorkerContext, store: Store) -> None:
     ring_inbox()
 
     queues = ("critical", "default", "bulk", "scheduled")
@@ -119,7 +119,9 @@ def test_the_inbox_is_rung_for_on_its_own_queue(at_work: Worker, store: Store) -
 
 
 @pytest.mark.store
-def test_nothing_is_rung_for_into_a_queue_that_is_full(at_work: Worker, store: Store) -> None:
+def test_nothing_is_rung_for_into_a_queue_that_is_full(
+    at_work: WorkerContext, store: Store
+) -> None:
     raw(store).rpush(f"{keys.SPACE}celery:critical", *["a bell"] * (MOST_WAITING - 1))
 
     told = [ring_number(store, number, REPLY) for number in ("1", "2", "3")]
@@ -129,7 +131,9 @@ def test_nothing_is_rung_for_into_a_queue_that_is_full(at_work: Worker, store: S
 
 
 @pytest.mark.store
-def test_a_bell_that_nobody_took_may_be_rung_again_soon(at_work: Worker, store: Store) -> None:
+def test_a_bell_that_nobody_took_may_be_rung_again_soon(
+    at_work: WorkerContext, store: Store
+) -> None:
     raw(store).rpush(f"{keys.SPACE}celery:critical", *["a bell"] * MOST_WAITING)
 
     ring_number(store, NUMBER, REPLY)
@@ -139,7 +143,7 @@ def test_a_bell_that_nobody_took_may_be_rung_again_soon(at_work: Worker, store: 
 
 @pytest.mark.store
 def test_a_task_that_runs_by_the_clock_is_rung_for_until_it_begins(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     told = [ring_task(store, "tasks.tick"), ring_task(store, "tasks.tick")]
     maintenance.tick()
@@ -152,7 +156,7 @@ def test_a_task_that_runs_by_the_clock_is_rung_for_until_it_begins(
 @pytest.mark.store
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_each_task_of_the_schedule_clears_its_bell(
-    at_work: Worker, store: Store, task: str
+    at_work: WorkerContext, store: Store, task: str
 ) -> None:
     app.loader.import_default_modules()
     mark_task(store, task)
@@ -164,7 +168,7 @@ def test_each_task_of_the_schedule_clears_its_bell(
 
 @pytest.mark.store
 def test_a_broker_that_is_away_is_a_line_in_the_log(
-    at_work: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
     script = "from tasks.wakeup import ring_inbox; ring_inbox()"

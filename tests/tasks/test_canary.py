@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from gateway.cli.common.masking import Words
+from gateway.cli.common.masking import Masking
 from gateway.cli.trace.story import Teller
 from gateway.core.sending import canary
 from gateway.core.sending.dead_letter import moment
@@ -17,7 +17,7 @@ from gateway.store.monitoring import alerts, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces
 from tasks import outbound
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
 from tasks.scheduled import canary as flying
 from tests.tasks.receiver import Receiver, a_receiver
@@ -34,21 +34,21 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def heard(at_work: Worker, receiver: Receiver) -> Worker:
+def heard(at_work: WorkerContext, receiver: Receiver) -> WorkerContext:
     """Hold what a worker holds, with somebody who waits for the heartbeat."""
     url = SecretStr(receiver.url)
     at_work.settings = at_work.settings.model_copy(update={"gateway_heartbeat_url": url})
     return at_work
 
 
-def fly(at_work: Worker) -> None:
+def fly(at_work: WorkerContext) -> None:
     """Let a canary go the whole way."""
     flying.set_off()
     assert not take_effect(at_work, Echo())
     outbound.pump(canary.NUMBER, REPLY)
 
 
-def stands(store: Store) -> snapshot.Reading:
+def stands(store: Store) -> snapshot.Snapshot:
     return snapshot.read(store, 0)
 
 
@@ -58,7 +58,7 @@ def the_send(store: Store) -> str:
 
 
 def test_it_goes_the_whole_way_and_the_heartbeat_is_pinged(
-    heard: Worker, receiver: Receiver
+    heard: WorkerContext, receiver: Receiver
 ) -> None:
     fly(heard)
 
@@ -68,13 +68,13 @@ def test_it_goes_the_whole_way_and_the_heartbeat_is_pinged(
     assert counted(heard.store, "sends.accepted", canary.NUMBER) == 1
 
 
-def test_keeping_it_rings_for_whoever_drains(at_work: Worker) -> None:
+def test_keeping_it_rings_for_whoever_drains(at_work: WorkerContext) -> None:
     flying.set_off()
 
     assert rung(at_work.store, "default") == 1
 
 
-def test_without_an_address_it_arrives_all_the_same(at_work: Worker) -> None:
+def test_without_an_address_it_arrives_all_the_same(at_work: WorkerContext) -> None:
     fly(at_work)
 
     assert stands(at_work.store).canary.age_s is not None
@@ -82,7 +82,7 @@ def test_without_an_address_it_arrives_all_the_same(at_work: Worker) -> None:
 
 
 def test_two_that_set_off_within_a_second_are_one(
-    heard: Worker, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    heard: WorkerContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flying, "expect", lambda _: 1_795_374_900_123)
     flying.set_off()
@@ -93,7 +93,7 @@ def test_two_that_set_off_within_a_second_are_one(
 
 
 def test_one_that_waited_for_too_long_is_not_pinged_and_leaves_no_dead_letter(
-    heard: Worker, receiver: Receiver
+    heard: WorkerContext, receiver: Receiver
 ) -> None:
     flying.set_off()
     assert not take_effect(heard, Echo())
@@ -108,7 +108,7 @@ def test_one_that_waited_for_too_long_is_not_pinged_and_leaves_no_dead_letter(
 
 
 def test_a_ping_that_fails_is_repeated_and_the_canary_has_arrived(
-    heard: Worker, receiver: Receiver
+    heard: WorkerContext, receiver: Receiver
 ) -> None:
     receiver.status = 500
     fly(heard)
@@ -124,7 +124,7 @@ def test_a_ping_that_fails_is_repeated_and_the_canary_has_arrived(
     assert alerts.noted(heard.store, 0) == {}
 
 
-def test_a_ping_that_fails_for_long_is_dropped(heard: Worker, receiver: Receiver) -> None:
+def test_a_ping_that_fails_for_long_is_dropped(heard: WorkerContext, receiver: Receiver) -> None:
     receiver.status = 500
     fly(heard)
     raw(heard.store).hset(the_send(heard.store), "first", 1)
@@ -137,7 +137,7 @@ def test_a_ping_that_fails_for_long_is_dropped(heard: Worker, receiver: Receiver
 
 
 def test_a_store_that_is_away_is_tried_again(
-    heard: Worker, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    heard: WorkerContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
         raise StoreUnavailableError("away")
@@ -149,25 +149,25 @@ def test_a_store_that_is_away_is_tried_again(
     assert raw(heard.store).hget(the_send(heard.store), "stage") == b"queued"
 
 
-def test_its_row_goes_after_a_day(at_work: Worker) -> None:
+def test_its_row_goes_after_a_day(at_work: WorkerContext) -> None:
     fly(at_work)
 
     lives_ms = raw(at_work.store).pttl(the_send(at_work.store))
     assert keys.DAY_MS - 10_000 < lives_ms <= keys.DAY_MS
 
 
-def test_it_is_counted_with_nobodys_messages(at_work: Worker) -> None:
+def test_it_is_counted_with_nobodys_messages(at_work: WorkerContext) -> None:
     fly(at_work)
 
     assert stands(at_work.store).numbers == ()
     assert stands(at_work.store).kept == 1
 
 
-def test_it_can_be_traced(at_work: Worker) -> None:
+def test_it_can_be_traced(at_work: WorkerContext) -> None:
     fly(at_work)
     send = the_send(at_work.store).rpartition(":")[2]
 
     found = Traces(at_work.store, Bodies()).of_send(send)
-    (line,) = Teller(Words(), moment(0), at_work.settings.gateway_retention).tell(found)
+    (line,) = Teller(Masking(), moment(0), at_work.settings.gateway_retention).tell(found)
 
     assert "canary, by no rule, reply: accepted" in orjson.dumps(line, default=str).decode()

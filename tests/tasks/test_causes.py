@@ -10,9 +10,9 @@ import pytest
 from gateway.core.planning.event import LOOPED, asked_for
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import DeadOf, Lanes, Reading
+from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
 from gateway.store.planning.rulebooks import InForce
-from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, Health
+from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.monitoring.alert_conditions import causes
 from tasks.monitoring.alerts import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
@@ -42,42 +42,49 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"planning_stopped"},
     ),
     "a delivery was set aside": (partition(aside=1), {"deliveries_aside"}),
-    "a reply waits": (number(lanes={"reply": Lanes(1, 60.0)}), set()),
-    "a reply waits for long": (number(lanes={"reply": Lanes(1, 61.0)}), {"replies_wait"}),
+    "a reply waits": (number(lanes={"reply": LaneFigures(1, 60.0)}), set()),
+    "a reply waits for long": (number(lanes={"reply": LaneFigures(1, 61.0)}), {"replies_wait"}),
     "a broadcast waits for long": (
-        number(lanes={"reply": Lanes(), "bulk": Lanes(1, 999.0)}), set(),
+        number(lanes={"reply": LaneFigures(), "bulk": LaneFigures(1, 999.0)}), set(),
     ),
     "the token was refused": (
-        number(stops=stopped(code=190), lanes={"reply": Lanes(1, 999.0)}), {"paused 190"},
+        number(stops=stopped(code=190), lanes={"reply": LaneFigures(1, 999.0)}), {"paused 190"},
     ),
     "a person holds the number": (
-        number(stops=held(""), lanes={"reply": Lanes(1, 999.0)}), set(),
+        number(stops=held(""), lanes={"reply": LaneFigures(1, 999.0)}), set(),
     ),
     "a person holds a rule": (
-        number(stops=held("colour"), lanes={"reply": Lanes(1, 999.0)}), {"replies_wait"},
+        number(stops=held("colour"), lanes={"reply": LaneFigures(1, 999.0)}), {"replies_wait"},
     ),
     "a template is paused": (
-        {"letters": {DeadOf("1", "refused", 132015): 5}}, {"dead_letters refused 132015"},
+        {"letters": {DeadLetterGroup("1", "refused", 132015): 5}}, {"dead_letters refused 132015"},
     ),
     "a canary is on its way": ({"canary": Canary(missing_s=150.0)}, set()),
     "two canaries are missing": ({"canary": Canary(missing_s=151.0)}, {"canary_overdue"}),
-    "at sixty percent": ({"health": Health((), (), 60 * MB, 100 * MB)}, set()),
-    "above sixty percent": ({"health": Health((), (), 61 * MB, 100 * MB)}, {"memory_short"}),
+    "at sixty percent": ({"health": ServerHealth((), (), 60 * MB, 100 * MB)}, set()),
+    "above sixty percent": ({"health": ServerHealth((), (), 61 * MB, 100 * MB)}, {"memory_short"}),
     "above 75 percent": (
-        {"health": Health((), (), 76 * MB, 100 * MB)}, {"memory_short", "memory_full"},
+        {"health": ServerHealth((), (), 76 * MB, 100 * MB)}, {"memory_short", "memory_full"},
     ),
-    "no file": ({"health": Health((), (NO_FILE,))}, {"no_append_only_file"}),
-    "no disk": ({"health": Health((), (NO_DISK,))}, {"disk_not_written"}),
-    "it evicts": ({"health": Health((), (EVICTS,))}, {"may_evict"}),
-    "a customer cannot be reached": ({"letters": {DeadOf("1", "refused", 131026): 5}}, set()),
+    "no file": ({"health": ServerHealth((), (NO_FILE,))}, {"no_append_only_file"}),
+    "no disk": ({"health": ServerHealth((), (NO_DISK,))}, {"disk_not_written"}),
+    "it evicts": ({"health": ServerHealth((), (EVICTS,))}, {"may_evict"}),
+    "a customer cannot be reached": (
+        {"letters": {DeadLetterGroup("1", "refused", 131026): 5}}, set(),
+    ),
     "broken rules": (
         {"rulebooks": (InForce("v1", "a.yaml:4: wrong"), InForce("v2", "a.yaml:4: wrong"))},
         {"rules_broken"},
     ),
     "two versions": ({"rulebooks": (InForce("v1"), InForce("v2"))}, set()),
-    "a bug": ({"letters": {DeadOf("1", "planning"): 5}}, {"dead_letters planning"}),
+    "a bug": ({"letters": {DeadLetterGroup("1", "planning"): 5}}, {"dead_letters planning"}),
     "two kinds of dead letters": (
-        {"letters": {DeadOf("1", "planning"): 5, DeadOf("1", "gave_up", 131000): 900}},
+        {
+            "letters": {
+                DeadLetterGroup("1", "planning"): 5,
+                DeadLetterGroup("1", "gave_up", 131000): 900,
+            }
+        },
         {"dead_letters planning", "dead_letters gave_up 131000"},
     ),
 }  # fmt: skip
@@ -90,12 +97,12 @@ def test_what_is_the_matter(fields: dict[str, Any], found: set[str]) -> None:
     assert {f"{cause.kind} {cause.detail}".strip() for cause in told} == found
 
 
-def a_reading(**fields: Any) -> Reading:
+def a_reading(**fields: Any) -> Snapshot:
     return replace(WELL, **fields)
 
 
 def test_a_cause_of_a_number_names_it_and_says_what_to_do() -> None:
-    (alert,) = causes(a_reading(letters={DeadOf("106", "gave_up", 131000): 9})).values()
+    (alert,) = causes(a_reading(letters={DeadLetterGroup("106", "gave_up", 131000): 9})).values()
 
     assert alert.cause.number == "106"
     assert alert.advice.startswith("Meta does not know why")
@@ -117,7 +124,9 @@ def test_what_stops_a_number_is_a_cause_of_its_own() -> None:
 
 
 def test_what_grows_is_the_same_cause() -> None:
-    few, many = (causes(a_reading(letters={DeadOf("1", "planning"): n})) for n in (1, 1_000))
+    few, many = (
+        causes(a_reading(letters={DeadLetterGroup("1", "planning"): n})) for n in (1, 1_000)
+    )
 
     assert few == many
 

@@ -10,7 +10,7 @@ from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from gateway.store.sending.unconfirmed import note, note_lost
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.scheduled.unconfirmed import resolve
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import PREFIX, Echo, keep, raw, take_effect
@@ -20,7 +20,7 @@ AGO_MS = 200_000
 
 
 @pytest.fixture
-def doubted(at_work: Worker, store: Store) -> str:
+def doubted(at_work: WorkerContext, store: Store) -> str:
     """Give a send that became unconfirmed 200 s ago, with a later one that had its status."""
     call = note(alive=True)
     store.call(call.script, call.prefix, *call.args)
@@ -35,12 +35,14 @@ def doubted(at_work: Worker, store: Store) -> str:
     return str(first.send)
 
 
-def resolved(at_work: Worker, **settings: str) -> int:
+def resolved(at_work: WorkerContext, **settings: str) -> int:
     changed = at_work.settings.model_copy(update=settings)
     return resolve(replace(at_work, settings=changed), NUMBER, at_work.inbox.look())
 
 
-def test_on_whole_evidence_it_is_repeated_once(at_work: Worker, store: Store, doubted: str) -> None:
+def test_on_whole_evidence_it_is_repeated_once(
+    at_work: WorkerContext, store: Store, doubted: str
+) -> None:
     assert (resolved(at_work), resolved(at_work)) == (1, 0)
 
     raw(store).zadd(f"{PREFIX}ready:reply", {lane: 0 for lane in lanes(store)})
@@ -95,26 +97,26 @@ def has_lost_statuses(store: Store) -> None:
     ids=lambda it: it.__name__,
 )
 def test_while_a_status_may_still_be_on_its_way_it_is_not_repeated(
-    at_work: Worker, store: Store, doubted: str, obstacle: Callable[[Store], None]
+    at_work: WorkerContext, store: Store, doubted: str, obstacle: Callable[[Store], None]
 ) -> None:
     obstacle(store)
 
     assert resolved(at_work) == 0
 
 
-def test_an_operator_who_says_never_is_obeyed(at_work: Worker, doubted: str) -> None:
+def test_an_operator_who_says_never_is_obeyed(at_work: WorkerContext, doubted: str) -> None:
     assert resolved(at_work, gateway_unconfirmed="never") == 0
 
 
 def test_an_operator_who_says_always_is_obeyed_without_proof(
-    at_work: Worker, store: Store, doubted: str
+    at_work: WorkerContext, store: Store, doubted: str
 ) -> None:
     lacks_proof(store)
 
     assert resolved(at_work, gateway_unconfirmed="always") == 1
 
 
-def test_a_status_that_comes_late_reveals_a_gap(at_work: Worker, store: Store) -> None:
+def test_a_status_that_comes_late_reveals_a_gap(at_work: WorkerContext, store: Store) -> None:
     late = status_item("wamid.o", "sent") | {"timestamp": str(int(raw(store).time()[0]) - 100)}
     keep(store, delivery_body(statuses=[late]))
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.core.events import Message
-from gateway.core.sending.dead_letter import Wanted
+from gateway.core.sending.dead_letter import DeadLetterFilter
 from gateway.store import keys, letters
-from gateway.store.inbox.lease import MOST_EVENTS, Batch, Slice
-from gateway.store.inbox.leased_partition import Late
+from gateway.store.inbox.lease import MOST_EVENTS, Batch, LeasedPartitions
+from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tests.made import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
 from tests.servers import wait_until
 from tests.tasks.rig import (
@@ -34,7 +34,9 @@ REPLY = "Yes: red, green and blue."
 ASKED = message_item("wamid.in1", "which color?")
 
 
-def test_a_message_has_its_effect_and_its_sender_is_rung_for(at_work: Worker, store: Store) -> None:
+def test_a_message_has_its_effect_and_its_sender_is_rung_for(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, delivery_body(ASKED))
 
     inbound.drain()
@@ -44,7 +46,7 @@ def test_a_message_has_its_effect_and_its_sender_is_rung_for(at_work: Worker, st
     wait_until(lambda: rung(store, "critical") == 1, "a thread of its own rings")
 
 
-def test_an_empty_inbox_rings_for_nobody(at_work: Worker, store: Store) -> None:
+def test_an_empty_inbox_rings_for_nobody(at_work: WorkerContext, store: Store) -> None:
     inbound.drain()
 
     assert (rung(store, "default"), rung(store, "critical")) == (0, 0)
@@ -61,7 +63,7 @@ def test_an_empty_inbox_rings_for_nobody(at_work: Worker, store: Store) -> None:
 )
 @pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one after another"])
 def test_however_often_meta_redelivers_the_effect_is_one(
-    at_work: Worker, store: Store, deliveries: list[bytes], at_once: bool
+    at_work: WorkerContext, store: Store, deliveries: list[bytes], at_once: bool
 ) -> None:
     for body in deliveries:
         keep(store, body)
@@ -74,7 +76,9 @@ def test_however_often_meta_redelivers_the_effect_is_one(
     assert waiting(at_work) == 0
 
 
-def test_statuses_that_come_again_are_counted_by_themselves(at_work: Worker, store: Store) -> None:
+def test_statuses_that_come_again_are_counted_by_themselves(
+    at_work: WorkerContext, store: Store
+) -> None:
     sent = delivery_body(ASKED, statuses=[status_item("wamid.out", "sent")])
     for _ in range(3):
         keep(store, sent)
@@ -85,7 +89,7 @@ def test_statuses_that_come_again_are_counted_by_themselves(at_work: Worker, sto
 
 
 def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     items = [message_item(f"wamid.{i}", f"{i:04}") for i in range(1000)]
     keep(store, delivery_body(*items))
@@ -96,7 +100,9 @@ def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(
     assert counted(store, "events.message") == 1000
 
 
-def test_what_was_refused_is_planned_again_in_its_order(at_work: Worker, store: Store) -> None:
+def test_what_was_refused_is_planned_again_in_its_order(
+    at_work: WorkerContext, store: Store
+) -> None:
     others = iter([b"another worker's"])
 
     def once(_: Message) -> None:
@@ -113,7 +119,9 @@ def test_what_was_refused_is_planned_again_in_its_order(at_work: Worker, store: 
     assert planned(store) == ["first", *(f"{i:04}" for i in range(150))]
 
 
-def test_an_event_that_cannot_be_planned_hurts_no_neighbour(at_work: Worker, store: Store) -> None:
+def test_an_event_that_cannot_be_planned_hurts_no_neighbour(
+    at_work: WorkerContext, store: Store
+) -> None:
     def breaks(event: Message) -> None:
         if event.text == "boom":
             raise ZeroDivisionError("a rule's bug")
@@ -128,7 +136,9 @@ def test_an_event_that_cannot_be_planned_hurts_no_neighbour(at_work: Worker, sto
     assert (waiting(at_work), counted(store, "events.dead")) == (0, 1)
 
 
-def test_a_dead_event_that_comes_again_is_planned_again(at_work: Worker, store: Store) -> None:
+def test_a_dead_event_that_comes_again_is_planned_again(
+    at_work: WorkerContext, store: Store
+) -> None:
     def breaks(_: Message) -> None:
         raise ZeroDivisionError("a rule's bug")
 
@@ -141,7 +151,9 @@ def test_a_dead_event_that_comes_again_is_planned_again(at_work: Worker, store: 
     assert store.redis.zcard(f"{PREFIX}dead") == 0
 
 
-def test_bytes_that_are_no_webhook_are_an_event_of_their_own(at_work: Worker, store: Store) -> None:
+def test_bytes_that_are_no_webhook_are_an_event_of_their_own(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, b"\xff\x00 no JSON", b"[]", b'{"object": "moon_landing"}', delivery_body(ASKED))
 
     inbound.drain()
@@ -151,7 +163,7 @@ def test_bytes_that_are_no_webhook_are_an_event_of_their_own(at_work: Worker, st
     assert counted(store, "events.unreadable", number="") == 2
 
 
-def test_a_number_is_listed_before_its_first_commit(at_work: Worker, store: Store) -> None:
+def test_a_number_is_listed_before_its_first_commit(at_work: WorkerContext, store: Store) -> None:
     store.redis.set(f"{PREFIX}places", "no number")
     keep(store, delivery_body(ASKED))
 
@@ -160,7 +172,9 @@ def test_a_number_is_listed_before_its_first_commit(at_work: Worker, store: Stor
     assert numbers(store) == [NUMBER]
 
 
-def test_statuses_of_sends_that_nobody_knows_are_counted(at_work: Worker, store: Store) -> None:
+def test_statuses_of_sends_that_nobody_knows_are_counted(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, delivery_body(statuses=[status_item("wamid.alien", "delivered")]))
 
     inbound.drain()
@@ -169,7 +183,9 @@ def test_statuses_of_sends_that_nobody_knows_are_counted(at_work: Worker, store:
     assert waiting(at_work) == 0
 
 
-def test_a_full_batch_is_shared_with_a_worker_that_is_called(at_work: Worker, store: Store) -> None:
+def test_a_full_batch_is_shared_with_a_worker_that_is_called(
+    at_work: WorkerContext, store: Store
+) -> None:
     bodies = [
         delivery_body(message_item(f"wamid.{i}", "color", sender=f"3519{i % 400:08}"))
         for i in range(1200)
@@ -184,7 +200,7 @@ def test_a_full_batch_is_shared_with_a_worker_that_is_called(at_work: Worker, st
 
 
 def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, delivery_body(message_item("wamid.locked", "color")), bodies_as=Bodies([b"k" * 32]))
     keep(store, delivery_body(ASKED))
@@ -192,12 +208,14 @@ def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     inbound.drain()
 
     assert planned(store) == [REPLY]
-    (letter,) = letters.letters(store, Wanted())
+    (letter,) = letters.letters(store, DeadLetterFilter())
     assert (letter.cause, letter.error["class"], letter.number) == ("aside", "unopened", "")
     assert store.redis.zcard(f"{keys.number('')}dead") == 0
 
 
-def test_an_upgrade_by_meta_raises_the_pace_of_our_number(at_work: Worker, store: Store) -> None:
+def test_an_upgrade_by_meta_raises_the_pace_of_our_number(
+    at_work: WorkerContext, store: Store
+) -> None:
     told = {"display_phone_number": "15550001111", "event": "THROUGHPUT_UPGRADE"}
     keep(store, bytes_of({"field": "phone_number_quality_update", "value": told}))
 
@@ -207,15 +225,15 @@ def test_an_upgrade_by_meta_raises_the_pace_of_our_number(at_work: Worker, store
 
 
 def test_the_time_it_takes_to_begin_is_not_of_the_slice(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, begin = [0.0], Slice.next
+    clock, begin = [0.0], LeasedPartitions.next
 
-    def begins_slowly(held: Slice, *late: Late) -> Batch:
+    def begins_slowly(held: LeasedPartitions, *late: Deferred) -> Batch:
         clock[0] += 0 if clock[0] else 2 * inbound.SLICE_S
         return begin(held, *late)
 
-    monkeypatch.setattr(Slice, "next", begins_slowly)
+    monkeypatch.setattr(LeasedPartitions, "next", begins_slowly)
     monkeypatch.setattr(
         inbound, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda _: None)
     )

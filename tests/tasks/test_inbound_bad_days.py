@@ -12,7 +12,7 @@ from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
-from tasks.context import Worker, build
+from tasks.context import WorkerContext, build
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.rig import (
@@ -37,7 +37,7 @@ BOBS = delivery_body(message_item("wamid.2", "bob's", sender=BOB))
 
 
 @pytest.fixture
-def own(tmp_path: Path, at_work: Worker) -> Iterator[tuple[Server, Worker]]:
+def own(tmp_path: Path, at_work: WorkerContext) -> Iterator[tuple[Server, WorkerContext]]:
     """A server that a test may kill, and a worker that works with it."""
     server = Server(tmp_path / "own").start()
     made = build(at_work.settings.model_copy(update={"redis_url": server.url}))
@@ -47,12 +47,12 @@ def own(tmp_path: Path, at_work: Worker) -> Iterator[tuple[Server, Worker]]:
     server.kill()
 
 
-def aside(at_work: Worker) -> int:
+def aside(at_work: WorkerContext) -> int:
     return sum(one.aside for one in at_work.inbox.look())
 
 
 def test_a_contact_that_somebody_else_always_changes_is_set_aside(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     asked = 0
 
@@ -74,7 +74,7 @@ def test_a_contact_that_somebody_else_always_changes_is_set_aside(
 
 
 def test_what_was_set_aside_has_its_effect_once_the_obstacle_is_gone(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, FIRST)
@@ -88,7 +88,9 @@ def test_what_was_set_aside_has_its_effect_once_the_obstacle_is_gone(
     assert (planned(store), waiting(at_work)) == (["first"], 0)
 
 
-def test_a_script_that_breaks_for_one_contact_stops_no_other(at_work: Worker, store: Store) -> None:
+def test_a_script_that_breaks_for_one_contact_stops_no_other(
+    at_work: WorkerContext, store: Store
+) -> None:
     cause = f"message|{NUMBER}|wamid.0"
     raw(store).set(f"{PREFIX}send:{send_id(cause, 'echo', 0)}", "of another type")
     keep(store, FIRST, BOBS)
@@ -103,7 +105,7 @@ def test_a_script_that_breaks_for_one_contact_stops_no_other(at_work: Worker, st
 
 @pytest.mark.parametrize("damage", ["type", "state", "alias"])
 def test_a_contact_that_cannot_be_read_sets_its_own_events_aside_and_nobody_elses(
-    at_work: Worker, store: Store, damage: str
+    at_work: WorkerContext, store: Store, damage: str
 ) -> None:
     key = f"{PREFIX}contact:{ANA}"
     if damage == "type":
@@ -126,7 +128,9 @@ def test_a_contact_that_cannot_be_read_sets_its_own_events_aside_and_nobody_else
     assert (len(planned(store)), waiting(at_work)) == (604, 0)
 
 
-def test_what_is_set_aside_is_tried_after_growing_pauses(at_work: Worker, store: Store) -> None:
+def test_what_is_set_aside_is_tried_after_growing_pauses(
+    at_work: WorkerContext, store: Store
+) -> None:
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, FIRST)
     pauses = []
@@ -141,7 +145,7 @@ def test_what_is_set_aside_is_tried_after_growing_pauses(at_work: Worker, store:
 
 
 def test_a_store_that_goes_away_leaves_all_waiting_and_no_lease(
-    own: tuple[Server, Worker],
+    own: tuple[Server, WorkerContext],
 ) -> None:
     server, at_work = own
     keep(at_work.store, FIRST)
@@ -156,7 +160,9 @@ def test_a_store_that_goes_away_leaves_all_waiting_and_no_lease(
     assert (planned(at_work.store), waiting(at_work)) == (["first"], 0)
 
 
-def test_a_worker_that_dies_after_its_commit_doubles_nothing(at_work: Worker, store: Store) -> None:
+def test_a_worker_that_dies_after_its_commit_doubles_nothing(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, FIRST)
     with at_work.inbox.slice() as held:
         inbound.effect(at_work, held, held.next(), Echo())  # and then it is gone, unpassed
@@ -168,7 +174,7 @@ def test_a_worker_that_dies_after_its_commit_doubles_nothing(at_work: Worker, st
 
 
 def test_a_store_that_cannot_be_reached_ends_a_drain(
-    at_work: Worker, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(at_work, "inbox", Inbox(Store(nowhere()), Bodies()))
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Settings
-from tasks.monitoring.worker_ping import BrokerAwayError, Listening
+from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
 from tests.servers import Server, free_port
 
 pytestmark = pytest.mark.store
 
 
-def listening(url: str, **more: str) -> Listening:
+def listening(url: str, **more: str) -> WorkerPing:
     env = {
         "REDIS_URL": url, "META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v",
         "META_ACCESS_TOKEN": "t", "META_PHONE_NUMBER_ID": "1", **more,
     }  # fmt: skip
-    return Listening(Settings.from_env(env))
+    return WorkerPing(Settings.from_env(env))
 
 
 @pytest.fixture

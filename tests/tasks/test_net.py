@@ -11,11 +11,11 @@ from gateway.store import keys, maintenance
 from gateway.store.maintenance import list_number
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from tasks.context import Worker, access
+from tasks.context import WorkerContext, access
 from tasks.loop import Loop
 from tasks.monitoring.alerts import BEAT_SILENT
 from tasks.scheduled import safety_net as nets
-from tasks.scheduled.safety_net import Net, NetStep
+from tasks.scheduled.safety_net import NetStep, SafetyNet
 from tasks.wakeup import OwnConnection
 from tests.made import ANA, NUMBER
 from tests.tasks.rig import PREFIX, raw, rung
@@ -25,9 +25,9 @@ READY, BELL = f"{PREFIX}ready:{REPLY}", keys.number_bell(NUMBER, REPLY)
 
 
 @pytest.fixture
-def made(at_work: Worker) -> Iterator[list[Net]]:
+def made(at_work: WorkerContext) -> Iterator[list[SafetyNet]]:
     """Hold two nets, as the main processes of two workers have them."""
-    two = [Net(access(at_work.settings)) for _ in range(2)]
+    two = [SafetyNet(access(at_work.settings)) for _ in range(2)]
     yield two
     for one in two:
         with contextlib.suppress(StoreUnavailableError):
@@ -35,7 +35,7 @@ def made(at_work: Worker) -> Iterator[list[Net]]:
 
 
 @pytest.fixture
-def net(made: list[Net]) -> Net:
+def net(made: list[SafetyNet]) -> SafetyNet:
     return made[0]
 
 
@@ -57,7 +57,7 @@ def let_beat_work(store: Store) -> None:
         maintenance.ran(store, what)
 
 
-def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: Net, store: Store) -> None:
+def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
     make_ready(store)
 
@@ -67,7 +67,7 @@ def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: Net, store: Store
     assert rung(store, "critical") == 1
 
 
-def test_who_has_not_the_turn_rings_for_nothing(made: list[Net], store: Store) -> None:
+def test_who_has_not_the_turn_rings_for_nothing(made: list[SafetyNet], store: Store) -> None:
     one, other = made
     one.work()
     make_ready(store)
@@ -77,7 +77,7 @@ def test_who_has_not_the_turn_rings_for_nothing(made: list[Net], store: Store) -
     assert rung(store, "critical") == 0
 
 
-def test_a_number_whose_keys_are_damaged_stops_no_other(net: Net, store: Store) -> None:
+def test_a_number_whose_keys_are_damaged_stops_no_other(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
     make_ready(store)
     list_number(store, "bad")
@@ -89,7 +89,9 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(net: Net, store: Store) 
     assert rung(store, "critical") == 1
 
 
-def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(net: Net, store: Store) -> None:
+def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(
+    net: SafetyNet, store: Store
+) -> None:
     list_number(store, "bad")
     raw(store).set(f"{keys.number('bad')}due", "no set")
 
@@ -100,7 +102,7 @@ def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(net: Net, st
     assert rung(store, "scheduled") == 2
 
 
-def test_while_beat_works_the_net_does_nothing_of_beats(net: Net, store: Store) -> None:
+def test_while_beat_works_the_net_does_nothing_of_beats(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
     before = maintenance.ago_s(store, "tick")
 
@@ -110,7 +112,7 @@ def test_while_beat_works_the_net_does_nothing_of_beats(net: Net, store: Store) 
     assert (maintenance.ago_s(store, "tick") or 0) >= (before or 0)
 
 
-def test_without_beat_watch_and_cleanup_are_rung_for_once(net: Net, store: Store) -> None:
+def test_without_beat_watch_and_cleanup_are_rung_for_once(net: SafetyNet, store: Store) -> None:
     for _ in range(3):
         net.work()
         net._ask_at = 0.0
@@ -119,7 +121,7 @@ def test_without_beat_watch_and_cleanup_are_rung_for_once(net: Net, store: Store
 
 
 def test_what_beat_rings_for_in_time_is_left_to_it_though_nobody_hears(
-    net: Net, store: Store
+    net: SafetyNet, store: Store
 ) -> None:
     raw(store).set(keys.BEAT_TURN, "some beat")
 
@@ -129,7 +131,7 @@ def test_what_beat_rings_for_in_time_is_left_to_it_though_nobody_hears(
     assert raw(store).exists(f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2
 
 
-def test_what_is_due_is_moved_by_the_look_itself(net: Net, store: Store) -> None:
+def test_what_is_due_is_moved_by_the_look_itself(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
     list_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
@@ -140,7 +142,7 @@ def test_what_is_due_is_moved_by_the_look_itself(net: Net, store: Store) -> None
     assert (rung(store, "default"), raw(store).zcard(f"{PREFIX}timers")) == (1, 0)
 
 
-def test_who_cannot_ring_leaves_the_turn_to_another(made: list[Net], store: Store) -> None:
+def test_who_cannot_ring_leaves_the_turn_to_another(made: list[SafetyNet], store: Store) -> None:
     one, other = made
     one.work()
     one._line.failed()
@@ -154,7 +156,7 @@ def test_who_cannot_ring_leaves_the_turn_to_another(made: list[Net], store: Stor
 
 
 def test_a_beat_that_is_gone_for_a_minute_is_told_of(
-    net: Net, store: Store, monkeypatch: pytest.MonkeyPatch
+    net: SafetyNet, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net.work()
     early = alerts.noted(store, now_ms(store))
@@ -168,7 +170,7 @@ def test_a_beat_that_is_gone_for_a_minute_is_told_of(
 
 
 def test_a_thousand_idle_numbers_cost_one_small_script_each_a_second(
-    net: Net, store: Store
+    net: SafetyNet, store: Store
 ) -> None:
     let_beat_work(store)
     for i in range(1_000):
@@ -222,7 +224,7 @@ def test_a_loop_outlives_every_error() -> None:
     assert loop.join(5)
 
 
-def test_a_broker_that_failed_is_not_asked_again_at_once(at_work: Worker) -> None:
+def test_a_broker_that_failed_is_not_asked_again_at_once(at_work: WorkerContext) -> None:
     own = OwnConnection()
     first = own.producer()
     own.failed()

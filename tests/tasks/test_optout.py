@@ -12,7 +12,7 @@ from gateway.store.planning.contacts import find
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tasks import inbound
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import keep
 
@@ -23,15 +23,15 @@ FAILED = status_item("wamid.out", "failed") | {"errors": [{"code": 131050}]}
 ANSWERED = refused(NUMBER, ANA, "a" * 24, 1, datetime.now(UTC))
 
 
-def preference(at_work: Worker) -> None:
+def preference(at_work: WorkerContext) -> None:
     keep(at_work.store, STOP)
 
 
-def status(at_work: Worker) -> None:
+def status(at_work: WorkerContext) -> None:
     keep(at_work.store, delivery_body(statuses=[FAILED]))
 
 
-def answer(at_work: Worker) -> None:
+def answer(at_work: WorkerContext) -> None:
     at_work.inbox.put_back(ANSWERED)
 
 
@@ -42,7 +42,11 @@ def answer(at_work: Worker) -> None:
 )
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_a_word_against_marketing_is_heard_once_and_told(
-    at_work: Worker, store: Store, comes: Callable[[Worker], None], kind: str, times: int
+    at_work: WorkerContext,
+    store: Store,
+    comes: Callable[[WorkerContext], None],
+    kind: str,
+    times: int,
 ) -> None:
     for _ in range(times):
         comes(at_work)
@@ -54,7 +58,7 @@ def test_a_word_against_marketing_is_heard_once_and_told(
 
 
 def test_a_preference_that_names_both_is_known_of_the_user_id_alone(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     preference(at_work)
     inbound.drain()
@@ -63,7 +67,7 @@ def test_a_preference_that_names_both_is_known_of_the_user_id_alone(
 
 
 def test_an_answer_that_comes_back_late_undoes_no_newer_resume(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     resumed_at = datetime.now(UTC).replace(microsecond=0)
     said = STOP.replace(b'"stop"', b'"resume"')
@@ -76,7 +80,7 @@ def test_an_answer_that_comes_back_late_undoes_no_newer_resume(
     assert find(store, NUMBER, ANA).opted_out_at is None
 
 
-def test_what_was_said_before_does_not_stop_a_reply(at_work: Worker, store: Store) -> None:
+def test_what_was_said_before_does_not_stop_a_reply(at_work: WorkerContext, store: Store) -> None:
     status(at_work)
     keep(store, delivery_body(message_item("wamid.in", "which color?")))
     inbound.drain()

@@ -14,7 +14,7 @@ from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
 from tasks import attempts, outbound, send_rounds
 from tasks import send_loop as sending
-from tasks.context import Worker, build
+from tasks.context import WorkerContext, build
 from tasks.http_pool import SENDS_AT_ONCE
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
@@ -32,7 +32,9 @@ def meta() -> Iterator[Meta]:
 
 
 @pytest.fixture
-def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def sender(
+    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there."""
     reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
     monkeypatch.setattr(at_work, "graph", reached.graph)
@@ -42,7 +44,7 @@ def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iter
     reached.store.close()
 
 
-def say(at_work: Worker, *texts: str, to: str = ANA) -> None:
+def say(at_work: WorkerContext, *texts: str, to: str = ANA) -> None:
     """Let the gateway owe these texts to a customer."""
     keep(at_work.store, delivery_body(*(message_item(f"in.{to}.{t}", t, to) for t in texts)))
     assert take_effect(at_work, Echo()) == {}
@@ -67,7 +69,9 @@ def send_of(store: Store, number: int = 0) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in raw(store).hgetall(key).items()}
 
 
-def test_the_sends_of_one_lane_go_one_after_another_in_order(sender: Worker, meta: Meta) -> None:
+def test_the_sends_of_one_lane_go_one_after_another_in_order(
+    sender: WorkerContext, meta: Meta
+) -> None:
     texts = [f"{i:02}" for i in range(20)]
     say(sender, *texts)
 
@@ -79,7 +83,7 @@ def test_the_sends_of_one_lane_go_one_after_another_in_order(sender: Worker, met
     assert raw(sender.store).zcard(f"{PREFIX}ready:reply") == 0
 
 
-def test_lanes_do_not_wait_for_each_other(sender: Worker, meta: Meta) -> None:
+def test_lanes_do_not_wait_for_each_other(sender: WorkerContext, meta: Meta) -> None:
     together = threading.Barrier(10)
 
     def at_once(body: Any) -> Reply:
@@ -96,7 +100,7 @@ def test_lanes_do_not_wait_for_each_other(sender: Worker, meta: Meta) -> None:
 
 
 def test_one_script_call_takes_and_settles_many(
-    sender: Worker, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = threading.Barrier(60)
     monkeypatch.setattr(sender.graph, "post_message", accepting(lambda: together.wait(10)))
@@ -111,7 +115,7 @@ def test_one_script_call_takes_and_settles_many(
 
 
 def test_who_has_its_hands_full_rings_for_another_one(
-    sender: Worker, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[float] = []
     done = threading.Event()
@@ -135,7 +139,7 @@ def test_who_has_its_hands_full_rings_for_another_one(
     assert len(begun) == HALF + 1
 
 
-def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta) -> None:
+def test_every_post_carries_the_send_and_its_attempt(sender: WorkerContext, meta: Meta) -> None:
     say(sender, "one")
 
     outbound.pump(NUMBER, REPLY)
@@ -176,7 +180,7 @@ def test_every_post_carries_the_send_and_its_attempt(sender: Worker, meta: Meta)
     ],
 )  # fmt: skip
 def test_what_meta_says_decides_what_becomes_of_a_send(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch, answer: Any, stage: str
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch, answer: Any, stage: str
 ) -> None:
     # The next try is due after a second, not at once: it is not in this pump's slice.
     monkeypatch.setattr("random.random", lambda: 0.999)
@@ -190,7 +194,9 @@ def test_what_meta_says_decides_what_becomes_of_a_send(
     assert (raw(sender.store).zcard(f"{PREFIX}dead") == 1) is (stage == "dead")
 
 
-def test_a_number_that_sent_too_fast_waits_in_place_and_goes_on(sender: Worker, meta: Meta) -> None:
+def test_a_number_that_sent_too_fast_waits_in_place_and_goes_on(
+    sender: WorkerContext, meta: Meta
+) -> None:
     answers = [refuse(130429), accept]
     meta.answer = lambda body: answers.pop(0)(body)
     say(sender, "one")
@@ -201,7 +207,7 @@ def test_a_number_that_sent_too_fast_waits_in_place_and_goes_on(sender: Worker, 
     assert send_of(sender.store)["spent"] == "1"
 
 
-def test_a_meta_that_cannot_be_reached_costs_an_attempt_and_no_send(at_work: Worker) -> None:
+def test_a_meta_that_cannot_be_reached_costs_an_attempt_and_no_send(at_work: WorkerContext) -> None:
     say(at_work, "one")
 
     outbound.pump(NUMBER, REPLY)
@@ -210,7 +216,9 @@ def test_a_meta_that_cannot_be_reached_costs_an_attempt_and_no_send(at_work: Wor
     assert raw(at_work.store).zscore(f"{PREFIX}ready:reply", ANA) is not None
 
 
-def test_a_send_whose_answer_was_lost_is_not_posted_again(sender: Worker, meta: Meta) -> None:
+def test_a_send_whose_answer_was_lost_is_not_posted_again(
+    sender: WorkerContext, meta: Meta
+) -> None:
     meta.answer = lambda _: None
     say(sender, "one", "two")
     outbound.pump(NUMBER, REPLY)
@@ -225,7 +233,7 @@ def test_a_send_whose_answer_was_lost_is_not_posted_again(sender: Worker, meta: 
 
 
 def test_a_slice_that_ends_before_the_work_rings_again(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_rounds, "SLICE_S", 2.0)
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 10})
@@ -240,7 +248,9 @@ def test_a_slice_that_ends_before_the_work_rings_again(
     assert rung(sender.store, "critical") == before + 1
 
 
-def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(sender: Worker, meta: Meta) -> None:
+def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(
+    sender: WorkerContext, meta: Meta
+) -> None:
     say(sender, "one")
     taken = Lanes(sender.store, NUMBER, 1000).pump([], 1)
     (attempt,) = taken.attempts
@@ -252,7 +262,9 @@ def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(sender: Worker, meta
 
 
 @pytest.fixture
-def apart(tmp_path: Path, at_work: Worker, meta: Meta) -> Iterator[tuple[Server, Worker]]:
+def apart(
+    tmp_path: Path, at_work: WorkerContext, meta: Meta
+) -> Iterator[tuple[Server, WorkerContext]]:
     """A server that a test may kill, with a worker that sends from it."""
     server = Server(tmp_path / "apart").start()
     changes = {"redis_url": server.url, "meta_graph_url": meta.url}
@@ -264,7 +276,7 @@ def apart(tmp_path: Path, at_work: Worker, meta: Meta) -> Iterator[tuple[Server,
     server.kill()
 
 
-def hold(monkeypatch: pytest.MonkeyPatch, at_work: Worker, made: Worker) -> None:
+def hold(monkeypatch: pytest.MonkeyPatch, at_work: WorkerContext, made: WorkerContext) -> None:
     """Let this process hold another worker's parts."""
     for name in ("store", "inbox", "graph", "posting", "_lanes", "listed", "settings", "sender"):
         monkeypatch.setattr(at_work, name, getattr(made, name))
@@ -272,9 +284,9 @@ def hold(monkeypatch: pytest.MonkeyPatch, at_work: Worker, made: Worker) -> None
 
 @pytest.mark.parametrize("slice_s", [2.0, 0.1], ids=["in its slice", "after it"])
 def test_what_became_of_a_post_is_settled_when_the_store_is_back(
-    at_work: Worker,
+    at_work: WorkerContext,
     meta: Meta,
-    apart: tuple[Server, Worker],
+    apart: tuple[Server, WorkerContext],
     monkeypatch: pytest.MonkeyPatch,
     slice_s: float,
 ) -> None:
@@ -308,7 +320,7 @@ def test_what_became_of_a_post_is_settled_when_the_store_is_back(
 
 
 def test_what_a_lost_answer_took_is_given_back_before_its_lease_ends(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say(sender, "one")
     lost: list[object] = []

@@ -16,7 +16,7 @@ from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tasks import outbound, send_rounds
-from tasks.context import Worker, build
+from tasks.context import WorkerContext, build
 from tasks.monitoring.watch import look
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
@@ -45,8 +45,8 @@ def token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sender(
-    at_work: Worker, meta: Meta, token_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Worker]:
+    at_work: WorkerContext, meta: Meta, token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there and the token of the file."""
     reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
     reached.graph.use_token(token_file.read_text())
@@ -57,7 +57,7 @@ def sender(
     reached.store.close()
 
 
-def owe(at_work: Worker, messages: int, number: str = NUMBER) -> None:
+def owe(at_work: WorkerContext, messages: int, number: str = NUMBER) -> None:
     """Let the gateway owe replies to as many customers."""
     maintenance.list_number(at_work.store, number)
     for i in range(messages):
@@ -71,7 +71,7 @@ def standing(store: Store, prefix: str = PREFIX) -> Stops:
     return stored(raw(store).hgetall(f"{prefix}stops"))
 
 
-def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:
+def test_a_dead_token_costs_no_send(sender: WorkerContext, meta: Meta) -> None:
     meta.answer = refuse(190, 401)
     owe(sender, 100)
 
@@ -85,7 +85,7 @@ def test_a_dead_token_costs_no_send(sender: Worker, meta: Meta) -> None:
 
 
 def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
-    sender: Worker, meta: Meta
+    sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
     maintenance.list_number(sender.store, OTHER)
@@ -96,7 +96,9 @@ def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
     assert standing(sender.store, OTHERS_PREFIX).pause
 
 
-def test_what_is_wrong_with_one_number_leaves_the_others_alone(sender: Worker, meta: Meta) -> None:
+def test_what_is_wrong_with_one_number_leaves_the_others_alone(
+    sender: WorkerContext, meta: Meta
+) -> None:
     meta.answer = refuse(133010)
     maintenance.list_number(sender.store, OTHER)
     owe(sender, 1)
@@ -107,7 +109,9 @@ def test_what_is_wrong_with_one_number_leaves_the_others_alone(sender: Worker, m
     assert standing(sender.store, OTHERS_PREFIX).pause is None
 
 
-def test_a_limit_of_the_account_lets_all_its_numbers_rest(sender: Worker, meta: Meta) -> None:
+def test_a_limit_of_the_account_lets_all_its_numbers_rest(
+    sender: WorkerContext, meta: Meta
+) -> None:
     meta.answer = refuse(80007)
     maintenance.list_number(sender.store, OTHER)
     owe(sender, 1)
@@ -119,7 +123,7 @@ def test_a_limit_of_the_account_lets_all_its_numbers_rest(sender: Worker, meta: 
 
 
 def test_a_token_that_was_renewed_in_its_file_is_used_at_once(
-    sender: Worker, meta: Meta, token_file: Path
+    sender: WorkerContext, meta: Meta, token_file: Path
 ) -> None:
     def until_renewed(body: Any) -> Reply:
         if meta.tokens[-1] == "Bearer EAAold":
@@ -136,7 +140,9 @@ def test_a_token_that_was_renewed_in_its_file_is_used_at_once(
     assert standing(sender.store).pause is None
 
 
-def test_a_probe_looks_into_the_file_first(sender: Worker, meta: Meta, token_file: Path) -> None:
+def test_a_probe_looks_into_the_file_first(
+    sender: WorkerContext, meta: Meta, token_file: Path
+) -> None:
     pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
     owe(sender, 1)
     token_file.write_text("EAAnew")
@@ -149,7 +155,7 @@ def test_a_probe_looks_into_the_file_first(sender: Worker, meta: Meta, token_fil
 
 @pytest.mark.parametrize("written", ["", "a b", "\n"])
 def test_a_file_that_is_being_written_changes_nothing(
-    sender: Worker, meta: Meta, token_file: Path, written: str
+    sender: WorkerContext, meta: Meta, token_file: Path, written: str
 ) -> None:
     token_file.write_text(written)
 
@@ -157,7 +163,7 @@ def test_a_file_that_is_being_written_changes_nothing(
 
 
 def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
-    sender: Worker, meta: Meta
+    sender: WorkerContext, meta: Meta
 ) -> None:
     maintenance.list_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
@@ -174,7 +180,7 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
 
 @pytest.mark.parametrize(("code", "paused"), [(190, False), (131045, True)])
 def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
-    sender: Worker, meta: Meta, code: int, paused: bool
+    sender: WorkerContext, meta: Meta, code: int, paused: bool
 ) -> None:
     maintenance.list_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
@@ -185,7 +191,9 @@ def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
     assert (standing(sender.store, OTHERS_PREFIX).pause is not None) == paused
 
 
-def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, meta: Meta) -> None:
+def test_a_customer_who_was_silent_for_a_day_is_not_written_to(
+    sender: WorkerContext, meta: Meta
+) -> None:
     owe(sender, 1)
     (contact,) = raw(sender.store).keys(f"{PREFIX}contact:*")
     state = orjson.loads(raw(sender.store).hget(contact, "state"))
@@ -199,7 +207,7 @@ def test_a_customer_who_was_silent_for_a_day_is_not_written_to(sender: Worker, m
 
 
 def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
-    sender: Worker, meta: Meta
+    sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
     owe(sender, 1_000)
@@ -220,7 +228,9 @@ def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
     assert told == [("begun", "paused", "190"), ("ended", "paused", "190")]
 
 
-def test_the_canary_is_stopped_by_nothing_that_stops_an_account(sender: Worker, meta: Meta) -> None:
+def test_the_canary_is_stopped_by_nothing_that_stops_an_account(
+    sender: WorkerContext, meta: Meta
+) -> None:
     meta.answer = refuse(190, 401)
     maintenance.list_number(sender.store, canary.NUMBER)
     owe(sender, 1)
@@ -233,7 +243,7 @@ def test_the_canary_is_stopped_by_nothing_that_stops_an_account(sender: Worker, 
 
 @pytest.mark.parametrize(("code", "noted"), [(131048, ["refused"]), (131056, [])])
 def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
-    sender: Worker, meta: Meta, code: int, noted: list[str]
+    sender: WorkerContext, meta: Meta, code: int, noted: list[str]
 ) -> None:
     meta.answer = refuse(code)
     owe(sender, 1)
@@ -244,7 +254,7 @@ def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
 
 
 def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
-    sender: Worker, meta: Meta
+    sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(131050)
     owe(sender, 1)
@@ -256,7 +266,7 @@ def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
     assert b"opted_out" in raw(sender.store).hget(contact, "state")
 
 
-def fail(at_work: Worker, code: int, ago_s: int = 0, *, replayed: bool = False) -> None:
+def fail(at_work: WorkerContext, code: int, ago_s: int = 0, *, replayed: bool = False) -> None:
     """Let a status tell of a message of the number that Meta could not deliver."""
     item = status_item("wamid.out", "failed")
     item |= {"errors": [{"code": code}], "timestamp": str(int(item["timestamp"]) - ago_s)}
@@ -269,7 +279,7 @@ def fail(at_work: Worker, code: int, ago_s: int = 0, *, replayed: bool = False) 
 
 
 def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
-    sender: Worker, meta: Meta
+    sender: WorkerContext, meta: Meta
 ) -> None:
     maintenance.list_number(sender.store, OTHER)
 
@@ -285,7 +295,9 @@ def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
 
 @pytest.mark.parametrize("replayed", [False, True])
 @pytest.mark.parametrize("code", [131042, 80007])
-def test_old_news_of_a_failure_stops_nobody(sender: Worker, code: int, replayed: bool) -> None:
+def test_old_news_of_a_failure_stops_nobody(
+    sender: WorkerContext, code: int, replayed: bool
+) -> None:
     maintenance.list_number(sender.store, OTHER)
 
     fail(sender, code, ago_s=3_600, replayed=replayed)

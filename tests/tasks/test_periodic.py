@@ -10,7 +10,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import list_number
 from gateway.store.planning.records import stages
 from gateway.store.redis.client import Store
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.scheduled import maintenance
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.store.sending import a_send, queue, settle, take, tell
@@ -46,7 +46,7 @@ def found(store: Store, what: str) -> int:
     return int(raw(store).hget(keys.WEB_COUNT, f"sweep.{what}") or 0)
 
 
-def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: Worker, store: Store) -> None:
+def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: WorkerContext, store: Store) -> None:
     keep_since(store, 10_000)
 
     maintenance.sweep()
@@ -55,7 +55,7 @@ def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: Worker, store: Stor
 
 
 def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep_since(store, 200)
 
@@ -64,7 +64,7 @@ def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
     assert (rung(store, "default"), found(store, "inbox")) == (0, 0)
 
 
-def test_repeated_sweeps_do_not_multiply_messages(at_work: Worker, store: Store) -> None:
+def test_repeated_sweeps_do_not_multiply_messages(at_work: WorkerContext, store: Store) -> None:
     keep_since(store, 10_000)
     make_ready_since(store, 10_000)
 
@@ -76,7 +76,7 @@ def test_repeated_sweeps_do_not_multiply_messages(at_work: Worker, store: Store)
 
 
 def test_a_bell_that_is_heard_makes_the_sweep_ring_at_once_again(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep_since(store, 10_000)
     for _ in range(3):
@@ -88,7 +88,9 @@ def test_a_bell_that_is_heard_makes_the_sweep_ring_at_once_again(
     assert rung(store, "default") == 3
 
 
-def test_a_long_backlog_with_a_live_holder_is_not_rung_for(at_work: Worker, store: Store) -> None:
+def test_a_long_backlog_with_a_live_holder_is_not_rung_for(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep_since(store, 60_000)
     with at_work.inbox.slice() as held:
         assert not held.next().empty
@@ -97,7 +99,9 @@ def test_a_long_backlog_with_a_live_holder_is_not_rung_for(at_work: Worker, stor
     assert rung(store, "default") == 0
 
 
-def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(at_work: Worker, store: Store) -> None:
+def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(
+    at_work: WorkerContext, store: Store
+) -> None:
     entries = [keep_since(store, age) for age in (60_000, 50_000, 40_000)]
     maintenance.sweep()
     raw(store).delete(keys.INBOX_BELL, f"{keys.SPACE}celery:default")
@@ -111,7 +115,7 @@ def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(at_work: Worker, stor
 
 
 def test_what_was_set_aside_is_rung_for_when_its_pause_is_over(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, BODY)
@@ -131,7 +135,7 @@ def test_what_was_set_aside_is_rung_for_when_its_pause_is_over(
     ids=["still", "ready a moment ago", "leased or in backoff"],
 )
 def test_a_lane_is_rung_for_where_it_stands_still(
-    at_work: Worker, store: Store, age_ms: int, rings: int
+    at_work: WorkerContext, store: Store, age_ms: int, rings: int
 ) -> None:
     make_ready_since(store, age_ms)
 
@@ -140,7 +144,9 @@ def test_a_lane_is_rung_for_where_it_stands_still(
     assert (rung(store, "critical"), found(store, REPLY)) == (rings, rings)
 
 
-def test_a_long_queue_of_sends_at_work_is_not_rung_for(at_work: Worker, store: Store) -> None:
+def test_a_long_queue_of_sends_at_work_is_not_rung_for(
+    at_work: WorkerContext, store: Store
+) -> None:
     make_ready_since(store, 60_000)
     raw(store).hset(f"{PREFIX}tokens", "took", now_ms(store))
 
@@ -149,7 +155,7 @@ def test_a_long_queue_of_sends_at_work_is_not_rung_for(at_work: Worker, store: S
     assert rung(store, "critical") == 0
 
 
-def test_two_ticks_at_once_are_one(at_work: Worker, store: Store) -> None:
+def test_two_ticks_at_once_are_one(at_work: WorkerContext, store: Store) -> None:
     make_ready_since(store, 0)
     maintenance.tick()
     raw(store).delete(keys.number_bell(NUMBER, REPLY))
@@ -161,7 +167,7 @@ def test_two_ticks_at_once_are_one(at_work: Worker, store: Store) -> None:
 
 
 def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, BODY)
     take_effect(at_work, Echo())
@@ -179,7 +185,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
 
 
 def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     list_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
@@ -191,7 +197,9 @@ def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
     assert (raw(store).zcard(f"{PREFIX}timers"), raw(store).hlen(f"{PREFIX}timer")) == (0, 0)
 
 
-def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store: Store) -> None:
+def test_cleanup_drops_what_is_old_and_nothing_that_waits(
+    at_work: WorkerContext, store: Store
+) -> None:
     week = int(timedelta(days=7).total_seconds() * 1000)
     entries = [keep_since(store, week + age) for age in (9000, 8000, 7000)]
     raw(store).hset(f"{PARTITION}cursor", "at", entries[1])
@@ -208,7 +216,7 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(at_work: Worker, store
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [b"send:new"]
 
 
-def finished(at_work: Worker, store: Store, name: str) -> Send:
+def finished(at_work: WorkerContext, store: Store, name: str) -> Send:
     """Let Meta take a send; its moment to be compacted has come."""
     send = a_send(name)
     list_number(store, NUMBER)
@@ -219,7 +227,7 @@ def finished(at_work: Worker, store: Store, name: str) -> Send:
     return send
 
 
-def test_a_tick_compacts_what_is_over(at_work: Worker, store: Store) -> None:
+def test_a_tick_compacts_what_is_over(at_work: WorkerContext, store: Store) -> None:
     send = finished(at_work, store, "one")
 
     maintenance.tick()
@@ -229,7 +237,7 @@ def test_a_tick_compacts_what_is_over(at_work: Worker, store: Store) -> None:
 
 
 def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     send = finished(at_work, store, "one")
     raw(store).zadd(f"{PREFIX}finished", {send.id: now_ms(store) + 60_000})
@@ -244,7 +252,7 @@ def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
 
 
 def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     send = finished(at_work, store, "one")
     maintenance.tick()
@@ -257,7 +265,7 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [f"send:{send.id}".encode()]
 
 
-def test_cleanup_drops_what_compacted_sends_said(at_work: Worker, store: Store) -> None:
+def test_cleanup_drops_what_compacted_sends_said(at_work: WorkerContext, store: Store) -> None:
     finished(at_work, store, "one")
     maintenance.tick()
     (entry,) = raw(store).xrange(f"{PREFIX}texts")

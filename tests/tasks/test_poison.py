@@ -7,14 +7,14 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.planning.decision import Decision
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
-from gateway.store.inbox.lease import Slice
+from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import inbound
-from tasks.context import Worker, release
+from tasks.context import WorkerContext, release
 from tasks.inbound import PlanningStoppedError, effect
 from tasks.poison import give_up
 from tests.made import NUMBER, delivery_body, message_item
@@ -44,9 +44,9 @@ class Deadly(Echo):
         return super().decide(event, contact, now)
 
 
-def drained(at_work: Worker, rulebook: Deadly) -> bool:
+def drained(at_work: WorkerContext, rulebook: Deadly) -> bool:
     """Drain until nothing waits, as one process; False where it died on the way."""
-    held = Slice(at_work.store, Bodies(), PROCESS)
+    held = LeasedPartitions(at_work.store, Bodies(), PROCESS)
     try:
         batch = held.next()
         while not batch.empty:
@@ -57,7 +57,7 @@ def drained(at_work: Worker, rulebook: Deadly) -> bool:
     return True
 
 
-def lives(at_work: Worker, rulebook: Deadly) -> Iterator[bool]:
+def lives(at_work: WorkerContext, rulebook: Deadly) -> Iterator[bool]:
     """Start a process again and again, until one lives to the end."""
     for _ in range(9):
         lived = drained(at_work, rulebook)
@@ -72,7 +72,7 @@ def same_contact(*texts: str) -> list[bytes]:
 
 
 def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_their_effect(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, *same_contact("one", "poison", "three"))
     keep(store, delivery_body(*(message_item(f"wamid.b{t}", t) for t in ("a", "poison", "c"))))
@@ -89,11 +89,11 @@ def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_thei
 
 
 def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, *same_contact("poison"))
     with at_work.inbox.slice() as held:
-        held.close({one.id: Obstacle("failed") for one in held.next().deliveries})
+        held.close({one.id: DeferReason("failed") for one in held.next().deliveries})
     make_due(store)
     rulebook = Deadly()
 
@@ -108,9 +108,9 @@ def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
     assert sum(one.waiting for one in at_work.inbox.look()) == 0
 
 
-def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Store) -> None:
+def test_a_single_death_makes_nothing_a_dead_letter(at_work: WorkerContext, store: Store) -> None:
     keep(store, *same_contact("one", "two"))
-    assert not Slice(store, Bodies(), PROCESS).next().empty
+    assert not LeasedPartitions(store, Bodies(), PROCESS).next().empty
     assert at_work.inbox.report_death(PROCESS)
 
     assert drained(at_work, Deadly())
@@ -122,16 +122,16 @@ def test_a_single_death_makes_nothing_a_dead_letter(at_work: Worker, store: Stor
 
 
 def test_what_a_dead_worker_had_committed_is_passed_in_one_call_and_never_a_dead_letter(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(store, delivery_body(*(message_item(f"wamid.c{i}", f"{i}") for i in range(200))))
-    dead = Slice(store, Bodies(), PROCESS)
+    dead = LeasedPartitions(store, Bodies(), PROCESS)
     effect(at_work, dead, dead.next(), Deadly())  # and then it dies, unpassed
     at_work.inbox.report_death(PROCESS)
-    Slice(store, Bodies(), PROCESS).next()
+    LeasedPartitions(store, Bodies(), PROCESS).next()
     at_work.inbox.report_death(PROCESS)
     calls: list[str] = []
-    monkeypatch.setattr(Slice, "hold_in_hand", lambda *_: calls.append("in hand"))
+    monkeypatch.setattr(LeasedPartitions, "hold_in_hand", lambda *_: calls.append("in hand"))
 
     assert drained(at_work, Deadly())
 
@@ -140,9 +140,11 @@ def test_what_a_dead_worker_had_committed_is_passed_in_one_call_and_never_a_dead
     assert raw(store).keys("*}dead") == []
 
 
-def test_care_makes_progress_in_a_slice_of_no_time_at_all(at_work: Worker, store: Store) -> None:
+def test_care_makes_progress_in_a_slice_of_no_time_at_all(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, delivery_body(*(message_item(f"wamid.t{i}", f"{i}") for i in range(20))))
-    Slice(store, Bodies(), PROCESS).next()
+    LeasedPartitions(store, Bodies(), PROCESS).next()
     at_work.inbox.report_death(PROCESS)
 
     for slices in range(1, 21):
@@ -153,7 +155,7 @@ def test_care_makes_progress_in_a_slice_of_no_time_at_all(at_work: Worker, store
 
 
 def test_an_event_that_another_worker_committed_meanwhile_becomes_no_dead_letter(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, *same_contact("one"))
     with at_work.inbox.slice() as held:
@@ -172,7 +174,7 @@ class Broken(Echo):
         raise KeyError(event.kind)
 
 
-def take_all(at_work: Worker, rulebook: Echo) -> None:
+def take_all(at_work: WorkerContext, rulebook: Echo) -> None:
     with at_work.inbox.slice() as held:
         batch = held.next()
         while not batch.empty:
@@ -180,7 +182,7 @@ def take_all(at_work: Worker, rulebook: Echo) -> None:
 
 
 def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken()
     monkeypatch.setattr(at_work.rules, "current", lambda: broken)
@@ -197,7 +199,7 @@ def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
 
 
 def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     items = [message_item(f"wamid.{i}", "color", f"3519{i:08d}") for i in range(90)]
     keep(store, *(delivery_body(item) for item in items))
@@ -210,7 +212,7 @@ def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
     assert len(planned(store)) > 70
 
 
-def test_a_rollback_goes_on_where_planning_stopped(at_work: Worker, store: Store) -> None:
+def test_a_rollback_goes_on_where_planning_stopped(at_work: WorkerContext, store: Store) -> None:
     keep(store, *same_contact("one"))
     raw(store).set(keys.STOPPED, "another release/another rulebook")
 

@@ -10,7 +10,7 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
-from tasks.context import Worker, build
+from tasks.context import WorkerContext, build
 from tasks.reloading import Reloading
 from tests.rules.booked import HEAD
 from tests.stack import RULES
@@ -23,7 +23,7 @@ OTHER = f"{HEAD}- {{name: other, then: x}}\n"
 class Process:
     """A process whose clock moves when it is told to."""
 
-    def __init__(self, at_work: Worker) -> None:
+    def __init__(self, at_work: WorkerContext) -> None:
         self.now = 100.0
         self.source = Source(at_work.settings.gateway_rules, lambda: self.now)
         self.reloading = Reloading(at_work.store, self.source)
@@ -36,11 +36,11 @@ class Process:
 
 
 @pytest.fixture
-def process(at_work: Worker) -> Process:
+def process(at_work: WorkerContext) -> Process:
     return Process(at_work)
 
 
-def write(at_work: Worker, rules: str) -> Path:
+def write(at_work: WorkerContext, rules: str) -> Path:
     path = at_work.settings.gateway_rules
     path.write_text(rules)
     return path
@@ -57,7 +57,7 @@ def test_what_is_in_force_is_told_and_kept(process: Process, store: Store) -> No
     assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
 
 
-def test_a_change_is_told_and_kept(process: Process, at_work: Worker, store: Store) -> None:
+def test_a_change_is_told_and_kept(process: Process, at_work: WorkerContext, store: Store) -> None:
     before = process.pass_time()
     write(at_work, OTHER)
     after = process.pass_time()
@@ -68,7 +68,7 @@ def test_a_change_is_told_and_kept(process: Process, at_work: Worker, store: Sto
 
 
 def test_a_broken_change_is_told_and_not_kept(
-    process: Process, at_work: Worker, store: Store
+    process: Process, at_work: WorkerContext, store: Store
 ) -> None:
     before = process.pass_time()
     file = write(at_work, BROKEN)
@@ -80,7 +80,7 @@ def test_a_broken_change_is_told_and_not_kept(
 
 
 def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_of_before(
-    process: Process, at_work: Worker
+    process: Process, at_work: WorkerContext
 ) -> None:
     version = process.pass_time()
     write(at_work, BROKEN)
@@ -92,7 +92,7 @@ def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_
     assert (again.rules.current().version, bool(again.rules.problem)) == (version, True)
 
 
-def test_rules_that_were_never_right_stop_a_process(at_work: Worker) -> None:
+def test_rules_that_were_never_right_stop_a_process(at_work: WorkerContext) -> None:
     write(at_work, BROKEN)
 
     with pytest.raises(RulebookError):

@@ -14,7 +14,7 @@ from gateway.store import keys
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tasks import attempts, outbound, send_rounds
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.http_pool import SENDS_AT_ONCE
 from tasks.send_loop import Sender
 from tests import owing
@@ -39,7 +39,9 @@ def took(body: Any) -> Reply:
 
 
 @pytest.fixture
-def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def sender(
+    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there, and patience for a machine that is busy."""
     graph = Graph(meta.url, "v25.0", "EAAtesttoken", total_s=60)
     monkeypatch.setattr(at_work, "graph", graph)
@@ -48,7 +50,7 @@ def sender(at_work: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture
-def calm(sender: Worker, monkeypatch: pytest.MonkeyPatch) -> Worker:
+def calm(sender: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> WorkerContext:
     """Let each number have a pace that holds it up."""
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 5})
     monkeypatch.setattr(sender, "settings", slow)
@@ -87,7 +89,7 @@ class Pool:
 
 
 @pytest.fixture
-def pool(sender: Worker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+def pool(sender: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     made = Pool(monkeypatch)
     yield made
     made.close()
@@ -103,7 +105,9 @@ def sent_within_s(store: Store, pool: Pool, numbers: Sequence[str], each: int) -
     return time.monotonic() - began
 
 
-def test_a_quiet_number_waits_for_no_others_tokens(calm: Worker, meta: Meta, pool: Pool) -> None:
+def test_a_quiet_number_waits_for_no_others_tokens(
+    calm: WorkerContext, meta: Meta, pool: Pool
+) -> None:
 
     def slowly(body: Any) -> Reply:
         time.sleep(0.1)
@@ -134,13 +138,13 @@ def test_a_quiet_number_waits_for_no_others_tokens(calm: Worker, meta: Meta, poo
 
 @pytest.mark.parametrize("numbers", [2, 200])
 def test_more_numbers_take_no_more_threads(
-    sender: Worker, meta: Meta, pool: Pool, monkeypatch: pytest.MonkeyPatch, numbers: int
+    sender: WorkerContext, meta: Meta, pool: Pool, monkeypatch: pytest.MonkeyPatch, numbers: int
 ) -> None:
     at_work: list[str] = []
     most: list[tuple[int, int]] = []
     serve = outbound.serve
 
-    def counting(worker: Worker) -> None:
+    def counting(worker: WorkerContext) -> None:
         at_work.append("serves")
         serve(worker)
         at_work.pop()
@@ -160,7 +164,7 @@ def test_more_numbers_take_no_more_threads(
 
 
 def test_a_number_whose_posts_hang_leaves_room_for_the_others(
-    sender: Worker, meta: Meta, pool: Pool
+    sender: WorkerContext, meta: Meta, pool: Pool
 ) -> None:
     answers = threading.Event()
 
@@ -184,7 +188,7 @@ def test_a_number_whose_posts_hang_leaves_room_for_the_others(
 
 
 def test_who_rings_while_others_wait_for_their_last_answers_is_served(
-    sender: Worker, meta: Meta, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_rounds, "SLICE_S", 0.1)
     answers = threading.Event()
@@ -210,7 +214,7 @@ def test_who_rings_while_others_wait_for_their_last_answers_is_served(
 
 
 def test_a_number_that_is_handed_over_at_the_last_moment_is_rung_for(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     close = sender.sender.close
     serves: list[bool] = []
@@ -232,7 +236,7 @@ def test_a_number_that_is_handed_over_at_the_last_moment_is_rung_for(
 
 
 def test_many_who_hand_over_at_once_leave_nothing_behind(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_rounds, "SLICE_S", 0.02)
     numbers = [f"n{i}" for i in range(CRITICAL)]
@@ -255,7 +259,7 @@ def test_many_who_hand_over_at_once_leave_nothing_behind(
 
 
 def test_a_slot_that_is_away_holds_up_no_other_and_loses_no_outcome(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = threading.Event()
     lost = keys.number("lost")
@@ -292,7 +296,7 @@ def test_a_slot_that_is_away_holds_up_no_other_and_loses_no_outcome(
     assert len(meta.posted) == 32
 
 
-def owe_by_hand(sender: Worker, number: str, sends: int) -> None:
+def owe_by_hand(sender: WorkerContext, number: str, sends: int) -> None:
     other = Store(sender.settings.redis_url)
     owe(other, number, sends, "m")
     other.close()
@@ -308,7 +312,12 @@ def owe_by_hand(sender: Worker, number: str, sends: int) -> None:
     ids=["while it posts", "before it posts", "after it was posted"],
 )
 def test_an_error_in_one_attempt_is_its_own(
-    sender: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch, owner: str, name: str, stages: Any
+    sender: WorkerContext,
+    meta: Meta,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    name: str,
+    stages: Any,
 ) -> None:
     owe(sender.store, "n", 10)
     where: Any = sender.graph if owner == "graph" else attempts
@@ -332,7 +341,7 @@ def test_an_error_in_one_attempt_is_its_own(
     assert counted(sender.store, "sends.raised", "n") == 1
 
 
-def test_what_is_damaged_is_counted_and_an_alert(sender: Worker, meta: Meta) -> None:
+def test_what_is_damaged_is_counted_and_an_alert(sender: WorkerContext, meta: Meta) -> None:
     owe(sender.store, "n", 3)
     (key, *_) = sorted(raw(sender.store).keys(f"{keys.number('n')}send:*"))
     raw(sender.store).delete(key)
@@ -352,7 +361,7 @@ def test_what_is_damaged_is_counted_and_an_alert(sender: Worker, meta: Meta) -> 
 
 
 def test_a_slice_rings_for_every_number_that_has_more(
-    calm: Worker, meta: Meta, monkeypatch: pytest.MonkeyPatch
+    calm: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_rounds, "SLICE_S", 0.3)
     numbers = [f"n{i}" for i in range(5)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadEvent, Wanted
+from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook import event_readers
 from gateway.store import dead_letters, keys
 from gateway.store.inbox import leased_partition, unreadable
@@ -13,7 +13,7 @@ from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.unconfirmed import lost_to
-from tasks.context import Worker
+from tasks.context import WorkerContext
 from tasks.monitoring.alert_conditions import causes
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, counted, keep, planned, raw, take_effect, waiting
@@ -26,7 +26,9 @@ GARBAGE = b'\xff\xfe no webhook of wamid.lost= and "351900000008"'
 
 
 def letters(store: Store) -> list[DeadEvent]:
-    return [one for one in dead_letters.letters(store, Wanted()) if isinstance(one, DeadEvent)]
+    return [
+        one for one in dead_letters.letters(store, DeadLetterFilter()) if isinstance(one, DeadEvent)
+    ]
 
 
 def content(store: Store, letter: DeadEvent, bodies: Bodies | None = None) -> bytes:
@@ -34,7 +36,7 @@ def content(store: Store, letter: DeadEvent, bodies: Bodies | None = None) -> by
 
 
 def test_what_cannot_be_read_is_a_dead_letter_with_its_bytes_and_hurts_no_neighbour(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, MIXED, GARBAGE)
 
@@ -52,7 +54,9 @@ def test_what_cannot_be_read_is_a_dead_letter_with_its_bytes_and_hurts_no_neighb
     assert (counted(store, "events.unreadable"), counted(store, "events.dead")) == (1, 0)
 
 
-def test_it_is_told_of_once_whatever_number_of_them_there_is(at_work: Worker, store: Store) -> None:
+def test_it_is_told_of_once_whatever_number_of_them_there_is(
+    at_work: WorkerContext, store: Store
+) -> None:
     keep(store, *(delivery_body(NAMELESS | {"n": n}) for n in range(20)))
     while waiting(at_work):
         take_effect(at_work, Echo())
@@ -65,7 +69,7 @@ def test_it_is_told_of_once_whatever_number_of_them_there_is(at_work: Worker, st
     assert reading.causes["unreadable"] == 20
 
 
-def test_its_silence_is_no_evidence(at_work: Worker, store: Store) -> None:
+def test_its_silence_is_no_evidence(at_work: WorkerContext, store: Store) -> None:
     keep(store, GARBAGE)
 
     take_effect(at_work, Echo())
@@ -73,7 +77,7 @@ def test_its_silence_is_no_evidence(at_work: Worker, store: Store) -> None:
     assert lost_to(store) is not None
 
 
-def test_a_redelivery_is_the_same_letter(at_work: Worker, store: Store) -> None:
+def test_a_redelivery_is_the_same_letter(at_work: WorkerContext, store: Store) -> None:
     for _ in range(3):
         keep(store, GARBAGE)
         take_effect(at_work, Echo())
@@ -83,7 +87,7 @@ def test_a_redelivery_is_the_same_letter(at_work: Worker, store: Store) -> None:
     assert (counted(store, "events.unreadable", ""), counted(store, "events.known", "")) == (1, 2)
 
 
-def test_a_flood_stops_no_planning(at_work: Worker, store: Store) -> None:
+def test_a_flood_stops_no_planning(at_work: WorkerContext, store: Store) -> None:
     keep(store, *(delivery_body(NAMELESS | {"n": n}) for n in range(90)), delivery_body(GOOD))
 
     while waiting(at_work):
@@ -98,7 +102,7 @@ def redrive(store: Store) -> list[str]:
 
 
 def test_after_a_better_release_a_redriven_event_has_its_effect_once(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def split_as_before(delivery: Any) -> Any:
         return [event_readers.unparsed(delivery, "not_json")]
@@ -117,7 +121,7 @@ def test_after_a_better_release_a_redriven_event_has_its_effect_once(
     assert (planned(store), letters(store)) == (["hi"], [])
 
 
-def test_what_still_cannot_be_read_is_a_letter_again(at_work: Worker, store: Store) -> None:
+def test_what_still_cannot_be_read_is_a_letter_again(at_work: WorkerContext, store: Store) -> None:
     keep(store, MIXED)
     take_effect(at_work, Echo())
 
@@ -130,7 +134,7 @@ def test_what_still_cannot_be_read_is_a_letter_again(at_work: Worker, store: Sto
 
 
 def test_where_the_store_refuses_the_letter_the_delivery_is_set_aside(
-    at_work: Worker, store: Store
+    at_work: WorkerContext, store: Store
 ) -> None:
     raw(store).set(f"{keys.number(NUMBER)}unreadable", "no list")
     keep(store, MIXED)
@@ -142,7 +146,7 @@ def test_where_the_store_refuses_the_letter_the_delivery_is_set_aside(
 
 
 def test_the_cursor_stays_where_the_store_goes_away(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(store, GARBAGE)
     away = StoreUnavailableError()
@@ -155,7 +159,7 @@ def test_the_cursor_stays_where_the_store_goes_away(
 
 
 def test_at_rest_it_is_as_closed_as_the_inbox(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = os.urandom(32)
     monkeypatch.setattr(type(at_work.settings), "encryption_keys", (key,))

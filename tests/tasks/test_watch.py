@@ -12,7 +12,7 @@ from gateway.core.alerts import Alert, Cause
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
-from tasks.context import Worker, release
+from tasks.context import WorkerContext, release
 from tasks.monitoring import notifier
 from tasks.monitoring import watch as watching
 from tasks.monitoring.watch import StandIn, look
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def settings(at_work: Worker, receiver: Receiver) -> Settings:
+def settings(at_work: WorkerContext, receiver: Receiver) -> Settings:
     maintenance.ran(at_work.store, "watch")
     return at_work.settings.model_copy(update={"gateway_alert_url": SecretStr(receiver.url)})
 
@@ -209,7 +209,7 @@ def test_who_died_while_telling_is_followed_by_another(
 
 
 def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
-    store: Store, at_work: Worker
+    store: Store, at_work: WorkerContext
 ) -> None:
     maintenance.ran(store, "watch")
     fail(store)
@@ -237,7 +237,7 @@ def test_sends_that_were_doubled_since_the_last_look_are_told_of(
 
 
 def test_bells_that_piled_up_are_one_look(
-    at_work: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Store] = []
     monkeypatch.setattr(watching, "look", lambda store, _: looked.append(store))
@@ -288,7 +288,9 @@ def test_where_a_worker_looks_nobody_stands_in(
     assert receiver.states == []
 
 
-def test_a_worker_that_looks_says_by_which_release_it_does(at_work: Worker, store: Store) -> None:
+def test_a_worker_that_looks_says_by_which_release_it_does(
+    at_work: WorkerContext, store: Store
+) -> None:
     watching.watch()
 
     assert store.redis.get(f"{keys.RAN}watch") == release(at_work.rules.current()).encode()

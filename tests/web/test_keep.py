@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.writer import Keeper
+from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import delivery_body, message_item
 from tests.servers import Server
@@ -18,19 +18,19 @@ ONE, TWO = (delivery_body(message_item(f"wamid.{name}")) for name in ("one", "tw
 
 
 @pytest.fixture
-async def keeper(server: Server, store: Store) -> AsyncIterator[Keeper]:
+async def keeper(server: Server, store: Store) -> AsyncIterator[InboxWriter]:
     """Its bell breaks each time it is rung, and it is not started yet."""
 
     def broken() -> None:
         raise RuntimeError("the bell is broken")
 
     client = connect_async(server.url)
-    yield Keeper(client, Bodies(), broken)
+    yield InboxWriter(client, Bodies(), broken)
     await client.aclose()
 
 
 async def test_who_hangs_up_after_the_last_byte_is_kept_and_costs_nobody_the_answer(
-    keeper: Keeper, store: Store
+    keeper: InboxWriter, store: Store
 ) -> None:
     impatient, patient = (asyncio.create_task(keeper.keep(body)) for body in (ONE, TWO))
     await asyncio.sleep(0)
@@ -44,7 +44,7 @@ async def test_who_hangs_up_after_the_last_byte_is_kept_and_costs_nobody_the_ans
     assert [body for _, body in kept(store)] == [ONE, TWO]
 
 
-async def test_a_batch_that_breaks_is_not_the_last(keeper: Keeper, store: Store) -> None:
+async def test_a_batch_that_breaks_is_not_the_last(keeper: InboxWriter, store: Store) -> None:
     keeper.start()
 
     await keeper.keep(ONE)
@@ -55,7 +55,9 @@ async def test_a_batch_that_breaks_is_not_the_last(keeper: Keeper, store: Store)
     assert [body for _, body in kept(store)] == [ONE, TWO]
 
 
-async def test_an_end_keeps_what_waits_and_takes_nothing_more(keeper: Keeper, store: Store) -> None:
+async def test_an_end_keeps_what_waits_and_takes_nothing_more(
+    keeper: InboxWriter, store: Store
+) -> None:
     waiting = asyncio.create_task(keeper.keep(ONE))
     await asyncio.sleep(0)
     keeper.start()
@@ -68,7 +70,7 @@ async def test_an_end_keeps_what_waits_and_takes_nothing_more(keeper: Keeper, st
     assert [body for _, body in kept(store)] == [ONE]
 
 
-async def test_more_than_memory_should_hold_is_refused(keeper: Keeper, store: Store) -> None:
+async def test_more_than_memory_should_hold_is_refused(keeper: InboxWriter, store: Store) -> None:
     body = bytes(3 << 20)
     came = asyncio.gather(*(keeper.keep(body) for _ in range(30)), return_exceptions=True)
     await asyncio.sleep(0)
@@ -82,7 +84,7 @@ async def test_more_than_memory_should_hold_is_refused(keeper: Keeper, store: St
     assert len(kept(store)) == 22
 
 
-async def test_who_has_been_answered_makes_room(keeper: Keeper, store: Store) -> None:
+async def test_who_has_been_answered_makes_room(keeper: InboxWriter, store: Store) -> None:
     keeper.start()
     body = bytes(3 << 20)
 

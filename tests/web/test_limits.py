@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Store
-from gateway.web.connection_limits import Bounds, Limits
+from gateway.web.connection_limits import Bounds, ConnectionLimits
 from gateway.web.connections import Phase
 from tests.servers import Server
 from tests.web.rig import BODY, a_web, kept
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.store]
 ROOMY = Bounds(sweep_s=0.02)
 NEVER = 600.0
 # Each time limit alone is short, so that nothing else can have ended a connection.
-PATIENT = Limits(body_bytes=100_000, head_s=NEVER, body_s=NEVER)
+PATIENT = ConnectionLimits(body_bytes=100_000, head_s=NEVER, body_s=NEVER)
 
 
 def bounds(**more: Any) -> Bounds:

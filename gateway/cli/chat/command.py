@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.chat.explain import Traces
+from gateway.cli.chat.explain import ChatTraces
 from gateway.cli.chat.message_view import customer
-from gateway.cli.chat.sandbox_client import GoneError, Sandbox
-from gateway.cli.chat.terminal import QUIT, Lines, Phones
+from gateway.cli.chat.sandbox_client import GoneError, SandboxClient
+from gateway.cli.chat.terminal import QUIT, ChatPhones, Lines
 from gateway.cli.common import errors
 from gateway.cli.local import workspace
 from gateway.cli.local.workspace import Running
@@ -43,10 +43,10 @@ def chat(
 
 def _talk(running: Running, people: list[str]) -> None:
     store = Store(running.redis_url)
-    traces = Traces(store, running.number, Path(running.rules))
+    traces = ChatTraces(store, running.number, Path(running.rules))
     try:
-        with Sandbox(running.sandbox) as sandbox:
-            Phones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_lines())
+        with SandboxClient(running.sandbox) as sandbox:
+            ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_lines())
     finally:
         store.close()
 

@@ -14,7 +14,7 @@ from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts, records
-from gateway.store.planning.records import Found
+from gateway.store.planning.records import PlanRecord
 from gateway.store.redis.client import Store
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
@@ -22,14 +22,14 @@ CHANGED = "(the rules have changed since)"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ChatReply:
     """A message that a customer sent, and what was known of the customer before."""
 
     event: Message
     before: Contact = field(repr=False)
 
 
-class Traces:
+class ChatTraces:
     """What the store tells of messages."""
 
     def __init__(self, store: Store, number: str, rules: Path) -> None:
@@ -42,16 +42,18 @@ class Traces:
         (view,) = contacts.load(self._store, {self._number: [event]})
         return view.contacts[event.contact]
 
-    def sent(self, wamid: str, customer: str, text: str, tap: Offer | None, was: Contact) -> Sent:
+    def sent(
+        self, wamid: str, customer: str, text: str, tap: Offer | None, was: Contact
+    ) -> ChatReply:
         """Keep what is needed to ask about a message later."""
-        return Sent(self._event(wamid, customer, text, tap), was)
+        return ChatReply(self._event(wamid, customer, text, tap), was)
 
-    def planned(self, sent: Sent) -> bool:
+    def planned(self, sent: ChatReply) -> bool:
         """Say whether the message had its effect."""
         (view,) = contacts.load(self._store, {self._number: [sent.event]})
         return sent.event.key in view.known
 
-    def answered(self, sent: Sent) -> bool:
+    def answered(self, sent: ChatReply) -> bool:
         """Say whether everything that was planned for it has been tried at least once."""
         if not self.planned(sent):
             return False
@@ -59,7 +61,7 @@ class Traces:
         planned = records.stages(self._store, self._number, record.sends if record else ())
         return UNDER_WAY.isdisjoint(planned)
 
-    def why(self, sent: Sent) -> list[str]:
+    def why(self, sent: ChatReply) -> list[str]:
         """Return a line for each rule that was asked."""
         record = records.find(self._store, sent.event)
         book = self._rulebook()
@@ -99,7 +101,7 @@ class Traces:
         )
 
 
-def _as_it_was(before: Contact, record: Found | None) -> Contact:
+def _as_it_was(before: Contact, record: PlanRecord | None) -> Contact:
     """Believe the record, which knows what came first, over what was looked up before."""
     if record is None or record.first_contact == before.is_new:
         return before

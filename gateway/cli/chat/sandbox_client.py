@@ -16,7 +16,7 @@ class RefusedError(Exception):
     """The sandbox did not understand; the message is its own sentence."""
 
 
-class Sandbox:
+class SandboxClient:
     """What customers can do, and what their phones show."""
 
     def __init__(self, url: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.chat.explain import Sent, Traces
+from gateway.cli.chat.explain import ChatReply, ChatTraces
 from gateway.cli.chat.message_view import Offer, bubble, customer, offers, wish
-from gateway.cli.chat.sandbox_client import RefusedError, Sandbox
+from gateway.cli.chat.sandbox_client import RefusedError, SandboxClient
 from gateway.core.text import printable
 
 Lines = queue.Queue[str]
@@ -43,7 +43,7 @@ HELP = (
 
 
 @dataclass(slots=True)
-class Phone:
+class ChatPhone:
     """What is on one customer's screen."""
 
     customer: str
@@ -51,16 +51,21 @@ class Phone:
     offered: tuple[Offer, ...] = ()
 
 
-class Phones:
+class ChatPhones:
     """The phones of some customers, one of them in the hand."""
 
     def __init__(
-        self, sandbox: Sandbox, traces: Traces, customers: Sequence[str], *, at_terminal: bool
+        self,
+        sandbox: SandboxClient,
+        traces: ChatTraces,
+        customers: Sequence[str],
+        *,
+        at_terminal: bool,
     ) -> None:
         """Take up the phones, the first one last."""
         self._sandbox, self._traces, self._at_terminal = sandbox, traces, at_terminal
         self._console = Console(highlight=False, soft_wrap=True)
-        self._phones: dict[str, Phone] = {}
+        self._phones: dict[str, ChatPhone] = {}
         self._acknowledged: set[str] = set()
         for one in reversed(customers):
             self._take_up(one)
@@ -108,7 +113,7 @@ class Phones:
 
     def _take_up(self, digits: str) -> None:
         """Take a phone into the hand; what a new one has shown before is not shown again."""
-        self._hand = self._phones.setdefault(digits, Phone(digits))
+        self._hand = self._phones.setdefault(digits, ChatPhone(digits))
         if not self._hand.seen:
             for event in self._sandbox.events(digits, 0, 0):
                 self._note(self._hand, event)
@@ -137,7 +142,7 @@ class Phones:
         if self._traces.planned(sent):
             self._print("\n".join(f"    {line}" for line in self._traces.why(sent)), GREY)
 
-    def _waits(self, sent: Sent) -> str:
+    def _waits(self, sent: ChatReply) -> str:
         """Say what has not happened in time."""
         if sent.event.id not in self._acknowledged:
             return "The webhook was not acknowledged yet; it is delivered again and again."
@@ -155,14 +160,14 @@ class Phones:
                 anything = self._show(phone, event) or anything
         return anything
 
-    def _note(self, phone: Phone, event: Mapping[str, Any]) -> None:
+    def _note(self, phone: ChatPhone, event: Mapping[str, Any]) -> None:
         phone.seen = event["seq"]
         if event["kind"] == "message":
             phone.offered = offers(event["body"])
         elif event["kind"] == "webhook" and event["http_status"] == 200:
             self._acknowledged.add(event["message_id"])
 
-    def _show(self, phone: Phone, event: Mapping[str, Any]) -> bool:
+    def _show(self, phone: ChatPhone, event: Mapping[str, Any]) -> bool:
         whose = "" if phone is self._hand else f"+{phone.customer} "
         match event["kind"]:
             case "message":

@@ -83,7 +83,7 @@ Tone = Literal["good", "odd", "bad", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ProbeCheck:
     """One line of the checklist; `advice` says what to change where it is not good."""
 
     name: str
@@ -94,7 +94,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeAnswer:
     """An answer as it came through the public address; status 0 is none, `kind` says why."""
 
     status: int = 0
@@ -132,18 +132,18 @@ class Probe:
         """Give the connections back."""
         self._client.close()
 
-    def alive(self) -> Seen:
+    def alive(self) -> ProbeAnswer:
         """Ask whether the gateway is there."""
         return self._ask("GET", "/healthz")
 
-    def handshake(self, verify_token: str, address: str = WEBHOOK) -> tuple[Seen, str]:
+    def handshake(self, verify_token: str, address: str = WEBHOOK) -> tuple[ProbeAnswer, str]:
         """Ask for the handshake; return the answer, and the challenge that it should be."""
         challenge = secrets.token_hex(16)
         asked = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
         query = {f"hub.{name}": value for name, value in asked.items()}
         return self._ask("GET", address, params=query), challenge
 
-    def deliver(self, body: bytes, secret: bytes) -> Seen:
+    def deliver(self, body: bytes, secret: bytes) -> ProbeAnswer:
         """Post a delivery as Meta signs one."""
         headers = {"content-type": "application/json", HEADER: sign(body, secret)}
         return self._ask("POST", WEBHOOK, content=body, headers=headers)
@@ -156,7 +156,7 @@ class Probe:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Seen:
+    ) -> ProbeAnswer:
         try:
             with self._client.stream(
                 method,
@@ -166,9 +166,9 @@ class Probe:
                 headers=headers,
                 timeout=limits(self._total_s),
             ) as answer:
-                return Seen(answer.status_code, "", _read(answer), dict(answer.headers))
+                return ProbeAnswer(answer.status_code, "", _read(answer), dict(answer.headers))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Seen(kind=type(error).__name__)
+            return ProbeAnswer(kind=type(error).__name__)
 
 
 def _read(answer: httpx.Response) -> bytes:
@@ -191,58 +191,60 @@ _GATEWAYS = frozenset({502, 503, 504, *range(520, 531)})
 _MOVED = range(300, 400)
 
 
-def alive(seen: Seen) -> Check:
+def alive(seen: ProbeAnswer) -> ProbeCheck:
     """Judge what answers at /healthz."""
     if seen.status == 200 and seen.body.strip() == b"ok" and not seen.is_page:
-        return Check("address", "good", "the gateway answers there")
+        return ProbeCheck("address", "good", "the gateway answers there")
     return _elsewhere("address", seen)
 
 
-def handshake(seen: Seen, challenge: str) -> Check:
+def handshake(seen: ProbeAnswer, challenge: str) -> ProbeCheck:
     """Judge the answer to a handshake such as Meta's."""
     if seen.status == 200 and seen.body == challenge.encode():
-        return Check("handshake", "good", "answered as Meta wants it")
+        return ProbeCheck("handshake", "good", "answered as Meta wants it")
     if seen.status == 403 and not seen.body:
         told = "the gateway that answers there has another META_VERIFY_TOKEN"
-        return Check("handshake", "bad", told, "Start it with the .env of this folder.")
+        return ProbeCheck("handshake", "bad", told, "Start it with the .env of this folder.")
     return _elsewhere("handshake", seen)
 
 
-def posted(seen: Seen) -> Check:
+def posted(seen: ProbeAnswer) -> ProbeCheck:
     """Judge the answer to a signed delivery."""
     if seen.status == 200:
-        return Check("self-test", "good", "a signed delivery was acknowledged")
+        return ProbeCheck("self-test", "good", "a signed delivery was acknowledged")
     if seen.status == 401 and not seen.body:
         told = "the gateway there refuses the signature: it has another META_APP_SECRET"
         advice = "Start it with the .env of this folder; if it was, the tunnel changes bodies."
-        return Check("self-test", "bad", told, advice)
+        return ProbeCheck("self-test", "bad", told, advice)
     if seen.status == 503 and not seen.body:
         told = "the gateway there cannot keep a delivery now"
-        return Check("self-test", "bad", told, "Its /readyz says why.", passing=True)
+        return ProbeCheck("self-test", "bad", told, "Its /readyz says why.", passing=True)
     return _elsewhere("self-test", seen)
 
 
-def _elsewhere(name: str, seen: Seen) -> Check:
+def _elsewhere(name: str, seen: ProbeAnswer) -> ProbeCheck:
     """Say what answered instead of the gateway."""
     if not seen.status:
         told = f"nothing answers there ({seen.kind})"
-        return Check(name, "bad", told, "Is the tunnel up, and its address right?", passing=True)
+        return ProbeCheck(
+            name, "bad", told, "Is the tunnel up, and its address right?", passing=True
+        )
     return _ngrok(name, seen) or _login(name, seen) or _wrong(name, seen)
 
 
-def _ngrok(name: str, seen: Seen) -> Check | None:
+def _ngrok(name: str, seen: ProbeAnswer) -> ProbeCheck | None:
     """Say what ngrok tells of itself."""
     if _INTERSTITIAL in seen.body or _INTERSTITIAL.decode() == seen.headers.get(_NGROK_HEADER):
         advice = f"Note that {PLAN}; or give the address of another tunnel with --url."
-        return Check(name, "bad", "ngrok's warning page for browsers answers", advice)
+        return ProbeCheck(name, "bad", "ngrok's warning page for browsers answers", advice)
     found = re.fullmatch(r"ERR_NGROK_\d{1,6}", seen.headers.get(_NGROK_HEADER, ""))
     if not found:
         return None
     advice = f"https://ngrok.com/docs/errors/{found[0].lower()} says what it is."
-    return Check(name, "bad", f"ngrok itself answers, with {found[0]}", advice, passing=True)
+    return ProbeCheck(name, "bad", f"ngrok itself answers, with {found[0]}", advice, passing=True)
 
 
-def _login(name: str, seen: Seen) -> Check | None:
+def _login(name: str, seen: ProbeAnswer) -> ProbeCheck | None:
     """Say that people are asked to log in, which Meta cannot."""
     if seen.status in _MOVED:
         told = f"it sends on to {_host(seen)}, and Meta follows nobody"
@@ -253,18 +255,20 @@ def _login(name: str, seen: Seen) -> Check | None:
     else:
         return None
     advice = "Take away what stands before the gateway: Meta can log in nowhere."
-    return Check(name, "bad", told, advice)
+    return ProbeCheck(name, "bad", told, advice)
 
 
-def _wrong(name: str, seen: Seen) -> Check:
+def _wrong(name: str, seen: ProbeAnswer) -> ProbeCheck:
     if seen.status in _GATEWAYS:
         told = f"the tunnel is there, and does not reach the gateway (HTTP {seen.status})"
-        return Check(name, "bad", told, "Does it lead to the port of the gateway?", passing=True)
+        return ProbeCheck(
+            name, "bad", told, "Does it lead to the port of the gateway?", passing=True
+        )
     told = f"something other than the gateway answers (HTTP {seen.status})"
-    return Check(name, "bad", told, "Does the tunnel lead to the port of the gateway?")
+    return ProbeCheck(name, "bad", told, "Does the tunnel lead to the port of the gateway?")
 
 
-def _host(seen: Seen) -> str:
+def _host(seen: ProbeAnswer) -> str:
     """Name where an answer sends on to, if it is fit to be shown."""
     try:
         host = urlsplit(seen.headers.get("location", "")).hostname or "another page"

@@ -25,7 +25,7 @@ class Item:
     timed: bool = True
 
 
-class Files:
+class CaptureFiles:
     """Reads files in the order given, a line at a time, and as often as it is asked to.
 
     A file that cannot be read ends the command with where and why.
@@ -47,7 +47,7 @@ class Files:
                 raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
 
 
-class Kept:
+class StoredDeliveries:
     """Reads what Meta posted and is still in the inbox.
 
     What a person replayed is left out: with new ids, it would be more each time.

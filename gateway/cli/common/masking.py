@@ -12,7 +12,7 @@ SHOWN_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Masking:
     """Words for people and texts; with `reveal` as they are."""
 
     reveal: bool = False

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from gateway.cli.common import errors
 from gateway.config.types import Duration
-from gateway.core.capture.filter import KINDS, Filter
+from gateway.core.capture.filter import KINDS, DeliveryFilter
 
 _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 
@@ -43,11 +43,11 @@ Limit = Annotated[int | None, typer.Option(help="So many at most, the oldest.", 
 
 def chosen(
     since: str, until: str, number: str, kinds: Sequence[str] | None, contains: str, now: datetime
-) -> Filter:
+) -> DeliveryFilter:
     """Return what is asked for, or end the command."""
     if strange := sorted(set(kinds or ()) - set(KINDS)):
         raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
-    return Filter(
+    return DeliveryFilter(
         since=moment(since, now),
         until=moment(until, now),
         number=number,

@@ -26,16 +26,16 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StoryLine:
     """What happened, more about it, and when; `at` is None where nobody noted it."""
 
     what: str
     told: str = ""
     at: datetime | None = None
     tone: Tone = ""
-    below: tuple["Line", ...] = ()
+    below: tuple["StoryLine", ...] = ()
 
-    def then(self, *below: "Line") -> "Line":
+    def then(self, *below: "StoryLine") -> "StoryLine":
         """Return the line with more below it."""
         return replace(self, below=(*self.below, *below))
 

@@ -26,12 +26,12 @@ from gateway.cli.dead_letters.selection import (
     one,
 )
 from gateway.cli.local import target, workspace
-from gateway.core.sending.dead_letter import Aside, DeadEvent, Letter
+from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
 from gateway.store import dead_letters, letters
 from gateway.store.inbox.lookup import Inside, TracedInbox
 from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.unreadable import Held, held
+from gateway.store.inbox.unreadable import UnreadableBytes, held
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 LEFT = {
@@ -102,7 +102,7 @@ def show(
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _store() as store:
         letter = one(store, name, _bodies())
-        inside = _inside(store, letter) if isinstance(letter, Aside) else None
+        inside = _inside(store, letter) if isinstance(letter, DeferredDelivery) else None
         unread = _unread(store, letter) if letter.cause == "unreadable" else None
         whole = told.whole(letter, inside, unread, reveal=reveal)
     if json:
@@ -183,7 +183,7 @@ def _store() -> Iterator[Store]:
         store.close()
 
 
-def _inside(store: Store, letter: Aside) -> Inside:
+def _inside(store: Store, letter: DeferredDelivery) -> Inside:
     """Open a delivery, if this process has what it takes."""
     return TracedInbox(store, _bodies()).inside(letter.id)
 
@@ -192,7 +192,7 @@ def _bodies() -> Bodies:
     return Bodies(target.settings().encryption_keys)
 
 
-def _unread(store: Store, letter: Letter) -> Held | None:
+def _unread(store: Store, letter: Letter) -> UnreadableBytes | None:
     """Open what could not be read, if this process has what it takes."""
     bodies = Bodies(target.settings().encryption_keys)
     return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None

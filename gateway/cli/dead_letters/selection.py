@@ -11,7 +11,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.options import moment
 from gateway.cli.common.output import a_bar, many
-from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadSend, Letter, Wanted
+from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadLetterFilter, DeadSend, Letter
 from gateway.store import dead_letters, keys, letters
 from gateway.store.dead_letters import WITHOUT_KEYS
 from gateway.store.inbox.record import Bodies
@@ -34,11 +34,11 @@ class Filters:
         """Say whether nothing was written."""
         return not any((self.number, self.causes, self.codes, self.since, self.until))
 
-    def wanted(self, now: datetime) -> Wanted:
+    def wanted(self, now: datetime) -> DeadLetterFilter:
         """Return what is asked for, or end the command."""
         if strange := sorted(set(self.causes) - set(CAUSES)):
             raise errors.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
-        return Wanted(
+        return DeadLetterFilter(
             number=self.number or None,
             causes=frozenset(self.causes),
             codes=frozenset(self.codes),
@@ -48,7 +48,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class LetterSelection:
     """A dead letter to do something with; `delivery` is "" for a send."""
 
     id: str
@@ -57,7 +57,9 @@ class Chosen:
     delivery: str
 
 
-def choose(store: Store, ids: Sequence[str], filters: Filters, *, every: bool) -> list[Chosen]:
+def choose(
+    store: Store, ids: Sequence[str], filters: Filters, *, every: bool
+) -> list[LetterSelection]:
     """Return what was named, or what fits, or end the command where it is not clear which."""
     if ids and (every or not filters.empty):
         raise errors.fail("Name dead letters by their ids, or give filters, but not both.")
@@ -79,7 +81,7 @@ def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
     return letter
 
 
-def confirm(verb: str, chosen: Sequence[Chosen]) -> None:
+def confirm(verb: str, chosen: Sequence[LetterSelection]) -> None:
     """Ask a person, and end the command unless they agree."""
     causes = counted(Counter(one.cause for one in chosen))
     typer.confirm(f"{verb} {many(len(chosen), 'dead letter')} ({causes})?", abort=True, err=True)
@@ -90,9 +92,9 @@ def counted(causes: Counter[str]) -> str:
     return ", ".join(f"{cause} {count:,}" for cause, count in causes.most_common())
 
 
-def _chosen(letter: Letter) -> Chosen:
+def _chosen(letter: Letter) -> LetterSelection:
     delivery = letter.delivery if isinstance(letter, DeadEvent) else ""
-    return Chosen(letter.id, letter.number, letter.cause, delivery)
+    return LetterSelection(letter.id, letter.number, letter.cause, delivery)
 
 
 Done = dict[str, list[str]]  # what became of it -> ids
@@ -109,7 +111,7 @@ class Redriver:
         self._rings = rings
         self._deliveries: dict[str, str] = {}
 
-    def one(self, chosen: Chosen) -> str:
+    def one(self, chosen: LetterSelection) -> str:
         """Redrive one; a delivery is kept once more for all of its events together."""
         if chosen.delivery in self._deliveries:
             return self._again(chosen)
@@ -126,7 +128,7 @@ class Redriver:
             self._ring(letter)
         return came
 
-    def _again(self, chosen: Chosen) -> str:
+    def _again(self, chosen: LetterSelection) -> str:
         """Tell what became of the delivery; what could not be read comes again with it, or not."""
         came = self._deliveries[chosen.delivery]
         if came == "redriven" and chosen.cause == "unreadable":
@@ -150,15 +152,15 @@ class Dropper:
         self._store = store
         self._aside = aside
 
-    def one(self, chosen: Chosen) -> str:
+    def one(self, chosen: LetterSelection) -> str:
         """Drop one."""
         letter = letters.find(self._store, chosen.id, [chosen.number])
         return letters.drop(self._store, letter, given_up=self._aside) if letter else "changed"
 
 
 def each(
-    chosen: Sequence[Chosen],
-    act: Callable[[Chosen], str],
+    chosen: Sequence[LetterSelection],
+    act: Callable[[LetterSelection], str],
     *,
     per_second: float = 0,
     silent: bool = False,
@@ -172,7 +174,7 @@ def each(
     return done
 
 
-def _paced(chosen: Sequence[Chosen], per_second: float) -> Iterator[Chosen]:
+def _paced(chosen: Sequence[LetterSelection], per_second: float) -> Iterator[LetterSelection]:
     began = time.monotonic()
     for turn, one in enumerate(chosen):
         if per_second:

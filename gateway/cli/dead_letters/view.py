@@ -9,12 +9,18 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common.output import clock, span
-from gateway.core.sending.dead_letter import Aside, DeadEvent, DeadSend, Letter, Step
+from gateway.core.sending.dead_letter import (
+    DeadEvent,
+    DeadSend,
+    DeferredDelivery,
+    HistoryStep,
+    Letter,
+)
 from gateway.store.inbox.lookup import Inside
-from gateway.store.inbox.unreadable import Held
+from gateway.store.inbox.unreadable import UnreadableBytes
 
 SHOWN_DIGITS = 4
-_KINDS = {DeadSend: "send", DeadEvent: "event", Aside: "delivery"}
+_KINDS = {DeadSend: "send", DeadEvent: "event", DeferredDelivery: "delivery"}
 _PEOPLE = frozenset(
     {"to", "from", "recipient", "recipient_id", "wa_id", "user_id", "from_user_id", "phone"}
 )
@@ -58,13 +64,17 @@ def brief(letter: Letter) -> dict[str, Any]:
     }
     if isinstance(letter, DeadSend):
         told |= {"redriven": letter.redriven}
-    if isinstance(letter, Aside):
+    if isinstance(letter, DeferredDelivery):
         told |= {"class": letter.error["class"], "next_try": _at(letter.next_at)}
     return told
 
 
 def whole(
-    letter: Letter, inside: Inside | None = None, unread: Held | None = None, *, reveal: bool
+    letter: Letter,
+    inside: Inside | None = None,
+    unread: UnreadableBytes | None = None,
+    *,
+    reveal: bool,
 ) -> dict[str, Any]:
     """Return all there is to tell, as JSON has it.
 
@@ -76,7 +86,7 @@ def whole(
         case DeadEvent():
             more = _of_event(letter, reveal)
             more |= _of_bytes(letter, unread, reveal) if unread else {}
-        case Aside():
+        case DeferredDelivery():
             more = _of_aside(letter, inside or Inside("it was not looked at"), reveal)
     return brief(letter) | more
 
@@ -137,8 +147,8 @@ def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
 def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
     # The last line of a traceback quotes what the code stumbled over.
     steps = [
-        Step("died", letter.first_at, letter.first_error),
-        Step("died again", letter.at, letter.error),
+        HistoryStep("died", letter.first_at, letter.first_error),
+        HistoryStep("died again", letter.at, letter.error),
     ]
     frames = [line for line in letter.trace.splitlines() if _FRAME.fullmatch(line)]
     return {
@@ -153,7 +163,7 @@ def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
     }
 
 
-def _of_bytes(letter: DeadEvent, unread: Held, reveal: bool) -> dict[str, Any]:
+def _of_bytes(letter: DeadEvent, unread: UnreadableBytes, reveal: bool) -> dict[str, Any]:
     length = len(unread.content)
     held = f"{length:,} of {letter.size:,} bytes"
     if length < letter.size:
@@ -165,11 +175,11 @@ def _of_bytes(letter: DeadEvent, unread: Held, reveal: bool) -> dict[str, Any]:
     }
 
 
-def _of_aside(letter: Aside, inside: Inside, reveal: bool) -> dict[str, Any]:
+def _of_aside(letter: DeferredDelivery, inside: Inside, reveal: bool) -> dict[str, Any]:
     steps = [
-        Step("kept", letter.kept_at),
-        Step("set aside", letter.at, letter.first_error),
-        Step("set aside", letter.last_at, letter.last_error),
+        HistoryStep("kept", letter.kept_at),
+        HistoryStep("set aside", letter.at, letter.first_error),
+        HistoryStep("set aside", letter.last_at, letter.last_error),
     ]
     return {
         "kept": _at(letter.kept_at),
@@ -187,7 +197,7 @@ def _at(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: HistoryStep) -> dict[str, Any]:
     at = _at(step.at) if step.at else None
     outcome = step.told.get("outcome", "")
     told = ": ".join(filter(None, [outcome, _worded(step.told)]))

@@ -14,9 +14,9 @@ from rich.status import Status
 
 from gateway.cli.doctor import meta_probes, probes
 from gateway.cli.doctor.checks.local import INCOMPLETE, Given
-from gateway.cli.doctor.facts import CHECKS, Facts
+from gateway.cli.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.doctor.findings import Result, Unseen, results
-from gateway.cli.doctor.meta_answers import Meta
+from gateway.cli.doctor.meta_answers import MetaAnswers
 from gateway.cli.doctor.probes import Look, at_once
 from gateway.cli.doctor.report import plain, screen
 from gateway.cli.local import target, workspace
@@ -45,7 +45,7 @@ def doctor(
         raise typer.Exit(BROKEN)
 
 
-def look(status: Status | None, *, offline: bool) -> Facts:
+def look(status: Status | None, *, offline: bool) -> DoctorFacts:
     """Find everything out, as far as the settings let it."""
     running = workspace.find()
     try:
@@ -57,7 +57,7 @@ def look(status: Status | None, *, offline: bool) -> Facts:
     here, questions = _here(settings), {} if away else meta_probes.looks(settings)
     tell = partial(_tell, status)
     found = at_once(here | questions, WITHIN_S, tell)
-    return Facts(
+    return DoctorFacts(
         given=probes.given(settings, dev=running is not None),
         version=(settings.meta_graph_version, datetime.now(UTC).date()),
         disk=probes.disk(settings, found["redis"]),
@@ -76,17 +76,17 @@ def _here(settings: Settings) -> dict[str, Look]:
     }
 
 
-def _meta(settings: Settings, found: dict[str, Any], tell: Any) -> Meta:
+def _meta(settings: Settings, found: dict[str, Any], tell: Any) -> MetaAnswers:
     asked = meta_probes.meta(settings, found)
     hand = {"handshake": partial(meta_probes.handshake, settings, asked)}
     return replace(asked, **at_once(hand, WITHIN_S, tell))
 
 
-def _nothing(given: Given) -> Facts:
+def _nothing(given: Given) -> DoctorFacts:
     blind: Mapping[str, Unseen] = dict.fromkeys(
         ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
     )
-    return Facts(given=given, **blind)
+    return DoctorFacts(given=given, **blind)
 
 
 def _tell(status: Status | None, under_way: list[str]) -> None:

@@ -19,23 +19,23 @@ from gateway.cli.doctor.checks.local import Given
 from gateway.cli.doctor.checks.store import Redis
 from gateway.cli.doctor.checks.workers import Broker
 from gateway.cli.doctor.findings import Check, Unseen
-from gateway.cli.doctor.meta_answers import Meta
-from gateway.store.monitoring.snapshot import Reading
+from gateway.cli.doctor.meta_answers import MetaAnswers
+from gateway.store.monitoring.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DoctorFacts:
     """What each look found, or why it found nothing."""
 
     given: Given
     version: tuple[str, date] | Unseen  # of Graph, and today
     redis: Redis | Unseen
-    reading: Reading | Unseen
+    reading: Snapshot | Unseen
     broker: Broker | Unseen
     workers: Mapping[str, int] | Unseen  # by queue
     rules: Rules | Unseen
     disk: Disk | Unseen
-    meta: Meta | Unseen
+    meta: MetaAnswers | Unseen
 
 
 CHECKS: tuple[Check[Any], ...] = (

@@ -36,7 +36,7 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class MetaAnswers:
     """What Meta answered to each question, or why it did not."""
 
     now: datetime
@@ -92,7 +92,7 @@ def refused(error: SetupError) -> str:
     return "token" if error.about == "token" and error.code in (NO_LOGIN, 0) else ""
 
 
-def by_token(meta: Meta, found: Asked[T]) -> Asked[T]:
+def by_token(meta: MetaAnswers, found: Asked[T]) -> Asked[T]:
     """Return what was asked with the token, an Unseen where that is why there is no answer."""
     if isinstance(found, SetupError):
         if refused(found):
@@ -110,7 +110,7 @@ def valid(found: Asked[TokenInfo]) -> TokenInfo | Unseen:
     return info
 
 
-def in_force(meta: Meta) -> tuple[str, str] | Unseen:
+def in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
     """Return where Meta posts the number's messages, "" for nowhere, and whose setting that is."""
     if isinstance(meta.number, NumberInfo):
         if own := meta.number.callbacks.number:
@@ -137,11 +137,11 @@ def shown(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def of_meta(take: Callable[[Meta], T | Unseen]) -> Callable[[Any], T | Unseen]:
+def of_meta(take: Callable[[MetaAnswers], T | Unseen]) -> Callable[[Any], T | Unseen]:
     """Return what takes something out of what Meta answered, where anything of it did."""
 
     def of(facts: Any) -> T | Unseen:
-        meta: Meta | Unseen = facts.meta
+        meta: MetaAnswers | Unseen = facts.meta
         if isinstance(meta, Unseen):
             return meta
         return Unseen("Meta cannot be reached") if meta.unreached else take(meta)

@@ -7,10 +7,17 @@ from typing import Any, TypeVar
 from gateway.cli.common import callback_probe
 from gateway.cli.common.callback_probe import Probe
 from gateway.cli.doctor.findings import Unseen
-from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Asked, Handshake, Meta, in_force
+from gateway.cli.doctor.meta_answers import (
+    NO_ACCOUNT,
+    NO_APP,
+    Asked,
+    Handshake,
+    MetaAnswers,
+    in_force,
+)
 from gateway.cli.doctor.probes import Look
 from gateway.config.settings import Settings
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 
 T = TypeVar("T")
@@ -25,7 +32,7 @@ def looks(settings: Settings) -> dict[str, Look]:
     number = settings.meta_phone_number_id
     keys = [one.get_secret_value() for one in settings.meta_app_secret]
 
-    def ask(question: Callable[[Setup], T], key: str = keys[0]) -> Look:
+    def ask(question: Callable[[AdminClient], T], key: str = keys[0]) -> Look:
         return lambda: _asked(settings, key, question)
 
     found = {"number": ask(lambda setup: setup.number(number))}
@@ -40,13 +47,13 @@ def looks(settings: Settings) -> dict[str, Look]:
     return found
 
 
-def meta(settings: Settings, found: dict[str, Any], now: datetime | None = None) -> Meta:
+def meta(settings: Settings, found: dict[str, Any], now: datetime | None = None) -> MetaAnswers:
     """Put the answers together; what could not be asked says which setting is missing."""
     account = {"numbers": NO_ACCOUNT, "subscribed": NO_ACCOUNT}
     fields = {"token": NO_APP, "callbacks": NO_APP} | account | found
     answers = {name: one for name, one in fields.items() if not name.startswith(SECRET)}
     apps = tuple(one for name, one in fields.items() if name.startswith(SECRET))
-    return Meta(
+    return MetaAnswers(
         now=now or datetime.now(UTC),
         app_id=settings.meta_app_id,
         number_id=settings.meta_phone_number_id,
@@ -56,7 +63,7 @@ def meta(settings: Settings, found: dict[str, Any], now: datetime | None = None)
     )
 
 
-def handshake(settings: Settings, asked: Meta) -> Handshake | Unseen:
+def handshake(settings: Settings, asked: MetaAnswers) -> Handshake | Unseen:
     """Ask the callback in force as Meta does when it is set, with our verify token."""
     found = in_force(asked)
     if isinstance(found, Unseen):
@@ -71,8 +78,8 @@ def handshake(settings: Settings, asked: Meta) -> Handshake | Unseen:
     return Handshake("" if told.tone == "good" else f"{told.told[:1].upper()}{told.told[1:]}.")
 
 
-def _asked(settings: Settings, key: str, question: Callable[[Setup], T]) -> Asked[T]:
-    with Setup(
+def _asked(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> Asked[T]:
+    with AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,
         app_id=settings.meta_app_id,

@@ -16,12 +16,12 @@ from gateway.config.settings import Settings
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.address import parse
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import examine
 from tasks.celery_setup.config import QUEUES
-from tasks.monitoring.worker_ping import BrokerAwayError, Listening
+from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
 
 Look = Callable[[], Any]
 
@@ -94,7 +94,7 @@ def redis(settings: Settings) -> Redis:
         store.close()
 
 
-def reading(settings: Settings) -> Reading | Unseen:
+def reading(settings: Settings) -> Snapshot | Unseen:
     """Read how everything stands, as `gateway status` does."""
     store = Store(settings.redis_url)
     try:
@@ -110,7 +110,7 @@ def reading(settings: Settings) -> Reading | Unseen:
 def broker(settings: Settings) -> Broker:
     """See whether the broker answers."""
     apart = bool(settings.celery_broker_url) and settings.celery_broker_url != settings.redis_url
-    listening = Listening(settings)
+    listening = WorkerPing(settings)
     try:
         listening.connect()
     except BrokerAwayError as error:
@@ -122,7 +122,7 @@ def broker(settings: Settings) -> Broker:
 
 def workers(settings: Settings) -> Mapping[str, int] | Unseen:
     """Ask who listens to which queue."""
-    listening = Listening(settings)
+    listening = WorkerPing(settings)
     found: Mapping[str, int] = {}
     try:
         for within_s in PATIENCE_S:

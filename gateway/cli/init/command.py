@@ -13,12 +13,12 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.init import dotenv_file
-from gateway.cli.init.prompts import Answers, Asker
+from gateway.cli.init.prompts import Asker, PromptAnswers
 from gateway.cli.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.cli.local.log_view import ourselves
 from gateway.config.settings import Settings, environment, in_process, said
 from gateway.config.types import HttpUrl
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 
 ENV = Path(".env")
 _LEFT = 130  # as a shell ends what Ctrl-C ended
@@ -60,7 +60,7 @@ def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
         here = in_process([*asked, *_MADE])
         meta = _meta()
     asker = Asker(_out)
-    answers = Answers(asker, {**here, **options}, before, meta).all()
+    answers = PromptAnswers(asker, {**here, **options}, before, meta).all()
     _write(answers, here, asker, sure=sure)
     _tell_what_wins(answers, here)
     _lead_on()
@@ -75,13 +75,13 @@ def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _meta() -> Callable[..., Setup]:
+def _meta() -> Callable[..., AdminClient]:
     """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
     known, fields = environment(), Settings.model_fields
     url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
     version = known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
     try:
-        return partial(Setup, TypeAdapter(HttpUrl).validate_python(url), version)
+        return partial(AdminClient, TypeAdapter(HttpUrl).validate_python(url), version)
     except ValidationError:
         raise errors.fail("META_GRAPH_URL is no web address: write https://host.") from None
 

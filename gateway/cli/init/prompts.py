@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.init.questions import APP_ID, APP_SECRET, QUESTIONS, TOKEN, Question
-from gateway.cli.init.validation import Found, MistakeError, check
-from gateway.graph.admin.client import Setup
+from gateway.cli.init.validation import MistakeError, ValidAnswer, check
+from gateway.graph.admin.client import AdminClient
 
 
 class NobodyError(Exception):
@@ -61,7 +61,7 @@ class Asker:
         return line.strip()
 
 
-class Answers:
+class PromptAnswers:
     """The answers so far, and what each may be where nothing is said."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Answers:
         asker: Asker,
         given: Mapping[str, str],
         before: Mapping[str, str],
-        meta: Callable[..., Setup],
+        meta: Callable[..., AdminClient],
     ) -> None:
         """Take what need not be asked, and what an empty line means; `meta` opens Meta."""
         self._asker, self._meta = asker, meta
@@ -108,7 +108,7 @@ class Answers:
             ) from None
         self._answers[question.name] = self._defaults[question.name] = answer
 
-    def _tried(self, question: Question) -> Found:
+    def _tried(self, question: Question) -> ValidAnswer:
         known = self._answers
         with self._meta(
             app_id=known[APP_ID.name],
@@ -128,7 +128,7 @@ class Answers:
         self._given[question.name] = self._answers[question.name]
         return QUESTIONS.index(question)
 
-    def _show(self, question: Question, found: Found) -> None:
+    def _show(self, question: Question, found: ValidAnswer) -> None:
         if found.good:
             self._asker.show(f"[green]✓[/] {question.label}: {escape(found.good)}")
         for sentence in found.mind:

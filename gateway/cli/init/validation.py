@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.cli.init import questions as asked
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError, of_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
 
@@ -27,7 +27,7 @@ class MistakeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ValidAnswer:
     """What is true of a right answer, what to mind, and what the next answers may be."""
 
     good: str
@@ -35,7 +35,9 @@ class Found:
     suggested: Answers = field(default_factory=dict)
 
 
-def check(question: asked.Question, answers: Answers, meta: Setup, now: datetime) -> Found:
+def check(
+    question: asked.Question, answers: Answers, meta: AdminClient, now: datetime
+) -> ValidAnswer:
     """Ask Meta of the last answer, given those before. Raises MistakeError."""
     if not question.fits(answers[question.name]):
         raise MistakeError(question.malformed, question)
@@ -47,15 +49,15 @@ def check(question: asked.Question, answers: Answers, meta: Setup, now: datetime
         raise MistakeError(error.sentence + reference, again) from None
 
 
-def _app_id(answers: Answers, meta: Setup, now: datetime) -> Found:
-    return Found("")  # Only together with the secret can it be tried.
+def _app_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    return ValidAnswer("")  # Only together with the secret can it be tried.
 
 
-def _app_secret(answers: Answers, meta: Setup, now: datetime) -> Found:
-    return Found(f"it is that of the app {meta.app().name or answers[asked.APP_ID.name]}")
+def _app_secret(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    return ValidAnswer(f"it is that of the app {meta.app().name or answers[asked.APP_ID.name]}")
 
 
-def _token(answers: Answers, meta: Setup, now: datetime) -> Found:
+def _token(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
     info = meta.token_info()
     if not info.valid:
         raise MistakeError(of_token(info.code, info.subcode), asked.TOKEN)
@@ -71,7 +73,7 @@ def _token(answers: Answers, meta: Setup, now: datetime) -> Found:
         )
     accounts = info.targets.get(MANAGEMENT, ())
     suggested = {asked.WABA_ID.name: accounts[0]} if len(accounts) == 1 else {}
-    return Found(*_lasts(info, now), suggested)
+    return ValidAnswer(*_lasts(info, now), suggested)
 
 
 def _lasts(info: TokenInfo, now: datetime) -> tuple[str, tuple[str, ...]]:
@@ -90,7 +92,7 @@ def _span(left: timedelta) -> str:
     return f"{hours // 24} days" if hours >= 48 else f"{hours} h" if hours else "less than an hour"
 
 
-def _waba_id(answers: Answers, meta: Setup, now: datetime) -> Found:
+def _waba_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
     numbers = meta.numbers(answers[asked.WABA_ID.name])
     if not numbers:
         raise MistakeError(
@@ -100,10 +102,10 @@ def _waba_id(answers: Answers, meta: Setup, now: datetime) -> Found:
         )
     suggested = {asked.NUMBER_ID.name: numbers[0].id} if len(numbers) == 1 else {}
     many = "1 number" if len(numbers) == 1 else f"{len(numbers)} numbers"
-    return Found(f"an account with {many}", (), suggested)
+    return ValidAnswer(f"an account with {many}", (), suggested)
 
 
-def _number_id(answers: Answers, meta: Setup, now: datetime) -> Found:
+def _number_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
     wanted = answers[asked.NUMBER_ID.name]
     ids = [number.id for number in meta.numbers(answers[asked.WABA_ID.name])]
     if wanted not in ids:
@@ -113,7 +115,7 @@ def _number_id(answers: Answers, meta: Setup, now: datetime) -> Found:
         )
     number = meta.number(wanted)
     told = " ".join(part for part in (number.display, number.name) if part)
-    return Found(told or "one of the account's", tuple(_to_mind(number)))
+    return ValidAnswer(told or "one of the account's", tuple(_to_mind(number)))
 
 
 def _to_mind(number: NumberInfo) -> list[str]:
@@ -131,7 +133,7 @@ def _to_mind(number: NumberInfo) -> list[str]:
     return mind
 
 
-_CHECKS: Mapping[str, Callable[[Answers, Setup, datetime], Found]] = {
+_CHECKS: Mapping[str, Callable[[Answers, AdminClient, datetime], ValidAnswer]] = {
     asked.APP_ID.name: _app_id,
     asked.APP_SECRET.name: _app_secret,
     asked.TOKEN.name: _token,

@@ -66,7 +66,7 @@ Mode = Literal["play", "rehearsal", "real"]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class LocalSetup:
     """Everything that is decided before the first process starts; port 0 is: none of ours."""
 
     mode: Mode
@@ -148,7 +148,7 @@ class Setup:
         return json.dumps(config).encode()
 
 
-def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
+def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
     """Decide everything from the environment. Raises SettingsError."""
     ports = _free_ports(port)
     sandbox_port = 0 if real else next(ports)
@@ -161,10 +161,12 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> Setup:
         environment |= _blank(*(name for name in names if name.startswith("META_")), *_MONITORS)
         environment |= _made_up(sandbox_port)
     mode: Mode = "real" if real else "play"
-    return Setup(mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port)
+    return LocalSetup(
+        mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port
+    )
 
 
-def rehearse(given: Mapping[str, str], port: int) -> Setup:
+def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
     """Decide everything so that real deliveries are taken, and what they cause goes to a sandbox.
 
     The server is always our own: what waits in another one is for real customers.
@@ -175,7 +177,7 @@ def rehearse(given: Mapping[str, str], port: int) -> Setup:
     environment = _chatty(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
     environment |= {name: _made_up(sandbox_port)[name] for name in _SENDING}
     settings = Settings.from_env(environment)
-    return Setup("rehearsal", environment, settings, port, sandbox_port, redis_port)
+    return LocalSetup("rehearsal", environment, settings, port, sandbox_port, redis_port)
 
 
 def _chatty(given: Mapping[str, str]) -> dict[str, str]:

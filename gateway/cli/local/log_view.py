@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.local.environment import Setup
+from gateway.cli.local.environment import LocalSetup
 from gateway.cli.local.processes import Child
 from gateway.core.sending import canary
 from gateway.core.text import printable
@@ -28,18 +28,18 @@ OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A line for people, and the style that Rich gives it."""
 
     text: str
     style: str = ""
 
 
-def readable(child: str, raw: str, *, verbose: bool = False) -> Line | None:
+def readable(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
     """Return what to show of a line, None where it tells nothing that one must know."""
     fields = _fields(raw)
     if fields is None:
-        return Line(f"{child}: {raw}", QUIET) if verbose and raw.strip() else None
+        return LogLine(f"{child}: {raw}", QUIET) if verbose and raw.strip() else None
     event = str(fields["event"])
     try:
         known = _KNOWN[event](fields) if event in _KNOWN else None
@@ -48,7 +48,7 @@ def readable(child: str, raw: str, *, verbose: bool = False) -> Line | None:
     if known or (event in HIDDEN and not verbose):
         return known
     style = STYLES.get(fields.get("level", ""), "")
-    return Line(_plain(child, event, fields), style or QUIET) if style or verbose else None
+    return LogLine(_plain(child, event, fields), style or QUIET) if style or verbose else None
 
 
 def _fields(raw: str) -> Fields | None:
@@ -65,7 +65,7 @@ def _plain(child: str, event: str, fields: Fields) -> str:
     return " ".join([f"{child}: {event}", *told, *raised])
 
 
-def _drained(fields: Fields) -> Line | None:
+def _drained(fields: Fields) -> LogLine | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
     if set(kinds) == {"returned"}:
         return None  # of our own, such as the canary of each minute
@@ -75,7 +75,7 @@ def _drained(fields: Fields) -> Line | None:
         parts.append(f"planned {many(sends, 'send')}")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
     # What Meta tells of our own messages comes four times as often as what customers say.
-    return Line(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
+    return LogLine(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
 
 
 def many(number: int, thing: str) -> str:
@@ -86,7 +86,7 @@ def many(number: int, thing: str) -> str:
     return f"{number} {plural}"
 
 
-def _attempt(fields: Fields) -> Line | None:
+def _attempt(fields: Fields) -> LogLine | None:
     if fields.get("number") == canary.NUMBER:
         return None
     step, told = fields["step"], json.loads(fields["told"] or "{}")
@@ -96,7 +96,7 @@ def _attempt(fields: Fields) -> Line | None:
         said = f"{said} in {wait_ms / 1000:.1f} s"
     why = f"({told['code']}) {told['reason']}" if told.get("code") else told.get("reason", "")
     parts = [f"out     {number} {said}", f"{fields['ms']} ms", f"rule {fields['rule']}", why]
-    return Line(" · ".join(part for part in parts if part), style)
+    return LogLine(" · ".join(part for part in parts if part), style)
 
 
 _STEPS = {
@@ -114,36 +114,36 @@ _STEPS = {
 }
 
 
-def _event_dead(fields: Fields) -> Line:
-    return Line(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
+def _event_dead(fields: Fields) -> LogLine:
+    return LogLine(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
 
 
-def _aside(fields: Fields) -> Line:
+def _aside(fields: Fields) -> LogLine:
     held = len(fields["deliveries"])
-    return Line(f"in      set aside {held}: cannot be committed now, tried again later", BAD)
+    return LogLine(f"in      set aside {held}: cannot be committed now, tried again later", BAD)
 
 
-def _sweep(fields: Fields) -> Line:
+def _sweep(fields: Fields) -> LogLine:
     what = {"inbox": "deliveries", "reply": "replies", "bulk": "broadcasts"}
     waited = what.get(fields["what"], fields["what"])
-    return Line(f"sweep   {waited} waited and nobody worked: rang again", ODD)
+    return LogLine(f"sweep   {waited} waited and nobody worked: rang again", ODD)
 
 
-def _cleaned(fields: Fields) -> Line:
+def _cleaned(fields: Fields) -> LogLine:
     dropped = f"{fields['deliveries']} old deliveries, {fields['dead_letters']} dead letters"
-    return Line(f"cleanup dropped {dropped}", QUIET)
+    return LogLine(f"cleanup dropped {dropped}", QUIET)
 
 
-def _died(fields: Fields) -> Line:
+def _died(fields: Fields) -> LogLine:
     died = f"{fields['worker']} died (exit code {fields['exit_code']})"
-    return Line(f"worker  {died} and is started again", BAD)
+    return LogLine(f"worker  {died} and is started again", BAD)
 
 
-def _unheard(fields: Fields) -> Line:
-    return Line(f"bell    the broker did not hear {fields['task']}; the sweep rings later", ODD)
+def _unheard(fields: Fields) -> LogLine:
+    return LogLine(f"bell    the broker did not hear {fields['task']}; the sweep rings later", ODD)
 
 
-_KNOWN: Mapping[str, Callable[[Fields], Line | None]] = {
+_KNOWN: Mapping[str, Callable[[Fields], LogLine | None]] = {
     "batch_drained": _drained,
     "attempt_made": _attempt,
     "event_dead": _event_dead,
@@ -158,7 +158,7 @@ _KNOWN: Mapping[str, Callable[[Fields], Line | None]] = {
 _console = Console(highlight=False, soft_wrap=True)
 
 
-def show(line: Line | None) -> None:
+def show(line: LogLine | None) -> None:
     """Print a line with the time, if there is one."""
     if line:
         now = datetime.now().astimezone()
@@ -170,16 +170,16 @@ def aside() -> None:
     _console.stderr = True
 
 
-def warn(setup: Setup) -> None:
+def warn(setup: LocalSetup) -> None:
     """Say what is dangerous."""
     if setup.real:
-        told = Line("This speaks to the real Meta: real customers get answers.", f"bold {BAD}")
+        told = LogLine("This speaks to the real Meta: real customers get answers.", f"bold {BAD}")
         show(told)
     elif not setup.redis_port:
-        show(Line("What waits in the Redis of REDIS_URL goes to the sandbox.", ODD))
+        show(LogLine("What waits in the Redis of REDIS_URL goes to the sandbox.", ODD))
 
 
-def welcome(setup: Setup, rules: Path, number: int, took_s: float) -> None:
+def welcome(setup: LocalSetup, rules: Path, number: int, took_s: float) -> None:
     """Say where everything is."""
     rows = {
         "webhook": f"{setup.web}/webhook",
@@ -189,22 +189,22 @@ def welcome(setup: Setup, rules: Path, number: int, took_s: float) -> None:
         "play": "" if setup.real else f"{ourselves()} chat     (in another terminal)",
         "stop": "Ctrl-C",
     }
-    show(Line(f"ready in {took_s:.1f} s", GOOD))
+    show(LogLine(f"ready in {took_s:.1f} s", GOOD))
     _print(f"         {name:8}{value}" for name, value in rows.items() if value)
 
 
 def rules_changed(number: int, problem: str) -> None:
     """Say what became of a change."""
     if problem:
-        show(Line("rules   the change is not taken up, the old rules stay:", BAD))
+        show(LogLine("rules   the change is not taken up, the old rules stay:", BAD))
         _print((f"         {line}" for line in problem.splitlines()), BAD)
     else:
-        show(Line(f"rules   taken up: {many(number, 'rule')}", GOOD))
+        show(LogLine(f"rules   taken up: {many(number, 'rule')}", GOOD))
 
 
 def died(child: Child) -> None:
     """Say which child has ended, and what it wrote last."""
-    show(Line(f"{child.name} has ended (exit code {child.process.poll()}). It wrote:", BAD))
+    show(LogLine(f"{child.name} has ended (exit code {child.process.poll()}). It wrote:", BAD))
     for raw in child.last:
         show(readable(child.name, raw, verbose=True))
 

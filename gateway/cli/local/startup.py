@@ -11,8 +11,8 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.local import environment, log_view, workspace
-from gateway.cli.local.environment import Setup
-from gateway.cli.local.log_view import ODD, Line, show
+from gateway.cli.local.environment import LocalSetup
+from gateway.cli.local.log_view import ODD, LogLine, show
 from gateway.cli.local.ports import HOST, obstacle
 from gateway.cli.local.processes import Family
 from gateway.cli.migrate import bring_forward
@@ -36,7 +36,7 @@ def occupy() -> int:
         workspace.withdraw()
         lock = workspace.hold(workspace.CHILDREN_LOCK, 0.3)
         if lock is None:
-            show(Line("waiting for the processes of an earlier run to end", ODD))
+            show(LogLine("waiting for the processes of an earlier run to end", ODD))
             lock = workspace.hold(workspace.CHILDREN_LOCK, ENDED_WITHIN_S)
     except OSError as error:
         raise errors.fail(f"Cannot use the folder .gateway here: {error.strerror}.") from None
@@ -45,7 +45,7 @@ def occupy() -> int:
     return lock
 
 
-def look(setup: Setup) -> None:
+def look(setup: LocalSetup) -> None:
     """Look at what must be there before anything starts: the port, and a given Redis."""
     if why_not := obstacle(setup.port):
         raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {why_not}.")
@@ -67,7 +67,7 @@ def signals() -> list[int]:
     return stopping
 
 
-def start(family: Family, setup: Setup, stopping: list[int]) -> None:
+def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
     """Start the server, then all others at once, and wait until the web process is ready.
 
     Once all are, it is told to whoever looks for what runs in this folder.
@@ -93,7 +93,7 @@ def start(family: Family, setup: Setup, stopping: list[int]) -> None:
         workspace.publish(setup.running(os.getpid()))
 
 
-def _migrate(setup: Setup) -> None:
+def _migrate(setup: LocalSetup) -> None:
     """Bring what an older release left in this folder forward; nothing of it runs any more."""
     store = Store(setup.settings.redis_url)
     try:

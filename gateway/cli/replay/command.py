@@ -11,14 +11,14 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.common import errors, options
-from gateway.cli.common.delivery_source import Files, Kept
+from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
 from gateway.cli.common.output import many
 from gateway.cli.local import target
-from gateway.cli.replay.into_store import Stored
+from gateway.cli.replay.into_store import StoreReplay
 from gateway.cli.replay.over_http import post_all, receiver_of
-from gateway.cli.replay.pacing import MAX, Pace, pace
-from gateway.cli.replay.selection import Chosen
-from gateway.core.capture.filter import Filter
+from gateway.cli.replay.pacing import MAX, ReplayPace, pace
+from gateway.cli.replay.selection import DeliverySelection
+from gateway.core.capture.filter import DeliveryFilter
 from gateway.store import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.inbox.record import Bodies
@@ -76,13 +76,13 @@ def replay(
         clock = _clock(store)
         wanted = options.chosen(since, until, number, kind, contains, clock())
         source = _source(store if inbox else None, files or [], wanted)
-        chosen = Chosen(source, wanted, limit, made_from, clock)
+        chosen = DeliverySelection(source, wanted, limit, made_from, clock)
         count = chosen.check(again=again)
         _warn(source.unopened)
         if address:
             post_all(chosen, count, address, paced, concurrency, json=json)
         elif store:
-            stored = Stored(store, chosen, count, rules, reveal=reveal, json=json)
+            stored = StoreReplay(store, chosen, count, rules, reveal=reveal, json=json)
             stored.tell(only=way == "shadow")
             if way == "send":
                 stored.send(paced, yes=yes)
@@ -99,7 +99,7 @@ def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -
     return "shadow" if shadow or (inbox and not to) else "post"
 
 
-def _pace(speed: str) -> Pace:
+def _pace(speed: str) -> ReplayPace:
     if paced := pace(speed):
         return paced
     raise errors.fail(f"{speed} is no speed: write 1x, 10x or max.")
@@ -140,12 +140,14 @@ def _clock(store: Store | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _source(store: Store | None, files: list[Path], wanted: Filter) -> Files | Kept:
+def _source(
+    store: Store | None, files: list[Path], wanted: DeliveryFilter
+) -> CaptureFiles | StoredDeliveries:
     """Return where deliveries come from: the inbox of a store, or files."""
     if store is None:
-        return Files(files)
+        return CaptureFiles(files)
     history = History(store, Bodies(target.settings().encryption_keys))
-    return Kept(history, wanted.since, wanted.until)
+    return StoredDeliveries(history, wanted.since, wanted.until)
 
 
 def _warn(unopened: int) -> None:

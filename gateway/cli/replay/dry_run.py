@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.masking import Words
+from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import a_bar, many
 from gateway.core.capture.file_format import place_at
 from gateway.core.events import Delivery, Event
-from gateway.core.planning.batch import Plan, Planned
-from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.batch import Plan, PlanningResult
+from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import Shadow
 from gateway.core.sending.send import Send
 from gateway.core.text import printable
@@ -39,7 +39,7 @@ class Planning:
     send: Send | None = None
     error: str = ""
 
-    def plain(self, words: Words) -> Mapping[str, Any]:
+    def plain(self, words: Masking) -> Mapping[str, Any]:
         """Return it as JSON has it."""
         if self.send is None:
             return {"what": "failure", "where": self.where, "error": self.error}
@@ -55,7 +55,7 @@ class Planning:
 
 
 @dataclass(slots=True)
-class Counts:
+class DryRunCounts:
     """What came of a shadow so far."""
 
     rulebook: str  # its version
@@ -71,11 +71,11 @@ class Counts:
 class Shadowing:
     """Plans a replay beside the store, in batches, and counts."""
 
-    def __init__(self, store: Store, rulebook: Rulebook) -> None:
+    def __init__(self, store: Store, rulebook: RuleDecider) -> None:
         """Take where contacts and known events are read, and the rules."""
         self._store = store
         self._shadow = Shadow(rulebook)
-        self.counts = Counts(rulebook.version, silent=self._shadow.silent)
+        self.counts = DryRunCounts(rulebook.version, silent=self._shadow.silent)
 
     def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
         """Give what would follow, in order. Raises StoreUnavailableError."""
@@ -108,7 +108,7 @@ class Shadowing:
             for planned in self._shadow.plan(view, numbers[view.number]):
                 yield from self._told(planned, where)
 
-    def _told(self, planned: Planned, where: Mapping[str, str]) -> Iterator[Planning]:
+    def _told(self, planned: PlanningResult, where: Mapping[str, str]) -> Iterator[Planning]:
         self.counts.known += planned.known
         self.counts.failures += len(planned.failures)
         for failure in planned.failures:
@@ -130,7 +130,7 @@ class Shadowing:
 SHOWN = 20
 
 
-def tell(found: Iterable[Planning], counts: Counts, words: Words, *, json: bool) -> None:
+def tell(found: Iterable[Planning], counts: DryRunCounts, words: Masking, *, json: bool) -> None:
     """Print each send as it is found, and the counts at the end."""
     if json:
         for one in found:
@@ -147,7 +147,7 @@ def tell(found: Iterable[Planning], counts: Counts, words: Words, *, json: bool)
     Console(highlight=False).print(_table(counts))
 
 
-def plain(counts: Counts) -> Mapping[str, Any]:
+def plain(counts: DryRunCounts) -> Mapping[str, Any]:
     """Return the counts as JSON has them."""
     return {
         "deliveries": counts.deliveries,
@@ -165,7 +165,7 @@ def _line(told: Mapping[str, Any]) -> None:
     typer.echo(orjson.dumps(told))
 
 
-def _text(one: Planning, words: Words) -> Text:
+def _text(one: Planning, words: Masking) -> Text:
     if one.send is None:
         return Text.assemble(("failure  ", "red"), printable(f"{one.where}  {one.error}"))
     told = f"to {words.person(one.send.lane)}  {words.request(one.send.body)}"
@@ -174,7 +174,7 @@ def _text(one: Planning, words: Words) -> Text:
     )
 
 
-def _table(counts: Counts) -> Table:
+def _table(counts: DryRunCounts) -> Table:
     rows = [
         ("deliveries", counts.deliveries, ""),
         ("events", counts.events.total(), _by(counts.events)),
@@ -200,7 +200,7 @@ def _by(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in most)
 
 
-def consequences(counts: Counts) -> str:
+def consequences(counts: DryRunCounts) -> str:
     """Say in a few words what would follow."""
     new = counts.events.total() - counts.known
     return f"{many(new, 'new event')}, {many(counts.sends.total(), 'send')}"

@@ -8,12 +8,12 @@ import orjson
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.masking import Words
+from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import a_bar, many
 from gateway.cli.local import target, workspace
 from gateway.cli.replay.dry_run import Shadowing, consequences, tell
-from gateway.cli.replay.pacing import Pace
-from gateway.cli.replay.selection import Chosen
+from gateway.cli.replay.pacing import ReplayPace
+from gateway.cli.replay.selection import DeliverySelection
 from gateway.rules.loader import load
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
@@ -42,7 +42,7 @@ class Sending:
         self._rings = rings
         self.put = 0
 
-    def all(self, chosen: Chosen, count: int, pace: Pace, *, silent: bool) -> None:
+    def all(self, chosen: DeliverySelection, count: int, pace: ReplayPace, *, silent: bool) -> None:
         """Put them there in their order. Raises StoreUnavailableError or FullError."""
         batches = _batches(chosen, pace)
         with a_bar(silent=silent) as progress:
@@ -57,7 +57,7 @@ class Sending:
                     ring_inbox()
 
 
-def _batches(chosen: Chosen, pace: Pace) -> Iterator[list[bytes]]:
+def _batches(chosen: DeliverySelection, pace: ReplayPace) -> Iterator[list[bytes]]:
     """Give what is due together; nothing waits for what is due later."""
     began = time.monotonic()
     batch: list[bytes] = []
@@ -85,13 +85,13 @@ NOTHING = "Nothing was sent, and nothing was changed."
 ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned as new ones."
 
 
-class Stored:
+class StoreReplay:
     """The deliveries of one replay, and the store that they belong to."""
 
     def __init__(
         self,
         store: Store,
-        chosen: Chosen,
+        chosen: DeliverySelection,
         count: int,
         rules: Path | None = None,
         *,
@@ -104,7 +104,7 @@ class Stored:
             rulebook = load(rules or self._settings.gateway_rules)
         self._store, self._chosen, self._count = store, chosen, count
         self._shadowing = Shadowing(store, rulebook)
-        self._words, self._json = Words(reveal), json
+        self._words, self._json = Masking(reveal), json
 
     def tell(self, *, only: bool) -> None:
         """Plan all in the shadow, and tell what would follow, or also that this was all.
@@ -119,7 +119,7 @@ class Stored:
         if self._shadowing.counts.known and self._chosen.seed is None:
             errors.errors.print(ALL_KNOWN)
 
-    def send(self, pace: Pace, *, yes: bool) -> None:
+    def send(self, pace: ReplayPace, *, yes: bool) -> None:
         """Put everything into the inbox, after a person agreed, and say how far it got."""
         noun = many(self._count, "delivery", "deliveries")
         if not yes:

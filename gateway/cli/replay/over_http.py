@@ -20,8 +20,8 @@ from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.output import a_bar, many
 from gateway.cli.local import workspace
-from gateway.cli.replay.pacing import Pace, Tally
-from gateway.cli.replay.selection import Chosen
+from gateway.cli.replay.pacing import ReplayPace, ReplayTally
+from gateway.cli.replay.selection import DeliverySelection
 from gateway.core.event_keys import conversation
 from gateway.core.webhook.signature import HEADER, sign
 
@@ -33,14 +33,14 @@ Answered = Callable[[Item, int, int], None]  # with the status, and how many ms 
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedPost:
     """The first delivery that nobody answered, and why."""
 
     item: Item
     error: Exception
 
 
-class Lanes:
+class PostLanes:
     """Posts on several connections; what names one customer goes through one of them."""
 
     def __init__(self, url: str, secret: bytes, count: int, answered: Answered) -> None:
@@ -54,7 +54,7 @@ class Lanes:
         self._threads = [
             threading.Thread(target=self._work, args=[queue], daemon=True) for queue in self._queues
         ]
-        self.failed: Failed | None = None
+        self.failed: FailedPost | None = None
 
     def __enter__(self) -> Self:
         """Begin to post."""
@@ -98,7 +98,7 @@ class Lanes:
             status = client.post(self._url, content=body, headers=headers).status_code
         except Exception as error:  # whatever it is, nobody may wait for this lane for ever
             with self._lock:
-                self.failed = self.failed or Failed(item, error)
+                self.failed = self.failed or FailedPost(item, error)
             self._over.set()
             return
         took_ms = round((time.monotonic() - started) * 1000)
@@ -129,11 +129,17 @@ def receiver_of(to: str) -> tuple[str, bytes]:
 
 
 def post_all(
-    chosen: Chosen, count: int, to: tuple[str, bytes], pace: Pace, lanes: int, *, json: bool
+    chosen: DeliverySelection,
+    count: int,
+    to: tuple[str, bytes],
+    pace: ReplayPace,
+    lanes: int,
+    *,
+    json: bool,
 ) -> None:
     """Post them, and tell what became of them; exit code 1 where one was refused."""
-    tally, began = Tally(), time.monotonic()
-    failed: Failed | None = None
+    tally, began = ReplayTally(), time.monotonic()
+    failed: FailedPost | None = None
     interrupted = False
     try:
         with a_bar(silent=json) as progress:
@@ -143,7 +149,7 @@ def post_all(
                 tally.note(item.where, status, took_ms)
                 progress.advance(task)
 
-            with Lanes(*to, lanes, answered) as posting:
+            with PostLanes(*to, lanes, answered) as posting:
                 for item in chosen:
                     if not posting.wait(began + pace.due_s(item.delivery.received_at)):
                         break
@@ -162,7 +168,7 @@ def post_all(
         raise typer.Exit(1)
 
 
-def _tell(tally: Tally, count: int, seconds: float, *, json: bool) -> None:
+def _tell(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> None:
     if json:
         told = {"deliveries": count, "answered": tally.answered, "seconds": round(seconds, 3)}
         named = [{"where": where, "status": status} for where, status in tally.refused]
@@ -180,7 +186,7 @@ def _tell(tally: Tally, count: int, seconds: float, *, json: bool) -> None:
         typer.echo(f"{posted} posted in {seconds:.1f} s, {rate:,.0f} a second.")
 
 
-def _nobody(url: str, failed: Failed, answered: int, count: int) -> str:
+def _nobody(url: str, failed: FailedPost, answered: int, count: int) -> str:
     """Say why a replay ended, where, and what was done until then."""
     match failed.error:
         case httpx.ConnectError() if "refused" in str(failed.error):

@@ -15,7 +15,7 @@ MAX = "max"
 LONGEST_S = 1e9  # The system waits no longer than some hundred years, and nobody does.
 
 
-class Pace:
+class ReplayPace:
     """Says when each delivery is due, in seconds after the first."""
 
     def __init__(self, factor: float | None) -> None:
@@ -37,13 +37,13 @@ class Pace:
         return min(LONGEST_S, self._due.total_seconds() / self._factor)
 
 
-def pace(written: str) -> Pace | None:
+def pace(written: str) -> ReplayPace | None:
     """Read "1x", "10x", "0.5x" or "max"; None for anything else."""
     if written == MAX:
-        return Pace(None)
+        return ReplayPace(None)
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)x", written)
     factor = float(found[1]) if found else 0.0
-    return Pace(factor) if factor else None
+    return ReplayPace(factor) if factor else None
 
 
 # Of what was refused so many are named.
@@ -51,7 +51,7 @@ NAMED = 10
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayTally:
     """Counts answers; whole milliseconds, so that it stays small however many there are."""
 
     took_ms: dict[int, Counter[int]] = field(default_factory=dict)  # by status

@@ -8,7 +8,7 @@ from itertools import islice
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.output import many
-from gateway.core.capture.filter import Filter
+from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.capture.refresh import fresh
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
@@ -18,11 +18,11 @@ REMEMBERED = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class DeliverySelection:
     """The deliveries of a source that fit; with a `seed` their messages are new ones."""
 
     source: Iterable[Item]
-    wanted: Filter
+    wanted: DeliveryFilter
     limit: int | None
     seed: bytes | None
     clock: Callable[[], datetime]

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.masking import Words
+from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import clock, many
 from gateway.cli.rules.paths import FAILED, Json, console, given_or_kept
 from gateway.core.events import Message
@@ -94,7 +94,7 @@ def diff(
         shown = list(islice(changes, examples))
         for _ in changes:
             pass  # only counted
-    seen, words = comparison.compared, Words(reveal)
+    seen, words = comparison.compared, Masking(reveal)
     if json:
         told = _plain(seen) | {"examples": [_example(one, words) for one in shown]}
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
@@ -104,7 +104,7 @@ def diff(
         raise typer.Exit(FAILED)
 
 
-def _show(seen: Compared, shown: Sequence[Change], words: Words) -> None:
+def _show(seen: Compared, shown: Sequence[Change], words: Masking) -> None:
     out = console()
     if seen.rules:
         out.print(_table(seen))
@@ -131,7 +131,7 @@ def _table(seen: Compared) -> Table:
     return table
 
 
-def _lines(one: Change, words: Words) -> Iterator[Text]:
+def _lines(one: Change, words: Masking) -> Iterator[Text]:
     yield Text(f"{clock(one.event.at)}  {printable(words.event(one.event) + _id(one))}", "bold")
     yield from _side("-", one.old, words, "red")
     yield from _side("+", one.new, words, "green")
@@ -141,13 +141,13 @@ def _id(one: Change) -> str:
     return f"  {one.event.id}" if isinstance(one.event, Message) else ""
 
 
-def _side(sign: str, answer: Answer, words: Words, style: str) -> Iterator[Text]:
+def _side(sign: str, answer: Answer, words: Masking, style: str) -> Iterator[Text]:
     rules = ", ".join(answer.rules) or "no rule"
     said = [_said(one, words) for one in answer.said] or ["nothing is sent"]
     yield Text(f"  {sign} {rules}: {'; '.join(said)}", style)
 
 
-def _said(said: Any, words: Words) -> str:
+def _said(said: Any, words: Masking) -> str:
     line = written(said)
     if words.reveal or line in ("typing", "mark_read"):
         return line
@@ -169,7 +169,7 @@ def _plain(seen: Compared) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _example(one: Change, words: Words) -> dict[str, Any]:
+def _example(one: Change, words: Masking) -> dict[str, Any]:
     def side(answer: Answer) -> dict[str, Any]:
         return {"rules": answer.rules, "said": [_said(said, words) for said in answer.said]}
 

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.masking import Words
+from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import clock
 from gateway.cli.local import target
 from gateway.cli.rules.diff import written
@@ -29,7 +29,7 @@ from gateway.rules.testing.notation import Said, spoken
 from gateway.rules.testing.planner import Folding
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning import contacts
-from gateway.store.planning.records import Found
+from gateway.store.planning.records import PlanRecord
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Trace, Traces
 
@@ -37,13 +37,13 @@ NO_RECORD = "no rule fired when it was planned"
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredEvent:
     """An event, its customer as they were as far as that is known, and what was planned."""
 
     event: Event
     contact: Contact = field(repr=False)
     now: datetime
-    record: Found | None
+    record: PlanRecord | None
     version: str  # of the rules that are asked now
 
     def changed(self, fired: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Stored:
         return (f"{told}; {since}",)
 
 
-def stored(given: Settings, wamid: str, version: str) -> Stored | None:
+def stored(given: Settings, wamid: str, version: str) -> StoredEvent | None:
     """Find a message, or the one that a message of ours answered; None where it is not kept."""
     store = Store(given.redis_url)
     try:
@@ -70,17 +70,17 @@ def stored(given: Settings, wamid: str, version: str) -> Stored | None:
         store.close()
 
 
-def _stored_stored(store: Store, trace: Trace, version: str) -> Stored | None:
+def _stored_stored(store: Store, trace: Trace, version: str) -> StoredEvent | None:
     event = trace.kept.event if trace.kept else None
     if event is None:
         return None
     (view,) = contacts.load(store, {event.number: [event]})
     now = (trace.record and trace.record.planned_at) or event.at
     contact = as_it_was(view.contacts.get(event.contact, Contact(event.contact)), trace.record, now)
-    return Stored(event, contact, now, trace.record, version)
+    return StoredEvent(event, contact, now, trace.record, version)
 
 
-def as_it_was(contact: Contact, record: Found | None, now: datetime) -> Contact:
+def as_it_was(contact: Contact, record: PlanRecord | None, now: datetime) -> Contact:
     """Take back what came later, as far as it is known when it did.
 
     A record knows whether its event came first. What tags and variables were is not known.
@@ -100,7 +100,7 @@ NOT_FOUND = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Explanation:
     """One event, why each rule fires for it or not, and what is answered."""
 
     event: Event
@@ -108,7 +108,7 @@ class Told:
     said: tuple[Said, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
-    def plain(self, words: Words) -> dict[str, Any]:
+    def plain(self, words: Masking) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
             "at": self.event.at.isoformat(),
@@ -142,7 +142,7 @@ def explain_event(
     what is known of them now.
     """
     found = _stored(what, rules) if what.startswith("wamid.") else _captured(what, rules)
-    words = Words(reveal)
+    words = Masking(reveal)
     if json:
         told = [one.plain(words) for one in found]
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
@@ -153,7 +153,7 @@ def explain_event(
             out.print(line)
 
 
-def _captured(what: str, rules: Path | None) -> Iterable[Told]:
+def _captured(what: str, rules: Path | None) -> Iterable[Explanation]:
     if not Path(what).exists():
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
     with errors.sentences():
@@ -161,7 +161,7 @@ def _captured(what: str, rules: Path | None) -> Iterable[Told]:
     return list(_folded(of_files([Path(what)]), rulebook))
 
 
-def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Told]:
+def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
     folding = Folding(rulebook)
     for delivery, is_timed in found:
         for event in split(delivery):
@@ -170,10 +170,10 @@ def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Told]:
             why = explain(rulebook, event, folded.before, now)
             notes = ("known already",) if folded.plan is None and not folded.error else ()
             said = tuple(spoken(body) for _, body in folded.posted)
-            yield Told(event, why, said, notes)
+            yield Explanation(event, why, said, notes)
 
 
-def _stored(wamid: str, rules: Path | None) -> Iterable[Told]:
+def _stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     if not re.fullmatch(r"wamid\.[!-~]{1,250}", wamid):
         raise errors.fail("A message's id has no spaces and at most 256 characters.")
     given = target.settings()
@@ -185,10 +185,10 @@ def _stored(wamid: str, rules: Path | None) -> Iterable[Told]:
         raise typer.Exit(NOT_FOUND)
     why = explain(rulebook, found.event, found.contact, found.now)
     changed = found.changed(tuple(one.rule for one in why if one.fired))
-    return [Told(found.event, why, notes=changed)]
+    return [Explanation(found.event, why, notes=changed)]
 
 
-def _lines(told: Told, words: Words, *, everything: bool) -> Iterator[Text]:
+def _lines(told: Explanation, words: Masking, *, everything: bool) -> Iterator[Text]:
     yield Text(f"{clock(told.event.at)}  {printable(words.event(told.event))}", "bold")
     lines = map(str, told.why) if everything else worth_telling(told.why)
     for line in lines:
@@ -199,7 +199,7 @@ def _lines(told: Told, words: Words, *, everything: bool) -> Iterator[Text]:
         yield Text(f"  ({note})", "yellow")
 
 
-def _said(said: Said, words: Words) -> str:
+def _said(said: Said, words: Masking) -> str:
     line = written(said)
     if words.reveal or line in ("typing", "mark_read"):
         return line

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.delivery_source import Files, Item, Kept
+from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
 from gateway.cli.local import target
 from gateway.config.settings import environment
 from gateway.core.events import Delivery
@@ -79,7 +79,7 @@ class Timed(NamedTuple):
 
 def of_files(paths: Iterable[Path]) -> Iterator[Timed]:
     """Read files, those of a folder by name; one that cannot be read ends the command."""
-    yield from _timed(Files(paths))
+    yield from _timed(CaptureFiles(paths))
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def given_or_kept(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
     store = Store(given.redis_url)
     try:
         history = History(store, Bodies(given.encryption_keys))
-        yield _timed(Kept(history, None, dead_letters.now(store)))
+        yield _timed(StoredDeliveries(history, None, dead_letters.now(store)))
     except StoreUnavailableError as error:
         raise errors.fail(f"Redis does not answer ({error}).") from None
     finally:

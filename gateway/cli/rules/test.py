@@ -20,7 +20,7 @@ from gateway.rules.explain import worth_telling
 from gateway.rules.loader import TESTS, load
 from gateway.rules.problems import Problem
 from gateway.rules.rulebook import Rule, Rulebook
-from gateway.rules.testing.runner import Played, Turn, play
+from gateway.rules.testing.runner import Played, StepResult, play
 from gateway.rules.testing.testcase import They
 from gateway.rules.testing.testfile import Casebook, beside, read, tested
 
@@ -100,7 +100,7 @@ def _lines(one: Played) -> Iterator[Text]:
             yield from _turn(one, turn)
 
 
-def _turn(one: Played, turn: Turn) -> Iterator[Text]:
+def _turn(one: Played, turn: StepResult) -> Iterator[Text]:
     place = f"{one.placed.file}:{turn.mark.line}:{turn.mark.column}"
     when = _clock(turn.now, one.placed.case.at)
     yield Text.assemble(

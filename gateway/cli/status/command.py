@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.cli.local import target
-from gateway.cli.status.view import View, screen
+from gateway.cli.status.view import StatusView, screen
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 EVERY_S = 1.0
@@ -23,18 +23,18 @@ WRONG = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class StatusWatch:
     """Looks at one gateway again and again."""
 
     store: Store
     limit_bytes: int
     rules: Path
 
-    def view(self, before: Reading | None = None) -> View:
+    def view(self, before: Snapshot | None = None) -> StatusView:
         """Look now, and compare with what was read before."""
-        return View(self._read(), before, self._rulebook())
+        return StatusView(self._read(), before, self._rulebook())
 
-    def _read(self) -> Reading | None:
+    def _read(self) -> Snapshot | None:
         try:
             return snapshot.read(self.store, self.limit_bytes)
         except StoreUnavailableError:
@@ -54,7 +54,7 @@ def status(
     """Show how everything stands; printed once, the exit code is 1 where something is wrong."""
     given = target.settings()
     store = Store(given.redis_url)
-    watch = Watch(store, given.gateway_store_bytes, given.gateway_rules)
+    watch = StatusWatch(store, given.gateway_store_bytes, given.gateway_rules)
     console = Console(highlight=False)
     try:
         if once or json or not console.is_terminal:
@@ -67,7 +67,7 @@ def status(
         store.close()
 
 
-def _print(watch: Watch, console: Console, *, json: bool) -> None:
+def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
     view = watch.view()
     if view.now:
         time.sleep(EVERY_S)  # A rate needs two readings.
@@ -80,7 +80,7 @@ def _print(watch: Watch, console: Console, *, json: bool) -> None:
         raise typer.Exit(WRONG)
 
 
-def _follow(watch: Watch, console: Console) -> None:
+def _follow(watch: StatusWatch, console: Console) -> None:
     view = watch.view()
     with Live(screen(view), console=console, screen=True, auto_refresh=False) as live:
         while True:

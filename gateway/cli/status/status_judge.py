@@ -7,7 +7,7 @@ from typing import Literal
 from gateway.cli.common.output import many
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.send import REPLY
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import sentences
 
 MOST_WAIT_S = 60
@@ -34,12 +34,12 @@ class Wrong:
     told: str
 
 
-def judge(reading: Reading | None) -> list[str]:
+def judge(reading: Snapshot | None) -> list[str]:
     """Name everything that is wrong; None is a server that does not answer."""
     return [AWAY] if reading is None else [one.told for one in wrong(reading)]
 
 
-def wrong(reading: Reading) -> Iterator[Wrong]:
+def wrong(reading: Snapshot) -> Iterator[Wrong]:
     """Tell everything that is wrong, part by part."""
     yield from _server(reading)
     yield from (Wrong("rules", told) for told in sentences(reading.rulebooks))
@@ -47,7 +47,7 @@ def wrong(reading: Reading) -> Iterator[Wrong]:
     yield from _sends(reading)
 
 
-def _server(reading: Reading) -> Iterator[Wrong]:
+def _server(reading: Snapshot) -> Iterator[Wrong]:
     for told in reading.health.fatal:
         yield Wrong("store", told)
     used, limit = reading.health.used_bytes, reading.health.limit_bytes
@@ -61,7 +61,7 @@ def _server(reading: Reading) -> Iterator[Wrong]:
         yield Wrong("tick", f"The last tick was {tick_s:.0f} s ago: are beat and a worker running?")
 
 
-def _waits(reading: Reading) -> Iterator[Wrong]:
+def _waits(reading: Snapshot) -> Iterator[Wrong]:
     if reading.stopped:
         yield Wrong("deliveries", STOPPED)
     elif reading.oldest_s > MOST_WAIT_S:
@@ -81,7 +81,7 @@ def _waits(reading: Reading) -> Iterator[Wrong]:
                 yield Wrong(part, f"{of} has waited for {lanes.overdue_s:.0f} s to be sent.")
 
 
-def _sends(reading: Reading) -> Iterator[Wrong]:
+def _sends(reading: Snapshot) -> Iterator[Wrong]:
     for number in reading.numbers:
         for told in number.stops.sentences():
             part: Part = "paused" if told.startswith("paused") else "held"

@@ -13,16 +13,16 @@ from gateway.cli.hold import plain
 from gateway.cli.status.status_judge import judge
 from gateway.core.sending.send import RUNGS
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import NumberStanding, Reading
+from gateway.store.monitoring.snapshot import NumberStanding, Snapshot
 from gateway.store.planning.rulebooks import versions
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StatusView:
     """The latest reading, None where there is none, and the one before it."""
 
-    now: Reading | None
-    before: Reading | None = None
+    now: Snapshot | None
+    before: Snapshot | None = None
     rulebook: str = ""  # its version, "" where the rules cannot be read here
 
     @property
@@ -42,7 +42,7 @@ class View:
     def attempts_per_s(self, number: str) -> float | None:
         """Return how many attempts to send were begun for a number a second."""
 
-        def begun(reading: Reading) -> int:
+        def begun(reading: Snapshot) -> int:
             stages = (one.stages for one in reading.numbers if one.number == number)
             return sum(one.get("attempting", 0) for one in stages)
 
@@ -54,7 +54,7 @@ class View:
             return False
         return self.now.partitions[index].cursor != self.before.partitions[index].cursor
 
-    def _rate(self, count: Callable[[Reading], int]) -> float | None:
+    def _rate(self, count: Callable[[Snapshot], int]) -> float | None:
         """Return by how much a count grew a second between the readings."""
         if self.now is None or self.before is None:
             return None
@@ -69,7 +69,7 @@ class View:
         told: dict[str, Any] = {"well": not wrong, "wrong": wrong, "rulebook": self.rulebook}
         return told | (self._plain(self.now) if self.now else {})
 
-    def _plain(self, now: Reading) -> dict[str, Any]:
+    def _plain(self, now: Snapshot) -> dict[str, Any]:
         return {
             "kept": now.kept,
             "kept_per_s": self.kept_per_s,
@@ -102,7 +102,7 @@ class View:
         }
 
 
-def restarted(now: Reading) -> dict[str, int]:
+def restarted(now: Snapshot) -> dict[str, int]:
     """Return how often workers of each kind died and were started again."""
     found = (one for one in now.counts.items() if one[0].startswith("workers."))
     return {name.removeprefix("workers."): count for name, count in sorted(found)}
@@ -129,7 +129,7 @@ NOBODY = "none"
 STAGES = (*list(RUNGS)[3:], "dead", "expired", "dropped", "doubled")
 
 
-def screen(view: View) -> RenderableType:
+def screen(view: StatusView) -> RenderableType:
     """Draw everything."""
     parts: list[RenderableType] = [_verdict(view)]
     if view.now:
@@ -137,7 +137,7 @@ def screen(view: View) -> RenderableType:
     return Group(*parts)
 
 
-def _verdict(view: View) -> Text:
+def _verdict(view: StatusView) -> Text:
     wrong = view.wrong
     told = Text("● all is well", "bold green")
     if wrong:
@@ -147,14 +147,14 @@ def _verdict(view: View) -> Text:
     return told
 
 
-def _facts(view: View, now: Reading) -> Table:
+def _facts(view: StatusView, now: Snapshot) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(view, now):
         table.add_row(Text(name, "dim"), Text(value))
     return table
 
 
-def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
+def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
     yield "kept", f"{_rate(view.kept_per_s)}, {now.kept:,} in all"
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
@@ -174,13 +174,13 @@ def _rows(view: View, now: Reading) -> Iterator[tuple[str, str]]:
     yield "restarted", _listed(restarted(now)) or "no worker"
 
 
-def _memory(now: Reading) -> str:
+def _memory(now: Snapshot) -> str:
     used, limit = now.health.used_bytes, now.health.limit_bytes
     told = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
     return f"{told}, {now.forecast}" if now.forecast else told
 
 
-def _rulebook(view: View, now: Reading) -> str:
+def _rulebook(view: StatusView, now: Snapshot) -> str:
     """Tell what is in force, and what the files here hold where that is something else."""
     counted = versions(now.rulebooks)
     told = [f"{one} in {many(count, 'process', 'processes')}" for one, count in counted.items()]
@@ -189,7 +189,7 @@ def _rulebook(view: View, now: Reading) -> str:
     return ", ".join(told)
 
 
-def _queues(view: View, now: Reading) -> Table:
+def _queues(view: StatusView, now: Snapshot) -> Table:
     table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
     for one in now.partitions:
         oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0

@@ -12,8 +12,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.cli.common import errors
-from gateway.cli.common.masking import Words
-from gateway.cli.common.output import Line, clock
+from gateway.cli.common.masking import Masking
+from gateway.cli.common.output import StoryLine, clock
 from gateway.cli.local import target
 from gateway.cli.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
@@ -49,7 +49,7 @@ def trace(
         raise errors.fail("Redis does not answer, so nothing can be told.") from None
     finally:
         store.close()
-    teller = Teller(Words(reveal), datetime.now(UTC), given.gateway_retention)
+    teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
     _show(teller.tell(found), found=found.found, json=json)
     if not found.found:
         raise typer.Exit(NOT_FOUND)
@@ -71,7 +71,7 @@ def _find(traces: Traces, asked: str, limit: int) -> Search:
     )
 
 
-def _show(lines: list[Line], *, found: bool, json: bool) -> None:
+def _show(lines: list[StoryLine], *, found: bool, json: bool) -> None:
     if json:
         told = {"found": found, "story": [line.plain() for line in lines]}
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
@@ -82,12 +82,12 @@ def _show(lines: list[Line], *, found: bool, json: bool) -> None:
         console.print(grown(line))
 
 
-def grown(line: Line) -> Tree:
+def grown(line: StoryLine) -> Tree:
     """Return a line and all below it as a tree."""
     return _grown(Tree(_text(line)), line)
 
 
-def _grown(tree: Tree, line: Line) -> Tree:
+def _grown(tree: Tree, line: StoryLine) -> Tree:
     in_columns = any(below.at for below in line.below)
     for below in line.below:
         at = clock(below.at) if below.at else ""
@@ -97,7 +97,7 @@ def _grown(tree: Tree, line: Line) -> Tree:
     return tree
 
 
-def _text(line: Line) -> Text:
+def _text(line: StoryLine) -> Text:
     # What a customer wrote could otherwise steer the terminal.
     told = printable(line.told).replace("\n", "\\n")
     return Text.assemble((f"{line.what:{WHAT_WIDTH}}", STYLES[line.tone]), "  ", told)

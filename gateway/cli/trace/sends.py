@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.common.masking import Words
-from gateway.cli.common.output import Line, Tone, clock, many, span
+from gateway.cli.common.masking import Masking
+from gateway.cli.common.output import StoryLine, Tone, clock, many, span
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import RUNGS
-from gateway.store.sending.lookup import Sent, Told
+from gateway.store.sending.lookup import StatusEntry, TracedSend
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
 TEXTLESS = "its text is no longer kept"
@@ -21,19 +21,19 @@ _TONES: Mapping[str, Tone] = {
 }  # fmt: skip
 
 
-def of_send(sent: Sent, words: Words) -> Line:
+def of_send(sent: TracedSend, words: Masking) -> StoryLine:
     """Tell the story of a send."""
     if not sent.stage:
-        return Line(f"send {sent.id}", FORGOTTEN, tone="odd")
+        return StoryLine(f"send {sent.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {sent.rule}" if sent.rule else "by no rule"
     asked = words.request(sent.body) if sent.has_text else TEXTLESS
     told = f"{asked}, {cause}, {sent.rank}: {sent.stage}"
-    head = Line(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
+    head = StoryLine(f"send {sent.id}", told, sent.planned_at, _TONES.get(sent.stage, ""))
     told_of = (*_price(sent), *_members(sent, words))
     return head.then(*_tries(sent), *told_of, *_standing(sent))
 
 
-def _tries(sent: Sent) -> Iterator[Line]:
+def _tries(sent: TracedSend) -> Iterator[StoryLine]:
     """Tell attempt after attempt, each with what it became and the news until the next."""
     news = _by_attempt(sent)
     became = _became(sent)
@@ -41,28 +41,28 @@ def _tries(sent: Sent) -> Iterator[Line]:
     for number in range(max([sent.attempts, *news]) + 1):
         if number in _remembered(sent):
             if forgotten:
-                yield Line("attempts", f"{many(forgotten, 'more', 'more')}, refused long ago")
+                yield StoryLine("attempts", f"{many(forgotten, 'more', 'more')}, refused long ago")
             forgotten = 0
             yield _attempt(number, sent)
         elif number:
             forgotten += 1
         if number in became:
-            yield Line("message", became[number])
+            yield StoryLine("message", became[number])
         yield from (_status(told, sent) for told in news.get(number, ()))
 
 
-def _remembered(sent: Sent) -> set[int]:
+def _remembered(sent: TracedSend) -> set[int]:
     """Return the attempts that left something; the latest is always one of them."""
     left = {*sent.began, *sent.notes, sent.attempts}
     return {number for number in left if 0 < number <= sent.attempts}
 
 
-def _by_attempt(sent: Sent) -> dict[int, list[Told]]:
+def _by_attempt(sent: TracedSend) -> dict[int, list[StatusEntry]]:
     """Return the statuses behind which attempt each is told.
 
     Meta's moments are whole seconds, so none is told before the attempt that it is about.
     """
-    found: dict[int, list[Told]] = {}
+    found: dict[int, list[StatusEntry]] = {}
     for told in sent.statuses:
         own = int(told.attempt or 0)
         begun = [number for number, at in sent.began.items() if at <= told.at]
@@ -70,7 +70,7 @@ def _by_attempt(sent: Sent) -> dict[int, list[Told]]:
     return found
 
 
-def _became(sent: Sent) -> dict[int, str]:
+def _became(sent: TracedSend) -> dict[int, str]:
     """Return the messages by the attempt that became them, as far as it is known which."""
     if not sent.wamid:
         return dict(sent.messages)
@@ -79,16 +79,16 @@ def _became(sent: Sent) -> dict[int, str]:
     return {**sent.messages, latest: sent.wamid}
 
 
-def _attempt(number: int, sent: Sent) -> Line:
+def _attempt(number: int, sent: TracedSend) -> StoryLine:
     at, note = sent.began.get(number), sent.notes.get(number)
     if note is None:
         under_way = number == sent.attempts and sent.stage == "attempting"
         told = "under way, or its process died" if under_way else "no outcome is known"
         if not sent.has_text:
-            return Line(f"attempt {number}", "its outcome is no longer kept", at)
-        return Line(f"attempt {number}", told, at, "odd")
+            return StoryLine(f"attempt {number}", "its outcome is no longer kept", at)
+        return StoryLine(f"attempt {number}", told, at, "odd")
     outcome = str(note.get("outcome", ""))
-    return Line(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))
+    return StoryLine(f"attempt {number}", _outcome(outcome, note), at, _TONES.get(outcome, ""))
 
 
 def _outcome(outcome: str, note: Mapping[str, Any]) -> str:
@@ -122,11 +122,11 @@ def _reason(note: Mapping[str, Any]) -> Iterator[str]:
         yield f"also {'; '.join(_reason(also))}"
 
 
-def _status(told: Told, sent: Sent) -> Line:
+def _status(told: StatusEntry, sent: TracedSend) -> StoryLine:
     if told.stage == REDRIVEN:
         ended = sent.ended.get(int(told.attempt), {})
         said = [f"by a person, after attempt {told.attempt}", *_reason(ended)]
-        return Line(REDRIVEN, "; it had ended: ".join(said[:2]), told.at, "odd")
+        return StoryLine(REDRIVEN, "; it had ended: ".join(said[:2]), told.at, "odd")
     said = list(_reason(_failure(told, sent))) if told.stage == "failed" else []
     if sent.attempts > 1 and told.attempt:
         said.append(f"of attempt {told.attempt}")
@@ -134,10 +134,10 @@ def _status(told: Told, sent: Sent) -> Line:
         said.append(f"late: kept {span(told.kept_at - told.at)} after it")
     if not _obeyed(told, sent):
         said.append(f"noted, not obeyed: it was {sent.stage} already")
-    return Line(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
+    return StoryLine(told.stage, "; ".join(said), told.at, _TONES.get(told.stage, ""))
 
 
-def _failure(told: Told, sent: Sent) -> Mapping[str, Any]:
+def _failure(told: StatusEntry, sent: TracedSend) -> Mapping[str, Any]:
     """Return why a message failed, of which Meta told by a status."""
     attempt = told.attempt
     redriven = any(one.stage == REDRIVEN and one.attempt == attempt for one in sent.statuses)
@@ -146,16 +146,16 @@ def _failure(told: Told, sent: Sent) -> Mapping[str, Any]:
     return begun_again or (sent.error if sent.stage == "failed" else {})
 
 
-def _price(sent: Sent) -> Iterator[Line]:
+def _price(sent: TracedSend) -> Iterator[StoryLine]:
     """Tell what Meta asks for the message, in Meta's words."""
     if not sent.pricing:
         return
     paid = {True: "billable", False: "not billable"}.get(sent.pricing.get("billable", ""), "")
     words = (sent.pricing.get(name) for name in ("category", "type", "pricing_model"))
-    yield Line("pricing", ", ".join(str(word) for word in (paid, *words) if word))
+    yield StoryLine("pricing", ", ".join(str(word) for word in (paid, *words) if word))
 
 
-def _members(sent: Sent, words: Words) -> Iterator[Line]:
+def _members(sent: TracedSend, words: Masking) -> Iterator[StoryLine]:
     """Tell how far a message got with a group, and with whom of them it failed."""
     stages = Counter(one.stage for one in sent.standing.members)
     if not stages:
@@ -163,13 +163,13 @@ def _members(sent: Sent, words: Words) -> Iterator[Line]:
     told = ", ".join(f"{stage} {stages[stage]:,}" for stage in RUNGS if stages[stage])
     failed = [one for one in sent.standing.members if one.stage == "failed"]
     below = (
-        Line(words.person(one.name), "; ".join(_reason({"code": one.code})), one.at, "bad")
+        StoryLine(words.person(one.name), "; ".join(_reason({"code": one.code})), one.at, "bad")
         for one in failed
     )
-    yield Line("participants", told, tone="odd" if failed else "").then(*below)
+    yield StoryLine("participants", told, tone="odd" if failed else "").then(*below)
 
 
-def _obeyed(told: Told, sent: Sent) -> bool:
+def _obeyed(told: StatusEntry, sent: TracedSend) -> bool:
     """Say whether a status could move the send: the ladder has one way, and an end."""
     begun_again = [one.attempt for one in sent.statuses if one.stage == REDRIVEN]
     if told.attempt and any(int(told.attempt) <= int(attempt) for attempt in begun_again):
@@ -179,35 +179,35 @@ def _obeyed(told: Told, sent: Sent) -> bool:
     return RUNGS.get(told.stage, 0) <= RUNGS.get(sent.stage, -1)
 
 
-def _waiting(sent: Sent) -> Iterator[Line]:
+def _waiting(sent: TracedSend) -> Iterator[StoryLine]:
     """Tell where a send waits, and what keeps its number from sending."""
     where = sent.standing
     if where.ahead is not None:
         before = f"{many(where.ahead, 'send')} before it" if where.ahead else "it is next"
         until = f", not before {clock(where.lane_at)}" if where.lane_at else ""
-        yield Line("in its lane", before + until, tone="odd")
+        yield StoryLine("in its lane", before + until, tone="odd")
         for told in where.stops.sentences():
-            yield Line("its number", told, tone="bad")
+            yield StoryLine("its number", told, tone="bad")
     if where.parked_till:
-        yield Line(
+        yield StoryLine(
             "parked", f"until its customer writes, or {clock(where.parked_till)}", tone="odd"
         )
     if where.is_held:
-        yield Line("held", f"a person holds rule {sent.rule}", tone="odd")
+        yield StoryLine("held", f"a person holds rule {sent.rule}", tone="odd")
 
 
-def _standing(sent: Sent) -> Iterator[Line]:
+def _standing(sent: TracedSend) -> Iterator[StoryLine]:
     where = sent.standing
     yield from _waiting(sent) if not sent.is_final else ()
     if where.due_at:
-        yield Line("waits", "until its moment comes", where.due_at, "odd")
+        yield StoryLine("waits", "until its moment comes", where.due_at, "odd")
     if where.unconfirmed_till:
         till = clock(where.unconfirmed_till)
         told = f"nobody knows whether Meta had it; evidence may come until {till}"
-        yield Line("unconfirmed", told, tone="odd")
+        yield StoryLine("unconfirmed", told, tone="odd")
     if where.dead_at:
         # What a status told of the failure stands beside the status.
         told = "Meta took it, and could not deliver it" if sent.stage == "failed" else ""
-        yield Line("dead letter", told or "; ".join(_reason(sent.error)), where.dead_at, "bad")
+        yield StoryLine("dead letter", told or "; ".join(_reason(sent.error)), where.dead_at, "bad")
     elif sent.is_final and sent.stage != "failed":
-        yield Line("ended", "; ".join(_reason(sent.error)), tone="bad")
+        yield StoryLine("ended", "; ".join(_reason(sent.error)), tone="bad")

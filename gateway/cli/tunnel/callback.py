@@ -9,25 +9,25 @@ from datetime import UTC, datetime
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.callback_probe import PLAN, Check, is_free_ngrok
+from gateway.cli.common.callback_probe import PLAN, ProbeCheck, is_free_ngrok
 from gateway.cli.init import validation
 from gateway.cli.init.prompts import at_terminal
 from gateway.cli.init.questions import APP_ID, APP_SECRET, NUMBER_ID, TOKEN, WABA_ID, Question
 from gateway.cli.tunnel import callback_plan
 from gateway.cli.tunnel.callback_plan import (
     FIELD,
-    Consent,
-    Note,
-    Standing,
+    CallbackConsent,
+    CallbackNote,
+    CallbackState,
     Step,
     Undo,
     plan,
     taken_from,
 )
-from gateway.cli.tunnel.options import Asked
+from gateway.cli.tunnel.options import TunnelOptions
 from gateway.cli.tunnel.screen import Screen
 from gateway.config.settings import Settings
-from gateway.graph.admin.client import Setup
+from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 
 LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
@@ -39,9 +39,9 @@ AGAIN = (
 )
 
 
-def called(settings: Settings) -> Setup:
+def called(settings: Settings) -> AdminClient:
     """Return how Meta's administration is called with these settings."""
-    return Setup(
+    return AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,
         app_id=settings.meta_app_id,
@@ -50,13 +50,15 @@ def called(settings: Settings) -> Setup:
     )
 
 
-def unset(settings: Settings) -> Check | None:
+def unset(settings: Settings) -> ProbeCheck | None:
     """Return a red line where the settings do not say which app and account it is about."""
     missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
     if not missing:
         return None
     told = f"{' and '.join(missing)} not set"
-    return Check("settings", "bad", told, "gateway init asks for all of them, and writes .env.")
+    return ProbeCheck(
+        "settings", "bad", told, "gateway init asks for all of them, and writes .env."
+    )
 
 
 def answers(settings: Settings) -> Mapping[str, str]:
@@ -70,10 +72,10 @@ def answers(settings: Settings) -> Mapping[str, str]:
     }
 
 
-class Meta:
+class CallbackClient:
     """One number at Meta, as the settings say."""
 
-    def __init__(self, client: Setup, settings: Settings) -> None:
+    def __init__(self, client: AdminClient, settings: Settings) -> None:
         """Take how Meta is called."""
         self._client = client
         self._answers = answers(settings)
@@ -82,25 +84,25 @@ class Meta:
         self._graph = settings.meta_graph_url
         self._verify_token = settings.meta_verify_token.get_secret_value()
 
-    def look(self) -> Iterator[Check]:
+    def look(self) -> Iterator[ProbeCheck]:
         """Look whether secret, token, account and number belong together; nothing is changed."""
         for name, question in LOOKS:
             yield _tried(name, question, self._answers, self._client)
 
-    def standing(self, number: str = "") -> Standing:
+    def standing(self, number: str = "") -> CallbackState:
         """Return how things stand. Raises SetupError."""
-        return Standing(
+        return CallbackState(
             self._app,
             self._client.number(number or self._number),
             self._client.callbacks(),
             self._client.subscribed_apps(self._waba),
         )
 
-    def clear(self, note: Note) -> Check:
+    def clear(self, note: CallbackNote) -> ProbeCheck:
         """Clear what a note says was set, where it is there still; then forget the note."""
         if (note.graph, note.app) != (self._graph, self._app):
             told = f"an earlier run set {note.callback} for another app, {note.app}"
-            return Check("cleared", "bad", told, AGAIN)
+            return ProbeCheck("cleared", "bad", told, AGAIN)
         undoing: Mapping[Undo, Callable[[], None]] = {
             "clear_override": lambda: self._client.clear_override(note.number),
             "clear_app": self._client.clear_callback,
@@ -112,18 +114,20 @@ class Meta:
                 undoing[step]()
         except SetupError as error:
             told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
-            return Check("cleared", "bad", told, AGAIN)
+            return ProbeCheck("cleared", "bad", told, AGAIN)
         callback_plan.drop()
         return _cleared(steps, note, found.number.callbacks.number)
 
-    def set(self, steps: Sequence[Step], callback: str) -> Iterator[Check]:
+    def set(self, steps: Sequence[Step], callback: str) -> Iterator[ProbeCheck]:
         """Do the steps of a plan one by one, each noted before it is done; ends with a red line.
 
         Raises OSError where nothing can be noted.
         """
         if "override" not in steps:
-            yield Check("callback", "good", f"the number's is {callback} already, and stays so")
-        note = Note(self._graph, self._app, self._number, callback)
+            yield ProbeCheck(
+                "callback", "good", f"the number's is {callback} already, and stays so"
+            )
+        note = CallbackNote(self._graph, self._app, self._number, callback)
         doing: Mapping[Step, Callable[[], str]] = {
             "give_app": lambda: self._give_app(callback),
             "subscribe": self._subscribe,
@@ -151,44 +155,50 @@ class Meta:
         return f"Meta shook hands; the number's is {callback}, until this ends"
 
 
-def _tried(name: str, question: Question, told: Mapping[str, str], client: Setup) -> Check:
+def _tried(
+    name: str, question: Question, told: Mapping[str, str], client: AdminClient
+) -> ProbeCheck:
     """Judge a setting as `gateway init` judges an answer."""
     try:
         found = validation.check(question, told, client, datetime.now(UTC))
     except validation.MistakeError as mistake:
-        return Check(name, "bad", mistake.sentence)
-    return Check(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
+        return ProbeCheck(name, "bad", mistake.sentence)
+    return ProbeCheck(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
 
 
-def _cleared(steps: Sequence[Undo], note: Note, found: str) -> Check:
+def _cleared(steps: Sequence[Undo], note: CallbackNote, found: str) -> ProbeCheck:
     if found not in ("", note.callback):
         told = f"the number's messages go to {found}, which this run did not set, and stay there"
-        return Check("cleared", "odd", told)
+        return ProbeCheck("cleared", "odd", told)
     told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
-    return Check("cleared", "good", told)
+    return ProbeCheck("cleared", "good", told)
 
 
-def _done(name: str, doing: Callable[[], str], callback: str) -> Check:
+def _done(name: str, doing: Callable[[], str], callback: str) -> ProbeCheck:
     try:
-        return Check(name, "good", doing())
+        return ProbeCheck(name, "good", doing())
     except SetupError as error:
         # What Meta did not like may be the address, and ngrok says so itself.
         is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
-        return Check(name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference)
+        return ProbeCheck(
+            name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference
+        )
 
 
 NOT_CLEARED = 1
 
 
-def clear_rest(meta: Meta, screen: Screen, *, asked: bool) -> None:
+def clear_rest(meta: CallbackClient, screen: Screen, *, asked: bool) -> None:
     """Clear what an earlier run in this folder left set; end where that cannot be done."""
     if note := callback_plan.read():
         screen.must(meta.clear(note))
     elif asked:
-        screen.show(Check("cleared", "good", "no run in this folder has left anything set"))
+        screen.show(ProbeCheck("cleared", "good", "no run in this folder has left anything set"))
 
 
-def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: ExitStack) -> str:
+def lead_here(
+    meta: CallbackClient, callback: str, asked: TunnelOptions, screen: Screen, ending: ExitStack
+) -> str:
     """Let the number's messages come to a callback until the end; return how the number is shown.
 
     What was begun is cleared also where it could not be finished.
@@ -196,10 +206,10 @@ def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: E
     try:
         found = meta.standing()
     except SetupError as error:
-        screen.must(Check("callback", "bad", error.sentence, error.reference))
+        screen.must(ProbeCheck("callback", "bad", error.sentence, error.reference))
         raise
     todo = plan(found, callback)
-    if isinstance(todo, Check):
+    if isinstance(todo, ProbeCheck):
         screen.must(todo)
         raise typer.Exit
     if theirs := taken_from(found, callback):
@@ -215,7 +225,7 @@ def lead_here(meta: Meta, callback: str, asked: Asked, screen: Screen, ending: E
     return f"+{found.number.display.removeprefix('+')}"
 
 
-def _clear(meta: Meta, screen: Screen) -> None:
+def _clear(meta: CallbackClient, screen: Screen) -> None:
     note = callback_plan.read()
     if note is None:
         return
@@ -225,7 +235,7 @@ def _clear(meta: Meta, screen: Screen) -> None:
         raise typer.Exit(NOT_CLEARED)
 
 
-def _agree(question: Consent, asked: Asked) -> None:
+def _agree(question: CallbackConsent, asked: TunnelOptions) -> None:
     """Go on only if a person agrees, by an option or now."""
     if asked.agrees(question.option):
         return

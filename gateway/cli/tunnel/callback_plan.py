@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from gateway.cli.common.callback_probe import Check
+from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.local.workspace import FOLDER
 from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 
@@ -19,7 +19,7 @@ FILE = FOLDER / "tunnel.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class CallbackNote:
     """What was set: a number's own callback, and perhaps the callback of the app; no secret."""
 
     graph: str  # which Meta it was set at
@@ -29,15 +29,15 @@ class Note:
     gave_app: bool = False  # the app had no callback, and was given this one
 
 
-def read() -> Note | None:
+def read() -> CallbackNote | None:
     """Return the note that an earlier run left; what is no note tells nothing."""
     try:
-        return Note(**json.loads(FILE.read_text()))
+        return CallbackNote(**json.loads(FILE.read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write(note: Note) -> None:
+def write(note: CallbackNote) -> None:
     """Write the note, to be found even after the machine went down. Raises OSError."""
     draft = FILE.with_suffix(".new")
     draft.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ Undo = Literal["clear_override", "clear_app"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CallbackState:
     """How things stand at Meta."""
 
     app: str
@@ -79,7 +79,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class CallbackConsent:
     """What is only done when a person agrees; `option` agrees beforehand."""
 
     option: str
@@ -87,29 +87,29 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CallbackPlan:
     """What is to be done, in order, after the questions were all answered with yes."""
 
     steps: tuple[Step, ...]
-    questions: tuple[Consent, ...] = ()
+    questions: tuple[CallbackConsent, ...] = ()
 
 
-def plan(found: Standing, wanted: str) -> Plan | Check:
+def plan(found: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
     """Decide what leads the number's messages to `wanted`; a red line where nothing can.
 
     To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
     """
     steps: list[Step] = []
-    questions: list[Consent] = []
+    questions: list[CallbackConsent] = []
     callback = found.callback
     if callback is None:
         steps.append("give_app")
         asked = f"App {found.app} has no callback yet. Give it {wanted} until this ends?"
-        questions.append(Consent("--yes", asked))
+        questions.append(CallbackConsent("--yes", asked))
     elif FIELD not in callback.fields:
         told = f"the callback of app {found.app} is not subscribed to the field {FIELD}"
         advice = "Subscribe to it on the app's page, WhatsApp > Configuration > Webhook fields."
-        return Check("callback", "bad", told, advice)
+        return ProbeCheck("callback", "bad", told, advice)
     if all(one.id != found.app for one in found.subscribed):
         steps.append("subscribe")
     theirs = found.number.callbacks.number
@@ -117,20 +117,20 @@ def plan(found: Standing, wanted: str) -> Plan | Check:
         steps.append("override")
     if theirs and theirs != wanted:
         asked = f"The number's messages go to {theirs} now. Replace that for good?"
-        questions.append(Consent("--replace", asked))
-    return Plan(tuple(steps), tuple(questions))
+        questions.append(CallbackConsent("--replace", asked))
+    return CallbackPlan(tuple(steps), tuple(questions))
 
 
-def taken_from(found: Standing, wanted: str) -> Check | None:
+def taken_from(found: CallbackState, wanted: str) -> ProbeCheck | None:
     """Say who gets the number's messages now, and will not while this runs."""
     now = found.number.callbacks.in_force
     if now in ("", wanted):
         return None
     told = f"the number's messages go to {now} now: while this runs they come here instead"
-    return Check("callback", "odd", told)
+    return ProbeCheck("callback", "odd", told)
 
 
-def undo(found: Standing, note: Note) -> tuple[Undo, ...]:
+def undo(found: CallbackState, note: CallbackNote) -> tuple[Undo, ...]:
     """Decide what to clear of what a note says was set: only what is there still."""
     steps: list[Undo] = []
     told = found.number.callbacks

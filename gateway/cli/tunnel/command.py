@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.callback_probe import WEBHOOK, Check, Probe
-from gateway.cli.common.masking import Words
+from gateway.cli.common.callback_probe import WEBHOOK, Probe, ProbeCheck
+from gateway.cli.common.masking import Masking
 from gateway.cli.local import log_view, startup
 from gateway.cli.tunnel import options
-from gateway.cli.tunnel.callback import Meta, called, clear_rest, lead_here
+from gateway.cli.tunnel.callback import CallbackClient, called, clear_rest, lead_here
 from gateway.cli.tunnel.gateway import Behind, find, started
 from gateway.cli.tunnel.messages import Messages
 from gateway.cli.tunnel.ngrok import AGENT, Opened
-from gateway.cli.tunnel.options import Asked, way_in
+from gateway.cli.tunnel.options import TunnelOptions, way_in
 from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.self_test import Watch
+from gateway.cli.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings, environment
 from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.record import Bodies
@@ -32,11 +32,11 @@ REAL = "This sends for real: whoever writes to the number gets answers from this
 class Run:
     """One run, and what ends with it."""
 
-    asked: Asked
+    asked: TunnelOptions
     given: Mapping[str, str] = field(repr=False)
     settings: Settings
     screen: Screen
-    meta: Meta
+    meta: CallbackClient
     stopping: list[int]
     ending: ExitStack
 
@@ -48,7 +48,7 @@ class Run:
         if self.asked.real:
             self.screen.warn(REAL)
         here, way = self._here()
-        watch = Watch(here, self.stopping, self.screen)
+        watch = TunnelWatch(here, self.stopping, self.screen)
         probe = self.ending.enter_context(Probe(way.url))
         store = self.ending.enter_context(closing(Store(here.redis_url)))
         try:
@@ -69,10 +69,10 @@ class Run:
             started(self.given, port, self.screen, self.stopping, real=asked.real)
         )
         self._go_on()
-        self.screen.show(Check("gateway", "good", here.told))
+        self.screen.show(ProbeCheck("gateway", "good", here.told))
         return here, way
 
-    def _talk(self, watch: Watch, probe: Probe, store: Store, callback: str) -> None:
+    def _talk(self, watch: TunnelWatch, probe: Probe, store: Store, callback: str) -> None:
         bodies = Bodies(self.settings.encryption_keys)
         watch.address(probe, self.settings.meta_verify_token.get_secret_value())
         watch.self_test(probe, self.settings, store)
@@ -80,7 +80,7 @@ class Run:
         arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
         self._go_on()
         display = lead_here(self.meta, callback, self.asked, self.screen, self.ending)
-        words, real = Words(self.asked.reveal), self.asked.real
+        words, real = Masking(self.asked.reveal), self.asked.real
         Messages(watch, arrivals, traces, self.settings, words, real).follow(display, probe)
 
     def _go_on(self) -> None:
@@ -113,14 +113,14 @@ def tunnel(
     screen = Screen(json=json)
     settings = options.read_settings(given)
     asked = options.checked(
-        Asked(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
+        TunnelOptions(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
     )
     options.take_folder()
     if json:
         log_view.aside()
     stopping = startup.signals()
     with called(settings) as calls:
-        meta = Meta(calls, settings)
+        meta = CallbackClient(calls, settings)
         clear_rest(meta, screen, asked=clear)
         if not clear:
             with ExitStack() as ending:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.cli.common import callback_probe, errors
-from gateway.cli.common.callback_probe import Check, Probe
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.local import startup, workspace
-from gateway.cli.local.environment import Setup, prepare, rehearse
+from gateway.cli.local.environment import LocalSetup, prepare, rehearse
 from gateway.cli.local.log_view import BAD, ODD, readable
 from gateway.cli.local.ports import HOST
 from gateway.cli.local.processes import Family
@@ -78,7 +78,7 @@ def started(
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
         Source(setup.settings.gateway_rules)
     startup.look(setup)
-    screen.show(Check("gateway", "wait", "is starting"))
+    screen.show(ProbeCheck("gateway", "wait", "is starting"))
     with Family(lambda child, raw: _show(screen, child, raw), lock) as family:
         try:
             startup.start(family, setup, stopping)
@@ -87,7 +87,7 @@ def started(
             workspace.withdraw()
 
 
-def _told(setup: Setup) -> str:
+def _told(setup: LocalSetup) -> str:
     where = "the real Meta" if setup.real else "a sandbox"
     return f"started at {setup.web}; what it sends goes to {where}"
 

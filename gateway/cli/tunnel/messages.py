@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.cli.common import callback_probe
-from gateway.cli.common.callback_probe import Check, Probe
-from gateway.cli.common.masking import Words
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
+from gateway.cli.common.masking import Masking
 from gateway.cli.trace.story import Teller
-from gateway.cli.tunnel.self_test import Watch
+from gateway.cli.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.core.events import Message
 from gateway.core.sending.send import RUNGS
@@ -18,53 +18,57 @@ from gateway.store.traces import Trace, Traces
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"
 
 
-def reply(trace: Trace | None, *, real: bool) -> Check:
+def reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
     """Judge what is known of a message; a waiting line is worth another look."""
     if trace is None:
-        return Check("reply", "wait", "the message is being worked off")
+        return ProbeCheck("reply", "wait", "the message is being worked off")
     if trace.failed:
         advice = "It is the gateway's fault: report it with the line event_dead of its log."
-        return Check("reply", "bad", f"planning failed: {trace.failed.error}", advice)
+        return ProbeCheck("reply", "bad", f"planning failed: {trace.failed.error}", advice)
     if not trace.known:
-        return Check("reply", "wait", "a worker has yet to plan it")
+        return ProbeCheck("reply", "wait", "a worker has yet to plan it")
     if trace.record is None or not trace.record.sends:
         advice = "See rules/: which rule should have answered?"
-        return Check("reply", "odd", "no rule answered it", advice)
+        return ProbeCheck("reply", "odd", "no rule answered it", advice)
     return _sent(trace, real=real)
 
 
-def _sent(trace: Trace, *, real: bool) -> Check:
+def _sent(trace: Trace, *, real: bool) -> ProbeCheck:
     stages = [one.stage for one in trace.sends]
     if all(RUNGS.get(stage, -1) >= RUNGS["accepted"] and stage != "failed" for stage in stages):
         by = ", ".join(rule for rule, _ in trace.record.fired) if trace.record else ""
         told = "Meta took it: look at the phone" if real else REHEARSED
-        return Check("reply", "good", f"by rule {by}; {told}")
+        return ProbeCheck("reply", "good", f"by rule {by}; {told}")
     ended = next((one for one in trace.sends if one.is_final or one.stage == "failed"), None)
     if ended is None:
-        return Check("reply", "wait", "it waits to be sent")
+        return ProbeCheck("reply", "wait", "it waits to be sent")
     why = ended.error.get("code")
     told = f"{ended.stage}, with code {why}" if why else ended.stage
-    return Check("reply", "bad", told, "The lines below say why, and docs/sending.md what to do.")
+    return ProbeCheck(
+        "reply", "bad", told, "The lines below say why, and docs/sending.md what to do."
+    )
 
 
-def delivered(trace: Trace | None) -> Check:
+def delivered(trace: Trace | None) -> ProbeCheck:
     """Judge how far a reply got, by the statuses that come back the same way as messages."""
     told = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
     if all(RUNGS.get(stage, 0) >= RUNGS["delivered"] for stage in told):
-        return Check("status", "good", ", ".join(told) or "of what was sent Meta tells nothing")
+        return ProbeCheck(
+            "status", "good", ", ".join(told) or "of what was sent Meta tells nothing"
+        )
     if "failed" in told:
-        return Check(
+        return ProbeCheck(
             "status", "bad", "Meta took it, and could not deliver it", "See the lines below."
         )
     advice = "Is the phone online? Meta tells of it once it is."
-    return Check("status", "odd", "not delivered yet", advice, passing=True)
+    return ProbeCheck("status", "odd", "not delivered yet", advice, passing=True)
 
 
 REPLIED_WITHIN_S = 60.0
 DELIVERED_WITHIN_S = 15.0
 QUIET_S = 60.0
 ADDRESS_EVERY_S = 30.0
-NOTHING = Check(
+NOTHING = ProbeCheck(
     "message",
     "odd",
     "nothing came yet",
@@ -76,18 +80,18 @@ NOTHING = Check(
 class Messages:
     """Tells of each message that comes, and looks after the address meanwhile."""
 
-    watch: Watch
+    watch: TunnelWatch
     arrivals: Arrivals
     traces: Traces
     settings: Settings
-    words: Words
+    words: Masking
     real: bool
     _seen: set[str] = field(default_factory=set)
     _is_up: bool = True
 
     def follow(self, display: str, probe: Probe) -> None:
         """Say what to do on the phone, and tell what comes until somebody wants to stop."""
-        self.watch.screen.show(Check("message", "wait", f"write from a phone to {display}"))
+        self.watch.screen.show(ProbeCheck("message", "wait", f"write from a phone to {display}"))
         hint_at = time.monotonic() + QUIET_S
         look_at = time.monotonic() + ADDRESS_EVERY_S
         while self.watch.go_on():
@@ -112,7 +116,7 @@ class Messages:
     def _tell(self, message: Message) -> None:
         """Tell of a message, of its reply, and then all that is known of both."""
         settled, show = self.watch.settled, self.watch.screen.show
-        show(Check("message", "good", f"{self.words.event(message)} was kept"))
+        show(ProbeCheck("message", "good", f"{self.words.event(message)} was kept"))
         answer = settled(lambda: reply(self._trace(message), real=self.real), REPLIED_WITHIN_S)
         show(answer)
         if answer.tone == "good":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.cli.common import errors
-from gateway.cli.common.callback_probe import PLAN, Check, address, is_free_ngrok
+from gateway.cli.common.callback_probe import PLAN, ProbeCheck, address, is_free_ngrok
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.tunnel import callback, callback_plan
@@ -17,7 +17,7 @@ ANY_PORT = 1  # whoever only reads the settings listens to none
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TunnelOptions:
     """What a person asked for; the field is the option of its name."""
 
     url: str
@@ -44,7 +44,7 @@ def read_settings(given: Mapping[str, str]) -> Settings:
         ) from None
 
 
-def checked(asked: Asked, told: Settings, screen: Screen) -> Asked:
+def checked(asked: TunnelOptions, told: Settings, screen: Screen) -> TunnelOptions:
     """Return what was asked for with its address as it is used; end where it cannot be."""
     if missing := callback.unset(told):
         screen.must(missing)
@@ -70,16 +70,16 @@ def take_folder() -> None:
         raise errors.fail("gateway tunnel runs in this folder already.")
 
 
-def way_in(asked: Asked, port: int, token: str, screen: Screen) -> Opened:
+def way_in(asked: TunnelOptions, port: int, token: str, screen: Screen) -> Opened:
     """Return the public address, of the tunnel that was given or of ngrok's."""
     if asked.url:
-        screen.show(Check("tunnel", "good", f"{asked.url}, as given"))
+        screen.show(ProbeCheck("tunnel", "good", f"{asked.url}, as given"))
         return Opened(asked.url, "as given")
     try:
         way = open_tunnel(port, token, asked.ngrok_api)
     except NgrokError as error:
         raise errors.fail(str(error)) from None
-    screen.show(Check("tunnel", "good", f"{way.url}, {way.told}"))
+    screen.show(ProbeCheck("tunnel", "good", f"{way.url}, {way.told}"))
     if is_free_ngrok(way.url):
-        screen.show(Check("tunnel", "odd", f"this is of ngrok's free plan, and {PLAN}"))
+        screen.show(ProbeCheck("tunnel", "odd", f"this is of ngrok's free plan, and {PLAN}"))
     return way

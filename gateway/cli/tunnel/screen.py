@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.callback_probe import Check
+from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.common.errors import BAD_INPUT
-from gateway.cli.common.output import Line as Story
-from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, Line
+from gateway.cli.common.output import StoryLine as Story
+from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, LogLine
 from gateway.cli.trace.command import WIDE, grown
 
 MARKS = {"good": ("✓", GOOD), "odd": ("!", ODD), "bad": ("✗", f"bold {BAD}"), "wait": ("…", "")}
@@ -32,7 +32,7 @@ class Screen:
     json: bool = False
     console: Console = field(default_factory=_console)
 
-    def show(self, check: Check) -> None:
+    def show(self, check: ProbeCheck) -> None:
         """Print one line, and below it what to change."""
         if self.json:
             fields = ("name", "tone", "told", "advice")
@@ -47,7 +47,7 @@ class Screen:
         line.add_row(Text(mark, style), check.name, told)
         self.console.print(line)
 
-    def must(self, check: Check) -> None:
+    def must(self, check: ProbeCheck) -> None:
         """Print one line, and end where it is red."""
         self.show(check)
         if check.tone == "bad":
@@ -56,11 +56,11 @@ class Screen:
     def warn(self, sentence: str) -> None:
         """Say what is dangerous."""
         if self.json:
-            self.show(Check("real", "odd", sentence))
+            self.show(ProbeCheck("real", "odd", sentence))
         else:
             self.console.print(Text(sentence, style=f"bold {BAD}"))
 
-    def log(self, line: Line | None) -> None:
+    def log(self, line: LogLine | None) -> None:
         """Print what a process says, if it is more than that all goes its way."""
         if line and not self.json:
             self.console.print(Text(f"  {line.text}", style=line.style or QUIET))

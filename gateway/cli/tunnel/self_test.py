@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from gateway.cli.common import callback_probe
-from gateway.cli.common.callback_probe import Check, Probe
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.tunnel.gateway import Behind
 from gateway.cli.tunnel.screen import Screen
 from gateway.config.settings import Settings
@@ -42,7 +42,7 @@ UP_WITHIN_S = 30.0  # so long may the name of a new tunnel be unknown
 PLANNED_WITHIN_S = 30.0
 
 
-class Watch:
+class TunnelWatch:
     """Looks again and again, as long as nobody wants to stop and no process has died."""
 
     def __init__(self, behind: Behind, stopping: list[int], screen: Screen) -> None:
@@ -56,7 +56,7 @@ class Watch:
             time.sleep(LOOK_EVERY_S)
         return not self._stopping
 
-    def settled(self, look: Callable[[], Check], within_s: float) -> Check:
+    def settled(self, look: Callable[[], ProbeCheck], within_s: float) -> ProbeCheck:
         """Look until a line does not change by itself any more, or the time is over."""
         deadline = time.monotonic() + within_s
         check = look()
@@ -94,16 +94,16 @@ class Watch:
         self.screen.must(planned)
 
 
-def _planned(store: Store, number: str, key: str) -> Check:
+def _planned(store: Store, number: str, key: str) -> ProbeCheck:
     (place,) = known(store, number, [key])
     if place and records.load(store, number, digest(key).hex()) is None:
         told = "a signed delivery was kept and worked off, and had no effect"
-        return Check("self-test", "good", told)
+        return ProbeCheck("self-test", "good", told)
     if place:
-        return Check("self-test", "bad", "a rule answered it", "Report it: no rule should.")
+        return ProbeCheck("self-test", "bad", "a rule answered it", "Report it: no rule should.")
     told = "it was acknowledged, and no worker has worked it off"
     advice = (
         "Is gateway worker running, with the REDIS_URL of this folder, and does the address lead "
         "to this gateway and to no other?"
     )
-    return Check("self-test", "bad", told, advice, passing=True)
+    return ProbeCheck("self-test", "bad", told, advice, passing=True)

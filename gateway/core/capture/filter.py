@@ -14,7 +14,7 @@ KINDS = tuple(kind.kind for kind in (Message, Status, Notice, Unreadable))
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class DeliveryFilter:
     """What a delivery must be; what is empty asks for nothing."""
 
     since: datetime | None = None

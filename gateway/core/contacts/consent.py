@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Event, Notice, Returned, Status
+from gateway.core.events import Event, InternalEvent, Notice, Status
 from gateway.core.webhook.customers import text
 
 STOPPED = 131050  # "User has stopped receiving marketing messages from your business"
@@ -34,7 +34,7 @@ def word(event: Event) -> Word | None:
         # A group has no will of its own; only the status of a person's message names one.
         case Status(status="failed", code=131050) if event.wa_id or event.user_id:
             return Word(True, f"Meta's status with error {STOPPED}")
-        case Returned(what="opted_out"):
+        case InternalEvent(what="opted_out"):
             return Word(True, f"Meta's answer with error {STOPPED}")
         case _:
             pass

@@ -7,7 +7,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 
 
-class Group(NamedTuple):
+class PersonGroup(NamedTuple):
     """Events of one person in their order, and the contact, with what was joined to it."""
 
     contact: Contact
@@ -20,7 +20,7 @@ def names(event: Event) -> tuple[str, ...]:
     return (event.contact, *event.also) if event.contact else ()
 
 
-def groups(known: Mapping[str, Contact], events: Iterable[Event]) -> list[Group]:
+def groups(known: Mapping[str, Contact], events: Iterable[Event]) -> list[PersonGroup]:
     """Group by person, events in their order; what belongs to nobody stands alone.
 
     Names are of one person when an event has both, or when the store knows both as one contact.
@@ -52,19 +52,19 @@ def _joined(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[
     return first
 
 
-def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> Group:
+def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> PersonGroup:
     contacts: dict[str, Contact] = {}
     for event in events:
         for name in names(event):
             contact = known.get(name) or Contact(name)
             contacts.setdefault(contact.key, contact)
     if len(contacts) < 2:
-        return Group(next(iter(contacts.values()), Contact("")), (), events)
+        return PersonGroup(next(iter(contacts.values()), Contact("")), (), events)
     # A key that is in use stays, for lanes and records bear it; else a phone number is preferred.
     chosen = min(contacts.values(), key=lambda one: (not one.version, not one.key.isdecimal()))
     del contacts[chosen.key]
     others = tuple(contacts.values())
-    return Group(_whole(chosen, others, events), others, events)
+    return PersonGroup(_whole(chosen, others, events), others, events)
 
 
 def _whole(contact: Contact, others: Iterable[Contact], events: Iterable[Event]) -> Contact:

@@ -10,7 +10,7 @@ Body = dict[str, Any]
 LINKS = ("https://", "http://")
 
 
-class Row(NamedTuple):
+class ListRow(NamedTuple):
     """One line of a list, with the id that a tap on it tells."""
 
     id: str
@@ -22,7 +22,7 @@ class Section(NamedTuple):
     """Some lines of a list under a title."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ListRow, ...]
 
 
 def text(body: str) -> Body:

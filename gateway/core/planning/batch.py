@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.grouping import Group, groups, names
-from gateway.core.events import Event, Message, Returned, Status
-from gateway.core.planning.decision import Rulebook
+from gateway.core.contacts.grouping import PersonGroup, groups, names
+from gateway.core.events import Event, InternalEvent, Message, Status
+from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.event import Record, follows
 from gateway.core.sending import canary
-from gateway.core.sending.send import News, Send
+from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import news_of
 
 # A commit script blocks the server for everybody, so it gets no more events than this at once, and
@@ -30,7 +30,7 @@ MOMENT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PlanningInput:
     """What the store said of one number's batch: the time, its contacts, and what is known."""
 
     number: str
@@ -51,7 +51,7 @@ class Plan:
     events: tuple[Event, ...]
     joins: tuple[Contact, ...] = ()  # what becomes another name of the contact, as it was
     sends: tuple[Send, ...] = ()
-    news: tuple[News, ...] = ()
+    news: tuple[StatusUpdate, ...] = ()
     inbound: int = 0  # messages of a moment ago: they use the number's throughput too
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
@@ -77,7 +77,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlanningResult:
     """The plans of one view, what failed, what was dropped, and what must be asked again."""
 
     plans: tuple[Plan, ...]
@@ -88,7 +88,7 @@ class Planned:
     blocked: tuple[tuple[Event, str], ...] = ()  # what needs what cannot be read, and why that is
 
 
-def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
+def plan(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) -> PlanningResult:
     """Plan the events of one number, each contact's in their order."""
     fresh = _fresh(view, events)
     repeated = _statuses(events) - _statuses(fresh)
@@ -103,16 +103,16 @@ def plan(view: View, events: Sequence[Event], rulebook: Rulebook) -> Planned:
             plans.append(made)
         failures += failed
         rest += group.events[len(made.events) + len(failed) :]
-    return Planned(tuple(plans), tuple(failures), known, tuple(rest), repeated, blocked)
+    return PlanningResult(tuple(plans), tuple(failures), known, tuple(rest), repeated, blocked)
 
 
-def _obstacle(view: View, event: Event) -> str:
+def _obstacle(view: PlanningInput, event: Event) -> str:
     """Say why an event cannot be planned now: what it needs cannot be read; "" where it can."""
     needs = (event.key, *names(event)) if view.unreadable else ()
     return next((view.unreadable[one] for one in needs if one in view.unreadable), "")
 
 
-def _fresh(view: View, events: Iterable[Event]) -> list[Event]:
+def _fresh(view: PlanningInput, events: Iterable[Event]) -> list[Event]:
     """Drop events that are known, or repeated within the batch."""
     seen = set(view.known)
     fresh = []
@@ -127,7 +127,9 @@ def _statuses(events: Iterable[Event]) -> int:
     return sum(isinstance(event, Status) for event in events)
 
 
-def _fold(view: View, group: Group, rulebook: Rulebook) -> tuple[Plan, list[Failure]]:
+def _fold(
+    view: PlanningInput, group: PersonGroup, rulebook: RuleDecider
+) -> tuple[Plan, list[Failure]]:
     """Plan a person's events in their order, as many as one commit may hold."""
     others = group.others
     made = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
@@ -142,12 +144,12 @@ def _fold(view: View, group: Group, rulebook: Rulebook) -> tuple[Plan, list[Fail
     return made, failures
 
 
-def _after(made: Plan, event: Event, rulebook: Rulebook, now: datetime) -> Plan:
+def _after(made: Plan, event: Event, rulebook: RuleDecider, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
     found = follows(event, made.contact, rulebook, now)
     is_message = isinstance(event, Message) and bool(made.contact.key)
     is_changed = is_message or (made.contact.key and found.contact != made.contact)
-    back = canary.send(event, now) if isinstance(event, Returned) else None
+    back = canary.send(event, now) if isinstance(event, InternalEvent) else None
     news = news_of(event) if isinstance(event, Status) else None
     return replace(
         made,

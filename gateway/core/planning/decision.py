@@ -61,7 +61,7 @@ class Decision:
         return any("type" in action.body and not action.repeatable for action in done)
 
 
-class Rulebook(Protocol):
+class RuleDecider(Protocol):
     """What planning needs of the rules."""
 
     @property

@@ -12,18 +12,18 @@ from datetime import datetime
 from gateway.core.contacts.contact import Contact
 from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message
-from gateway.core.planning.batch import Plan, Planned, View, plan
-from gateway.core.planning.decision import Decision, Rulebook
+from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
+from gateway.core.planning.decision import Decision, RuleDecider
 
 # The version of a contact that was written in the shadow only.
 _HERE = "shadow"
 NO_RULE = "no rule fits"
 
 
-class Listening:
+class CountingRulebook:
     """A rulebook that counts why messages get no answer."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: RuleDecider) -> None:
         """Take what is asked."""
         self._rulebook = rulebook
         self.silent = Counter[str]()
@@ -44,9 +44,9 @@ class Listening:
 class Shadow:
     """The contacts and known events of one replay; it grows with these, not with deliveries."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: RuleDecider) -> None:
         """Begin with nothing that differs from the store."""
-        self._rulebook = Listening(rulebook)
+        self._rulebook = CountingRulebook(rulebook)
         self._contacts: dict[tuple[str, str], Contact] = {}
         self._joined: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
         self._known: set[bytes] = set()
@@ -56,7 +56,7 @@ class Shadow:
         """Return why messages got no answer, and how many."""
         return self._rulebook.silent
 
-    def plan(self, view: View, events: Sequence[Event]) -> Iterator[Planned]:
+    def plan(self, view: PlanningInput, events: Sequence[Event]) -> Iterator[PlanningResult]:
         """Plan the events of one number, all of them, from what the store said of it."""
         left = events
         while left:
@@ -70,13 +70,13 @@ class Shadow:
         """Take a contact as it is, whatever the store says of it."""
         self._contacts[number, contact.key] = replace(contact, version=_HERE)
 
-    def over(self, view: View, events: Sequence[Event]) -> View:
+    def over(self, view: PlanningInput, events: Sequence[Event]) -> PlanningInput:
         """Lay what happened in the shadow over what the store said."""
         here = {event.key for event in events if digest(event.key) in self._known}
         contacts = {name: self._now(view, one) for name, one in view.contacts.items()}
         return replace(view, contacts=contacts, known=view.known | here)
 
-    def _now(self, view: View, contact: Contact) -> Contact:
+    def _now(self, view: PlanningInput, contact: Contact) -> Contact:
         key = contact.key
         while joined := self._joined.get((view.number, key)):
             key = joined

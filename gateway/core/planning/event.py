@@ -14,7 +14,7 @@ from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message, Status
 from gateway.core.messages import addressed
 from gateway.core.planning.contact_changes import done, muted
-from gateway.core.planning.decision import Action, Fired, Rulebook
+from gateway.core.planning.decision import Action, Fired, RuleDecider
 from gateway.core.sending.send import (
     REPLY,
     Closed,
@@ -30,7 +30,7 @@ ADVICE = "A rule asked for this alert: gateway trace tells of each event why it 
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class RuleEffects:
     """The contact after the rules that fired, their sends and alerts, and what changed in words."""
 
     contact: Contact
@@ -70,7 +70,7 @@ class _Doing:
 
 def answers(
     event: Event, fired: Sequence[Fired], contact: Contact, record: str, now: datetime
-) -> Answers:
+) -> RuleEffects:
     """Do what the rules that fired ask for, in their order; what is in shadow only counts."""
     doing, asked = _Doing(contact), _Asked(event, record, now)
     used, volley = contact.used, contact.volley
@@ -83,7 +83,7 @@ def answers(
     after = doing.contact
     if used is not after.used or volley is not after.volley:
         after = replace(after, used=used, volley=volley)
-    return Answers(after, tuple(doing.sends), tuple(doing.alerts), tuple(doing.changes))
+    return RuleEffects(after, tuple(doing.sends), tuple(doing.alerts), tuple(doing.changes))
 
 
 def asked_for(rule: str, text: str, number: str) -> Alert:
@@ -152,7 +152,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class EventPlan:
     """The contact after one event, and what there is to do; no record where nothing was planned."""
 
     contact: Contact
@@ -166,29 +166,29 @@ def record_id(event: Event) -> str:
     return digest(event.key).hex()
 
 
-def follows(event: Event, before: Contact, rulebook: Rulebook, now: datetime) -> Following:
+def follows(event: Event, before: Contact, rulebook: RuleDecider, now: datetime) -> EventPlan:
     """Fold an event into its contact, and ask the rules with the contact as it was before.
 
     What is no message leaves the contact alone unless something is noted of it.
     """
     message = event if isinstance(event, Message) else None
     if message and not before.key:
-        return Following(before)
+        return EventPlan(before)
     own = _heard(event, before if message else before.filled(event), now)
     own, fired = _asked(event, own, rulebook, now)
     contact = own.contact.after(message) if message else own.contact
     if not fired and not own.changes:
-        return Following(contact if message else before)
+        return EventPlan(contact if message else before)
     made = answers(event, fired, contact, record_id(event), now)
     ids, changes = tuple(send.id for send in made.sends), (*own.changes, *made.changes)
     version, is_new = rulebook.version, before.is_new
     record = Record(record_id(event), event, version, is_new, fired, ids, now, changes)
-    return Following(made.contact, made.sends, (*own.alerts, *made.alerts), record)
+    return EventPlan(made.contact, made.sends, (*own.alerts, *made.alerts), record)
 
 
 def _asked(
-    event: Event, own: Answers, rulebook: Rulebook, now: datetime
-) -> tuple[Answers, tuple[Fired, ...]]:
+    event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
+) -> tuple[RuleEffects, tuple[Fired, ...]]:
     """Ask the rules, and silence them where a program or a person answers."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.speaks and loop_guard.is_loop(own.contact.volley, event):
@@ -199,21 +199,21 @@ def _asked(
     return own, decision.fired
 
 
-def _heard(event: Event, contact: Contact, now: datetime) -> Answers:
+def _heard(event: Event, contact: Contact, now: datetime) -> RuleEffects:
     """Note what an event that is no message says of marketing."""
     word = consent.word(event) if contact.key else None
     if not word:
-        return Answers(contact)
+        return RuleEffects(contact)
     contact, change = consent.heard(contact, word, min(event.at, now))
-    return Answers(contact, changes=(change,))
+    return RuleEffects(contact, changes=(change,))
 
 
-def _looped(made: Answers, number: str, now: datetime) -> Answers:
+def _looped(made: RuleEffects, number: str, now: datetime) -> RuleEffects:
     alert = replace(LOOPED, cause=replace(LOOPED.cause, number=number))
     made = _muted(made, loop_guard.SILENCE, LOOP, now)
     return replace(made, contact=replace(made.contact, volley=None), alerts=(alert,))
 
 
-def _muted(made: Answers, lasts: timedelta, why: str, since: datetime) -> Answers:
+def _muted(made: RuleEffects, lasts: timedelta, why: str, since: datetime) -> RuleEffects:
     contact, change = muted(made.contact, lasts, since)
     return replace(made, contact=contact, changes=(*made.changes, f"{change}: {why}"))

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 
-class Words(NamedTuple):
+class DayWords(NamedTuple):
     """What one language says of days; `far` has the day of the month and its month."""
 
     today: str
@@ -19,34 +19,34 @@ class Words(NamedTuple):
     months: tuple[str, ...]
 
 
-WORDS: Mapping[str, Words] = {
-    "en": Words(
+WORDS: Mapping[str, DayWords] = {
+    "en": DayWords(
         "today at {time}", "tomorrow at {time}", "{day} at {time}", "{date} {month} at {time}",
         ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
         ("January", "February", "March", "April", "May", "June", "July", "August", "September",
          "October", "November", "December"),
     ),
-    "pt": Words(
+    "pt": DayWords(
         "hoje às {time}", "amanhã às {time}", "{day} às {time}", "{date} de {month} às {time}",
         ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado",
          "domingo"),
         ("janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro",
          "outubro", "novembro", "dezembro"),
     ),
-    "es": Words(
+    "es": DayWords(
         "hoy a las {time}", "mañana a las {time}", "el {day} a las {time}",
         "el {date} de {month} a las {time}",
         ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
         ("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre",
          "octubre", "noviembre", "diciembre"),
     ),
-    "fr": Words(
+    "fr": DayWords(
         "aujourd'hui à {time}", "demain à {time}", "{day} à {time}", "le {date} {month} à {time}",
         ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
         ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
          "octobre", "novembre", "décembre"),
     ),
-    "de": Words(
+    "de": DayWords(
         "heute um {time}", "morgen um {time}", "{day} um {time}", "am {date}. {month} um {time}",
         ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
         ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
@@ -77,7 +77,7 @@ PATTERN = re.compile(r"(%[aAbBdHIjmMpyY%]|[^%]){1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class PlaceholderFilter:
     """A function from a value to a text, and the arguments that it may be given."""
 
     run: Callable[..., str]  # of the value, and of now where that is a moment; then the arguments
@@ -136,24 +136,24 @@ def escaped(text: str) -> str:
     return quote(text, safe="")
 
 
-FILTERS: Mapping[str, Filter] = {
-    "default": Filter(
+FILTERS: Mapping[str, PlaceholderFilter] = {
+    "default": PlaceholderFilter(
         lambda text, fallback="": text or fallback,
         "this instead, where the text is empty",
         "('there')",
         arguments=(_text,),
     ),
-    "lower": Filter(str.lower, "the text in small letters"),
-    "upper": Filter(str.upper, "the text in capital letters"),
-    "capitalize": Filter(str.capitalize, "the text with a capital letter in front"),
-    "title": Filter(str.title, "the text with a capital letter in front of each word"),
-    "trim": Filter(str.strip, "the text without the space around it"),
-    "truncate": Filter(
+    "lower": PlaceholderFilter(str.lower, "the text in small letters"),
+    "upper": PlaceholderFilter(str.upper, "the text in capital letters"),
+    "capitalize": PlaceholderFilter(str.capitalize, "the text with a capital letter in front"),
+    "title": PlaceholderFilter(str.title, "the text with a capital letter in front of each word"),
+    "trim": PlaceholderFilter(str.strip, "the text without the space around it"),
+    "truncate": PlaceholderFilter(
         _truncate, "the text, of which so many characters stay", "(20)", arguments=(_length,)
     ),
-    "first_word": Filter(_first_word, "the first word of the text"),
-    "urlencode": Filter(escaped, "the text as a part of a URL"),
-    "when": Filter(
+    "first_word": PlaceholderFilter(_first_word, "the first word of the text"),
+    "urlencode": PlaceholderFilter(escaped, "the text as a part of a URL"),
+    "when": PlaceholderFilter(
         _when,
         "of a moment: today at 18:00, tomorrow at 09:00, Monday at 09:00, 7 January at 09:00; "
         f"other languages are {', '.join(sorted(WORDS.keys() - {'en'}))}",
@@ -161,14 +161,14 @@ FILTERS: Mapping[str, Filter] = {
         "moment",
         (_language,),
     ),
-    "date": Filter(
+    "date": PlaceholderFilter(
         _shown("%Y-%m-%d"),
         "of a moment: 2026-11-23, or the letters of strftime that are given",
         "('%d/%m')",
         "moment",
         (_pattern,),
     ),
-    "time": Filter(
+    "time": PlaceholderFilter(
         _shown("%H:%M"),
         "of a moment: 09:00, or the letters of strftime that are given",
         "('%I:%M %p')",

@@ -10,7 +10,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.filters import FILTERS, Filter, Kind, Value, escaped, kind_of
+from gateway.core.rendering.filters import FILTERS, Kind, PlaceholderFilter, Value, escaped, kind_of
 from gateway.core.text import nearest
 
 Lookup = Callable[[str], Value]
@@ -76,7 +76,7 @@ def _filtered(node: nodes.Filter, inner: Made, depth: int) -> Made:
     return Made(lambda of: run(part(of) or "", *[text(of) for text in texts]), names=names)
 
 
-def _filter(node: nodes.Filter) -> Filter:
+def _filter(node: nodes.Filter) -> PlaceholderFilter:
     if node.name not in FILTERS:
         raise PlaceholderError(f"unknown filter '{node.name}'; {nearest(node.name, FILTERS)}")
     found = FILTERS[node.name]
@@ -92,7 +92,7 @@ def _misplaced(name: str, takes: Kind, inner: Made) -> str:
     return f"filter '{name}' takes a text; '{said}' {A_MOMENT % said}"
 
 
-def _argument(name: str, found: Filter, position: int, node: Any, depth: int) -> Made:
+def _argument(name: str, found: PlaceholderFilter, position: int, node: Any, depth: int) -> Made:
     if isinstance(node, nodes.Const):
         said = node.value
         if problem := found.arguments[position](said):

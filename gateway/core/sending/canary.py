@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from gateway.core.events import Returned
+from gateway.core.events import InternalEvent
 from gateway.core.sending.send import REPLY, Send, send_id
 
 WHAT = "canary"
@@ -24,7 +24,7 @@ def delivery(name: str) -> bytes:
     return orjson.dumps({"what": WHAT, "key": f"{WHAT}:{name}", "number": NUMBER})
 
 
-def send(event: Returned, now: datetime) -> Send | None:
+def send(event: InternalEvent, now: datetime) -> Send | None:
     """Plan the send that ends at us; None for anything else, and for one that comes too late."""
     expires_at = event.at + LIFETIME
     if event.what != WHAT or event.number != NUMBER or now >= expires_at:

@@ -47,7 +47,7 @@ _ADVICE_ASIDE: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
+class DeadLetterBase:
     """What a person has to look at."""
 
     id: str
@@ -69,7 +69,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HistoryStep:
     """Something that happened to a send."""
 
     what: str
@@ -78,7 +78,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadSend(Dead):
+class DeadSend(DeadLetterBase):
     """A send that ended without reaching the customer, as far as is known."""
 
     lane: str = field(repr=False)
@@ -91,14 +91,14 @@ class DeadSend(Dead):
     redriven: int
     first_error: Mapping[str, Any] = field(repr=False)
     last_error: Mapping[str, Any] = field(repr=False)
-    story: tuple[Step, ...] = field(repr=False)
+    story: tuple[HistoryStep, ...] = field(repr=False)
     accepted: bool  # news came that Meta had it after all
     open: bool  # nobody knows whether Meta had one of its attempts
     fields: int  # how much the store knew of it: more means that news came since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadEvent(Dead):
+class DeadEvent(DeadLetterBase):
     """An event that could not be planned or read; its neighbours had their effect."""
 
     key: str
@@ -113,7 +113,7 @@ class DeadEvent(Dead):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aside(Dead):
+class DeferredDelivery(DeadLetterBase):
     """A delivery that was set aside: it is not dead, waits, and is tried again by itself.
 
     It "died" when it was first set aside; `number` is "" where nobody could open it.
@@ -133,11 +133,11 @@ class Aside(Dead):
         return _ADVICE_ASIDE.get(kind, _ADVICE["aside"])
 
 
-Letter = DeadSend | DeadEvent | Aside
+Letter = DeadSend | DeadEvent | DeferredDelivery
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeadLetterFilter:
     """Which dead letters are asked for; what is empty asks for all."""
 
     number: str | None = None
@@ -177,7 +177,7 @@ _UNTOLD = {"class": "untold", "reason": "no reason was written down"}
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class DeferReason:
     """What stands in a delivery's way, and for which of our numbers it was, where that is known."""
 
     kind: Kind
@@ -203,12 +203,12 @@ class Obstacle:
         return orjson.dumps(told)
 
 
-def aside(delivery: str, tries: int, next_ms: float, first: str, last: str) -> Aside:
+def aside(delivery: str, tries: int, next_ms: float, first: str, last: str) -> DeferredDelivery:
     """Read what is stored of a delivery that was set aside, "" for a reason that is not there."""
     kept_ms = int(delivery.partition(":")[2].partition("-")[0])
     first_at, first_error = _noted(first)
     last_at, last_error = _noted(last)
-    return Aside(
+    return DeferredDelivery(
         id=delivery,
         number=last_error.get("number", ""),
         died_ms=first_at or kept_ms,

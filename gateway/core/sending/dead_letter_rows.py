@@ -17,7 +17,7 @@ from gateway.core.sending.dead_letter import (
     Cause,
     DeadEvent,
     DeadSend,
-    Step,
+    HistoryStep,
     moment,
 )
 
@@ -142,18 +142,18 @@ def _is_open(note: Mapping[str, Any], told: Mapping[str, datetime]) -> bool:
 
 def _story(
     row: Mapping[str, str], notes: Mapping[int, Mapping[str, Any]], seen: Seen, died_ms: int
-) -> tuple[Step, ...]:
+) -> tuple[HistoryStep, ...]:
     """Tell what happened in order: attempts by number, each with the news that came of it."""
-    steps = [Step("planned", moment(row["planned"]))]
+    steps = [HistoryStep("planned", moment(row["planned"]))]
     for attempt in sorted({0, *notes, *seen}):
         if attempt in notes:
             began = row.get(f"began:{attempt}")
             at = moment(began) if began else None
-            steps.append(Step(f"attempt {attempt}", at, notes[attempt]))
+            steps.append(HistoryStep(f"attempt {attempt}", at, notes[attempt]))
         news = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
         ended = _json(row.get(f"ended:{attempt}"))
-        steps += [Step(what, at, ended if what == "redriven" else {}) for what, at in news]
-    return (*steps, Step(row["stage"], moment(died_ms), _json(row.get("error"))))
+        steps += [HistoryStep(what, at, ended if what == "redriven" else {}) for what, at in news]
+    return (*steps, HistoryStep(row["stage"], moment(died_ms), _json(row.get("error"))))
 
 
 def _readable(text: str | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ TOKEN_CODES = frozenset({0, 190})
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ErrorPolicy:
     """What a code means for a send.
 
     | kind | what follows |
@@ -39,7 +39,7 @@ class Rule:
     alert: bool = False
 
 
-def rule_of(code: int, status: int, subcode: int | None = None) -> Rule:
+def rule_of(code: int, status: int, subcode: int | None = None) -> ErrorPolicy:
     """Look up `code`; the HTTP status decides only for a code that the table does not know."""
     if code == INVALID_PARAMETER and subcode == UNKNOWN_NUMBER:
         return RULES[UNKNOWN_NUMBER]
@@ -47,26 +47,26 @@ def rule_of(code: int, status: int, subcode: int | None = None) -> Rule:
     return known or _by_status(status)
 
 
-def _by_status(status: int) -> Rule:
+def _by_status(status: int) -> ErrorPolicy:
     if status == 429:
         return _THROTTLED
     return _TROUBLE if status >= 500 else _REFUSED
 
 
-def _again(advice: str) -> Rule:
-    return Rule("again", advice)
+def _again(advice: str) -> ErrorPolicy:
+    return ErrorPolicy("again", advice)
 
 
-def _later(scope: Scope, wait_s: float | None, advice: str, *, alert: bool = False) -> Rule:
-    return Rule("later", advice, scope, wait_s, alert)
+def _later(scope: Scope, wait_s: float | None, advice: str, *, alert: bool = False) -> ErrorPolicy:
+    return ErrorPolicy("later", advice, scope, wait_s, alert)
 
 
-def _never(advice: str, *, alert: bool = False) -> Rule:
-    return Rule("never", advice, alert=alert)
+def _never(advice: str, *, alert: bool = False) -> ErrorPolicy:
+    return ErrorPolicy("never", advice, alert=alert)
 
 
-def _pause(scope: Scope, advice: str) -> Rule:
-    return Rule("pause", advice, scope, alert=True)
+def _pause(scope: Scope, advice: str) -> ErrorPolicy:
+    return ErrorPolicy("pause", advice, scope, alert=True)
 
 
 _PERMISSION = _pause("account", "Give the token the permission that Meta names.")
@@ -118,14 +118,16 @@ RULES = MappingProxyType(
         131042: _pause("account", "Set the account's payment right."),
         131044: _pause("account", "Set the account's payment for calls right."),
         131045: _pause("number", "Register the phone number again."),
-        131047: Rule(
+        131047: ErrorPolicy(
             "window", "Send a template: the customer's last message is older than 24 hours."
         ),
         131048: _later(
             "number", 3600, "Write less and better: customers took messages for spam.", alert=True
         ),
         131049: _never("Leave this customer without marketing for a day at least."),
-        131050: Rule("opted_out", "Leave this customer without marketing: they asked for it."),
+        131050: ErrorPolicy(
+            "opted_out", "Leave this customer without marketing: they asked for it."
+        ),
         131051: _never("Use a message type that Meta knows."),
         131052: _never("Ask the customer to send the file again."),
         131053: _never("Check the file: its address, type and size."),

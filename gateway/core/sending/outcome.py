@@ -11,9 +11,9 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.response import (
     Accepted,
     Closed,
-    Dead,
     Later,
     Paused,
+    Refused,
     Unconfirmed,
     Verdict,
 )
@@ -79,7 +79,7 @@ def outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) ->
         case Accepted(wamid, message_status):
             held = {"message_status": message_status}
             return _made(attempt, "accepted", held, now, wamid=wamid)
-        case Dead(code, reason, details):
+        case Refused(code, reason, details):
             told = {"code": code, "reason": reason, "details": details}
             return _failed(attempt, "dropped" if attempt.repeatable else "dead", told, now)
         case Later():

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.error_codes import RULES
 from gateway.core.sending.outcome import WINDOW_CLOSED, Attempt
-from gateway.core.sending.response import Closed, Dead
+from gateway.core.sending.response import Closed, Refused
 from gateway.core.sending.send import BULK
 
 WINDOW = timedelta(hours=24)
@@ -17,7 +17,7 @@ OPTED_OUT = 131050
 NOT_POSTED = "known before it was posted"
 
 
-def refusal(attempt: Attempt, now: datetime) -> Closed | Dead | None:
+def refusal(attempt: Attempt, now: datetime) -> Closed | Refused | None:
     """Say what stands against posting an attempt, as Meta would, None where nothing does.
 
     Judged at the moment of sending: what was right when it was planned may have waited since.
@@ -25,7 +25,7 @@ def refusal(attempt: Attempt, now: datetime) -> Closed | Dead | None:
     if attempt.repeatable:
         return None  # a tick or a "typing" is no message
     if attempt.contact.opted_out_at and (attempt.marketing or attempt.rank == BULK):
-        return Dead(OPTED_OUT, RULES[OPTED_OUT].advice, NOT_POSTED)
+        return Refused(OPTED_OUT, RULES[OPTED_OUT].advice, NOT_POSTED)
     if attempt.body.get("type") == "template" or window_open(attempt.contact, now):
         return None
     return Closed(RULES[WINDOW_CLOSED].advice, NOT_POSTED)

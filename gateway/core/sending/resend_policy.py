@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from gateway.core.sending.send import News
+from gateway.core.sending.send import StatusUpdate
 
 CONFIRM_WAIT = timedelta(seconds=120)
 # Meta repeats a refused webhook with decreasing frequency. While each pause is at most three times
@@ -27,7 +27,7 @@ Choice = Literal["again", "wait", "leave"]
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class DoubtEvidence:
     """An unconfirmed send, and what happened in its lane since."""
 
     attempted_at: datetime  # when its last attempt ended, or was found to have died
@@ -37,7 +37,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class StatusStream:
     """How whole the stream of statuses is, as far as one number is concerned."""
 
     whole_from: datetime  # the end of the last gap, and what has to pass after it
@@ -46,7 +46,7 @@ class Stream:
     lost_to: datetime | None = None  # a person gave up deliveries that may have held statuses
 
 
-def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choice:
+def choose(doubt: DoubtEvidence, stream: StatusStream, policy: Policy, now: datetime) -> Choice:
     """Say what to do about a doubt now; to wait is always safe."""
     if policy == "never" or doubt.repeated or doubt.overtaken:
         return "leave"
@@ -63,7 +63,7 @@ def choose(doubt: Doubt, stream: Stream, policy: Policy, now: datetime) -> Choic
     return "again" if whole and proved and worked_off else "wait"
 
 
-def gap_of(news: News) -> timedelta:
+def gap_of(news: StatusUpdate) -> timedelta:
     """Return the gap that a status reveals, nothing for one in time, or put back by a person."""
     reveals = not news.replayed and LATE < news.late < NOT_LATE_BUT_OLD
     return news.late if reveals else timedelta(0)

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 import orjson
 
-from gateway.core.sending.error_codes import Rule, Scope, rule_of
+from gateway.core.sending.error_codes import ErrorPolicy, Scope, rule_of
 from gateway.core.text import fit
 from gateway.core.webhook.customers import integer
 
@@ -83,7 +83,7 @@ class Unconfirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class Refused:
     """Meta refused, and will refuse the same again; `opted_out` where the customer asked for it."""
 
     code: int | None
@@ -92,7 +92,7 @@ class Dead:
     opted_out: bool = False
 
 
-Refusal = Later | Paused | Closed | Dead
+Refusal = Later | Paused | Closed | Refused
 Verdict = Accepted | Unconfirmed | Refusal
 
 
@@ -130,7 +130,7 @@ def _refused(status: int, body: bytes) -> Verdict:
             return Unconfirmed(f"HTTP {status} without a Graph error")
 
 
-def by_rule(rule: Rule, code: int, details: str) -> Refusal:
+def by_rule(rule: ErrorPolicy, code: int, details: str) -> Refusal:
     """Judge a refusal by what the table says of its code."""
     match rule.kind:
         case "again" | "later":
@@ -140,7 +140,7 @@ def by_rule(rule: Rule, code: int, details: str) -> Refusal:
         case "window":
             return Closed(rule.advice, details)
         case "never" | "opted_out":
-            return Dead(code, rule.advice, details, opted_out=rule.kind == "opted_out")
+            return Refused(code, rule.advice, details, opted_out=rule.kind == "opted_out")
         case _:
             assert_never(rule.kind)
 

@@ -56,7 +56,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class StatusUpdate:
     """What a status webhook tells of a send: found by our callback data, or else by its wamid."""
 
     send: str

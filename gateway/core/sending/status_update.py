@@ -7,8 +7,8 @@ from typing import Any, Literal, assert_never
 from gateway.core.events import Status
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.outcome import PROBE_AFTER_MS, THROUGHPUT
-from gateway.core.sending.response import Closed, Dead, Later, Paused, Refusal, by_rule
-from gateway.core.sending.send import RUNGS, News, from_callback
+from gateway.core.sending.response import Closed, Later, Paused, Refusal, Refused, by_rule
+from gateway.core.sending.send import RUNGS, StatusUpdate, from_callback
 from gateway.core.text import fit
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
@@ -20,12 +20,12 @@ After = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
 _PRICE = ("pricing_model", "type", "category")
 
 
-def news_of(event: Status) -> News | None:
+def news_of(event: Status) -> StatusUpdate | None:
     """Return what a status tells, None where its word is no step of the ladder."""
     if RUNGS.get(event.status, 0) <= RUNGS["accepted"]:
         return None
     send, attempt = from_callback(event.callback)
-    return News(
+    return StatusUpdate(
         send=send,
         attempt=attempt,
         wamid=event.id,
@@ -46,7 +46,7 @@ def after(refusal: Refusal | None) -> tuple[After, int]:
     Meta took the message and did not deliver it, so another attempt doubles nothing.
     """
     match refusal:
-        case None | Dead():
+        case None | Refused():
             return "", 0
         case Closed():
             return "window", 0

@@ -11,7 +11,7 @@ LOOKS_A_ROUND = 10
 AGAIN_MS = 1_000
 
 
-class Rounds:
+class LookSchedule:
     """Goes round the numbers of a store; its times are milliseconds of the server's clock."""
 
     def __init__(self) -> None:

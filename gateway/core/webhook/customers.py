@@ -17,7 +17,7 @@ _CLOCKS_DIFFER_BY = timedelta(days=1)
 _FIRST_MILLISECONDS = 10**11  # As seconds it would be the year 5138.
 
 
-class Person(NamedTuple):
+class Customer(NamedTuple):
     """A customer as a webhook names one; any part may be empty."""
 
     wa_id: str = ""
@@ -25,7 +25,7 @@ class Person(NamedTuple):
     name: str = ""
 
 
-NOBODY = Person()
+NOBODY = Customer()
 
 
 def text(holder: Mapping[str, Any], name: str) -> str:
@@ -67,35 +67,35 @@ def moment(said: Any, received_at: datetime) -> datetime | None:
     return at if at >= _WHATSAPP_BEGAN and at - _CLOCKS_DIFFER_BY <= received_at else None
 
 
-def people(value: Mapping[str, Any]) -> dict[str, Person]:
+def people(value: Mapping[str, Any]) -> dict[str, Customer]:
     """Return whom `contacts` names, by phone number and user id, and by "" whoever is alone."""
-    found: dict[str, Person] = {}
+    found: dict[str, Customer] = {}
     contacts = [contact for contact in listed(value, "contacts") if isinstance(contact, dict)]
     for contact in contacts:
         wa_id, user_id = _told_apart(_intact(contact, "wa_id"), _intact(contact, "user_id"))
-        person = Person(wa_id, user_id, text(within(contact, "profile"), "name"))
+        person = Customer(wa_id, user_id, text(within(contact, "profile"), "name"))
         found[one_form(wa_id)] = found[user_id] = found[""] = person
     if len(contacts) > 1:
         del found[""]
     return found
 
 
-def customer(known: Mapping[str, Person], phone: str = "", user: str = "") -> Person:
+def customer(known: Mapping[str, Customer], phone: str = "", user: str = "") -> Customer:
     """Return the customer with what is known of the same one, or of the only one named."""
     wa_id, user_id = _told_apart(phone, user)
     same = (wa_id and known.get(one_form(wa_id))) or (user_id and known.get(user_id))
     same = same or _alone(known, wa_id, user_id)
-    return Person(wa_id or same.wa_id, user_id or same.user_id, same.name)
+    return Customer(wa_id or same.wa_id, user_id or same.user_id, same.name)
 
 
-def keys_of(*called: Person) -> tuple[str, ...]:
+def keys_of(*called: Customer) -> tuple[str, ...]:
     """Return all keys of one customer, phone numbers first."""
     found = [contact_key(one.wa_id) for one in called if one.wa_id]
     found += [one.user_id for one in called if one.user_id]
     return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))
 
 
-def _alone(known: Mapping[str, Person], wa_id: str, user_id: str) -> Person:
+def _alone(known: Mapping[str, Customer], wa_id: str, user_id: str) -> Customer:
     """Return the only one named, unless that is somebody else."""
     alone = known.get("") or NOBODY
     differs = (wa_id and alone.wa_id) or (user_id and alone.user_id)

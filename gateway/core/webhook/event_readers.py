@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.core import event_keys
-from gateway.core.events import Delivery, Event, Message, Notice, Returned, Status, Unreadable
+from gateway.core.events import Delivery, Event, InternalEvent, Message, Notice, Status, Unreadable
 from gateway.core.webhook.customers import (
     NOBODY,
     NOTHING,
-    Person,
+    Customer,
     customer,
     integer,
     keys_of,
@@ -37,7 +37,7 @@ class Place(NamedTuple):
     entry: Mapping[str, Any] = NOTHING
     field: str = ""
     number: str = ""
-    people: Mapping[str, Person] = NOTHING
+    people: Mapping[str, Customer] = NOTHING
     value_key: str = ""  # only where the value bears errors
     damage: str = ""  # why the body had to be read a second time
 
@@ -102,17 +102,19 @@ def status(place: Place, item: int, raw: Raw) -> Status | None:
     )
 
 
-def returned(place: Place, item: int, raw: Raw) -> Returned | None:
+def returned(place: Place, item: int, raw: Raw) -> InternalEvent | None:
     """Make a Returned of what we put back into the inbox ourselves."""
     what, key = text(raw, "what"), text(raw, "key")
     if not what or not key:
         return None
     ours = stands(place._replace(number=text(raw, "number")), item, raw)
-    return Returned(key=f"returned|{key}", **ours | {"contact": text(raw, "contact")}, what=what)
+    return InternalEvent(
+        key=f"returned|{key}", **ours | {"contact": text(raw, "contact")}, what=what
+    )
 
 
 def stands(
-    place: Place, item: int, raw: Any, person: Person = NOBODY, before: Sequence[Person] = ()
+    place: Place, item: int, raw: Any, person: Customer = NOBODY, before: Sequence[Customer] = ()
 ) -> dict[str, Any]:
     """Return the fields that all events have, without the key; `before` are former names."""
     called = keys_of(*before, person)
@@ -146,16 +148,16 @@ def _participant(raw: Raw) -> str:
     return found or text(raw, "recipient_participant_user_id")
 
 
-def _names(sender: Person, system: Mapping[str, Any]) -> tuple[Person, tuple[Person, ...]]:
+def _names(sender: Customer, system: Mapping[str, Any]) -> tuple[Customer, tuple[Customer, ...]]:
     """Return what the sender is called, and what they were where they changed that."""
     if text(system, "type") not in _RENAMED:
         return sender, ()
     wa_id, user_id = text(system, "wa_id"), text(system, "user_id")
-    now = Person(wa_id or sender.wa_id, user_id or sender.user_id, sender.name)
-    return now, (sender, Person("", text(system, "previous_user_id")))
+    now = Customer(wa_id or sender.wa_id, user_id or sender.user_id, sender.name)
+    return now, (sender, Customer("", text(system, "previous_user_id")))
 
 
-def whom(place: Place, raw: Raw, phone: str, user: str) -> Person:
+def whom(place: Place, raw: Raw, phone: str, user: str) -> Customer:
     """Return the customer whom two fields name; a group is nobody's name."""
     if text(raw, "recipient_type") == "group" or text(raw, "group_id"):
         return NOBODY

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.core import event_keys
 from gateway.core.events import Event, Notice
-from gateway.core.webhook.customers import NOBODY, Person, customer, text, within
+from gateway.core.webhook.customers import NOBODY, Customer, customer, text, within
 from gateway.core.webhook.event_readers import Place, Raw, reached, stands, whom
 
 
@@ -83,7 +83,7 @@ def whole(place: Place, item: int, raw: Raw) -> Notice:
     return _notice(place, item, raw, event_keys.of_bytes(place.field, place.delivery.body))
 
 
-def _notice(place: Place, item: int, raw: Any, key: str, about: Person = NOBODY) -> Notice:
+def _notice(place: Place, item: int, raw: Any, key: str, about: Customer = NOBODY) -> Notice:
     if about == NOBODY:
         about = customer(place.people)
     return Notice(key=key, **stands(place, item, raw, about), field=place.field)

@@ -17,7 +17,7 @@ _NUMBER_FIELDS = (
 _PAGES_MAX = 20
 
 
-class Setup:
+class AdminClient:
     """Meta's administration as one app and one token see it; not to be shared by threads.
 
     Every method raises SetupError, and calls Meta once unless it says otherwise.

@@ -9,7 +9,7 @@ from gateway.core.text import fit
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class EntityHealth:
     """How one of those who take part in each message stands: a number, an account, an app."""
 
     what: str  # PHONE_NUMBER, WABA, BUSINESS or APP
@@ -17,7 +17,7 @@ class Health:
     why: str = ""  # in Meta's words
 
 
-def health(found: Mapping[str, Any]) -> tuple[Health, ...]:
+def health(found: Mapping[str, Any]) -> tuple[EntityHealth, ...]:
     """Read the field health_status; what is malformed in it is left out."""
     status = found.get("health_status")
     entities = status.get("entities") if isinstance(status, dict) else None
@@ -25,13 +25,13 @@ def health(found: Mapping[str, Any]) -> tuple[Health, ...]:
     return tuple(_entity(one) for one in rows if isinstance(one, dict))
 
 
-def _entity(found: Mapping[str, Any]) -> Health:
+def _entity(found: Mapping[str, Any]) -> EntityHealth:
     what, state = fit(found.get("entity_type")), fit(found.get("can_send_message"))
     errors, more = found.get("errors"), found.get("additional_info")
     rows = errors if isinstance(errors, list) else []
     told = [_error(one) for one in rows if isinstance(one, dict)]
     told += [fit(one) for one in more] if isinstance(more, list) else []
-    return Health(what, state, " ".join(filter(None, told)))
+    return EntityHealth(what, state, " ".join(filter(None, told)))
 
 
 def _error(found: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ class NumberInfo:
     throughput: str = ""  # STANDARD, HIGH or NOT_APPLICABLE
     messaging_limit: str = ""  # such as TIER_250: customers a day outside the window
     callbacks: Callbacks = field(default_factory=Callbacks)
-    health: tuple[Health, ...] = ()
+    health: tuple[EntityHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

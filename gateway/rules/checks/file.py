@@ -14,7 +14,7 @@ from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedFile:
     """One file as it was read; there is no book where there are problems."""
 
     file: str
@@ -34,20 +34,20 @@ class Checked:
                 yield _name(rule, index), rule
 
 
-def check(file: str, source: str) -> Checked:
+def check(file: str, source: str) -> CheckedFile:
     """Check one file and report every problem in it."""
     tree, problems = parse(file, source)
     if tree is None:
-        return Checked(file, None, None, tuple(problems))
+        return CheckedFile(file, None, None, tuple(problems))
     if not isinstance(tree, Map):
         problems.append(Problem(file, tree.mark, "", "a rules file begins with `version: 1`"))
-        return Checked(file, tree, None, tuple(problems))
+        return CheckedFile(file, tree, None, tuple(problems))
     book = None
     try:
         book = Book.model_validate(tree)
     except ValidationError as error:
         problems += first(_told(file, tree, each) for each in error.errors(include_url=False))
-    return Checked(file, tree, None if problems else book, tuple(problems))
+    return CheckedFile(file, tree, None if problems else book, tuple(problems))
 
 
 def _name(rule: Any, index: int) -> str:

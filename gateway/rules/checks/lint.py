@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import nearest
-from gateway.rules.checks.file import Checked
+from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import texts
 from gateway.rules.checks.references import conditions, said, steps
 from gateway.rules.checks.unreachable import unreached
@@ -19,7 +19,7 @@ MAX_WORD = 20  # characters of a text that may look like a word of ours
 Found = tuple[Mark, str]
 
 
-def warnings(files: Sequence[Checked]) -> Iterator[Problem]:
+def warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     """Warn of rules that nothing reaches, and of names that are used and never given."""
     rules = [(file.file, name, rule) for file in files for name, rule in file.rules()]
     given = _Given(files, [rule for _, _, rule in rules])
@@ -38,7 +38,7 @@ def warnings(files: Sequence[Checked]) -> Iterator[Problem]:
 class _Given:
     """The names that the files give somewhere."""
 
-    def __init__(self, files: Sequence[Checked], rules: Sequence[Map]) -> None:
+    def __init__(self, files: Sequence[CheckedFile], rules: Sequence[Map]) -> None:
         each = [step for rule in rules for step in steps(rule)]
         self.tags = {str(tag) for step in each for tag in said(step.get("tag"))}
         self.vars = {name for step in each for name in mapping(step.get("set"))}
@@ -104,7 +104,7 @@ def _hint(word: str, known: Collection[str]) -> str:
     return f"; {hint}" if hint.startswith("did") else ""
 
 
-def _unreached(files: Sequence[Checked]) -> Iterator[Problem]:
+def _unreached(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     placed = [
         (file, *one)
         for file in files

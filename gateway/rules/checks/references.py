@@ -6,13 +6,13 @@ from typing import Any
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import literal
 from gateway.core.text import nearest
-from gateway.rules.checks.file import Checked
+from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import known_names, unknown, unknown_in
 from gateway.rules.problems import Mark, Problem, short
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, items, mapping
 
 
-def errors(files: Sequence[Checked]) -> Iterator[Problem]:
+def errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     """Tell of every error of files that were read, beyond the shape of each."""
     hours = {name for file in files for name in mapping(file.top("hours"))}
     yield from _names_taken(files)
@@ -54,7 +54,7 @@ def bodies(rule: Map) -> Iterator[Any]:
     return (step["send"] for step in steps(rule) if "send" in step)
 
 
-def _names_taken(files: Sequence[Checked]) -> Iterator[Problem]:
+def _names_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     named = [(file.file, *found) for file in files for found in file.rules() if "name" in found[1]]
     for file, name, rule in named:
@@ -64,14 +64,14 @@ def _names_taken(files: Sequence[Checked]) -> Iterator[Problem]:
         first.setdefault(name, f"{file}:{rule.marks['name'].line}")
 
 
-def _defaults_taken(files: Sequence[Checked]) -> Iterator[Problem]:
+def _defaults_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
         message = f"defaults are set in {setting[0].file} already"
         yield Problem(file.file, file.tree.marks["defaults"], "", message)
 
 
-def _hours_taken(files: Sequence[Checked]) -> Iterator[Problem]:
+def _hours_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for file in files:
         marks = mapping(file.top("hours")).marks

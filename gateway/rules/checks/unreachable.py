@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.rules.language.actions import ENDS
 from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
-from gateway.rules.language.rulefile import Rule
+from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.matching.facts import plain_emoji
 from gateway.rules.matching.on_event import sender
 from gateway.rules.text import normal, spelled
@@ -111,7 +111,7 @@ def _takes_any(key: str, words: frozenset[Any]) -> bool:
     return key in WITH_ANY and ANY in words
 
 
-def unreached(rules: Sequence[Rule]) -> Iterator[tuple[int, list[str]]]:
+def unreached(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
     """Name each rule that is never asked, by its position, and the rules above that answer."""
     above, of_notes = _Above(), _Above()
     for index, rule in enumerate(rules):
@@ -130,11 +130,11 @@ def unreached(rules: Sequence[Rule]) -> Iterator[tuple[int, list[str]]]:
                 (of_notes if shape.of_notes else above).add(rule.name, shape)
 
 
-def _ends(rule: Rule) -> bool:
+def _ends(rule: RuleModel) -> bool:
     return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
 
 
-def _shapes(rule: Rule) -> list[_Shape]:
+def _shapes(rule: RuleModel) -> list[_Shape]:
     # An age that stands anywhere in a rule is one of the whole rule.
     shapes = [_shape(when) for when in rule.when]
     of_any_age = any(shape.of_any_age for shape in shapes)

@@ -15,7 +15,7 @@ Sending = (
     | send_actions.SendList
     | send_actions.SendMedia
     | send_actions.SendTemplate
-    | send_actions.Send
+    | send_actions.SendAction
 )
 Noting = (
     contact_actions.React
@@ -24,7 +24,7 @@ Noting = (
     | contact_actions.Set
     | contact_actions.Unset
     | contact_actions.Mute
-    | contact_actions.Alert
+    | contact_actions.AlertAction
 )
 Bare = contact_actions.Signal | contact_actions.Choice
 

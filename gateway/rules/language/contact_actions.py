@@ -96,7 +96,7 @@ class Mute(Model):
         return {"mute": int(self.mute.total_seconds())}
 
 
-class Alert(Model):
+class AlertAction(Model):
     """Tell the operator."""
 
     verb: ClassVar[str] = "alert"

@@ -20,7 +20,7 @@ from gateway.rules.language.types import (
 )
 
 
-class Rule(Model):
+class RuleModel(Model):
     """One rule: when its conditions hold, its actions are done."""
 
     name: Name = Field(description="What the rule is called, in traces too.")
@@ -63,11 +63,11 @@ class Book(Model):
     templates: Annotated[tuple[TemplateName, ...], BeforeValidator(listed)] | None = Field(
         default=None, description="The templates that Meta approved; others are warned of."
     )
-    rules: tuple[Rule, ...] = Field(description="The rules, tried from top to bottom.")
+    rules: tuple[RuleModel, ...] = Field(description="The rules, tried from top to bottom.")
 
 
 PLACES: dict[str, type[Model]] = {
-    "": Book, "defaults": Defaults, "rules": Rule, "when": When, "text": TextTest,
+    "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
     "not": Conditions,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from gateway.core import messages
-from gateway.core.messages import Body, Row, Section, length_limits
+from gateway.core.messages import Body, ListRow, Section, length_limits
 from gateway.rules.language.metas import Components, GraphBody
 from gateway.rules.language.types import (
     Language,
@@ -95,7 +95,9 @@ def parted(
     """Give the sections of a list; rows that are not parted need no title."""
     named = {"": rows} if rows else sections or {}
     return [
-        Section(title, tuple(Row(id_, row.title, row.description) for id_, row in inner.items()))
+        Section(
+            title, tuple(ListRow(id_, row.title, row.description) for id_, row in inner.items())
+        )
         for title, inner in named.items()
     ]
 
@@ -249,7 +251,7 @@ class SendMedia(FreeForm):
         return messages.media(self.kind, self.send_media, self.caption, self.filename)
 
 
-class Send(FreeForm):
+class SendAction(FreeForm):
     """Send any message that Meta knows, in Meta's own form."""
 
     verb: ClassVar[str] = "send"

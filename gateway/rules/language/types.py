@@ -33,7 +33,7 @@ def wrong(message: str, mark: Mark | None = None) -> NoReturn:
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
-class Checked:
+class TextCheck:
     """A check of a text, which an editor can make too."""
 
     __slots__ = ()
@@ -86,7 +86,7 @@ def _known(word: Any, words: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Limited(Checked):
+class Limited(TextCheck):
     """Take a text that is no longer than Meta takes it, placeholders left out."""
 
     most: int
@@ -103,7 +103,7 @@ class Limited(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class Matching(Checked):
+class Matching(TextCheck):
     """Take a text that fits an expression as a whole."""
 
     expression: str

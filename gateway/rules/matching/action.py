@@ -16,7 +16,7 @@ TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CompiledAction:
     """One action of a rule, its body compiled."""
 
     verb: str
@@ -53,14 +53,14 @@ class Step:
         )
 
 
-def step_of(step: Written, when_closed: WhenClosed) -> Step:
+def step_of(step: Written, when_closed: WhenClosed) -> CompiledAction:
     """Compile one action; `when_closed` holds where it says nothing else."""
     marketing = isinstance(step, SendTemplate) and step.marketing
     closed: WhenClosed = None
     if isinstance(step, FreeForm):
         closed = step.window_closed or when_closed
     said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
-    made = Step(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
+    made = CompiledAction(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
     if _is_filled(made.body) and _is_filled(made.closed):
         return replace(made, always=made.action(lambda _: ""))
     return made

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gateway.core.text import printable
-from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.facts import EventFacts
 
 MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
 IS = ("is {}", "is not {}")
 
-Test = Callable[[Facts], bool]
+Test = Callable[[EventFacts], bool]
 # Of each event for which a condition holds, one of these is true: what it is about, and the value.
 Key = tuple[str, str]
 
@@ -24,7 +24,7 @@ RANKS = {
 }  # fmt: skip
 
 
-class Told(NamedTuple):
+class MatchResult(NamedTuple):
     """Whether a condition holds, and in the rule's own words how it does or how it fails."""
 
     held: bool
@@ -38,10 +38,10 @@ class Condition(Protocol):
     def keys(self) -> frozenset[Key] | None:
         """One of them is true of each event for which it holds; None where nothing is known."""
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
 
-    def told(self, facts: Facts) -> Told:
+    def told(self, facts: EventFacts) -> MatchResult:
         """Say whether and how it holds."""
 
 
@@ -54,13 +54,13 @@ class One:
     failed: str
     keys: frozenset[Key] | None = None
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return self.test(facts)
 
-    def told(self, facts: Facts) -> Told:
+    def told(self, facts: EventFacts) -> MatchResult:
         """Say whether and how it holds."""
-        return Told(True, self.held) if self.test(facts) else Told(False, self.failed)
+        return MatchResult(True, self.held) if self.test(facts) else MatchResult(False, self.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ class Every:
         known = [one.keys for one in self.inner if one.keys is not None]
         return min(known, key=_rank, default=None)
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return all(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> Told:
+    def told(self, facts: EventFacts) -> MatchResult:
         """Tell of all that hold, or of the first that fails."""
         words = []
         for one in self.inner:
@@ -87,7 +87,7 @@ class Every:
             if not told.held:
                 return told
             words.append(told.words)
-        return Told(True, _joined(words) or "always")
+        return MatchResult(True, _joined(words) or "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,11 @@ class Some:
         found = [keys for keys in known if keys is not None]
         return frozenset().union(*found) if len(found) == len(known) else None
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> Told:
+    def told(self, facts: EventFacts) -> MatchResult:
         """Tell of the first that holds, or of all that fail."""
         words = []
         for one in self.inner:
@@ -115,7 +115,7 @@ class Some:
             if told.held:
                 return told
             words.append(told.words)
-        return Told(False, _joined(words))
+        return MatchResult(False, _joined(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,14 @@ class Neither:
     inner: tuple[Condition, ...]
     keys: frozenset[Key] | None = None
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return not any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: Facts) -> Told:
+    def told(self, facts: EventFacts) -> MatchResult:
         """Tell of all that fail, or of the first that holds."""
         told = Some(self.inner).told(facts)
-        return Told(not told.held, told.words)
+        return MatchResult(not told.held, told.words)
 
 
 def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[str, str]:

@@ -23,7 +23,7 @@ def has_name(event: Event, contact: Contact) -> bool:
     return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
 
 
-class Facts:
+class EventFacts:
     """What is known of one event; `contact` is as it was before, and as rules change it."""
 
     def __init__(

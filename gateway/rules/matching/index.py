@@ -14,7 +14,7 @@ import re2
 
 from gateway.core.events import Notice, Status
 from gateway.rules.matching.condition import Key
-from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import Said
 
 # Bytes for what RE2 remembers of the texts that it saw, for each of the two sets.
@@ -64,7 +64,7 @@ class Index:
         self._parts = Patterns({re2.escape(word): word for word in self._of("contains")}, EXACTLY)
         self._patterns = Patterns({word: word for word in self._of("matches")}, AS_RULES_DO)
 
-    def candidates(self, facts: Facts) -> list[int]:
+    def candidates(self, facts: EventFacts) -> list[int]:
         """Return the positions of the rules that may fire, in the order of the file."""
         found: set[int] = set()
         for key in (*_of_event(facts), *self._of_text(facts.text)):
@@ -101,7 +101,7 @@ def _by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _of_event(facts: Facts) -> Iterator[Key]:
+def _of_event(facts: EventFacts) -> Iterator[Key]:
     yield "event", facts.kind
     yield "type", facts.type
     yield "number", facts.event.number

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gateway.rules.language.conditions import Age, Conditions
 from gateway.rules.matching.condition import IS, Condition, One, Test, said
-from gateway.rules.matching.facts import WINDOW, Facts
+from gateway.rules.matching.facts import WINDOW, EventFacts
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import normal
 
@@ -55,7 +55,7 @@ def _first_contact(wanted: bool) -> One:
 
 
 def _silent(lasts: timedelta) -> One:
-    def test(facts: Facts) -> bool:
+    def test(facts: EventFacts) -> bool:
         silence = facts.silence
         return silence is not None and silence >= lasts
 
@@ -72,7 +72,7 @@ def _window(wanted: bool) -> One:
     return One(lambda facts: _is_within_window(facts) is wanted, held, failed)
 
 
-def _is_within_window(facts: Facts) -> bool:
+def _is_within_window(facts: EventFacts) -> bool:
     last = facts.last_inbound_at
     return last is not None and facts.now - last < WINDOW
 

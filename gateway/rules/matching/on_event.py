@@ -7,7 +7,7 @@ from gateway.core.phone_numbers import one_form
 from gateway.core.webhook.customers import text
 from gateway.rules.language.conditions import ANY, Conditions, Referral
 from gateway.rules.matching.condition import IS, Condition, Every, One, Test, said
-from gateway.rules.matching.facts import Facts, plain_emoji
+from gateway.rules.matching.facts import EventFacts, plain_emoji
 from gateway.rules.matching.on_text import headline_of
 
 SEPARATORS = str.maketrans("", "", "+-() ")
@@ -117,9 +117,9 @@ def sender(word: str) -> str:
     return one_form(digits) if digits.isdecimal() else word
 
 
-def _status(facts: Facts) -> str:
+def _status(facts: EventFacts) -> str:
     return facts.event.status if isinstance(facts.event, Status) else ""
 
 
-def _field(facts: Facts) -> str:
+def _field(facts: EventFacts) -> str:
     return facts.event.field if isinstance(facts.event, Notice) else ""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 from gateway.rules.language.conditions import TextTest
 from gateway.rules.matching.condition import IS, Key, One, said
-from gateway.rules.matching.facts import Facts
+from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import Said, normal, pattern, spelled
 
-Look = Callable[[Facts], Said]
+Look = Callable[[EventFacts], Said]
 Holds = Callable[[Said], bool]
 
 TOLD = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.core.events import Delivery, Event
-from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.decision import RuleDecider
 from gateway.core.webhook.parser import split
 from gateway.rules.testing.notation import Said, spoken
 from gateway.rules.testing.planner import Folded, Folding
@@ -53,7 +53,7 @@ class Compared:
 class Comparison:
     """Plans each event twice; contacts go on by what each rulebook makes of them."""
 
-    def __init__(self, old: Rulebook, new: Rulebook) -> None:
+    def __init__(self, old: RuleDecider, new: RuleDecider) -> None:
         """Begin with contacts that nobody knows yet."""
         self._old, self._new = Folding(old), Folding(new)
         self.compared = Compared()

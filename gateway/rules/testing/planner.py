@@ -8,8 +8,8 @@ from typing import Any
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import names
 from gateway.core.events import Event
-from gateway.core.planning.batch import Plan, View
-from gateway.core.planning.decision import Rulebook
+from gateway.core.planning.batch import Plan, PlanningInput
+from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import Shadow
 from gateway.core.sending.preflight import window_open
 from gateway.core.sending.send import Send
@@ -59,7 +59,7 @@ class Folded:
 class Folding:
     """Plans as workers do, event by event, with no store that knows anything."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: RuleDecider) -> None:
         """Take what answers."""
         self._shadow = Shadow(rulebook)
 
@@ -70,7 +70,7 @@ class Folding:
     def fold(self, event: Event, now: datetime) -> Folded:
         """Plan one event, and remember what follows from it."""
         nobody = {name: Contact(name) for name in names(event)}
-        view = self._shadow.over(View(event.number, now, nobody, frozenset()), [event])
+        view = self._shadow.over(PlanningInput(event.number, now, nobody, frozenset()), [event])
         before = _first(view.contacts.values())
         (planned,) = self._shadow.plan(view, [event])
         if planned.failures:

@@ -12,8 +12,8 @@ from gateway.rules.problems import Mark
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.notation import SIGNALS, Said, spoken
 from gateway.rules.testing.planner import Folded, Folding
-from gateway.rules.testing.simulated_customer import Phone, done
-from gateway.rules.testing.testcase import Case, Line
+from gateway.rules.testing.simulated_customer import SimulatedCustomer, done
+from gateway.rules.testing.testcase import Case, TestStep
 from gateway.rules.testing.testfile import Placed
 
 
@@ -26,7 +26,7 @@ class Differs:
     got: Sequence[Said]
 
 
-def differences(line: Line, folded: Sequence[Folded]) -> Iterator[Differs]:
+def differences(line: TestStep, folded: Sequence[Folded]) -> Iterator[Differs]:
     after = folded[-1].after
     got: dict[str, Sequence[Said]] = {
         "we": [
@@ -48,7 +48,7 @@ def differences(line: Line, folded: Sequence[Folded]) -> Iterator[Differs]:
             yield Differs(what, expected, found)
 
 
-def _expected(line: Line, what: str) -> Sequence[Said] | None:
+def _expected(line: TestStep, what: str) -> Sequence[Said] | None:
     said = getattr(line, what)
     if isinstance(said, bool):
         return [_yes_or_no(said)]
@@ -82,10 +82,10 @@ LONG_AGO = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StepResult:
     """One line that was played: what differs, and why each rule fired or not."""
 
-    line: Line
+    line: TestStep
     mark: Mark
     now: datetime
     fired: tuple[str, ...]
@@ -99,7 +99,7 @@ class Played:
     """One case that was played."""
 
     placed: Placed
-    turns: tuple[Turn, ...]
+    turns: tuple[StepResult, ...]
 
     @property
     def passed(self) -> bool:
@@ -126,23 +126,23 @@ class _Talk:
     case: Case
     rulebook: Rulebook
     now: datetime = field(init=False)
-    phone: Phone = field(init=False)
+    phone: SimulatedCustomer = field(init=False)
     folding: Folding = field(init=False)
 
     def __post_init__(self) -> None:
         case = self.case
         # A wait is real time, whatever clocks on a wall do meanwhile.
         self.now = case.at.astimezone(UTC)
-        self.phone = Phone(case.number, case.customer, case.name)
+        self.phone = SimulatedCustomer(case.number, case.customer, case.name)
         self.folding = Folding(self.rulebook)
         self.folding.remember(case.number, _begun(case))
 
-    def turn(self, line: Line, mark: Mark) -> Turn:
+    def turn(self, line: TestStep, mark: Mark) -> StepResult:
         """Play one line."""
         if line.wait is not None:
             self.now += line.wait
         if line.they is None:
-            return Turn(line, mark, self.now, ())
+            return StepResult(line, mark, self.now, ())
         events = done(line.they, self.phone, self.now - (line.they.age or timedelta(0)))
         folded = [self.folding.fold(event, self.now) for event in events]
         for one in folded:
@@ -152,7 +152,7 @@ class _Talk:
         error = next((one.error for one in folded if one.error), "")
         differs = tuple(differences(line, folded))
         told = tuple(self._why(folded)) if differs else ()
-        return Turn(line, mark, self.now, fired, differs, told, error)
+        return StepResult(line, mark, self.now, fired, differs, told, error)
 
     def _why(self, folded: Sequence[Folded]) -> Iterator[Explained]:
         for one in folded:

@@ -24,7 +24,7 @@ LATER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Phone:
+class SimulatedCustomer:
     """A customer's phone, which counts what was said to it and by it."""
 
     number: str  # ours, that is written to
@@ -127,7 +127,7 @@ ORDER = {
 }
 
 
-def done(they: They, phone: Phone, at: datetime) -> list[Event]:
+def done(they: They, phone: SimulatedCustomer, at: datetime) -> list[Event]:
     """Return the events of what somebody does."""
     beside: dict[str, Any] = {}
     if they.referral is not None:
@@ -137,7 +137,9 @@ def done(they: They, phone: Phone, at: datetime) -> list[Event]:
     return ACTS[they.act](they, phone, at, beside)
 
 
-def _media(they: They, phone: Phone, at: datetime, beside: Mapping[str, Any]) -> list[Event]:
+def _media(
+    they: They, phone: SimulatedCustomer, at: datetime, beside: Mapping[str, Any]
+) -> list[Event]:
     kind = "audio" if they.media == "voice" else str(they.media)
     content: dict[str, Any] = {"id": "1", "mime_type": f"{kind}/*"}
     content |= {"voice": they.media == "voice"} if kind == "audio" else {}
@@ -145,14 +147,16 @@ def _media(they: They, phone: Phone, at: datetime, beside: Mapping[str, Any]) ->
     return phone.message(at, kind, content, **beside)
 
 
-def _elsewhere(they: They, phone: Phone, at: datetime, _: Mapping[str, Any]) -> list[Event]:
+def _elsewhere(
+    they: They, phone: SimulatedCustomer, at: datetime, _: Mapping[str, Any]
+) -> list[Event]:
     text = they.text or ""
     return (
         phone.echo(at, text) if they.event == "echo" else phone.elsewhere(at, str(they.event), text)
     )
 
 
-Act = Callable[[They, Phone, datetime, Mapping[str, Any]], list[Event]]
+Act = Callable[[They, SimulatedCustomer, datetime, Mapping[str, Any]], list[Event]]
 ACTS: dict[str, Act] = {
     "text": lambda they, phone, at, beside: phone.text(at, str(they.text), **beside),
     "tapped": lambda they, phone, at, _: phone.tap(at, str(they.tapped)),

@@ -120,7 +120,7 @@ def _they(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-class Line(Model):
+class TestStep(Model):
     """One thing that happens, and what is expected after it."""
 
     they: Annotated[They | None, BeforeValidator(_they)] = Field(
@@ -143,7 +143,7 @@ class Line(Model):
         return any(said in SIGNALS for said in self.we or ())
 
     @model_validator(mode="after")
-    def _is_one(self) -> "Line":
+    def _is_one(self) -> "TestStep":
         if (self.they is None) is (self.wait is None):
             wrong("needs either `they` or `wait`")
         expected = self.model_fields_set - {"they", "wait"}
@@ -166,7 +166,7 @@ class Case(Model):
     tags: Ids = Field(default=(), description="Tags that the customer has already.")
     vars: Vars = Field(default={}, description="Variables that the customer has already.")
     opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
-    talk: Annotated[tuple[Line, ...], BeforeValidator(listed)] = Field(
+    talk: Annotated[tuple[TestStep, ...], BeforeValidator(listed)] = Field(
         description="What happens, line by line."
     )
 
@@ -179,7 +179,7 @@ class Case(Model):
         return self
 
 
-PLACES: dict[str, type[Model]] = {"": Case, "talk": Line, "they": They}
+PLACES: dict[str, type[Model]] = {"": Case, "talk": TestStep, "they": They}
 assert set(SIGNALS) <= set(BARE)  # noqa: S101 - a word of the language, and of nothing else
 
 

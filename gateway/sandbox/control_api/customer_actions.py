@@ -11,7 +11,7 @@ from gateway.sandbox.simulation.customer_messages import (
     number_asked,
     query,
 )
-from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.simulation.policy import is_open
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json, as_json, is_user_id, phone_digits
@@ -91,7 +91,7 @@ class Acting:
         self._sandbox.tell(webhook_payloads.preference_change(number, person, name, value, now))
         return as_json({"marketing": value})
 
-    def _person(self, request: Request) -> Person:
+    def _person(self, request: Request) -> SimulatedPerson:
         return self._sandbox.customers.remembered(customer_named(request))
 
 
@@ -109,7 +109,7 @@ def _names(wish: Json) -> dict[str, str]:
     return names
 
 
-def _renamed(person: Person, name: str, phone: str = "", user_id: str = "") -> Json:
+def _renamed(person: SimulatedPerson, name: str, phone: str = "", user_id: str = "") -> Json:
     """Word the system message of a change."""
     if phone:
         body = f"User {name} changed from {person.phone} to {phone}"
@@ -123,6 +123,6 @@ def _renamed(person: Person, name: str, phone: str = "", user_id: str = "") -> J
     return told
 
 
-def _shown(person: Person) -> Json:
+def _shown(person: SimulatedPerson) -> Json:
     names = {"phone": person.phone, "user_id": person.user_id, "username": person.username}
     return {**names, "hides_phone": person.hides_phone}

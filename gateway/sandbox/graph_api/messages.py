@@ -27,7 +27,7 @@ _VERSION = re.compile(r"v\d+\.\d+")
 _GATEWAY_PAGE = "<html><head><title>{0}</title></head><body><h1>Error {0}</h1></body></html>"
 
 
-class Graph:
+class GraphApi:
     """`POST /{version}/{phone_number_id}/messages`."""
 
     def __init__(self, sandbox: Sandbox) -> None:

@@ -13,7 +13,7 @@ _AUTHORS_PER_PHONE = 4
 _NAME = "Sandbox customer"
 
 
-class Phone:
+class CustomerPhone:
     """What one customer sees, numbered from 1; only the newest events are kept."""
 
     def __init__(self) -> None:
@@ -50,21 +50,21 @@ class Phone:
         return found
 
 
-class Phones:
+class CustomerPhones:
     """All phones by customer; the longest known ones make room when there are too many."""
 
     def __init__(self, most: int = _PHONES_MAX) -> None:
         """Start with no customers; keep at most so many phones."""
         self._most = most
-        self._phones: dict[str, Phone] = {}
+        self._phones: dict[str, CustomerPhone] = {}
         self._authors: dict[str, str] = {}
 
-    def of(self, customer: str) -> Phone:
+    def of(self, customer: str) -> CustomerPhone:
         """Give a customer's phone, a new one at the first time."""
         phone = self._phones.get(customer)
         if phone is None:
             make_room(self._phones, self._most)
-            phone = self._phones[customer] = Phone()
+            phone = self._phones[customer] = CustomerPhone()
         return phone
 
     def wrote(self, customer: str, message_id: str) -> None:
@@ -72,7 +72,7 @@ class Phones:
         make_room(self._authors, self._most * _AUTHORS_PER_PHONE)
         self._authors[message_id] = customer
 
-    def author_of(self, message_id: str) -> Phone | None:
+    def author_of(self, message_id: str) -> CustomerPhone | None:
         """Give the phone on which a message was written, if it was written here."""
         customer = self._authors.get(message_id)
         return self.of(customer) if customer else None
@@ -87,7 +87,7 @@ _NAMES_MAX = 200_000
 
 
 @dataclass(slots=True)
-class Person:
+class SimulatedPerson:
     """One customer; `key` stays the same whatever they are named by."""
 
     key: str
@@ -109,19 +109,19 @@ class Customers:
 
     def __init__(self) -> None:
         """Start with nobody."""
-        self._by_name: dict[str, Person] = {}
+        self._by_name: dict[str, SimulatedPerson] = {}
 
-    def of(self, name: str) -> Person:
+    def of(self, name: str) -> SimulatedPerson:
         """Give the customer of a phone number or user id; a stranger is not remembered."""
         return self._by_name.get(name) or _stranger(name)
 
-    def remembered(self, name: str) -> Person:
+    def remembered(self, name: str) -> SimulatedPerson:
         """Give the customer of a phone number or user id, and remember them."""
         person = self.of(name)
         self._name(name, person)
         return person
 
-    def rename(self, person: Person, *, phone: str = "", user_id: str = "") -> None:
+    def rename(self, person: SimulatedPerson, *, phone: str = "", user_id: str = "") -> None:
         """Give a customer another phone number or user id; nobody is found by the old one."""
         for old, new in ((person.phone, phone), (person.user_id, user_id)):
             if new and old != new:
@@ -130,11 +130,15 @@ class Customers:
         for name in filter(None, (person.phone, person.user_id)):
             self._name(name, person)
 
-    def _name(self, name: str, person: Person) -> None:
+    def _name(self, name: str, person: SimulatedPerson) -> None:
         if name not in self._by_name:
             make_room(self._by_name, _NAMES_MAX)
         self._by_name[name] = person
 
 
-def _stranger(name: str) -> Person:
-    return Person(name, user_id=name) if is_user_id(name) else Person(name, phone=name)
+def _stranger(name: str) -> SimulatedPerson:
+    return (
+        SimulatedPerson(name, user_id=name)
+        if is_user_id(name)
+        else SimulatedPerson(name, phone=name)
+    )

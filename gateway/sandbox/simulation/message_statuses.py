@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from gateway.sandbox.config import Config, Number
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.simulation.faults import Faults
-from gateway.sandbox.simulation.traffic import Accepted
+from gateway.sandbox.simulation.traffic import AcceptedMessage
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
 from gateway.sandbox.wire import Json
 
@@ -20,8 +20,8 @@ class Followed:
     """A message to report on; `failure` is the error with which it fails."""
 
     number: Number
-    message: Accepted
-    person: Person = field(repr=False)
+    message: AcceptedMessage
+    person: SimulatedPerson = field(repr=False)
     name: str = field(repr=False)
     kind: str
     category: str

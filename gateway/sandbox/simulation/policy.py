@@ -13,7 +13,7 @@ from gateway.sandbox.errors import (
     WINDOW_CLOSED,
     Refusal,
 )
-from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.wire import Json
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform
@@ -50,7 +50,7 @@ class Allowance:
         self._paid_at[key] = min(paid_at, now + self._burst * self._every_s)
 
 
-class Limits:
+class ThroughputLimits:
     """The limit of a business number and that of a pair of number and customer."""
 
     def __init__(self, messages_per_second: int) -> None:
@@ -119,7 +119,9 @@ class Policy:
             return SERVICE
         return self.templates.get(body["template"]["name"], "utility")
 
-    def breach(self, number_id: str, person: Person, body: Json, now: float) -> Breach | None:
+    def breach(
+        self, number_id: str, person: SimulatedPerson, body: Json, now: float
+    ) -> Breach | None:
         """Give the policy that a checked message breaks, if it breaks one."""
         category = self.category(body)
         if category == "authentication" and not body.get("to"):
@@ -131,7 +133,7 @@ class Policy:
         return None
 
 
-def is_open(person: Person, number_id: str, now: float) -> bool:
+def is_open(person: SimulatedPerson, number_id: str, now: float) -> bool:
     """Tell whether a customer wrote to a number within the last 24 hours."""
     wrote_at = person.wrote_at.get(number_id)
     return wrote_at is not None and now - wrote_at < WINDOW_S

@@ -9,12 +9,12 @@ from gateway.sandbox.config import Config, Number
 from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import Account, Handshakes
-from gateway.sandbox.simulation.customers import Customers, Person, Phones
+from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
 from gateway.sandbox.simulation.faults import ASKED, Faults
 from gateway.sandbox.simulation.message_statuses import Followed, Reports
-from gateway.sandbox.simulation.policy import Breach, Limits, Policy
+from gateway.sandbox.simulation.policy import Breach, Policy, ThroughputLimits
 from gateway.sandbox.simulation.tokens import Token
-from gateway.sandbox.simulation.traffic import Accepted, Log, Paces
+from gateway.sandbox.simulation.traffic import AcceptedMessage, Log, Paces
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
 from gateway.sandbox.simulation.webhook_payloads import write
 from gateway.sandbox.wire import Json, new_wamid, phone_digits
@@ -36,10 +36,10 @@ class Sandbox:
         self.foreign_tokens: set[str] = set()  # Of another app.
         self.account = Account.of(config)
         self.faults = Faults()
-        self.limits = Limits(config.messages_per_second)
+        self.limits = ThroughputLimits(config.messages_per_second)
         self.policy = Policy(config)
         self.customers = Customers()
-        self.phones = Phones()
+        self.phones = CustomerPhones()
         self.log = Log(config.log_max)
         self.paces = Paces(number.id for number in config.numbers)
         self.webhooks = Webhooks(config, self.account, self.faults, self.log.tally, transport)
@@ -69,7 +69,7 @@ class Sandbox:
                 return refusal
         wamid = new_wamid()
         callback = body.get("biz_opaque_callback_data")
-        message = Accepted(wamid, number.id, name, callback, orjson.Fragment(raw), now)
+        message = AcceptedMessage(wamid, number.id, name, callback, orjson.Fragment(raw), now)
         self._accept(number, message, person, body, breach)
         return _answer(body, name, person, wamid)
 
@@ -101,7 +101,7 @@ class Sandbox:
         self.webhooks.owe(1, self.webhooks.send(change, hear))
         return wamid
 
-    def announce(self, person: Person, number: Number, system: Json) -> str:
+    def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
         """Tell by a system message what became of a customer; give the message's id."""
         message = self._message(person, {"type": "system", "system": system})
         self.tell(webhook_payloads.system_change(number, message))
@@ -117,12 +117,17 @@ class Sandbox:
         await self.webhooks.aclose()
         await self.handshakes.aclose()
 
-    def _message(self, person: Person, made: Json) -> Json:
+    def _message(self, person: SimulatedPerson, made: Json) -> Json:
         stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
         return {**webhook_payloads.sender(person), **stamp, **made}
 
     def _accept(
-        self, number: Number, message: Accepted, person: Person, body: Json, breach: Breach | None
+        self,
+        number: Number,
+        message: AcceptedMessage,
+        person: SimulatedPerson,
+        body: Json,
+        breach: Breach | None,
     ) -> None:
         self.log.accept(message)
         self.paces.of(number.id).accept(message.at)
@@ -150,7 +155,7 @@ def _recipient(body: Json) -> str:
     return str(body["recipient"])
 
 
-def _answer(body: Json, name: str, person: Person, wamid: str) -> Json:
+def _answer(body: Json, name: str, person: SimulatedPerson, wamid: str) -> Json:
     contact = {
         "input": body.get("to") or name,
         **webhook_payloads.named("wa_id", "user_id", person),

@@ -11,7 +11,7 @@ from gateway.sandbox.wire import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedMessage:
     """One message that Meta would have sent on; `body` is the request as it came."""
 
     wamid: str
@@ -23,7 +23,7 @@ class Accepted:
 
 
 @dataclass(slots=True)
-class Tally:
+class WebhookTally:
     """POSTs made, those answered with 200, those not, and the updates that are still owed.
 
     Updates that nobody is subscribed to are posted nowhere.
@@ -41,11 +41,11 @@ class Log:
 
     def __init__(self, most: int) -> None:
         """Start empty; keep at most so many entries of each kind."""
-        self._messages: deque[Accepted] = deque(maxlen=most)
+        self._messages: deque[AcceptedMessage] = deque(maxlen=most)
         self._refused: deque[Json] = deque(maxlen=most)
-        self.tally = Tally()
+        self.tally = WebhookTally()
 
-    def accept(self, message: Accepted) -> None:
+    def accept(self, message: AcceptedMessage) -> None:
         """Note an accepted message."""
         self._messages.append(message)
 
@@ -71,7 +71,7 @@ class Log:
 _SECONDS_MAX = 3_600
 
 
-class Pace:
+class MessagePace:
     """Counts of one number; only the newest seconds in which something was accepted are kept."""
 
     def __init__(self) -> None:
@@ -108,15 +108,15 @@ class Paces:
 
     def __init__(self, number_ids: Iterable[str]) -> None:
         """Start with nothing counted."""
-        self._of = {number_id: Pace() for number_id in number_ids}
+        self._of = {number_id: MessagePace() for number_id in number_ids}
 
-    def of(self, number_id: str) -> Pace:
+    def of(self, number_id: str) -> MessagePace:
         """Give the counts of a number; one that was not counted yet begins with nothing."""
-        return self._of.setdefault(number_id, Pace())
+        return self._of.setdefault(number_id, MessagePace())
 
     def clear(self) -> None:
         """Begin to count anew."""
-        self._of = {number_id: Pace() for number_id in self._of}
+        self._of = {number_id: MessagePace() for number_id in self._of}
 
     def show(self) -> Json:
         """Give the counts of each number."""

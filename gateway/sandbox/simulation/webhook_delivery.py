@@ -11,7 +11,7 @@ import httpx
 from gateway.sandbox.config import Config
 from gateway.sandbox.simulation.account import Account
 from gateway.sandbox.simulation.faults import Faults
-from gateway.sandbox.simulation.traffic import Tally
+from gateway.sandbox.simulation.traffic import WebhookTally
 from gateway.sandbox.simulation.webhook_payloads import envelope
 from gateway.sandbox.wire import Json, escaped
 
@@ -60,7 +60,7 @@ class Webhooks:
         config: Config,
         account: Account,
         faults: Faults,
-        tally: Tally,
+        tally: WebhookTally,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepare a client; nothing is posted before the first update."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import code_of
-from gateway.sandbox.simulation.customers import Person
+from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.wire import Json
 
 
@@ -83,7 +83,7 @@ def envelope(waba_id: str, changes: Sequence[Json]) -> Json:
     return {"object": "whatsapp_business_account", "entry": [entry]}
 
 
-def message_change(number: Number, person: Person, name: str, message: Json) -> Json:
+def message_change(number: Number, person: SimulatedPerson, name: str, message: Json) -> Json:
     """Tell the business that a customer wrote."""
     return _change(number, {"contacts": [_contact(person, name)], "messages": [message]})
 
@@ -93,13 +93,15 @@ def system_change(number: Number, message: Json) -> Json:
     return _change(number, {"messages": [message]})
 
 
-def status_change(number: Number, person: Person, name: str, status: Json) -> Json:
+def status_change(number: Number, person: SimulatedPerson, name: str, status: Json) -> Json:
     """Tell the business how its message fares; a failure comes without contacts."""
     contacts = {} if status["status"] == "failed" else {"contacts": [_contact(person, name)]}
     return _change(number, {**contacts, "statuses": [status]})
 
 
-def preference_change(number: Number, person: Person, name: str, value: str, at: float) -> Json:
+def preference_change(
+    number: Number, person: SimulatedPerson, name: str, value: str, at: float
+) -> Json:
     """Tell the business that a customer stopped or resumed its marketing messages."""
     preference = {
         **named("wa_id", "user_id", person),
@@ -122,12 +124,14 @@ def throughput_change(number: Number) -> Json:
     return {"value": told, "field": QUALITY_UPDATE}
 
 
-def sender(person: Person) -> Json:
+def sender(person: SimulatedPerson) -> Json:
     """Name the customer in a message; one who is known by a user id only has no `from`."""
     return named("from", "from_user_id", person)
 
 
-def status(wamid: str, word: str, person: Person, *, at: float, callback: str | None) -> Json:
+def status(
+    wamid: str, word: str, person: SimulatedPerson, *, at: float, callback: str | None
+) -> Json:
     """Make one status."""
     made: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
     made |= named("recipient_id", "recipient_user_id", person)
@@ -159,13 +163,13 @@ def price(category: str) -> Json:
     }
 
 
-def named(phone_key: str, user_key: str, person: Person) -> Json:
+def named(phone_key: str, user_key: str, person: SimulatedPerson) -> Json:
     """Name a customer by all that the business may know."""
     names = {phone_key: person.shown_phone, user_key: person.user_id}
     return {key: name for key, name in names.items() if name}
 
 
-def _contact(person: Person, name: str) -> Json:
+def _contact(person: SimulatedPerson, name: str) -> Json:
     profile = {"name": name} | ({"username": person.username} if person.username else {})
     return {"profile": profile, **named("wa_id", "user_id", person)}
 

@@ -14,7 +14,7 @@ MOST_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingDelivery:
     """One delivery between its last byte and its answer."""
 
     partition: int
@@ -23,7 +23,7 @@ class Waiting:
     kept: asyncio.Future[None]
 
 
-class Line:
+class Batcher:
     """Hands on what waits, one batch at a time.
 
     Its task never dies: what goes wrong fails a batch with StoreUnavailableError, and the next
@@ -31,16 +31,16 @@ class Line:
     all that wait are told so at once, for each batch behind would wait as long again.
     """
 
-    def __init__(self, keep: Callable[[Sequence[Waiting]], Awaitable[None]]) -> None:
+    def __init__(self, keep: Callable[[Sequence[PendingDelivery]], Awaitable[None]]) -> None:
         """Take what keeps a batch and answers it."""
         self._keep = keep
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[PendingDelivery] = deque()
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self.bytes = 0
 
-    def add(self, one: Waiting) -> None:
+    def add(self, one: PendingDelivery) -> None:
         """Let one more wait."""
         self._waiting.append(one)
         self.bytes += len(one.record)
@@ -75,9 +75,9 @@ class Line:
             except Exception as error:  # the line outlives any one batch
                 fail(batch, error)
 
-    def _batch(self) -> list[Waiting]:
+    def _batch(self) -> list[PendingDelivery]:
         """Take what waits, up to what a script may hold; a large body travels alone."""
-        batch: list[Waiting] = []
+        batch: list[PendingDelivery] = []
         size = 0
         while self._waiting and len(batch) < MOST_DELIVERIES:
             size += len(self._waiting[0].record)
@@ -88,7 +88,7 @@ class Line:
         return batch
 
 
-def answer(group: Sequence[Waiting], reply: object) -> None:
+def answer(group: Sequence[PendingDelivery], reply: object) -> None:
     """Tell deliveries of one partition what its server said."""
     if isinstance(reply, Exception):
         return fail(group, reply)
@@ -99,7 +99,7 @@ def answer(group: Sequence[Waiting], reply: object) -> None:
     return None
 
 
-def fail(group: Sequence[Waiting], error: Exception) -> None:
+def fail(group: Sequence[PendingDelivery], error: Exception) -> None:
     """Tell deliveries that they are not kept."""
     told = meaning(error) if isinstance(error, RedisError) else error
     reason = str(told) if isinstance(told, StoreUnavailableError) else type(error).__name__

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from gateway.core.sending.dead_letter import Aside, Wanted, aside
+from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, aside
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
@@ -19,14 +19,14 @@ AT_ONCE = 200
 _ID = re.compile(r"[0-9]{1,2}:[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 
 
-def deliveries(store: Store, wanted: Wanted) -> list[Aside]:
+def deliveries(store: Store, wanted: DeadLetterFilter) -> list[DeferredDelivery]:
     """Return what is wanted, the newest first."""
     found = (one for index in range(keys.PARTITIONS) for one in _in_partition(store, index))
     chosen = (one for one in found if _in_time(one, wanted) and wanted.takes(one))
     return sorted(chosen, key=lambda one: one.died_ms, reverse=True)
 
 
-def find(store: Store, name: str) -> Aside | None:
+def find(store: Store, name: str) -> DeferredDelivery | None:
     """Return the delivery of an id, None where it is not aside."""
     if not _ID.fullmatch(name):
         return None
@@ -36,7 +36,7 @@ def find(store: Store, name: str) -> Aside | None:
     return next(_read(store, int(index), [entry.encode()]), None)
 
 
-def try_now(store: Store, one: Aside, now: datetime) -> bool:
+def try_now(store: Store, one: DeferredDelivery, now: datetime) -> bool:
     """Let a delivery be tried again at once; false where it is aside no more."""
     prefix, entry = _place(one)
     moment = int(now.timestamp() * 1000)
@@ -48,25 +48,25 @@ def try_now(store: Store, one: Aside, now: datetime) -> bool:
     return store.run(ask) is not None
 
 
-def give_up(store: Store, one: Aside) -> bool:
+def give_up(store: Store, one: DeferredDelivery) -> bool:
     """Let a delivery go without its effect; false where it is aside no more."""
     prefix, entry = _place(one)
     return bool(store.call("give_up", prefix, entry))
 
 
-def _place(one: Aside) -> tuple[str, str]:
+def _place(one: DeferredDelivery) -> tuple[str, str]:
     index, _, entry = one.id.partition(":")
     return keys.partition(int(index)), entry
 
 
-def _in_time(one: Aside, wanted: Wanted) -> bool:
+def _in_time(one: DeferredDelivery, wanted: DeadLetterFilter) -> bool:
     if wanted.number is not None and one.number != wanted.number:
         return False
     since, until = wanted.since, wanted.until
     return (since is None or one.at >= since) and (until is None or one.at <= until)
 
 
-def _in_partition(store: Store, index: int) -> Iterator[Aside]:
+def _in_partition(store: Store, index: int) -> Iterator[DeferredDelivery]:
     """Read them bit by bit; what is set aside or comes back meanwhile may be missed."""
     key, cursor = f"{keys.partition(index)}aside", 0
     seen: set[bytes] = set()
@@ -85,7 +85,7 @@ def _scan(store: Store, key: str, cursor: int) -> tuple[int, list[tuple[bytes, f
     return int(reply[0]), reply[1]
 
 
-def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[Aside]:
+def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[DeferredDelivery]:
     """Read how deliveries of one partition stand; what is aside no more is left out."""
     key = f"{keys.partition(index)}aside"
     notes = [entry + field for entry in entries for field in (b":first", b":last")]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.events import Delivery
 from gateway.core.sending.dead_letter import moment
 from gateway.store import keys
-from gateway.store.inbox.lookup import Kept, TracedInbox
+from gateway.store.inbox.lookup import KeptEvent, TracedInbox
 from gateway.store.inbox.record import Bodies, UnknownRecordError
 from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
@@ -115,9 +115,9 @@ class Arrivals:
         self._inbox = TracedInbox(store, bodies)
         self._after = {index: self._inbox.newest(index) for index in range(keys.PARTITIONS)}
 
-    def new(self) -> list[Kept]:
+    def new(self) -> list[KeptEvent]:
         """Return the events kept since the last time, each once."""
-        found: list[Kept] = []
+        found: list[KeptEvent] = []
         for index, entry in self._after.items():
             for seen, events in self._inbox.after(index, entry):
                 self._after[index] = seen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.store import keys
-from gateway.store.inbox.lease import LEASE_MS, Slice
+from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
@@ -16,7 +16,7 @@ from gateway.store.redis.client import Call, Store, StoreUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartitionState:
     """How one partition stands."""
 
     index: int
@@ -57,14 +57,14 @@ class Inbox:
         self._begun: dict[str, HeldDelivery] = {}
 
     @contextmanager
-    def slice(self) -> Iterator[Slice]:
+    def slice(self) -> Iterator[LeasedPartitions]:
         """Hold partitions for a while, and give every lease back, also where something raised.
 
         Leases are renewed from a thread meanwhile. A process that is ended, as by the hard time
         limit, which asks before it kills, gives none back: its parent reports that it died over
         what it had in hand. What needs care takes turns with everything else.
         """
-        held = Slice(
+        held = LeasedPartitions(
             self._store,
             self._bodies,
             self._process,
@@ -84,7 +84,7 @@ class Inbox:
         _give_back(held)
         self._begun = held.unfinished
 
-    def look(self) -> list[Standing]:
+    def look(self) -> list[PartitionState]:
         """Tell how each partition stands, in one round trip."""
         calls = [Call("look", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
         return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
@@ -129,9 +129,9 @@ class Inbox:
         return self._store.mark(keys.INBOX_BELL, keys.BELL_MS)
 
 
-def _standing(index: int, reply: object) -> Standing:
+def _standing(index: int, reply: object) -> PartitionState:
     now, cursor, leased, oldest, kept, passed, aside, due, given_up = _checked(reply)
-    return Standing(
+    return PartitionState(
         index=index,
         now_ms=now,
         cursor=cursor.decode(),
@@ -151,6 +151,6 @@ def _checked(reply: Any) -> Any:
     return reply
 
 
-def _give_back(held: Slice) -> None:
+def _give_back(held: LeasedPartitions) -> None:
     with suppress(StoreUnavailableError):  # the leases run out by themselves
         held.abandon()

@@ -13,9 +13,9 @@ from gateway.store.inbox.leased_partition import (
     MANY_DELIVERIES,
     NONE_LATE,
     UNCHANGED,
+    Deferred,
     HeldDelivery,
     HeldPartition,
-    Late,
     fill,
 )
 from gateway.store.inbox.partitions import holds_messages
@@ -56,7 +56,7 @@ class Batch:
         return not self.events and not self.unopened and not self.deadly
 
 
-class Slice:
+class LeasedPartitions:
     """What one worker holds for one slice of time; used by one thread, but for `renew`."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Slice:
         """Say whether a partition is held in which a worker died; then it is the only one."""
         return any(held.is_careful for held in self._held.values())
 
-    def next(self, late: Late = NONE_LATE) -> Batch:
+    def next(self, late: Deferred = NONE_LATE) -> Batch:
         """Pass the batch in hand, and return the next one of every partition that has something.
 
         What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
@@ -134,7 +134,7 @@ class Slice:
             ]
         )
 
-    def close(self, late: Late = NONE_LATE) -> None:
+    def close(self, late: Deferred = NONE_LATE) -> None:
         """Pass the batch in hand, and give everything back."""
         self._release({i: self._passed(held, late) for i, held in self._held.items()})
 
@@ -149,7 +149,7 @@ class Slice:
     def _unread(self, held: HeldPartition) -> list[object]:
         return [*self._args(held.fence, 0, release=True), *NOT_PASSED]
 
-    def _passed(self, held: HeldPartition, late: Late) -> list[object]:
+    def _passed(self, held: HeldPartition, late: Deferred) -> list[object]:
         passed = held.pass_batch(late)
         most = 0 if held.deliveries else MOST_DELIVERIES
         return [*self._args(held.fence, most), *passed]

@@ -3,7 +3,7 @@
 import threading
 import weakref
 
-from gateway.store.inbox.lease import Slice
+from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 
 
@@ -17,10 +17,10 @@ class LeaseRenewal:
     def __init__(self, every_s: float) -> None:
         """Take how often; the thread starts with the first slice."""
         self._every_s = every_s
-        self._slice: Slice | None = None
+        self._slice: LeasedPartitions | None = None
         self._started = False
 
-    def follow(self, held: Slice | None) -> None:
+    def follow(self, held: LeasedPartitions | None) -> None:
         """Renew the leases of this slice from now on, None for no slice."""
         self._slice = held
         if held and not self._started:

@@ -8,16 +8,16 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from gateway.core.events import Delivery, Event
-from gateway.core.sending.dead_letter import Obstacle
+from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.webhook.parser import split
 from gateway.store.inbox.record import Bodies, UnknownRecordError
 
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
-Late = Mapping[str, Obstacle]  # deliveries that cannot be committed now, and why
+Deferred = Mapping[str, DeferReason]  # deliveries that cannot be committed now, and why
 # So much of one partition is work for a batch of its own: 256 statuses of one delivery have 8 KB.
 MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
-NONE_LATE: Late = MappingProxyType({})
+NONE_LATE: Deferred = MappingProxyType({})
 UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 
 
@@ -37,7 +37,7 @@ class HeldDelivery:
     done: int = 0  # events that are passed
     given: int = 0  # events that will be, once the batch in hand is passed
     is_late: bool = False  # set aside meanwhile
-    obstacle: Obstacle | None = None
+    obstacle: DeferReason | None = None
 
     @property
     def entry(self) -> str:
@@ -134,7 +134,7 @@ class HeldPartition:
             touched.append(one)
         return touched
 
-    def pass_batch(self, late: Late) -> list[object]:
+    def pass_batch(self, late: Deferred) -> list[object]:
         """Forget what is done; return the script's arguments that say so.
 
         These are the cursor to move to, how many deliveries that passes, how far the next one is
@@ -159,7 +159,7 @@ class HeldPartition:
                 progress = (one.done, seal(one.events[: one.done]))
         return [cursor, count, *progress, events, len(fours) // 4, *fours, *back]
 
-    def _set_aside(self, one: HeldDelivery, late: Late) -> list[object]:
+    def _set_aside(self, one: HeldDelivery, late: Deferred) -> list[object]:
         """Set a delivery aside at once where the cursor leaves it, else when it is done."""
         one.obstacle = one.obstacle or late.get(one.place)
         if not one.obstacle or one.is_late or (one.tries and not one.is_done):

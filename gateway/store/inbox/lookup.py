@@ -25,7 +25,7 @@ GONE = "its delivery is no longer in the inbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptEvent:
     """Where an event was kept; `problem` says why its delivery tells no more than that."""
 
     delivery: str
@@ -47,10 +47,10 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingDeliveries:
     """Events that were found among what waits, and what could not be looked through."""
 
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptEvent, ...] = ()
     states: Mapping[str, State] = field(default_factory=dict)  # by delivery
     unopened: int = 0
     cut: bool = False
@@ -82,20 +82,20 @@ class TracedInbox:
         self._store = store
         self._bodies = bodies
 
-    def kept(self, place: str) -> Kept:
+    def kept(self, place: str) -> KeptEvent:
         """Return what is left of where an event was known to stand, "<delivery>/<item>"."""
         delivery, _, item = place.rpartition("/")
         index, _, entry = delivery.partition(":")
         found = self._range(int(index), entry, entry, 1)
         if not found:
-            return Kept(delivery, int(item), GONE)
+            return KeptEvent(delivery, int(item), GONE)
         try:
             opened = self._delivery(delivery, found[0][1])
         except UnknownRecordError as error:
-            return Kept(delivery, int(item), f"its delivery cannot be opened here: {error}")
+            return KeptEvent(delivery, int(item), f"its delivery cannot be opened here: {error}")
         # Another release may have split it otherwise.
         event = next((one for one in split(opened) if one.item == int(item)), None)
-        return Kept(opened.id, int(item), "", opened.origin, opened.secret, event)
+        return KeptEvent(opened.id, int(item), "", opened.origin, opened.secret, event)
 
     def inside(self, delivery: str) -> Inside:
         """Return what a delivery holds."""
@@ -119,9 +119,9 @@ class TracedInbox:
         except UnknownRecordError:
             return b""
 
-    def waiting(self, wanted: Callable[[Event], bool]) -> Waiting:
+    def waiting(self, wanted: Callable[[Event], bool]) -> WaitingDeliveries:
         """Look through what is not committed, up to MOST_WAITING deliveries a partition."""
-        found: list[Kept] = []
+        found: list[KeptEvent] = []
         states: dict[str, State] = {}
         unopened = 0
         cut = False
@@ -133,7 +133,7 @@ class TracedInbox:
                 unopened += kept is None
                 states[f"{index}:{entry}"] = state
                 found += kept or []
-        return Waiting(tuple(found), states, unopened, cut)
+        return WaitingDeliveries(tuple(found), states, unopened, cut)
 
     def newest(self, index: int) -> str:
         """Return the last entry of a partition, "0-0" where there is none."""
@@ -141,7 +141,7 @@ class TracedInbox:
         found: Any = self._store.run(lambda client: client.xrevrange(name, count=1))
         return found[0][0].decode() if found else "0-0"
 
-    def after(self, index: int, entry: str) -> list[tuple[str, list[Kept]]]:
+    def after(self, index: int, entry: str) -> list[tuple[str, list[KeptEvent]]]:
         """Return up to STEP deliveries after an entry, each with its events, none if unopened."""
         found = [
             (raw.decode(), fields) for raw, fields in self._range(index, f"({entry}", "+", STEP)
@@ -152,7 +152,7 @@ class TracedInbox:
 
     def _opened(
         self, delivery: str, fields: dict[bytes, bytes], wanted: Callable[[Event], bool]
-    ) -> list[Kept] | None:
+    ) -> list[KeptEvent] | None:
         try:
             opened = self._delivery(delivery, fields)
         except UnknownRecordError:
@@ -196,5 +196,5 @@ def _parsed(body: bytes) -> Any:
         return body.decode(errors="replace")
 
 
-def _kept(delivery: Delivery, event: Event) -> Kept:
-    return Kept(delivery.id, event.item, "", delivery.origin, delivery.secret, event)
+def _kept(delivery: Delivery, event: Event) -> KeptEvent:
+    return KeptEvent(delivery.id, event.item, "", delivery.origin, delivery.secret, event)

@@ -33,7 +33,7 @@ STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class UnreadableBytes:
     """What is left of what could not be read; `problem` says why it cannot be opened here."""
 
     content: bytes = field(default=b"", repr=False)
@@ -51,7 +51,7 @@ def bury(store: Store, bodies: Bodies, events: Sequence[Unreadable]) -> list[Exc
     return [first or then for first, then in zip(errors[::2], errors[1::2], strict=True)]
 
 
-def held(store: Store, bodies: Bodies, letter: DeadEvent) -> Held:
+def held(store: Store, bodies: Bodies, letter: DeadEvent) -> UnreadableBytes:
     """Return the bytes of a letter, or their beginning where `letter.size` is more."""
     return next(_opened(store, bodies, letter.number, [letter]))
 
@@ -95,12 +95,16 @@ def _calls(bodies: Bodies, event: Unreadable) -> tuple[Call, Call]:
 
 def _opened(
     store: Store, bodies: Bodies, number: str, letters: Sequence[DeadEvent]
-) -> Iterator[Held]:
+) -> Iterator[UnreadableBytes]:
     prefix = f"{keys.number(number)}unreadable:event:".encode()
     names = [prefix + bytes.fromhex(letter.id) for letter in letters]
     records: Any = store.run(lambda client: client.mget(names)) if names else ()
     for record in records:
         try:
-            yield Held(bodies.open(record)) if record else Held(problem="they are no longer kept")
+            yield (
+                UnreadableBytes(bodies.open(record))
+                if record
+                else UnreadableBytes(problem="they are no longer kept")
+            )
         except UnknownRecordError as error:
-            yield Held(problem=f"this process cannot open them: {error}")
+            yield UnreadableBytes(problem=f"this process cannot open them: {error}")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from redis.exceptions import NoScriptError, RedisError
 
 from gateway.store import keys
-from gateway.store.inbox.batching import Line, Waiting, answer
+from gateway.store.inbox.batching import Batcher, PendingDelivery, answer
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import StoreUnavailableError, sha, source
@@ -22,7 +22,7 @@ WAITING_BYTES = 64 * 1024 * 1024
 LARGE_BODY = 64 * 1024
 
 
-class Keeper:
+class InboxWriter:
     """Keeps deliveries in the inbox, as many at once as wait."""
 
     def __init__(self, client: AsyncClient, bodies: Bodies, ring: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ class Keeper:
         self._packing = 0  # bytes
         self._closing = False
         self._bell = _Bell(client, ring) if client.is_cluster else None
-        self._lines = [Line(self._keep) for _ in range(keys.PARTITIONS if self._bell else 1)]
+        self._lines = [Batcher(self._keep) for _ in range(keys.PARTITIONS if self._bell else 1)]
 
     async def keep(self, body: bytes, *, secret: str = "", origin: str = "meta") -> None:
         """Return once `body` is on disk. Raises StoreUnavailableError, and then it is not."""
@@ -45,7 +45,7 @@ class Keeper:
         kept = asyncio.get_running_loop().create_future()
         partition = partition_of(body)
         line = self._lines[partition % len(self._lines)]
-        line.add(Waiting(partition, f"{origin}|{secret}|".encode(), record, kept))
+        line.add(PendingDelivery(partition, f"{origin}|{secret}|".encode(), record, kept))
         # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
         await asyncio.shield(kept)
 
@@ -72,8 +72,8 @@ class Keeper:
         if self._bell:
             await self._bell.close()
 
-    async def _keep(self, batch: Sequence[Waiting]) -> None:
-        groups: dict[int, list[Waiting]] = {}
+    async def _keep(self, batch: Sequence[PendingDelivery]) -> None:
+        groups: dict[int, list[PendingDelivery]] = {}
         for one in batch:
             groups.setdefault(one.partition, []).append(one)
         replies, rung = await self._append(groups, by_hash=True)
@@ -90,7 +90,7 @@ class Keeper:
             self._ring()
 
     async def _append(
-        self, groups: dict[int, list[Waiting]], *, by_hash: bool
+        self, groups: dict[int, list[PendingDelivery]], *, by_hash: bool
     ) -> tuple[dict[int, object], object]:
         """Append each group to its partition, then set the bell: true if it was not set yet.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gateway.core.alerts import Alert, Cause, Told
+from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
@@ -21,10 +21,10 @@ MOST_SWAPS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AlertRow:
     """What is told of one cause, and the bytes that stand for it in the store."""
 
-    told: Told
+    told: AlertState
     seen: bytes
 
 
@@ -56,20 +56,20 @@ def noted(store: Store, now_ms: int) -> dict[str, Alert]:
     return true
 
 
-def rows(store: Store) -> dict[str, Row]:
+def rows(store: Store) -> dict[str, AlertRow]:
     """Return what is told, by the key of its cause, the oldest first."""
     found: Any = store.run(lambda client: client.hgetall(keys.TOLD))
-    read = {key.decode(): Row(_told(orjson.loads(seen)), seen) for key, seen in found.items()}
+    read = {key.decode(): AlertRow(_told(orjson.loads(seen)), seen) for key, seen in found.items()}
     return dict(sorted(read.items(), key=lambda one: one[1].told.since_ms))
 
 
-def write(store: Store, key: str, before: Row | None, after: Told | None) -> bool:
+def write(store: Store, key: str, before: AlertRow | None, after: AlertState | None) -> bool:
     """Replace what is told of a cause; false where somebody else has done so meanwhile."""
     seen = before.seen if before else b""
     return bool(store.call("swap", keys.TOLD, key, seen, orjson.dumps(after) if after else b""))
 
 
-def answered(store: Store, key: str, told: Told) -> None:
+def answered(store: Store, key: str, told: AlertState) -> None:
     """Note that what was told was heard, whatever became of the cause meanwhile."""
     for _ in range(MOST_SWAPS):
         row = rows(store).get(key)
@@ -90,8 +90,8 @@ def saw(store: Store, counter: str, value: int) -> None:
     store.run(lambda client: client.hset(keys.SEEN, counter, value))
 
 
-def _told(kept: Mapping[str, Any]) -> Told:
-    return _read(Told, {**kept, "alert": _alert(kept["alert"])})
+def _told(kept: Mapping[str, Any]) -> AlertState:
+    return _read(AlertState, {**kept, "alert": _alert(kept["alert"])})
 
 
 def _alert(kept: Mapping[str, Any]) -> Alert:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.sending.dead_letter import Cause, Wanted
+from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.core.text import fit
 from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox.inbox import Inbox, Standing
+from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
@@ -18,7 +18,7 @@ from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lookup import ask
-from gateway.store.server.health import REFUSE_FROM, Health, worst
+from gateway.store.server.health import REFUSE_FROM, ServerHealth, worst
 
 
 def note(store: Store, now_ms: int, used_bytes: int) -> None:
@@ -46,7 +46,7 @@ _COUNTED = ("dead", "unconfirmed", "due", "parked", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
+class LaneFigures:
     """The lanes of one number and rank that hold sends."""
 
     ready: int = 0
@@ -64,7 +64,7 @@ class NumberStanding:
     due: int
     parked: int  # until their customers write again
     stops: Stops
-    lanes: Mapping[str, Lanes]  # by rank
+    lanes: Mapping[str, LaneFigures]  # by rank
     unreadable: int = 0  # of the dead
     damaged: str = ""  # why none of this can be read
 
@@ -84,7 +84,7 @@ class NumberStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadOf:
+class DeadLetterGroup:
     """What dead letters have in common."""
 
     number: str
@@ -93,14 +93,14 @@ class DeadOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Snapshot:
     """Everything at one moment of the server's clock."""
 
     now_ms: int
-    health: Health
-    partitions: tuple[Standing, ...]
+    health: ServerHealth
+    partitions: tuple[PartitionState, ...]
     numbers: tuple[NumberStanding, ...]
-    letters: Mapping[DeadOf, int] = field(default_factory=dict)
+    letters: Mapping[DeadLetterGroup, int] = field(default_factory=dict)
     ago_s: Mapping[str, float] = field(default_factory=dict)  # what ran by the clock
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
     stopped: str = ""  # the release that must not plan now
@@ -152,7 +152,7 @@ class Reading:
         return sum(one.counts.get(name, 0) for one in self.numbers)
 
 
-def read(store: Store, limit_bytes: int) -> Reading:
+def read(store: Store, limit_bytes: int) -> Snapshot:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
     partitions = tuple(Inbox(store, Bodies()).look())
     infos = store.infos()
@@ -168,7 +168,7 @@ def read(store: Store, limit_bytes: int) -> Reading:
         ("HGETALL", keys.ROOM),
         *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
     )
-    return Reading(
+    return Snapshot(
         now_ms=partitions[0].now_ms,
         health=worst(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
@@ -189,11 +189,11 @@ def read(store: Store, limit_bytes: int) -> Reading:
     )
 
 
-def _letters(store: Store) -> Counter[DeadOf]:
+def _letters(store: Store) -> Counter[DeadLetterGroup]:
     """Count the newest dead letters by their causes, none where a list of them is damaged."""
-    newest = dead_letters.letters(store, Wanted(), MOST_LETTERS)
+    newest = dead_letters.letters(store, DeadLetterFilter(), MOST_LETTERS)
     try:
-        return Counter(DeadOf(one.number, one.cause, one.code) for one in newest)
+        return Counter(DeadLetterGroup(one.number, one.cause, one.code) for one in newest)
     except ScriptError:
         return Counter()
 
@@ -203,7 +203,7 @@ def _whole_number(store: Store, name: str) -> NumberStanding:
     try:
         return _number(store, name)
     except ScriptError as error:
-        idle = {rank: Lanes() for rank in RANKS}
+        idle = {rank: LaneFigures() for rank in RANKS}
         return NumberStanding(name, {}, 0, 0, 0, 0, stored({}), idle, damaged=fit(str(error)))
 
 
@@ -234,9 +234,9 @@ def _number(store: Store, name: str) -> NumberStanding:
     )
 
 
-def _lanes(seconds: int, ready: int, head: Any) -> Lanes:
+def _lanes(seconds: int, ready: int, head: Any) -> LaneFigures:
     overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
-    return Lanes(ready, overdue_s)
+    return LaneFigures(ready, overdue_s)
 
 
 def _counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from gateway.core.events import Event
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.event import Record
 from gateway.core.sending.resend_policy import LATE
-from gateway.core.sending.send import News, Send
+from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import after
 from gateway.core.storage import event_places
 from gateway.store import keys
@@ -104,7 +104,7 @@ def _action(send: Send) -> list[Any]:
     return [send.id, send.lane, send.rank, due, expires, *told]
 
 
-def _stage(news: News) -> list[Any]:
+def _stage(news: StatusUpdate) -> list[Any]:
     error: Any = _json(news.error) if news.error else ""
     if news.participant:
         error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept

@@ -11,12 +11,12 @@ from gateway.core.contacts.grouping import names
 from gateway.core.contacts.loop_guard import Volley
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
-from gateway.core.planning.batch import View
+from gateway.core.planning.batch import PlanningInput
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store
 
 
-def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[View]:
+def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[PlanningInput]:
     """Return a view for each number and its events, all in one round trip.
 
     Raises StoreUnavailableError or ScriptError.
@@ -98,13 +98,13 @@ def _asked(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
     return Call("load", keys.number(number), [len(contacts), *contacts, *digests]), contacts
 
 
-def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any) -> View:
+def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any) -> PlanningInput:
     if isinstance(reply, Exception):
         raise reply
     now, rows, places = reply
     read, unreadable = _contacts(contacts, rows)
     known = dict(zip((event.key for event in events), places, strict=True))
-    return View(
+    return PlanningInput(
         number=number,
         now=datetime.fromtimestamp(now / 1000, UTC),
         contacts=read,

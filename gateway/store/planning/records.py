@@ -17,7 +17,7 @@ from gateway.store.sending import send_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PlanRecord:
     """A record as it was committed; `fired` holds each rule that fired, and why."""
 
     key: str
@@ -29,7 +29,7 @@ class Found:
     changes: tuple[str, ...] = ()  # of what the customer wants, in words
 
 
-def find(store: Store, event: Event) -> Found | None:
+def find(store: Store, event: Event) -> PlanRecord | None:
     """Return an event's record, None where nothing was planned for it.
 
     Raises StoreUnavailableError.
@@ -37,14 +37,14 @@ def find(store: Store, event: Event) -> Found | None:
     return load(store, event.number, record_id(event))
 
 
-def load(store: Store, number: str, record: str) -> Found | None:
+def load(store: Store, number: str, record: str) -> PlanRecord | None:
     """Return a record by its id. Raises StoreUnavailableError."""
     name = f"{keys.number(number)}record:{record}"
     row: Any = store.run(lambda client: client.get(name))
     if row is None:
         return None
     told = orjson.loads(row)
-    return Found(
+    return PlanRecord(
         key=told["key"],
         rulebook=told["rulebook"],
         first_contact=told["first_contact"],

@@ -40,7 +40,7 @@ Row = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StatusEntry:
     """A status of a send: its stage, for which attempt, Meta's moment, and when it was kept."""
 
     stage: str
@@ -50,7 +50,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SendState:
     """Where a send waits or has ended; all None where it does neither."""
 
     due_at: datetime | None = None
@@ -65,7 +65,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class TracedSend:
     """A send as it is stored; its stage is "" where it is forgotten."""
 
     id: str
@@ -81,12 +81,12 @@ class Sent:
     notes: Mapping[int, Note] = field(default_factory=dict)
     messages: Mapping[int, str] = field(default_factory=dict)  # what earlier attempts became
     ended: Mapping[int, Note] = field(default_factory=dict)  # why it ended before a redrive
-    statuses: tuple[Told, ...] = ()
+    statuses: tuple[StatusEntry, ...] = ()
     error: Note = field(default_factory=dict)
     pricing: Note = field(default_factory=dict)
     is_final: bool = False
     has_text: bool = True  # what was to be sent is kept still
-    standing: Standing = Standing()
+    standing: SendState = SendState()
 
 
 def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
@@ -101,18 +101,18 @@ def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
     return store.run(run) if commands else []
 
 
-def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[Sent]:
+def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[TracedSend]:
     """Return sends by their ids, in a few round trips. Raises StoreUnavailableError."""
     found = send_rows.read(store, bodies, number, ids)
     standings = _standings(store, keys.number(number), found)
     known = _kept_at(store, number, [one.fields for one in found])
     return [
-        _sent(one.id, one.fields, standing, known) if one.fields else Sent(one.id)
+        _sent(one.id, one.fields, standing, known) if one.fields else TracedSend(one.id)
         for one, standing in zip(found, standings, strict=True)
     ]
 
 
-def _standings(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[Standing]:
+def _standings(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[SendState]:
     commands: list[Sequence[Any]] = []
     for send in sends:
         one, row = send.id, send.fields
@@ -135,11 +135,11 @@ def _standings(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[Stan
     ]
 
 
-def _standing(compacted: Row, *found: Any) -> Standing:
+def _standing(compacted: Row, *found: Any) -> SendState:
     due, unconfirmed, dead, ahead, ready, parked, held, stops, members = found
     since = {name.decode(): told.decode() for name, told in members.items()}
     participants = sorted(({**compacted, **since}).items())
-    return Standing(
+    return SendState(
         due_at=_moment(due),
         unconfirmed_till=_moment(unconfirmed),
         dead_at=_moment(dead),
@@ -169,16 +169,16 @@ def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, 
 
 
 def _sent(
-    name: str, row: Row, standing: Standing, kept_at: Mapping[tuple[str, str], datetime]
-) -> Sent:
+    name: str, row: Row, standing: SendState, kept_at: Mapping[tuple[str, str], datetime]
+) -> TracedSend:
     told = orjson.loads(row["row"])
     statuses = [
-        Told(stage, attempt, moment(row[field]), kept_at.get((_wamid(row, attempt), stage)))
+        StatusEntry(stage, attempt, moment(row[field]), kept_at.get((_wamid(row, attempt), stage)))
         for field in row
         if field.startswith("at:")
         for stage, attempt in [_status(field)]
     ]
-    return Sent(
+    return TracedSend(
         id=name,
         stage=row["stage"],
         rule=told["rule"],

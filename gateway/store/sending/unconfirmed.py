@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.resend_policy import CONFIRM_WAIT, GAP_FACTOR, Doubt
+from gateway.core.sending.resend_policy import CONFIRM_WAIT, GAP_FACTOR, DoubtEvidence
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 
@@ -15,15 +15,15 @@ _FIELDS = ("stage", "attempts", "doubted", "repeated", "overtaken", "row", "inst
 
 
 @dataclass(frozen=True, slots=True)
-class Doubted:
+class UnconfirmedSend:
     """An unconfirmed send, and the attempt that nobody knows about."""
 
     send: str
     attempt: int
-    doubt: Doubt
+    doubt: DoubtEvidence
 
 
-def doubts(store: Store, number: str, turn: int = 0, most: int = 100) -> list[Doubted]:
+def doubts(store: Store, number: str, turn: int = 0, most: int = 100) -> list[UnconfirmedSend]:
     """Return unconfirmed sends of a number, those that expire first; where they are many, in turns.
 
     Many may be left to a person, and must not hide the others until they expire.
@@ -56,20 +56,20 @@ def proved_to(store: Store, number: str) -> datetime | None:
     return _moment(moment) if moment else None
 
 
-def again(store: Store, number: str, doubted: Doubted) -> bool:
+def again(store: Store, number: str, doubted: UnconfirmedSend) -> bool:
     """Put a send back into its lane, once; false where something became known meanwhile."""
     args = (doubted.send, doubted.attempt)
     return bool(store.call("again", keys.number(number), *args) == 1)
 
 
-def _doubted(send: str, row: list[Any]) -> Doubted:
+def _doubted(send: str, row: list[Any]) -> UnconfirmedSend:
     _, attempts, doubted, repeated, overtaken, packed, instead = row
     # What was posted of a closed window is the template in the place of the body.
     body = orjson.loads(packed)["instead" if instead else "body"]
-    return Doubted(
+    return UnconfirmedSend(
         send,
         int(attempts),
-        Doubt(
+        DoubtEvidence(
             attempted_at=_moment(doubted),
             is_template=body.get("type") == "template",
             repeated=repeated is not None,

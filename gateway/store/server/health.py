@@ -36,7 +36,7 @@ EVICTS = "Redis may evict what waits: set maxmemory-policy noeviction."
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ServerHealth:
     """What is wrong with the server, in sentences; nothing of it stops a start unless `fatal`."""
 
     fatal: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Health:
         return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
 
 
-def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
+def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> ServerHealth:
     """Judge what the server says of itself (INFO) and the layout found in it; pure."""
     fatal = [told for told in (too_old(info), other_layout(layout), replica(info)) if told]
     warnings = []
@@ -81,7 +81,7 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Health:
         warnings.append(NO_DISK)
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         warnings.append(EVICTS)
-    return Health(
+    return ServerHealth(
         tuple(fatal), tuple(warnings), int(info["used_memory"]), _limit(info, limit_bytes)
     )
 
@@ -115,7 +115,7 @@ def _limit(info: Mapping[str, Any], limit_bytes: int) -> int:
     return int(info.get("maxmemory", 0)) or limit_bytes or half
 
 
-def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> Health:
+def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> ServerHealth:
     """Judge every server that writes: what is wrong with any, and how full the fullest is; pure."""
     there = [judge(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)]
     away = len(infos) - len(there)
@@ -162,9 +162,9 @@ class Pressure:
         self._redis = client
         self._limit_bytes = limit_bytes
         self._results = results
-        self.health = Health()
+        self.health = ServerHealth()
 
-    async def look(self) -> Health:
+    async def look(self) -> ServerHealth:
         """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
         try:
             layout = await self._ask(self._redis.get(keys.LAYOUT_KEY))

@@ -14,7 +14,7 @@ from gateway.store import keys
 from gateway.store.redis.client import Store, heard
 from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import Client
-from gateway.store.server.health import Health, layout_name, worst
+from gateway.store.server.health import ServerHealth, layout_name, worst
 
 UNKNOWN = ""
 
@@ -86,7 +86,7 @@ def _config(client: Client) -> Mapping[str, str]:
     return found
 
 
-def check(store: Store, limit_bytes: int = 0) -> Health:
+def check(store: Store, limit_bytes: int = 0) -> ServerHealth:
     """Judge the server, of a cluster each, and mark an empty store with our layout.
 
     Raises StoreUnavailableError where it does not answer.
@@ -94,7 +94,7 @@ def check(store: Store, limit_bytes: int = 0) -> Health:
     infos = store.infos()
     there = [one for one in infos if not isinstance(one, RedisError)]
     if wrong := other_form(store, there):
-        return Health(fatal=(wrong,))
+        return ServerHealth(fatal=(wrong,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
     health = worst(infos, layout.decode() if layout else "", limit_bytes)
     if not layout and not health.fatal:

@@ -8,7 +8,7 @@ from gateway import __version__
 from gateway.cli.common.output import many
 from gateway.cli.doctor.checks.store import megabytes
 from gateway.cli.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import sentences
 
 LEAST_BYTES = 100 << 20
@@ -43,7 +43,7 @@ def rules(found: Rules) -> Iterator[Finding]:
         yield fine(f"{many(found.count, 'rule')}, version {found.version}.")
 
 
-def rulebook(asked: tuple[Rules, Reading]) -> Iterator[Finding]:
+def rulebook(asked: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
     found, reading = asked
     release, _, version = reading.release.partition("/")

@@ -15,7 +15,7 @@ from gateway.cli.doctor.findings import (
     unseen,
     warning,
 )
-from gateway.cli.doctor.meta_answers import Meta, of_meta, refused, told, valid
+from gateway.cli.doctor.meta_answers import MetaAnswers, of_meta, refused, told, valid
 from gateway.graph.admin.errors import SetupError, of_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
 from gateway.graph.admin.versions import age
@@ -24,7 +24,7 @@ SOON = timedelta(days=7)
 VERSION_SOON = timedelta(days=90)
 
 
-def graph(meta: Meta) -> Iterator[Finding]:
+def graph(meta: MetaAnswers) -> Iterator[Finding]:
     """Tell that Meta cannot be reached at all."""
     if meta.unreached:
         yield broken(meta.unreached.removesuffix(f" {ADVICE['graph']}"))
@@ -48,7 +48,7 @@ def version(asked: tuple[str, date]) -> Iterator[Finding]:
         yield unseen(f"this release does not know until when Meta serves {name}")
 
 
-def secret(meta: Meta) -> Iterator[Finding]:
+def secret(meta: MetaAnswers) -> Iterator[Finding]:
     """Tell that a secret is not the app's, so that every delivery would be refused."""
     total = len(meta.secrets)
     for place, one in enumerate(meta.secrets, 1):
@@ -62,7 +62,7 @@ def secret(meta: Meta) -> Iterator[Finding]:
                 yield fine("It is the app's.")
 
 
-def token(meta: Meta) -> Iterator[Finding]:
+def token(meta: MetaAnswers) -> Iterator[Finding]:
     """Tell that Meta takes nothing with this token."""
     info, number = meta.token, meta.number
     if isinstance(info, TokenInfo):

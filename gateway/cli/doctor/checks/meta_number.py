@@ -5,10 +5,10 @@ from typing import Any
 
 from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, both, broken, fine, unseen, warning
-from gateway.cli.doctor.meta_answers import Meta, by_token, of_meta, seen, told
+from gateway.cli.doctor.meta_answers import MetaAnswers, by_token, of_meta, seen, told
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import NumberInfo
-from gateway.store.monitoring.snapshot import DeadOf, Reading
+from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 
 CONNECTED = "CONNECTED"
 # The number sends, and Meta is about to change that.
@@ -94,7 +94,9 @@ def reach(found: NumberInfo) -> Iterator[Finding]:
         yield fine(f"{people.lower()} customers a day may be written to first.")
 
 
-def recipients(asked: tuple[NumberInfo | Unseen, Mapping[DeadOf, int]]) -> Iterator[Finding]:
+def recipients(
+    asked: tuple[NumberInfo | Unseen, Mapping[DeadLetterGroup, int]],
+) -> Iterator[Finding]:
     """Tell that a test number reaches its list of recipients and nobody else."""
     found, letters = asked
     refused = sum(count for of, count in letters.items() if of.code == NOT_ON_THE_LIST)
@@ -128,19 +130,19 @@ def health(found: NumberInfo) -> Iterator[Finding]:
         yield fine("Number, account, business and app may send.")
 
 
-def _told(meta: Meta) -> NumberInfo | SetupError | Unseen:
+def _told(meta: MetaAnswers) -> NumberInfo | SetupError | Unseen:
     return by_token(meta, meta.number)
 
 
-def _known(meta: Meta) -> NumberInfo | Unseen:
+def _known(meta: MetaAnswers) -> NumberInfo | Unseen:
     found = _told(meta)
     if isinstance(found, SetupError) and not found.passing:
         return Unseen("Meta does not show the number")
     return seen(found)
 
 
-def _recipients(facts: Any) -> tuple[NumberInfo | Unseen, Mapping[DeadOf, int]]:
-    reading: Reading | Unseen = facts.reading
+def _recipients(facts: Any) -> tuple[NumberInfo | Unseen, Mapping[DeadLetterGroup, int]]:
+    reading: Snapshot | Unseen = facts.reading
     letters = {} if isinstance(reading, Unseen) else reading.letters
     return _number(facts), letters
 

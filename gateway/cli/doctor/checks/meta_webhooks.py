@@ -8,7 +8,7 @@ from gateway.cli.doctor.findings import Check, Finding, Unseen, both, broken, fi
 from gateway.cli.doctor.meta_answers import (
     NO_APP,
     Handshake,
-    Meta,
+    MetaAnswers,
     by_token,
     in_force,
     of_meta,
@@ -29,7 +29,7 @@ USEFUL = {
 Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]
 
 
-def account(asked: tuple[tuple[NumberInfo, ...] | SetupError, Meta]) -> Iterator[Finding]:
+def account(asked: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> Iterator[Finding]:
     """Tell that the number is of another account than META_WABA_ID."""
     numbers, meta = asked
     if isinstance(numbers, SetupError):
@@ -102,12 +102,12 @@ def fields(callbacks: tuple[AppCallback, ...]) -> Iterator[Finding]:
             yield fine("The app asks for messages and for what else is acted on.")
 
 
-def _account(meta: Meta) -> tuple[tuple[NumberInfo, ...] | SetupError, Meta] | Unseen:
+def _account(meta: MetaAnswers) -> tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers] | Unseen:
     found = by_token(meta, meta.numbers)
     return found if isinstance(found, Unseen) else (found, meta)
 
 
-def _apps(meta: Meta) -> Apps | Unseen:
+def _apps(meta: MetaAnswers) -> Apps | Unseen:
     apps = seen(by_token(meta, meta.subscribed))
     return both(apps, meta.app_id) if meta.app_id else NO_APP
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.cli.common.output import many
 from gateway.cli.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
-from gateway.store.server.health import NO_DISK, Health, judge, other_layout, too_old
+from gateway.store.server.health import NO_DISK, ServerHealth, judge, other_layout, too_old
 from gateway.store.server.health import replica as told_replica
 from gateway.store.server.inspection import Examined, Server
 
@@ -26,7 +26,7 @@ class Redis:
     found: Examined | None = None
     limit_bytes: int = 0
 
-    def health(self, server: Server) -> Health:
+    def health(self, server: Server) -> ServerHealth:
         """Judge one server as everybody else does."""
         return judge(server.info, "", self.limit_bytes)
 

@@ -11,7 +11,7 @@ from gateway.cli.common.output import many
 from gateway.cli.doctor.checks.store import Redis
 from gateway.cli.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.cli.status.status_judge import TICK_EVERY_S, Part, wrong
-from gateway.store.monitoring.snapshot import Reading
+from gateway.store.monitoring.snapshot import Snapshot
 from tasks.celery_setup.config import QUEUES
 from tasks.monitoring.alert_conditions import SILENT_S
 
@@ -50,10 +50,10 @@ def listened_to(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
 
 def parts(
     *of: Part, well: str, tell: Callable[[str], Finding] = broken
-) -> Callable[[Reading], Iterator[Finding]]:
+) -> Callable[[Snapshot], Iterator[Finding]]:
     """Return what tells what `gateway status` calls wrong with some parts."""
 
-    def judge(reading: Reading) -> Iterator[Finding]:
+    def judge(reading: Snapshot) -> Iterator[Finding]:
         found = [one.told for one in wrong(reading) if one.part in of]
         yield from map(tell, found)
         if not found:
@@ -62,7 +62,7 @@ def parts(
     return judge
 
 
-def beat(reading: Reading) -> Iterator[Finding]:
+def beat(reading: Snapshot) -> Iterator[Finding]:
     """Tell that nobody rings by the clock, or that nobody hears it."""
     ago_s = reading.ago_s.get("tick")
     if not reading.leads:
@@ -75,7 +75,7 @@ def beat(reading: Reading) -> Iterator[Finding]:
         yield fine(f"Beat is running; the last tick was {ago_s:.1f} s ago.")
 
 
-def scheduled(reading: Reading) -> Iterator[Finding]:
+def scheduled(reading: Snapshot) -> Iterator[Finding]:
     """Tell that beat's bells are heard too late."""
     limits = {"sweep": SWEEP_EVERY_S, "watch": SILENT_S}
     for what, limit_s in limits.items():
@@ -88,7 +88,7 @@ def scheduled(reading: Reading) -> Iterator[Finding]:
             yield fine("Sweep and watch run in time.")
 
 
-def canary(reading: Reading) -> Iterator[Finding]:
+def canary(reading: Snapshot) -> Iterator[Finding]:
     """Tell that an event of our own does not go the whole way."""
     late = next((one.told for one in wrong(reading) if one.part == "canary"), "")
     found = reading.canary
@@ -100,7 +100,7 @@ def canary(reading: Reading) -> Iterator[Finding]:
         yield fine(f"The last one took {found.took_s:.2f} s, {found.age_s:.0f} s ago.")
 
 
-def web(reading: Reading) -> Iterator[Finding]:
+def web(reading: Snapshot) -> Iterator[Finding]:
     """Tell that nobody could keep a delivery of Meta's now."""
     ago_s = reading.ago_s.get("web")
     if ago_s is None or ago_s > MOST_SILENT_S:
@@ -110,8 +110,8 @@ def web(reading: Reading) -> Iterator[Finding]:
         yield fine(f"A web process wrote to Redis {ago_s:.1f} s ago.")
 
 
-def _reading(facts: Any) -> Reading | Unseen:
-    found: Reading | Unseen = facts.reading
+def _reading(facts: Any) -> Snapshot | Unseen:
+    found: Snapshot | Unseen = facts.reading
     return found
 
 

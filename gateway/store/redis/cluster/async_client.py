@@ -8,7 +8,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from gateway.store.redis.address import Address
 from gateway.store.redis.cluster.client import alone
-from gateway.store.redis.cluster.slot_map import Command, Group, Node, Slots, Spread
+from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
 from gateway.store.redis.driver import AsyncClient, AsyncPipe
 
 
@@ -69,7 +69,7 @@ class AsyncCluster(AsyncClient):
         for client in self._clients.values():
             await client.aclose(close_connection_pool)
 
-    async def _run(self, group: Group, replicas: int, *, transaction: bool) -> list[Any]:
+    async def _run(self, group: NodeGroup, replicas: int, *, transaction: bool) -> list[Any]:
         pipe: Any = self.node(group.node).pipeline(transaction)
         pipe.command_stack = list(group.commands)
         try:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.store.redis.address import Address
-from gateway.store.redis.cluster.slot_map import Command, Group, Node, Slots, Spread
+from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
 from gateway.store.redis.driver import Client, Pipe, asked
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Cluster(Client):
         self._look()
         spread = Spread(self._slots, commands)
 
-        def run(group: Group) -> list[Any]:
+        def run(group: NodeGroup) -> list[Any]:
             return self._run(group, replicas, transaction=transaction)
 
         while groups := spread.groups():
@@ -90,7 +90,7 @@ class Cluster(Client):
         for client in self._clients.values():
             client.close()
 
-    def _run(self, group: Group, replicas: int, *, transaction: bool) -> list[Any]:
+    def _run(self, group: NodeGroup, replicas: int, *, transaction: bool) -> list[Any]:
         pipe = self.node(group.node).pipeline(transaction)
         pipe.command_stack = list(group.commands)
         try:

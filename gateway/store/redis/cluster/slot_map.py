@@ -89,7 +89,7 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class NodeGroup:
     """Commands of one server, and their places among all."""
 
     node: Node
@@ -109,7 +109,7 @@ class Spread:
         self._rounds = 2
         self.answers: list[Any] = [None] * len(commands)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[NodeGroup]:
         """Return what is to be run: at first all, then once more what a server said it moved.
 
         That did not run there; of anything else that failed nobody knows, so it is not repeated.
@@ -124,11 +124,11 @@ class Spread:
             else:
                 self.answers[place] = ClusterDownError("no server has its slot")
         return [
-            Group(node, theirs, [self._commands[i] for i in theirs])
+            NodeGroup(node, theirs, [self._commands[i] for i in theirs])
             for node, theirs in places.items()
         ]
 
-    def take(self, group: Group, answers: Sequence[Any]) -> None:
+    def take(self, group: NodeGroup, answers: Sequence[Any]) -> None:
         """Take the answers of one server."""
         for place, answer in zip(group.places, answers, strict=True):
             self.answers[place] = answer
