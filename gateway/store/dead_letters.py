@@ -106,7 +106,7 @@ def redrive(
 def drop(store: Store, letter: DeadLetter) -> bool:
     """Take a dead letter away; false where it is gone, or died again since it was read."""
     args = [_member(letter.id), letter.died_ms]
-    return bool(store.call("drop", keys.number(letter.number), *args))
+    return bool(store.call("drop_dead_letter", keys.number(letter.number), *args))
 
 
 def now(store: Store) -> datetime:

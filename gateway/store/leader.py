@@ -21,8 +21,8 @@ class LeaderLock:
 
         Raises StoreUnavailableError; then nobody knows, and nothing should be done.
         """
-        return bool(self._store.call("turn", self._key, self._name, self._lifetime_ms))
+        return bool(self._store.call("leader", self._key, self._name, self._lifetime_ms))
 
     def give_back(self) -> None:
         """Let the next one have it at once; another's is left alone. Raises like `mine`."""
-        self._store.call("turn", self._key, self._name, 0)
+        self._store.call("leader", self._key, self._name, 0)

@@ -144,7 +144,7 @@ class Answered:
 
     def _forget_texts(self) -> None:
         maintenance.trim(self.store, timedelta(0))
-        while self.store.call("forget", PREFIX, 1):
+        while self.store.call("forget_records", PREFIX, 1):
             pass
         while self.store.call("prune", PREFIX, 0, 30 * keys.DAY_MS, 8 * keys.DAY_MS, 1):
             pass

@@ -112,7 +112,7 @@ def named(calls: Sequence[Call]) -> str:
     if not calls:
         return "nothing"
     script, args = calls[0].script, calls[0].args
-    if script == "next":
+    if script == "take":
         if any(len(call.args) > CURSOR and call.args[CURSOR] for call in calls):
             return "pass"
         return "release" if args[RELEASE] else "lease"

@@ -130,12 +130,12 @@ def test_a_failed_script_gives_its_error_in_its_place(store: Store) -> None:
 def test_a_server_that_forgot_some_scripts_runs_each_call_once(store: Store) -> None:
     store.call("keep", P0, "meta||", b"body")
     raw(store).script_flush()
-    calls = [Call("keep", P0, ["meta||", b"body"]), Call("look", P0, [])]
+    calls = [Call("keep", P0, ["meta||", b"body"]), Call("inspect", P0, [])]
 
     store.call_many(calls)
 
     assert raw(store).xlen(f"{P0}inbox") == 2
-    assert raw(store).script_exists(sha("keep"), sha("look")) == [True, True]
+    assert raw(store).script_exists(sha("keep"), sha("inspect")) == [True, True]
 
 
 def test_no_calls_are_no_round_trip() -> None:

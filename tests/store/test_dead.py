@@ -188,7 +188,7 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
     _, letter = delivered(store)
     member = b"event:" + bytes.fromhex(letter.id)
 
-    for _ in each_write(store, Call("drop", PREFIX, [member, letter.died_ms])):
+    for _ in each_write(store, Call("drop_dead_letter", PREFIX, [member, letter.died_ms])):
         assert dead_letters.drop(store, letter) is True
         assert raw(store).keys(f"{PREFIX}dea*") == []
 

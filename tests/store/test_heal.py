@@ -281,7 +281,7 @@ def test_each_write_of_a_commit_that_wakes_what_waited_may_fail(store: Store) ->
 def test_each_write_of_a_pause_may_fail(store: Store, paused: bool, late: int) -> None:
     if paused:
         pauses.pause(store, [NUMBER], "{}", 300_000)
-    broken = Call("stop", PREFIX, ["pause", '{"code":190}', 0, late])
+    broken = Call("control_number", PREFIX, ["pause", '{"code":190}', 0, late])
 
     assert heals(store, broken, lambda: run(store, broken)) >= 1
 
@@ -302,7 +302,7 @@ def test_each_write_of_repeating_a_doubt_may_fail(store: Store) -> None:
     queue(store, lost)
     lanes(store).pump([], 9)
     settle(store, lost, "unconfirmed", wait_ms=now_ms(store) + 3_600_000)
-    broken = Call("again", PREFIX, [lost.id, 1])
+    broken = Call("resend", PREFIX, [lost.id, 1])
 
     assert heals(store, broken, lambda: run(store, broken)) == 6
 
@@ -321,12 +321,12 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
         store.call("keep", PARTITION, "meta||", Bodies().pack(text))
     first, *_, last = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
     fence, *_ = store.call(
-        "next", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0, 1, "", 0, "", "", 0, 0
+        "take", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0, 1, "", 0, "", "", 0, 0
     )
     why = DeferReason("failed", "an error").packed()
     passes = [last, 3, 0, "", 3, 1, first, 60_000, why, 0]
     args = ["me", LEASE_MS, 9, 9_999, 0, fence, 1, *passes]
-    broken = Call("next", PARTITION, args)
+    broken = Call("take", PARTITION, args)
 
     assert heals(store, broken, lambda: passed(store, f"3:{first}", last)) > 3
 
@@ -348,7 +348,7 @@ def test_each_write_of_a_keep_may_fail_and_the_delivery_is_only_doubled(store: S
 
 
 def test_each_write_of_a_burial_may_fail(store: Store) -> None:
-    broken = Call("bury", PREFIX, ["event:x", "{}", 1_000_000, "0:1-0/0", "KeyError"])
+    broken = Call("bury_event", PREFIX, ["event:x", "{}", 1_000_000, "0:1-0/0", "KeyError"])
 
     assert heals(store, broken, lambda: run(store, broken)) > 1
 
@@ -356,7 +356,7 @@ def test_each_write_of_a_burial_may_fail(store: Store) -> None:
 @pytest.mark.parametrize("most", [1, 9], ids=["one goes", "none goes"])
 def test_each_write_of_holding_bytes_may_fail(store: Store, most: int) -> None:
     run(store, Call("hold", PREFIX, ["event:old", "whole", "head", 1_000_000, 9, 9]))
-    run(store, Call("bury", PREFIX, ["event:old", "{}", 1_000_000, "0:1-0/0", "not_json"]))
+    run(store, Call("bury_event", PREFIX, ["event:old", "{}", 1_000_000, "0:1-0/0", "not_json"]))
     raw(store).zadd(f"{PREFIX}unreadable", {"event:old": 1})
     broken = Call("hold", PREFIX, ["event:x", "whole", "head", 1_000_000, most, 9])
 

@@ -210,7 +210,7 @@ def test_a_failure_of_an_earlier_attempt_does_not_end_a_later_one(store: Store) 
     queue(store, ONE)
     take(store, 1)
     settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 99_000)
-    store.call("again", PREFIX, ONE.id, 1)
+    store.call("resend", PREFIX, ONE.id, 1)
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: 0})
     accepted(store, ONE, 2)
 

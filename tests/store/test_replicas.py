@@ -145,7 +145,7 @@ def test_an_attempt_that_is_not_replicated_is_not_made_and_made_later(pair: Pair
 def test_what_only_looks_or_can_be_made_again_waits_for_no_replica(pair: Pair) -> None:
     pair.freeze()
 
-    pair.store.call_many([Call("look", P0, []), Call("next", P0, ["holder", 5_000, 9, 9, 0, 0])])
+    pair.store.call_many([Call("inspect", P0, []), Call("take", P0, ["holder", 5_000, 9, 9, 0, 0])])
 
     assert pair.waits() == 0
 

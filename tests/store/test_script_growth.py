@@ -5,10 +5,8 @@ Each script of gateway/store/lua is called in a world with 1,000 of everything a
 A new script is a new line in CASES.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,22 +69,22 @@ def compacted(n: int) -> list[Any]:
 
 
 CASES = {
-    "again": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
-    "bury": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
+    "resend": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
+    "bury_event": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
     "commit": Case(committed),
     "compact": Case(compacted),
-    "drop": Case(lambda n: [f"send:d{n}", 0]),
+    "drop_dead_letter": Case(lambda n: [f"send:d{n}", 0]),
     "fence_number": Case(lambda _: ["layout 2"], "fenced"),
     "fence_partition": Case(lambda _: ["layout 2"], "fenced"),
-    "forget": Case(lambda _: [8], each=True),
+    "forget_records": Case(lambda _: [8], each=True),
     "give_up": Case(lambda n: [f"{n + 500}-0"], "partition"),
     "keep": Case(lambda _: ["meta|0|", b"x" * 200] * 8, "partition"),
     "load": Case(lambda n: [2, "hot", f"c{n}", *map(digest, range(50))]),
-    "look": Case(lambda _: [], "partition"),
+    "inspect": Case(lambda _: [], "partition"),
     "hold": Case(lambda n: [b"event:" + digest(n), b"whole", b"head", DAY_MS, 10**9, 200]),
     "hold_in_hand": Case(lambda n: ["holder", 1, 5_000, f"{n}-0/0"], "partition"),
     "list_number": Case(lambda n: [f"{n}", 1_000_000]),
-    "next": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
+    "take": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
     "order_aside": Case(lambda n: [f"{n}-0"], "partition"),
     "prune": Case(lambda _: [0, 0, 0, 8], each=True),
@@ -97,32 +95,33 @@ CASES = {
     "report_death": Case(lambda n: [f"process {n}"], "partition"),
     "redrive": Case(lambda n: [f"dead{n}", 0, 12, DAY_MS]),
     "revive": Case(lambda n: [f"gone{n}", b"", 0, "stage", "failed"]),
-    "stop": Case(lambda n: ["hold", f"rule{n}", "why"]),
-    "stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
-    "swap": Case(lambda n: [f"field{n}", "", "value"]),
+    "control_number": Case(lambda n: ["hold", f"rule{n}", "why"]),
+    "status_stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
+    "compare_and_swap": Case(lambda n: [f"field{n}", "", "value"]),
     "tick": Case(lambda _: [1_000]),
     "trim": Case(lambda _: [0, 8], "partition"),
-    "turn": Case(lambda _: ["holder", 1_000]),
+    "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
 }
 MORE = {
-    "next, of what waits only": ("next", Case(CASES["next"].args, "history")),
+    "take, of what waits only": ("take", Case(CASES["take"].args, "history")),
     "trim, of what is old": ("trim", Case(lambda _: [0, 8], "history", each=True)),
-    "stop, to let go on": ("stop", Case(lambda n: ["release", f"rule{n}"])),
+    "control_number, to let go on": ("control_number", Case(lambda n: ["release", f"rule{n}"])),
 }
 ALL = {name: (name, case) for name, case in CASES.items()} | MORE
 # Scripts that are called with a key of their own, which holds one value or a bounded hash.
-OF_ITS_OWN = {"note": "gw:noted", "stream": "gw:stream", "swap": "gw:swapped", "turn": "gw:turn"}
+OF_ITS_OWN = {
+    "note": "gw:noted",
+    "status_stream": "gw:stream",
+    "compare_and_swap": "gw:swapped",
+    "leader": "gw:turn",
+}
 OF_ITS_OWN |= {"list_number": "gw:numbers"}
 
 
 def scripts() -> set[str]:
     """Return all scripts; what others are put together from is none."""
-    folder = Path(client.__file__).with_name("lua")
-    texts = {path.stem: path.read_text() for path in folder.glob("*.lua")}
-    named = [re.findall(r"^-- with: (.*)$", text, re.MULTILINE) for text in texts.values()]
-    parts = {part for each in named for one in each for part in one.split(", ")}
-    return set(texts) - parts - {"prelude"}
+    return {path.stem for path in client.SCRIPTS.rglob("*.lua") if path.parent.name != "lib"}
 
 
 @pytest.fixture(scope="module")

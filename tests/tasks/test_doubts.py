@@ -27,7 +27,7 @@ def doubted(at_work: WorkerContext, store: Store) -> str:
     keep(store, delivery_body(message_item("wamid.in1", "one")))
     take_effect(at_work, Echo())
     (first,) = Lanes(store, NUMBER, 1000).pump([], 1).attempts
-    now = int(store.call("look", keys.partition(0))[0])
+    now = int(store.call("inspect", keys.partition(0))[0])
     unknown = Outcome(first.send, 1, "unconfirmed", wait_ms=now + 3_600_000)
     Lanes(store, NUMBER, 1000).pump([unknown], 0)
     raw(store).hset(f"{PREFIX}send:{first.send}", "doubted", now - AGO_MS)

@@ -86,7 +86,7 @@ class Inbox:
 
     def look(self) -> list[PartitionState]:
         """Tell how each partition stands, in one round trip."""
-        calls = [Call("look", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
+        calls = [Call("inspect", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
         return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
 
     def report_death(self, process: str) -> bool:

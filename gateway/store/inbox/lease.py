@@ -249,5 +249,5 @@ class LeasedPartitions:
         self._calls(asked)
 
     def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
-        calls = [Call("next", keys.partition(i), args) for i, args in asked.items()]
+        calls = [Call("take", keys.partition(i), args) for i, args in asked.items()]
         return list(zip(asked, self._store.call_many(calls), strict=True))

@@ -52,7 +52,7 @@ def noted(store: Store, now_ms: int) -> dict[str, Alert]:
         if int(till) > now_ms:
             true[key.decode()] = _alert(orjson.loads(alert))
         else:
-            store.call("swap", keys.NOTED, key, seen, "")
+            store.call("compare_and_swap", keys.NOTED, key, seen, "")
     return true
 
 
@@ -66,7 +66,9 @@ def rows(store: Store) -> dict[str, AlertRow]:
 def write(store: Store, key: str, before: AlertRow | None, after: AlertState | None) -> bool:
     """Replace what is told of a cause; false where somebody else has done so meanwhile."""
     seen = before.seen if before else b""
-    return bool(store.call("swap", keys.TOLD, key, seen, orjson.dumps(after) if after else b""))
+    return bool(
+        store.call("compare_and_swap", keys.TOLD, key, seen, orjson.dumps(after) if after else b"")
+    )
 
 
 def answered(store: Store, key: str, told: AlertState) -> None:

@@ -70,7 +70,7 @@ class Counters:
         pipe.smembers(keys.NUMBERS)
         pipe.hgetall(keys.CANARY)
         for index in range(keys.PARTITIONS):
-            pipe.eval(source("look"), 1, keys.partition(index))
+            pipe.eval(source("inspect"), 1, keys.partition(index))
         web, numbers, flown, *looks = await _execute(pipe)
         # The canary's own number has nobody's messages.
         names = [name.decode() for name in numbers if name.decode() != canary.NUMBER]

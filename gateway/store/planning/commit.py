@@ -76,7 +76,9 @@ def burial(event: Event, told: Mapping[str, Any], *counter: str) -> Call:
     """
     row = {**told, "key": event.key, "delivery": event.delivery, "item": event.item}
     args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
-    return Call("bury", keys.number(event.number), [*args, _place(event), told["error"], *counter])
+    return Call(
+        "bury_event", keys.number(event.number), [*args, _place(event), told["error"], *counter]
+    )
 
 
 def milliseconds(moment: datetime) -> int:

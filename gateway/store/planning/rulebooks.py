@@ -42,7 +42,7 @@ def forget_ended(store: Store) -> None:
     seconds, _ = store.run(lambda client: client.time())
     for process, seen in found.items():
         if _till(seen) < int(seconds) * 1000:
-            store.call("swap", keys.RULEBOOKS, process, seen, "")
+            store.call("compare_and_swap", keys.RULEBOOKS, process, seen, "")
 
 
 def reported(found: Mapping[bytes, bytes], now_ms: int) -> tuple[InForce, ...]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
 
 T = TypeVar("T")
 
+SCRIPTS = Path(__file__).parents[1] / "lua"
 TIMEOUT_S = 2.0
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": TIMEOUT_S,
@@ -38,7 +39,7 @@ _OPTIONS: dict[str, Any] = {
     "health_check_interval": 15,
 }
 # What is answered, given its effect or posted must outlive the primary; all else is made again.
-_REPLICATED = frozenset({"keep", "commit", "pump", "bury", "hold", "list_number"})
+_REPLICATED = frozenset({"keep", "commit", "pump", "bury_event", "hold", "list_number"})
 # What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
 # driver has classes for some of it, and takes the first word away from those. A slot that is being
 # moved is away: each side has some of its keys, and a script does not name what it touches.
@@ -94,11 +95,21 @@ def connect_async(url: str) -> AsyncClient:
 @cache
 def source(script: str) -> str:
     """Return the text of a script, after the prelude and the parts that it names (`-- with: …`)."""
-    folder = Path(__file__).with_name("lua")
-    text = (folder / f"{script}.lua").read_text()
-    named = re.search(r"^-- with: (.*)$", text, re.MULTILINE)
-    parts = ["prelude", *(named[1].split(", ") if named else [])]
-    return "\n".join([*((folder / f"{part}.lua").read_text() for part in parts), text])
+    names = dict.fromkeys(["prelude", *_needs(script)])
+    return "\n".join(_files()[name].read_text() for name in names)
+
+
+def _needs(script: str) -> Iterator[str]:
+    """Give the parts that a script needs, each after its own needs, and then the script."""
+    named = re.search(r"^-- with: (.*)$", _files()[script].read_text(), re.MULTILINE)
+    for part in named[1].split(", ") if named else ():
+        yield from _needs(part)
+    yield script
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    return {path.stem: path for path in SCRIPTS.rglob("*.lua")}
 
 
 @cache

@@ -91,7 +91,7 @@ def _ask(store: Store, numbers: Iterable[str], *args: Any) -> int:
 
 
 def _replies(store: Store, numbers: Iterable[str], *args: Any) -> list[int]:
-    replies = store.call_many([Call("stop", keys.number(one), args) for one in numbers])
+    replies = store.call_many([Call("control_number", keys.number(one), args) for one in numbers])
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply

@@ -59,7 +59,7 @@ def proved_to(store: Store, number: str) -> datetime | None:
 def again(store: Store, number: str, doubted: UnconfirmedSend) -> bool:
     """Put a send back into its lane, once; false where something became known meanwhile."""
     args = (doubted.send, doubted.attempt)
-    return bool(store.call("again", keys.number(number), *args) == 1)
+    return bool(store.call("resend", keys.number(number), *args) == 1)
 
 
 def _doubted(send: str, row: list[Any]) -> UnconfirmedSend:
@@ -90,12 +90,12 @@ def note(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
     """Return the call that notes a gap which ends now, or that a web process is alive."""
     wait_ms = int(CONFIRM_WAIT.total_seconds() * 1000)
     gap_ms = max(0, int(gap.total_seconds() * 1000))
-    return Call("stream", keys.STREAM, [gap_ms, int(alive), SILENT_MS, wait_ms, GAP_FACTOR])
+    return Call("status_stream", keys.STREAM, [gap_ms, int(alive), SILENT_MS, wait_ms, GAP_FACTOR])
 
 
 def whole_from(store: Store) -> datetime:
     """Return the moment from which the stream counts as whole; in the future after a gap."""
-    moment: Any = store.call("stream", keys.STREAM, *note().args)
+    moment: Any = store.call("status_stream", keys.STREAM, *note().args)
     return datetime.fromtimestamp(moment / 1000, UTC)
 
 
@@ -114,4 +114,4 @@ def lost_to(store: Store) -> datetime | None:
 
 def note_gap(store: Store, length: timedelta) -> None:
     """Note that something was late or missing for so long until now."""
-    store.call("stream", keys.STREAM, *note(length).args)
+    store.call("status_stream", keys.STREAM, *note(length).args)

@@ -143,7 +143,7 @@ def yielding(numbers: Iterable[str], results: timedelta) -> list[Call]:
     calls = [Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS)]
     kept_ms = int(results.total_seconds() * 1000)
     for name in numbers:
-        calls.append(Call("forget", keys.number(name), [AN_EIGHTH]))
+        calls.append(Call("forget_records", keys.number(name), [AN_EIGHTH]))
         calls.append(Call("prune", keys.number(name), [0, kept_ms, kept_ms, AN_EIGHTH]))
     return calls
 

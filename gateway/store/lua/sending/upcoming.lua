@@ -1,5 +1,5 @@
 -- upcoming: when the next thing of one number is to be done; it writes nothing.
--- with: stops, pace
+-- with: pauses, pace
 -- KEYS  1 the number's prefix
 -- ARGV  1 messages per second, 2 ms for which a pump is at work after it took something, 3 ms for
 --       which it is where it left behind what was ready: it has its hands full

@@ -1,4 +1,4 @@
--- bury: set an event before a person; it is not known, so its redelivery is planned again.
+-- bury_event: set an event before a person; it is not known, so its redelivery is planned again.
 -- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 digest of the event, 2 what is needed to look again, 3 lifetime in ms, 4 where the event

@@ -1,5 +1,6 @@
 -- Reopen: let a send begin again that Meta took and told by a status that it failed, where the code
 -- says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
+-- with: pauses, pace, lanes
 local MOST_TRIES = 8
 -- A row stays small, and what Meta took and failed so often it will fail once more.
 local MOST_REOPENED = 24

@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: known, stops, pace, lanes, reopen, members, done
+-- with: known, reopen, group_status, compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}

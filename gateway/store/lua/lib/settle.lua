@@ -1,6 +1,7 @@
 -- Settle: what becomes of a send after an attempt.
 -- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
 -- What happens next to the lane is decided only by the attempt that is the latest (`open`).
+-- with: pauses, pace, lanes
 local settle = {}
 
 local function open(row, below)

@@ -1,4 +1,4 @@
--- drop: take a dead letter away for good; what is left of a send is compacted.
+-- drop_dead_letter: take a dead letter away for good; what is left of a send is compacted.
 -- KEYS  1 the number's prefix
 -- ARGV  1 dead letter, 2 moment of its death
 -- Returns 1 when done, 0 where it is gone, or died again since it was looked at.

@@ -1,5 +1,5 @@
 -- compact: let what is left of finished sends take the place of their rows.
--- with: lanes, done
+-- with: lanes, compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  1 ms that texts live, 2 ms that records of replies do, 3 of bulk sends; then for each send
 --       id, its spot, stage, attempts and number of fields of its row as it was read, record, text,

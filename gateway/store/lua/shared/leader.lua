@@ -1,4 +1,4 @@
--- turn: take the only turn there is, keep it, or give it back.
+-- leader: take the only turn there is, keep it, or give it back.
 -- KEYS  1 the key that holds it
 -- ARGV  1 who asks, 2 for how many ms, 0 to give it back
 -- Returns 1 where whoever asks has it now. Asking again changes nothing, so a lost answer is no

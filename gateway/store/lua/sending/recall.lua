@@ -1,5 +1,5 @@
 -- recall: read what is left of sends that have no row any more.
--- with: done
+-- with: compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  names: "s" and the id of a send, "w" and a wamid, or "@" and a spot
 -- Returns for each {what the index holds, record, text, its spot}, of which record and text are false

@@ -1,4 +1,4 @@
--- swap: write one field of a hash if it still holds what the writer has seen.
+-- compare_and_swap: write one field of a hash if it still holds what the writer has seen.
 -- KEYS  1 the hash
 -- ARGV  1 field, 2 what was seen ("" for nothing), 3 what to write ("" to remove it)
 -- Returns 1 when written, 0 where somebody else was there meanwhile.

@@ -1,4 +1,4 @@
--- next: pass what is done in a partition, renew its lease, and take what comes next. One script, so
+-- take: pass what is done in a partition, renew its lease, and take what comes next. One script, so
 -- that a delivery is never between done and leased.
 -- with: deaths
 -- KEYS  1 the partition's prefix

@@ -1,5 +1,5 @@
--- stop: keep a number from sending, or let it go on.
--- with: stops, pace
+-- control_number: keep a number from sending, or let it go on.
+-- with: pauses, pace
 -- KEYS  1 the number's prefix
 -- ARGV  1 what is asked, then what it needs:
 --       pause   why, ms until the first probe, "1" where a status told it
@@ -53,5 +53,5 @@ function asked.grant(rate)
   return 1
 end
 
-if not asked[ARGV[1]] then return redis.error_reply('stop: nobody knows how') end
+if not asked[ARGV[1]] then return redis.error_reply('control_number: nobody knows how') end
 return asked[ARGV[1]](ARGV[2], ARGV[3], ARGV[4])

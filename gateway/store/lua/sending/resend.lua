@@ -1,4 +1,4 @@
--- again: put an unconfirmed send back to the end of its lane, once in its life.
+-- resend: put an unconfirmed send back to the end of its lane, once in its life.
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 the attempt that the decision was about
 -- Returns 1 if it will be posted again, 0 where something became known meanwhile.

@@ -1,4 +1,4 @@
--- forget: let the oldest records of a number go before their time. They only tell why something
+-- forget_records: let the oldest records of a number go before their time. They only tell why something
 -- was planned: sends, contacts and what is known are left alone.
 -- KEYS  1 the number's prefix
 -- ARGV  1 how much of them may go at once: 8 is an eighth

@@ -1,5 +1,5 @@
 -- revive: give a send that was compacted its row back, so that it can begin again.
--- with: done
+-- with: compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 what the index held for it when it was read, 3 how many wamids, each wamid, then
 --       the fields of the row, then what is left of members as name and row after an empty argument

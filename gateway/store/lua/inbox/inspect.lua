@@ -1,4 +1,4 @@
--- look: how one partition stands, without touching it.
+-- inspect: how one partition stands, without touching it.
 -- KEYS  1 the partition's prefix
 -- Returns {now, cursor (and how many events of the delivery after it are done), "1" if leased,
 --          ms of the oldest that waits or 0, kept, passed, aside, "1" if something set aside is due,

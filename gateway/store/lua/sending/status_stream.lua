@@ -1,4 +1,4 @@
--- stream: note that statuses can be kept, and any gap in which they could not.
+-- status_stream: note that statuses can be kept, and any gap in which they could not.
 -- KEYS  1 where it is noted
 -- ARGV  1 length in ms of a gap that ends now, 0 for none; 2 "1" from a web process that is alive,
 --       3 for how long a web process may be silent, 4 least wait after a gap, 5 factor of its length

@@ -1,5 +1,5 @@
 -- pump: settle what became of attempts, then take as many new ones as the number's pace allows.
--- with: stops, pace, lanes, settle
+-- with: settle
 -- KEYS  1 the number's prefix
 -- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
 --       5 names of calls whose answer never came, with commas: what they took is given back,

@@ -1,5 +1,5 @@
 -- tick: move what is due of one number, at most 1,000 items of each kind.
--- with: stops, pace, lanes
+-- with: pauses, pace, lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
