@@ -18,8 +18,8 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
-from tasks.celery_setup.processes import children
 from tasks.context import take_up_changes
+from tasks.processes.process_names import children
 
 log = structlog.get_logger(__name__)
 

@@ -20,10 +20,10 @@ from gateway.store.maintenance import MOST_NUMBERS, list_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from tasks.celery_setup.processes import process_name
-from tasks.http_pool import SENDS_AT_ONCE
-from tasks.reloading import Reloading
-from tasks.send_loop import Sender
+from tasks.processes.process_names import process_name
+from tasks.processes.rule_reloading import Reloading
+from tasks.sending.http_pool import SENDS_AT_ONCE
+from tasks.sending.send_loop import Sender
 
 log = structlog.get_logger(__name__)
 

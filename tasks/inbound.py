@@ -23,13 +23,13 @@ from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
-from tasks.account_effects import spread_news
 from tasks.app import app
 from tasks.context import WorkerContext, release, worker
-from tasks.grants import take_grants
 from tasks.monitoring.alerts import note_asked
-from tasks.poison import give_up, give_up_whole, set_before_a_person
-from tasks.unreadable import readable
+from tasks.receiving.grants import take_grants
+from tasks.receiving.poison import give_up, give_up_whole, set_before_a_person
+from tasks.receiving.unreadable import readable
+from tasks.sending.account_effects import spread_news
 from tasks.wakeup import call_inbox, ring_number
 
 log = structlog.get_logger(__name__)

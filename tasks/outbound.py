@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from gateway.store import keys
 from gateway.store.maintenance import heard
-from tasks.account_effects import AWAY
 from tasks.app import app
 from tasks.context import WorkerContext, worker
-from tasks.send_rounds import SendRounds
+from tasks.sending.account_effects import AWAY
+from tasks.sending.send_rounds import SendRounds
 from tasks.wakeup import ring_numbers
 
 

@@ -10,22 +10,22 @@ from gateway import __version__
 
 # Where each command is, in the order in which help shows them.
 COMMANDS = {
-    "init": "init.command:init",
-    "dev": "dev:dev",
-    "chat": "chat.command:chat",
-    "rules": "rules.command:rules",
-    "tunnel": "tunnel.command:tunnel",
-    "capture": "capture:capture",
-    "replay": "replay.command:replay",
-    "dead-letters": "dead_letters.command:commands",
-    "hold": "hold:hold",
-    "release": "release:release",
-    "serve": "serve:serve",
-    "worker": "worker:worker",
-    "migrate": "migrate:migrate",
-    "status": "status.command:status",
-    "doctor": "doctor.command:doctor",
-    "trace": "trace.command:trace",
+    "init": "setup.init.command:init",
+    "dev": "develop.dev:dev",
+    "chat": "develop.chat.command:chat",
+    "rules": "develop.rules.command:rules",
+    "tunnel": "setup.tunnel.command:tunnel",
+    "capture": "develop.capture:capture",
+    "replay": "develop.replay.command:replay",
+    "dead-letters": "operate.dead_letters.command:commands",
+    "hold": "operate.hold:hold",
+    "release": "operate.hold:release",
+    "serve": "run.serve:serve",
+    "worker": "run.worker:worker",
+    "migrate": "run.migrate:migrate",
+    "status": "operate.status.command:status",
+    "doctor": "setup.doctor.command:doctor",
+    "trace": "operate.trace.command:trace",
 }
 
 

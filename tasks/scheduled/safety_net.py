@@ -20,10 +20,10 @@ from gateway.store.leader import LeaderLock
 from gateway.store.monitoring import alerts
 from gateway.store.monitoring.upcoming import Upcoming, upcoming
 from gateway.store.redis.client import ScriptError
-from tasks.celery_setup.child_watch import ChildWatch
 from tasks.context import StoreAccess, access
-from tasks.loop import Loop
 from tasks.monitoring.alerts import BEAT_SILENT, SILENT_FOR
+from tasks.processes.child_watch import ChildWatch
+from tasks.processes.loop import Loop
 from tasks.scheduled.maintenance import move_due, run_sweep, run_tick
 from tasks.wakeup import OwnConnection, ring_number, ring_task, use_connection
 

@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.doctor.checks.doctor_here import Disk, Rules
-from gateway.cli.doctor.checks.local import Given
-from gateway.cli.doctor.checks.store import Redis
-from gateway.cli.doctor.checks.workers import Broker
-from gateway.cli.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.doctor.findings import Result, results
-from gateway.cli.doctor.meta_answers import Handshake, MetaAnswers
+from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.store import Redis
+from gateway.cli.setup.doctor.checks.workers import Broker
+from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
+from gateway.cli.setup.doctor.findings import Result, results
+from gateway.cli.setup.doctor.meta_answers import Handshake, MetaAnswers
 from gateway.core.sending.pauses import Stops
 from gateway.graph.admin.models import (
     MANAGEMENT,

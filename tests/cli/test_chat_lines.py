@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.chat.message_view import Offer, bubble, customer, offers, wish
+from gateway.cli.develop.chat.message_view import Offer, bubble, customer, offers, wish
 
 BUTTONS: dict[str, Any] = {
     "type": "interactive",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.chat.explain import ChatReply, ChatTraces
-from gateway.cli.chat.message_view import Offer
+from gateway.cli.develop.chat.explain import ChatReply, ChatTraces
+from gateway.cli.develop.chat.message_view import Offer
 from gateway.core.planning.batch import plan
 from gateway.rules.loader import load
 from gateway.store.planning import contacts

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.dead_letters.view import masked, person
+from gateway.cli.operate.dead_letters.view import masked, person
 
 BODIES = {
     "text": (

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.local.log_view import LogLine, readable
 from gateway.core.sending.outcome import Step
-from tasks.attempts import WAITS
+from tasks.sending.attempts import WAITS
 
 
 def logged(event: str, level: str = "info", **fields: Any) -> str:

@@ -16,14 +16,14 @@ import pytest
 import redis
 from typer.testing import CliRunner, Result
 
-from gateway.cli.doctor.checks.local import Given
-from gateway.cli.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.doctor.findings import ADVICE, Check, Unseen, fine, results
-from gateway.cli.doctor.probes import at_once
-from gateway.cli.doctor.report import screen
 from gateway.cli.local import target
 from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
+from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
+from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, results
+from gateway.cli.setup.doctor.probes import at_once
+from gateway.cli.setup.doctor.report import screen
 from gateway.store import maintenance
 from gateway.store.redis.client import Store
 from tests.cli.doctoring import WELL, found, meta
@@ -210,7 +210,7 @@ def test_an_option_that_is_none_is_bad_input() -> None:
 
 def test_where_only_warnings_are_left_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
     warned = _with({"given": Given(mode=0o100644)})
-    monkeypatch.setattr("gateway.cli.doctor.command.look", lambda *_, **__: warned)
+    monkeypatch.setattr("gateway.cli.setup.doctor.command.look", lambda *_, **__: warned)
 
     result = doctor("--json")
 

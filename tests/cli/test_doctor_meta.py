@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.doctor.facts import CHECKS
-from gateway.cli.doctor.findings import ADVICE, Unseen
-from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
+from gateway.cli.setup.doctor.facts import CHECKS
+from gateway.cli.setup.doctor.findings import ADVICE, Unseen
+from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, EntityHealth, SubscribedApp
 from gateway.store.monitoring.snapshot import DeadLetterGroup

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.cli.doctor import meta_probes
-from gateway.cli.doctor.findings import Unseen
-from gateway.cli.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, MetaAnswers
-from gateway.cli.doctor.probes import at_once
+from gateway.cli.setup.doctor import meta_probes
+from gateway.cli.setup.doctor.findings import Unseen
+from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, MetaAnswers
+from gateway.cli.setup.doctor.probes import at_once
 from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TokenInfo

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.doctor.checks.doctor_here import Disk, Rules
-from gateway.cli.doctor.checks.local import Given
-from gateway.cli.doctor.checks.store import Redis
-from gateway.cli.doctor.checks.workers import Broker
-from gateway.cli.doctor.facts import CHECKS
-from gateway.cli.doctor.findings import Unseen
-from gateway.cli.status.status_judge import judge
+from gateway.cli.operate.status.status_judge import judge
+from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.store import Redis
+from gateway.cli.setup.doctor.checks.workers import Broker
+from gateway.cli.setup.doctor.facts import CHECKS
+from gateway.cli.setup.doctor.findings import Unseen
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.snapshot import LaneFigures

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from gateway.cli.doctor.facts import CHECKS
-from gateway.cli.doctor.findings import ADVICE
+from gateway.cli.setup.doctor.facts import CHECKS
+from gateway.cli.setup.doctor.findings import ADVICE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
 SECTIONS = re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from gateway.cli.common.files import fitting
+from gateway.cli.common.open_files import fitting
 
-ASK = "import resource; from gateway.cli.common.files import connections; print(connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))"  # noqa: E501
+ASK = "import resource; from gateway.cli.common.open_files import connections; print(connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))"  # noqa: E501
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.init.dotenv_file import FileError, look, merged, read, settable, values, write
+from gateway.cli.setup.init.dotenv_file import (
+    FileError,
+    look,
+    merged,
+    read,
+    settable,
+    values,
+    write,
+)
 
 OURS = {"META_APP_ID": "7", "META_APP_SECRET": "new"}
 

@@ -214,7 +214,7 @@ REFUSED = {
 def test_bad_input_is_one_sentence(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, args: list[str], sentence: str
 ) -> None:
-    monkeypatch.setattr("gateway.cli.replay.over_http.HERE", receiver.url)
+    monkeypatch.setattr("gateway.cli.develop.replay.over_http.HERE", receiver.url)
     Path("empty").mkdir()
     Path("one").write_text("1")
     Path("old.jsonl").write_bytes(OLD)
@@ -279,7 +279,7 @@ def test_a_bug_in_one_lane_ends_the_replay(
     def broken(*_: object) -> str:
         raise KeyError("sign")
 
-    monkeypatch.setattr("gateway.cli.replay.over_http.sign", broken)
+    monkeypatch.setattr("gateway.cli.develop.replay.over_http.sign", broken)
     Path("kept.jsonl").write_bytes(captured(*[b"1"] * 50))
 
     assert isinstance(replay("kept.jsonl", "--to", receiver.url).exception, KeyError)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.replay.pacing import ReplayPace, pace
+from gateway.cli.develop.replay.pacing import ReplayPace, pace
 from tests.made import NOW
 
 

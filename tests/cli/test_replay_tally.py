@@ -1,6 +1,6 @@
 """Answers are counted by status, with the time within which a half, most and all of them came."""
 
-from gateway.cli.replay.pacing import NAMED, ReplayTally
+from gateway.cli.develop.replay.pacing import NAMED, ReplayTally
 
 
 def test_times_are_told_by_status() -> None:

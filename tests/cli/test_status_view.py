@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.status.status_judge import judge
-from gateway.cli.status.view import StatusView, screen
+from gateway.cli.operate.status.status_judge import judge
+from gateway.cli.operate.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary

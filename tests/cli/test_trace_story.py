@@ -8,8 +8,8 @@ import pytest
 
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
-from gateway.cli.trace.sends import of_send
-from gateway.cli.trace.story import Teller
+from gateway.cli.operate.trace.sends import of_send
+from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.dead_letter import DeferReason, aside
 from gateway.core.sending.pauses import Hold, Stops

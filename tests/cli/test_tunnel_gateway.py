@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.cli.local.workspace import Running
-from gateway.cli.tunnel.gateway import choose
+from gateway.cli.setup.tunnel.gateway import choose
 
 REAL = Running(1, "http://127.0.0.1:9000", "", "redis://r", "rules", "42", "")
 PLAYING = Running(

@@ -13,10 +13,10 @@ import typer
 
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import callback, callback_plan
-from gateway.cli.tunnel.callback import CallbackClient, called, clear_rest, lead_here
-from gateway.cli.tunnel.options import TunnelOptions
-from gateway.cli.tunnel.screen import Screen
+from gateway.cli.setup.tunnel import callback, callback_plan
+from gateway.cli.setup.tunnel.callback import CallbackClient, called, clear_rest, lead_here
+from gateway.cli.setup.tunnel.options import TunnelOptions
+from gateway.cli.setup.tunnel.screen import Screen
 from tests.cli.standing_in import Answer, serving
 from tests.cli.tunnelling import (
     APP,

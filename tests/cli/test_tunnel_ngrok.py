@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.tunnel import ngrok
-from gateway.cli.tunnel.ngrok import HOW_TO_INSTALL, HOW_TO_LOG_IN, NgrokError, open_tunnel
+from gateway.cli.setup.tunnel import ngrok
+from gateway.cli.setup.tunnel.ngrok import HOW_TO_INSTALL, HOW_TO_LOG_IN, NgrokError, open_tunnel
 from tests.cli.standing_in import PUBLIC, Agent, login_page, serving
 from tests.graph import wires
 from tests.servers import free_port

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.local import workspace
-from gateway.cli.tunnel import callback_plan
-from gateway.cli.tunnel.callback_plan import CallbackNote
+from gateway.cli.setup.tunnel import callback_plan
+from gateway.cli.setup.tunnel.callback_plan import CallbackNote
 
 NOTE = CallbackNote("https://graph.test", "7", "9", "https://ours.dev/webhook", gave_app=True)
 

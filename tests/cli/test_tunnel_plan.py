@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.cli.common.callback_probe import ProbeCheck
-from gateway.cli.tunnel.callback_plan import (
+from gateway.cli.setup.tunnel.callback_plan import (
     CallbackNote,
     CallbackPlan,
     CallbackState,

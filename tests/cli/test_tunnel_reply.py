@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.tunnel.messages import delivered, reply
+from gateway.cli.setup.tunnel.messages import delivered, reply
 from gateway.store.planning.records import PlanRecord
 from gateway.store.sending.lookup import TracedSend
 from gateway.store.traces import FailedEvent, Trace

@@ -8,12 +8,12 @@ import typer
 
 from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import command
-from gateway.cli.tunnel.command import Run
-from gateway.cli.tunnel.gateway import Behind
-from gateway.cli.tunnel.ngrok import Opened
-from gateway.cli.tunnel.options import TunnelOptions
-from gateway.cli.tunnel.self_test import TunnelWatch
+from gateway.cli.setup.tunnel import command
+from gateway.cli.setup.tunnel.command import Run
+from gateway.cli.setup.tunnel.gateway import Behind
+from gateway.cli.setup.tunnel.ngrok import Opened
+from gateway.cli.setup.tunnel.options import TunnelOptions
+from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown
 from tests.servers import Server

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.common.callback_probe import ProbeCheck
-from gateway.cli.tunnel.screen import Screen
+from gateway.cli.setup.tunnel.screen import Screen
 
 RED = ProbeCheck("token", "bad", "has expired", "Make another one, and write it into the settings.")
 

@@ -1,6 +1,6 @@
 """The self-test is an event that is known, and that starts nothing."""
 
-from gateway.cli.tunnel import self_test
+from gateway.cli.setup.tunnel import self_test
 from gateway.core.events import Delivery, Notice
 from gateway.core.webhook.parser import split
 from tests.made import NOW, NUMBER

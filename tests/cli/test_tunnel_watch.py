@@ -9,11 +9,11 @@ import typer
 from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.common.masking import Masking
 from gateway.cli.local.environment import prepare
-from gateway.cli.tunnel import messages, self_test
-from gateway.cli.tunnel.gateway import Behind
-from gateway.cli.tunnel.messages import Messages
-from gateway.cli.tunnel.screen import Screen
-from gateway.cli.tunnel.self_test import TunnelWatch
+from gateway.cli.setup.tunnel import messages, self_test
+from gateway.cli.setup.tunnel.gateway import Behind
+from gateway.cli.setup.tunnel.messages import Messages
+from gateway.cli.setup.tunnel.screen import Screen
+from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
 from gateway.store.inbox.history import Arrivals

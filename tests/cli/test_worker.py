@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.cli.worker import Kind
+from gateway.cli.run.worker import Kind
 
 
 def pauses(*lives_s: float) -> list[float]:

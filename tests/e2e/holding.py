@@ -10,8 +10,8 @@ import redis
 from gateway.config.settings import Settings
 from gateway.store.redis.client import Store
 from tasks.app import app
-from tasks.celery_setup.child_watch import on_child_end
-from tasks.celery_setup.processes import main_name, process_name
+from tasks.processes.child_watch import on_child_end
+from tasks.processes.process_names import main_name, process_name
 
 HELD, RELEASED, ENDED = "test:held", "test:released", "test:ended"
 

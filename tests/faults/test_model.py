@@ -20,9 +20,10 @@ from hypothesis.stateful import (
 from gateway.config.settings import Settings
 from gateway.core.sending.send import RUNGS
 from gateway.graph.messages import Graph
-from tasks import app, attempts, inbound, outbound, send_loop
+from tasks import app, inbound, outbound
 from tasks.context import WorkerContext
-from tasks.send_loop import Sender
+from tasks.sending import attempts, send_loop
+from tasks.sending.send_loop import Sender
 from tests.faults.crowd import Crowd, Fate, reply_to
 from tests.faults.large import dead_letters
 from tests.faults.unsteady import Loss, Unsteady, a_worker, environment

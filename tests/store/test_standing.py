@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.status.status_judge import judge
+from gateway.cli.operate.status.status_judge import judge
 from gateway.core.sending.send import BULK
 from gateway.store import keys, maintenance
 from gateway.store.leader import LeaderLock

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.cli.common.masking import Masking
-from gateway.cli.trace.story import Teller
+from gateway.cli.operate.trace.story import Teller
 from gateway.core.sending import canary
 from gateway.core.sending.dead_letter import moment
 from gateway.core.sending.send import REPLY

@@ -12,8 +12,8 @@ from gateway.store.maintenance import list_number
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.context import WorkerContext, access
-from tasks.loop import Loop
 from tasks.monitoring.alerts import BEAT_SILENT
+from tasks.processes.loop import Loop
 from tasks.scheduled import safety_net as nets
 from tasks.scheduled.safety_net import NetStep, SafetyNet
 from tasks.wakeup import OwnConnection

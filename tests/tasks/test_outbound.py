@@ -12,10 +12,11 @@ from gateway.core.sending.response import Responded
 from gateway.core.sending.send import REPLY, from_callback
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
-from tasks import attempts, outbound, send_rounds
-from tasks import send_loop as sending
+from tasks import outbound
 from tasks.context import WorkerContext, build
-from tasks.http_pool import SENDS_AT_ONCE
+from tasks.sending import attempts, send_rounds
+from tasks.sending import send_loop as sending
+from tasks.sending.http_pool import SENDS_AT_ONCE
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse

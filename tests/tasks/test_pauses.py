@@ -15,9 +15,10 @@ from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tasks import outbound, send_rounds
+from tasks import outbound
 from tasks.context import WorkerContext, build
 from tasks.monitoring.watch import look
+from tasks.sending import send_rounds
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
 from tests.tasks.receiver import a_receiver

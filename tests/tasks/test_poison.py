@@ -16,7 +16,7 @@ from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext, release
 from tasks.inbound import PlanningStoppedError, effect
-from tasks.poison import give_up
+from tasks.receiving.poison import give_up
 from tests.made import NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, keep, make_due, planned, raw
 

@@ -11,7 +11,7 @@ from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, build
-from tasks.reloading import Reloading
+from tasks.processes.rule_reloading import Reloading
 from tests.rules.booked import HEAD
 from tests.stack import RULES
 

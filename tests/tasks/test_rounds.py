@@ -13,10 +13,11 @@ from gateway.graph.messages import Graph
 from gateway.store import keys
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from tasks import attempts, outbound, send_rounds
+from tasks import outbound
 from tasks.context import WorkerContext
-from tasks.http_pool import SENDS_AT_ONCE
-from tasks.send_loop import Sender
+from tasks.sending import attempts, send_rounds
+from tasks.sending.http_pool import SENDS_AT_ONCE
+from tasks.sending.send_loop import Sender
 from tests import owing
 from tests.servers import wait_until
 from tests.store.raw import now_ms

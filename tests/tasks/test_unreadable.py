@@ -150,7 +150,7 @@ def test_the_cursor_stays_where_the_store_goes_away(
 ) -> None:
     keep(store, GARBAGE)
     away = StoreUnavailableError()
-    monkeypatch.setattr("tasks.unreadable.bury", lambda *_: [away])
+    monkeypatch.setattr("tasks.receiving.unreadable.bury", lambda *_: [away])
 
     with pytest.raises(StoreUnavailableError):
         take_effect(at_work, Echo())

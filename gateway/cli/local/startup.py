@@ -15,7 +15,7 @@ from gateway.cli.local.environment import LocalSetup
 from gateway.cli.local.log_view import ODD, LogLine, show
 from gateway.cli.local.ports import HOST, obstacle
 from gateway.cli.local.processes import Family
-from gateway.cli.migrate import bring_forward
+from gateway.cli.run.migrate import bring_forward
 from gateway.store.migration import MigrationError
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 

@@ -1,0 +1,73 @@
+"""`gateway chat`: a phone in the terminal, which plays a customer against the sandbox."""
+
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.develop.chat.explain import ChatTraces
+from gateway.cli.develop.chat.message_view import customer
+from gateway.cli.develop.chat.sandbox_client import GoneError, SandboxClient
+from gateway.cli.develop.chat.terminal import QUIT, ChatPhones, Lines
+from gateway.cli.local import workspace
+from gateway.cli.local.workspace import Running
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+FIRST_CUSTOMER = "+351900000001"
+
+
+def chat(
+    customers: Annotated[
+        list[str] | None,
+        typer.Option("--as", help=f"Phone number of a customer [{FIRST_CUSTOMER}]; also several."),
+    ] = None,
+) -> None:
+    """Be a customer: write to the gateway dev of this folder, and see what it answers, and why."""
+    people = [_digits(written) for written in customers or [FIRST_CUSTOMER]]
+    running = workspace.find()
+    if running is None:
+        raise errors.fail("No gateway dev runs in this folder: start one in another terminal.")
+    if not running.sandbox:
+        raise errors.fail("This gateway dev speaks to the real Meta: use a real phone.")
+    try:
+        _talk(running, people)
+    except (GoneError, StoreUnavailableError):
+        raise errors.fail("This gateway dev has ended.") from None
+    except KeyboardInterrupt:
+        return
+
+
+def _talk(running: Running, people: list[str]) -> None:
+    store = Store(running.redis_url)
+    traces = ChatTraces(store, running.number, Path(running.rules))
+    try:
+        with SandboxClient(running.sandbox) as sandbox:
+            ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_lines())
+    finally:
+        store.close()
+
+
+def _digits(written: str) -> str:
+    digits = customer(written)
+    if digits is None:
+        raise errors.fail(f"{written} is no phone number: write one as {FIRST_CUSTOMER}.")
+    return digits
+
+
+def _lines() -> Lines:
+    """Return a queue that a thread fills with what is typed, and with QUIT at the end."""
+    lines: Lines = queue.Queue(1)
+
+    def read() -> None:
+        # Without a buffer, whose lock a thread that still waits would hold at the exit.
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as typed:
+            for raw in typed:
+                lines.put(raw.decode(errors="replace").strip())
+        lines.put(QUIT)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines

@@ -1,0 +1,108 @@
+"""Which rule answered a message of `gateway chat`, and why the ones above did not."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.cli.develop.chat.message_view import Offer
+from gateway.core import event_keys
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Message
+from gateway.core.phone_numbers import contact_key
+from gateway.rules.explain import explain, worth_telling
+from gateway.rules.loader import load
+from gateway.rules.problems import RulebookError
+from gateway.rules.rulebook import Rulebook
+from gateway.store.planning import contacts, records
+from gateway.store.planning.records import PlanRecord
+from gateway.store.redis.client import Store
+
+UNDER_WAY = frozenset({"new", "queued", "attempting"})
+CHANGED = "(the rules have changed since)"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """A message that a customer sent, and what was known of the customer before."""
+
+    event: Message
+    before: Contact = field(repr=False)
+
+
+class ChatTraces:
+    """What the store tells of messages."""
+
+    def __init__(self, store: Store, number: str, rules: Path) -> None:
+        """Ask about messages to `number`."""
+        self._store, self._number, self._rules = store, number, rules
+
+    def contact(self, customer: str) -> Contact:
+        """Return what is known of a customer now."""
+        event = self._event("", customer, "", None)
+        (view,) = contacts.load(self._store, {self._number: [event]})
+        return view.contacts[event.contact]
+
+    def sent(
+        self, wamid: str, customer: str, text: str, tap: Offer | None, was: Contact
+    ) -> ChatReply:
+        """Keep what is needed to ask about a message later."""
+        return ChatReply(self._event(wamid, customer, text, tap), was)
+
+    def planned(self, sent: ChatReply) -> bool:
+        """Say whether the message had its effect."""
+        (view,) = contacts.load(self._store, {self._number: [sent.event]})
+        return sent.event.key in view.known
+
+    def answered(self, sent: ChatReply) -> bool:
+        """Say whether everything that was planned for it has been tried at least once."""
+        if not self.planned(sent):
+            return False
+        record = records.find(self._store, sent.event)
+        planned = records.stages(self._store, self._number, record.sends if record else ())
+        return UNDER_WAY.isdisjoint(planned)
+
+    def why(self, sent: ChatReply) -> list[str]:
+        """Return a line for each rule that was asked."""
+        record = records.find(self._store, sent.event)
+        book = self._rulebook()
+        if record and (book is None or book.version != record.rulebook):
+            return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
+        if book is None:
+            return ["no rule answered; the rules cannot be read now"]
+        # A rule that rests now may have answered, and one that rested then may not rest any more.
+        now = (record and record.planned_at) or datetime.now(UTC)
+        asked = explain(book, sent.event, _as_it_was(sent.before, record), now)
+        if record is None and any(one.fired for one in asked):
+            return [f"no rule answered {CHANGED}"]
+        lines = list(worth_telling(asked))
+        return lines if record else ["no rule answered", *lines]
+
+    def _rulebook(self) -> Rulebook | None:
+        try:
+            return load(self._rules)
+        except RulebookError:
+            return None
+
+    def _event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
+        """Make the event that the gateway makes of what the sandbox delivers."""
+        return Message(
+            key=event_keys.join("message", self._number, wamid),
+            delivery="",
+            item=0,
+            number=self._number,
+            contact=contact_key(customer),
+            at=datetime.now(UTC),
+            raw=None,
+            id=wamid,
+            type="interactive" if tap else "text",
+            text=tap.title if tap else text,
+            tapped=tap.id if tap else None,
+            wa_id=customer,
+        )
+
+
+def _as_it_was(before: Contact, record: PlanRecord | None) -> Contact:
+    """Believe the record, which knows what came first, over what was looked up before."""
+    if record is None or record.first_contact == before.is_new:
+        return before
+    return replace(before, last_inbound_at=None if record.first_contact else datetime.now(UTC))

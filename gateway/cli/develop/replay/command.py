@@ -1,0 +1,156 @@
+"""`gateway replay`: captured deliveries once more: posted, planned in the shadow, or for real."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from gateway.cli.common import errors, options
+from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
+from gateway.cli.common.output import many
+from gateway.cli.develop.replay.into_store import StoreReplay
+from gateway.cli.develop.replay.over_http import post_all, receiver_of
+from gateway.cli.develop.replay.pacing import MAX, ReplayPace, pace
+from gateway.cli.develop.replay.selection import DeliverySelection
+from gateway.cli.local import target
+from gateway.core.capture.filter import DeliveryFilter
+from gateway.store import dead_letters
+from gateway.store.inbox.history import History
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+Way = Literal["post", "shadow", "send"]
+
+
+def replay(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What capture wrote, single bodies as they were received, or folders."),
+    ] = None,
+    inbox: Annotated[
+        bool, typer.Option("--inbox", help="Take what is still in the inbox, and no files.")
+    ] = False,
+    to: Annotated[
+        str, typer.Option(help="Post there; files go to the gateway dev of this folder if unsaid.")
+    ] = "",
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Tell what would be sent, and do nothing.")
+    ] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Put it into the inbox, to have its effect for real.")
+    ] = False,
+    rules: Annotated[
+        Path | None, typer.Option(help="Of a shadow: plan with these, not with those in force.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")
+    ] = False,
+    seed: Annotated[str, typer.Option(help="With --fresh: the same seed makes the same ids.")] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is older than 8 days and may be forgotten.")
+    ] = False,
+    speed: Annotated[str, typer.Option(help="1x as it was received, 10x, or max.")] = MAX,
+    concurrency: Annotated[int, typer.Option(help="Post so many at once.", min=1, max=64)] = 1,
+    since: options.Since = "",
+    until: options.Until = "",
+    number: options.Number = "",
+    kind: options.Kind = None,
+    contains: options.Contains = "",
+    limit: options.Limit = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --send.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Replay deliveries: post files, or tell what would follow from those in the inbox."""
+    way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
+    if rules and way != "shadow":
+        raise errors.fail("--rules is for a shadow: what is posted or sent meets those in force.")
+    paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
+    address = receiver_of(to) if way == "post" else None
+    with _store(needed=inbox or way != "post") as store:
+        clock = _clock(store)
+        wanted = options.chosen(since, until, number, kind, contains, clock())
+        source = _source(store if inbox else None, files or [], wanted)
+        chosen = DeliverySelection(source, wanted, limit, made_from, clock)
+        count = chosen.check(again=again)
+        _warn(source.unopened)
+        if address:
+            post_all(chosen, count, address, paced, concurrency, json=json)
+        elif store:
+            stored = StoreReplay(store, chosen, count, rules, reveal=reveal, json=json)
+            stored.tell(only=way == "shadow")
+            if way == "send":
+                stored.send(paced, yes=yes)
+
+
+def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -> Way:
+    """Say how it is replayed, or end the command where that is not clear."""
+    if inbox == bool(files):
+        raise errors.fail("Name files or folders, or give --inbox, and not both.")
+    if [bool(to), shadow, send].count(True) > 1:
+        raise errors.fail("Choose one of --to, --shadow and --send.")
+    if send:
+        return "send"
+    return "shadow" if shadow or (inbox and not to) else "post"
+
+
+def _pace(speed: str) -> ReplayPace:
+    if paced := pace(speed):
+        return paced
+    raise errors.fail(f"{speed} is no speed: write 1x, 10x or max.")
+
+
+def _seed(written: str, *, fresh: bool) -> bytes | None:
+    """Return what new ids are made from, None where there are none; a person may need it again."""
+    if not fresh:
+        if written:
+            raise errors.fail("--seed says how --fresh makes ids: give both.")
+        return None
+    seed = written or secrets.token_hex(4)
+    errors.errors.print(
+        "Messages get other ids, and were sent just now; "
+        f"--seed {escape(seed)} makes the same ids again."
+    )
+    return seed.encode()
+
+
+@contextmanager
+def _store(*, needed: bool) -> Iterator[Store | None]:
+    """Give the store where one is needed, and end the command where it does not answer."""
+    if not needed:
+        yield None
+        return
+    store = Store(target.settings().redis_url)
+    try:
+        yield store
+    except StoreUnavailableError:
+        raise errors.fail("Redis does not answer.") from None
+    finally:
+        store.close()
+
+
+def _clock(store: Store | None) -> Callable[[], datetime]:
+    """Return a clock: the server's where there is a server, asked once."""
+    ahead = dead_letters.now(store) - datetime.now(UTC) if store else None
+    return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
+
+
+def _source(
+    store: Store | None, files: list[Path], wanted: DeliveryFilter
+) -> CaptureFiles | StoredDeliveries:
+    """Return where deliveries come from: the inbox of a store, or files."""
+    if store is None:
+        return CaptureFiles(files)
+    history = History(store, Bodies(target.settings().encryption_keys))
+    return StoredDeliveries(history, wanted.since, wanted.until)
+
+
+def _warn(unopened: int) -> None:
+    if unopened:
+        told = many(unopened, "delivery", "deliveries")
+        errors.errors.print(f"[yellow]warning:[/] {told} of the inbox cannot be opened here.")

@@ -1,0 +1,206 @@
+"""Deliveries posted as Meta would, many conversations at once and each in its order."""
+
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Queue
+from types import TracebackType
+from typing import Self
+
+import httpx
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gateway.cli.common import errors
+from gateway.cli.common.delivery_source import Item
+from gateway.cli.common.output import a_bar, many
+from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
+from gateway.cli.develop.replay.selection import DeliverySelection
+from gateway.cli.local import workspace
+from gateway.core.event_keys import conversation
+from gateway.core.webhook.signature import HEADER, sign
+
+# Longer than the gateway ever takes: Meta itself would have given up before.
+TIMEOUT_S = 30.0
+WAITING = 2  # deliveries before each lane, so that no lane waits for the one who reads
+
+Answered = Callable[[Item, int, int], None]  # with the status, and how many ms it took
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPost:
+    """The first delivery that nobody answered, and why."""
+
+    item: Item
+    error: Exception
+
+
+class PostLanes:
+    """Posts on several connections; what names one customer goes through one of them."""
+
+    def __init__(self, url: str, secret: bytes, count: int, answered: Answered) -> None:
+        """Take where to post, what to sign with, and what is told of each answer, one by one."""
+        self._url = url
+        self._secret = secret
+        self._answered = answered
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._queues: list[Queue[Item | None]] = [Queue(WAITING) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._work, args=[queue], daemon=True) for queue in self._queues
+        ]
+        self.failed: FailedPost | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to post."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Wait for what is under way; after an error, what waits is not posted any more."""
+        if error:
+            self._over.set()
+        for queue in self._queues:
+            queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def wait(self, due: float) -> bool:
+        """Wait for a moment of the monotonic clock; false where nothing can be posted any more."""
+        return not self._over.wait(max(0.0, due - time.monotonic()))
+
+    def post(self, item: Item) -> None:
+        """Post it, as soon as its lane is free."""
+        body = item.delivery.body
+        lane = zlib.crc32(conversation(body) or body[:4096]) % len(self._queues)
+        self._queues[lane].put(item)
+
+    def _work(self, queue: Queue[Item | None]) -> None:
+        with httpx.Client(trust_env=False, timeout=TIMEOUT_S) as client:
+            while (item := queue.get()) is not None:
+                # What waited while another lane met nobody is taken, so that the queue is free.
+                if not self._over.is_set():
+                    self._one(client, item)
+
+    def _one(self, client: httpx.Client, item: Item) -> None:
+        body = item.delivery.body
+        started = time.monotonic()
+        try:
+            headers = {"content-type": "application/json", HEADER: sign(body, self._secret)}
+            status = client.post(self._url, content=body, headers=headers).status_code
+        except Exception as error:  # whatever it is, nobody may wait for this lane for ever
+            with self._lock:
+                self.failed = self.failed or FailedPost(item, error)
+            self._over.set()
+            return
+        took_ms = round((time.monotonic() - started) * 1000)
+        with self._lock:
+            self._answered(item, status, took_ms)
+
+
+ADVICE = {
+    401: "It does not believe this secret: set META_APP_SECRET to that of its app.",
+    404: "It has no such path: a gateway takes deliveries at /webhook.",
+    413: "It takes no body as large as that.",
+    503: "It keeps nothing at the moment: run it again, for what it kept is known.",
+}
+HERE = "http://127.0.0.1:8000/webhook"
+_ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\S*)?")
+INTERRUPTED = 130
+
+
+def receiver_of(to: str) -> tuple[str, bytes]:
+    """Return where to post, and the secret that is believed there."""
+    if to and not _ADDRESS.fullmatch(to):
+        raise errors.fail(f"{to} is no web address: write http://host:port/webhook.")
+    running = workspace.find()
+    if running and running.app_secret and to in ("", running.webhook):
+        return running.webhook, running.app_secret.encode()
+    there = running.webhook if running else HERE
+    return to or there, errors.settings().app_secrets[0]
+
+
+def post_all(
+    chosen: DeliverySelection,
+    count: int,
+    to: tuple[str, bytes],
+    pace: ReplayPace,
+    lanes: int,
+    *,
+    json: bool,
+) -> None:
+    """Post them, and tell what became of them; exit code 1 where one was refused."""
+    tally, began = ReplayTally(), time.monotonic()
+    failed: FailedPost | None = None
+    interrupted = False
+    try:
+        with a_bar(silent=json) as progress:
+            task = progress.add_task("Posting", total=count)
+
+            def answered(item: Item, status: int, took_ms: int) -> None:
+                tally.note(item.where, status, took_ms)
+                progress.advance(task)
+
+            with PostLanes(*to, lanes, answered) as posting:
+                for item in chosen:
+                    if not posting.wait(began + pace.due_s(item.delivery.received_at)):
+                        break
+                    posting.post(chosen.made(item))
+            failed = posting.failed
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        _tell(tally, count, time.monotonic() - began, json=json)
+    if failed:
+        raise errors.fail(_nobody(to[0], failed, tally.answered, count))
+    if interrupted:
+        errors.errors.print(f"Interrupted: {tally.answered:,} of {count:,} were answered.")
+        raise typer.Exit(INTERRUPTED)
+    if not tally.all_kept:
+        raise typer.Exit(1)
+
+
+def _tell(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> None:
+    if json:
+        told = {"deliveries": count, "answered": tally.answered, "seconds": round(seconds, 3)}
+        named = [{"where": where, "status": status} for where, status in tally.refused]
+        told_all = told | {"by_status": tally.plain(), "refused": named}
+        typer.echo(orjson.dumps(told_all, option=orjson.OPT_INDENT_2))
+        return
+    for where, status in tally.refused:
+        errors.errors.print(f"[red]{status}[/] {escape(where)}")
+    for status in tally.took_ms.keys() & ADVICE.keys():
+        errors.errors.print(f"[red]{status}[/] {ADVICE[status]}")
+    if tally.answered:
+        Console().print(tally.table())
+        rate = tally.answered / max(seconds, 0.001)
+        posted = many(tally.answered, "delivery", "deliveries")
+        typer.echo(f"{posted} posted in {seconds:.1f} s, {rate:,.0f} a second.")
+
+
+def _nobody(url: str, failed: FailedPost, answered: int, count: int) -> str:
+    """Say why a replay ended, where, and what was done until then."""
+    match failed.error:
+        case httpx.ConnectError() if "refused" in str(failed.error):
+            why = f"Nobody listens at {url}"
+        case httpx.ConnectError():
+            why = f"{url} cannot be reached ({failed.error})"
+        case httpx.TimeoutException():
+            why = f"No answer from {url} within {TIMEOUT_S:.0f} seconds"
+        case UnicodeError() | httpx.InvalidURL():
+            why = f"{url} is no web address"
+        case httpx.HTTPError():
+            why = f"No answer from {url} ({type(failed.error).__name__})"
+        case _:
+            raise failed.error
+    if not answered:
+        return f"{why}, so nothing was posted."
+    return f"{why}: it ended at {failed.item.where}, when {answered:,} of {count:,} were posted."

@@ -1,0 +1,215 @@
+"""`gateway dead-letters`: what a person has to look at, and what they can do about it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.common import errors
+from gateway.cli.common.output import many
+from gateway.cli.local import target, workspace
+from gateway.cli.operate.dead_letters import view as told
+from gateway.cli.operate.dead_letters.selection import (
+    Done,
+    Dropper,
+    Filters,
+    Redriver,
+    choose,
+    confirm,
+    counted,
+    each,
+    one,
+)
+from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
+from gateway.core.text import printable
+from gateway.store import dead_letters, letters
+from gateway.store.inbox.lookup import Inside, TracedInbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.inbox.unreadable import UnreadableBytes, held
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+LEFT = {
+    "accepted": "Meta had them after all; drop them.",
+    "aside": "They wait and are tried again by themselves; add --aside to give them up for good, "
+    "without the effect that they should have had.",
+    "unconfirmed": "Meta may have had them, so their customers might read them twice; "
+    "add --unconfirmed where that is better than not at all.",
+    "changed": "They are no longer what they were: somebody was faster, or news came.",
+    "too_often": "They were redriven 50 times already; drop them.",
+    "textless": "What they said is no longer kept, so it cannot be sent again; drop them.",
+    "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
+}
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
+Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
+Cause = Annotated[list[str] | None, typer.Option(help="Only of this cause; may be repeated.")]
+Code = Annotated[list[int] | None, typer.Option(help="Only with this code of Meta's.")]
+Since = Annotated[str, typer.Option(help="Died since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
+Until = Annotated[str, typer.Option(help="Died until then, in the same ways.")]
+All = Annotated[bool, typer.Option("--all", help="All there are.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+commands = typer.Typer(
+    name="dead-letters",
+    help="List, show, redrive and drop what a person has to look at.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@commands.command("list")
+def list_letters(
+    number: Number = "",
+    cause: Cause = None,
+    code: Code = None,
+    since: Since = "",
+    until: Until = "",
+    limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
+    json: Json = False,
+) -> None:
+    """List dead letters, the newest first."""
+    shown: list[Letter] = []
+    causes = Counter[str]()
+    with _store() as store:
+        now = dead_letters.now(store)
+        wanted = Filters(number, cause or (), code or (), since, until).wanted(now)
+        for letter in letters.letters(store, wanted):
+            causes[letter.cause] += 1
+            if len(shown) < limit:
+                shown.append(letter)
+    if json:
+        _print({"dead_letters": [told.brief(letter) for letter in shown], "causes": causes})
+        return
+    if shown:
+        Console().print(told.table(shown, now))
+    by_cause = f" ({counted(causes)})" if causes else ""
+    typer.echo(f"{many(causes.total(), 'dead letter')}{by_cause}")
+
+
+@commands.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
+    json: Json = False,
+) -> None:
+    """Show all that is known of a dead letter, and the body that would be sent again."""
+    with _store() as store:
+        letter = one(store, name, _bodies())
+        inside = _inside(store, letter) if isinstance(letter, DeferredDelivery) else None
+        unread = _unread(store, letter) if letter.cause == "unreadable" else None
+        whole = told.whole(letter, inside, unread, reveal=reveal)
+    if json:
+        _print(whole)
+        return
+    facts = Table.grid(padding=(0, 2))
+    for label, value in told.lines(whole):
+        facts.add_row(Text(label, "dim"), Text(value, overflow="fold"))
+    console = Console(highlight=False)
+    console.print(facts)
+    for part in (told.story(whole), Text(printable(whole.get("trace", "")))):
+        console.print(part)
+    console.print_json(data=whole["body"], highlight=False)
+
+
+@commands.command()
+def redrive(
+    ids: Ids = None,
+    number: Number = "",
+    cause: Cause = None,
+    code: Code = None,
+    since: Since = "",
+    until: Until = "",
+    every: All = False,
+    unconfirmed: Annotated[
+        bool, typer.Option("--unconfirmed", help="Also what Meta may have had already.")
+    ] = False,
+    per_second: Annotated[float, typer.Option(help="How many a second.", min=0.1, max=1000)] = 20,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Send again, or plan again, what died; each once for each time that it died."""
+    filters = Filters(number, cause or (), code or (), since, until)
+    # The Celery settings are those of the environment, and dev's beat rings within a second.
+    rings = workspace.find() is None
+    with _store() as store:
+        chosen = choose(store, ids or (), filters, every=every)
+        if chosen and not ids and not yes:
+            confirm("Redrive", chosen)
+        act = Redriver(store, _bodies(), unconfirmed=unconfirmed, rings=rings).one
+        done = each(chosen, act, per_second=per_second, silent=json)
+    _tell("redriven", done, json=json)
+
+
+@commands.command()
+def drop(
+    ids: Ids = None,
+    number: Number = "",
+    cause: Cause = None,
+    code: Code = None,
+    since: Since = "",
+    until: Until = "",
+    every: All = False,
+    aside: Annotated[
+        bool, typer.Option("--aside", help="Also what was set aside: it never has its effect then.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take dead letters off the list for good, without sending anything."""
+    filters = Filters(number, cause or (), code or (), since, until)
+    with _store() as store:
+        chosen = choose(store, ids or (), filters, every=every)
+        if chosen and not ids and not yes:
+            confirm("Drop", chosen)
+        done = each(chosen, Dropper(store, aside=aside).one, silent=json)
+    _tell("dropped", done, json=json)
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    store = Store(target.settings().redis_url)
+    try:
+        yield store
+    except StoreUnavailableError:
+        raise errors.fail("Redis does not answer; what was done so far stays done.") from None
+    finally:
+        store.close()
+
+
+def _inside(store: Store, letter: DeferredDelivery) -> Inside:
+    """Open a delivery, if this process has what it takes."""
+    return TracedInbox(store, _bodies()).inside(letter.id)
+
+
+def _bodies() -> Bodies:
+    return Bodies(target.settings().encryption_keys)
+
+
+def _unread(store: Store, letter: Letter) -> UnreadableBytes | None:
+    """Open what could not be read, if this process has what it takes."""
+    bodies = Bodies(target.settings().encryption_keys)
+    return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None
+
+
+def _tell(verb: str, done: Done, *, json: bool) -> None:
+    """Say what became of the letters; exit code 1 where some were left."""
+    count = len(done.pop(verb, ()))
+    if json:
+        _print({verb: count, "left": done})
+    else:
+        typer.echo(f"{count:,} {verb}.")
+        for came, ids in done.items():
+            typer.echo(f"{len(ids):,} left. {LEFT[came]}")
+    if done:
+        raise typer.Exit(1)
+
+
+def _print(value: Any) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,242 @@
+"""What `gateway status` shows, made from two readings; pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from gateway.cli.common.output import many
+from gateway.cli.operate.hold import plain
+from gateway.cli.operate.status.status_judge import judge
+from gateway.core.sending.send import RUNGS
+from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.snapshot import NumberStanding, Snapshot
+from gateway.store.planning.rulebooks import versions
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The latest reading, None where there is none, and the one before it."""
+
+    now: Snapshot | None
+    before: Snapshot | None = None
+    rulebook: str = ""  # its version, "" where the rules cannot be read here
+
+    @property
+    def wrong(self) -> list[str]:
+        """Return what is wrong, in sentences."""
+        return judge(self.now)
+
+    @property
+    def kept_per_s(self) -> float | None:
+        """Return how many deliveries were kept a second between the readings."""
+        return self._rate(lambda reading: reading.kept)
+
+    def passed_per_s(self, index: int) -> float | None:
+        """Return how many deliveries of a partition were worked off a second."""
+        return self._rate(lambda reading: reading.partitions[index].passed)
+
+    def attempts_per_s(self, number: str) -> float | None:
+        """Return how many attempts to send were begun for a number a second."""
+
+        def begun(reading: Snapshot) -> int:
+            stages = (one.stages for one in reading.numbers if one.number == number)
+            return sum(one.get("attempting", 0) for one in stages)
+
+        return self._rate(begun)
+
+    def moves(self, index: int) -> bool:
+        """Say whether a partition's cursor moved between the readings."""
+        if self.now is None or self.before is None:
+            return False
+        return self.now.partitions[index].cursor != self.before.partitions[index].cursor
+
+    def _rate(self, count: Callable[[Snapshot], int]) -> float | None:
+        """Return by how much a count grew a second between the readings."""
+        if self.now is None or self.before is None:
+            return None
+        seconds = (self.now.now_ms - self.before.now_ms) / 1000
+        # A clock that was set back, or a store that was emptied, tells nothing.
+        more = count(self.now) - count(self.before)
+        return more / seconds if seconds > 0 and more >= 0 else None
+
+    def plain(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        wrong = self.wrong
+        told: dict[str, Any] = {"well": not wrong, "wrong": wrong, "rulebook": self.rulebook}
+        return told | (self._plain(self.now) if self.now else {})
+
+    def _plain(self, now: Snapshot) -> dict[str, Any]:
+        return {
+            "kept": now.kept,
+            "kept_per_s": self.kept_per_s,
+            "waiting": now.waiting,
+            "oldest_s": now.oldest_s,
+            "partitions": [
+                {
+                    "waiting": one.waiting,
+                    "aside": one.aside,
+                    "moves": self.moves(one.index),
+                    "passed_per_s": self.passed_per_s(one.index),
+                }
+                for one in now.partitions
+            ],
+            "numbers": {
+                one.number: {"attempts_per_s": self.attempts_per_s(one.number)} | _number(one)
+                for one in now.numbers
+            },
+            "dead_letters": dict(now.causes),
+            "given_up": now.given_up,
+            "ago_s": dict(now.ago_s),
+            "rulebooks": versions(now.rulebooks),
+            "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
+            "used_bytes": now.health.used_bytes,
+            "limit_bytes": now.health.limit_bytes,
+            "full_in_days": forecast.days if (forecast := now.forecast) else None,
+            "forecast": str(forecast) if forecast else "",
+            "warnings": list(now.health.warnings),
+            "restarted": restarted(now),
+        }
+
+
+def restarted(now: Snapshot) -> dict[str, int]:
+    """Return how often workers of each kind died and were started again."""
+    found = (one for one in now.counts.items() if one[0].startswith("workers."))
+    return {name.removeprefix("workers."): count for name, count in sorted(found)}
+
+
+def _number(one: NumberStanding) -> dict[str, Any]:
+    return {
+        "sends": one.stages,
+        "odd_statuses": one.statuses,
+        "dead": one.dead,
+        "unreadable": one.unreadable,
+        "unconfirmed": one.unconfirmed,
+        "due_later": one.due,
+        "parked": one.parked,
+        **plain(one.stops),
+        "lanes": {
+            rank: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
+            for rank, lanes in one.lanes.items()
+        },
+    }
+
+
+NOBODY = "none"
+STAGES = (*list(RUNGS)[3:], "dead", "expired", "dropped", "doubled")
+
+
+def screen(view: StatusView) -> RenderableType:
+    """Draw everything."""
+    parts: list[RenderableType] = [_verdict(view)]
+    if view.now:
+        parts += [_facts(view, view.now), _queues(view, view.now)]
+    return Group(*parts)
+
+
+def _verdict(view: StatusView) -> Text:
+    wrong = view.wrong
+    told = Text("● all is well", "bold green")
+    if wrong:
+        told = Text("\n".join(f"✗ {sentence}" for sentence in wrong), "bold red")
+    for warning in view.now.health.warnings if view.now else ():
+        told.append(f"\n! {warning}", "yellow")
+    return told
+
+
+def _facts(view: StatusView, now: Snapshot) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in _rows(view, now):
+        table.add_row(Text(name, "dim"), Text(value))
+    return table
+
+
+def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
+    yield "kept", f"{_rate(view.kept_per_s)}, {now.kept:,} in all"
+    yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
+    for number in now.numbers:
+        tried = f"{_rate(view.attempts_per_s(number.number))} tried, "
+        yield f"sends of {number.number or NOBODY}", tried + _sends(number)
+        if number.statuses:
+            yield "odd statuses", _listed(number.statuses)
+    yield "dead letters", _listed(now.causes) or "none"
+    if now.given_up:
+        yield "given up", many(now.given_up, "delivery", "deliveries")
+    for what in ("tick", "sweep"):
+        ago = now.ago_s.get(what)
+        yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
+    yield "canary", _canary(now.canary)
+    yield "memory", _memory(now)
+    yield "rulebook", _rulebook(view, now)
+    yield "restarted", _listed(restarted(now)) or "no worker"
+
+
+def _memory(now: Snapshot) -> str:
+    used, limit = now.health.used_bytes, now.health.limit_bytes
+    told = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    return f"{told}, {now.forecast}" if now.forecast else told
+
+
+def _rulebook(view: StatusView, now: Snapshot) -> str:
+    """Tell what is in force, and what the files here hold where that is something else."""
+    counted = versions(now.rulebooks)
+    told = [f"{one} in {many(count, 'process', 'processes')}" for one, count in counted.items()]
+    if view.rulebook not in counted:
+        told.append(f"{view.rulebook or 'none that can be used'} in the files here")
+    return ", ".join(told)
+
+
+def _queues(view: StatusView, now: Snapshot) -> Table:
+    table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
+    for one in now.partitions:
+        oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
+        state = {"moving": view.moves(one.index), f"{one.aside} aside": one.aside > 0}
+        told = ", ".join(name for name, holds in state.items() if holds)
+        rate = _rate(view.passed_per_s(one.index))
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, told)
+    for number in now.numbers:
+        for rank, lanes in number.lanes.items():
+            name = f"{rank} {number.number or NOBODY}"
+            table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "", "")
+    return table
+
+
+def _sends(number: NumberStanding) -> str:
+    """Tell how many sends ever reached each stage, and how many wait for something."""
+    stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
+    now = {
+        "later": number.due,
+        "parked": number.parked,
+        "unconfirmed": number.unconfirmed,
+        "dead letters": number.dead,
+    }
+    return _listed(stages | {name: count for name, count in now.items() if count}) or "none"
+
+
+def _rate(per_s: float | None) -> str:
+    return "–" if per_s is None else f"{per_s:,.1f}/s"
+
+
+def _canary(canary: Canary) -> str:
+    if canary.took_s is None or canary.age_s is None:
+        return "none has arrived yet"
+    return f"{canary.age_s:,.1f} s ago, after {canary.took_s:,.2f} s"
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _seconds(waited_s: float) -> str:
+    return f"{waited_s:,.1f} s" if waited_s else ""
+
+
+def _mb(size: int) -> str:
+    return f"{size / (1 << 20):,.1f} MB"

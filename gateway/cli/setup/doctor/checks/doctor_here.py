@@ -1,0 +1,81 @@
+"""Checks of this machine: its rules, whether the workers plan by the same, and its disk; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import __version__
+from gateway.cli.common.output import many
+from gateway.cli.setup.doctor.checks.store import megabytes
+from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.planning.rulebooks import sentences
+
+LEAST_BYTES = 100 << 20
+ENOUGH_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules as they are on this machine."""
+
+    version: str = ""
+    count: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk of this machine."""
+
+    free_bytes: int
+    file_bytes: int = 0  # of the append-only file that is on it, 0 where none is
+
+
+def rules(found: Rules) -> Iterator[Finding]:
+    """Tell what is wrong with them, and that nobody is ever answered."""
+    yield from map(broken, found.problems)
+    if found.problems:
+        return
+    if not found.count:
+        yield warning("There is no rule, so nobody is ever answered.")
+    else:
+        yield fine(f"{many(found.count, 'rule')}, version {found.version}.")
+
+
+def rulebook(asked: tuple[Rules, Snapshot]) -> Iterator[Finding]:
+    """Tell that the workers plan by other rules, or another release, than is here."""
+    found, reading = asked
+    release, _, version = reading.release.partition("/")
+    if told := sentences(reading.rulebooks):
+        yield from map(warning, told)
+    elif found.problems:
+        yield unseen("the rules here cannot be read")
+    elif not version:
+        yield unseen("no worker has looked after things yet")
+    elif release != __version__:
+        yield warning(f"A worker is release {release}, and this is {__version__}.")
+    elif version != found.version:
+        yield warning(f"A worker plans by rules {version}, and here are {found.version}.")
+    else:
+        yield fine("The worker that looked last plans by the rules that are here.")
+
+
+def disk(found: Disk) -> Iterator[Finding]:
+    """Tell that there is too little room to write, or to write the append-only file anew."""
+    free = megabytes(found.free_bytes)
+    if found.free_bytes < LEAST_BYTES:
+        yield broken(f"Only {free} are free.")
+    elif found.free_bytes < max(ENOUGH_BYTES, found.file_bytes):
+        needed = megabytes(found.file_bytes)
+        file = f", and the append-only file has {needed}" if found.file_bytes else ""
+        yield warning(f"Only {free} are free{file}.")
+    else:
+        yield fine(f"{free} are free.")
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("rules", "rules", lambda facts: facts.rules, rules),
+    Check("rules", "rulebook", lambda facts: both(facts.rules, facts.reading), rulebook),
+    Check("disk", "disk", lambda facts: facts.disk, disk),
+)

@@ -1,0 +1,59 @@
+"""Checks of the settings: where they come from, whether they hold together; pure."""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.cli.common.output import many
+from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
+
+INCOMPLETE = Unseen("the settings are not complete")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was read, whether or not it can be used."""
+
+    problems: tuple[str, ...] = ()
+    mode: int | None = None  # of the file .env, None where there is none
+    secrets: int = 1
+    dev: bool = False  # those of a `gateway dev` in this folder
+
+
+def settings(given: Given) -> Iterator[Finding]:
+    """Tell each setting that is missing or malformed."""
+    yield from map(broken, given.problems)
+    if not given.problems:
+        whose = "Those of the gateway dev that runs in this folder are" if given.dev else "All are"
+        yield fine(f"{whose} there and well-formed.")
+
+
+def file_mode(given: Given) -> Iterator[Finding]:
+    """Tell that others on this machine can read the secrets."""
+    if given.mode is None:
+        yield fine("There is no file .env here; the environment says all.")
+    elif given.mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield warning(f"Others on this machine can open the file .env ({given.mode & 0o777:o}).")
+    else:
+        yield fine("Only its owner can open the file .env.")
+
+
+def secrets(given: Given) -> Iterator[Finding]:
+    """Tell that a rotation is not over."""
+    if given.secrets > 1:
+        yield warning(f"{many(given.secrets, 'app secret')} are accepted.")
+    else:
+        yield fine("One app secret is accepted.")
+
+
+def _complete(facts: Any) -> Given | Unseen:
+    given: Given = facts.given
+    return INCOMPLETE if given.problems else given
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("settings", "settings", lambda facts: facts.given, settings),
+    Check("settings", "file mode", lambda facts: facts.given, file_mode),
+    Check("settings", "app secrets", _complete, secrets),
+)

@@ -1,0 +1,117 @@
+"""Checks of the app at Meta: whether Meta answers, and takes our secret and our token; pure."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from gateway.cli.setup.doctor.findings import (
+    ADVICE,
+    Check,
+    Finding,
+    Unseen,
+    both,
+    broken,
+    fine,
+    unseen,
+    warning,
+)
+from gateway.cli.setup.doctor.meta_answers import MetaAnswers, of_meta, refused, told, valid
+from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
+from gateway.graph.admin.versions import age
+
+SOON = timedelta(days=7)
+VERSION_SOON = timedelta(days=90)
+
+
+def graph(meta: MetaAnswers) -> Iterator[Finding]:
+    """Tell that Meta cannot be reached at all."""
+    if meta.unreached:
+        yield broken(meta.unreached.removesuffix(f" {ADVICE['graph']}"))
+    else:
+        yield fine("Meta answered.")
+
+
+def version(asked: tuple[str, date]) -> Iterator[Finding]:
+    """Tell that Meta will soon serve this version no more, or does not any more."""
+    name, today = asked
+    state, end = age(name, today)
+    if state == "ended":
+        yield broken(f"Meta serves {name} no more{f' since {end}' if end else ''}.")
+    elif end and end - today <= VERSION_SOON:
+        yield warning(f"Meta serves {name} until {end}.")
+    elif end:
+        yield fine(f"Meta serves {name} until {end}.")
+    elif state == "served":
+        yield fine(f"Meta serves {name}, and has not said until when.")
+    else:
+        yield unseen(f"this release does not know until when Meta serves {name}")
+
+
+def secret(meta: MetaAnswers) -> Iterator[Finding]:
+    """Tell that a secret is not the app's, so that every delivery would be refused."""
+    total = len(meta.secrets)
+    for place, one in enumerate(meta.secrets, 1):
+        which = f"Secret {place} of {total}: " if total > 1 else ""
+        match one:
+            case SetupError():
+                yield told(one, which)
+            case Unseen():
+                yield unseen(one.why)
+            case _:
+                yield fine("It is the app's.")
+
+
+def token(meta: MetaAnswers) -> Iterator[Finding]:
+    """Tell that Meta takes nothing with this token."""
+    info, number = meta.token, meta.number
+    if isinstance(info, TokenInfo):
+        if not info.valid:
+            yield broken(of_token(info.code, info.subcode), advised=True)
+        elif info.app_id and info.app_id != meta.app_id:
+            yield broken(f"The token is of app {info.app_id}, and META_APP_ID is {meta.app_id}.")
+        else:
+            yield fine(f"It is valid, and of type {info.type or 'unknown'}.")
+    elif isinstance(info, SetupError) and not (refused(info) or info.passing):
+        yield told(info)
+    elif isinstance(number, SetupError):
+        says = refused(number) or number.passing
+        yield told(number) if says else unseen("Meta did not say what it is")
+    elif isinstance(number, Unseen):
+        yield unseen(number.why)
+    else:
+        yield fine("Meta takes it.")
+
+
+def token_end(asked: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
+    """Tell that the token runs out."""
+    info, now = asked
+    if info.expires_at is None:
+        yield fine("It does not run out.")
+    elif info.expires_at <= now:
+        yield broken(f"It ran out at {info.expires_at:%Y-%m-%d %H:%M} UTC.")
+    elif info.expires_at - now <= SOON or info.type != SYSTEM_USER:
+        what = "It" if info.type == SYSTEM_USER else "It is a temporary one, and"
+        yield warning(f"{what} runs out at {info.expires_at:%Y-%m-%d %H:%M} UTC.")
+    else:
+        yield fine(f"It runs out at {info.expires_at:%Y-%m-%d} and is a system user's.")
+
+
+def token_scopes(info: TokenInfo) -> Iterator[Finding]:
+    """Tell that the token may not do what it is for."""
+    if info.lacks(MESSAGING):
+        yield broken(f"It lacks {MESSAGING}, without which nothing is sent.")
+    if info.lacks(MANAGEMENT):
+        yield warning(f"It lacks {MANAGEMENT}, without which Meta tells less here.")
+    if not info.lacks(MESSAGING, MANAGEMENT):
+        yield fine("It may send, and ask for what is set up.")
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("meta", "graph version", lambda facts: facts.version, version),
+    Check("meta", "graph", lambda facts: facts.meta, graph),
+    Check("meta", "app secret", of_meta(lambda meta: meta), secret),
+    Check("meta", "token", of_meta(lambda meta: meta), token),
+    Check("meta", "token end", of_meta(lambda meta: both(valid(meta.token), meta.now)), token_end),
+    Check("meta", "token scopes", of_meta(lambda meta: valid(meta.token)), token_scopes),
+)

@@ -1,0 +1,122 @@
+"""Checks of where webhooks go: account, subscriptions, callback and fields; pure."""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from gateway.cli.common.output import many
+from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, broken, fine, warning
+from gateway.cli.setup.doctor.meta_answers import (
+    NO_APP,
+    Handshake,
+    MetaAnswers,
+    by_token,
+    in_force,
+    of_meta,
+    seen,
+    shown,
+    told,
+)
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
+
+MESSAGES = "messages"
+# Without these the gateway works, and does not hear of what it could act on.
+USEFUL = {
+    "user_preferences": "that a customer stops marketing",
+    "phone_number_quality_update": "that the number may send faster",
+}
+
+Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]
+
+
+def account(asked: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> Iterator[Finding]:
+    """Tell that the number is of another account than META_WABA_ID."""
+    numbers, meta = asked
+    if isinstance(numbers, SetupError):
+        yield told(numbers, "META_WABA_ID: ")
+    elif meta.number_id not in {one.id for one in numbers}:
+        yield broken("META_PHONE_NUMBER_ID is no number of the account META_WABA_ID.")
+    else:
+        yield fine("The number is one of the account's.")
+
+
+def subscribed(asked: Apps) -> Iterator[Finding]:
+    """Tell the classic: tests of the dashboard arrive, and real messages do not."""
+    apps, ours = asked
+    if ours in {one.id for one in apps}:
+        yield fine("The account's webhooks go to our app.")
+    else:
+        yield broken(
+            "The account is not subscribed to our app: tests from the dashboard arrive, and "
+            "messages of customers do not."
+        )
+
+
+def other_apps(asked: Apps) -> Iterator[Finding]:
+    """Tell that somebody else gets the same webhooks, and may answer too."""
+    apps, ours = asked
+    others = sorted({one.id for one in apps} - {ours})
+    if others:
+        yield warning(
+            f"The account's webhooks go to {many(len(others), 'other app')} as well "
+            f"({', '.join(others)}): each may answer, and what one of them refuses is delivered to "
+            "all again."
+        )
+    else:
+        yield fine("No other app gets them.")
+
+
+def callback(asked: tuple[str, str]) -> Iterator[Finding]:
+    """Tell that Meta has nowhere to post to; where it leads, the handshake shows."""
+    address, whose = asked
+    if not address:
+        yield broken("Meta knows no callback, so nothing arrives.")
+    else:
+        yield fine(f"{whose} callback is in force: {shown(address)}.")
+
+
+def handshake(found: Handshake) -> Iterator[Finding]:
+    """Tell that somebody else, or an old tunnel, answers at the callback."""
+    if found.away:
+        yield warning(f"From here the callback could not be reached ({found.away}).")
+    elif found.wrong:
+        yield broken(found.wrong)
+    else:
+        yield fine("Our gateway answers at the callback, with our verify token.")
+
+
+def fields(callbacks: tuple[AppCallback, ...]) -> Iterator[Finding]:
+    """Tell that Meta is not asked for messages."""
+    ours = next((one for one in callbacks if one.object == WHATSAPP), None)
+    if ours is None:
+        yield broken("The app asks for no webhooks of WhatsApp.")
+    elif not ours.active:
+        yield broken("The app's subscription to WhatsApp is switched off.")
+    elif MESSAGES not in ours.fields:
+        yield broken("The field messages is not subscribed to, so no message arrives.")
+    else:
+        for name, what in USEFUL.items():
+            if name not in ours.fields:
+                yield warning(f"The field {name} is not subscribed to: nobody hears {what}.")
+        if not set(USEFUL) - set(ours.fields):
+            yield fine("The app asks for messages and for what else is acted on.")
+
+
+def _account(meta: MetaAnswers) -> tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers] | Unseen:
+    found = by_token(meta, meta.numbers)
+    return found if isinstance(found, Unseen) else (found, meta)
+
+
+def _apps(meta: MetaAnswers) -> Apps | Unseen:
+    apps = seen(by_token(meta, meta.subscribed))
+    return both(apps, meta.app_id) if meta.app_id else NO_APP
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("meta", "account", of_meta(_account), account),
+    Check("meta", "subscribed", of_meta(_apps), subscribed),
+    Check("meta", "other apps", of_meta(_apps), other_apps),
+    Check("meta", "callback", of_meta(in_force), callback),
+    Check("meta", "handshake", of_meta(lambda meta: meta.handshake), handshake),
+    Check("meta", "fields", of_meta(lambda meta: seen(meta.callbacks)), fields),
+)

@@ -1,0 +1,183 @@
+"""Checks of the store: whether it answers, keeps what was acknowledged, and has room; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.cli.common.output import many
+from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
+from gateway.store.server.health import NO_DISK, ServerHealth, judge, other_layout, too_old
+from gateway.store.server.health import replica as told_replica
+from gateway.store.server.inspection import Examined, Server
+
+MOST_AHEAD_S = 5.0
+FSYNC = "always"
+NO_LIMIT = (
+    "Nobody set a limit, so it is half of the host's memory; in a container that may have less, "
+    "Redis would be killed before deliveries are refused. Set maxmemory, or GATEWAY_STORE_BYTES."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """The store as it was found, or why it was not."""
+
+    away: str = ""
+    found: Examined | None = None
+    limit_bytes: int = 0
+
+    def health(self, server: Server) -> ServerHealth:
+        """Judge one server as everybody else does."""
+        return judge(server.info, "", self.limit_bytes)
+
+
+def answers(redis: Redis) -> Iterator[Finding]:
+    """Tell that nothing can be kept."""
+    if redis.found is None:
+        yield broken(redis.away)
+    elif redis.found.away:
+        missing = many(redis.found.away, "server")
+        yield broken(f"{missing} of the cluster did not answer: what is theirs stands still.")
+    else:
+        yield fine(f"{many(len(redis.found.servers), 'server')} answered.")
+
+
+def address(examined: Examined) -> Iterator[Finding]:
+    """Tell that REDIS_URL names something that cannot be written to."""
+    told = [examined.other_form, *(told_replica(one.info) for one in examined.servers)]
+    if wrong := next(filter(None, told), ""):
+        yield broken(wrong)
+    else:
+        yield fine("REDIS_URL leads to what can be written to.")
+
+
+def version(examined: Examined) -> Iterator[Finding]:
+    """Tell that a server lacks what our scripts need."""
+    for server in examined.servers:
+        if told := too_old(server.info):
+            yield broken(told)
+            return
+    info = examined.servers[0].info
+    named = str(info.get("server_name", "redis")).capitalize()
+    yield fine(f"{named} speaks as version {info['redis_version']}.")
+
+
+def layout(examined: Examined) -> Iterator[Finding]:
+    """Tell that another release wrote what is there."""
+    told = other_layout(examined.layout)
+    if told:
+        yield broken(told)
+    else:
+        yield fine("What is stored is laid out as this version needs it.")
+
+
+def persistence(examined: Examined) -> Iterator[Finding]:
+    """Tell that what was acknowledged may be lost when the server stops."""
+    for server in examined.servers:
+        if not int(server.info.get("aof_enabled", 0)):
+            yield broken("There is no append-only file: what was acknowledged is lost with a stop.")
+        elif server.fsync == "":
+            yield unseen("Redis does not tell its appendfsync, which has to be always")
+        elif server.fsync != FSYNC:
+            yield warning(
+                f"appendfsync is {server.fsync}: what was acknowledged in the last moment before "
+                "a power cut is lost."
+            )
+        else:
+            yield fine("Everything is on disk before it is acknowledged.")
+
+
+def written(examined: Examined) -> Iterator[Finding]:
+    """Tell that the server's disk takes no more."""
+    for server in examined.servers:
+        if server.info.get("aof_last_write_status", "ok") != "ok":
+            yield broken(NO_DISK)
+        elif server.info.get("aof_last_bgrewrite_status", "ok") != "ok":
+            yield warning("Redis could not rewrite its append-only file, which grows until it can.")
+        elif server.info.get("rdb_last_bgsave_status", "ok") != "ok":
+            yield warning("Redis could not write its last dump, and by default refuses all writes.")
+        else:
+            size = int(server.info.get("aof_current_size", 0))
+            yield fine(f"The last write went well; the append-only file has {megabytes(size)}.")
+
+
+def eviction(examined: Examined) -> Iterator[Finding]:
+    """Tell that the server may throw away what waits."""
+    policies = {str(one.info.get("maxmemory_policy", "noeviction")) for one in examined.servers}
+    if others := sorted(policies - {"noeviction"}):
+        yield broken(f"maxmemory-policy is {', '.join(others)}: what waits may be thrown away.")
+    else:
+        yield fine("Nothing is evicted (maxmemory-policy noeviction).")
+
+
+def memory(redis: Redis) -> Iterator[Finding]:
+    """Tell that history gives way, and that deliveries are refused."""
+    for server in redis.found.servers if redis.found else ():
+        health = redis.health(server)
+        used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
+        if health.full:
+            yield broken(f"{used} are used: deliveries are refused from 75 % on.")
+        elif health.short:
+            yield warning(f"{used} are used: history goes before its time from 60 % on.")
+        elif not int(server.info.get("maxmemory", 0)) and not redis.limit_bytes:
+            yield warning(f"{used} are used. {NO_LIMIT}")
+        else:
+            yield fine(f"{used} are used.")
+
+
+def clock(examined: Examined) -> Iterator[Finding]:
+    """Tell that the clock that decides everything, or ours, is wrong."""
+    for server in examined.servers:
+        if abs(server.ahead_s) > MOST_AHEAD_S:
+            side = "ahead of" if server.ahead_s > 0 else "behind"
+            yield warning(f"The clock of Redis is {abs(server.ahead_s):,.0f} s {side} ours.")
+        else:
+            yield fine(f"The clocks are {abs(server.ahead_s):.1f} s apart.")
+
+
+def replicas(examined: Examined) -> Iterator[Finding]:
+    """Tell that nothing counts, for too few replicas are there to have it."""
+    there = min(int(one.info.get("connected_slaves", 0)) for one in examined.servers)
+    if there < examined.replicas:
+        asked = many(examined.replicas, "replica")
+        yield broken(f"REDIS_URL asks for {asked}, and Redis has {there}.")
+    elif examined.replicas:
+        yield fine(f"REDIS_URL asks for {many(examined.replicas, 'replica')}; Redis has {there}.")
+    else:
+        yield fine("None are asked for.")
+
+
+def megabytes(size: int) -> str:
+    """Return a size as people read it."""
+    if size >= 10 << 30:
+        return f"{size / (1 << 30):,.1f} GB"
+    return f"{size / (1 << 20):,.1f} MB"
+
+
+def _redis(facts: Any) -> Redis | Unseen:
+    found: Redis | Unseen = facts.redis
+    return found
+
+
+def _answering(facts: Any) -> Redis | Unseen:
+    found = _redis(facts)
+    return found if isinstance(found, Unseen) or found.found else Unseen("Redis does not answer")
+
+
+def _examined(facts: Any) -> Examined | Unseen:
+    found = _answering(facts)
+    return found if isinstance(found, Unseen) else found.found or Unseen("Redis does not answer")
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("store", "store", _redis, answers),
+    Check("store", "store address", _examined, address),
+    Check("store", "store version", _examined, version),
+    Check("store", "layout", _examined, layout),
+    Check("store", "persistence", _examined, persistence),
+    Check("store", "store disk", _examined, written),
+    Check("store", "eviction", _examined, eviction),
+    Check("store", "memory", _answering, memory),
+    Check("store", "clock", _examined, clock),
+    Check("store", "replicas", _examined, replicas),
+)

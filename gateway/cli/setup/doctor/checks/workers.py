@@ -1,0 +1,173 @@
+"""Checks of the processes: who lives, and whether what waits is worked off; pure.
+
+What is wrong is decided where `gateway status` has it from, so that the two never contradict.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.cli.common.output import many
+from gateway.cli.operate.status.status_judge import TICK_EVERY_S, Part, wrong
+from gateway.cli.setup.doctor.checks.store import Redis
+from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
+from gateway.store.monitoring.snapshot import Snapshot
+from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.alert_conditions import SILENT_S
+
+MOST_SILENT_S = 10.0
+SWEEP_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where Celery's messages go."""
+
+    apart: bool = False
+    away: str = ""  # what kind of error it was, "" where it answered
+
+
+def broker(found: Broker) -> Iterator[Finding]:
+    """Tell that no bell can be rung."""
+    where = "one of its own (CELERY_BROKER_URL)" if found.apart else "the store's server"
+    if found.away:
+        yield broken(f"The broker, {where}, does not answer ({found.away}).")
+    else:
+        yield fine(f"The broker, {where}, answered.")
+
+
+def listened_to(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
+    """Return what tells that nobody hears the bells of a queue."""
+
+    def judge(workers: Mapping[str, int]) -> Iterator[Finding]:
+        if there := workers.get(queue, 0):
+            yield fine(f"{many(there, 'worker')} answered.")
+        else:
+            yield broken(f"No worker that listens to the queue {queue} answered.")
+
+    return judge
+
+
+def parts(
+    *of: Part, well: str, tell: Callable[[str], Finding] = broken
+) -> Callable[[Snapshot], Iterator[Finding]]:
+    """Return what tells what `gateway status` calls wrong with some parts."""
+
+    def judge(reading: Snapshot) -> Iterator[Finding]:
+        found = [one.told for one in wrong(reading) if one.part in of]
+        yield from map(tell, found)
+        if not found:
+            yield fine(well)
+
+    return judge
+
+
+def beat(reading: Snapshot) -> Iterator[Finding]:
+    """Tell that nobody rings by the clock, or that nobody hears it."""
+    ago_s = reading.ago_s.get("tick")
+    if not reading.leads:
+        yield broken("No beat is running: workers do its most urgent work, and no canary flies.")
+    elif ago_s is None:
+        yield warning("Beat is running, and nobody has heard it yet.")
+    elif ago_s > TICK_EVERY_S:
+        yield broken(f"Beat is running, and nobody has heard it for {ago_s:,.0f} s.")
+    else:
+        yield fine(f"Beat is running; the last tick was {ago_s:.1f} s ago.")
+
+
+def scheduled(reading: Snapshot) -> Iterator[Finding]:
+    """Tell that beat's bells are heard too late."""
+    limits = {"sweep": SWEEP_EVERY_S, "watch": SILENT_S}
+    for what, limit_s in limits.items():
+        ago_s = reading.ago_s.get(what)
+        if ago_s is None:
+            yield warning(f"There was no {what} within a day, or since the start.")
+        elif ago_s > limit_s:
+            yield broken(f"The last {what} was {ago_s:,.0f} s ago.")
+        else:
+            yield fine("Sweep and watch run in time.")
+
+
+def canary(reading: Snapshot) -> Iterator[Finding]:
+    """Tell that an event of our own does not go the whole way."""
+    late = next((one.told for one in wrong(reading) if one.part == "canary"), "")
+    found = reading.canary
+    if late:
+        yield broken(late)
+    elif found.took_s is None or found.age_s is None:
+        yield warning("None has arrived yet; beat rings for one each minute.")
+    else:
+        yield fine(f"The last one took {found.took_s:.2f} s, {found.age_s:.0f} s ago.")
+
+
+def web(reading: Snapshot) -> Iterator[Finding]:
+    """Tell that nobody could keep a delivery of Meta's now."""
+    ago_s = reading.ago_s.get("web")
+    if ago_s is None or ago_s > MOST_SILENT_S:
+        when = "within a day" if ago_s is None else f"for {ago_s:,.0f} s"
+        yield broken(f"No web process could write to Redis {when}: nobody keeps what Meta posts.")
+    else:
+        yield fine(f"A web process wrote to Redis {ago_s:.1f} s ago.")
+
+
+def _reading(facts: Any) -> Snapshot | Unseen:
+    found: Snapshot | Unseen = facts.reading
+    return found
+
+
+def _broker(facts: Any) -> Broker | Unseen:
+    found: Broker | Unseen = facts.broker
+    store: Redis | Unseen = facts.redis
+    if isinstance(found, Broker) and not found.apart and isinstance(store, Redis) and store.away:
+        return Unseen("it is the store's server")
+    return found
+
+
+def _workers(facts: Any) -> Mapping[str, int] | Unseen:
+    found: Broker | Unseen = facts.broker
+    workers: Mapping[str, int] | Unseen = facts.workers
+    if isinstance(found, Broker) and found.away:
+        return Unseen("the broker does not answer")
+    return workers
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    Check("broker", "broker", _broker, broker),
+    *(Check("workers", f"worker {queue}", _workers, listened_to(queue)) for queue in QUEUES),
+    Check(
+        "workers",
+        "deliveries",
+        _reading,
+        parts("deliveries", well="What waits is worked off in time."),
+    ),
+    Check("workers", "replies", _reading, parts("reply", well="No reply is overdue.")),
+    Check(
+        "workers",
+        "broadcasts",
+        _reading,
+        parts("bulk", well="No broadcast is overdue.", tell=warning),
+    ),
+    Check("workers", "schedule", _reading, scheduled),
+    Check("workers", "beat", _reading, beat),
+    Check("workers", "canary", _reading, canary),
+    Check("workers", "web", _reading, web),
+    Check(
+        "sends", "paused", _reading, parts("paused", well="Meta takes the sends of every number.")
+    ),
+    Check(
+        "sends",
+        "held",
+        _reading,
+        parts("held", well="No person holds a number or a rule.", tell=warning),
+    ),
+    Check("sends", "aside", _reading, parts("aside", well="Nothing is set aside.", tell=warning)),
+    Check(
+        "sends", "dead letters", _reading, parts("letters", well="There are none.", tell=warning)
+    ),
+    Check(
+        "sends",
+        "doubled",
+        _reading,
+        parts("doubled", well="No send reached Meta twice.", tell=warning),
+    ),
+)

@@ -1,0 +1,98 @@
+"""`gateway doctor`: everything that can be wrong between a phone and a reply, and what to do."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from gateway.cli.local import target, workspace
+from gateway.cli.setup.doctor import meta_probes, probes
+from gateway.cli.setup.doctor.checks.local import INCOMPLETE, Given
+from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
+from gateway.cli.setup.doctor.findings import Result, Unseen, results
+from gateway.cli.setup.doctor.meta_answers import MetaAnswers
+from gateway.cli.setup.doctor.probes import Look, at_once
+from gateway.cli.setup.doctor.report import plain, screen
+from gateway.config.settings import Settings, SettingsError
+
+BROKEN = 1
+WITHIN_S = 12.0
+OFFLINE = Unseen("asked to stay offline")
+PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it to look at Meta")
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of Meta.")] = False,
+) -> None:
+    """Look at everything between a phone and a reply; the exit code is 1 where it is broken."""
+    waiting = Console(stderr=True)
+    shows = waiting.status("looking …") if waiting.is_terminal else nullcontext()
+    with shows as status:
+        found = list(results(CHECKS, look(status, offline=offline)))
+    if json:
+        typer.echo(orjson.dumps(plain(found), option=orjson.OPT_INDENT_2))
+    else:
+        Console(highlight=False).print(screen(found))
+    if _broken(found):
+        raise typer.Exit(BROKEN)
+
+
+def look(status: Status | None, *, offline: bool) -> DoctorFacts:
+    """Find everything out, as far as the settings let it."""
+    running = workspace.find()
+    try:
+        settings = target.found(running)
+    except SettingsError as error:
+        return _nothing(Given(error.problems, probes.file_mode()))
+    played = running is not None and bool(running.sandbox)
+    away = OFFLINE if offline else PLAYED if played else None
+    here, questions = _here(settings), {} if away else meta_probes.looks(settings)
+    tell = partial(_tell, status)
+    found = at_once(here | questions, WITHIN_S, tell)
+    return DoctorFacts(
+        given=probes.given(settings, dev=running is not None),
+        version=(settings.meta_graph_version, datetime.now(UTC).date()),
+        disk=probes.disk(settings, found["redis"]),
+        meta=away or _meta(settings, {name: found[name] for name in questions}, tell),
+        **{name: found[name] for name in here},
+    )
+
+
+def _here(settings: Settings) -> dict[str, Look]:
+    return {
+        "redis": partial(probes.redis, settings),
+        "reading": partial(probes.reading, settings),
+        "broker": partial(probes.broker, settings),
+        "workers": partial(probes.workers, settings),
+        "rules": partial(probes.rules, settings),
+    }
+
+
+def _meta(settings: Settings, found: dict[str, Any], tell: Any) -> MetaAnswers:
+    asked = meta_probes.meta(settings, found)
+    hand = {"handshake": partial(meta_probes.handshake, settings, asked)}
+    return replace(asked, **at_once(hand, WITHIN_S, tell))
+
+
+def _nothing(given: Given) -> DoctorFacts:
+    blind: Mapping[str, Unseen] = dict.fromkeys(
+        ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
+    )
+    return DoctorFacts(given=given, **blind)
+
+
+def _tell(status: Status | None, under_way: list[str]) -> None:
+    if status is not None:
+        status.update(f"looking at {', '.join(under_way)} …")
+
+
+def _broken(found: list[Result]) -> bool:
+    return any(one.state == "broken" for one in found)

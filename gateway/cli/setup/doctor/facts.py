@@ -1,0 +1,49 @@
+"""Everything that was found out, and all checks in the order in which they are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.cli.setup.doctor.checks import (
+    doctor_here,
+    local,
+    meta_app,
+    meta_number,
+    meta_webhooks,
+    store,
+    workers,
+)
+from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.store import Redis
+from gateway.cli.setup.doctor.checks.workers import Broker
+from gateway.cli.setup.doctor.findings import Check, Unseen
+from gateway.cli.setup.doctor.meta_answers import MetaAnswers
+from gateway.store.monitoring.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorFacts:
+    """What each look found, or why it found nothing."""
+
+    given: Given
+    version: tuple[str, date] | Unseen  # of Graph, and today
+    redis: Redis | Unseen
+    reading: Snapshot | Unseen
+    broker: Broker | Unseen
+    workers: Mapping[str, int] | Unseen  # by queue
+    rules: Rules | Unseen
+    disk: Disk | Unseen
+    meta: MetaAnswers | Unseen
+
+
+CHECKS: tuple[Check[Any], ...] = (
+    *local.CHECKS,
+    *store.CHECKS,
+    *workers.CHECKS,
+    *doctor_here.CHECKS,
+    *meta_app.CHECKS,
+    *meta_webhooks.CHECKS,
+    *meta_number.CHECKS,
+)

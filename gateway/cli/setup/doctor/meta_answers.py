@@ -1,0 +1,149 @@
+"""What Meta was asked, and what follows from its answers taken together; pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from gateway.cli.setup.doctor.findings import Finding, Unseen, broken, unseen
+from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import (
+    MANAGEMENT,
+    WHATSAPP,
+    AppCallback,
+    AppInfo,
+    NumberInfo,
+    SubscribedApp,
+    TokenInfo,
+)
+
+T = TypeVar("T")
+Asked: TypeAlias = T | SetupError | Unseen
+
+NOT_ASKED = Unseen("nobody asked Meta")
+NO_APP = Unseen("META_APP_ID is not set")
+NO_ACCOUNT = Unseen("META_WABA_ID is not set")
+NO_LOGIN = 190
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What answered at the callback in force when it was asked with our verify token."""
+
+    wrong: str = ""  # "" where it answered as we do
+    away: str = ""  # why nothing answered
+
+
+@dataclass(frozen=True, slots=True)
+class MetaAnswers:
+    """What Meta answered to each question, or why it did not."""
+
+    now: datetime
+    app_id: str = ""
+    number_id: str = ""
+    per_second: int = 80
+    secrets: tuple[Asked[AppInfo], ...] = ()  # the app, as each of our secrets sees it
+    token: Asked[TokenInfo] = NOT_ASKED
+    number: Asked[NumberInfo] = NOT_ASKED
+    numbers: Asked[tuple[NumberInfo, ...]] = NOT_ASKED  # of the account
+    subscribed: Asked[tuple[SubscribedApp, ...]] = NOT_ASKED
+    callbacks: Asked[tuple[AppCallback, ...]] = NOT_ASKED  # the app's own
+    handshake: Handshake | Unseen = NOT_ASKED
+
+    @property
+    def unreached(self) -> str:
+        """Return why no Graph answered anything, "" where one did, be it by a refusal."""
+        found: tuple[Asked[Any], ...] = (
+            self.number, *self.secrets, self.token, self.numbers, self.subscribed, self.callbacks,
+        )  # fmt: skip
+        errors = [one for one in found if isinstance(one, SetupError)]
+        heard = [one for one in found if not isinstance(one, SetupError | Unseen)]
+        if heard or any(one.code for one in errors):
+            return ""
+        # A secret that no header can carry never left, which says nothing of Meta.
+        if away := [one.sentence for one in errors if not one.about]:
+            return away[0]
+        return f"Meta did not answer: {self.number.why}." if isinstance(self.number, Unseen) else ""
+
+
+def seen(found: Asked[T]) -> T | Unseen:
+    """Return an answer; why it was refused is told by the check of what it was asked with."""
+    if not isinstance(found, SetupError):
+        return found
+    if with_what := refused(found):
+        return Unseen(f"Meta does not take the {with_what}")
+    return Unseen(
+        found.sentence if found.passing else f"Meta refuses to say it (code {found.code})"
+    )
+
+
+def told(error: SetupError, of: str = "") -> Finding:
+    """Say what Meta has against what was given, unless it only could not answer."""
+    if error.passing:
+        return unseen(error.sentence)
+    return broken(f"{of}{error.sentence}", advised=True)
+
+
+def refused(error: SetupError) -> str:
+    """Return what Meta was asked with and does not take; "" where it refuses something else."""
+    if error.about in ("app_id", "app_secret"):
+        return "app secret"
+    return "token" if error.about == "token" and error.code in (NO_LOGIN, 0) else ""
+
+
+def by_token(meta: MetaAnswers, found: Asked[T]) -> Asked[T]:
+    """Return what was asked with the token, an Unseen where that is why there is no answer."""
+    if isinstance(found, SetupError):
+        if refused(found):
+            return seen(found)
+        if isinstance(meta.token, TokenInfo) and meta.token.lacks(MANAGEMENT):
+            return Unseen(f"the token lacks {MANAGEMENT}")
+    return found
+
+
+def valid(found: Asked[TokenInfo]) -> TokenInfo | Unseen:
+    """Return what a token is that Meta takes."""
+    info = seen(found)
+    if isinstance(info, TokenInfo) and not info.valid:
+        return Unseen("the token is not valid")
+    return info
+
+
+def in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
+    """Return where Meta posts the number's messages, "" for nowhere, and whose setting that is."""
+    if isinstance(meta.number, NumberInfo):
+        if own := meta.number.callbacks.number:
+            return own, "The number's own"
+        if account := meta.number.callbacks.account:
+            return account, "The account's"
+    if isinstance(meta.subscribed, tuple):
+        ours = (one.override for one in meta.subscribed if one.id == meta.app_id)
+        if account := next(ours, ""):
+            return account, "The account's"
+    found = seen(meta.callbacks)
+    if isinstance(found, Unseen):
+        told = meta.number.callbacks.app if isinstance(meta.number, NumberInfo) else ""
+        return (told, "The app's") if told else found
+    return next((one.uri for one in found if one.object == WHATSAPP), ""), "The app's"
+
+
+def shown(address: str) -> str:
+    """Return an address without what may be secret in it."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "one that is no address"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def of_meta(take: Callable[[MetaAnswers], T | Unseen]) -> Callable[[Any], T | Unseen]:
+    """Return what takes something out of what Meta answered, where anything of it did."""
+
+    def of(facts: Any) -> T | Unseen:
+        meta: MetaAnswers | Unseen = facts.meta
+        if isinstance(meta, Unseen):
+            return meta
+        return Unseen("Meta cannot be reached") if meta.unreached else take(meta)
+
+    return of

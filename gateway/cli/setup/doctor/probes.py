@@ -1,0 +1,175 @@
+"""The looks at what is ours: each finds one fact, and changes nothing."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
+from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.store import Redis
+from gateway.cli.setup.doctor.checks.workers import Broker
+from gateway.cli.setup.doctor.findings import Unseen
+from gateway.config.settings import Settings
+from gateway.rules.loader import load
+from gateway.rules.problems import RulebookError
+from gateway.store.monitoring import snapshot
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.redis.address import parse
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server.inspection import examine
+from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
+
+Look = Callable[[], Any]
+
+
+def at_once(
+    looks: Mapping[str, Look], within_s: float, told: Callable[[list[str]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return what each look found; one that did not end in time, or failed, gives an Unseen.
+
+    `told` hears which are still under way. A thread that is late is left behind: it dies with the
+    process.
+    """
+    found: dict[str, Any] = {}
+    changed = threading.Condition()
+
+    def run(name: str, look: Look) -> None:
+        try:
+            result = look()
+        except Exception as error:  # one look that fails must not take the others with it
+            result = Unseen(f"the look at it failed ({type(error).__name__}), so report this")
+        with changed:
+            found[name] = result
+            changed.notify()
+
+    for name, look in looks.items():
+        threading.Thread(target=run, args=(name, look), daemon=True).start()
+    deadline = time.monotonic() + within_s
+    with changed:
+        while len(found) < len(looks) and (left_s := deadline - time.monotonic()) > 0:
+            told([name for name in looks if name not in found])
+            changed.wait(left_s)
+        ended = dict(found)
+    late = Unseen(f"nothing came back within {within_s:.0f} s")
+    return {name: ended.get(name, late) for name in looks}
+
+
+ENV = Path(".env")
+# Where all answer at once there is nothing to wait for; a busy machine may need a moment more.
+PATIENCE_S = (1.0, 3.0)
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def given(settings: Settings, *, dev: bool = False) -> Given:
+    """Return how the settings are."""
+    return Given(mode=file_mode(), secrets=len(settings.meta_app_secret), dev=dev)
+
+
+def file_mode() -> int | None:
+    """Return the mode of the file .env, None where there is none."""
+    try:
+        return ENV.stat().st_mode
+    except OSError:
+        return None
+
+
+def redis(settings: Settings) -> Redis:
+    """Ask the servers of the store what they say of themselves."""
+    # A server whose disk is full refuses the driver's own PING, and tells why in INFO.
+    store = Store(settings.redis_url, health_check_interval=0)
+    try:
+        return Redis(found=examine(store), limit_bytes=settings.gateway_store_bytes)
+    except StoreUnavailableError as error:
+        if "Auth" in str(error):
+            return Redis("Redis wants another user or password than REDIS_URL has.")
+        return Redis(f"Redis does not answer ({_reason(error)}): nothing is kept.")
+    except ScriptError as error:
+        # A user who may not ask it says so in words of its own, such as NOPERM.
+        return Redis(f"Redis refuses to answer: {error}")
+    finally:
+        store.close()
+
+
+def reading(settings: Settings) -> Snapshot | Unseen:
+    """Read how everything stands, as `gateway status` does."""
+    store = Store(settings.redis_url)
+    try:
+        return snapshot.read(store, settings.gateway_store_bytes)
+    except StoreUnavailableError:
+        return Unseen("Redis does not answer")
+    except ScriptError as error:
+        return Unseen(f"Redis refuses to answer ({error})")
+    finally:
+        store.close()
+
+
+def broker(settings: Settings) -> Broker:
+    """See whether the broker answers."""
+    apart = bool(settings.celery_broker_url) and settings.celery_broker_url != settings.redis_url
+    listening = WorkerPing(settings)
+    try:
+        listening.connect()
+    except BrokerAwayError as error:
+        return Broker(apart, str(error))
+    finally:
+        listening.close()
+    return Broker(apart)
+
+
+def workers(settings: Settings) -> Mapping[str, int] | Unseen:
+    """Ask who listens to which queue."""
+    listening = WorkerPing(settings)
+    found: Mapping[str, int] = {}
+    try:
+        for within_s in PATIENCE_S:
+            found = listening.workers(within_s)
+            if all(found.get(queue) for queue in QUEUES):
+                break
+        return found
+    except BrokerAwayError:
+        return Unseen("the broker does not answer")
+    finally:
+        listening.close()
+
+
+def rules(settings: Settings) -> Rules:
+    """Load the rules."""
+    try:
+        book = load(settings.gateway_rules)
+    except RulebookError as error:
+        return Rules(problems=tuple(str(problem) for problem in error.problems))
+    return Rules(book.version, len(book.rules))
+
+
+def disk(settings: Settings, found: Redis | Unseen) -> Disk | Unseen:
+    """Look at the disk of this folder, or of the append-only file where that is on this machine."""
+    here, size = Path(), 0
+    server = found.found.servers[0] if isinstance(found, Redis) and found.found else None
+    if server and server.folder and _is_here(settings.redis_url, Path(server.folder)):
+        here, size = Path(server.folder), int(server.info.get("aof_current_size", 0))
+    try:
+        return Disk(shutil.disk_usage(here).free, size)
+    except OSError as error:
+        return Unseen(str(error.strerror))
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system says, such as that a certificate is not trusted, if it says it."""
+    under: BaseException | None = error
+    while under:
+        if isinstance(under, OSError):
+            return type(under).__name__
+        under = under.__cause__ or under.__context__
+    return str(error)
+
+
+def _is_here(redis_url: str, folder: Path) -> bool:
+    address = parse(redis_url)
+    if address.nodes or address.sentinels:
+        return False
+    host = address.url.partition("://")[2].rpartition("@")[2]
+    return host.startswith(_LOOPBACK) and folder.is_dir()

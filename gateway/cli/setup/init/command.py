@@ -1,0 +1,131 @@
+"""`gateway init`: from what Meta's pages show to a `.env` that works, each answer tried at once."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from gateway.cli.common import errors
+from gateway.cli.local.log_view import ourselves
+from gateway.cli.setup.init import dotenv_file
+from gateway.cli.setup.init.prompts import Asker, PromptAnswers
+from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
+from gateway.config.settings import Settings, environment, in_process, said
+from gateway.config.types import HttpUrl
+from gateway.graph.admin.client import AdminClient
+
+ENV = Path(".env")
+_LEFT = 130  # as a shell ends what Ctrl-C ended
+# Made once and then kept: what is stored can be opened with its key only.
+_MADE: Mapping[str, Callable[[], str]] = {
+    "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
+    "GATEWAY_API_KEYS": lambda: secrets.token_urlsafe(32),
+    "GATEWAY_ENCRYPTION_KEYS": lambda: secrets.token_hex(32),
+    "FLOWER_BASIC_AUTH": lambda: f"flower:{secrets.token_urlsafe(16)}",
+}
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def init(
+    app_id: Annotated[str, typer.Option(help="Meta's id of your app.")] = "",
+    waba_id: Annotated[str, typer.Option(help="Id of the WhatsApp Business Account.")] = "",
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Change an .env without asking.")] = False,
+) -> None:
+    """Ask for what Meta gave you, try each at Meta, make the other secrets, and write .env.
+
+    What is in the environment is not asked for, such as META_APP_SECRET and META_ACCESS_TOKEN.
+    """
+    options = {APP_ID.name: app_id, WABA_ID.name: waba_id, NUMBER_ID.name: phone_number_id}
+    try:
+        _set_up({name: value for name, value in options.items() if value}, sure=yes)
+    except dotenv_file.FileError as error:
+        raise errors.fail(str(error)) from None
+    except (KeyboardInterrupt, typer.Abort):
+        _out.print("\nLeft; nothing was written.")
+        raise typer.Exit(_LEFT) from None
+
+
+def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
+    asked = [question.name for question in QUESTIONS]
+    before = said(asked, dotenv_file.values(dotenv_file.read(ENV)))
+    dotenv_file.look(ENV)
+    with errors.sentences():
+        here = in_process([*asked, *_MADE])
+        meta = _meta()
+    asker = Asker(_out)
+    answers = PromptAnswers(asker, {**here, **options}, before, meta).all()
+    _write(answers, here, asker, sure=sure)
+    _tell_what_wins(answers, here)
+    _lead_on()
+
+
+def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of our own: those that are set stay, those in files of theirs too."""
+    return {
+        name: here.get(name) or before.get(name) or make()
+        for name, make in _MADE.items()
+        if f"{name}_FILE" not in before
+    }
+
+
+def _meta() -> Callable[..., AdminClient]:
+    """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
+    known, fields = environment(), Settings.model_fields
+    url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
+    version = known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
+    try:
+        return partial(AdminClient, TypeAdapter(HttpUrl).validate_python(url), version)
+    except ValidationError:
+        raise errors.fail("META_GRAPH_URL is no web address: write https://host.") from None
+
+
+def _write(
+    answers: Mapping[str, str], here: Mapping[str, str], asker: Asker, *, sure: bool
+) -> None:
+    """Write what is wanted; a file that is there is changed only if a person agrees."""
+    # Read anew: it may have come meanwhile, with keys by which something is stored already.
+    text = dotenv_file.read(ENV)
+    made = _made(here, dotenv_file.values(text))
+    if not (to_set := dotenv_file.settable(text, _unsaid(answers, text) | made)):
+        dotenv_file.close(ENV)
+        _out.print("\n[bold].env[/] says all of this already.")
+        return
+    if text is not None and not sure:
+        names = ", ".join(to_set)
+        if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
+            raise errors.fail("Nothing was written: .env is as it was (--yes changes it).")
+    dotenv_file.write(ENV, dotenv_file.merged(text, to_set))
+    keys = "; it holds new keys as well" if made.keys() & to_set.keys() else ""
+    _out.print(f"\n[bold].env[/] is written, for your eyes only{keys}.")
+
+
+def _unsaid(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
+    """Return the answers that neither the text says nor a file that it names, which stays so."""
+    known = said(answers, dotenv_file.values(text))
+    return {name: value for name, value in answers.items() if known.get(name) != value}
+
+
+def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Say what every command in this shell reads instead of the right answer."""
+    if other := [name for name, value in answers.items() if here.get(name, value) != value]:
+        _out.print(
+            f"[yellow]The environment has another {', '.join(other)}, and wins over .env: "
+            "unset it before you go on.[/]"
+        )
+
+
+def _lead_on() -> None:
+    name = escape(ourselves())
+    _out.print(
+        "\nNext, to a reply on your phone:\n"
+        f"  [bold]{name} tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
+        f"  [bold]{name} tunnel --real[/]  the same, and the reply is sent\n"
+        f"  [bold]{name} doctor[/]         says what is wrong if none comes"
+    )

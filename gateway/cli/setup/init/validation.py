@@ -1,0 +1,142 @@
+"""What Meta says of each answer to `gateway init`, as soon as it is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.cli.setup.init import questions as asked
+from gateway.graph.admin.client import AdminClient
+from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.models import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
+
+Answers = Mapping[str, str]
+LASTING = (
+    "For one that lasts: business.facebook.com > Settings > Users > System users, Generate token, "
+    "expiry Never, with both WhatsApp permissions."
+)
+_ABOUT = {"app_id": asked.APP_ID, "app_secret": asked.APP_SECRET, "token": asked.TOKEN}
+
+
+class MistakeError(Exception):
+    """An answer is wrong; `again` is what to ask anew, None where it is nobody's answer."""
+
+    def __init__(self, sentence: str, again: asked.Question | None) -> None:
+        """Keep both."""
+        super().__init__(sentence)
+        self.sentence, self.again = sentence, again
+
+
+@dataclass(frozen=True, slots=True)
+class ValidAnswer:
+    """What is true of a right answer, what to mind, and what the next answers may be."""
+
+    good: str
+    mind: tuple[str, ...] = ()
+    suggested: Answers = field(default_factory=dict)
+
+
+def check(
+    question: asked.Question, answers: Answers, meta: AdminClient, now: datetime
+) -> ValidAnswer:
+    """Ask Meta of the last answer, given those before. Raises MistakeError."""
+    if not question.fits(answers[question.name]):
+        raise MistakeError(question.malformed, question)
+    try:
+        return _CHECKS[question.name](answers, meta, now)
+    except SetupError as error:
+        reference = f" ({error.reference})" if error.reference else ""
+        again = question if error.about == "id" else _ABOUT.get(error.about)
+        raise MistakeError(error.sentence + reference, again) from None
+
+
+def _app_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    return ValidAnswer("")  # Only together with the secret can it be tried.
+
+
+def _app_secret(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    return ValidAnswer(f"it is that of the app {meta.app().name or answers[asked.APP_ID.name]}")
+
+
+def _token(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    info = meta.token_info()
+    if not info.valid:
+        raise MistakeError(of_token(info.code, info.subcode), asked.TOKEN)
+    if info.app_id != answers[asked.APP_ID.name]:
+        raise MistakeError(
+            "The access token belongs to another app: make one for the app of this app id.",
+            asked.TOKEN,
+        )
+    if missing := info.lacks(MANAGEMENT, MESSAGING):
+        raise MistakeError(
+            f"The access token lacks {' and '.join(missing)}: generate it with both permissions.",
+            asked.TOKEN,
+        )
+    accounts = info.targets.get(MANAGEMENT, ())
+    suggested = {asked.WABA_ID.name: accounts[0]} if len(accounts) == 1 else {}
+    return ValidAnswer(*_lasts(info, now), suggested)
+
+
+def _lasts(info: TokenInfo, now: datetime) -> tuple[str, tuple[str, ...]]:
+    if info.lasting:
+        return "a system user's, which does not run out", ()
+    kind = "a system user's" if info.type == "SYSTEM_USER" else "the temporary one"
+    if info.expires_at is None:
+        return "a user's, which has no end", (LASTING,)
+    left = _span(info.expires_at - now)
+    ends = f"It ends in {left} ({info.expires_at:%Y-%m-%d %H:%M} UTC), and then nothing is sent."
+    return f"valid, and {kind}", (ends, LASTING)
+
+
+def _span(left: timedelta) -> str:
+    hours = int(left.total_seconds() // 3600)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} h" if hours else "less than an hour"
+
+
+def _waba_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    numbers = meta.numbers(answers[asked.WABA_ID.name])
+    if not numbers:
+        raise MistakeError(
+            "This WhatsApp account has no phone number: add one on the app's page under "
+            "WhatsApp > API Setup.",
+            asked.WABA_ID,
+        )
+    suggested = {asked.NUMBER_ID.name: numbers[0].id} if len(numbers) == 1 else {}
+    many = "1 number" if len(numbers) == 1 else f"{len(numbers)} numbers"
+    return ValidAnswer(f"an account with {many}", (), suggested)
+
+
+def _number_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
+    wanted = answers[asked.NUMBER_ID.name]
+    ids = [number.id for number in meta.numbers(answers[asked.WABA_ID.name])]
+    if wanted not in ids:
+        raise MistakeError(
+            f"This number is not one of the account's: its numbers have the ids {', '.join(ids)}.",
+            asked.NUMBER_ID,
+        )
+    number = meta.number(wanted)
+    told = " ".join(part for part in (number.display, number.name) if part)
+    return ValidAnswer(told or "one of the account's", tuple(_to_mind(number)))
+
+
+def _to_mind(number: NumberInfo) -> list[str]:
+    mind = []
+    if number.status not in ("", "CONNECTED"):
+        mind.append(
+            f"Its status is {number.status}: a number sends once it is registered with a PIN "
+            "(docs/meta-setup.md)."
+        )
+    if number.mode == "SANDBOX":
+        mind.append(
+            "It is a test number: it writes only to the phones of its list, others are refused "
+            "with 131030. Add yours on the app's page under WhatsApp > API Setup, To."
+        )
+    return mind
+
+
+_CHECKS: Mapping[str, Callable[[Answers, AdminClient, datetime], ValidAnswer]] = {
+    asked.APP_ID.name: _app_id,
+    asked.APP_SECRET.name: _app_secret,
+    asked.TOKEN.name: _token,
+    asked.WABA_ID.name: _waba_id,
+    asked.NUMBER_ID.name: _number_id,
+}

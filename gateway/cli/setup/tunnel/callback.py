@@ -1,0 +1,258 @@
+"""What `gateway tunnel` sets at Meta, and clears again: the steps of a plan, each with its line."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.callback_probe import PLAN, ProbeCheck, is_free_ngrok
+from gateway.cli.setup.init import validation
+from gateway.cli.setup.init.prompts import at_terminal
+from gateway.cli.setup.init.questions import APP_ID, APP_SECRET, NUMBER_ID, TOKEN, WABA_ID, Question
+from gateway.cli.setup.tunnel import callback_plan
+from gateway.cli.setup.tunnel.callback_plan import (
+    FIELD,
+    CallbackConsent,
+    CallbackNote,
+    CallbackState,
+    Step,
+    Undo,
+    plan,
+    taken_from,
+)
+from gateway.cli.setup.tunnel.options import TunnelOptions
+from gateway.cli.setup.tunnel.screen import Screen
+from gateway.config.settings import Settings
+from gateway.graph.admin.client import AdminClient
+from gateway.graph.admin.errors import SetupError
+
+LOOKS = (("app secret", APP_SECRET), ("token", TOKEN), ("account", WABA_ID), ("number", NUMBER_ID))
+HANDSHAKE_FAILED = 2200
+NEEDED = ("meta_app_id", "meta_waba_id")
+AGAIN = (
+    "gateway tunnel --clear tries again, with the settings that it was set with; where they are "
+    f"gone, delete {callback_plan.FILE}, which is the note of it."
+)
+
+
+def called(settings: Settings) -> AdminClient:
+    """Return how Meta's administration is called with these settings."""
+    return AdminClient(
+        settings.meta_graph_url,
+        settings.meta_graph_version,
+        app_id=settings.meta_app_id,
+        app_secret=settings.app_secrets[0].decode(),
+        token=settings.meta_access_token.get_secret_value(),
+    )
+
+
+def unset(settings: Settings) -> ProbeCheck | None:
+    """Return a red line where the settings do not say which app and account it is about."""
+    missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
+    if not missing:
+        return None
+    told = f"{' and '.join(missing)} not set"
+    return ProbeCheck(
+        "settings", "bad", told, "gateway init asks for all of them, and writes .env."
+    )
+
+
+def answers(settings: Settings) -> Mapping[str, str]:
+    """Return the settings as `gateway init` would have been told them."""
+    return {
+        APP_ID.name: settings.meta_app_id,
+        APP_SECRET.name: settings.app_secrets[0].decode(),
+        TOKEN.name: settings.meta_access_token.get_secret_value(),
+        WABA_ID.name: settings.meta_waba_id,
+        NUMBER_ID.name: settings.meta_phone_number_id,
+    }
+
+
+class CallbackClient:
+    """One number at Meta, as the settings say."""
+
+    def __init__(self, client: AdminClient, settings: Settings) -> None:
+        """Take how Meta is called."""
+        self._client = client
+        self._answers = answers(settings)
+        self._app, self._waba = settings.meta_app_id, settings.meta_waba_id
+        self._number = settings.meta_phone_number_id
+        self._graph = settings.meta_graph_url
+        self._verify_token = settings.meta_verify_token.get_secret_value()
+
+    def look(self) -> Iterator[ProbeCheck]:
+        """Look whether secret, token, account and number belong together; nothing is changed."""
+        for name, question in LOOKS:
+            yield _tried(name, question, self._answers, self._client)
+
+    def standing(self, number: str = "") -> CallbackState:
+        """Return how things stand. Raises SetupError."""
+        return CallbackState(
+            self._app,
+            self._client.number(number or self._number),
+            self._client.callbacks(),
+            self._client.subscribed_apps(self._waba),
+        )
+
+    def clear(self, note: CallbackNote) -> ProbeCheck:
+        """Clear what a note says was set, where it is there still; then forget the note."""
+        if (note.graph, note.app) != (self._graph, self._app):
+            told = f"an earlier run set {note.callback} for another app, {note.app}"
+            return ProbeCheck("cleared", "bad", told, AGAIN)
+        undoing: Mapping[Undo, Callable[[], None]] = {
+            "clear_override": lambda: self._client.clear_override(note.number),
+            "clear_app": self._client.clear_callback,
+        }
+        try:
+            found = self.standing(note.number)
+            steps = callback_plan.undo(found, note)
+            for step in steps:
+                undoing[step]()
+        except SetupError as error:
+            told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
+            return ProbeCheck("cleared", "bad", told, AGAIN)
+        callback_plan.drop()
+        return _cleared(steps, note, found.number.callbacks.number)
+
+    def set(self, steps: Sequence[Step], callback: str) -> Iterator[ProbeCheck]:
+        """Do the steps of a plan one by one, each noted before it is done; ends with a red line.
+
+        Raises OSError where nothing can be noted.
+        """
+        if "override" not in steps:
+            yield ProbeCheck(
+                "callback", "good", f"the number's is {callback} already, and stays so"
+            )
+        note = CallbackNote(self._graph, self._app, self._number, callback)
+        doing: Mapping[Step, Callable[[], str]] = {
+            "give_app": lambda: self._give_app(callback),
+            "subscribe": self._subscribe,
+            "override": lambda: self._override(callback),
+        }
+        for step in steps:
+            if step != "subscribe":
+                note = replace(note, gave_app=note.gave_app or step == "give_app")
+                callback_plan.write(note)
+            name = "subscribed" if step == "subscribe" else "callback"
+            yield (check := _done(name, doing[step], callback))
+            if check.tone == "bad":
+                return
+
+    def _give_app(self, callback: str) -> str:
+        self._client.set_callback(callback, self._verify_token, [FIELD])
+        return f"app {self._app} had none and has {callback}, until this ends"
+
+    def _subscribe(self) -> str:
+        self._client.subscribe(self._waba)
+        return f"the app is subscribed to account {self._waba}, and stays so"
+
+    def _override(self, callback: str) -> str:
+        self._client.override(self._number, callback, self._verify_token)
+        return f"Meta shook hands; the number's is {callback}, until this ends"
+
+
+def _tried(
+    name: str, question: Question, told: Mapping[str, str], client: AdminClient
+) -> ProbeCheck:
+    """Judge a setting as `gateway init` judges an answer."""
+    try:
+        found = validation.check(question, told, client, datetime.now(UTC))
+    except validation.MistakeError as mistake:
+        return ProbeCheck(name, "bad", mistake.sentence)
+    return ProbeCheck(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
+
+
+def _cleared(steps: Sequence[Undo], note: CallbackNote, found: str) -> ProbeCheck:
+    if found not in ("", note.callback):
+        told = f"the number's messages go to {found}, which this run did not set, and stay there"
+        return ProbeCheck("cleared", "odd", told)
+    told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
+    return ProbeCheck("cleared", "good", told)
+
+
+def _done(name: str, doing: Callable[[], str], callback: str) -> ProbeCheck:
+    try:
+        return ProbeCheck(name, "good", doing())
+    except SetupError as error:
+        # What Meta did not like may be the address, and ngrok says so itself.
+        is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
+        return ProbeCheck(
+            name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference
+        )
+
+
+NOT_CLEARED = 1
+
+
+def clear_rest(meta: CallbackClient, screen: Screen, *, asked: bool) -> None:
+    """Clear what an earlier run in this folder left set; end where that cannot be done."""
+    if note := callback_plan.read():
+        screen.must(meta.clear(note))
+    elif asked:
+        screen.show(ProbeCheck("cleared", "good", "no run in this folder has left anything set"))
+
+
+def lead_here(
+    meta: CallbackClient, callback: str, asked: TunnelOptions, screen: Screen, ending: ExitStack
+) -> str:
+    """Let the number's messages come to a callback until the end; return how the number is shown.
+
+    What was begun is cleared also where it could not be finished.
+    """
+    try:
+        found = meta.standing()
+    except SetupError as error:
+        screen.must(ProbeCheck("callback", "bad", error.sentence, error.reference))
+        raise
+    todo = plan(found, callback)
+    if isinstance(todo, ProbeCheck):
+        screen.must(todo)
+        raise typer.Exit
+    if theirs := taken_from(found, callback):
+        screen.show(theirs)
+    for question in todo.questions:
+        _agree(question, asked)
+    ending.callback(_clear, meta, screen)
+    try:
+        for check in meta.set(todo.steps, callback):
+            screen.must(check)
+    except OSError as error:
+        raise errors.fail(f"Cannot write into .gateway: {error.strerror}.") from None
+    return f"+{found.number.display.removeprefix('+')}"
+
+
+def _clear(meta: CallbackClient, screen: Screen) -> None:
+    note = callback_plan.read()
+    if note is None:
+        return
+    check = meta.clear(note)
+    screen.show(check)
+    if check.tone == "bad":
+        raise typer.Exit(NOT_CLEARED)
+
+
+def _agree(question: CallbackConsent, asked: TunnelOptions) -> None:
+    """Go on only if a person agrees, by an option or now."""
+    if asked.agrees(question.option):
+        return
+    if not at_terminal():
+        raise errors.fail(f"{question.asked} Say {question.option} to agree.")
+    with _leaving():
+        if not typer.confirm(question.asked):
+            raise errors.fail("Nothing was changed at Meta.")
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """Let whoever is asked also leave; elsewhere that waits until everything is cleared."""
+    endings = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
+    try:
+        yield
+    finally:
+        for ending, handler in zip(endings, before, strict=True):
+            signal.signal(ending, handler)

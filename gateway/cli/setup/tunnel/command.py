@@ -1,0 +1,128 @@
+"""`gateway tunnel`: messages of a real phone on this machine, line by line up to the reply."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.callback_probe import WEBHOOK, Probe, ProbeCheck
+from gateway.cli.common.masking import Masking
+from gateway.cli.local import log_view, startup
+from gateway.cli.setup.tunnel import preparation
+from gateway.cli.setup.tunnel.callback import CallbackClient, called, clear_rest, lead_here
+from gateway.cli.setup.tunnel.gateway import Behind, find, started
+from gateway.cli.setup.tunnel.messages import Messages
+from gateway.cli.setup.tunnel.ngrok import AGENT, Opened
+from gateway.cli.setup.tunnel.options import TunnelOptions
+from gateway.cli.setup.tunnel.preparation import way_in
+from gateway.cli.setup.tunnel.screen import Screen
+from gateway.cli.setup.tunnel.self_test import TunnelWatch
+from gateway.config.settings import Settings, environment
+from gateway.store.inbox.history import Arrivals
+from gateway.store.inbox.record import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.traces import Traces
+
+REAL = "This sends for real: whoever writes to the number gets answers from this machine."
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, and what ends with it."""
+
+    asked: TunnelOptions
+    given: Mapping[str, str] = field(repr=False)
+    settings: Settings
+    screen: Screen
+    meta: CallbackClient
+    stopping: list[int]
+    ending: ExitStack
+
+    def through(self) -> None:
+        """Go through the list, then tell of messages until somebody wants to stop."""
+        for check in self.meta.look():
+            self.screen.must(check)
+            self._go_on()
+        if self.asked.real:
+            self.screen.warn(REAL)
+        here, way = self._here()
+        watch = TunnelWatch(here, self.stopping, self.screen)
+        probe = self.ending.enter_context(Probe(way.url))
+        store = self.ending.enter_context(closing(Store(here.redis_url)))
+        try:
+            self._talk(watch, probe, store, f"{way.url}{WEBHOOK}")
+        except StoreUnavailableError:
+            raise errors.fail("Redis does not answer, so nothing can be told.") from None
+
+    def _here(self) -> tuple[Behind, Opened]:
+        """Return the gateway, started if none runs, and the address that leads to it."""
+        asked = self.asked
+        running = find(self.given, asked.port, real=asked.real)
+        # Before a gateway is started for it, since it is the one that may not be had.
+        port = running.port if running else asked.port
+        way = way_in(asked, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
+        self.ending.callback(way.close)
+        self._go_on()
+        here = running or self.ending.enter_context(
+            started(self.given, port, self.screen, self.stopping, real=asked.real)
+        )
+        self._go_on()
+        self.screen.show(ProbeCheck("gateway", "good", here.told))
+        return here, way
+
+    def _talk(self, watch: TunnelWatch, probe: Probe, store: Store, callback: str) -> None:
+        bodies = Bodies(self.settings.encryption_keys)
+        watch.address(probe, self.settings.meta_verify_token.get_secret_value())
+        watch.self_test(probe, self.settings, store)
+        # From before Meta is told, so that not even the first message is missed.
+        arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
+        self._go_on()
+        display = lead_here(self.meta, callback, self.asked, self.screen, self.ending)
+        words, real = Masking(self.asked.reveal), self.asked.real
+        Messages(watch, arrivals, traces, self.settings, words, real).follow(display, probe)
+
+    def _go_on(self) -> None:
+        """End where somebody wants to stop: nothing more is started then, and nothing set."""
+        if self.stopping:
+            raise typer.Exit
+
+
+def tunnel(
+    url: Annotated[
+        str,
+        typer.Option(help="Public https address of a tunnel of your own; else ngrok opens one."),
+    ] = "",
+    port: Annotated[int, typer.Option(help="Port of the webhook.", min=1, max=65535)] = 8000,
+    real: Annotated[bool, typer.Option(help="Send for real; else to a sandbox.")] = False,
+    yes: Annotated[bool, typer.Option(help="Give the app a callback if it has none.")] = False,
+    replace: Annotated[
+        bool, typer.Option(help="Replace a callback that somebody else set for the number.")
+    ] = False,
+    clear: Annotated[
+        bool, typer.Option(help="Only clear what an earlier run left set at Meta.")
+    ] = False,
+    reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    ngrok_api: Annotated[str, typer.Option(help="Where a running ngrok agent is asked.")] = AGENT,
+) -> None:
+    """Lead a real number's messages to this machine, see them come in, and what is answered."""
+    with errors.sentences():
+        given = environment()
+    screen = Screen(json=json)
+    settings = preparation.read_settings(given)
+    asked = preparation.checked(
+        TunnelOptions(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
+    )
+    preparation.take_folder()
+    if json:
+        log_view.aside()
+    stopping = startup.signals()
+    with called(settings) as calls:
+        meta = CallbackClient(calls, settings)
+        clear_rest(meta, screen, asked=clear)
+        if not clear:
+            with ExitStack() as ending:
+                Run(asked, given, settings, screen, meta, stopping, ending).through()

@@ -1,0 +1,113 @@
+"""The gateway behind the tunnel: the one that runs already, or one that is started for it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.cli.common import callback_probe, errors
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
+from gateway.cli.local import startup, workspace
+from gateway.cli.local.environment import LocalSetup, prepare, rehearse
+from gateway.cli.local.log_view import BAD, ODD, readable
+from gateway.cli.local.ports import HOST
+from gateway.cli.local.processes import Family
+from gateway.cli.local.workspace import Running
+from gateway.cli.setup.tunnel.screen import Screen
+from gateway.rules.reloader import Source
+
+How = Literal["start", "use_dev", "use_serve"]
+TIMEOUT_S = 5.0
+PLAYS = "gateway dev plays with a sandbox here: end it, since gateway tunnel starts all it needs."
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A gateway: where it listens, where it keeps, and its processes if they are ours."""
+
+    port: int
+    redis_url: str
+    told: str
+    family: Family | None = None
+
+    def look(self) -> None:
+        """End where one of our processes has died."""
+        if self.family:
+            startup.look_for_the_dead(self.family)
+
+
+def choose(running: Running | None, port: int, *, answers: bool, real: bool) -> How | str:
+    """Decide which gateway it is, or say in one sentence why none can be; pure.
+
+    Whether one that runs already sends for real is not up to this command, so it has to be said.
+    """
+    if running is not None and running.sandbox:
+        return PLAYS
+    if running is None and not answers:
+        return "start"
+    if not real:
+        where = running.web if running else f"http://{HOST}:{port}"
+        return (
+            f"The gateway that runs at {where} sends for real: say --real to use it, or end it and "
+            "gateway tunnel starts one whose replies go to a sandbox."
+        )
+    return "use_dev" if running else "use_serve"
+
+
+def find(given: Mapping[str, str], port: int, *, real: bool) -> Behind | None:
+    """Return the gateway that runs here already, None where one is to be started."""
+    running = workspace.find()
+    how = choose(running, port, answers=_answers(port), real=real)
+    if how == "start":
+        return None
+    if how == "use_dev" and running is not None:
+        at = int(running.web.rpartition(":")[2])
+        return Behind(at, running.redis_url, f"the gateway dev of this folder, at {running.web}")
+    if how == "use_serve":
+        return Behind(port, _redis_url(given), f"the one that runs at http://{HOST}:{port}")
+    raise errors.fail(how)
+
+
+@contextmanager
+def started(
+    given: Mapping[str, str], port: int, screen: Screen, stopping: list[int], *, real: bool
+) -> Iterator[Behind]:
+    """Give a gateway that is started now, and ended again."""
+    lock = startup.occupy()
+    with errors.sentences():
+        setup = prepare(given, port, real=True) if real else rehearse(given, port)
+        Source(setup.settings.gateway_rules)
+    startup.look(setup)
+    screen.show(ProbeCheck("gateway", "wait", "is starting"))
+    with Family(lambda child, raw: _show(screen, child, raw), lock) as family:
+        try:
+            startup.start(family, setup, stopping)
+            yield Behind(port, setup.settings.redis_url, _told(setup), family)
+        finally:
+            workspace.withdraw()
+
+
+def _told(setup: LocalSetup) -> str:
+    where = "the real Meta" if setup.real else "a sandbox"
+    return f"started at {setup.web}; what it sends goes to {where}"
+
+
+def _show(screen: Screen, child: str, raw: str) -> None:
+    """Show what is odd; that a message came and was answered is what the checklist tells."""
+    line = readable(child, raw)
+    if line and line.style in (ODD, BAD, f"bold {BAD}"):
+        screen.log(line)
+
+
+def _redis_url(given: Mapping[str, str]) -> str:
+    with errors.sentences():
+        setup = prepare(given, 1, real=True)
+    if setup.redis_port:
+        raise errors.fail("REDIS_URL is not set: it says where the gateway that runs here keeps.")
+    return setup.settings.redis_url
+
+
+def _answers(port: int) -> bool:
+    """Say whether a gateway listens on a port of this machine."""
+    with Probe(f"http://{HOST}:{port}", TIMEOUT_S) as probe:
+        return callback_probe.alive(probe.alive()).tone == "good"

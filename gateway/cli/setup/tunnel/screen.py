@@ -1,0 +1,74 @@
+"""The checklist of `gateway tunnel`: a tick a line, for people or as one JSON object a line."""
+
+from dataclasses import dataclass, field
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gateway.cli.common.callback_probe import ProbeCheck
+from gateway.cli.common.errors import BAD_INPUT
+from gateway.cli.common.output import StoryLine as Story
+from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, LogLine
+from gateway.cli.operate.trace.command import WIDE, grown
+
+MARKS = {"good": ("✓", GOOD), "odd": ("!", ODD), "bad": ("✗", f"bold {BAD}"), "wait": ("…", "")}
+WIDTH = 11
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE  # what is read by another program is not folded
+    return console
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Prints lines as they come, to be read in a terminal, in a file and by programs alike."""
+
+    json: bool = False
+    console: Console = field(default_factory=_console)
+
+    def show(self, check: ProbeCheck) -> None:
+        """Print one line, and below it what to change."""
+        if self.json:
+            fields = ("name", "tone", "told", "advice")
+            typer.echo(orjson.dumps({name: getattr(check, name) for name in fields}))
+            return
+        mark, style = MARKS[check.tone]
+        told = Text(check.told)
+        if check.advice:
+            told.append(f"\n{check.advice}", style)
+        # What is too long goes on below itself, so that the marks stay a column of their own.
+        line = Table.grid("", Column(width=WIDTH), Column(overflow="fold"), padding=(0, 1))
+        line.add_row(Text(mark, style), check.name, told)
+        self.console.print(line)
+
+    def must(self, check: ProbeCheck) -> None:
+        """Print one line, and end where it is red."""
+        self.show(check)
+        if check.tone == "bad":
+            raise typer.Exit(BAD_INPUT)
+
+    def warn(self, sentence: str) -> None:
+        """Say what is dangerous."""
+        if self.json:
+            self.show(ProbeCheck("real", "odd", sentence))
+        else:
+            self.console.print(Text(sentence, style=f"bold {BAD}"))
+
+    def log(self, line: LogLine | None) -> None:
+        """Print what a process says, if it is more than that all goes its way."""
+        if line and not self.json:
+            self.console.print(Text(f"  {line.text}", style=line.style or QUIET))
+
+    def story(self, lines: list[Story]) -> None:
+        """Print what happened to a message, as `gateway trace` does."""
+        for line in lines:
+            if self.json:
+                typer.echo(orjson.dumps({"name": "trace", "story": line.plain()}))
+            else:
+                self.console.print(grown(line))

@@ -1,0 +1,109 @@
+"""A delivery of our own that shows the whole way in and has no effect; pure."""
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import orjson
+import typer
+
+from gateway.cli.common import callback_probe
+from gateway.cli.common.callback_probe import Probe, ProbeCheck
+from gateway.cli.setup.tunnel.gateway import Behind
+from gateway.cli.setup.tunnel.screen import Screen
+from gateway.config.settings import Settings
+from gateway.core.event_keys import digest
+from gateway.core.events import Delivery
+from gateway.core.webhook.parser import split
+from gateway.store.inbox.lookup import known
+from gateway.store.planning import records
+from gateway.store.redis.client import Store
+
+# Meta has no such field, so it becomes a notice, which starts no rule and is sent to nobody.
+FIELD = "gateway_self_test"
+
+
+def make_body(waba: str, number: str, nonce: str) -> bytes:
+    """Return a delivery that nobody sent before, for the nonce makes it another one each time."""
+    value = {"metadata": {"phone_number_id": number}, "nonce": nonce}
+    entry = {"id": waba, "changes": [{"field": FIELD, "value": value}]}
+    return orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def event_key(posted: bytes) -> str:
+    """Return under which key the gateway knows the event of such a delivery."""
+    (event,) = split(Delivery("", datetime.fromtimestamp(0, UTC), posted))
+    return event.key
+
+
+LOOK_EVERY_S = 0.2
+UP_WITHIN_S = 30.0  # so long may the name of a new tunnel be unknown
+PLANNED_WITHIN_S = 30.0
+
+
+class TunnelWatch:
+    """Looks again and again, as long as nobody wants to stop and no process has died."""
+
+    def __init__(self, behind: Behind, stopping: list[int], screen: Screen) -> None:
+        """Take what is behind the tunnel, and where the lines go."""
+        self._behind, self._stopping, self.screen = behind, stopping, screen
+
+    def go_on(self) -> bool:
+        """Wait a moment; say whether to look again."""
+        self._behind.look()
+        if not self._stopping:
+            time.sleep(LOOK_EVERY_S)
+        return not self._stopping
+
+    def settled(self, look: Callable[[], ProbeCheck], within_s: float) -> ProbeCheck:
+        """Look until a line does not change by itself any more, or the time is over."""
+        deadline = time.monotonic() + within_s
+        check = look()
+        while check.passing or check.tone == "wait":
+            if not self.go_on():
+                raise typer.Exit
+            if time.monotonic() > deadline:
+                return check
+            check = look()
+        return check
+
+    def address(self, probe: Probe, verify_token: str) -> None:
+        """See that the address leads here, and shakes hands.
+
+        The verify token is told to nobody who does not answer as the gateway does.
+        """
+        looks = (
+            lambda: callback_probe.alive(probe.alive()),
+            lambda: callback_probe.handshake(*probe.handshake(verify_token)),
+        )
+        for look in looks:
+            self.screen.must(self.settled(look, UP_WITHIN_S))
+
+    def self_test(self, probe: Probe, settings: Settings, store: Store) -> None:
+        """Post a delivery of our own, and see that it was kept and planned, without effect."""
+        number, secret = settings.meta_phone_number_id, settings.app_secrets[0]
+        body = make_body(settings.meta_waba_id, number, secrets.token_hex(16))
+        posted = self.settled(
+            lambda: callback_probe.posted(probe.deliver(body, secret)), UP_WITHIN_S
+        )
+        if posted.tone == "bad":
+            self.screen.must(posted)
+        key = event_key(body)
+        planned = self.settled(lambda: _planned(store, number, key), PLANNED_WITHIN_S)
+        self.screen.must(planned)
+
+
+def _planned(store: Store, number: str, key: str) -> ProbeCheck:
+    (place,) = known(store, number, [key])
+    if place and records.load(store, number, digest(key).hex()) is None:
+        told = "a signed delivery was kept and worked off, and had no effect"
+        return ProbeCheck("self-test", "good", told)
+    if place:
+        return ProbeCheck("self-test", "bad", "a rule answered it", "Report it: no rule should.")
+    told = "it was acknowledged, and no worker has worked it off"
+    advice = (
+        "Is gateway worker running, with the REDIS_URL of this folder, and does the address lead "
+        "to this gateway and to no other?"
+    )
+    return ProbeCheck("self-test", "bad", told, advice, passing=True)

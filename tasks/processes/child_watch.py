@@ -1,0 +1,51 @@
+"""Children that ended, reported by their main process to whoever has to know of it.
+
+Whoever needs it registers a report when its module is imported. It is given the store and the name
+of the process (`process_name`), and may be called for orderly ends as well, and more than once.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from gateway.store.redis.client import Store
+from tasks.processes.process_names import Children, children, process_name
+
+log = structlog.get_logger(__name__)
+
+Report = Callable[[Store, str], None]
+# While nobody can be told, so many are remembered; whoever waits for a sign of life helps the rest.
+MOST_UNTOLD = 1_000
+
+_reports: list[Report] = []
+
+
+def on_child_end(report: Report) -> Report:
+    """Call `report` with the name of each child that ended; it may raise, and is asked again."""
+    _reports.append(report)
+    return report
+
+
+class ChildWatch:
+    """Notices ends, and reports each until it was heard; used by one thread."""
+
+    def __init__(self, store: Store, watched: Children | None = None) -> None:
+        """Take the store that reports are given, with connections of this thread's own."""
+        self._store = store
+        self._children = watched or children()
+        self._untold: deque[tuple[Report, str]] = deque(maxlen=MOST_UNTOLD)
+
+    def work(self) -> None:
+        """Look whose time is over, and report it. Raises what a report raises."""
+        for pid in self._children.ended():
+            log.info("child_ended", process=process_name(pid))
+            self._untold.extend((report, process_name(pid)) for report in _reports)
+        while self._untold:
+            report, name = self._untold[0]
+            report(self._store, name)
+            self._untold.popleft()
+
+    def end(self) -> None:
+        """Give the connections back."""
+        self._store.close()

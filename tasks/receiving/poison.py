@@ -1,0 +1,65 @@
+"""What is done about events that cannot be planned, or that may kill whoever touches them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from gateway.core.event_keys import join
+from gateway.core.events import Event, Message, Unreadable
+from gateway.core.planning.batch import Failure
+from gateway.core.planning.event import record_id
+from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.record import Bodies
+from gateway.store.planning.commit import bury
+from gateway.store.redis.client import Store
+from gateway.store.sending.unconfirmed import note_lost
+from tasks.context import WorkerContext
+from tasks.processes.child_watch import on_child_end
+
+log = structlog.get_logger(__name__)
+
+KILLED = "killed_worker"
+
+
+@on_child_end
+def report_death(store: Store, process: str) -> None:
+    """Free what a process held that has ended, and let care be taken with what it died over."""
+    if Inbox(store, Bodies()).report_death(process):
+        log.warning("worker_died_over_events", process=process)
+
+
+def give_up(at_work: WorkerContext, event: Event) -> None:
+    """Set before a person what workers died over; unless it was committed meanwhile."""
+    set_before_a_person(at_work, [Failure(event, KILLED, "")])
+
+
+def give_up_whole(at_work: WorkerContext, delivery: str) -> None:
+    """Do so with a delivery that cannot even be opened; it stays in the inbox for its lifetime."""
+    received_ms = int(delivery.partition(":")[2].partition("-")[0])
+    whole = Unreadable(
+        key=join("killed", delivery),
+        delivery=delivery,
+        item=0,
+        number="",
+        contact="",
+        at=datetime.fromtimestamp(received_ms / 1000, UTC),
+        raw=None,
+        reason=KILLED,
+    )
+    give_up(at_work, whole)
+
+
+def set_before_a_person(at_work: WorkerContext, failures: Sequence[Failure]) -> None:
+    """Set events before a person.
+
+    What is no message may be the status that a doubt waits for, or hold it. So first it is noted
+    that some are lost, or their silence would be taken for evidence.
+    """
+    if any(not isinstance(one.event, Message) for one in failures):
+        note_lost(at_work.store)
+    for number in {one.event.number for one in failures}:
+        at_work.list(number)
+    bury(at_work.store, failures)
+    for one in failures:
+        log.error("event_dead", event_id=record_id(one.event), error=one.error)
