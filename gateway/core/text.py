@@ -9,7 +9,7 @@ MOST = 300
 _PRIVATE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}|[\w-]{32,}")
 
 
-def fit(value: object) -> str:
+def sanitize(value: object) -> str:
     """Return one line of bounded length, without what is private; "" for what is no text."""
     if not isinstance(value, str):
         return ""

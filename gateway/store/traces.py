@@ -13,7 +13,7 @@ from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
 from gateway.core.sending.dead_letter import DeferredDelivery, moment
 from gateway.core.sending.send import BULK, REPLY, RUNGS
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 from gateway.core.webhook.damaged import Mentions, of_customer, of_message
 from gateway.store import keys, maintenance
 from gateway.store.inbox import deferred
@@ -55,7 +55,7 @@ def conversation(store: Store, number: str, name: str, limit: int) -> Talk:
     try:
         contact = find(store, number, name)
     except ScriptError as error:  # what was planned for it is told all the same
-        contact, unreadable = Contact(name), fit(str(error))
+        contact, unreadable = Contact(name), sanitize(str(error))
     known = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
     lanes = {rank: _lane(store, number, rank, known, limit) for rank in (REPLY, BULK)}
     return Talk(

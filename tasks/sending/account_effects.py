@@ -16,7 +16,7 @@ from gateway.core.sending.error_codes import TOKEN_CODES, rule_of
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
-from gateway.core.sending.status_update import after
+from gateway.core.sending.status_update import follow_up
 from gateway.store import maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
@@ -81,7 +81,7 @@ def spread_news(at_work: WorkerContext, number: str, news: Iterable[StatusUpdate
     for one in news:
         if one.refusal and one.late < timedelta(seconds=REFUSED_FOR_S):
             why = orjson.dumps(dict(one.error or {})).decode()
-            spread(at_work, number, one.refusal, why, after(one.refusal)[1], late=True)
+            spread(at_work, number, one.refusal, why, follow_up(one.refusal)[1], late=True)
             warn(at_work, number, one.refusal)
 
 
@@ -90,7 +90,7 @@ def note_opt_out(
 ) -> None:
     """Let the customer's own no, which Meta told of, come back as an event of theirs."""
     if isinstance(judged, Refused) and judged.opted_out:
-        told = consent.refused(number, attempt.contact.key, attempt.send, attempt.number, now)
+        told = consent.refused(number, attempt.contact.key, attempt.send, attempt.ordinal, now)
         with contextlib.suppress(*AWAY):
             at_work.inbox.put_back(told)
             at_work.ringing.submit(call_inbox, at_work.inbox)

@@ -46,7 +46,7 @@ def make(
         "attempt_made",
         number=number,
         send=attempt.send,
-        attempt=attempt.number,
+        attempt=attempt.ordinal,
         rule=attempt.rule,
         step=came.step,
         told=came.error,
@@ -120,4 +120,4 @@ def _request(attempt: Attempt) -> dict[str, Any]:
     """Return the body to post; every status of the message will repeat our callback data."""
     if attempt.repeatable:
         return attempt.body
-    return attempt.body | {"biz_opaque_callback_data": callback(attempt.send, attempt.number)}
+    return attempt.body | {"biz_opaque_callback_data": callback(attempt.send, attempt.ordinal)}

@@ -125,7 +125,7 @@ class Answered:
     def _accepted(self, one: Attempt) -> Outcome:
         self.taken.append((one.send, wamid := _wamid()))
         note = '{"outcome":"accepted","ms":231,"message_status":"accepted"}'
-        return Outcome(one.send, one.number, "accepted", wamid, note=note)
+        return Outcome(one.send, one.ordinal, "accepted", wamid, note=note)
 
     def _tell(self) -> None:
         for status in ("sent", "delivered", "read"):

@@ -10,7 +10,7 @@ from gateway.core.sending.error_codes import RULES
 from gateway.core.sending.resend_policy import gap_of
 from gateway.core.sending.response import Responded, verdict
 from gateway.core.sending.send import StatusUpdate
-from gateway.core.sending.status_update import after, news_of
+from gateway.core.sending.status_update import follow_up, news_of
 from tests.made import ANA, NOW, a_status
 
 
@@ -84,7 +84,7 @@ def test_a_failed_status_is_judged_like_an_answer(code: int) -> None:
 def test_what_follows_a_failed_status_is_what_its_code_asks_for(
     code: int | None, expected: tuple[str, int]
 ) -> None:
-    assert after(news("failed", code=code).refusal) == expected
+    assert follow_up(news("failed", code=code).refusal) == expected
 
 
 def test_a_thousand_errors_and_a_long_one_are_cut() -> None:

@@ -127,22 +127,22 @@ class Crowd:
         return len(attempts)
 
     def _meets(self, attempt: Attempt, fate: Fate) -> Outcome | None:
-        later = Outcome(attempt.send, attempt.number, "later", wait_ms=1_000)
+        later = Outcome(attempt.send, attempt.ordinal, "later", wait_ms=1_000)
         if fate == "refused":
             return later
         if fate == "frozen":  # It goes on when its lease is over, and begins nothing any more.
             self.unposted.add(attempt.send)
             self.late.append(later)
             return None
-        self._had(attempt.body, attempt.send, attempt.number)
-        accepted = Outcome(attempt.send, attempt.number, "accepted", f"wamid.out.{attempt.send}")
+        self._had(attempt.body, attempt.send, attempt.ordinal)
+        accepted = Outcome(attempt.send, attempt.ordinal, "accepted", f"wamid.out.{attempt.send}")
         if fate in ("accepted", "answered late"):
             self.answered.add(attempt.send)
         if fate == "answered late":
             self.late.append(accepted)
         if fate == "lost":
             till = int(attempt.expires_at.timestamp() * 1000)
-            return Outcome(attempt.send, attempt.number, "unconfirmed", wait_ms=till)
+            return Outcome(attempt.send, attempt.ordinal, "unconfirmed", wait_ms=till)
         return accepted if fate == "accepted" else None
 
     def post_message(self, _: str, body: Mapping[str, Any]) -> Answer:

@@ -191,7 +191,7 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
     assert dead_letters.redrive(listed, letter) == "redriven"
 
     (attempt,) = lanes(listed).pump([], 9).attempts
-    assert (attempt.body, attempt.number) == (orjson.loads(whole)["body"], 2)
+    assert (attempt.body, attempt.ordinal) == (orjson.loads(whole)["body"], 2)
 
 
 def ticked(store: Store) -> Due:

@@ -50,7 +50,7 @@ def test_a_redriven_send_is_sent_again_at_the_end_of_its_lane(store: Store) -> N
     assert take(store) == ["two"]
     settle(store, TWO, "accepted", wamid="wamid.two")
     (attempt,) = lanes(store).pump([], 9).attempts
-    assert (attempt.send, attempt.number, attempt.body) == (ONE.id, 2, ONE.body)
+    assert (attempt.send, attempt.ordinal, attempt.body) == (ONE.id, 2, ONE.body)
 
 
 @pytest.mark.parametrize(("rank", "hours"), [("reply", 1), (BULK, 24)])
@@ -124,7 +124,7 @@ def try_for_good(store: Store, refusals: int) -> list[int]:
         tries.append(attempt.tries)
         step = "dead" if attempt.tries == MAX_ATTEMPTS else "later"
         note = f'{{"outcome":"{step}","ms":1,"code":2}}'
-        settle(store, ONE, step, attempt.number, error='{"code":2,"gave_up_after":8}', note=note)
+        settle(store, ONE, step, attempt.ordinal, error='{"code":2,"gave_up_after":8}', note=note)
     return tries
 
 

@@ -23,7 +23,7 @@ def doubted(store: Store, send: Send = ONE) -> None:
     queue(store, send)
     (attempt,) = lanes(store).pump([], 1).attempts
     till = now_ms(store) + 3_600_000
-    lanes(store).pump([Outcome(send.id, attempt.number, "unconfirmed", wait_ms=till)], 0)
+    lanes(store).pump([Outcome(send.id, attempt.ordinal, "unconfirmed", wait_ms=till)], 0)
 
 
 def pass_silence(store: Store) -> None:
@@ -105,7 +105,7 @@ def test_a_doubt_comes_back_into_its_lane_once(store: Store) -> None:
     assert (again(store, NUMBER, found), again(store, NUMBER, found)) == (True, False)
 
     (attempt,) = lanes(store).pump([], 1).attempts
-    assert (attempt.send, attempt.number) == (ONE.id, 2)
+    assert (attempt.send, attempt.ordinal) == (ONE.id, 2)
     till = now_ms(store) + 3_600_000
     lanes(store).pump([Outcome(ONE.id, 2, "unconfirmed", wait_ms=till)], 0)
     (still,) = doubts(store, NUMBER)

@@ -69,7 +69,7 @@ def test_an_attempt_tells_all_that_is_needed_and_is_on_disk(store: Store) -> Non
     taken = lanes(store).pump([], 9)
 
     (attempt,) = taken.attempts
-    assert (attempt.number, attempt.rule, attempt.rank, attempt.repeatable) == (
+    assert (attempt.ordinal, attempt.rule, attempt.rank, attempt.repeatable) == (
         1,
         "r",
         "reply",
@@ -148,7 +148,7 @@ def test_a_repeatable_attempt_whose_lease_ran_out_is_repeated(store: Store) -> N
     make_ready(store)
 
     (attempt,) = lanes(store).pump([], 9).attempts
-    assert (attempt.number, attempt.first_at < attempt.expires_at) == (2, True)
+    assert (attempt.ordinal, attempt.first_at < attempt.expires_at) == (2, True)
 
 
 def test_a_short_wait_holds_the_lane(store: Store) -> None:

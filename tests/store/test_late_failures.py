@@ -180,7 +180,7 @@ def test_it_is_posted_again_with_the_same_text(store: Store) -> None:
 
     (attempt,) = lanes(store).pump([], 9).attempts
 
-    assert (attempt.send, attempt.number, attempt.body) == (ONE.id, 2, ONE.body)
+    assert (attempt.send, attempt.ordinal, attempt.body) == (ONE.id, 2, ONE.body)
 
 
 @pytest.mark.parametrize("code", [131026, 132001])

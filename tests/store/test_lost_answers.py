@@ -66,7 +66,7 @@ def test_what_a_lost_answer_took_is_given_back_and_sent(store: Store, deaf: Deaf
 
     attempts = ours.pump([], 9).attempts
 
-    assert sorted((one.send.rstrip("x"), one.number) for one in attempts) == [
+    assert sorted((one.send.rstrip("x"), one.ordinal) for one in attempts) == [
         ("ben", 1),
         ("one", 1),
     ]
@@ -112,4 +112,4 @@ def test_outcomes_of_a_lost_call_are_settled_by_the_next(
     attempts = ours.pump([], 9).attempts
 
     assert stage(store, ONE) == "accepted"
-    assert [(one.send.rstrip("x"), one.number) for one in attempts] == [("two", 1)]
+    assert [(one.send.rstrip("x"), one.ordinal) for one in attempts] == [("two", 1)]

@@ -22,7 +22,7 @@ def talk(store: Store, most: int = 60) -> int:
         if not attempts:
             return sent
         (one,) = attempts
-        lanes(store).pump([Outcome(one.send, one.number, "accepted", f"wamid.{one.send}")], 0)
+        lanes(store).pump([Outcome(one.send, one.ordinal, "accepted", f"wamid.{one.send}")], 0)
     return most
 
 
@@ -93,7 +93,7 @@ def test_each_refusal_for_the_pair_is_counted_and_none_is_a_try(store: Store) ->
         raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store)})
 
     (one,) = lanes(store).pump([], 9).attempts
-    assert (one.number, one.pair_refusals, one.tries) == (3, 2, 1)
+    assert (one.ordinal, one.pair_refusals, one.tries) == (3, 2, 1)
 
 
 def test_a_refusal_for_the_pair_never_shortens_the_wait(store: Store) -> None:

@@ -98,7 +98,7 @@ def test_a_probe_that_is_accepted_ends_the_pause(store: Store) -> None:
     probe_comes(store)
     (probe,) = lanes(store).pump([], 50).attempts
 
-    done = lanes(store).pump([Outcome(probe.send, probe.number, "accepted", "wamid.p")], 50)
+    done = lanes(store).pump([Outcome(probe.send, probe.ordinal, "accepted", "wamid.p")], 50)
 
     assert done.resumed == WHY
     assert len(done.attempts) == 2

@@ -77,7 +77,7 @@ def test_a_send_that_waited_for_another_attempt_goes_behind_its_successors(store
     assert take(store) == ["two"]
     settle(store, TWO, "accepted", wamid="wamid.two")
     (attempt,) = lanes(store).pump([], 9).attempts
-    assert (attempt.send, attempt.number) == (ONE.id, 2)
+    assert (attempt.send, attempt.ordinal) == (ONE.id, 2)
 
 
 @pytest.mark.parametrize("news", ["sent", "failed"])

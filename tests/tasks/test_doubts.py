@@ -47,7 +47,7 @@ def test_on_whole_evidence_it_is_repeated_once(
 
     raw(store).zadd(f"{PREFIX}ready:reply", {lane: 0 for lane in lanes(store)})
     (attempt,) = Lanes(store, NUMBER, 1000).pump([], 9).attempts
-    assert (attempt.send, attempt.number) == (doubted, 2)
+    assert (attempt.send, attempt.ordinal) == (doubted, 2)
 
 
 def lanes(store: Store) -> list[bytes]:

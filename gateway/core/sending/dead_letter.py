@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from gateway.core.sending.error_codes import rule_of
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 
 Cause = Literal[
     "refused",
@@ -191,9 +191,11 @@ class DeferReason:
             case "unopened":
                 return f"a worker could not open it: {self.error}"
             case "unreadable":
-                return f"a worker could not read what is stored of its contact: {fit(self.error)}"
+                return (
+                    f"a worker could not read what is stored of its contact: {sanitize(self.error)}"
+                )
             case "failed":
-                return f"the store refused its commit: {fit(self.error)}"
+                return f"the store refused its commit: {sanitize(self.error)}"
             case "contended":
                 return "somebody else always changed its contact first"
 

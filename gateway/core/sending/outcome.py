@@ -39,7 +39,7 @@ class Attempt:
     """One try to make now; it was recorded before it was handed out."""
 
     send: str
-    number: int
+    ordinal: int
     planned_at: datetime
     first_at: datetime
     began_at: datetime
@@ -57,7 +57,7 @@ class Attempt:
     @property
     def tries(self) -> int:
         """Return which attempt of its budget this is."""
-        return self.number - self.spent
+        return self.ordinal - self.spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +158,4 @@ def _made(
 ) -> Outcome:
     took_ms = max(0, round((now - attempt.began_at).total_seconds() * 1000))
     note = orjson.dumps({"outcome": step, "ms": took_ms, **told}).decode()
-    return Outcome(attempt.send, attempt.number, step, wamid, wait_ms, error, note)
+    return Outcome(attempt.send, attempt.ordinal, step, wamid, wait_ms, error, note)

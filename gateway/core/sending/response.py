@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import orjson
 
 from gateway.core.sending.error_codes import ErrorPolicy, Scope, rule_of
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 from gateway.core.webhook.customers import integer
 
 _MAX_WAMID = 256
@@ -113,7 +113,7 @@ def _accepted(body: bytes) -> Accepted:
     """Read what can be read; a 2xx stands, because asking again might send twice."""
     match _parsed(body):
         case {"messages": [{"id": str(wamid), **more}, *_]} if len(wamid) <= _MAX_WAMID:
-            return Accepted(wamid, fit(more.get("message_status")))
+            return Accepted(wamid, sanitize(more.get("message_status")))
         case _:
             return Accepted("", "")
 
@@ -148,8 +148,8 @@ def by_rule(rule: ErrorPolicy, code: int, details: str) -> Refusal:
 def _told(error: Mapping[str, Any]) -> str:
     """Keep Meta's details and its trace id; `message` is left out, for it may quote the token."""
     error_data = error.get("error_data")
-    details = fit(error_data.get("details")) if isinstance(error_data, Mapping) else ""
-    trace = fit(error.get("fbtrace_id"))
+    details = sanitize(error_data.get("details")) if isinstance(error_data, Mapping) else ""
+    trace = sanitize(error.get("fbtrace_id"))
     return f"{details} (fbtrace_id {trace})".strip() if trace else details
 
 

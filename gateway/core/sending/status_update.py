@@ -9,7 +9,7 @@ from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.outcome import PROBE_AFTER_MS, THROUGHPUT
 from gateway.core.sending.response import Closed, Later, Paused, Refusal, Refused, by_rule
 from gateway.core.sending.send import RUNGS, StatusUpdate, from_callback
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
 MOST_ERRORS = 5
@@ -40,7 +40,7 @@ def news_of(event: Status) -> StatusUpdate | None:
     )
 
 
-def after(refusal: Refusal | None) -> tuple[After, int]:
+def follow_up(refusal: Refusal | None) -> tuple[After, int]:
     """Say what follows a failure that Meta told by a status, and after how many milliseconds.
 
     Meta took the message and did not deliver it, so another attempt doubles nothing.
@@ -81,7 +81,7 @@ def _error(error: Mapping[str, Any]) -> dict[str, Any]:
         "details": data.get("details") if isinstance(data, Mapping) else None,
         "fbtrace_id": error.get("fbtrace_id"),
     }
-    kept: dict[str, Any] = {name: said for name, value in told.items() if (said := fit(value))}
+    kept: dict[str, Any] = {name: said for name, value in told.items() if (said := sanitize(value))}
     code = error.get("code")
     return kept | ({"code": code} if type(code) is int else {})
 
@@ -89,7 +89,7 @@ def _error(error: Mapping[str, Any]) -> dict[str, Any]:
 def _pricing(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not told:
         return None
-    price: dict[str, Any] = {name: said for name in _PRICE if (said := fit(told.get(name)))}
+    price: dict[str, Any] = {name: said for name in _PRICE if (said := sanitize(told.get(name)))}
     billable = told.get("billable")
     return price | ({"billable": billable} if isinstance(billable, bool) else {}) or None
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 
 _FIELD = re.compile(r"nonexisting field \((\w{1,80})\)")
 _AGAIN = "Try again in a few minutes."
@@ -149,7 +149,7 @@ def _told(words: object, secrets: Iterable[str]) -> str:
     text = words if isinstance(words, str) else ""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "…")
-    return fit(text)
+    return sanitize(text)
 
 
 def _trace(trace: object) -> str:

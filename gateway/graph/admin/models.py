@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ def health(found: Mapping[str, Any]) -> tuple[EntityHealth, ...]:
 
 
 def _entity(found: Mapping[str, Any]) -> EntityHealth:
-    what, state = fit(found.get("entity_type")), fit(found.get("can_send_message"))
+    what, state = sanitize(found.get("entity_type")), sanitize(found.get("can_send_message"))
     errors, more = found.get("errors"), found.get("additional_info")
     rows = errors if isinstance(errors, list) else []
     told = [_error(one) for one in rows if isinstance(one, dict)]
-    told += [fit(one) for one in more] if isinstance(more, list) else []
+    told += [sanitize(one) for one in more] if isinstance(more, list) else []
     return EntityHealth(what, state, " ".join(filter(None, told)))
 
 
 def _error(found: Mapping[str, Any]) -> str:
     code = found.get("error_code")
-    parts = (fit(found.get("error_description")), fit(found.get("possible_solution")))
+    parts = (sanitize(found.get("error_description")), sanitize(found.get("possible_solution")))
     told = " ".join(filter(None, parts))
     return f"{told} (code {code})" if isinstance(code, int) else told
 

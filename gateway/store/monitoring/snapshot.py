@@ -8,7 +8,7 @@ from typing import Any
 from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
-from gateway.core.text import fit
+from gateway.core.text import sanitize
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.inbox.record import Bodies
@@ -204,7 +204,7 @@ def _whole_number(store: Store, name: str) -> NumberStanding:
         return _number(store, name)
     except ScriptError as error:
         idle = {rank: LaneFigures() for rank in RANKS}
-        return NumberStanding(name, {}, 0, 0, 0, 0, stored({}), idle, damaged=fit(str(error)))
+        return NumberStanding(name, {}, 0, 0, 0, 0, stored({}), idle, damaged=sanitize(str(error)))
 
 
 def _number(store: Store, name: str) -> NumberStanding:

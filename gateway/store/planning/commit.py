@@ -13,7 +13,7 @@ from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.event import Record
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
-from gateway.core.sending.status_update import after
+from gateway.core.sending.status_update import follow_up
 from gateway.core.storage import event_places
 from gateway.store import keys
 from gateway.store.planning.contacts import pack
@@ -114,7 +114,7 @@ def _stage(news: StatusUpdate) -> list[Any]:
     told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
     came = "replayed" if news.replayed else int(news.late > LATE)
     told += [news.attempt, came, news.participant[:_MAX_NAME], pricing]
-    return [*told, *after(news.refusal)]
+    return [*told, *follow_up(news.refusal)]
 
 
 def _record(record: Record) -> bytes:

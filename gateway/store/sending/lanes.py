@@ -158,7 +158,7 @@ def _attempt(row: list[Any], began: datetime) -> Attempt:
     told = orjson.loads(packed)
     return Attempt(
         send=send.decode(),
-        number=number,
+        ordinal=number,
         planned_at=_moment(planned),
         first_at=_moment(first),
         began_at=began,
