@@ -8,14 +8,12 @@ A new script is a new line in CASES.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.store.inbox.lease import NOT_PASSED
-from gateway.store.redis import client
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import SCRIPTS, Store
 from tests.servers import Server
 from tests.store.growing import World
 from tests.store.raw import raw
@@ -118,8 +116,7 @@ OF_ITS_OWN |= {"list_number": "gw:numbers"}
 
 def scripts() -> set[str]:
     """Return all scripts; what others are put together from is none."""
-    folder = Path(client.__file__).with_name("lua")
-    texts = {path.stem: path.read_text() for path in folder.glob("*.lua")}
+    texts = {path.stem: path.read_text() for path in SCRIPTS.glob("*.lua")}
     named = [re.findall(r"^-- with: (.*)$", text, re.MULTILINE) for text in texts.values()]
     parts = {part for each in named for one in each for part in one.split(", ")}
     return set(texts) - parts - {"prelude"}

@@ -31,6 +31,7 @@ from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
 
 T = TypeVar("T")
 
+SCRIPTS = Path(__file__).parents[1] / "lua"
 TIMEOUT_S = 2.0
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": TIMEOUT_S,
@@ -94,11 +95,10 @@ def connect_async(url: str) -> AsyncClient:
 @cache
 def source(script: str) -> str:
     """Return the text of a script, after the prelude and the parts that it names (`-- with: …`)."""
-    folder = Path(__file__).with_name("lua")
-    text = (folder / f"{script}.lua").read_text()
+    text = (SCRIPTS / f"{script}.lua").read_text()
     named = re.search(r"^-- with: (.*)$", text, re.MULTILINE)
     parts = ["prelude", *(named[1].split(", ") if named else [])]
-    return "\n".join([*((folder / f"{part}.lua").read_text() for part in parts), text])
+    return "\n".join([*((SCRIPTS / f"{part}.lua").read_text() for part in parts), text])
 
 
 @cache
