@@ -53,7 +53,8 @@ def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> send_r
 
 
 def forget_texts(store: Store) -> None:
-    while store.call("prune", PREFIX, 0, 30 * DAY, 30 * DAY, 1):
+    # Below 0, for what was written within this millisecond goes as well.
+    while store.call("prune", PREFIX, -1, 30 * DAY, 30 * DAY, 1):
         pass
 
 
