@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
-from gateway.core.sending.send import BULK, Send
+from gateway.core.sending.send import BULK, Send, answering_id
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning import records
+from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.compaction import Compaction
 from gateway.store.traces import Traces
-from tests.made import NUMBER
+from tests.made import ANA, NUMBER, a_status
 from tests.servers import wait_until
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms
@@ -262,6 +265,27 @@ def test_numbers_take_turns_and_time_is_bounded(store: Store) -> None:
 
     assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY, budget_s=0) == 0
     assert Compaction(store, Bodies(), WEEK).run(["999", NUMBER], DAY) == 1
+
+
+def test_a_send_that_fails_again_is_answered_once_though_its_answer_was_compacted(
+    store: Store,
+) -> None:
+    answer = a_send(answering_id(f"failed of {ONE.id}", "sorry", 0))
+    failures = [a_status(f"wamid.{attempt}", "failed") for attempt in (1, 2)]
+    first, second = (
+        Plan(NUMBER, Contact(ANA), changed=False, events=(event,), sends=(answer,))
+        for event in failures
+    )
+    assert commit(store, [first], WEEK) == [True]
+    take(store)
+    settle(store, answer, "accepted", wamid=WAMID)
+    tell(store, "read", answer, WAMID)
+    assert compact(store, early_ms=0) == 1
+
+    assert commit(store, [second], WEEK) == [True]
+
+    assert take(store) == []
+    assert left(store, answer).fields["stage"] == "read"
 
 
 def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
