@@ -204,6 +204,23 @@ def test_a_row_that_changed_since_it_was_read_stays(store: Store, status: str) -
     assert compaction.run([NUMBER], DAY) == 1
 
 
+@pytest.mark.parametrize("status", ["delivered", "read"])
+def test_what_a_participant_did_since_it_was_read_is_kept(store: Store, status: str) -> None:
+    accepted(store)
+    tell(store, "read", ONE, WAMID, participant="351900000002")
+    tell(store, "delivered", ONE, WAMID, participant="351900000002")
+    if status == "read":
+        tell(store, "delivered", ONE, WAMID, participant="351900000003")
+    compaction = Compaction(store, Bodies(), WEEK)
+    (finished,) = compaction._read(NUMBER, [ONE.id])
+    tell(store, status, ONE, WAMID, participant="351900000003")
+
+    assert finished
+    assert compaction._write(NUMBER, [finished]) == 0
+    assert compaction.run([NUMBER], DAY) == 1
+    assert left(store).members["351900000003"].split()[1] == status
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
     send = a_send("one", rank=BULK) if bulk else ONE

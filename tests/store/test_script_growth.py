@@ -65,7 +65,7 @@ def pumped(n: int) -> list[Any]:
 def compacted(n: int) -> list[Any]:
     """Compact a send whose row stands among all others."""
     row = [f"dead{n}", b"spot spot %03d" % n, "dead", 1, 13]
-    return [DAY_MS, DAY_MS, DAY_MS, *row, b"a record", b"a text", b"\0" * 10, 0]
+    return [DAY_MS, DAY_MS, DAY_MS, *row, b"", b"a record", b"a text", b"\0" * 10, 0]
 
 
 CASES = {
