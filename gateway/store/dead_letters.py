@@ -26,10 +26,10 @@ DeadLetter = DeadSend | DeadEvent
 _SEND, _EVENT = b"send:", b"event:"
 
 # What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
-# looked at; the delivery that an event came in is no longer kept, or the text of a send is not; it
-# was redriven often enough.
+# looked at; the delivery that an event came in is no longer kept, or the text of a send is not, or
+# it cannot be opened here; it was redriven often enough.
 Redriven = Literal[
-    "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "too_often"
+    "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "unopened", "too_often"
 ]
 WITHOUT_KEYS = Bodies()  # for who shows no texts
 # What was begun again so often will not pass the next time either, and its row has to stay small.
@@ -138,7 +138,7 @@ def _revived(
 ) -> Redriven:
     """Give a compacted send its row back, and judge it once more: news may have come."""
     if not row.has_text:
-        return "textless"
+        return "unopened" if row.unopened else "textless"
     if not send_rows.revive(store, letter.number, row):
         return "changed"
     again = find(store, letter.id, [letter.number], bodies)

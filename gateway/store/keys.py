@@ -25,7 +25,7 @@ remembered of customers and events, is bounded by the memory: from 75 % of it no
 | {n}texts | what those sends said, and all else of their rows | GATEWAY_RETENTION, or less |
 | {n}index:<generation>:<bucket> | where they stand, by send and by wamid | 36 days, or less |
 | {n}index, {n}index:count | the generations of the index, how many sends each has | for ever |
-| {n}late_failures | failures told of sends that were compacted | until the next tick |
+| {n}late_failures | failures told of sends that were compacted | until a tick can hear them |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | what waits to be sent | while it waits |
 | {n}pair:<contact> | when all that was sent to a customer is earned again | 276 seconds at most |
 | {n}stops | why a machine paused the number, and what a person holds | while it stands |

@@ -61,3 +61,15 @@ def test_the_place_of_a_stage_in_a_record_never_changes() -> None:
         "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
         "played", "dead", "expired", "dropped", "parked", "redriven",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("attempts", "begun"), [("0", {}), ("2", {"first": "7", "began:2": "7"})])
+def test_an_attempt_may_begin_in_the_millisecond_of_its_planning(
+    attempts: str, begun: dict[str, str]
+) -> None:
+    row = {"stage": "accepted", "rung": "3", "rank": "reply", "lane": "1", "row": "{}"}
+    row |= {"planned": "7", "expires": "9", "attempts": attempts, **begun}
+
+    _, found = compact_record.row_of(compact_record.pack("one", row, {}).record)
+
+    assert {name: found[name] for name in found if name.startswith(("first", "began"))} == begun

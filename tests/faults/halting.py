@@ -39,12 +39,8 @@ class Halting:
 
     def at(self, step: str) -> None:
         """Die here, if that is asked for and nobody did already."""
-        asked = self._start + step
-        try:
-            os.rename(asked, asked + TAKEN)
-        except FileNotFoundError:
-            return
-        os.killpg(0, signal.SIGKILL)
+        if self._claims(step):
+            die()
 
     def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function with a step before it and one after."""
@@ -63,9 +59,10 @@ class Halting:
         def halting(store: Store, calls: Sequence[Call]) -> list[Any]:
             step = named(calls)
             self.at(f"{step}.before")
-            if len(calls) > 1 and self._asked(f"{step}.half"):
+            # Claimed before it runs, so that no two processes run a half and only one of them dies.
+            if len(calls) > 1 and self._claims(f"{step}.half"):
                 run(store, calls[: len(calls) // 2])
-                self.at(f"{step}.half")
+                die()
             results = run(store, calls)
             if step not in ("lease", "take") or got_something(step, results):
                 self.at(f"{step}.after")
@@ -78,18 +75,24 @@ class Halting:
 
         async def halting(keeper: InboxWriter, groups: dict[int, Any], *, by_hash: bool) -> Any:
             self.at("keep.before")
-            if len(groups) > 1 and self._asked("keep.half"):
+            if len(groups) > 1 and self._claims("keep.half"):
                 half = dict(islice(groups.items(), len(groups) // 2))
                 await append(keeper, half, by_hash=by_hash)
-                self.at("keep.half")
+                die()
             replies = await append(keeper, groups, by_hash=by_hash)
             self.at("keep.after")
             return replies
 
         return halting
 
-    def _asked(self, step: str) -> bool:
-        return os.path.exists(self._start + step)
+    def _claims(self, step: str) -> bool:
+        """Say whether this process is the one to die at a step: nobody else is from now on."""
+        asked = self._start + step
+        try:
+            os.rename(asked, asked + TAKEN)
+        except FileNotFoundError:
+            return False
+        return True
 
     def install(self) -> None:
         """Put the steps around everything that reaches outside the process."""
@@ -105,6 +108,11 @@ class Halting:
         )
         for owner, name, wrapped in changed:
             setattr(owner, name, wrapped(getattr(owner, name)))
+
+
+def die() -> None:
+    """End at once, with all that this process started."""
+    os.killpg(0, signal.SIGKILL)
 
 
 def named(calls: Sequence[Call]) -> str:

@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
-from gateway.core.sending.send import BULK, Send
+from gateway.core.sending.send import BULK, Send, answering_id
 from gateway.store import dead_letters, keys, maintenance
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning import records
+from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.compaction import Compaction
 from gateway.store.traces import Traces
-from tests.made import NUMBER
+from tests.made import ANA, NUMBER, a_status
 from tests.servers import wait_until
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms
@@ -53,7 +56,8 @@ def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> send_r
 
 
 def forget_texts(store: Store) -> None:
-    while store.call("prune", PREFIX, 0, 30 * DAY, 30 * DAY, 1):
+    # Below 0, for what was written within this millisecond goes as well.
+    while store.call("prune", PREFIX, -1, 30 * DAY, 30 * DAY, 1):
         pass
 
 
@@ -200,6 +204,23 @@ def test_a_row_that_changed_since_it_was_read_stays(store: Store, status: str) -
     assert compaction.run([NUMBER], DAY) == 1
 
 
+@pytest.mark.parametrize("status", ["delivered", "read"])
+def test_what_a_participant_did_since_it_was_read_is_kept(store: Store, status: str) -> None:
+    accepted(store)
+    tell(store, "read", ONE, WAMID, participant="351900000002")
+    tell(store, "delivered", ONE, WAMID, participant="351900000002")
+    if status == "read":
+        tell(store, "delivered", ONE, WAMID, participant="351900000003")
+    compaction = Compaction(store, Bodies(), WEEK)
+    (finished,) = compaction._read(NUMBER, [ONE.id])
+    tell(store, status, ONE, WAMID, participant="351900000003")
+
+    assert finished
+    assert compaction._write(NUMBER, [finished]) == 0
+    assert compaction.run([NUMBER], DAY) == 1
+    assert left(store).members["351900000003"].split()[1] == status
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
     send = a_send("one", rank=BULK) if bulk else ONE
@@ -261,6 +282,27 @@ def test_numbers_take_turns_and_time_is_bounded(store: Store) -> None:
 
     assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY, budget_s=0) == 0
     assert Compaction(store, Bodies(), WEEK).run(["999", NUMBER], DAY) == 1
+
+
+def test_a_send_that_fails_again_is_answered_once_though_its_answer_was_compacted(
+    store: Store,
+) -> None:
+    answer = a_send(answering_id(f"failed of {ONE.id}", "sorry", 0))
+    failures = [a_status(f"wamid.{attempt}", "failed") for attempt in (1, 2)]
+    first, second = (
+        Plan(NUMBER, Contact(ANA), changed=False, events=(event,), sends=(answer,))
+        for event in failures
+    )
+    assert commit(store, [first], WEEK) == [True]
+    take(store)
+    settle(store, answer, "accepted", wamid=WAMID)
+    tell(store, "read", answer, WAMID)
+    assert compact(store, early_ms=0) == 1
+
+    assert commit(store, [second], WEEK) == [True]
+
+    assert take(store) == []
+    assert left(store, answer).fields["stage"] == "read"
 
 
 def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:

@@ -10,7 +10,8 @@ from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys, maintenance
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.lease import LEASE_MS
+from gateway.store.inbox.lease import LEASE_MS, NOT_PASSED
+from gateway.store.inbox.leased_partition import UNCHANGED
 from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import call, commit
 from gateway.store.redis.client import Call, Store
@@ -329,6 +330,21 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
     broken = Call("take", PARTITION, args)
 
     assert heals(store, broken, lambda: passed(store, f"3:{first}", last)) > 3
+
+
+def test_what_is_passed_once_more_counts_once(store: Store) -> None:
+    for text in (b"first", b"second"):
+        store.call("keep", PARTITION, "meta||", Bodies().pack(text))
+    last, _ = raw(store).xrevrange(f"{PARTITION}inbox")[0]
+    anew = ["me", LEASE_MS, 9, 9_999, 0, 0, 1, *NOT_PASSED]
+    fence, *_ = store.call("next", PARTITION, *anew)
+
+    for _ in range(2):
+        passes = [last, 2, *UNCHANGED, 2, 0]
+        store.call("next", PARTITION, "me", LEASE_MS, 0, 0, 0, fence, 1, *passes)
+
+    assert raw(store).hmget(f"{PARTITION}cursor", "at", "holder") == [last, b"me"]
+    assert raw(store).hget(f"{PARTITION}count", "passed") == b"2"
 
 
 def passed(store: Store, late: str, last: str) -> None:

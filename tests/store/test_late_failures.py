@@ -69,12 +69,23 @@ def fails(store: Store, code: int, attempt: int = 1) -> None:
     assert commit(store, [failed(code, attempt)], WEEK) == [True]
 
 
-def hear(store: Store) -> list[str]:
-    return late_failures.settle(store, Bodies(), [NUMBER])
+def hear(store: Store, bodies: Bodies | None = None) -> list[str]:
+    return late_failures.settle(store, bodies or Bodies(), [NUMBER])
+
+
+def seal(store: Store) -> Bodies:
+    """Encrypt the text that is kept, and return what opens it."""
+    sealed = Bodies([b"k" * 32])
+    ((entry, kept),) = raw(store).xrange(f"{PREFIX}texts")
+    raw(store).delete(f"{PREFIX}texts")
+    text = sealed.pack(Bodies().open(kept[b"t"]))
+    raw(store).xadd(f"{PREFIX}texts", {"t": text}, id=entry)
+    return sealed
 
 
 def forget_texts(store: Store) -> None:
-    while store.call("prune", PREFIX, 0, 30 * keys.DAY_MS, 30 * keys.DAY_MS, 1):
+    # Below 0, for what was written within this millisecond goes as well.
+    while store.call("prune", PREFIX, -1, 30 * keys.DAY_MS, 30 * keys.DAY_MS, 1):
         pass
 
 
@@ -210,6 +221,45 @@ def test_without_its_text_it_ends_as_failed_and_says_so(store: Store, code: int)
     assert (letter.code, letter.body, dead_letters.redrive(store, letter)) == (code, {}, "textless")
 
 
+@pytest.mark.parametrize(("code", "ends"), [(131000, "queued"), (131026, "failed")])
+def test_who_cannot_open_the_text_leaves_the_failure_to_who_can(
+    store: Store, code: int, ends: str
+) -> None:
+    sealed = seal(store)
+    fails(store, code)
+
+    assert hear(store) == []
+    assert not raw(store).exists(f"{PREFIX}send:{ONE.id}")
+
+    assert hear(store, sealed) == ([NUMBER] if ends == "queued" else [])
+    assert (stage(store, ONE), "body" in row(store, ONE)["row"]) == (ends, True)
+    assert raw(store).hlen(f"{PREFIX}late_failures") == 0
+
+
+def test_a_text_that_nobody_opened_in_time_is_gone_like_any_other(store: Store) -> None:
+    seal(store)
+    fails(store, 131000)
+    hear(store)
+
+    forget_texts(store)
+    hear(store)
+
+    assert (stage(store, ONE), dead_members(store)) == ("failed", [f"send:{ONE.id}"])
+
+
+def test_a_redrive_without_the_key_takes_no_text_for_gone(store: Store) -> None:
+    fails(store, 131026)
+    hear(store)
+    letter = dead_letters.find(store, ONE.id, [NUMBER])
+    assert isinstance(letter, DeadSend)
+    raw(store).delete(f"{PREFIX}texts")
+    assert compact(store, early_ms=float("inf")) == 1
+    sealed = seal(store)
+
+    assert dead_letters.redrive(store, letter) == "unopened"
+    assert dead_letters.redrive(store, letter, bodies=sealed) == "redriven"
+
+
 def test_who_got_it_after_all_hears_nothing_twice(store: Store) -> None:
     fails(store, 131000)
     tell(store, "delivered", ONE, WAMID)
@@ -229,7 +279,7 @@ def test_a_failure_of_an_attempt_before_is_only_noted(store: Store) -> None:
 
 def test_a_failure_of_what_is_forgotten_changes_nothing(store: Store) -> None:
     fails(store, 131000)
-    while store.call("prune", PREFIX, 0, 0, 0, 1):
+    while store.call("prune", PREFIX, -1, -1, -1, 1):
         pass
 
     assert hear(store) == []

@@ -317,7 +317,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "tick": (PREFIX, [1_000]),
     "control_number": (PREFIX, ["pause", "{}", 1_000]),
     "forget_records": (PREFIX, [8]),
-    "compact": (PREFIX, [1, 1, 1, "id", b"s" * 12, "read", 1, 9, b"", b"", b"", 0]),
+    "compact": (PREFIX, [1, 1, 1, "id", b"s" * 12, "read", 1, 9, b"", b"", b"", b"", 0]),
     "recall": (PREFIX, ["sid", "wwamid", b"@" + b"s" * 12]),
     "revive": (PREFIX, ["id", b"", 0, "stage", "read"]),
     "prune": (PREFIX, [0, 0, 0, 1]),

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from gateway.store.inbox.lease import NOT_PASSED
-from gateway.store.redis import client
 from gateway.store.redis.client import Store
 from tests.servers import Server
 from tests.store.growing import World
@@ -65,7 +64,7 @@ def pumped(n: int) -> list[Any]:
 def compacted(n: int) -> list[Any]:
     """Compact a send whose row stands among all others."""
     row = [f"dead{n}", b"spot spot %03d" % n, "dead", 1, 13]
-    return [DAY_MS, DAY_MS, DAY_MS, *row, b"a record", b"a text", b"\0" * 10, 0]
+    return [DAY_MS, DAY_MS, DAY_MS, *row, b"", b"a record", b"a text", b"\0" * 10, 0]
 
 
 CASES = {
@@ -121,7 +120,7 @@ OF_ITS_OWN |= {"list_number": "gw:numbers"}
 
 def scripts() -> set[str]:
     """Return all scripts; what others are put together from is none."""
-    return {path.stem for path in client.SCRIPTS.rglob("*.lua") if path.parent.name != "lib"}
+    return {path.stem for path in SCRIPTS.rglob("*.lua") if path.parent.name != "lib"}
 
 
 @pytest.fixture(scope="module")

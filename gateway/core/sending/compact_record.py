@@ -191,8 +191,9 @@ def _pack_moments(
 
 
 def _unpacked_moments(told: Unpacker, planned: int, attempts: str) -> dict[str, str]:
-    begun = {name: told.offset() for name in ("first", f"began:{attempts}")}
-    moments = {name: str(planned + offset) for name, offset in begun.items() if offset}
+    begun = {name: str(planned + told.offset()) for name in ("first", f"began:{attempts}")}
+    # Not by the offset: an attempt may begin within the millisecond of its planning.
+    moments = begun if attempts != "0" else {}
     for _ in range(told.count()):
         stage, attempt = STAGES[told.count()], told.count()
         moments[f"at:{stage}:{attempt - 1 if attempt else ''}"] = str(planned + told.offset())

@@ -33,6 +33,7 @@ class Finished:
 
     id: str
     row: dict[str, str]
+    members: dict[str, str]
     packed: Packed
 
 
@@ -109,7 +110,7 @@ class Compaction:
         try:
             row, members = _text(raw), _text(raw_members)
             if row:
-                return Finished(name, row, pack(name, row, members))
+                return Finished(name, row, members, pack(name, row, members))
             self._forget(number, name)
         except Exception as error:
             log.warning("send_not_compacted", send=name, error=type(error).__name__)
@@ -128,6 +129,7 @@ class Compaction:
     def _args(self, one: Finished) -> list[Any]:
         row, packed = one.row, one.packed
         args: list[Any] = [one.id, spot_of("s", one.id), row["stage"], row["attempts"], len(row)]
+        args += ["".join(part for member in one.members.items() for part in member)]
         args += [packed.record, self._bodies.pack(packed.text), packed.head, len(packed.wamids)]
         for wamid in packed.wamids:
             args += [wamid, spot_of("w", wamid)]

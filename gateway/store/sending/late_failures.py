@@ -1,7 +1,8 @@
 """Failures that Meta told of sends which were compacted: each gets its row back, and is heard.
 
 A script notes them, for it cannot open a text. What follows is then decided as for any other row:
-the send begins again where its code says so and its text is kept, or ends as a dead letter.
+the send begins again where its code says so and its text is kept, or ends as a dead letter. What
+this process cannot open stays noted for another one, for as long as its text is kept.
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
@@ -71,16 +72,25 @@ def _failure(spot: bytes, told: bytes) -> LateFailure:
 def _heard(store: Store, bodies: Bodies, number: str, failures: Sequence[LateFailure]) -> bool:
     spots = [one.spot for one in failures]
     found = send_rows.of_spots(store, bodies, number, spots, without="failed")
+    _tell_unopened(number, found)
     begun = False
     for failure, send in zip(failures, found, strict=True):
         # Delivered after all, or nothing is left of it.
         if send is None or rung_of(send.value) > RUNGS["failed"]:
             _forget(store, number, failure.spot)
+        elif send.unopened:
+            continue
         elif send.fields and send_rows.revive(store, number, send):
             _fail(store, number, send, failure)
             _forget(store, number, failure.spot)
             begun = begun or bool(failure.after and send.has_text)
     return begun
+
+
+def _tell_unopened(number: str, sends: Sequence[SendRow | None]) -> None:
+    """Warn of texts that this process cannot open: each of its ticks passes them over."""
+    if unopened := sum(one is not None and one.unopened for one in sends):
+        log.warning("late_failures_unopened", number=number, sends=unopened)
 
 
 def _fail(store: Store, number: str, send: SendRow, failure: LateFailure) -> None:

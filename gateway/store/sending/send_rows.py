@@ -29,6 +29,7 @@ class SendRow:
     members: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a compacted one
     value: bytes = field(default=b"", repr=False)
     has_text: bool = True
+    unopened: bool = False  # there is a text, which only a process with another key can open
 
     @property
     def is_compacted(self) -> bool:
@@ -103,16 +104,22 @@ def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
     if not told or not told[1]:
         return None
     value, record, text, _ = told
+    opened = _opened(bodies, text)
     try:
         name, row = row_of(record)
-        opened = bodies.open(text) if text else b""
         row, members = whole(row, opened) if opened else (row, {})
         raised = with_news(row, value, without=without)
-    except UnknownRecordError:  # another process may open the text
-        return _left(bodies, (value, record, b"", b""), without)
     except (ValueError, LookupError):
         return SendRow("", value=value, has_text=False)
-    return SendRow(name, raised, members, value, bool(opened))
+    return SendRow(name, raised, members, value, bool(opened), unopened=opened is None)
+
+
+def _opened(bodies: Bodies, text: bytes | None) -> bytes | None:
+    """Return a text, b"" where it is no longer kept, None where this process cannot open it."""
+    try:
+        return bodies.open(text) if text else b""
+    except UnknownRecordError:
+        return None
 
 
 def has_text(row: Mapping[str, str]) -> bool:

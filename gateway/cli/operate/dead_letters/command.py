@@ -43,6 +43,8 @@ LEFT = {
     "changed": "They are no longer what they were: somebody was faster, or news came.",
     "too_often": "They were redriven 50 times already; drop them.",
     "textless": "What they said is no longer kept, so it cannot be sent again; drop them.",
+    "unopened": "What they said cannot be opened with GATEWAY_ENCRYPTION_KEYS as it is set here; "
+    "redrive them where the right key is.",
     "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
 }
 

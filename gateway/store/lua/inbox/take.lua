@@ -45,7 +45,8 @@ local function pass()
     leave_aside(KEYS[1], ARGV[i])
     redis.call('HDEL', KEYS[1] .. 'suspects', ARGV[i])
   end
-  if ARGV[8] ~= '' then
+  -- Where an answer was lost the same is passed once more, and counts once.
+  if ARGV[8] ~= '' and ARGV[8] ~= row.at then
     row.at = ARGV[8]
     redis.call('HINCRBY', KEYS[1] .. 'count', 'passed', tonumber(ARGV[9]))
   end

@@ -198,6 +198,15 @@ for _, verb in ipairs(verbs) do
   if verb[1] == 'know' and known_place(number, now, verb[2]) then return 0 end
 end
 
+-- What answers a failed status is planned again whenever its send fails once more, under the same id
+-- (`answering_id` in core/sending/send.py), so it is known by what is left of it as well. All others are
+-- planned from one event, which is known.
+local ANSWERS_A_STATUS = '0'
+local function was_planned(id)
+  if redis.call('EXISTS', number .. 'send:' .. id) == 1 then return true end
+  return id:sub(1, 1) == ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
+end
+
 -- Rows that nothing points at yet.
 local rest = {}
 local function wake(name)
@@ -209,9 +218,8 @@ local place = redis.call('INCR', number .. 'places')
 for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
   if verb[1] == 'action' then
-    local send = number .. 'send:' .. verb[2]
-    if redis.call('EXISTS', send) == 0 then
-      redis.call('HSET', send, 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
+    if not was_planned(verb[2]) then
+      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
         'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'closed', verb[8],
         'rule', verb[9], 'row', verb[10])
     end
