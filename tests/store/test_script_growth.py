@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.store.inbox.lease import NOT_PASSED
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import SCRIPTS, Store
 from tests.servers import Server
 from tests.store.growing import World
 from tests.store.raw import raw
