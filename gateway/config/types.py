@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
-from gateway.store.redis.address import is_cluster, parse
+from gateway.config.redis_address import is_cluster, parse
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}

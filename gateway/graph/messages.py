@@ -10,7 +10,7 @@ import orjson
 
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph.transport import Connections, limits
+from gateway.http_out.transport import Connections, limits
 
 MAX_ANSWER_BYTES = 64 * 1024
 

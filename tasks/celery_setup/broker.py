@@ -7,8 +7,8 @@ from urllib.parse import quote
 from celery import Celery
 from redbeat.schedulers import REDBEAT_REDIS_KEY
 
+from gateway.config.redis_address import Address, AddressError, parse
 from gateway.store import keys
-from gateway.store.redis.address import Address, AddressError, parse
 from gateway.store.redis.client import connect
 
 # RedBeat is given its client: see `use_store`. Both have to be set, or it warns.

@@ -7,6 +7,7 @@ import structlog
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, body, changes
+from gateway.http_out.client import post
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -15,7 +16,6 @@ from tasks.app import app
 from tasks.context import release, worker
 from tasks.monitoring.alert_conditions import SILENT_S, causes
 from tasks.monitoring.alerts import DOUBLED
-from tasks.monitoring.notifier import post
 from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)

@@ -7,13 +7,13 @@ import structlog
 from gateway.core.sending import canary
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Answer, NotConnected, Responded
+from gateway.http_out.client import ping
 from gateway.store.monitoring import alerts
 from gateway.store.monitoring.canary import arrived, expect
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.app import app
 from tasks.context import WorkerContext, worker
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
-from tasks.monitoring.notifier import ping
 from tasks.wakeup import clear_task, ring_inbox
 
 log = structlog.get_logger(__name__)

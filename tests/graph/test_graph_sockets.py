@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.graph import transport
 from gateway.graph.messages import MAX_ANSWER_BYTES, Graph
+from gateway.http_out import transport
 from tests.graph.wires import OK, Serve, Talk, dripping, request_on, saying
 
 

@@ -7,8 +7,8 @@ from redis.asyncio.sentinel import SentinelConnectionPool as AsyncPool
 from redis.exceptions import ConnectionError
 from redis.sentinel import SentinelConnectionPool
 
+from gateway.config.redis_address import Address, AddressError, parse
 from gateway.config.settings import Settings
-from gateway.store.redis.address import Address, AddressError, parse
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.servers import free_port
 

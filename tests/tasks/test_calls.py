@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.monitoring.notifier import ping, post
+from gateway.http_out.client import ping, post
 from tests.servers import free_port
 from tests.tasks.receiver import Receiver, a_receiver
 

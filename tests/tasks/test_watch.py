@@ -9,11 +9,11 @@ from pydantic import SecretStr
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
+from gateway.http_out import client
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, release
-from tasks.monitoring import notifier
 from tasks.monitoring import watch as watching
 from tasks.monitoring.watch import StandIn, look
 from tests.made import NUMBER
@@ -178,7 +178,7 @@ def test_a_redirect_is_no_answer(store: Store, watched: Watched, receiver: Recei
 def test_a_receiver_that_hangs_is_asked_once_in_a_look(
     store: Store, watched: Watched, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifier.post, "__defaults__", (0.3,))
+    monkeypatch.setattr(client.post, "__defaults__", (0.3,))
     receiver.status = None
     fail(store)
     raw(store).set(keys.STOPPED, "1.0/v1")

@@ -15,7 +15,7 @@ import httpx
 
 from gateway import __version__
 from gateway.core.webhook.signature import HEADER, sign
-from gateway.graph.transport import DeadlineTransport, limits
+from gateway.http_out.transport import DeadlineTransport, limits
 
 WEBHOOK = "/webhook"
 MOST_CALLBACK = 200  # "Maximum 200 characters", Meta's page on webhook overrides

@@ -12,7 +12,7 @@ import orjson
 
 from gateway import __version__
 from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, refused
-from gateway.graph.transport import DeadlineTransport, limits
+from gateway.http_out.transport import DeadlineTransport, limits
 
 Json: TypeAlias = dict[str, Any]
 

@@ -24,7 +24,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from gateway.store.redis.address import parse
+from gateway.config.redis_address import parse
 from gateway.store.redis.cluster.async_client import AsyncCluster
 from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError

@@ -12,12 +12,12 @@ from gateway.cli.setup.doctor.checks.local import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Unseen
+from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.redis.address import parse
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import examine
 from tasks.celery_setup.config import QUEUES

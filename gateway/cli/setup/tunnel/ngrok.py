@@ -17,7 +17,7 @@ import httpx
 
 from gateway.cli.common.callback_probe import is_here
 from gateway.cli.local.ports import HOST
-from gateway.graph.transport import DeadlineTransport, limits
+from gateway.http_out.transport import DeadlineTransport, limits
 
 AGENT = "http://127.0.0.1:4040"
 TIMEOUT_S = 15.0

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.store.redis.address import Address
+from gateway.config.redis_address import Address
 from gateway.store.redis.cluster.client import alone
 from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
 from gateway.store.redis.driver import AsyncClient, AsyncPipe

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.store.redis.address import Address
+from gateway.config.redis_address import Address
 from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
 from gateway.store.redis.driver import Client, Pipe, asked
 

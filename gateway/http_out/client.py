@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from gateway import __version__
-from gateway.graph.transport import DeadlineTransport, limits
+from gateway.http_out.transport import DeadlineTransport, limits
 
 TOTAL_S = 5.0
 
