@@ -14,16 +14,16 @@ from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import RuleDecider
 from gateway.graph.messages import Graph
 from gateway.rules.reloader import Source
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import MOST_NUMBERS, list_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
+from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
 from tasks.processes.rule_reloading import Reloading
-from tasks.sending.http_pool import SENDS_AT_ONCE
-from tasks.sending.send_loop import Sender
+from tasks.processes.served_numbers import Sender
 
 log = structlog.get_logger(__name__)
 

@@ -15,17 +15,16 @@ from gateway.core.sending.dead_letter import DeferredDelivery, moment
 from gateway.core.sending.send import BULK, REPLY, RUNGS
 from gateway.core.text import sanitize
 from gateway.core.webhook.damaged import Mentions, of_customer, of_message
-from gateway.store import keys, maintenance
+from gateway.store import keys, maintenance, trace_records
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters.unreadable import search
 from gateway.store.inbox import deferred
 from gateway.store.inbox.lookup import KeptEvent, State, TracedInbox, WaitingDeliveries, known
-from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.unreadable import search
-from gateway.store.planning import records
 from gateway.store.planning.contacts import find
-from gateway.store.planning.records import PlanRecord
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import TracedSend, ask, read
+from gateway.store.trace_records import PlanRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +226,13 @@ class Traces:
         (sent,) = read(self._store, self._bodies, number, [send])
         if not sent.stage:
             return None
-        record = records.load(self._store, number, sent.record) if sent.record else None
+        record = trace_records.load(self._store, number, sent.record) if sent.record else None
         trace = self._by_event(number, record.key) if record else None
         return trace or Trace(number, sends=(sent,))
 
     def _by_event(self, number: str, key: str) -> Trace | None:
         (place,) = known(self._store, number, [key])
-        record = records.load(self._store, number, digest(key).hex())
+        record = trace_records.load(self._store, number, digest(key).hex())
         failed, buried = self._failed(number, key)
         if not (place or record or failed):
             return None
@@ -266,7 +265,7 @@ class Traces:
         return Trace(number, known=True, foreign=told) if told else None
 
     def _conversation(self, found: Talk) -> Conversation:
-        records_of = [records.load(self._store, found.number, one) for one in found.records]
+        records_of = [trace_records.load(self._store, found.number, one) for one in found.records]
         traces = [self._by_event(found.number, one.key) for one in records_of if one]
         told = tuple(one for one in traces if one)
         shown = {sent.id for trace in told for sent in trace.sends}

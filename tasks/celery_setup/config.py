@@ -9,7 +9,7 @@ from kombu import Queue
 from gateway.config.settings import Settings
 from gateway.store import keys
 from tasks.celery_setup.broker import SCHEDULE_STORE, broker
-from tasks.scheduled.schedule import SCHEDULE
+from tasks.celery_setup.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
 

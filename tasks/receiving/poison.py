@@ -9,8 +9,8 @@ from gateway.core.event_keys import join
 from gateway.core.events import Event, Message, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.planning.event import record_id
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import bury
 from gateway.store.redis.client import Store
 from gateway.store.sending.unconfirmed import note_lost

@@ -7,8 +7,8 @@ import structlog
 
 from gateway.core.events import Event, Unreadable
 from gateway.core.sending.dead_letter import DeferReason
-from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.unreadable import bury
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters.unreadable import bury
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_lost
 from tasks.context import WorkerContext

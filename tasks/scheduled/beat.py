@@ -14,7 +14,7 @@ from redbeat.schedulers import RedBeatScheduler, get_redis
 from gateway.config.settings import Settings
 from gateway.store.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tasks.scheduled.schedule import TASKS
+from tasks.celery_setup.schedule import TASKS
 from tasks.wakeup import clear_task, is_full, mark_task
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,8 @@ from functools import cache
 import structlog
 
 from gateway.core.sending.send import BULK, REPLY
-from gateway.store import dead_letters, keys, maintenance
+from gateway.store import keys, maintenance
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction

@@ -17,8 +17,8 @@ from gateway.core.sending.send import callback
 from gateway.store import keys, maintenance
 from gateway.store.sending.lanes import LEASE_MS
 from tasks.context import WorkerContext
-from tasks.scheduled.canary import arrive
 from tasks.sending.account_effects import AWAY, mended, note_opt_out, spread, warn
+from tasks.sending.canary_sink import arrive
 
 log = structlog.get_logger(__name__)
 

@@ -11,10 +11,10 @@ from gateway.store.sending.lanes import Damage, Lanes, Taken, pump_all
 from tasks.context import WorkerContext
 from tasks.monitoring.alerts import note_damage
 from tasks.processes.ending import is_told, told_to_end
+from tasks.processes.http_pool import Answered, Bell, Heard, Replies, Reply, gather_s
+from tasks.processes.served_numbers import NEVER, Served
 from tasks.sending import attempts
 from tasks.sending.account_effects import heed
-from tasks.sending.http_pool import Answered, Bell, Heard, Replies, Reply, gather_s
-from tasks.sending.send_loop import NEVER, Served
 from tasks.wakeup import ring_number
 
 # A task serves for so long, unless its worker is told to end; for less where it would not know of

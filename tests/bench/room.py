@@ -19,9 +19,9 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import callback
 from gateway.core.webhook.parser import split
 from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Call, Store

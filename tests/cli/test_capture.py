@@ -13,7 +13,7 @@ from gateway.cli.common.capture_file import whole
 from gateway.cli.main import app
 from gateway.core.capture.file_format import read
 from gateway.core.events import Delivery
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
 from tests.made import ANA, delivery_body, message_item, status_item
 from tests.servers import Server, free_port

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys, maintenance
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
 from tests.cli.test_dead_letters import run, told, write_settings
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -20,9 +20,9 @@ from gateway.core.capture.file_format import line
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.cli.receiving import a_receiver

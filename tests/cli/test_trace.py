@@ -15,8 +15,8 @@ from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.webhook.parser import split
 from gateway.store import maintenance
-from gateway.store.inbox import unreadable
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.made import ANA, NOW, NUMBER, a_message, delivery_body, message_item

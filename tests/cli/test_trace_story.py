@@ -14,8 +14,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.dead_letter import DeferReason, aside
 from gateway.core.sending.pauses import Hold, Stops
 from gateway.store.inbox.lookup import GONE, KeptEvent
-from gateway.store.planning.records import PlanRecord
 from gateway.store.sending.lookup import Member, SendState, StatusEntry, TracedSend
+from gateway.store.trace_records import PlanRecord
 from gateway.store.traces import Conversation, FailedEvent, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 

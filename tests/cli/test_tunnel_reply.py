@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.cli.setup.tunnel.messages import delivered, reply
-from gateway.store.planning.records import PlanRecord
 from gateway.store.sending.lookup import TracedSend
+from gateway.store.trace_records import PlanRecord
 from gateway.store.traces import FailedEvent, Trace
 from tests.made import NOW, NUMBER
 

@@ -16,8 +16,8 @@ from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.store import maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tests.cli.standing_in import Answer, serving

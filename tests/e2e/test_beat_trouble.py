@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys
-from tasks.scheduled.schedule import TASKS
+from tasks.celery_setup.schedule import TASKS
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.servers import Server, wait_until

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.response import Answer, Lost, Responded
 from gateway.core.sending.send import REPLY, callback, from_callback, send_id
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import Batch, LeasedPartitions
-from gateway.store.inbox.record import Bodies
 from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound
 from tasks.context import WorkerContext

@@ -13,9 +13,9 @@ from gateway.core.events import Delivery, Event
 from gateway.core.sending.send import send_id
 from gateway.core.webhook.parser import split
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease_renewal import LeaseRenewal
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.contacts import load
 from tests.made import NUMBER, message_item, status_item
 from tests.tasks.rig import counted, raw

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.rules.loader import load
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until

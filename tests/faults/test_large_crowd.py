@@ -11,9 +11,9 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.events import Message
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import app, inbound
 from tasks.context import WorkerContext

@@ -22,8 +22,9 @@ from gateway.core.sending.send import RUNGS
 from gateway.graph.messages import Graph
 from tasks import app, inbound, outbound
 from tasks.context import WorkerContext
-from tasks.sending import attempts, send_loop
-from tasks.sending.send_loop import Sender
+from tasks.processes import served_numbers
+from tasks.processes.served_numbers import Sender
+from tasks.sending import attempts
 from tests.faults.crowd import Crowd, Fate, reply_to
 from tests.faults.large import dead_letters
 from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
@@ -60,7 +61,7 @@ def at_work(
     made = a_worker(Settings.from_env(), store)
     for task in (inbound, outbound):
         monkeypatch.setattr(task, "worker", lambda: made)
-    for loop in (inbound, send_loop):
+    for loop in (inbound, served_numbers):
         monkeypatch.setattr(loop, "LINGER_S", 0)
     monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
     monkeypatch.setattr(outbound, "ring_numbers", lambda *_: None)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Call, Store
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until

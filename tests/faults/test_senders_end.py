@@ -11,7 +11,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tasks.sending.http_pool import SENDS_AT_ONCE
+from tasks.processes.http_pool import SENDS_AT_ONCE
 from tests.owing import owe, stages
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack

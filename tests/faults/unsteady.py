@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 
 from gateway.config.settings import Settings
 from gateway.rules.reloader import Source
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.context import WorkerContext, build
 from tests.made import NUMBER

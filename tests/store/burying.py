@@ -4,7 +4,8 @@ import json
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import Send
-from gateway.store import dead_letters, maintenance
+from gateway.store import maintenance
+from gateway.store.dead_letters import dead_letters
 from gateway.store.redis.client import Store
 from tests.made import NUMBER
 from tests.store.sending import queue, settle, take

@@ -4,9 +4,9 @@ from typing import Any
 
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.inbox.lease import Batch
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import NUMBER
 from tests.store.raw import now_ms, raw

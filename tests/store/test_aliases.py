@@ -13,8 +13,9 @@ from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
+from gateway.store.contact_codec import pack, unpack
 from gateway.store.planning.commit import call, commit
-from gateway.store.planning.contacts import find, load, pack, unpack
+from gateway.store.planning.contacts import find, load
 from gateway.store.redis.client import ScriptError, Store
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.store.failing import each_write, everything

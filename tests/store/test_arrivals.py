@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.lookup import STEP
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item
 from tests.store.keeping import keep

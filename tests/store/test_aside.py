@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter
 from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.deferred import deliveries
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.store.keeping import inbox, keep, late, lease, read, standing
 from tests.store.raw import now_ms, raw

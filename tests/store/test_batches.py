@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import MOST_EVENTS, Batch
 from gateway.store.inbox.partitions import partition_of, partition_of_place
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item, status_item
 from tests.store.keeping import inbox, standing

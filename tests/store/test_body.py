@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.inbox.record import ONE, Bodies, UnknownRecordError
+from gateway.store.body_encryption import ONE, Bodies, UnknownRecordError
 from tests.made import delivery_body, message_item
 
 OLD, NEW = b"o" * 32, b"n" * 32

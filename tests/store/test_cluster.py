@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter
-from gateway.store import dead_letters, keys, maintenance
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.migration import Migration
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning.commit import commit

@@ -10,9 +10,9 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK, Send, answering_id
-from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox.record import Bodies
-from gateway.store.planning import records
+from gateway.store import keys, maintenance, trace_records
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
@@ -271,7 +271,7 @@ def test_a_record_of_another_release_is_passed_over(store: Store) -> None:
     raw(store).xadd(f"{PREFIX}done:reply", {"r": b"\x7fnewer"}, id=entry[0])
 
     assert (left(store).fields, left(store).is_compacted) == ({}, True)
-    assert records.stages(store, NUMBER, [ONE.id]) == [""]
+    assert trace_records.stages(store, NUMBER, [ONE.id]) == [""]
     tell(store, "failed", ONE, WAMID)
     assert late_failures.settle(store, Bodies(), [NUMBER]) == []
     assert raw(store).hlen(f"{PREFIX}late_failures") == 1
@@ -313,7 +313,7 @@ def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
         settle(store, send, "accepted", wamid=f"wamid.{send.id}")
 
     assert compact(store) == 600
-    assert records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
+    assert trace_records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
     assert all(
         send_rows.of_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50]
     )

@@ -9,7 +9,8 @@ import pytest
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeadSend
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
-from gateway.store import dead_letters, maintenance
+from gateway.store import maintenance
+from gateway.store.dead_letters import dead_letters
 from gateway.store.maintenance import Due
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.sending import pauses

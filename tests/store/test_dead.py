@@ -7,8 +7,9 @@ import pytest
 
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
-from gateway.store import dead_letters, keys, maintenance
-from gateway.store.dead_letters import DeadLetter
+from gateway.store import keys, maintenance
+from gateway.store.dead_letters import dead_letters
+from gateway.store.dead_letters.dead_letters import DeadLetter
 from gateway.store.maintenance import list_number
 from gateway.store.planning.commit import bury, commit
 from gateway.store.redis.client import Call, Store

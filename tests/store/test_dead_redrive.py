@@ -10,7 +10,7 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.dead_letter_rows import TOLD
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import BULK
-from gateway.store import dead_letters
+from gateway.store.dead_letters import dead_letters
 from gateway.store.redis.client import Call, Store
 from tests.store.burying import die, died, doubted, found
 from tests.store.failing import dump, each_write, everything, restore

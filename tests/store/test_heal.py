@@ -9,10 +9,10 @@ from gateway.core.events import Event
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, NOT_PASSED
 from gateway.store.inbox.leased_partition import UNCHANGED
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import call, commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import pauses

@@ -6,9 +6,10 @@ import pytest
 
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
-from gateway.store import dead_letters, keys
+from gateway.store import keys
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import STEP, History
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import NOW, delivery_body, message_item
 from tests.store.keeping import inbox, keep

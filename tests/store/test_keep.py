@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import delivery_body, message_item

@@ -8,11 +8,11 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item, status_item
 from tests.servers import wait_until

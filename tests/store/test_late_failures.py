@@ -11,8 +11,9 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import rule_of
 from gateway.core.sending.response import by_rule
 from gateway.core.sending.send import Send, StatusUpdate
-from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import call, commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows

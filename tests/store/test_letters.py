@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery
-from gateway.store import keys, letters, maintenance
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import review_list
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.unconfirmed import lost_to
 from tests.made import NUMBER
@@ -36,13 +37,13 @@ def set_aside(store: Store, *places: str, bodies: Bodies | None = None) -> None:
 def one_aside(store: Store) -> DeferredDelivery:
     (place,) = keep(store, 0, "sealed", bodies=Bodies([KEY]))
     set_aside(store, place)
-    letter = letters.find(store, place)
+    letter = review_list.find(store, place)
     assert isinstance(letter, DeferredDelivery)
     return letter
 
 
 def found(store: Store, **wanted: object) -> list[str]:
-    return [one.cause for one in letters.letters(store, DeadLetterFilter(**wanted))]  # type: ignore[arg-type]
+    return [one.cause for one in review_list.letters(store, DeadLetterFilter(**wanted))]  # type: ignore[arg-type]
 
 
 def test_it_is_listed_with_the_dead_the_newest_first(store: Store) -> None:
@@ -72,10 +73,10 @@ def test_filters_choose(store: Store) -> None:
 
 def test_first_and_last_error_are_told_apart_and_tries_are_counted(store: Store) -> None:
     letter = one_aside(store)
-    letters.redrive(store, letter)
+    review_list.redrive(store, letter)
     set_aside(store, letter.id)
 
-    again = letters.find(store, letter.id)
+    again = review_list.find(store, letter.id)
 
     assert isinstance(again, DeferredDelivery)
     assert (letter.attempts, again.attempts) == (1, 2)
@@ -88,19 +89,19 @@ def test_a_redrive_tries_it_now(store: Store) -> None:
     letter = one_aside(store)
     assert not standing(store, 0).aside_due
 
-    assert letters.redrive(store, letter) == "redriven"
+    assert review_list.redrive(store, letter) == "redriven"
 
     assert standing(store, 0).aside_due
     set_aside(store, bodies=Bodies([KEY]))
-    assert letters.find(store, letter.id) is None
-    assert letters.redrive(store, letter) == "changed"
+    assert review_list.find(store, letter.id) is None
+    assert review_list.redrive(store, letter) == "changed"
     assert raw(store).exists(ASIDE, f"{ASIDE}:tries", f"{ASIDE}:why") == 0
 
 
 def test_it_is_not_dropped_without_a_persons_word(store: Store) -> None:
     letter = one_aside(store)
 
-    assert letters.drop(store, letter) == "aside"
+    assert review_list.drop(store, letter) == "aside"
     assert standing(store, 0).aside == 1
     assert lost_to(store) is None
 
@@ -108,7 +109,7 @@ def test_it_is_not_dropped_without_a_persons_word(store: Store) -> None:
 def test_what_is_given_up_is_gone_counted_and_no_evidence(store: Store) -> None:
     letter = one_aside(store)
 
-    came = [letters.drop(store, letter, given_up=True) for _ in range(2)]
+    came = [review_list.drop(store, letter, given_up=True) for _ in range(2)]
 
     assert came == ["dropped", "changed"]
     stands = standing(store, 0)
@@ -125,7 +126,7 @@ def test_each_write_of_giving_up_may_fail(store: Store) -> None:
 
     for _ in each_write(store, Call("give_up", keys.partition(0), [entry])):
         # Only the count comes after it was let go.
-        assert letters.drop(store, letter, given_up=True) in ("dropped", "changed")
+        assert review_list.drop(store, letter, given_up=True) in ("dropped", "changed")
         assert raw(store).exists(ASIDE, f"{ASIDE}:tries", f"{ASIDE}:why") == 0
         assert raw(store).zrange(f"{keys.partition(0)}given_up", 0, -1) == [entry.encode()]
 
@@ -134,4 +135,4 @@ def test_each_write_of_giving_up_may_fail(store: Store) -> None:
 def test_what_is_not_aside_is_not_found(store: Store, name: str) -> None:
     one_aside(store)
 
-    assert letters.find(store, name) is None
+    assert review_list.find(store, name) is None

@@ -13,9 +13,9 @@ from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.send import BULK
 from gateway.store import keys, maintenance
-from gateway.store.inbox import unreadable
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import unreadable
 from gateway.store.inbox.lease import LeasedPartitions
-from gateway.store.inbox.record import Bodies
 from gateway.store.leader import LeaderLock
 from gateway.store.migration import FENCE
 from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS

@@ -8,8 +8,8 @@ from redis.exceptions import ResponseError
 
 from gateway.core.events import Message
 from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.migration import Migration, MigrationError, Progress
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store

@@ -7,11 +7,12 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.sending.send import BULK
-from gateway.store import keys, letters, maintenance
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import review_list
 from gateway.store.inbox import lookup
 from gateway.store.inbox.lease import Batch
 from gateway.store.inbox.lookup import GONE
-from gateway.store.inbox.record import Bodies
 from gateway.store.planning.commit import bury, commit
 from gateway.store.redis.client import Store
 from gateway.store.traces import Search, Trace, Traces
@@ -159,9 +160,9 @@ def test_what_a_person_gave_up_is_said_to_be(store: Store) -> None:
     event = keep_message(store)
     keep(store, 3, "behind it")
     pass_all(store, event.delivery)
-    letter = letters.find(store, event.delivery)
+    letter = review_list.find(store, event.delivery)
     assert letter
-    letters.drop(store, letter, given_up=True)
+    review_list.drop(store, letter, given_up=True)
 
     assert only(traces(store).of_wamid("wamid.1")).waits == "given_up"
 

@@ -9,9 +9,9 @@ from gateway.core.phone_numbers import contact_key
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook.damaged import of_customer, of_message
 from gateway.core.webhook.parser import split
-from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox import unreadable
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters, unreadable
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tests.made import NOW, delivery_body

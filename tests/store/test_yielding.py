@@ -7,9 +7,9 @@ import pytest
 
 from gateway.store import keys, maintenance
 from gateway.store.planning.commit import commit
-from gateway.store.planning.records import find
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.server.health import Pressure
+from gateway.store.trace_records import find
 from tests.made import NUMBER, a_message
 from tests.servers import Server, wait_until
 from tests.store.planning import planned

@@ -6,8 +6,9 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK
-from gateway.store import dead_letters, keys, maintenance
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.compaction import Compaction

@@ -11,9 +11,9 @@ from gateway.core.messages import text
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext
 from tasks.inbound import effect

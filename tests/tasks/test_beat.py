@@ -15,8 +15,8 @@ from gateway.store.redis.client import Store
 from tasks.app import app as ours
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import config
+from tasks.celery_setup.schedule import SCHEDULE, TASKS
 from tasks.scheduled.beat import Beat
-from tasks.scheduled.schedule import SCHEDULE, TASKS
 from tasks.wakeup import MOST_WAITING, clear_task
 from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung

@@ -13,9 +13,9 @@ from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from tasks import app
+from tasks.celery_setup.schedule import TASKS
 from tasks.context import WorkerContext
 from tasks.scheduled import maintenance
-from tasks.scheduled.schedule import TASKS
 from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,

@@ -12,7 +12,7 @@ from gateway.core.sending import canary
 from gateway.core.sending.dead_letter import moment
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces

@@ -14,7 +14,7 @@ from redbeat.schedulers import RedBeatConfig
 from gateway.config.settings import Settings
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, check, config
-from tasks.scheduled.schedule import SCHEDULE
+from tasks.celery_setup.schedule import SCHEDULE
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,10 +6,11 @@ import pytest
 
 from gateway.core.events import Message
 from gateway.core.sending.dead_letter import DeadLetterFilter
-from gateway.store import keys, letters
+from gateway.store import keys
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import review_list
 from gateway.store.inbox.lease import MOST_EVENTS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
-from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound
@@ -208,7 +209,7 @@ def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     inbound.drain()
 
     assert planned(store) == [REPLY]
-    (letter,) = letters.letters(store, DeadLetterFilter())
+    (letter,) = review_list.letters(store, DeadLetterFilter())
     assert (letter.cause, letter.error["class"], letter.number) == ("aside", "unopened", "")
     assert store.redis.zcard(f"{keys.number('')}dead") == 0
 

@@ -8,8 +8,8 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.sending.send import send_id
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
 from tasks.context import WorkerContext, build

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.contacts.consent import refused
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.planning.contacts import find
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces

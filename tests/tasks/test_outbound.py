@@ -14,9 +14,9 @@ from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
 from tasks import outbound
 from tasks.context import WorkerContext, build
+from tasks.processes import served_numbers as sending
+from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.sending import attempts, send_rounds
-from tasks.sending import send_loop as sending
-from tasks.sending.http_pool import SENDS_AT_ONCE
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse

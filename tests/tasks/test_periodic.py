@@ -6,10 +6,10 @@ import pytest
 
 from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.maintenance import list_number
-from gateway.store.planning.records import stages
 from gateway.store.redis.client import Store
+from gateway.store.trace_records import stages
 from tasks.context import WorkerContext
 from tasks.scheduled import maintenance
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -9,9 +9,9 @@ from gateway.core.events import Event, Message
 from gateway.core.planning.decision import Decision
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext, release

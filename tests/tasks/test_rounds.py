@@ -15,9 +15,9 @@ from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tasks import outbound
 from tasks.context import WorkerContext
+from tasks.processes.http_pool import SENDS_AT_ONCE
+from tasks.processes.served_numbers import Sender
 from tasks.sending import attempts, send_rounds
-from tasks.sending.http_pool import SENDS_AT_ONCE
-from tasks.sending.send_loop import Sender
 from tests import owing
 from tests.servers import wait_until
 from tests.store.raw import now_ms

@@ -7,9 +7,10 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook import event_readers
-from gateway.store import dead_letters, keys
-from gateway.store.inbox import leased_partition, unreadable
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters, unreadable
+from gateway.store.inbox import leased_partition
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.unconfirmed import lost_to

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.app import create_app
 from tests.made import NUMBER, delivery_body, message_item

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core.sending import canary
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import count, list_number
 from gateway.store.monitoring.canary import arrived
 from gateway.store.planning import rulebooks

@@ -13,9 +13,9 @@ from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line
 from gateway.core.capture.filter import DeliveryFilter
-from gateway.store import dead_letters
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 REMAINS = (

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from gateway.core.events import Delivery
 from gateway.core.sending.dead_letter import moment
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
-from gateway.store.inbox.record import Bodies, UnknownRecordError
 from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.maintenance import heard
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.core.events import Delivery, Event
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.leased_partition import (
     MANY_DELIVERIES,
     NONE_LATE,
@@ -19,7 +20,6 @@ from gateway.store.inbox.leased_partition import (
     fill,
 )
 from gateway.store.inbox.partitions import holds_messages
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Call, Store
 
 LEASE_MS = 5_000

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from gateway.core.events import Delivery, Event
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.webhook.parser import split
-from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.body_encryption import Bodies, UnknownRecordError
 
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
 PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)

@@ -14,7 +14,7 @@ from gateway.core.sending.dead_letter import moment
 from gateway.core.storage.event_places import unpack
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
 
 # How much of what waits in one partition is looked through, and in which steps.

@@ -12,9 +12,9 @@ from contextlib import suppress
 from redis.exceptions import NoScriptError, RedisError
 
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.batching import Batcher, PendingDelivery, answer
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import StoreUnavailableError, sha, source
 from gateway.store.redis.driver import AsyncClient
 

@@ -9,9 +9,10 @@ from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.core.text import sanitize
-from gateway.store import dead_letters, keys, maintenance
+from gateway.store import keys, maintenance
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import Inbox, PartitionState
-from gateway.store.inbox.record import Bodies
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.planning import rulebooks

@@ -16,7 +16,7 @@ from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import follow_up
 from gateway.core.storage import event_places
 from gateway.store import keys
-from gateway.store.planning.contacts import pack
+from gateway.store.contact_codec import pack
 from gateway.store.redis.client import Call, Store
 
 _MAX_NAME = 160  # of a participant; a user id may have 134 characters

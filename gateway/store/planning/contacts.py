@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import names
-from gateway.core.contacts.loop_guard import Volley
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import PlanningInput
 from gateway.store import keys
+from gateway.store.contact_codec import unpack
 from gateway.store.redis.client import Call, ScriptError, Store
 
 
@@ -38,58 +36,6 @@ def find(store: Store, number: str, name: str) -> Contact:
     if isinstance(contact, str):
         raise ScriptError(f"a contact cannot be read: {contact}")
     return contact
-
-
-def pack(contact: Contact) -> bytes:
-    """Return a contact's state as it is stored; what is empty and came later is left out."""
-    told: dict[str, Any] = {
-        **contact.more,
-        "wa_id": contact.wa_id,
-        "user_id": contact.user_id,
-        "name": contact.name,
-        "last_inbound_at": _stamp(contact.last_inbound_at),
-    }
-    later = {
-        "opted_out": _stamp(contact.opted_out_at),
-        "asked": _stamp(contact.asked_at),
-        "named": _stamp(contact.named_at),
-        "aliases": contact.aliases,
-        "tags": contact.tags,
-        "vars": contact.vars,
-        "muted": _stamp(contact.muted_until),
-        "used": contact.used,
-        "volley": _volley(contact.volley),
-    }
-    return orjson.dumps(told | {name: value for name, value in later.items() if value})
-
-
-def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
-    """Return a contact as it was stored, by this release or another; a stranger where it was not.
-
-    What is missing reads as empty. What another release wrote beside is kept, and written back.
-    """
-    if version is None or not state:
-        return Contact(key)
-    kept = orjson.loads(state)
-    take = kept.pop
-    return Contact(
-        key=key,
-        wa_id=take("wa_id", ""),
-        user_id=take("user_id", ""),
-        name=take("name", ""),
-        last_inbound_at=_moment(take("last_inbound_at", None)),
-        opted_out_at=_moment(take("opted_out", None)),
-        asked_at=_moment(take("asked", None)),
-        named_at=_moment(take("named", None)),
-        aliases=tuple(take("aliases", ())),
-        tags=tuple(take("tags", ())),
-        vars=take("vars", {}),
-        muted_until=_moment(take("muted", None)),
-        used={rule: tuple(told) for rule, told in take("used", {}).items()},
-        volley=_read_volley(take("volley", None)),
-        more=kept,
-        version=version.decode(),
-    )
 
 
 def _asked(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
@@ -138,20 +84,3 @@ def _read(key: bytes, version: Any, state: Any) -> Contact | str:
         return unpack(key.decode(), version, state)
     except Exception as error:  # whatever is odd about it must cost this contact only
         return f"its state raises {type(error).__name__}"
-
-
-def _volley(volley: Volley | None) -> tuple[int | None, int] | None:
-    return (_stamp(volley.replied_at), volley.quick) if volley else None
-
-
-def _read_volley(told: list[int] | None) -> Volley | None:
-    at = _moment(told[0]) if told else None
-    return Volley(at, told[1]) if told and at else None
-
-
-def _stamp(at: datetime | None) -> int | None:
-    return int(at.timestamp() * 1000) if at else None
-
-
-def _moment(stamp: int | None) -> datetime | None:
-    return datetime.fromtimestamp(stamp / 1000, UTC) if stamp is not None else None

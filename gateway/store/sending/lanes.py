@@ -12,7 +12,7 @@ import orjson
 from gateway.core.sending.dead_letter import UNOPENED
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import keys
-from gateway.store.planning.contacts import unpack
+from gateway.store.contact_codec import unpack
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 

@@ -15,7 +15,7 @@ import structlog
 from gateway.core.sending.compact_record import rung_of
 from gateway.core.sending.send import RUNGS
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow

@@ -12,8 +12,8 @@ from gateway.core.sending.dead_letter import moment
 from gateway.core.sending.pauses import Stops, stored
 from gateway.core.sending.send import RUNGS
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lookup import known
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow

@@ -11,7 +11,7 @@ import orjson
 
 from gateway.core.sending.compact_record import row_of, whole, with_news
 from gateway.store import keys
-from gateway.store.inbox.record import Bodies, UnknownRecordError
+from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
 
 AT_ONCE = 100

@@ -13,9 +13,10 @@ from gateway.rules.explain import explain, worth_telling
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
-from gateway.store.planning import contacts, records
-from gateway.store.planning.records import PlanRecord
+from gateway.store import trace_records
+from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
+from gateway.store.trace_records import PlanRecord
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 CHANGED = "(the rules have changed since)"
@@ -57,13 +58,13 @@ class ChatTraces:
         """Say whether everything that was planned for it has been tried at least once."""
         if not self.planned(sent):
             return False
-        record = records.find(self._store, sent.event)
-        planned = records.stages(self._store, self._number, record.sends if record else ())
+        record = trace_records.find(self._store, sent.event)
+        planned = trace_records.stages(self._store, self._number, record.sends if record else ())
         return UNDER_WAY.isdisjoint(planned)
 
     def why(self, sent: ChatReply) -> list[str]:
         """Return a line for each rule that was asked."""
-        record = records.find(self._store, sent.event)
+        record = trace_records.find(self._store, sent.event)
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]

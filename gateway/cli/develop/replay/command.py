@@ -19,9 +19,9 @@ from gateway.cli.develop.replay.pacing import MAX, ReplayPace, pace
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
 from gateway.core.capture.filter import DeliveryFilter
-from gateway.store import dead_letters
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 Way = Literal["post", "shadow", "send"]

@@ -16,8 +16,8 @@ from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
 from gateway.rules.loader import load
 from gateway.store import keys
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check
 from tasks.wakeup import ring_inbox

@@ -27,10 +27,10 @@ from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.notation import Said, spoken
 from gateway.rules.testing.planner import Folding
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.planning import contacts
-from gateway.store.planning.records import PlanRecord
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.trace_records import PlanRecord
 from gateway.store.traces import Trace, Traces
 
 NO_RECORD = "no rule fired when it was planned"

@@ -15,9 +15,9 @@ from gateway.cli.local import target
 from gateway.config.settings import environment
 from gateway.core.events import Delivery
 from gateway.rules.problems import Problem, short
-from gateway.store import dead_letters
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 HERE = "rules/"

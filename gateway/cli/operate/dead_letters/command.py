@@ -28,10 +28,10 @@ from gateway.cli.operate.dead_letters.selection import (
 )
 from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
-from gateway.store import dead_letters, letters
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters, review_list
+from gateway.store.dead_letters.unreadable import UnreadableBytes, held
 from gateway.store.inbox.lookup import Inside, TracedInbox
-from gateway.store.inbox.record import Bodies
-from gateway.store.inbox.unreadable import UnreadableBytes, held
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 LEFT = {
@@ -82,7 +82,7 @@ def list_letters(
     with _store() as store:
         now = dead_letters.now(store)
         wanted = Filters(number, cause or (), code or (), since, until).wanted(now)
-        for letter in letters.letters(store, wanted):
+        for letter in review_list.letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
                 shown.append(letter)

@@ -12,9 +12,10 @@ from gateway.cli.common import errors
 from gateway.cli.common.options import moment
 from gateway.cli.common.output import a_bar, many
 from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadLetterFilter, DeadSend, Letter
-from gateway.store import dead_letters, keys, letters
-from gateway.store.dead_letters import WITHOUT_KEYS
-from gateway.store.inbox.record import Bodies
+from gateway.store import keys
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters, review_list
+from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS
 from gateway.store.redis.client import Store
 from tasks.wakeup import ring_inbox, ring_number
 
@@ -69,13 +70,13 @@ def choose(
         raise errors.fail("Say which dead letters: ids, filters such as --cause, or --all.")
     return [
         _chosen(letter)
-        for letter in letters.letters(store, filters.wanted(dead_letters.now(store)))
+        for letter in review_list.letters(store, filters.wanted(dead_letters.now(store)))
     ]
 
 
 def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
     """Return the dead letter of an id, or end the command."""
-    letter = letters.find(store, name, (), bodies)
+    letter = review_list.find(store, name, (), bodies)
     if letter is None:
         raise errors.fail(f"There is no dead letter {name}.")
     return letter
@@ -116,10 +117,10 @@ class Redriver:
         if chosen.delivery in self._deliveries:
             return self._again(chosen)
         # Looked at again, for much may happen between the first and the last of many.
-        letter = letters.find(self._store, chosen.id, [chosen.number], self._bodies)
+        letter = review_list.find(self._store, chosen.id, [chosen.number], self._bodies)
         if letter is None:
             return "changed"
-        came = letters.redrive(
+        came = review_list.redrive(
             self._store, letter, unconfirmed=self._unconfirmed, bodies=self._bodies
         )
         if chosen.delivery:
@@ -132,8 +133,8 @@ class Redriver:
         """Tell what became of the delivery; what could not be read comes again with it, or not."""
         came = self._deliveries[chosen.delivery]
         if came == "redriven" and chosen.cause == "unreadable":
-            letter = letters.find(self._store, chosen.id, [chosen.number])
-            dropped = letter and letters.drop(self._store, letter) == "dropped"
+            letter = review_list.find(self._store, chosen.id, [chosen.number])
+            dropped = letter and review_list.drop(self._store, letter) == "dropped"
             return "redriven" if dropped else "changed"
         return came
 
@@ -154,8 +155,8 @@ class Dropper:
 
     def one(self, chosen: LetterSelection) -> str:
         """Drop one."""
-        letter = letters.find(self._store, chosen.id, [chosen.number])
-        return letters.drop(self._store, letter, given_up=self._aside) if letter else "changed"
+        letter = review_list.find(self._store, chosen.id, [chosen.number])
+        return review_list.drop(self._store, letter, given_up=self._aside) if letter else "changed"
 
 
 def each(

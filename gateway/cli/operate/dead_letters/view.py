@@ -16,8 +16,8 @@ from gateway.core.sending.dead_letter import (
     HistoryStep,
     Letter,
 )
+from gateway.store.dead_letters.unreadable import UnreadableBytes
 from gateway.store.inbox.lookup import Inside
-from gateway.store.inbox.unreadable import UnreadableBytes
 
 SHOWN_DIGITS = 4
 _KINDS = {DeadSend: "send", DeadEvent: "event", DeferredDelivery: "delivery"}

@@ -18,7 +18,7 @@ from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
 from gateway.core.text import printable
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Search, Traces
 

@@ -21,8 +21,8 @@ from gateway.cli.setup.tunnel.preparation import way_in
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings, environment
+from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.traces import Traces
 

@@ -16,8 +16,8 @@ from gateway.config.settings import Settings
 from gateway.core.event_keys import digest
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
+from gateway.store import trace_records
 from gateway.store.inbox.lookup import known
-from gateway.store.planning import records
 from gateway.store.redis.client import Store
 
 # Meta has no such field, so it becomes a notice, which starts no rule and is sent to nobody.
@@ -96,7 +96,7 @@ class TunnelWatch:
 
 def _planned(store: Store, number: str, key: str) -> ProbeCheck:
     (place,) = known(store, number, [key])
-    if place and records.load(store, number, digest(key).hex()) is None:
+    if place and trace_records.load(store, number, digest(key).hex()) is None:
         told = "a signed delivery was kept and worked off, and had no effect"
         return ProbeCheck("self-test", "good", told)
     if place:

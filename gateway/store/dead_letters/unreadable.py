@@ -14,9 +14,9 @@ from gateway.core.events import Unreadable
 from gateway.core.sending.dead_letter import DeadEvent
 from gateway.core.webhook.damaged import Mentions
 from gateway.store import keys
-from gateway.store.dead_letters import read_events
+from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.dead_letters.dead_letters import read_events
 from gateway.store.inbox.lookup import TracedInbox
-from gateway.store.inbox.record import Bodies, UnknownRecordError
 from gateway.store.planning.commit import burial
 from gateway.store.redis.client import Call, Store
 

@@ -8,10 +8,10 @@ from heapq import merge
 from typing import Literal
 
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, Letter
-from gateway.store import dead_letters
-from gateway.store.dead_letters import WITHOUT_KEYS, Redriven
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
+from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS, Redriven
 from gateway.store.inbox import deferred
-from gateway.store.inbox.record import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import unconfirmed
 

@@ -15,7 +15,7 @@ from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSe
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
 from gateway.store import keys, maintenance
-from gateway.store.inbox.record import Bodies
+from gateway.store.body_encryption import Bodies
 from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
