@@ -20,6 +20,7 @@ from tasks import outbound
 from tasks.context import WorkerContext
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
 from tasks.scheduled import canary as flying
+from tasks.sending import canary_sink
 from tests.tasks.receiver import Receiver, a_receiver
 from tests.tasks.rig import Echo, counted, raw, rung, take_effect
 
@@ -142,7 +143,7 @@ def test_a_store_that_is_away_is_tried_again(
     def away(*_: object) -> None:
         raise StoreUnavailableError("away")
 
-    monkeypatch.setattr(flying, "arrived", away)
+    monkeypatch.setattr(canary_sink, "arrived", away)
     fly(heard)
 
     assert receiver.asked == []
