@@ -1,4 +1,4 @@
-"""Check the structure of the product's code: folders, modules and class names within their bounds."""
+"""Check the structure of the product's code: folders, modules and class names."""
 
 import ast
 import sys
@@ -24,14 +24,14 @@ def wide_folders() -> Iterator[str]:
         for folder in (ROOT / package, *(ROOT / package).rglob("*/")):
             name, count = str(folder.relative_to(ROOT)), entries(folder)
             if folder.name != "__pycache__" and count > MOST_ENTRIES and name not in LARGER:
-                yield f"{name} has {count} entries, at most {MOST_ENTRIES} are allowed: make a folder"
+                yield f"{name} has {count} entries of {MOST_ENTRIES}: make a folder"
 
 
 def long_modules(modules: dict[str, str]) -> Iterator[str]:
     """Name each module that has too many lines."""
     for name, text in modules.items():
         if (count := text.count("\n")) > MOST_LINES and name not in LARGER:
-            yield f"{name} has {count} lines, at most {MOST_LINES} are allowed: split it by reason to change"
+            yield f"{name} has {count} lines of {MOST_LINES}: split it by reason to change"
 
 
 def ambiguous_classes(modules: dict[str, str]) -> Iterator[str]:

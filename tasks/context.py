@@ -13,7 +13,7 @@ from gateway.config.settings import Settings, SettingsError
 from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import RuleDecider
 from gateway.graph.messages import Graph
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.maintenance import MOST_NUMBERS, list_number
@@ -42,7 +42,7 @@ class StoreAccess:
 class WorkerContext(StoreAccess):
     """The store, the rules and the connection to Meta of this process."""
 
-    rules: Source
+    rules: RulebookSource
     graph: Graph
     posting: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
     breaker: Breaker
@@ -121,7 +121,7 @@ def build(settings: Settings) -> WorkerContext:
         store=store,
         bodies=opened.bodies,
         inbox=opened.inbox,
-        rules=Source(settings.gateway_rules, spare=partial(rulebooks.kept, store)),
+        rules=RulebookSource(settings.gateway_rules, fallback=partial(rulebooks.kept, store)),
         graph=graph,
         posting=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
         breaker=Breaker(),

@@ -4,9 +4,9 @@ from gateway.core.events import Event, Message, Notice, Status
 
 EVENTS = ("message", "status", "echo", "standby", "history", "notice")
 # From the phone of the business, where a person writes.
-BY_HAND = "smb_message_echoes"
-_NAMED = {
-    BY_HAND: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
+SMB_ECHO_FIELD = "smb_message_echoes"
+_KIND_BY_FIELD = {
+    SMB_ECHO_FIELD: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
 }  # fmt: skip
 
 
@@ -23,4 +23,4 @@ def kind_of(event: Event) -> str:
 
 def kind_of_field(field: str) -> str:
     """Name the kind of what comes under a webhook field and is neither message nor status."""
-    return _NAMED.get(field, "notice")
+    return _KIND_BY_FIELD.get(field, "notice")

@@ -11,70 +11,82 @@ from gateway.rules.matching.facts import EventFacts
 from gateway.rules.rulebook import Rulebook, RuleTrial
 
 # Of more rules than one reads, those that are far from fitting are only counted.
-MOST_READ = 8
-GENERAL = frozenset({"event", "type", "number", "from"})
+MAX_SHOWN = 8
+GENERAL_KEYS = frozenset({"event", "type", "number", "from"})
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class RuleExplanation:
     """One rule that was asked: whether it fired, or nearly did, and what held and what failed."""
 
     rule: str
     fired: bool
     reason: str
-    near: bool = False  # what was said fits, and one other thing does not
-    apart: bool = False  # it is for other kinds of events
+    is_near_miss: bool = False  # what was said fits, and one other thing does not
+    is_other_kind: bool = False  # it is for other kinds of events
 
     def __str__(self) -> str:
         """Tell it on one line."""
         if not self.rule:
             return f"no rule was asked: {self.reason}"
-        return f"{'✓' if self.fired else '~' if self.near else '✗'} {self.rule}: {self.reason}"
+        return (
+            f"{'✓' if self.fired else '~' if self.is_near_miss else '✗'} {self.rule}: {self.reason}"
+        )
 
 
 def explain(
     rulebook: Rulebook, event: Event, contact: Contact, now: datetime
-) -> tuple[Explained, ...]:
+) -> tuple[RuleExplanation, ...]:
     """Ask every rule as `decide` does; where none is asked, the one entry has no rule."""
-    if note := rulebook.silence(event, contact):
-        return (Explained("", False, note),)
+    if note := rulebook.skip_reason(event, contact):
+        return (RuleExplanation("", False, note),)
     facts = rulebook.facts(event, contact, now)
-    return tuple(_explained(one, facts) for one in rulebook.ask(rulebook.rules, facts))
+    return tuple(_explain_trial(one, facts) for one in rulebook.try_rules(rulebook.rules, facts))
 
 
-def worth_telling(told: Sequence[Explained]) -> Iterator[str]:
+def format_explanations(explanations: Sequence[RuleExplanation]) -> Iterator[str]:
     """Give a line for each rule that is for such an event, of many only for those that are near."""
-    if told and all(one.apart for one in told):
+    if explanations and all(one.is_other_kind for one in explanations):
         yield "no rule is for such an event"
-    told = [one for one in told if not one.apart]
-    read = told if len(told) <= MOST_READ else [one for one in told if one.fired or one.near]
-    yield from map(str, read)
-    if left := len(told) - len(read):
+    explanations = [one for one in explanations if not one.is_other_kind]
+    shown = (
+        explanations
+        if len(explanations) <= MAX_SHOWN
+        else [one for one in explanations if one.fired or one.is_near_miss]
+    )
+    yield from map(str, shown)
+    if left := len(explanations) - len(shown):
         yield f"✗ {left:,} more rules that are far from fitting"
 
 
-def _explained(one: RuleTrial, facts: EventFacts) -> Explained:
-    if one.fired:
-        return Explained(one.rule.name, True, one.fired.why)
-    if facts.kind not in one.rule.events:
-        return Explained(one.rule.name, False, one.refusal, apart=True)
-    held = _held(one.rule.condition, facts)
-    reason = f"{held}, but {one.refusal}" if held else one.refusal
-    return Explained(one.rule.name, False, reason, near=held is not None)
+def _explain_trial(trial: RuleTrial, facts: EventFacts) -> RuleExplanation:
+    if trial.fired:
+        return RuleExplanation(trial.rule.name, True, trial.fired.why)
+    if facts.kind not in trial.rule.events:
+        return RuleExplanation(trial.rule.name, False, trial.refusal, is_other_kind=True)
+    matched_part = _describe_matched_part(trial.rule.condition, facts)
+    reason = f"{matched_part}, but {trial.refusal}" if matched_part else trial.refusal
+    return RuleExplanation(trial.rule.name, False, reason, is_near_miss=matched_part is not None)
 
 
-def _held(condition: Condition, facts: EventFacts) -> str | None:
+def _describe_matched_part(condition: Condition, facts: EventFacts) -> str | None:
     """Tell what held of a condition that nearly did; None where it was far from that."""
     if isinstance(condition, Some):
-        parts = (_held(one, facts) for one in condition.inner)
-        return next((told for told in parts if told is not None), None)
+        parts = (_describe_matched_part(one, facts) for one in condition.inner)
+        return next((part for part in parts if part is not None), None)
     inner = condition.inner if isinstance(condition, Every) else (condition,)
-    held = [one for one in inner if one.holds(facts)]
-    fits = len(held) == len(inner) or (len(held) == len(inner) - 1 and any(map(_tells, held)))
+    matched = [one for one in inner if one.holds(facts)]
+    fits = len(matched) == len(inner) or (
+        len(matched) == len(inner) - 1 and any(map(_is_specific, matched))
+    )
     # What a rule is for in the first place, such as messages, is told in no words.
-    return " and ".join(filter(None, (one.told(facts).words for one in held))) if fits else None
+    return (
+        " and ".join(filter(None, (one.evaluate(facts).explanation for one in matched)))
+        if fits
+        else None
+    )
 
 
-def _tells(condition: Condition) -> bool:
+def _is_specific(condition: Condition) -> bool:
     """Say whether a condition is about what was said or done, as a number or a type is not."""
-    return any(name not in GENERAL for name, _ in condition.keys or ())
+    return any(name not in GENERAL_KEYS for name, _ in condition.keys or ())

@@ -32,33 +32,33 @@ class Hours:
         # What opened yesterday may close after midnight.
         return any(start <= now < end for start, end in self._spans(self._day(now) - DAY, 2))
 
-    def opens(self, now: datetime) -> datetime | None:
+    def next_opening(self, now: datetime) -> datetime | None:
         """Give the next moment at which it opens, None where none is in sight."""
-        starts = (start for start, _ in self._stretches(now) if start > now)
+        starts = (start for start, _ in self._open_periods(now) if start > now)
         return self._local(next(starts, None))
 
-    def closes(self, now: datetime) -> datetime | None:
+    def next_closing(self, now: datetime) -> datetime | None:
         """Give the next moment at which it closes, None where none is in sight."""
         end_of_sight = self._moment(self._day(now) + HORIZON * DAY, 0)
-        ends = (end for _, end in self._stretches(now) if now < end < end_of_sight)
+        ends = (end for _, end in self._open_periods(now) if now < end < end_of_sight)
         return self._local(next(ends, None))
 
-    def here(self, now: datetime) -> datetime:
+    def local_time(self, now: datetime) -> datetime:
         """Give a moment by the clock of the zone."""
         return now.astimezone(ZoneInfo(self.zone))
 
-    def _stretches(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def _open_periods(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Go through what is open without a gap, from yesterday on."""
-        begun: tuple[datetime, datetime] | None = None
+        current: tuple[datetime, datetime] | None = None
         for start, end in self._spans(self._day(now) - DAY, HORIZON + 1):
-            if begun and start <= begun[1]:
-                begun = begun[0], max(begun[1], end)
+            if current and start <= current[1]:
+                current = current[0], max(current[1], end)
                 continue
-            if begun:
-                yield begun
-            begun = start, end
-        if begun:
-            yield begun
+            if current:
+                yield current
+            current = start, end
+        if current:
+            yield current
 
     def _spans(self, first: date, days: int) -> Iterator[tuple[datetime, datetime]]:
         for day in (first + n * DAY for n in range(days)):
@@ -73,7 +73,7 @@ class Hours:
         return local.astimezone(UTC)
 
     def _day(self, now: datetime) -> date:
-        return self.here(now).date()
+        return self.local_time(now).date()
 
     def _local(self, moment: datetime | None) -> datetime | None:
-        return moment and self.here(moment)
+        return moment and self.local_time(moment)

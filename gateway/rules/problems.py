@@ -6,7 +6,7 @@ from itertools import islice
 from typing import ClassVar, NamedTuple
 
 QUOTES = "put the text in quotes"
-MOST = 100  # that are told at once
+MAX_PROBLEMS = 100  # that are told at once
 
 
 class Mark(NamedTuple):
@@ -32,18 +32,18 @@ class Problem:
         """Tell where and what on one line."""
         mark = f":{self.mark.line}:{self.mark.column}" if self.mark.line else ""
         warning = "warning: " if self.is_warning else ""
-        rule = f"{self.about} {short(self.rule)}: " if self.rule else ""
+        rule = f"{self.about} {quote_word(self.rule)}: " if self.rule else ""
         return f"{self.file}{mark}: {warning}{rule}{self.message}"
 
 
-def first(problems: Iterable[Problem]) -> list[Problem]:
+def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Give as many problems as a person reads, and what says that there are more."""
     each = iter(problems)
-    found = list(islice(each, MOST))
+    shown = list(islice(each, MAX_PROBLEMS))
     if more := next(each, None):
-        message = f"more than {MOST} mistakes; mend these first"
-        found.append(replace(more, mark=Mark(), rule="", message=message))
-    return found
+        message = f"more than {MAX_PROBLEMS} mistakes; mend these first"
+        shown.append(replace(more, mark=Mark(), rule="", message=message))
+    return shown
 
 
 class RulebookError(Exception):
@@ -56,7 +56,7 @@ class RulebookError(Exception):
         super().__init__("\n".join(map(str, problems)))
 
 
-def short(value: object) -> str:
+def quote_word(value: object) -> str:
     """Quote a word of the file, cut to a length that fits into a sentence."""
     word = str(value)
     return repr(word if len(word) <= 40 else f"{word[:40]}…")

@@ -19,7 +19,7 @@ from gateway.rules.language.contact_actions import ALONE
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
 from gateway.rules.language.types import SCALAR, Model
-from gateway.rules.matching.placeholder_values import NAMES, PATTERNED
+from gateway.rules.matching.placeholder_values import NAME_PATTERNS, NAMES
 
 FILE = Path(__file__).parents[2] / "docs" / "rules.schema.json"
 
@@ -56,15 +56,19 @@ class _Generator(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     """Return the schema of one file."""
-    made = Book.model_json_schema(by_alias=True, schema_generator=_Generator)
-    properties = made["properties"]
+    generated = Book.model_json_schema(by_alias=True, schema_generator=_Generator)
+    properties = generated["properties"]
     # The rules alone are always a list, which may be empty.
     rules = {"type": "array", "items": properties["rules"]["anyOf"][0]}
     properties["rules"] = rules | {"description": properties["rules"]["description"]}
-    return {"$schema": GenerateJsonSchema.schema_dialect, **made, "title": "Rules of the gateway"}
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **generated,
+        "title": "Rules of the gateway",
+    }
 
 
-def written() -> str:
+def schema_json() -> str:
     """Return the schema as it stands in its file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
@@ -78,7 +82,7 @@ MODELS: Mapping[str, type[Model]] = {
 }  # fmt: skip
 
 
-def page(text: str) -> str:
+def render_page(text: str) -> str:
     """Return the page with its tables made anew."""
     return MARKED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[3]}", text)
 
@@ -90,10 +94,10 @@ def tables() -> dict[str, list[tuple[str, str]]]:
         "when": sorted(_keys(When), key=lambda row: row[0] != "`event`"),
         "alone": [(f"`{verb}`", says) for verb, says in ALONE.items()],
         "names": [
-            *((f"`{name}`", found.says) for name, found in NAMES.items()),
+            *((f"`{name}`", placeholder.description) for name, placeholder in NAMES.items()),
             *(
                 (f"`{name}`" if "." in name or name == "now" else name, says)
-                for name, says in PATTERNED.items()
+                for name, says in NAME_PATTERNS.items()
             ),
         ],
         "filters": [(f"`{name}{each.example}`", each.says) for name, each in FILTERS.items()],
@@ -115,5 +119,5 @@ def _table(name: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(written())
-    PAGE.write_text(page(PAGE.read_text()))
+    FILE.write_text(schema_json())
+    PAGE.write_text(render_page(PAGE.read_text()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.rules.loader import File, made_of, read, stamp
+from gateway.rules.loader import File, build_rulebook, fingerprint, read
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 
@@ -17,7 +17,7 @@ Files = tuple[File, ...]
 log = structlog.get_logger(__name__)
 
 
-class Source:
+class RulebookSource:
     """Give the rulebook in force; a change that is broken leaves the one before in force.
 
     `problem` tells what is wrong with the files as they are now, "" where nothing is. Raises
@@ -28,55 +28,55 @@ class Source:
         self,
         path: Path,
         clock: Callable[[], float] = time.monotonic,
-        spare: Callable[[], Files] = tuple,
+        fallback: Callable[[], Files] = tuple,
     ) -> None:
         """Load the rules."""
         self.path, self.clock = path, clock
-        self._looked_at = clock()
-        seen, files, error = self._look()
-        if error := error or self._take(files):
-            good = spare()
-            if not good or self._take(good):
+        self._checked_at = clock()
+        seen, files, error = self._read_files()
+        if error := error or self._try_load(files):
+            fallback_files = fallback()
+            if not fallback_files or self._try_load(fallback_files):
                 raise error
             self.problem = str(error)
-        self._decided = self._seen = seen
+        self._handled_fingerprint = self._last_fingerprint = seen
 
     def current(self) -> Rulebook:
         """Give the rulebook in force; who answers an event keeps it until the answer is planned."""
         return self._rulebook
 
-    def look(self) -> None:
+    def reload_if_changed(self) -> None:
         """Look whether the files have changed, at most once a second.
 
         A change is taken up when two looks in a row see the same: what is being written, and a
         folder of which one half is new, is let settle. What is taken up is what was seen, byte for
         byte, and all of it or nothing.
         """
-        if self.clock() - self._looked_at < LOOK_EVERY_S:
+        if self.clock() - self._checked_at < LOOK_EVERY_S:
             return
-        self._looked_at = self.clock()
-        seen, files, error = self._look()
-        if self._decided != seen == self._seen:
-            self._decided = seen
-            self._tell(error or self._take(files))
-        self._seen = seen
+        self._checked_at = self.clock()
+        seen, files, error = self._read_files()
+        if self._handled_fingerprint != seen == self._last_fingerprint:
+            self._handled_fingerprint = seen
+            self._log_outcome(error or self._try_load(files))
+        self._last_fingerprint = seen
 
-    def _look(self) -> tuple[bytes, Files, RulebookError | None]:
+    def _read_files(self) -> tuple[bytes, Files, RulebookError | None]:
         try:
             files = read(self.path)
         except RulebookError as error:
             return str(error).encode(), (), error
-        return stamp(files), files, None
+        return fingerprint(files), files, None
 
-    def _take(self, files: Files) -> RulebookError | None:
+    def _try_load(self, files: Files) -> RulebookError | None:
         try:
-            self._rulebook = made_of(files)
+            self._rulebook = build_rulebook(files)
         except RulebookError as error:
             return error
         self.files, self.problem = files, ""
         return None
 
-    def _tell(self, error: RulebookError | None) -> None:
+    def _log_outcome(self, error: RulebookError | None) -> None:
         version = self._rulebook.version
         if error:
             self.problem = str(error)

@@ -13,18 +13,18 @@ from gateway.core.planning.contact_changes import done
 from gateway.core.planning.decision import Action, Decision, Fired
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
-from gateway.rules.event_kinds import BY_HAND, kind_of
+from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE
 from gateway.rules.matching import placeholder_values
-from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, step_of
-from gateway.rules.matching.compiler import condition
+from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, compile_action
+from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.condition import Condition, Key
-from gateway.rules.matching.facts import EventFacts, has_name
+from gateway.rules.matching.facts import EventFacts, has_recipient
 from gateway.rules.matching.index import Index
-from gateway.rules.matching.on_contact import span
+from gateway.rules.matching.on_contact import format_duration
 from gateway.rules.opening_hours import Hours
-from gateway.rules.text import pattern
+from gateway.rules.text import compile_pattern
 
 EMPTY = "a text came out empty, so its action is not done"
 NO_MESSAGE = "there is no message to mark or to react to"
@@ -52,14 +52,14 @@ class Rule:
         return (self.condition.keys or frozenset()) if self.enabled else frozenset()
 
     @property
-    def sends(self) -> bool:
+    def has_send(self) -> bool:
         """Say whether the customer gets a message."""
-        return any(step.sends for step in self.steps)
+        return any(step.is_send for step in self.steps)
 
     @property
-    def ends(self) -> bool:
+    def ends_search(self) -> bool:
         """Say whether no rule below is asked once it fired."""
-        return not self.shadow and (self.sends if self.stop is None else self.stop)
+        return not self.shadow and (self.has_send if self.stop is None else self.stop)
 
     def refusal(self, facts: EventFacts) -> str:
         """Say why it does not fire, "" where it does."""
@@ -68,38 +68,44 @@ class Rule:
         if facts.is_old and not self.of_any_age:
             return "too old"
         if not self.condition.holds(facts):
-            return self.condition.told(facts).words
+            return self.condition.evaluate(facts).explanation
         limit = reached(facts.contact.used, self.name, self.limits, facts.now)
-        return _told(limit) if limit else ""
+        return _describe_limit(limit) if limit else ""
 
     def fire(self, facts: EventFacts) -> Fired:
         """Build the actions, each with what those before it noted."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
-        why = self.condition.told(facts).words
+        explanation = self.condition.evaluate(facts).explanation
         for step in self.steps:
-            if note := _idle(step, facts):
+            if note := _idle_reason(step, facts):
                 notes[note] = None
-            elif not (action := step.action(_values(facts, groups))):
+            elif not (action := step.build_action(_values(facts, groups))):
                 notes[EMPTY] = None
             else:
                 actions.append(action)
-                self._note(facts, action)
+                self._apply_to_contact(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
-        return Fired(self.name, "; ".join([why, *notes]), tuple(actions), self.shadow, self.limits)
+        return Fired(
+            self.name, "; ".join([explanation, *notes]), tuple(actions), self.shadow, self.limits
+        )
 
-    def _note(self, facts: EventFacts, action: Action) -> None:
+    def _apply_to_contact(self, facts: EventFacts, action: Action) -> None:
         """Let what comes after see what this action notes of the contact."""
-        did = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
-        if did:
-            facts.contact = did.contact
+        change = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
+        if change:
+            facts.contact = change.contact
 
     def _groups(self, facts: EventFacts) -> dict[str, str]:
         groups: dict[str, str] = {}
         for source in self.patterns if facts.text.original is not None else ():
-            found = pattern(source).search(facts.text.original)
-            told = found.groupdict() if found else dict.fromkeys(pattern(source).groupindex)
-            groups = {name: text or "" for name, text in told.items()} | groups
+            matched = compile_pattern(source).search(facts.text.original)
+            values = (
+                matched.groupdict()
+                if matched
+                else dict.fromkeys(compile_pattern(source).groupindex)
+            )
+            groups = {name: text or "" for name, text in values.items()} | groups
         return groups
 
 
@@ -110,22 +116,24 @@ def _values(facts: EventFacts, groups: Mapping[str, str]) -> Lookup:
     )
 
 
-def _idle(step: CompiledAction, facts: EventFacts) -> str:
+def _idle_reason(step: CompiledAction, facts: EventFacts) -> str:
     """Say why a step has nothing to do."""
-    if step.posts and (quiet := facts.quiet):
-        return f"{quiet}, so nothing is sent"
+    if step.calls_meta and (reason := facts.no_send_reason):
+        return f"{reason}, so nothing is sent"
     if step.verb in TO_THE_MESSAGE and facts.kind != "message":
         return NO_MESSAGE
-    return "" if step.posts or facts.contact.key or step.verb == ALERT else "there is no contact"
+    return (
+        "" if step.calls_meta or facts.contact.key or step.verb == ALERT else "there is no contact"
+    )
 
 
-def _told(limit: Limit) -> str:
+def _describe_limit(limit: Limit) -> str:
     if limit.times == 1:
-        return f"it fired within the last {span(limit.within)}"
-    return f"it fired {limit.times} times within the last {span(limit.within)}"
+        return f"it fired within the last {format_duration(limit.within)}"
+    return f"it fired {limit.times} times within the last {format_duration(limit.within)}"
 
 
-def compiled(
+def compile_rule(
     rule: rulefile.RuleModel, defaults: rulefile.Defaults, hours: Mapping[str, Hours]
 ) -> Rule:
     """Compile a rule that was found to be right."""
@@ -133,8 +141,8 @@ def compiled(
     return Rule(
         name=rule.name,
         events=tuple(kind for when in rule.when for kind in when.events),
-        condition=condition(rule.when, hours),
-        steps=tuple(step_of(step, defaults.window_closed) for step in steps),
+        condition=compile_condition(rule.when, hours),
+        steps=tuple(compile_action(step, defaults.window_closed) for step in steps),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
         limits=_limits(rule),
         stop=True if len(steps) < len(rule.then) and rule.stop is None else rule.stop,
@@ -184,31 +192,31 @@ class Rulebook:
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Answer an event; the first rule that sends ends the search."""
-        mutes = HAND_OVER if _is_by_hand(event) else NEVER
+        mutes = HAND_OVER if _is_smb_echo(event) else NEVER
         if kind_of(event) not in self.kinds:
             return Decision(mutes=mutes)
-        if note := self.silence(event, contact):
+        if note := self.skip_reason(event, contact):
             return Decision(note=note, mutes=mutes)
         facts = self.facts(event, contact, now)
-        found = (self.rules[position] for position in self.index.candidates(facts))
-        fired = tuple(one.fired for one in self.ask(found, facts) if one.fired)
+        candidates = (self.rules[position] for position in self.index.candidates(facts))
+        fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
         return Decision(fired, "too old" if facts.is_old and not fired else "", mutes)
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return what rules may know of an event."""
         return EventFacts(event, contact, now, self.max_age, self.hours)
 
-    def ask(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
+    def try_rules(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
         """Ask rules in their order, each with what those before it noted, until one ends it."""
         for rule in rules:
             if refusal := rule.refusal(facts):
                 yield RuleTrial(rule, refusal, None)
                 continue
             yield RuleTrial(rule, "", rule.fire(facts))
-            if rule.ends:
+            if rule.ends_search:
                 return
 
-    def silence(self, event: Event, contact: Contact) -> str:
+    def skip_reason(self, event: Event, contact: Contact) -> str:
         """Say why no rule is asked about an event, "" where rules are asked."""
         if not isinstance(event, Message):
             return ""
@@ -216,8 +224,8 @@ class Rulebook:
             return "group"
         if not event.number:
             return "no number"
-        return "" if has_name(event, contact) else "no recipient"
+        return "" if has_recipient(event, contact) else "no recipient"
 
 
-def _is_by_hand(event: Event) -> bool:
-    return isinstance(event, Notice) and event.field == BY_HAND
+def _is_smb_echo(event: Event) -> bool:
+    return isinstance(event, Notice) and event.field == SMB_ECHO_FIELD

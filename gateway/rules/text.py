@@ -28,13 +28,13 @@ class PatternError(ValueError):
     """A pattern cannot be used; the message says why."""
 
 
-def scanned(text: str) -> str:
+def truncate(text: str) -> str:
     """Take the part of a text that rules look at, without halves of characters."""
     text = text[:MAX_COMPARED]
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """Bring a text to the form in which it is compared."""
     if text.isascii():
         return text.lower().strip()
@@ -44,22 +44,22 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", plain).strip()
 
 
-def spelled(text: str) -> str:
+def spaced_words(text: str) -> str:
     """Give the words of a normal text between single spaces, "" where it has none."""
     words = (ASCII_WORD if text.isascii() else WORD).findall(text)
     return f" {' '.join(words)} " if words else ""
 
 
 @lru_cache(maxsize=1024)
-def pattern(source: str) -> Any:
+def compile_pattern(source: str) -> Any:
     """Compile a pattern; raises PatternError where RE2 cannot use it."""
     if len(source) > MAX_PATTERN:
         raise PatternError(f"the pattern is longer than {MAX_PATTERN:,} characters")
     try:
         return re2.compile(source, OPTIONS)
     except re2.error as error:
-        said = error.args[0]
-        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        detail = error.args[0]
+        reason = detail.decode(errors="replace") if isinstance(detail, bytes) else str(detail)
         hint = next((hint for start, hint in HINTS.items() if reason.startswith(start)), "")
         raise PatternError(f"the pattern cannot be read: {reason[:100]}{hint}") from None
 
@@ -76,19 +76,19 @@ ASCII_WORD = re.compile(r"\w+")
 WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+")
 
 
-class Said:
+class ComparableText:
     """A text in the forms in which it is compared, each made when it is first asked for."""
 
     def __init__(self, text: str | None) -> None:
         """Take a text, None where there is none."""
-        self.original = None if text is None else scanned(text)
+        self.original = None if text is None else truncate(text)
 
     @cached_property
     def normal(self) -> str | None:
         """The text without case, accents and space around."""
-        return None if self.original is None else normal(self.original)
+        return None if self.original is None else normalize(self.original)
 
     @cached_property
     def words(self) -> str:
         """The words of the text between single spaces."""
-        return spelled(self.normal or "")
+        return spaced_words(self.normal or "")

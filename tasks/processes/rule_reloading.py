@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from gateway.rules.reloader import LOOK_EVERY_S, Source
+from gateway.rules.reloader import LOOK_EVERY_S, RulebookSource
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
@@ -23,7 +23,7 @@ class Reloading:
     A rulebook of a thousand rules takes a second to load: who holds a lease must not wait for it.
     """
 
-    def __init__(self, store: Store, source: Source) -> None:
+    def __init__(self, store: Store, source: RulebookSource) -> None:
         """Take where it is told, and what is looked at."""
         self._store, self._source = store, source
         self._process = f"{socket.gethostname()}:{os.getpid()}"
@@ -35,7 +35,7 @@ class Reloading:
 
     def look(self) -> None:
         """Take up what has changed, and tell what is in force. Raises StoreUnavailableError."""
-        self._source.look()
+        self._source.reload_if_changed()
         now = InForce(self._source.current().version, self._source.problem)
         before, told_at = self._told or (None, 0.0)
         if before == now and time.monotonic() - told_at < TELL_EVERY_S:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 from gateway.config.settings import Settings
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -123,5 +123,5 @@ def a_worker(settings: Settings, store: Store) -> WorkerContext:
     made.graph.close()
     made.store, made.inbox = store, Inbox(store, Bodies())
     made.ringing, made.posting = Unheard(1), AtOnce(1)
-    made.rules = cast(Source, SimpleNamespace(current=Echo))
+    made.rules = cast(RulebookSource, SimpleNamespace(current=Echo))
     return made

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.testing import testfile
-from gateway.rules.testing.testfile import beside, read
+from gateway.rules.testing.testfile import find_test_files, read_cases
 
 NAMED = "- case: it\n  talk:\n"
 # What is written, and what is told after the name of the file; `it` is the case.
@@ -108,7 +108,7 @@ def test_mistake_is_told(tmp_path: Path, written: str, told: str) -> None:
     file = tmp_path / "shop.test.yaml"
     file.write_text(written, errors="surrogateescape")
 
-    book = read([file])
+    book = read_cases([file])
 
     assert [str(problem).removeprefix(str(file)) for problem in book.problems] == [told]
 
@@ -118,7 +118,7 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
     for file in files:
         file.write_text("- it\n- case: right\n  talk: [{wait: 1d}]\n- talk: []\n")
 
-    book = read(files)
+    book = read_cases(files)
 
     assert [problem.file[-11:] for problem in book.problems] == ["a.test.yaml"] * 3 + [
         "b.test.yaml"
@@ -127,7 +127,7 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    (problem,) = read([tmp_path / "a.test.yaml"]).problems
+    (problem,) = read_cases([tmp_path / "a.test.yaml"]).problems
 
     assert problem.message == "cannot be read: No such file or directory"
 
@@ -145,7 +145,7 @@ def folder(tmp_path: Path) -> Path:
      ("b.yml", ["b.test.yml"]), ("c.yaml", []), ("none", [])],
 )  # fmt: skip
 def test_tests_stand_beside_their_rules(folder: Path, asked: str, found: list[str]) -> None:
-    assert [file.name for file in beside(folder / asked)] == found
+    assert [file.name for file in find_test_files(folder / asked)] == found
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_tests_stand_beside_their_rules(folder: Path, asked: str, found: list[st
      ("e.test.yaml", "e.yaml")],
 )  # fmt: skip
 def test_a_test_is_about_the_rules_of_its_name(folder: Path, asked: str, rules: str) -> None:
-    assert testfile.tested(folder / asked) == folder / rules
+    assert testfile.rules_path_for(folder / asked) == folder / rules
 
 
 SIGNS = st.sampled_from(
@@ -168,6 +168,6 @@ def test_whatever_a_file_of_tests_holds_it_is_read(written: str) -> None:
         file = Path(folder, "a.test.yaml")
         file.write_bytes(f"{NAMED}    - they: {written}".encode(errors="surrogatepass"))
 
-        book = read([file])
+        book = read_cases([file])
 
     assert book.problems or book.cases

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.rules.checks.file import check
-from gateway.rules.checks.lint import warnings
-from gateway.rules.checks.references import errors
-from gateway.rules.loader import assembled
+from gateway.rules.checks.lint import lint_warnings
+from gateway.rules.checks.references import reference_errors
+from gateway.rules.loader import assemble_rulebook
 from gateway.rules.reference import tables
 from tests.made import ANA, NOW, a_message
 
@@ -66,12 +66,12 @@ FILES = st.fixed_dictionaries(
 def test_file_is_told_what_is_wrong_or_can_be_used(written: Any) -> None:
     # JSON is YAML, and what stands in quotes is a text as well.
     checked = check("rules.yaml", json.dumps(written, ensure_ascii=False))
-    wrong = [*checked.problems, *errors([checked])]
+    wrong = [*checked.problems, *reference_errors([checked])]
 
-    assert all(str(problem) for problem in [*wrong, *warnings([checked])])
+    assert all(str(problem) for problem in [*wrong, *lint_warnings([checked])])
     if wrong:
         return
     assert checked.book is not None
-    rulebook = assembled([checked.book])
+    rulebook = assemble_rulebook([checked.book])
     for text in ("x", "a"):
         rulebook.decide(a_message(text=text), Contact(ANA, wa_id=ANA), NOW)

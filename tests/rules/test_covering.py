@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.rules.checks.file import check
-from gateway.rules.checks.unreachable import unreached
-from gateway.rules.loader import assembled
+from gateway.rules.checks.unreachable import find_unreachable
+from gateway.rules.loader import assemble_rulebook
 from tests.made import ANA, NOW, a_message, a_status
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "any"]), min_size=1, max_size=3)
@@ -78,8 +78,8 @@ def test_rule_that_is_told_to_be_never_reached_never_fires(written: list[dict[st
     file = json.dumps({"version": "1", "rules": rules}, ensure_ascii=False)
     book = check("rules.yaml", file).book
     assert book
-    rulebook = assembled([book])
-    told = {str(index) for index, _ in unreached(book.rules)}
+    rulebook = assemble_rulebook([book])
+    told = {str(index) for index, _ in find_unreachable(book.rules)}
 
     for event, contact in itertools.product(EVENTS, CONTACTS):
         fired = {one.rule for one in rulebook.decide(event, contact, NOW).fired}

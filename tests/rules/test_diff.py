@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.events import Delivery
-from gateway.rules.testing.compare import Change, Compared, Comparison
+from gateway.rules.testing.compare import Change, Comparison, ComparisonTotals
 from tests.made import delivery_body, message_item
 from tests.rules.booked import book
 
@@ -24,10 +24,10 @@ def delivery(number: int, text: str, sender: str = "351900000001", minutes: int 
     return Delivery(f"0:{number}-0", datetime.fromtimestamp(at, UTC), body)
 
 
-def compare(old: str, new: str, *deliveries: Delivery) -> tuple[list[Change], Compared]:
+def compare(old: str, new: str, *deliveries: Delivery) -> tuple[list[Change], ComparisonTotals]:
     comparison = Comparison(book(old), book(new))
     changes = list(comparison.compare((one, True) for one in deliveries))
-    return changes, comparison.compared
+    return changes, comparison.totals
 
 
 ALL = [
@@ -69,8 +69,8 @@ def test_each_rule_is_counted_before_and_after() -> None:
 def test_a_change_tells_both_answers() -> None:
     ((change,), _) = compare(OLD, OLD.replace("Here.", "There."), ALL[0])
 
-    assert (change.old.rules, change.old.said) == (("menu",), ("Here.",))
-    assert (change.new.rules, change.new.said) == (("menu",), ("There.",))
+    assert (change.old.rules, change.old.messages) == (("menu",), ("Here.",))
+    assert (change.new.rules, change.new.messages) == (("menu",), ("There.",))
 
 
 def test_a_delivery_that_nobody_timed_is_not_too_old() -> None:

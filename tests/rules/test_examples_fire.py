@@ -16,7 +16,7 @@ from gateway.rules.checks.file import check as read
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.rulefile import Book
-from gateway.rules.loader import assembled
+from gateway.rules.loader import assemble_rulebook
 from gateway.sandbox.validation.message import check
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import HEAD
@@ -85,7 +85,7 @@ def events(whens: tuple[When, ...]) -> Iterator[Event]:
 
 
 def decisions(book: Book) -> Iterator[Decision]:
-    rulebook = assembled([book])
+    rulebook = assemble_rulebook([book])
     every = itertools.product(events(book.rules[0].when), CONTACTS, MOMENTS)
     for event, contact, moment in every:
         # The event happens as long before the moment as it does before ours.

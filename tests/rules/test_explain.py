@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.rules.explain import Explained, explain, worth_telling
+from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.rulebook import Rulebook
 from tests.made import ANA, NOW, a_message, a_status
 from tests.rules.booked import book
@@ -90,24 +90,30 @@ def test_a_status_is_explained_too() -> None:
 
     (told,) = explain(rules, a_status("wamid.1", "failed", code=2), Contact(ANA), NOW)
 
-    assert (told.fired, told.near) == (False, True)
+    assert (told.fired, told.is_near_miss) == (False, True)
     assert told.reason.startswith('event is "status" and status is "failed", but ')
 
 
-MANY = [Explained(f"r{number}", False, "far") for number in range(20)]
-APART = Explained("other", False, "far", apart=True)
+MANY = [RuleExplanation(f"r{number}", False, "far") for number in range(20)]
+APART = RuleExplanation("other", False, "far", is_other_kind=True)
 READ = {
     "one for other events": ([MANY[0], APART], ["✗ r0: far"]),
     "all for other events": ([APART, APART], ["no rule is for such an event"]),
     "none": ([], []),
     "few": (MANY[:2], ["✗ r0: far", "✗ r1: far"]),
     "many": (
-        [*MANY, Explained("near", False, "n", near=True), Explained("it", True, "y")],
+        [
+            *MANY,
+            RuleExplanation("near", False, "n", is_near_miss=True),
+            RuleExplanation("it", True, "y"),
+        ],
         ["~ near: n", "✓ it: y", "✗ 20 more rules that are far from fitting"],
     ),
 }
 
 
 @pytest.mark.parametrize(("told", "read"), READ.values(), ids=READ)
-def test_of_many_rules_those_are_told_that_are_near(told: list[Explained], read: list[str]) -> None:
-    assert list(worth_telling(told)) == read
+def test_of_many_rules_those_are_told_that_are_near(
+    told: list[RuleExplanation], read: list[str]
+) -> None:
+    assert list(format_explanations(told)) == read

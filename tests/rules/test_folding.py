@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import Send
-from gateway.rules.testing.planner import Folding, posted
+from gateway.rules.testing.planner import EventPlanner, body_to_post
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book
 
@@ -15,9 +15,9 @@ RULES = book("""\
 
 
 def test_a_contact_goes_on_as_it_was_left() -> None:
-    folding = Folding(RULES)
+    folding = EventPlanner(RULES)
 
-    first, second = (folding.fold(a_message(wamid), NOW) for wamid in ("wamid.1", "wamid.2"))
+    first, second = (folding.plan_next(a_message(wamid), NOW) for wamid in ("wamid.1", "wamid.2"))
 
     assert (first.fired, second.fired) == (("welcome",), ("again",))
     assert (first.before.tags, first.after.tags, second.before.tags) == ((), ("known",), ("known",))
@@ -25,29 +25,29 @@ def test_a_contact_goes_on_as_it_was_left() -> None:
 
 
 def test_an_event_has_its_effect_once() -> None:
-    folding = Folding(RULES)
-    folding.fold(a_message(), NOW)
+    folding = EventPlanner(RULES)
+    folding.plan_next(a_message(), NOW)
 
-    again = folding.fold(a_message(), NOW)
+    again = folding.plan_next(a_message(), NOW)
 
     assert (again.plan, again.fired, again.sends, again.after.tags) == (None, (), (), ("known",))
 
 
 def test_contacts_of_two_numbers_are_two() -> None:
-    folding = Folding(RULES)
-    folding.fold(a_message(), NOW)
+    folding = EventPlanner(RULES)
+    folding.plan_next(a_message(), NOW)
 
     other = a_message(number="5", key="message|5|wamid.1")
 
-    assert folding.fold(other, NOW).fired == ("welcome",)
+    assert folding.plan_next(other, NOW).fired == ("welcome",)
 
 
 def test_who_turns_out_to_be_somebody_known_goes_on_as_them() -> None:
-    folding = Folding(RULES)
+    folding = EventPlanner(RULES)
     folding.remember(NUMBER, Contact("PT.1", user_id="PT.1", last_inbound_at=NOW, tags=("known",)))
 
-    both = folding.fold(a_message(also=("PT.1",), user_id="PT.1"), NOW)
-    later = folding.fold(a_message("wamid.2", contact="PT.1", user_id="PT.1", wa_id=""), NOW)
+    both = folding.plan_next(a_message(also=("PT.1",), user_id="PT.1"), NOW)
+    later = folding.plan_next(a_message("wamid.2", contact="PT.1", user_id="PT.1", wa_id=""), NOW)
 
     assert (both.fired, later.fired) == (("again",), ("again",))
 
@@ -59,16 +59,16 @@ def test_an_event_whose_planning_fails_tells_the_error() -> None:
         def decide(self, *_: object) -> None:
             raise KeyError
 
-    folded = Folding(Broken()).fold(a_message(), NOW)  # type: ignore[arg-type]
+    folded = EventPlanner(Broken()).plan_next(a_message(), NOW)  # type: ignore[arg-type]
 
     assert (folded.error, folded.plan) == ("KeyError", None)
 
 
 def test_an_event_that_nothing_follows_from_leaves_the_contact_alone() -> None:
-    folding = Folding(RULES)
+    folding = EventPlanner(RULES)
 
-    assert folding.fold(a_status("wamid.9", "read"), NOW).posted == ()
-    assert folding.fold(a_message(), NOW).fired == ("welcome",)
+    assert folding.plan_next(a_status("wamid.9", "read"), NOW).posts == ()
+    assert folding.plan_next(a_message(), NOW).fired == ("welcome",)
 
 
 def a_send(**fields: object) -> Send:
@@ -84,7 +84,10 @@ def test_what_is_posted_is_what_meta_takes_at_that_moment() -> None:
     free, offer = a_send(closed="template"), a_send(marketing=True)
     against = Contact(ANA, last_inbound_at=NOW, opted_out_at=NOW)
 
-    assert [posted(free, contact, NOW) for contact in (OPEN, CLOSED)] == [free.body, free.instead]
-    assert posted(a_send(closed="drop"), CLOSED, NOW) is None
-    assert posted(a_send(body={"status": "read"}, repeatable=True), CLOSED, NOW) is not None
-    assert [posted(offer, contact, NOW) for contact in (OPEN, against)] == [offer.body, None]
+    assert [body_to_post(free, contact, NOW) for contact in (OPEN, CLOSED)] == [
+        free.body,
+        free.instead,
+    ]
+    assert body_to_post(a_send(closed="drop"), CLOSED, NOW) is None
+    assert body_to_post(a_send(body={"status": "read"}, repeatable=True), CLOSED, NOW) is not None
+    assert [body_to_post(offer, contact, NOW) for contact in (OPEN, against)] == [offer.body, None]

@@ -69,12 +69,14 @@ def test_hours_tell_when_they_open_and_close_next(
 ) -> None:
     found = hours(written)
 
-    assert found.opens(at(moment)) == (at(opens) if opens else None)
-    assert found.closes(at(moment)) == (at(closes) if closes else None)
+    assert found.next_opening(at(moment)) == (at(opens) if opens else None)
+    assert found.next_closing(at(moment)) == (at(closes) if closes else None)
 
 
 def test_moments_are_told_by_the_clock_of_the_zone() -> None:
-    opens = hours("{zone: Asia/Tokyo, mon-sun: 09:00-18:00}").opens(at("2026-11-22 12:00", "UTC"))
+    opens = hours("{zone: Asia/Tokyo, mon-sun: 09:00-18:00}").next_opening(
+        at("2026-11-22 12:00", "UTC")
+    )
 
     assert opens is not None
     assert f"{opens:%Y-%m-%d %H:%M}" == "2026-11-23 09:00"
@@ -83,7 +85,7 @@ def test_moments_are_told_by_the_clock_of_the_zone() -> None:
 def test_a_night_in_which_the_clock_is_put_back_is_longer() -> None:
     night = hours("{zone: Europe/Lisbon, sat: 22:00-06:00}")
 
-    assert night.closes(at("2026-10-24 23:00")) == datetime(2026, 10, 25, 6, tzinfo=UTC)
+    assert night.next_closing(at("2026-10-24 23:00")) == datetime(2026, 10, 25, 6, tzinfo=UTC)
     assert night.is_open(datetime(2026, 10, 25, 5, 59, tzinfo=UTC))
 
 
@@ -96,7 +98,7 @@ def test_it_is_open_from_the_moment_it_opens_until_the_moment_it_closes(
     written: str, now: datetime
 ) -> None:
     found = WRITTEN[written]
-    opens, closes = found.opens(now), found.closes(now)
+    opens, closes = found.next_opening(now), found.next_closing(now)
 
     assert opens is None or (found.is_open(opens) and opens > now)
     assert closes is None or (not found.is_open(closes) and closes > now)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.rules.matching.index import AS_RULES_DO, EXACTLY, Patterns
-from gateway.rules.text import normal, pattern, scanned
+from gateway.rules.matching.index import CASE_INSENSITIVE, CASE_SENSITIVE, Patterns
+from gateway.rules.text import compile_pattern, normalize, truncate
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import book
 
@@ -17,33 +17,33 @@ SOURCES = [
     "caf.", r"\bmenu\b", "x{0,200}y", "(?-i:ABC)", r"\p{Greek}+", "a{50}", r"(^|\s)no\s", ".",
 ]  # fmt: skip
 TEXTS = st.text(st.sampled_from("abcxyz hiobrdemnu0123456789#éABCΩß\n"), max_size=80) | st.text()
-TOGETHER = Patterns({source: source for source in SOURCES}, AS_RULES_DO)
+TOGETHER = Patterns({source: source for source in SOURCES}, CASE_INSENSITIVE)
 WORDS = ["menu", "a b", "é", ".", "x+", "no", "ss", "(", "b"]
 
 
 @given(TEXTS)
 def test_patterns_found_together_are_those_found_one_by_one(text: str) -> None:
-    text = scanned(text)
+    text = truncate(text)
 
-    alone = [source for source in SOURCES if pattern(source).search(text)]
+    alone = [source for source in SOURCES if compile_pattern(source).search(text)]
 
-    assert sorted(TOGETHER.found(text)) == sorted(alone)
+    assert sorted(TOGETHER.find_matches(text)) == sorted(alone)
 
 
 @given(TEXTS)
 def test_words_found_together_are_those_that_the_text_contains(text: str) -> None:
-    together = Patterns({re2.escape(word): word for word in WORDS}, EXACTLY)
+    together = Patterns({re2.escape(word): word for word in WORDS}, CASE_SENSITIVE)
 
-    found = together.found(normal(scanned(text)))
+    found = together.find_matches(normalize(truncate(text)))
 
-    assert sorted(found) == sorted(word for word in WORDS if word in normal(scanned(text)))
+    assert sorted(found) == sorted(word for word in WORDS if word in normalize(truncate(text)))
 
 
 def test_where_re2_has_no_room_every_pattern_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     cramped = re2.Options()
     cramped.max_mem, cramped.log_errors = 1 << 14, False
 
-    assert Patterns({"a{9}": "one", "b{900}": "two"}, cramped).found("c") == ("one", "two")
+    assert Patterns({"a{9}": "one", "b{900}": "two"}, cramped).find_matches("c") == ("one", "two")
 
 
 RULES = book("""\

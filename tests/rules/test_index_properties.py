@@ -11,7 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.event_kinds import EVENTS
 from gateway.rules.language.conditions import Conditions, When
-from gateway.rules.matching.compiler import condition
+from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.index import Index
 from tests.made import ANA, NOW, NUMBER, a_message
@@ -85,7 +85,7 @@ def test_no_rule_that_would_fire_is_missed(
 ) -> None:
     contact = Contact(ANA, wa_id=ANA, tags=tags, vars={"a": "hi"})
     facts = EventFacts(event, contact, NOW, timedelta(days=9), {})
-    whens = [condition(tuple(map(When.model_validate, rule)), {}) for rule in rules]
+    whens = [compile_condition(tuple(map(When.model_validate, rule)), {}) for rule in rules]
 
     firing = {position for position, when in enumerate(whens) if when.holds(facts)}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.loader import look
+from gateway.rules.loader import find_problems
 from gateway.rules.problems import Problem, RulebookError
 from tests.rules.booked import HEAD, book
 
@@ -30,7 +30,7 @@ def warned(folder: Path, rules: str) -> list[str]:
     """Tell what is odd in rules that can be loaded."""
     file = folder / "rules.yaml"
     file.write_text(HEAD + rules if rules.startswith("-") else rules)
-    found = look(file)
+    found = find_problems(file)
     assert all(problem.is_warning for problem in found)
     return [said(problem) for problem in found]
 
@@ -185,7 +185,7 @@ def test_a_name_that_stands_twice_is_told_with_its_first_place() -> None:
 def test_anchors_may_be_used_again() -> None:
     rules = "- {name: a, then: &hi [Hello]}\n- {name: b, then: *hi}\n"
 
-    assert [rule.sends for rule in book(rules).rules] == [True, True]
+    assert [rule.has_send for rule in book(rules).rules] == [True, True]
 
 
 def test_anchors_that_explode_are_refused() -> None:

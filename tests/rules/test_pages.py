@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.rules.loader import load
-from gateway.rules.testing.runner import play
-from gateway.rules.testing.testcase import Case, TestStep, They
-from gateway.rules.testing.testfile import read
+from gateway.rules.testing.runner import play_case
+from gateway.rules.testing.testcase import Case, CustomerAct, TestStep
+from gateway.rules.testing.testfile import read_cases
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT.joinpath("docs", "rules-testing.md").read_text()
@@ -24,14 +24,14 @@ def test_a_test_of_the_page_can_be_played(tmp_path: Path, block: str) -> None:
     file = tmp_path / "it.test.yaml"
     file.write_text(block)
 
-    book = read([file])
+    book = read_cases([file])
 
     assert book.problems == ()
     shop = load(ROOT / "rules" / "shop.yaml")
-    assert not any(turn.error for one in book.cases for turn in play(one, shop).turns)
+    assert not any(turn.error for one in book.cases for turn in play_case(one, shop).results)
 
 
-@pytest.mark.parametrize("key", sorted({*Case.keys(), *TestStep.keys(), *They.keys()}))
+@pytest.mark.parametrize("key", sorted({*Case.keys(), *TestStep.keys(), *CustomerAct.keys()}))
 def test_a_key_is_explained_on_the_page(key: str) -> None:
     assert f"`{key}`" in PAGE
 
@@ -41,6 +41,6 @@ def test_the_first_rule_passes_its_first_test(tmp_path: Path) -> None:
     (tmp_path / "it.yaml").write_text(rules)
     (tmp_path / "it.test.yaml").write_text(test)
 
-    (case,) = read([tmp_path / "it.test.yaml"]).cases
+    (case,) = read_cases([tmp_path / "it.test.yaml"]).cases
 
-    assert play(case, load(tmp_path / "it.yaml")).passed
+    assert play_case(case, load(tmp_path / "it.yaml")).passed

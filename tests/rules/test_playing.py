@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from gateway.rules.loader import load
-from gateway.rules.testing.runner import Played, play
-from gateway.rules.testing.testfile import read
+from gateway.rules.testing.runner import CaseResult, play_case
+from gateway.rules.testing.testfile import read_cases
 from tests.rules.booked import HEAD
 
 
-def played(folder: Path, rules: str, case: str) -> Played:
+def played(folder: Path, rules: str, case: str) -> CaseResult:
     """Play one case, given by what stands under its name."""
     folder.joinpath("it.yaml").write_text(rules if rules.startswith("version") else HEAD + rules)
     file = folder / "it.test.yaml"
     file.write_text("- case: it\n" + "".join(f"  {line}\n" for line in case.splitlines()))
-    book = read([file])
+    book = read_cases([file])
     assert not book.problems, book.problems
-    return play(book.cases[0], load(folder / "it.yaml"))
+    return play_case(book.cases[0], load(folder / "it.yaml"))
 
 
 def rule(when: str, then: str = "Yes.") -> str:
@@ -49,7 +49,7 @@ ACTS = {
 def test_a_rule_fires_for_what_a_customer_does(tmp_path: Path, when: str, they: str) -> None:
     told = played(tmp_path, rule(when), f"talk:\n  - they: {they}\n    rules: [it]")
 
-    assert told.passed, told.turns
+    assert told.passed, told.results
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_comes_elsewhere_is_no_message(tmp_path: Path, when: str, they: str
 
     told = played(tmp_path, rules, f"talk:\n  - they: {they}\n    rules: [it]")
 
-    assert told.passed, told.turns
+    assert told.passed, told.results
 
 
 def test_a_status_is_of_what_we_said_last(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_case_begins_as_it_says(tmp_path: Path, given: str, when: str, fires: 
         tmp_path, HOURS + rule(when), f"{given}talk:\n  - they: hi\n    rules: {expected}"
     )
 
-    assert told.passed, told.turns
+    assert told.passed, told.results
 
 
 def test_a_name_is_known(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_wait_is_real_time_where_clocks_are_put_back(tmp_path: Path) -> None:
     )
 
     begun = told.placed.case.at
-    assert f"{told.turns[1].now.astimezone(begun.tzinfo):%d %H:%M}" == "25 11:00"
+    assert f"{told.results[1].now.astimezone(begun.tzinfo):%d %H:%M}" == "25 11:00"
 
 
 EXPECTED = {

@@ -10,7 +10,7 @@ from gateway.cli.main import app
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import Age, When
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
-from gateway.rules.loader import look
+from gateway.rules.loader import find_problems
 
 ROOT = Path(__file__).parents[2]
 SHOP = ROOT.joinpath("rules", "shop.yaml").read_text()
@@ -25,7 +25,7 @@ def test_the_shop_shows_everything(key: str) -> None:
 
 
 def test_nothing_is_odd_with_the_shop() -> None:
-    assert look(ROOT / "rules") == []
+    assert find_problems(ROOT / "rules") == []
 
 
 def test_the_tests_of_the_shop_hit_every_rule() -> None:

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from gateway.rules.loader import File
 from gateway.rules.problems import RulebookError
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 from tests.rules.booked import HEAD
 
 ONE = f"{HEAD}- {{name: one, then: x}}\n"
@@ -31,12 +31,12 @@ class Looked:
 
     def __init__(self, path: Path) -> None:
         self.clock = Clock()
-        self.source = Source(path, self.clock)
+        self.source = RulebookSource(path, self.clock)
 
     def after(self, seconds: int) -> list[str]:
         for _ in range(seconds):
             self.clock.now += 1
-            self.source.look()
+            self.source.reload_if_changed()
         return [rule.name for rule in self.source.current().rules]
 
 
@@ -75,7 +75,7 @@ def test_files_are_looked_at_once_a_second_at_most(file: Path, looked: Looked) -
     rules(file, TWO)
     for _ in range(9):
         looked.clock.now += 0.1
-        looked.source.look()
+        looked.source.reload_if_changed()
 
     assert looked.after(0) == ["one"]
 
@@ -183,13 +183,13 @@ def test_tests_beside_the_rules_are_no_rules(file: Path) -> None:
 
 def test_broken_rules_stop_the_start(tmp_path: Path) -> None:
     with pytest.raises(RulebookError):
-        Source(rules(tmp_path / "rules.yaml", ""))
+        RulebookSource(rules(tmp_path / "rules.yaml", ""))
 
 
 def test_a_process_that_starts_beside_broken_rules_takes_those_of_before(file: Path) -> None:
     rules(file, BROKEN)
 
-    source = Source(file, spare=lambda: (File("rules.yaml", TWO.encode()),))
+    source = RulebookSource(file, fallback=lambda: (File("rules.yaml", TWO.encode()),))
 
     assert [rule.name for rule in source.current().rules] == ["two"]
     assert source.problem.endswith("version: '2' is not known; this gateway reads 1")
@@ -199,7 +199,7 @@ def test_what_was_right_before_and_is_not_now_is_no_help(file: Path) -> None:
     rules(file, BROKEN)
 
     with pytest.raises(RulebookError):
-        Source(file, spare=lambda: (File("rules.yaml", b"version: 3\nrules: []\n"),))
+        RulebookSource(file, fallback=lambda: (File("rules.yaml", b"version: 3\nrules: []\n"),))
 
 
 @pytest.mark.parametrize("written", [ONE, BROKEN])
@@ -210,7 +210,7 @@ def test_a_name_that_is_not_utf_8_is_told_and_kept_with_a_mark_in_its_place(
     folder.mkdir()
     rules(folder / os.fsdecode(b"r\xe9gles.yaml"), written)
 
-    source = Source(folder, spare=lambda: (File("rules.yaml", ONE.encode()),))
+    source = RulebookSource(folder, fallback=lambda: (File("rules.yaml", ONE.encode()),))
 
     told = source.problem or source.files[0].name
     assert told.encode().partition(b":")[0] == str(folder / "r?gles.yaml").encode()

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import addressed
 from gateway.rules.language.actions import Step
-from gateway.rules.testing.notation import spoken
+from gateway.rules.testing.notation import to_notation
 
 ANA = Contact("351900000001", wa_id="351900000001")
 WRITTEN: dict[str, Any] = {
@@ -47,7 +47,7 @@ WRITTEN: dict[str, Any] = {
 def test_a_message_is_told_as_it_is_written(written: Any) -> None:
     step = TypeAdapter[Any](Step).validate_python(written)
 
-    assert spoken(addressed(step.body(), ANA)) == written
+    assert to_notation(addressed(step.body(), ANA)) == written
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_a_message_is_told_as_it_is_written(written: Any) -> None:
      {"type": "reaction", "reaction": {"message_id": "x"}}, {"type": 5}],
 )  # fmt: skip
 def test_whatever_a_body_holds_it_is_told(body: dict[str, Any]) -> None:
-    assert spoken(body) == {"send": body}
+    assert to_notation(body) == {"send": body}

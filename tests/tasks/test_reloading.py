@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.rules.problems import RulebookError
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
@@ -25,7 +25,7 @@ class Process:
 
     def __init__(self, at_work: WorkerContext) -> None:
         self.now = 100.0
-        self.source = Source(at_work.settings.gateway_rules, lambda: self.now)
+        self.source = RulebookSource(at_work.settings.gateway_rules, lambda: self.now)
         self.reloading = Reloading(at_work.store, self.source)
 
     def pass_time(self, seconds: int = 3) -> str:

@@ -13,7 +13,7 @@ from gateway.cli.local.environment import LocalSetup, prepare
 from gateway.cli.local.log_view import QUIET, LogLine, readable, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 
 
 def dev(
@@ -39,23 +39,23 @@ def dev(
             show(LogLine("stopping everything", QUIET))
 
 
-def _prepared(port: int, real: bool) -> tuple[Source, LocalSetup]:
+def _prepared(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
     """Check everything that can be checked before anything starts."""
     # The rules tell what became of a change themselves, but not where the mistake is.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with errors.sentences():
         setup = prepare(environment(), port, real=real)
-        rules = Source(setup.settings.gateway_rules)
+        rules = RulebookSource(setup.settings.gateway_rules)
     startup.look(setup)
     return rules, setup
 
 
-def _watch(family: Family, rules: Source, stopping: list[int]) -> None:
+def _watch(family: Family, rules: RulebookSource, stopping: list[int]) -> None:
     """Tell of changed rules until the end is asked for, or a child has died."""
     seen = (rules.current().version, rules.problem)
     while not stopping:
         startup.look_for_the_dead(family)
-        rules.look()
+        rules.reload_if_changed()
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.rules.language.rulefile import Book, known_keys
-from gateway.rules.problems import Problem, first
-from gateway.rules.yaml.errors import told
+from gateway.rules.problems import Problem, limit_problems
+from gateway.rules.yaml.errors import describe_error
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
 
 
@@ -28,10 +28,10 @@ class CheckedFile:
 
     def rules(self) -> Iterator[tuple[str, Map]]:
         """Go through the rules that are mappings, each with the name it is told by."""
-        listed = self.top("rules")
-        for index, rule in enumerate(listed if isinstance(listed, Seq) else ()):
+        rules_node = self.top("rules")
+        for index, rule in enumerate(rules_node if isinstance(rules_node, Seq) else ()):
             if isinstance(rule, Map):
-                yield _name(rule, index), rule
+                yield _rule_name(rule, index), rule
 
 
 def check(file: str, source: str) -> CheckedFile:
@@ -46,18 +46,20 @@ def check(file: str, source: str) -> CheckedFile:
     try:
         book = Book.model_validate(tree)
     except ValidationError as error:
-        problems += first(_told(file, tree, each) for each in error.errors(include_url=False))
+        problems += limit_problems(
+            _to_problem(file, tree, each) for each in error.errors(include_url=False)
+        )
     return CheckedFile(file, tree, None if problems else book, tuple(problems))
 
 
-def _name(rule: Any, index: int) -> str:
+def _rule_name(rule: Any, index: int) -> str:
     name = rule.get("name") if isinstance(rule, Map) else None
     return (name.strip() if isinstance(name, Scalar) else "") or f"#{index + 1}"
 
 
-def _told(file: str, tree: Map, error: ErrorDetails) -> Problem:
+def _to_problem(file: str, tree: Map, error: ErrorDetails) -> Problem:
     path, rule = error["loc"], ""
     if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
-        rule = _name(tree["rules"][path[1]], path[1])
-    mark, message = told(tree, error, known_keys, above=2 if rule else 0)
+        rule = _rule_name(tree["rules"][path[1]], path[1])
+    mark, message = describe_error(tree, error, known_keys, skip_steps=2 if rule else 0)
     return Problem(file, mark, rule, message)

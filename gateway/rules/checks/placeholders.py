@@ -5,37 +5,37 @@ from typing import Any
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import nearest
-from gateway.rules.matching.placeholder_values import NAMES, OF_HOURS
-from gateway.rules.problems import Mark, short
-from gateway.rules.text import PatternError, pattern
-from gateway.rules.yaml.nodes import Map, Scalar, Seq, items
+from gateway.rules.matching.placeholder_values import HOURS_FIELDS, NAMES
+from gateway.rules.problems import Mark, quote_word
+from gateway.rules.text import PatternError, compile_pattern
+from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list
 
-Found = tuple[Mark, str]
+MarkedMessage = tuple[Mark, str]
 
 
-def unknown(rule: Map, hours: Collection[str]) -> Iterator[Found]:
+def unknown_placeholders(rule: Map, hours: Collection[str]) -> Iterator[MarkedMessage]:
     """Tell of each placeholder of a rule that cannot be used; `hours` are the names of all."""
-    sources = list(_patterns(rule.get("when")))
-    groups = _groups(sources)
+    sources = list(_group_patterns(rule.get("when")))
+    groups = _group_names(sources)
     for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
-        yield sources[0].mark, f"the group {short(taken)} has the name of a placeholder"
+        yield sources[0].mark, f"the group {quote_word(taken)} has the name of a placeholder"
     known = None if groups is None else known_names(hours) | groups
-    yield from unknown_in(rule.get("then"), known)
+    yield from unknown_placeholders_in(rule.get("then"), known)
 
 
 def known_names(hours: Collection[str]) -> frozenset[str]:
     """Name what may stand in any text."""
-    of_hours = (f"hours.{name}.{of}" for name in hours for of in OF_HOURS)
+    of_hours = (f"hours.{name}.{of}" for name in hours for of in HOURS_FIELDS)
     return frozenset({*NAMES, "now", *of_hours})
 
 
-def unknown_in(node: Any, known: Collection[str] | None) -> Iterator[Found]:
+def unknown_placeholders_in(node: Any, known: Collection[str] | None) -> Iterator[MarkedMessage]:
     """Tell of each placeholder below a node that cannot be used; None where nobody knows."""
-    for mark, text in texts(node):
-        yield from _in_text(mark, text, known)
+    for mark, text in iter_texts(node):
+        yield from _unknown_in_text(mark, text, known)
 
 
-def texts(node: Any) -> Iterator[tuple[Mark, str]]:
+def iter_texts(node: Any) -> Iterator[tuple[Mark, str]]:
     """Go through all texts below a node; a key, such as a section's title, is one too."""
     match node:
         case Scalar():
@@ -43,15 +43,17 @@ def texts(node: Any) -> Iterator[tuple[Mark, str]]:
         case Map():
             for key, child in node.items():
                 yield node.marks[key], key
-                yield from texts(child)
+                yield from iter_texts(child)
         case Seq():
             for child in node:
-                yield from texts(child)
+                yield from iter_texts(child)
         case _:
             pass
 
 
-def _in_text(mark: Mark, text: str, known: Collection[str] | None) -> Iterator[Found]:
+def _unknown_in_text(
+    mark: Mark, text: str, known: Collection[str] | None
+) -> Iterator[MarkedMessage]:
     try:
         names = names_in(text)
     except PlaceholderError as error:
@@ -59,24 +61,24 @@ def _in_text(mark: Mark, text: str, known: Collection[str] | None) -> Iterator[F
         return
     for name in sorted(names):
         if known is not None and name not in known and not name.startswith("vars."):
-            yield mark, f"unknown placeholder {short(name)}; {nearest(name, known)}"
+            yield mark, f"unknown placeholder {quote_word(name)}; {nearest(name, known)}"
 
 
-def _patterns(when: Any) -> Iterator[Scalar]:
+def _group_patterns(when: Any) -> Iterator[Scalar]:
     """Go through the patterns whose groups are placeholders, as `Conditions.patterns` does."""
-    for one in items(when):
+    for one in as_list(when):
         if isinstance(one, Map):
             text = one.get("text")
             source = text.get("matches") if isinstance(text, Map) else None
             if isinstance(source, Scalar):
                 yield source
             for key in ("any", "all"):
-                yield from _patterns(one.get(key))
+                yield from _group_patterns(one.get(key))
 
 
-def _groups(sources: list[Scalar]) -> frozenset[str] | None:
+def _group_names(sources: list[Scalar]) -> frozenset[str] | None:
     """Name the groups of a rule's patterns; None where one is broken and nobody knows."""
     try:
-        return frozenset(name for source in sources for name in pattern(source).groupindex)
+        return frozenset(name for source in sources for name in compile_pattern(source).groupindex)
     except PatternError:
         return None

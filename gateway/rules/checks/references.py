@@ -7,54 +7,58 @@ from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import literal
 from gateway.core.text import nearest
 from gateway.rules.checks.file import CheckedFile
-from gateway.rules.checks.placeholders import known_names, unknown, unknown_in
-from gateway.rules.problems import Mark, Problem, short
-from gateway.rules.yaml.nodes import Map, Scalar, Seq, items, mapping
+from gateway.rules.checks.placeholders import (
+    known_names,
+    unknown_placeholders,
+    unknown_placeholders_in,
+)
+from gateway.rules.problems import Mark, Problem, quote_word
+from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
 
 
-def errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     """Tell of every error of files that were read, beyond the shape of each."""
-    hours = {name for file in files for name in mapping(file.top("hours"))}
-    yield from _names_taken(files)
-    yield from _defaults_taken(files)
-    yield from _hours_taken(files)
+    hours = {name for file in files for name in as_mapping(file.top("hours"))}
+    yield from _duplicate_names(files)
+    yield from _duplicate_defaults(files)
+    yield from _duplicate_hours(files)
     for file in files:
-        for mark, message in unknown_in(file.top("defaults"), known_names(hours)):
+        for mark, message in unknown_placeholders_in(file.top("defaults"), known_names(hours)):
             yield Problem(file.file, mark, "", message)
         for name, rule in file.rules():
             for mark, message in (
-                *unknown(rule, hours),
-                *_hours_unknown(rule, hours),
-                *(found for body in bodies(rule) for found in too_much(body)),
+                *unknown_placeholders(rule, hours),
+                *_unknown_hours(rule, hours),
+                *(found for body in iter_bodies(rule) for found in oversized_parts(body)),
             ):
                 yield Problem(file.file, mark, name, message)
 
 
-def conditions(node: Any) -> Iterator[Map]:
+def iter_conditions(node: Any) -> Iterator[Map]:
     """Go through all mappings of conditions under a `when`, however they are combined."""
-    for one in items(node):
+    for one in as_list(node):
         if isinstance(one, Map):
             yield one
             for key in ("any", "all", "not"):
-                yield from conditions(one.get(key))
+                yield from iter_conditions(one.get(key))
 
 
-def said(node: Any) -> Iterator[Scalar]:
+def iter_scalars(node: Any) -> Iterator[Scalar]:
     """Go through the words of a value that may be a list."""
-    return (word for word in items(node) if isinstance(word, Scalar))
+    return (word for word in as_list(node) if isinstance(word, Scalar))
 
 
-def steps(rule: Map) -> Iterator[Map]:
+def iter_steps(rule: Map) -> Iterator[Map]:
     """Go through the actions of a rule that are mappings."""
-    return (step for step in items(rule.get("then")) if isinstance(step, Map))
+    return (step for step in as_list(rule.get("then")) if isinstance(step, Map))
 
 
-def bodies(rule: Map) -> Iterator[Any]:
+def iter_bodies(rule: Map) -> Iterator[Any]:
     """Go through the messages that are given in Meta's form."""
-    return (step["send"] for step in steps(rule) if "send" in step)
+    return (step["send"] for step in iter_steps(rule) if "send" in step)
 
 
-def _names_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+def _duplicate_names(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     named = [(file.file, *found) for file in files for found in file.rules() if "name" in found[1]]
     for file, name, rule in named:
@@ -64,29 +68,29 @@ def _names_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         first.setdefault(name, f"{file}:{rule.marks['name'].line}")
 
 
-def _defaults_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+def _duplicate_defaults(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     setting = [file for file in files if file.book and file.book.defaults.model_fields_set]
     for file in setting[1:]:
         message = f"defaults are set in {setting[0].file} already"
         yield Problem(file.file, file.tree.marks["defaults"], "", message)
 
 
-def _hours_taken(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+def _duplicate_hours(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for file in files:
-        marks = mapping(file.top("hours")).marks
+        marks = as_mapping(file.top("hours")).marks
         for name in marks.keys() & first:
-            message = f"the hours {short(name)} are set in {first[name]} already"
+            message = f"the hours {quote_word(name)} are set in {first[name]} already"
             yield Problem(file.file, marks[name], "", message)
         first = dict.fromkeys(marks, file.file) | first
 
 
-def _hours_unknown(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str]]:
-    for when in conditions(rule.get("when")):
-        for word in (*said(when.get("inside")), *said(when.get("outside"))):
+def _unknown_hours(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str]]:
+    for when in iter_conditions(rule.get("when")):
+        for word in (*iter_scalars(when.get("inside")), *iter_scalars(when.get("outside"))):
             if word.strip() not in hours:
                 hint = nearest(word, hours) if hours else "there are no `hours` at the top"
-                yield word.mark, f"unknown hours {short(word)}; {hint}"
+                yield word.mark, f"unknown hours {quote_word(word)}; {hint}"
 
 
 COUNTS = {
@@ -96,21 +100,21 @@ COUNTS = {
 }
 
 
-def too_much(body: Any) -> Iterator[tuple[Mark, str]]:
+def oversized_parts(body: Any) -> Iterator[tuple[Mark, str]]:
     """Tell of each part of a message that is longer than Meta takes it."""
     if isinstance(body, Map):
-        yield from _below(body, length_limits.of(body), "")
+        yield from _oversized_below(body, length_limits.of(body), "")
 
 
-def _below(node: Any, most: Mapping[str, int], path: str) -> Iterator[tuple[Mark, str]]:
+def _oversized_below(node: Any, most: Mapping[str, int], path: str) -> Iterator[tuple[Mark, str]]:
     if isinstance(node, Scalar) and path in most and len(literal(node)) > most[path]:
         yield node.mark, length_limits.too_long(len(literal(node)), most[path])
     if isinstance(node, Map):
         for key, inner in node.items():
-            yield from _below(inner, most, f"{path}.{key}" if path else key)
+            yield from _oversized_below(inner, most, f"{path}.{key}" if path else key)
     if isinstance(node, Seq):
         if path in COUNTS and len(node) > COUNTS[path][1]:
             what, count = COUNTS[path]
             yield node.mark, f"has {len(node)} {what}; Meta takes {count}"
         for inner in node:
-            yield from _below(inner, most, path)
+            yield from _oversized_below(inner, most, path)

@@ -9,8 +9,8 @@ from gateway.rules.language.actions import ENDS
 from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.matching.facts import plain_emoji
-from gateway.rules.matching.on_event import sender
-from gateway.rules.text import normal, spelled
+from gateway.rules.matching.on_event import normalize_sender
+from gateway.rules.text import normalize, spaced_words
 
 # One of several words must fit, so whoever takes more words takes all that fewer would.
 ANY_OF = frozenset(
@@ -21,9 +21,9 @@ WITH_ANY = frozenset({"media", "reaction"})
 SAME_TEST = {"any_of": "equals"}
 # The form in which words are compared.
 FORMS: Mapping[str, Callable[[Any], Any]] = {
-    "type": str.lower, "reaction": plain_emoji, "sender": sender,
-    "text.word": lambda word: spelled(normal(word)),
-    **dict.fromkeys(("text.equals", "text.contains", "text.starts_with"), normal),
+    "type": str.lower, "reaction": plain_emoji, "sender": normalize_sender,
+    "text.word": lambda word: spaced_words(normalize(word)),
+    **dict.fromkeys(("text.equals", "text.contains", "text.starts_with"), normalize),
 }  # fmt: skip
 # A test of a text that holds wherever one of the others does, for words of theirs that pass.
 FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
@@ -31,12 +31,12 @@ FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
         ("text.equals", "text.contains", "text.starts_with"), lambda said, word: word in said,
     ),
     "text.starts_with": (("text.equals", "text.starts_with"), str.startswith),
-    "text.word": (("text.equals", "text.word"), lambda said, word: word in spelled(said)),
+    "text.word": (("text.equals", "text.word"), lambda said, word: word in spaced_words(said)),
 }  # fmt: skip
 MAX_FORM = 60  # characters of a text, in which one looks for the words of rules above
 # What these note, the rules below ask about anew.
-NOTING = frozenset({"tag", "untag", "set", "unset"})
-NOTED = frozenset({"tags", "vars", "language"})
+NOTE_VERBS = frozenset({"tag", "untag", "set", "unset"})
+NOTE_CONDITIONS = frozenset({"tags", "vars", "language"})
 
 
 class _Shape(NamedTuple):
@@ -53,12 +53,12 @@ class _Shape(NamedTuple):
         # A rule that names an age is asked about older events too.
         if not narrow.events <= self.events or (narrow.of_any_age and not self.of_any_age):
             return False
-        return all(_takes(key, words, narrow) for key, words in self.words.items()) and all(
+        return all(_accepts(key, words, narrow) for key, words in self.words.items()) and all(
             narrow.others.get(key) == value for key, value in self.others.items()
         )
 
 
-class _Above:
+class _CoveringRules:
     """The rules that end the search, found by a word that they take."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Above:
         self._lengths: dict[str, set[int]] = defaultdict(set)
 
     def add(self, name: str, wide: _Shape) -> None:
-        closed = (key for key, words in wide.words.items() if not _takes_any(key, words))
+        closed = (key for key, words in wide.words.items() if not _accepts_any(key, words))
         if (key := next(closed, None)) is None:
             self._others.append((name, wide))
             return
@@ -81,39 +81,39 @@ class _Above:
         # Who takes all of some words takes any one of them.
         first = [(key, word) for key, words in narrow.words.items() for word in islice(words, 1)]
         within = (part for key, word in first for part in self._within(key, word))
-        found = (self._by_word.get(part, ()) for part in chain(first, within))
-        every = chain(self._others, *found)
+        entries = (self._by_word.get(part, ()) for part in chain(first, within))
+        every = chain(self._others, *entries)
         return next((name for name, wide in every if wide.covers(narrow)), None)
 
     def _within(self, key: str, word: Any) -> Iterator[tuple[str, str]]:
         """Go through the parts of a word that a rule above may take a text for."""
         for wide, (narrow, _) in FOLLOWS.items():
             if key in narrow:
-                form = (spelled(word) if wide == "text.word" else word)[:MAX_FORM]
+                form = (spaced_words(word) if wide == "text.word" else word)[:MAX_FORM]
                 for length in self._lengths[wide]:
                     yield from (
                         (wide, form[at : at + length]) for at in range(len(form) - length + 1)
                     )
 
 
-def _takes(key: str, words: frozenset[Any], narrow: _Shape) -> bool:
+def _accepts(key: str, words: frozenset[Any], narrow: _Shape) -> bool:
     own = narrow.words.get(key)
-    if own is not None and (_takes_any(key, words) or own <= words):
+    if own is not None and (_accepts_any(key, words) or own <= words):
         return True
     from_others, test = FOLLOWS.get(key, ((), str.startswith))
-    said = (narrow.words.get(other, frozenset()) for other in from_others)
+    other_words = (narrow.words.get(other, frozenset()) for other in from_others)
     return any(
-        each and all(any(test(one, word) for word in words) for one in each) for each in said
+        each and all(any(test(one, word) for word in words) for one in each) for each in other_words
     )
 
 
-def _takes_any(key: str, words: frozenset[Any]) -> bool:
+def _accepts_any(key: str, words: frozenset[Any]) -> bool:
     return key in WITH_ANY and ANY in words
 
 
-def unreached(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
+def find_unreachable(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
     """Name each rule that is never asked, by its position, and the rules above that answer."""
-    above, of_notes = _Above(), _Above()
+    above, of_notes = _CoveringRules(), _CoveringRules()
     for index, rule in enumerate(rules):
         if not rule.enabled:
             continue
@@ -123,14 +123,14 @@ def unreached(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
             yield index, list(dict.fromkeys(name for name in names if name))
         elif rule.shadow:
             continue
-        elif not _ends(rule) and any(step.verb in NOTING for step in rule.then):
-            of_notes = _Above()
-        elif _ends(rule) and not (rule.cooldown or rule.at_most):
+        elif not _ends_search(rule) and any(step.verb in NOTE_VERBS for step in rule.then):
+            of_notes = _CoveringRules()
+        elif _ends_search(rule) and not (rule.cooldown or rule.at_most):
             for shape in shapes:
                 (of_notes if shape.of_notes else above).add(rule.name, shape)
 
 
-def _ends(rule: RuleModel) -> bool:
+def _ends_search(rule: RuleModel) -> bool:
     return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
 
 
@@ -153,7 +153,7 @@ def _shape(when: When) -> _Shape:
 
 
 def _asks_notes(part: Conditions) -> bool:
-    return not NOTED.isdisjoint(part.model_fields_set)
+    return not NOTE_CONDITIONS.isdisjoint(part.model_fields_set)
 
 
 def _forms(key: str, words: Iterable[Any]) -> frozenset[Any]:
@@ -161,10 +161,10 @@ def _forms(key: str, words: Iterable[Any]) -> frozenset[Any]:
 
 
 def _tests(test: TextTest) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+    words_by_test: dict[str, frozenset[str]] = {}
     for key in test.model_fields_set:
-        said = getattr(test, key)
+        value = getattr(test, key)
         name = f"text.{SAME_TEST.get(key, key)}"
-        words = _forms(name, [said] if isinstance(said, str) else said)
-        found[name] = found.get(name, words) & words
-    return found
+        words = _forms(name, [value] if isinstance(value, str) else value)
+        words_by_test[name] = words_by_test.get(name, words) & words
+    return words_by_test

@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import nearest
 from gateway.rules.language import contact_actions, send_actions
-from gateway.rules.language.types import SCALAR, wrong
-from gateway.rules.problems import QUOTES, short
+from gateway.rules.language.types import SCALAR, refuse
+from gateway.rules.problems import QUOTES, quote_word
 
 Sending = (
     send_actions.SendText
@@ -39,17 +39,17 @@ LEAVE = "leave"
 ENDS = frozenset({*SENDS, LEAVE})
 
 
-def _step(value: Any) -> Any:
+def _parse_step(value: Any) -> Any:
     if isinstance(value, str):
         if model := BARE.get(value):
             return model.model_validate({"verb": value})
         return send_actions.SendText.model_validate({"send_text": value})
     if not isinstance(value, dict):
-        wrong("must be a text or a mapping with one action")
+        refuse("must be a text or a mapping with one action")
     verbs = [key for key in value if key in VERBS]
     if len(verbs) > 1:
-        wrong(f"holds {' and '.join(verbs)}; each action is an item of its own")
-    return VERBS[verbs[0]].model_validate(value) if verbs else wrong(_no_action(value))
+        refuse(f"holds {' and '.join(verbs)}; each action is an item of its own")
+    return VERBS[verbs[0]].model_validate(value) if verbs else refuse(_no_action(value))
 
 
 def _no_action(value: dict[str, Any]) -> str:
@@ -57,12 +57,12 @@ def _no_action(value: dict[str, Any]) -> str:
     if word in BARE:
         return f"{word} stands alone, without a colon"
     hint = nearest(word, [*VERBS, *BARE])
-    return f"{short(word)} is no action (if it is a text, {QUOTES}); {hint}"
+    return f"{quote_word(word)} is no action (if it is a text, {QUOTES}); {hint}"
 
 
 # A text in words may be any text, so an editor offers the words that stand alone beside it.
 _Alone = Annotated[str, WithJsonSchema({"anyOf": [{"enum": sorted(BARE)}, {"type": SCALAR}]})]
 Step = Annotated[
     Sending | Noting | Bare,
-    BeforeValidator(_step, json_schema_input_type=Sending | Noting | _Alone),
+    BeforeValidator(_parse_step, json_schema_input_type=Sending | Noting | _Alone),
 ]

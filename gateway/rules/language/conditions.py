@@ -16,12 +16,12 @@ from gateway.rules.language.types import (
     Tests,
     Texts,
     VarName,
-    listed,
     one_of,
+    refuse,
     word_of,
-    wrong,
+    wrap_in_list,
 )
-from gateway.rules.problems import short
+from gateway.rules.problems import quote_word
 from gateway.rules.yaml.nodes import Map
 
 STATUSES = ("sent", "delivered", "read", "played", "failed")
@@ -81,7 +81,7 @@ def _referral(value: Any) -> Any:
     if isinstance(value, dict):
         return Referral.model_validate(value)
     if value not in ("yes", "no"):
-        wrong(f"must be yes, no or a mapping with {', '.join(Referral.keys())}")
+        refuse(f"must be yes, no or a mapping with {', '.join(Referral.keys())}")
     return value == "yes"
 
 
@@ -152,13 +152,13 @@ class Conditions(Model):
     age: Age | None = Field(
         default=None, description="How old the event is; a rule that says it needs no `max_age`."
     )
-    any: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+    any: Annotated[tuple["Conditions", ...] | None, BeforeValidator(wrap_in_list)] = Field(
         default=None, description="One of these mappings holds."
     )
-    all: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+    all: Annotated[tuple["Conditions", ...] | None, BeforeValidator(wrap_in_list)] = Field(
         default=None, description="All of these mappings hold."
     )
-    none: Annotated[tuple["Conditions", ...] | None, BeforeValidator(listed)] = Field(
+    none: Annotated[tuple["Conditions", ...] | None, BeforeValidator(wrap_in_list)] = Field(
         default=None, alias="not", description="None of these mappings holds."
     )
 
@@ -166,7 +166,7 @@ class Conditions(Model):
     @classmethod
     def _event_on_top(cls, value: Any) -> Any:
         if isinstance(value, Map) and "event" in value and "event" not in cls.model_fields:
-            wrong("`event` stands at the top of `when` only", value.marks["event"])
+            refuse("`event` stands at the top of `when` only", value.marks["event"])
         return value
 
     def parts(self) -> Iterator["Conditions"]:
@@ -203,10 +203,10 @@ class When(Conditions):
         if self.events != ("status",):
             for name in ("status", "code"):
                 if any(getattr(part, name) for part in self.parts()):
-                    wrong(f"`{name}` needs `event: status` beside it")
+                    refuse(f"`{name}` needs `event: status` beside it")
         for field in (fields := [one for part in self.parts() for one in part.field or ()]):
             if (kind := kind_of_field(field)) not in self.events:
-                wrong(f"the field {short(field)} needs `event: {kind}`")
+                refuse(f"the field {quote_word(field)} needs `event: {kind}`")
         if fields and {"message", "status"} & {*self.events}:
-            wrong("`field` is for events that are neither message nor status")
+            refuse("`field` is for events that are neither message nor status")
         return self

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from gateway.rules.language.types import wrong
+from gateway.rules.language.types import refuse
 from gateway.rules.yaml.nodes import Scalar
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
@@ -21,19 +21,19 @@ FILLED_IN = frozenset(
 )
 
 
-def _typed(value: Any, field: str = "") -> Any:
+def _restore_types(value: Any, field: str = "") -> Any:
     match value:
         case dict():
-            return {str(key): _typed(inner, key) for key, inner in value.items()}
+            return {str(key): _restore_types(inner, key) for key, inner in value.items()}
         case list():
-            return [_typed(inner, field) for inner in value]
+            return [_restore_types(inner, field) for inner in value]
         case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
-            return _json(str(value))
+            return _parse_scalar(str(value))
         case _:
             return str(value)
 
 
-def _json(word: str) -> str | bool | int | float:
+def _parse_scalar(word: str) -> str | bool | int | float:
     if word in ("true", "false"):
         return word == "true"
     number = NUMBER.fullmatch(word)
@@ -42,15 +42,17 @@ def _json(word: str) -> str | bool | int | float:
     return float(word) if number[2] else int(word)
 
 
-def _graph(body: dict[str, Any]) -> dict[str, Any]:
+def _check_graph_body(body: dict[str, Any]) -> dict[str, Any]:
     if taken := sorted(FILLED_IN & body.keys()):
-        wrong(f"leave out {', '.join(taken)}, which the gateway fills in")
+        refuse(f"leave out {', '.join(taken)}, which the gateway fills in")
     kind = body.get("type")
     # Only contacts are a list.
     if not isinstance(kind, str) or not isinstance(body.get(kind), dict | list):
-        wrong("needs `type` and a part of that name: {type: image, image: {...}}")
+        refuse("needs `type` and a part of that name: {type: image, image: {...}}")
     return body
 
 
-Components = Annotated[list[Any], AfterValidator(_typed)]
-GraphBody = Annotated[dict[str, Any], AfterValidator(_typed), AfterValidator(_graph)]
+Components = Annotated[list[Any], AfterValidator(_restore_types)]
+GraphBody = Annotated[
+    dict[str, Any], AfterValidator(_restore_types), AfterValidator(_check_graph_body)
+]

@@ -13,10 +13,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.text import nearest
-from gateway.rules.language.types import VarName, wrong
+from gateway.rules.language.types import VarName, refuse
 from gateway.rules.opening_hours import DAYS, Hours, Span
-from gateway.rules.problems import short
-from gateway.rules.yaml.nodes import Map, Seq, items
+from gateway.rules.problems import quote_word
+from gateway.rules.yaml.nodes import Map, Seq, as_list
 
 KEYS = ("zone", "closed", *DAYS)
 SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?([01]\d|2[0-4]):([0-5]\d)")
@@ -25,49 +25,49 @@ MIDNIGHT = 24 * 60
 MAX_ZONE = 40
 
 
-def _hours(value: Any) -> Any:
+def _parse_hours(value: Any) -> Any:
     if not isinstance(value, Map):
-        wrong("must be a mapping such as {zone: Europe/Lisbon, mon-fri: 09:00-18:00}")
+        refuse("must be a mapping such as {zone: Europe/Lisbon, mon-fri: 09:00-18:00}")
     week: dict[int, tuple[Span, ...]] = {}
     for key in (key for key in value if key not in ("zone", "closed")):
-        with _told_at(value, key):
+        with _locate_errors(value, key):
             spans = dict.fromkeys(_days(key), _spans(value[key]))
             if not spans.keys().isdisjoint(week):
-                wrong("one of these days stands twice")
+                refuse("one of these days stands twice")
             week |= spans
-    with _told_at(value, "zone"):
+    with _locate_errors(value, "zone"):
         zone = _zone(value.get("zone"))
-    with _told_at(value, "closed"):
-        closed = frozenset(map(_date, items(value.get("closed", Seq()))))
+    with _locate_errors(value, "closed"):
+        closed = frozenset(map(_date, as_list(value.get("closed", Seq()))))
     return Hours(zone, tuple(week.get(day, ()) for day in range(len(DAYS))), closed)
 
 
 @contextmanager
-def _told_at(value: Map, key: str) -> Iterator[None]:
+def _locate_errors(value: Map, key: str) -> Iterator[None]:
     """Name the key, and the place of its value, in what is refused."""
     try:
         yield
     except PydanticCustomError as error:
         node = value.get(key, value)
-        wrong(f"{key}: {error.message()}", node.mark)
+        refuse(f"{key}: {error.message()}", node.mark)
 
 
 def _zone(name: Any) -> str:
     if name is None:
-        wrong("missing")
+        refuse("missing")
     try:
         return ZoneInfo(str(name)).key
     except (KeyError, OSError, ValueError):
         close = get_close_matches(str(name)[:MAX_ZONE], available_timezones(), n=1)
         hint = f"did you mean '{close[0]}'?" if close else "it looks like Europe/Lisbon"
-        wrong(f"{short(name)} is no time zone; {hint}")
+        refuse(f"{quote_word(name)} is no time zone; {hint}")
 
 
 def _days(key: str) -> list[int]:
     first, dash, last = key.partition("-")
     for word in (first, last) if dash else (first,):
         if word not in DAYS:
-            wrong(f"{short(word)} is no day; {nearest(word, KEYS)}")
+            refuse(f"{quote_word(word)} is no day; {nearest(word, KEYS)}")
     start = DAYS.index(first)
     count = (DAYS.index(last) - start) % len(DAYS) if dash else 0
     return [(start + n) % len(DAYS) for n in range(count + 1)]
@@ -76,9 +76,9 @@ def _days(key: str) -> list[int]:
 def _spans(value: Any) -> tuple[Span, ...]:
     if value == "closed":
         return ()
-    spans = sorted(_span(one) for one in items(value))
+    spans = sorted(_span(one) for one in as_list(value))
     if any(later.start < sooner.end for sooner, later in pairwise(spans)):
-        wrong("two of the times overlap")
+        refuse("two of the times overlap")
     return tuple(spans)
 
 
@@ -88,7 +88,7 @@ def _span(value: Any) -> Span:
         (int(read[n]) * 60 + int(read[n + 1]) for n in (1, 3)) if read else (0, MIDNIGHT + 1)
     )
     if end > MIDNIGHT:
-        wrong("must be a time such as 09:00-18:00, a list of them, or closed")
+        refuse("must be a time such as 09:00-18:00, a list of them, or closed")
     return Span(start, end if start < end else end + MIDNIGHT)
 
 
@@ -98,7 +98,7 @@ def _date(value: Any) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    return wrong(f"{short(value)} is no date; it looks like 2026-12-25")
+    return refuse(f"{quote_word(value)} is no date; it looks like 2026-12-25")
 
 
 _TIME = {"type": "string", "pattern": f"^({SPAN.pattern})$"}
@@ -119,7 +119,7 @@ SCHEMA = {
     "required": ["zone"],
     "additionalProperties": False,
 }
-Written = Annotated[Any, WithJsonSchema(SCHEMA)]
+WrittenHours = Annotated[Any, WithJsonSchema(SCHEMA)]
 NamedHours = dict[
-    VarName, Annotated[Hours, BeforeValidator(_hours, json_schema_input_type=Written)]
+    VarName, Annotated[Hours, BeforeValidator(_parse_hours, json_schema_input_type=WrittenHours)]
 ]

@@ -16,7 +16,7 @@ from gateway.rules.language.types import (
     Name,
     TemplateName,
     Version,
-    listed,
+    wrap_in_list,
 )
 
 
@@ -24,10 +24,10 @@ class RuleModel(Model):
     """One rule: when its conditions hold, its actions are done."""
 
     name: Name = Field(description="What the rule is called, in traces too.")
-    when: Annotated[tuple[When, ...], BeforeValidator(listed)] = Field(
+    when: Annotated[tuple[When, ...], BeforeValidator(wrap_in_list)] = Field(
         default=(When(),), description="Conditions that must all hold, or a list of such mappings."
     )
-    then: Annotated[tuple[Step, ...], BeforeValidator(listed)] = Field(
+    then: Annotated[tuple[Step, ...], BeforeValidator(wrap_in_list)] = Field(
         description="One action, or a list that is done in order."
     )
     cooldown: Duration | None = Field(
@@ -60,22 +60,22 @@ class Book(Model):
     version: Version = Field(description="Always 1.")
     defaults: Defaults = Field(default=Defaults(), description="What holds for every rule.")
     hours: NamedHours = Field(default={}, description="Opening hours by name.")
-    templates: Annotated[tuple[TemplateName, ...], BeforeValidator(listed)] | None = Field(
+    templates: Annotated[tuple[TemplateName, ...], BeforeValidator(wrap_in_list)] | None = Field(
         default=None, description="The templates that Meta approved; others are warned of."
     )
     rules: tuple[RuleModel, ...] = Field(description="The rules, tried from top to bottom.")
 
 
-PLACES: dict[str, type[Model]] = {
+MODEL_BY_KEY: dict[str, type[Model]] = {
     "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
     "not": Conditions,
 }  # fmt: skip
 
 
-def known_keys(place: str, neighbours: Any) -> list[str]:
+def known_keys(parent_key: str, neighbours: Any) -> list[str]:
     """Name the keys that may stand at a place of the file."""
-    model = PLACES.get(place)
+    model = MODEL_BY_KEY.get(parent_key)
     if not model:
         model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)
     return model.keys()

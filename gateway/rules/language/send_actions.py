@@ -22,19 +22,19 @@ from gateway.rules.language.types import (
     Sendable,
     TemplateName,
     VarName,
-    listed,
+    refuse,
     word_of,
-    wrong,
+    wrap_in_list,
 )
 
 
-def _trimmed(word: str) -> str:
-    return word if word == word.strip() else wrong("has space around it, which Meta refuses")
+def _require_trimmed(word: str) -> str:
+    return word if word == word.strip() else refuse("has space around it, which Meta refuses")
 
 
-ButtonId = Annotated[str, Limited(length_limits.BUTTON_ID), AfterValidator(_trimmed)]
+ButtonId = Annotated[str, Limited(length_limits.BUTTON_ID), AfterValidator(_require_trimmed)]
 ButtonTitle = Annotated[str, Limited(length_limits.BUTTON_TITLE)]
-RowId = Annotated[str, Limited(length_limits.ROW_ID), AfterValidator(_trimmed)]
+RowId = Annotated[str, Limited(length_limits.ROW_ID), AfterValidator(_require_trimmed)]
 
 
 RowTitle = Annotated[str, Limited(length_limits.ROW_TITLE)]
@@ -55,22 +55,22 @@ def _row(value: Any) -> Any:
 
 def _buttons(titles: dict[str, str]) -> dict[str, str]:
     if not titles or len(titles) > length_limits.BUTTONS:
-        wrong(f"has {len(titles)} buttons; Meta takes 1 to {length_limits.BUTTONS}")
+        refuse(f"has {len(titles)} buttons; Meta takes 1 to {length_limits.BUTTONS}")
     if len(set(titles.values())) < len(titles):
-        wrong("two buttons have the same title, which Meta refuses")
+        refuse("two buttons have the same title, which Meta refuses")
     return titles
 
 
 def _rows(rows: dict[str, RowText]) -> dict[str, RowText]:
-    return rows or wrong("has no rows")
+    return rows or refuse("has no rows")
 
 
 def _sections(sections: dict[str, dict[str, RowText]]) -> dict[str, dict[str, RowText]]:
     if not sections:
-        wrong("has no sections")
+        refuse("has no sections")
     ids = [id_ for rows in sections.values() for id_ in rows]
     if len(set(ids)) < len(ids):
-        wrong("two rows have the same id")
+        refuse("two rows have the same id")
     return sections
 
 
@@ -89,7 +89,7 @@ Sections = Annotated[
 ]
 
 
-def parted(
+def build_sections(
     rows: dict[str, RowText] | None, sections: dict[str, dict[str, RowText]] | None
 ) -> list[Section]:
     """Give the sections of a list; rows that are not parted need no title."""
@@ -116,7 +116,9 @@ _IN_ORDER: TypeAdapter[Values] = TypeAdapter(Values)
 
 def _values(value: Any) -> Any:
     named = isinstance(value, dict)
-    return _NAMED.validate_python(value) if named else _IN_ORDER.validate_python(listed(value))
+    return (
+        _NAMED.validate_python(value) if named else _IN_ORDER.validate_python(wrap_in_list(value))
+    )
 
 
 class SendTemplate(Model):
@@ -147,7 +149,7 @@ class SendTemplate(Model):
 def _when_closed(value: Any) -> Any:
     if isinstance(value, dict):
         return SendTemplate.model_validate(value)
-    return value if value in ("drop", "wait") else wrong("must be drop, wait or a send_template")
+    return value if value in ("drop", "wait") else refuse("must be drop, wait or a send_template")
 
 
 WhenClosed = Annotated[
@@ -212,16 +214,16 @@ class SendList(FreeForm):
     @model_validator(mode="after")
     def _has_rows(self) -> "SendList":
         if (self.rows is None) is (self.sections is None):
-            wrong("needs either rows or sections")
+            refuse("needs either rows or sections")
         if (
-            count := sum(len(part.rows) for part in parted(self.rows, self.sections))
+            count := sum(len(part.rows) for part in build_sections(self.rows, self.sections))
         ) > length_limits.ROWS:
-            wrong(f"has {count} rows; Meta takes {length_limits.ROWS}")
+            refuse(f"has {count} rows; Meta takes {length_limits.ROWS}")
         return self
 
     def body(self) -> Body:
         """Build Meta's body, placeholders and all."""
-        parts = parted(self.rows, self.sections)
+        parts = build_sections(self.rows, self.sections)
         return messages.choices(self.send_list, self.button, parts, self.header, self.footer)
 
 
@@ -241,9 +243,9 @@ class SendMedia(FreeForm):
     @model_validator(mode="after")
     def _fits(self) -> "SendMedia":
         if self.caption and self.kind in WITHOUT_CAPTION:
-            wrong(f"{self.kind} has no caption with Meta")
+            refuse(f"{self.kind} has no caption with Meta")
         if self.filename and self.kind != "document":
-            wrong("only a document has a filename")
+            refuse("only a document has a filename")
         return self
 
     def body(self) -> Body:

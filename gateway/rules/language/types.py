@@ -21,14 +21,14 @@ from gateway.core.contacts.frequency import MOST_TIMES
 from gateway.core.messages import LINKS, length_limits
 from gateway.core.rendering.placeholders import literal
 from gateway.core.text import nearest
-from gateway.rules.problems import QUOTES, Mark, short
-from gateway.rules.text import PatternError, normal, pattern, spelled
+from gateway.rules.problems import QUOTES, Mark, quote_word
+from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
 
 # What YAML makes of a word is not what the author meant, so an editor takes all of these as text.
 SCALAR = ["string", "number", "boolean"]
 
 
-def wrong(message: str, mark: Mark | None = None) -> NoReturn:
+def refuse(message: str, mark: Mark | None = None) -> NoReturn:
     """Refuse a value in our own words, and where it is not the value itself, tell the place."""
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
@@ -55,33 +55,35 @@ class TextCheck:
         return {**handler(of), **self.schema()}
 
 
-def listed(value: Any) -> Any:
+def wrap_in_list(value: Any) -> Any:
     """Take one value for a list of one."""
     if value in ([], ()):
-        wrong("an empty list")
+        refuse("an empty list")
     return value if isinstance(value, list | tuple) else [value]
 
 
 def one_of(*words: str) -> BeforeValidator:
     """Take one or some of a closed set of words."""
     return BeforeValidator(
-        lambda value: tuple(_known(word, words) for word in listed(value)),
-        json_schema_input_type=tuple[_words(words), ...],  # type: ignore[misc]
+        lambda value: tuple(_require_known(word, words) for word in wrap_in_list(value)),
+        json_schema_input_type=tuple[_word_enum(words), ...],  # type: ignore[misc]
     )
 
 
 def word_of(*words: str) -> BeforeValidator:
     """Take one of a closed set of words."""
-    return BeforeValidator(lambda value: _known(value, words), json_schema_input_type=_words(words))
+    return BeforeValidator(
+        lambda value: _require_known(value, words), json_schema_input_type=_word_enum(words)
+    )
 
 
-def _words(words: tuple[str, ...]) -> Any:
+def _word_enum(words: tuple[str, ...]) -> Any:
     return Annotated[str, WithJsonSchema({"enum": list(words)})]
 
 
-def _known(word: Any, words: tuple[str, ...]) -> str:
+def _require_known(word: Any, words: tuple[str, ...]) -> str:
     if not isinstance(word, str) or word not in words:
-        wrong(f"{short(word)} is not known; {nearest(str(word), words)}")
+        refuse(f"{quote_word(word)} is not known; {nearest(str(word), words)}")
     return str(word)
 
 
@@ -89,17 +91,17 @@ def _known(word: Any, words: tuple[str, ...]) -> str:
 class Limited(TextCheck):
     """Take a text that is no longer than Meta takes it, placeholders left out."""
 
-    most: int
+    max_length: int
 
     def check(self, text: str) -> str:
         """Refuse what is too long, and what is empty."""
-        if (count := len(literal(text))) > self.most:
-            wrong(length_limits.too_long(count, self.most))
-        return text if text.strip() else wrong(f"empty; if the text begins with `#`, {QUOTES}")
+        if (count := len(literal(text))) > self.max_length:
+            refuse(length_limits.too_long(count, self.max_length))
+        return text if text.strip() else refuse(f"empty; if the text begins with `#`, {QUOTES}")
 
     def schema(self) -> dict[str, Any]:
         """Let an editor count the characters of a text that has no placeholders."""
-        return {"pattern": r"\S", "anyOf": [{"maxLength": self.most}, {"pattern": r"\{\{"}]}
+        return {"pattern": r"\S", "anyOf": [{"maxLength": self.max_length}, {"pattern": r"\{\{"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +114,14 @@ class Matching(TextCheck):
     def check(self, word: str) -> str:
         """Refuse what does not fit, with an example of what would."""
         fits = re.fullmatch(self.expression, word)
-        return word if fits else wrong(f"must look like {self.example}")
+        return word if fits else refuse(f"must look like {self.example}")
 
     def schema(self) -> dict[str, Any]:
         """Say the same in the terms of JSON Schema."""
         # Where a plain 1 or true fits, an editor must not take it for a number or a yes.
         is_plain = any(re.fullmatch(self.expression, word) for word in ("1", "true"))
-        told = {"pattern": f"^({self.expression})$", "examples": [self.example]}
-        return {"type": SCALAR if is_plain else "string"} | told
+        constraint = {"pattern": f"^({self.expression})$", "examples": [self.example]}
+        return {"type": SCALAR if is_plain else "string"} | constraint
 
 
 class Model(BaseModel):
@@ -140,7 +142,7 @@ class Tests(Model):
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
-        return self if self.model_fields_set else wrong(f"needs one of {', '.join(self.keys())}")
+        return self if self.model_fields_set else refuse(f"needs one of {', '.join(self.keys())}")
 
 
 MAX_NAME = 100
@@ -159,70 +161,76 @@ class Often(NamedTuple):
 
 
 def _version(word: str) -> str:
-    return word if word == "1" else wrong(f"{short(word)} is not known; this gateway reads 1")
+    return word if word == "1" else refuse(f"{quote_word(word)} is not known; this gateway reads 1")
 
 
 def _name(word: str) -> str:
     if len(word) > MAX_NAME or not word.isprintable():
-        wrong(f"must be one line of up to {MAX_NAME} characters")
-    return _filled(word)
+        refuse(f"must be one line of up to {MAX_NAME} characters")
+    return _require_text(word)
 
 
-def _filled(word: str) -> str:
-    return word.strip() or wrong("empty")
+def _require_text(word: str) -> str:
+    return word.strip() or refuse("empty")
 
 
-def _comparable(word: str) -> str:
-    return word if normal(word) else wrong("empty")
+def _require_comparable(word: str) -> str:
+    return word if normalize(word) else refuse("empty")
 
 
-def _spelled(word: str) -> str:
-    return word if spelled(normal(word)) else wrong(f"{short(word)} has no letters; use `contains`")
+def _require_words(word: str) -> str:
+    return (
+        word
+        if spaced_words(normalize(word))
+        else refuse(f"{quote_word(word)} has no letters; use `contains`")
+    )
 
 
 def _pattern(source: str) -> str:
     try:
-        pattern(source or wrong("empty"))
+        compile_pattern(source or refuse("empty"))
     except PatternError as error:
-        wrong(str(error))
+        refuse(str(error))
     names = GROUP.findall(source)
     if twice := next((name for name in names if names.count(name) > 1), None):
-        wrong(f"two groups are called {short(twice)}, of which only the first would be looked at")
+        refuse(
+            f"two groups are called {quote_word(twice)}, of which only the first would be looked at"
+        )
     return source
 
 
 def _duration(value: Any) -> Any:
     read = DURATION.fullmatch(value) if isinstance(value, str) else None
     if not read or not int(read[1]):
-        wrong("must be a duration such as 90s, 30m, 2h or 1d")
+        refuse("must be a duration such as 90s, 30m, 2h or 1d")
     return timedelta(seconds=int(read[1]) * UNITS[read[2]])
 
 
 def _code(value: Any) -> Any:
     is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
-    return int(value) if is_code else wrong("must be one of Meta's error codes, such as 131047")
+    return int(value) if is_code else refuse("must be one of Meta's error codes, such as 131047")
 
 
 def _at_most(value: Any) -> Any:
     read = OFTEN.fullmatch(value) if isinstance(value, str) else None
     if not read or not int(read[1]):
-        wrong("must be so often in a time, such as 3 per 1d")
+        refuse("must be so often in a time, such as 3 per 1d")
     if int(read[1]) > MOST_TIMES:
-        wrong(f"must be {MOST_TIMES} times or fewer, since each is remembered")
+        refuse(f"must be {MOST_TIMES} times or fewer, since each is remembered")
     return Often(int(read[1]), _duration(read[2]))
 
 
 def _link(word: str) -> str:
     is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
     if not is_link and not word.isdecimal() and "{{" not in word:
-        wrong("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
+        refuse("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
     return word
 
 
 def _emoji(word: str) -> str:
     word = word.strip()
     if not word or word.isascii() or len(word) > MAX_EMOJI:
-        wrong("must be one emoji")
+        refuse("must be one emoji")
     return word
 
 
@@ -234,13 +242,19 @@ Name = Annotated[str, AfterValidator(_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
 
 VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
-VarNames = Annotated[tuple[VarName, ...], BeforeValidator(listed)]
-Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(listed)]
+VarNames = Annotated[tuple[VarName, ...], BeforeValidator(wrap_in_list)]
+Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(wrap_in_list)]
 AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
 
-Ids = Annotated[tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(listed)]
-Texts = Annotated[tuple[Annotated[str, AfterValidator(_comparable)], ...], BeforeValidator(listed)]
-Phrases = Annotated[tuple[Annotated[str, AfterValidator(_spelled)], ...], BeforeValidator(listed)]
+Ids = Annotated[
+    tuple[Annotated[str, AfterValidator(_require_text)], ...], BeforeValidator(wrap_in_list)
+]
+Texts = Annotated[
+    tuple[Annotated[str, AfterValidator(_require_comparable)], ...], BeforeValidator(wrap_in_list)
+]
+Phrases = Annotated[
+    tuple[Annotated[str, AfterValidator(_require_words)], ...], BeforeValidator(wrap_in_list)
+]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 Sendable = Annotated[str, Limited(length_limits.TEXT)]

@@ -22,21 +22,21 @@ class CompiledAction:
     verb: str
     body: Any
     marketing: bool = False
-    closed: Any = ""  # "drop", "wait", or the compiled body of a template
-    told: str = ""
+    when_closed: Any = ""  # "drop", "wait", or the compiled body of a template
+    label: str = ""
     always: Action | None = None  # the action, where no placeholder is in it
 
     @property
-    def sends(self) -> bool:
+    def is_send(self) -> bool:
         """Say whether the customer gets a message."""
         return self.verb in SENDS
 
     @property
-    def posts(self) -> bool:
+    def calls_meta(self) -> bool:
         """Say whether Meta is called."""
-        return self.sends or self.verb in TO_THE_MESSAGE
+        return self.is_send or self.verb in TO_THE_MESSAGE
 
-    def action(self, values: Lookup) -> Action | None:
+    def build_action(self, values: Lookup) -> Action | None:
         """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
         if self.always:
             return self.always
@@ -48,22 +48,24 @@ class CompiledAction:
             body,
             repeatable=self.verb in TO_THE_MESSAGE,
             marketing=self.marketing,
-            when_closed=fill(self.closed, values) or "",
-            told=self.told,
+            when_closed=fill(self.when_closed, values) or "",
+            told=self.label,
         )
 
 
-def step_of(step: Written, when_closed: WhenClosed) -> CompiledAction:
+def compile_action(step: Written, when_closed: WhenClosed) -> CompiledAction:
     """Compile one action; `when_closed` holds where it says nothing else."""
     marketing = isinstance(step, SendTemplate) and step.marketing
     closed: WhenClosed = None
     if isinstance(step, FreeForm):
         closed = step.window_closed or when_closed
-    said = closed.body() if isinstance(closed, SendTemplate) else closed or ""
-    made = CompiledAction(step.verb, prepare(step.body()), marketing, prepare(said), _about(step))
-    if _is_filled(made.body) and _is_filled(made.closed):
-        return replace(made, always=made.action(lambda _: ""))
-    return made
+    closed_body = closed.body() if isinstance(closed, SendTemplate) else closed or ""
+    compiled = CompiledAction(
+        step.verb, prepare(step.body()), marketing, prepare(closed_body), _label_of(step)
+    )
+    if _is_filled(compiled.body) and _is_filled(compiled.when_closed):
+        return replace(compiled, always=compiled.build_action(lambda _: ""))
+    return compiled
 
 
 def _is_filled(prepared: Any) -> bool:
@@ -79,7 +81,7 @@ def _is_filled(prepared: Any) -> bool:
             return True
 
 
-def _about(step: Written) -> str:
+def _label_of(step: Written) -> str:
     """Name what a step notes as the file names it: what placeholders stand for is nobody's."""
     match step:
         case (

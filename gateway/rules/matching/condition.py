@@ -15,7 +15,7 @@ Test = Callable[[EventFacts], bool]
 Key = tuple[str, str]
 
 # What tells most comes first.
-RANKS = {
+SPECIFICITY_RANK = {
     name: rank
     for rank, name in enumerate(
         ("tapped", "text", "word", "starts_with", "contains", "matches", "from", "code", "field",
@@ -27,8 +27,8 @@ RANKS = {
 class MatchResult(NamedTuple):
     """Whether a condition holds, and in the rule's own words how it does or how it fails."""
 
-    held: bool
-    words: str
+    matched: bool
+    explanation: str
 
 
 class Condition(Protocol):
@@ -41,26 +41,30 @@ class Condition(Protocol):
     def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
 
-    def told(self, facts: EventFacts) -> MatchResult:
+    def evaluate(self, facts: EventFacts) -> MatchResult:
         """Say whether and how it holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class SingleCondition:
     """A single test, and how it is told that it holds or fails."""
 
     test: Test
-    held: str
-    failed: str
+    matched_text: str
+    failed_text: str
     keys: frozenset[Key] | None = None
 
     def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return self.test(facts)
 
-    def told(self, facts: EventFacts) -> MatchResult:
+    def evaluate(self, facts: EventFacts) -> MatchResult:
         """Say whether and how it holds."""
-        return MatchResult(True, self.held) if self.test(facts) else MatchResult(False, self.failed)
+        return (
+            MatchResult(True, self.matched_text)
+            if self.test(facts)
+            else MatchResult(False, self.failed_text)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +77,21 @@ class Every:
     def keys(self) -> frozenset[Key] | None:
         """Those of the condition that tells most."""
         known = [one.keys for one in self.inner if one.keys is not None]
-        return min(known, key=_rank, default=None)
+        return min(known, key=_specificity, default=None)
 
     def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return all(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: EventFacts) -> MatchResult:
+    def evaluate(self, facts: EventFacts) -> MatchResult:
         """Tell of all that hold, or of the first that fails."""
-        words = []
+        explanations = []
         for one in self.inner:
-            told = one.told(facts)
-            if not told.held:
-                return told
-            words.append(told.words)
-        return MatchResult(True, _joined(words) or "always")
+            result = one.evaluate(facts)
+            if not result.matched:
+                return result
+            explanations.append(result.explanation)
+        return MatchResult(True, _join_texts(explanations) or "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +104,22 @@ class Some:
     def keys(self) -> frozenset[Key] | None:
         """Those of all, where all have some."""
         known = [one.keys for one in self.inner]
-        found = [keys for keys in known if keys is not None]
-        return frozenset().union(*found) if len(found) == len(known) else None
+        key_sets = [keys for keys in known if keys is not None]
+        return frozenset().union(*key_sets) if len(key_sets) == len(known) else None
 
     def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
         return any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: EventFacts) -> MatchResult:
+    def evaluate(self, facts: EventFacts) -> MatchResult:
         """Tell of the first that holds, or of all that fail."""
-        words = []
+        explanations = []
         for one in self.inner:
-            told = one.told(facts)
-            if told.held:
-                return told
-            words.append(told.words)
-        return MatchResult(False, _joined(words))
+            result = one.evaluate(facts)
+            if result.matched:
+                return result
+            explanations.append(result.explanation)
+        return MatchResult(False, _join_texts(explanations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,15 @@ class Neither:
         """Say whether it holds."""
         return not any(one.holds(facts) for one in self.inner)
 
-    def told(self, facts: EventFacts) -> MatchResult:
+    def evaluate(self, facts: EventFacts) -> MatchResult:
         """Tell of all that fail, or of the first that holds."""
-        told = Some(self.inner).told(facts)
-        return MatchResult(not told.held, told.words)
+        result = Some(self.inner).evaluate(facts)
+        return MatchResult(not result.matched, result.explanation)
 
 
-def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[str, str]:
+def describe_comparison(
+    label: str, verbs: tuple[str, str], words: tuple[str, ...]
+) -> tuple[str, str]:
     """Tell what is compared with words of the rule, which stand for {}, as it holds or fails."""
     shown = ", ".join(f'"{printable(word[:MAX_WORD])}"' for word in words[:MAX_WORDS])
     if len(words) > 1:
@@ -146,9 +152,9 @@ def said(label: str, verbs: tuple[str, str], words: tuple[str, ...]) -> tuple[st
     return f"{label} {held.format(shown)}", f"{label} {failed.format(shown)}"
 
 
-def _joined(told: Iterable[str]) -> str:
-    return " and ".join(one for one in told if one)
+def _join_texts(texts: Iterable[str]) -> str:
+    return " and ".join(one for one in texts if one)
 
 
-def _rank(keys: frozenset[Key]) -> tuple[int, int]:
-    return max((RANKS[name] for name, _ in keys), default=0), len(keys)
+def _specificity(keys: frozenset[Key]) -> tuple[int, int]:
+    return max((SPECIFICITY_RANK[name] for name, _ in keys), default=0), len(keys)

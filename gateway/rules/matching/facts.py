@@ -13,12 +13,12 @@ from gateway.core.webhook.customers import NOTHING, integer, text, within, words
 from gateway.rules.event_kinds import kind_of
 from gateway.rules.language.conditions import MEDIA
 from gateway.rules.opening_hours import Hours
-from gateway.rules.text import Said
+from gateway.rules.text import ComparableText
 
 WINDOW = timedelta(hours=24)
 
 
-def has_name(event: Event, contact: Contact) -> bool:
+def has_recipient(event: Event, contact: Contact) -> bool:
     """Say whether there is a name to which the customer can be sent something."""
     return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
 
@@ -43,7 +43,7 @@ class EventFacts:
         else:
             self.type = text(self.raw, "type")
             written, self.tapped = words(self.type, self.raw)
-        self.text = Said(written)
+        self.text = ComparableText(written)
         self._was_muted = self._is_muted()
         # A phone's history is never new.
         self.is_old = now - event.at > max_age and self.kind != "history"
@@ -69,17 +69,17 @@ class EventFacts:
         return within(self.raw, "referral")
 
     @cached_property
-    def headline(self) -> Said:
+    def headline(self) -> ComparableText:
         """The headline of the ad or post."""
-        return Said(text(self.referral, "headline") or None)
+        return ComparableText(text(self.referral, "headline") or None)
 
     @cached_property
     def codes(self) -> frozenset[int]:
         """Meta's error codes of a status."""
         if not isinstance(self.event, Status):
             return frozenset()
-        told = {integer(error.get("code")) for error in self.event.errors} | {self.event.code}
-        return frozenset(code for code in told if code is not None)
+        codes = {integer(error.get("code")) for error in self.event.errors} | {self.event.code}
+        return frozenset(code for code in codes if code is not None)
 
     @cached_property
     def senders(self) -> frozenset[str]:
@@ -89,13 +89,13 @@ class EventFacts:
         return frozenset(known - {""})
 
     @property
-    def quiet(self) -> str:
+    def no_send_reason(self) -> str:
         """Why nothing may be sent, whatever rules say; "" where it may.
 
         A silence begins after the event that asks for it, and ends with the action that ends it.
         """
         event, contact = self.event, self.contact
-        if not event.number or not contact.key or not has_name(event, contact):
+        if not event.number or not contact.key or not has_recipient(event, contact):
             return "nobody can be answered"
         if isinstance(event, Status) and answers_a_status(from_callback(event.callback)[0]):
             return "it tells of an answer to a status"

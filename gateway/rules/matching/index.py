@@ -15,7 +15,7 @@ import re2
 from gateway.core.events import Notice, Status
 from gateway.rules.matching.condition import Key
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.text import Said
+from gateway.rules.text import ComparableText
 
 # Bytes for what RE2 remembers of the texts that it saw, for each of the two sets.
 MEMORY = 32 << 20
@@ -27,27 +27,27 @@ class Patterns:
     def __init__(self, words: Mapping[str, str], options: Any) -> None:
         """Compile them together, which takes memory."""
         self._words = tuple(words.values())
-        self._set = _together(words, options) if words else None
+        self._set = _compile_set(words, options) if words else None
 
-    def found(self, text: str) -> Sequence[str]:
+    def find_matches(self, text: str) -> Sequence[str]:
         """Return those that the text fits; all of them where RE2 has no room to say."""
-        found = self._set.Match(text) if self._set else None
-        if not found or len(self._words) not in found:
+        positions = self._set.Match(text) if self._set else None
+        if not positions or len(self._words) not in positions:
             return self._words
-        return [self._words[i] for i in found if i < len(self._words)]
+        return [self._words[i] for i in positions if i < len(self._words)]
 
 
-def _together(sources: Iterable[str], options: Any) -> Any:
+def _compile_set(sources: Iterable[str], options: Any) -> Any:
     try:
-        made = re2.Set.SearchSet(options)
+        pattern_set = re2.Set.SearchSet(options)
         for source in sources:
-            made.Add(source)
+            pattern_set.Add(source)
         # The empty pattern is found in every text, unless there is no room to look.
-        made.Add("")
-        made.Compile()
+        pattern_set.Add("")
+        pattern_set.Compile()
     except re2.error:
         return None
-    return made
+    return pattern_set
 
 
 class Index:
@@ -59,23 +59,27 @@ class Index:
         for position, of_rule in enumerate(keys):
             for key in of_rule:
                 self._rules.setdefault(key, []).append(position)
-        self._phrases = _by_rarest_word(self._of("word"))
-        self._lengths = {len(word) for word in self._of("starts_with")}
-        self._parts = Patterns({re2.escape(word): word for word in self._of("contains")}, EXACTLY)
-        self._patterns = Patterns({word: word for word in self._of("matches")}, AS_RULES_DO)
+        self._phrases = _group_by_rarest_word(self._words_of("word"))
+        self._lengths = {len(word) for word in self._words_of("starts_with")}
+        self._parts = Patterns(
+            {re2.escape(word): word for word in self._words_of("contains")}, CASE_SENSITIVE
+        )
+        self._patterns = Patterns(
+            {word: word for word in self._words_of("matches")}, CASE_INSENSITIVE
+        )
 
     def candidates(self, facts: EventFacts) -> list[int]:
         """Return the positions of the rules that may fire, in the order of the file."""
-        found: set[int] = set()
-        for key in (*_of_event(facts), *self._of_text(facts.text)):
+        positions: set[int] = set()
+        for key in (*_event_keys(facts), *self._text_keys(facts.text)):
             if key in self._rules:
-                found.update(self._rules[key])
-        return sorted(found)
+                positions.update(self._rules[key])
+        return sorted(positions)
 
-    def _of(self, name: str) -> frozenset[str]:
+    def _words_of(self, name: str) -> frozenset[str]:
         return frozenset(word for kind, word in self._rules if kind == name)
 
-    def _of_text(self, text: Said) -> Iterator[Key]:
+    def _text_keys(self, text: ComparableText) -> Iterator[Key]:
         if (normal := text.normal) is None or (original := text.original) is None:
             return
         yield "text", normal
@@ -85,23 +89,23 @@ class Index:
                     yield "word", phrase
         for length in self._lengths:
             yield "starts_with", normal[:length]
-        for word in self._parts.found(normal):
+        for word in self._parts.find_matches(normal):
             yield "contains", word
-        for source in self._patterns.found(original):
+        for source in self._patterns.find_matches(original):
             yield "matches", source
 
 
-def _by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
+def _group_by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
     """File phrases under the word of each that the fewest others have."""
-    listed = sorted(phrases)
-    often = Counter(word for phrase in listed for word in phrase.split())
-    found: dict[str, list[str]] = {}
-    for phrase in listed:
-        found.setdefault(min(phrase.split(), key=lambda word: often[word]), []).append(phrase)
-    return found
+    ordered = sorted(phrases)
+    counts = Counter(word for phrase in ordered for word in phrase.split())
+    groups: dict[str, list[str]] = {}
+    for phrase in ordered:
+        groups.setdefault(min(phrase.split(), key=lambda word: counts[word]), []).append(phrase)
+    return groups
 
 
-def _of_event(facts: EventFacts) -> Iterator[Key]:
+def _event_keys(facts: EventFacts) -> Iterator[Key]:
     yield "event", facts.kind
     yield "type", facts.type
     yield "number", facts.event.number
@@ -128,5 +132,5 @@ def _options(*, case_sensitive: bool) -> Any:
     return options
 
 
-AS_RULES_DO = _options(case_sensitive=False)
-EXACTLY = _options(case_sensitive=True)
+CASE_INSENSITIVE = _options(case_sensitive=False)
+CASE_SENSITIVE = _options(case_sensitive=True)

@@ -4,16 +4,22 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from gateway.rules.language.conditions import Age, Conditions
-from gateway.rules.matching.condition import IS, Condition, One, Test, said
+from gateway.rules.matching.condition import (
+    IS,
+    Condition,
+    SingleCondition,
+    Test,
+    describe_comparison,
+)
 from gateway.rules.matching.facts import WINDOW, EventFacts
 from gateway.rules.opening_hours import Hours
-from gateway.rules.text import normal
+from gateway.rules.text import normalize
 
 LANGUAGE = "language"  # the variable under which rules note it
 UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
-def of_contact(when: Conditions) -> Iterator[Condition]:
+def contact_conditions(when: Conditions) -> Iterator[Condition]:
     """Compile the conditions on the contact."""
     if when.first_contact is not None:
         yield _first_contact(when.first_contact)
@@ -23,53 +29,53 @@ def of_contact(when: Conditions) -> Iterator[Condition]:
         yield _window(when.window == "open")
     if when.tags:
         tags = frozenset(when.tags)
-        told = said("tags", ("have {}", "do not have {}"), when.tags)
-        yield One(lambda facts: not tags.isdisjoint(facts.contact.tags), *told)
+        texts = describe_comparison("tags", ("have {}", "do not have {}"), when.tags)
+        yield SingleCondition(lambda facts: not tags.isdisjoint(facts.contact.tags), *texts)
     if when.language:
         yield _var(LANGUAGE, "language", when.language)
     for name, words in (when.vars or {}).items():
         yield _var(name, f"variable {name}", words)
 
 
-def of_moment(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:
+def moment_conditions(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:
     """Compile the conditions on the moment; hours that nobody defined are never open."""
     if when.inside:
-        yield _hours("inside", when.inside, _is_open(when.inside, hours), wanted=True)
+        yield _hours("inside", when.inside, _open_test(when.inside, hours), wanted=True)
     if when.outside:
-        yield _hours("outside", when.outside, _is_open(when.outside, hours), wanted=False)
+        yield _hours("outside", when.outside, _open_test(when.outside, hours), wanted=False)
     if when.age:
         yield from _age(when.age)
 
 
-def span(lasts: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """Write a time as rules do: 90s, 30m, 8h or 1d."""
-    seconds = int(lasts.total_seconds())
+    seconds = int(duration.total_seconds())
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"
 
 
-def _first_contact(wanted: bool) -> One:
-    told = ("this is the first contact", "this is not the first contact")
-    held, failed = told if wanted else reversed(told)
-    return One(lambda facts: facts.contact.is_new is wanted, held, failed)
+def _first_contact(wanted: bool) -> SingleCondition:
+    texts = ("this is the first contact", "this is not the first contact")
+    held, failed = texts if wanted else reversed(texts)
+    return SingleCondition(lambda facts: facts.contact.is_new is wanted, held, failed)
 
 
-def _silent(lasts: timedelta) -> One:
+def _silent(duration: timedelta) -> SingleCondition:
     def test(facts: EventFacts) -> bool:
         silence = facts.silence
-        return silence is not None and silence >= lasts
+        return silence is not None and silence >= duration
 
-    return One(
+    return SingleCondition(
         test,
-        f"nothing was written for {span(lasts)} before",
-        f"something was written within {span(lasts)} before, or never",
+        f"nothing was written for {format_duration(duration)} before",
+        f"something was written within {format_duration(duration)} before, or never",
     )
 
 
-def _window(wanted: bool) -> One:
-    told = ("the window is open", "the window is closed")
-    held, failed = told if wanted else reversed(told)
-    return One(lambda facts: _is_within_window(facts) is wanted, held, failed)
+def _window(wanted: bool) -> SingleCondition:
+    texts = ("the window is open", "the window is closed")
+    held, failed = texts if wanted else reversed(texts)
+    return SingleCondition(lambda facts: _is_within_window(facts) is wanted, held, failed)
 
 
 def _is_within_window(facts: EventFacts) -> bool:
@@ -77,21 +83,23 @@ def _is_within_window(facts: EventFacts) -> bool:
     return last is not None and facts.now - last < WINDOW
 
 
-def _var(name: str, label: str, words: tuple[str, ...]) -> One:
-    wanted = frozenset(map(normal, words))
-    told = said(label, IS, words)
-    return One(lambda facts: normal(facts.contact.vars.get(name, "")) in wanted, *told)
+def _var(name: str, label: str, words: tuple[str, ...]) -> SingleCondition:
+    wanted = frozenset(map(normalize, words))
+    texts = describe_comparison(label, IS, words)
+    return SingleCondition(
+        lambda facts: normalize(facts.contact.vars.get(name, "")) in wanted, *texts
+    )
 
 
-def _is_open(names: tuple[str, ...], hours: Mapping[str, Hours]) -> Test:
+def _open_test(names: tuple[str, ...], hours: Mapping[str, Hours]) -> Test:
     known = tuple(hours[name] for name in names if name in hours)
     return lambda facts: any(one.is_open(facts.now) for one in known)
 
 
-def _hours(word: str, names: tuple[str, ...], is_open: Test, *, wanted: bool) -> One:
+def _hours(word: str, names: tuple[str, ...], is_open: Test, *, wanted: bool) -> SingleCondition:
     named = " or ".join(names)
     other = "outside" if wanted else "inside"
-    return One(
+    return SingleCondition(
         lambda facts: is_open(facts) is wanted,
         f"it is {word} the hours {named}",
         f"it is {other} the hours {named}",
@@ -100,8 +108,14 @@ def _hours(word: str, names: tuple[str, ...], is_open: Test, *, wanted: bool) ->
 
 def _age(age: Age) -> Iterator[Condition]:
     if older := age.older:
-        told = (f"it is older than {span(older)}", f"it is not older than {span(older)}")
-        yield One(lambda facts: facts.now - facts.event.at > older, *told)
+        texts = (
+            f"it is older than {format_duration(older)}",
+            f"it is not older than {format_duration(older)}",
+        )
+        yield SingleCondition(lambda facts: facts.now - facts.event.at > older, *texts)
     if younger := age.younger:
-        told = (f"it is younger than {span(younger)}", f"it is not younger than {span(younger)}")
-        yield One(lambda facts: facts.now - facts.event.at < younger, *told)
+        texts = (
+            f"it is younger than {format_duration(younger)}",
+            f"it is not younger than {format_duration(younger)}",
+        )
+        yield SingleCondition(lambda facts: facts.now - facts.event.at < younger, *texts)

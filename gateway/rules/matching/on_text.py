@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from gateway.rules.language.conditions import TextTest
-from gateway.rules.matching.condition import IS, Key, One, said
+from gateway.rules.matching.condition import IS, Key, SingleCondition, describe_comparison
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.text import Said, normal, pattern, spelled
+from gateway.rules.text import ComparableText, compile_pattern, normalize, spaced_words
 
-Look = Callable[[EventFacts], Said]
-Holds = Callable[[Said], bool]
+Look = Callable[[EventFacts], ComparableText]
+Holds = Callable[[ComparableText], bool]
 
-TOLD = {
+TEST_VERBS = {
     "equals": IS,
     "any_of": IS,
     "contains": ("contains {}", "does not contain {}"),
@@ -20,37 +20,39 @@ TOLD = {
 }
 
 
-def text_of(test: TextTest) -> Iterator[One]:
+def text_conditions(test: TextTest) -> Iterator[SingleCondition]:
     """Test what was written, a caption, or the title that was tapped."""
-    return _tests(test, "text", lambda facts: facts.text, is_indexed=True)
+    return _build_conditions(test, "text", lambda facts: facts.text, is_indexed=True)
 
 
-def headline_of(test: TextTest) -> Iterator[One]:
+def headline_conditions(test: TextTest) -> Iterator[SingleCondition]:
     """Test the headline of the ad or post that a message came from."""
-    return _tests(test, "headline", lambda facts: facts.headline, is_indexed=False)
+    return _build_conditions(test, "headline", lambda facts: facts.headline, is_indexed=False)
 
 
-def _tests(test: TextTest, label: str, look: Look, *, is_indexed: bool) -> Iterator[One]:
+def _build_conditions(
+    test: TextTest, label: str, look: Look, *, is_indexed: bool
+) -> Iterator[SingleCondition]:
     for kind, build in TESTS.items():
         if words := getattr(test, kind):
-            compared = tuple(map(normal, words))
+            compared = tuple(map(normalize, words))
             keys = KEYS[kind](compared) if is_indexed else None
-            yield _one(label, kind, words, look, build(compared), keys)
+            yield _build_condition(label, kind, words, look, build(compared), keys)
     if source := test.matches:
         keys = frozenset({("matches", source)}) if is_indexed else None
-        yield _one(label, "matches", (source,), look, _matches(source), keys)
+        yield _build_condition(label, "matches", (source,), look, _matches(source), keys)
 
 
-def _one(
+def _build_condition(
     label: str,
     kind: str,
     words: tuple[str, ...],
     look: Look,
     holds: Holds,
     keys: frozenset[Key] | None,
-) -> One:
-    held, failed = said(label, TOLD[kind], words)
-    return One(lambda facts: holds(look(facts)), held, failed, keys)
+) -> SingleCondition:
+    held, failed = describe_comparison(label, TEST_VERBS[kind], words)
+    return SingleCondition(lambda facts: holds(look(facts)), held, failed, keys)
 
 
 def _equals(words: tuple[str, ...]) -> Holds:
@@ -63,7 +65,7 @@ def _contains(words: tuple[str, ...]) -> Holds:
 
 
 def _word(words: tuple[str, ...]) -> Holds:
-    phrases = tuple(map(spelled, words))
+    phrases = tuple(map(spaced_words, words))
     return lambda text: any(phrase in text.words for phrase in phrases)
 
 
@@ -72,7 +74,7 @@ def _starts_with(words: tuple[str, ...]) -> Holds:
 
 
 def _matches(source: str) -> Holds:
-    search = pattern(source).search
+    search = compile_pattern(source).search
     return lambda text: text.original is not None and search(text.original) is not None
 
 
@@ -90,7 +92,7 @@ def _keys(name: str) -> Callable[[tuple[str, ...]], frozenset[Key]]:
 
 
 def _phrases(words: tuple[str, ...]) -> frozenset[Key]:
-    return frozenset(("word", spelled(word)) for word in words)
+    return frozenset(("word", spaced_words(word)) for word in words)
 
 
 KEYS: dict[str, Callable[[tuple[str, ...]], frozenset[Key]]] = {

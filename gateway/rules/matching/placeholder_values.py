@@ -9,9 +9,9 @@ from gateway.core.events import Event
 from gateway.core.rendering.filters import Value
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.opening_hours import Hours
-from gateway.rules.text import scanned
+from gateway.rules.text import truncate
 
-OF_HOURS = ("opens", "closes", "now")
+HOURS_FIELDS = ("opens", "closes", "now")
 
 
 class Known(NamedTuple):
@@ -24,10 +24,10 @@ class Known(NamedTuple):
     groups: Mapping[str, str]  # of the rule's patterns
 
 
-class Name(NamedTuple):
+class Placeholder(NamedTuple):
     """What a name stands for, in words, and how it is found."""
 
-    says: str
+    description: str
     find: Callable[[Known], str]
 
 
@@ -36,38 +36,38 @@ def lookup(known: Known) -> Lookup:
 
     def find(name: str) -> Value:
         if name in known.groups:
-            return scanned(known.groups[name])
+            return truncate(known.groups[name])
         if name in NAMES:
-            return scanned(NAMES[name].find(known))
+            return truncate(NAMES[name].find(known))
         if name == "now":
             return known.now
         family, _, rest = name.partition(".")
-        return _of_hours(known, rest) if family == "hours" else _of_vars(known, rest)
+        return _hours_value(known, rest) if family == "hours" else _var_value(known, rest)
 
     return find
 
 
-def _of_vars(known: Known, name: str) -> str:
-    return scanned(known.contact.vars.get(name, ""))
+def _var_value(known: Known, name: str) -> str:
+    return truncate(known.contact.vars.get(name, ""))
 
 
-def _of_hours(known: Known, asked: str) -> datetime | None:
-    name, _, what = asked.partition(".")
+def _hours_value(known: Known, path: str) -> datetime | None:
+    name, _, what = path.partition(".")
     if not (hours := known.hours.get(name)):
         return None
     match what:
         case "opens":
-            return hours.opens(known.now)
+            return hours.next_opening(known.now)
         case "closes":
-            return hours.closes(known.now)
+            return hours.next_closing(known.now)
         case _:
-            return hours.here(known.now)
+            return hours.local_time(known.now)
 
 
-def _said(known: Known, name: str) -> str:
+def _event_value(known: Known, name: str) -> str:
     """Give what an event says under a name, "" where its kind says no such thing."""
-    said = getattr(known.event, name, None)
-    return "" if said is None else str(said)
+    value = getattr(known.event, name, None)
+    return "" if value is None else str(value)
 
 
 def _sender(known: Known) -> str:
@@ -75,36 +75,39 @@ def _sender(known: Known) -> str:
     return event.wa_id or contact.wa_id or event.user_id or contact.user_id
 
 
-def _event_says(name: str) -> Callable[[Known], str]:
-    return lambda known: _said(known, name)
+def _event_getter(name: str) -> Callable[[Known], str]:
+    return lambda known: _event_value(known, name)
 
 
-NAMES: Mapping[str, Name] = {
-    "name": Name(
-        "the customer's profile name", lambda known: _said(known, "name") or known.contact.name
+NAMES: Mapping[str, Placeholder] = {
+    "name": Placeholder(
+        "the customer's profile name",
+        lambda known: _event_value(known, "name") or known.contact.name,
     ),
-    "from": Name("the customer's phone number, or Meta's user id where there is none", _sender),
-    "text": Name(
-        "what was written, the caption, or the title that was tapped", _event_says("text")
+    "from": Placeholder(
+        "the customer's phone number, or Meta's user id where there is none", _sender
     ),
-    "tapped": Name("the id that was tapped", _event_says("tapped")),
-    "type": Name("the kind of message", _event_says("type")),
-    "number": Name("our phone number id", _event_says("number")),
-    "id": Name("the message's own id, for replies and reactions", _event_says("id")),
-    "language": Name(
-        "the customer's language, as a rule noted it", lambda known: _of_vars(known, "language")
+    "text": Placeholder(
+        "what was written, the caption, or the title that was tapped", _event_getter("text")
     ),
-    "tags": Name(
+    "tapped": Placeholder("the id that was tapped", _event_getter("tapped")),
+    "type": Placeholder("the kind of message", _event_getter("type")),
+    "number": Placeholder("our phone number id", _event_getter("number")),
+    "id": Placeholder("the message's own id, for replies and reactions", _event_getter("id")),
+    "language": Placeholder(
+        "the customer's language, as a rule noted it", lambda known: _var_value(known, "language")
+    ),
+    "tags": Placeholder(
         "the customer's tags, with commas",
         lambda known: ", ".join(known.contact.tags),
     ),
-    "status": Name("of a status, what Meta tells", _event_says("status")),
-    "code": Name("of a status, Meta's error code", _event_says("code")),
-    "field": Name("of a notice, its webhook field", _event_says("field")),
+    "status": Placeholder("of a status, what Meta tells", _event_getter("status")),
+    "code": Placeholder("of a status, Meta's error code", _event_getter("code")),
+    "field": Placeholder("of a notice, its webhook field", _event_getter("field")),
 }
 
 # What stands for more than one name, or for a moment.
-PATTERNED: Mapping[str, str] = {
+NAME_PATTERNS: Mapping[str, str] = {
     "a group": "what the group of that name in one of the rule's `matches` found",
     "vars.size": "what a rule noted with `set: {size: …}`",
     "now": "the moment at which the rule fires, in UTC",

@@ -9,8 +9,8 @@ from typing import Any
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.webhook.parser import split
-from gateway.rules.testing.notation import Said, spoken
-from gateway.rules.testing.planner import Folded, Folding
+from gateway.rules.testing.notation import Notation, to_notation
+from gateway.rules.testing.planner import EventPlanner, PlannedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Answer:
     """What a rulebook answers to one event."""
 
     rules: tuple[str, ...]
-    said: tuple[Said, ...] = field(repr=False)
+    messages: tuple[Notation, ...] = field(repr=False)
     effect: tuple[Any, ...] = field(repr=False)  # all that follows, by whichever rules
 
 
@@ -32,7 +32,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Compared:
+class ComparisonTotals:
     """What came of a comparison so far."""
 
     events: int = 0
@@ -55,43 +55,45 @@ class Comparison:
 
     def __init__(self, old: RuleDecider, new: RuleDecider) -> None:
         """Begin with contacts that nobody knows yet."""
-        self._old, self._new = Folding(old), Folding(new)
-        self.compared = Compared()
+        self._old, self._new = EventPlanner(old), EventPlanner(new)
+        self.totals = ComparisonTotals()
 
     def compare(self, deliveries: Iterable[tuple[Delivery, bool]]) -> Iterator[Change]:
         """Give each change; a delivery that nobody timed happens when its events did."""
         for delivery, is_timed in deliveries:
             for event in split(delivery):
                 now = delivery.received_at if is_timed else event.at
-                if change := self._event(event, now):
+                if change := self._compare_event(event, now):
                     yield change
 
-    def _event(self, event: Event, now: datetime) -> Change | None:
-        old = _answer(self._old.fold(event, now))
-        new = _answer(self._new.fold(event, now))
-        seen = self.compared
-        seen.events += 1
-        seen.answered += bool(old.rules or new.rules)
-        seen.old.update(old.rules)
-        seen.new.update(new.rules)
+    def _compare_event(self, event: Event, now: datetime) -> Change | None:
+        old = _answer(self._old.plan_next(event, now))
+        new = _answer(self._new.plan_next(event, now))
+        totals = self.totals
+        totals.events += 1
+        totals.answered += bool(old.rules or new.rules)
+        totals.old.update(old.rules)
+        totals.new.update(new.rules)
         if old.effect == new.effect:
             return None
-        seen.changed += 1
-        seen.contacts.add((event.number, event.contact))
-        seen.changed_by.update({*old.rules, *new.rules})
+        totals.changed += 1
+        totals.contacts.add((event.number, event.contact))
+        totals.changed_by.update({*old.rules, *new.rules})
         return Change(event, old, new)
 
 
-def _answer(folded: Folded) -> Answer:
-    said = tuple(spoken(body) for _, body in folded.posted)
-    alerts = folded.plan.alerts if folded.plan else ()
-    told = tuple(alert.title for alert in alerts)
-    return Answer(folded.fired, said, (said, _noted(folded), told, folded.error))
+def _answer(planned: PlannedEvent) -> Answer:
+    messages = tuple(to_notation(body) for _, body in planned.posts)
+    alerts = planned.plan.alerts if planned.plan else ()
+    alert_titles = tuple(alert.title for alert in alerts)
+    return Answer(
+        planned.fired, messages, (messages, _contact_changes(planned), alert_titles, planned.error)
+    )
 
 
-def _noted(folded: Folded) -> tuple[Any, ...]:
+def _contact_changes(planned: PlannedEvent) -> tuple[Any, ...]:
     """Return what is noted of the contact because of this event, and not of one before."""
-    before, after = folded.before, folded.after
+    before, after = planned.before, planned.after
     both = [
         (one.tags, dict(one.vars), one.muted_until, one.opted_out_at) for one in (before, after)
     ]

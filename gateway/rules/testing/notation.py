@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-Said = str | dict[str, Any]
+Notation = str | dict[str, Any]
 
 MEDIA = frozenset({"image", "video", "audio", "document", "sticker"})
 SIGNALS = ("mark_read", "typing")
 _ADDRESS = frozenset({"messaging_product", "recipient_type", "to", "recipient"})
 
 
-def spoken(body: Mapping[str, Any]) -> Said:
+def to_notation(body: Mapping[str, Any]) -> Notation:
     """Return the text, the word, or the mapping by which a rule would have asked for it."""
     try:
-        return _spoken(body)
+        return _to_notation(body)
     except (AttributeError, KeyError, TypeError):
-        return {"send": plain(body)}  # in Meta's form, but not in a form that we would write
+        return {
+            "send": strip_address(body)
+        }  # in Meta's form, but not in a form that we would write
 
 
-def _spoken(body: Mapping[str, Any]) -> Said:
+def _to_notation(body: Mapping[str, Any]) -> Notation:
     if body.get("status") == "read":
         return "typing" if "typing_indicator" in body else "mark_read"
     kind = body.get("type")
@@ -30,29 +32,29 @@ def _spoken(body: Mapping[str, Any]) -> Said:
         return _template(body["template"])
     if kind == "interactive" and body["interactive"]["type"] in ("button", "list"):
         return _choice(body["interactive"])
-    return _media(kind, body[kind]) if kind in MEDIA else {"send": plain(body)}
+    return _media(kind, body[kind]) if kind in MEDIA else {"send": strip_address(body)}
 
 
-def plain(body: Mapping[str, Any]) -> dict[str, Any]:
+def strip_address(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a rule says of a body: without what is filled in for it."""
-    return {name: said for name, said in body.items() if name not in _ADDRESS}
+    return {name: value for name, value in body.items() if name not in _ADDRESS}
 
 
-def _template(template: Mapping[str, Any]) -> Said:
-    told = {"send_template": template.get("name"), "language": template["language"]["code"]}
+def _template(template: Mapping[str, Any]) -> Notation:
+    action = {"send_template": template.get("name"), "language": template["language"]["code"]}
     components = template.get("components")
     if not components:
-        return told
+        return action
     match components:
         case [{"type": "body", "parameters": list(given)}] if all("text" in one for one in given):
             if all("parameter_name" in one for one in given):
-                return {**told, "values": {one["parameter_name"]: one["text"] for one in given}}
-            return {**told, "values": [one["text"] for one in given]}
+                return {**action, "values": {one["parameter_name"]: one["text"] for one in given}}
+            return {**action, "values": [one["text"] for one in given]}
         case _:
-            return {**told, "components": components}
+            return {**action, "components": components}
 
 
-def _choice(inner: Mapping[str, Any]) -> Said:
+def _choice(inner: Mapping[str, Any]) -> Notation:
     action, text = inner["action"], inner["body"]["text"]
     around = {
         part: inner[part]["text"] for part in ("header", "footer") if "text" in inner.get(part, {})
@@ -74,7 +76,7 @@ def _rows(rows: list[Any]) -> dict[str, Any]:
     }
 
 
-def _media(kind: str, inner: Mapping[str, Any]) -> Said:
+def _media(kind: str, inner: Mapping[str, Any]) -> Notation:
     source = inner.get("link") or inner.get("id")
     beside = {name: inner[name] for name in ("caption", "filename") if name in inner}
     return {"send_media": source, "kind": kind, **beside}

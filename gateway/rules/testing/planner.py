@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class PlannedEvent:
     """What followed from one event; no plan where it was known, and an error where one raised."""
 
     event: Event
@@ -50,13 +50,13 @@ class Folded:
         return tuple(change for record in records for change in record.changes)
 
     @property
-    def posted(self) -> tuple[tuple[Send, Body], ...]:
+    def posts(self) -> tuple[tuple[Send, Body], ...]:
         """Return the sends that go to Meta, were it done at once, each with what is posted."""
-        found = ((send, posted(send, self.after, self.now)) for send in self.sends)
-        return tuple((send, body) for send, body in found if body is not None)
+        pairs = ((send, body_to_post(send, self.after, self.now)) for send in self.sends)
+        return tuple((send, body) for send, body in pairs if body is not None)
 
 
-class Folding:
+class EventPlanner:
     """Plans as workers do, event by event, with no store that knows anything."""
 
     def __init__(self, rulebook: RuleDecider) -> None:
@@ -67,24 +67,24 @@ class Folding:
         """Take a contact as known."""
         self._shadow.remember(number, contact)
 
-    def fold(self, event: Event, now: datetime) -> Folded:
+    def plan_next(self, event: Event, now: datetime) -> PlannedEvent:
         """Plan one event, and remember what follows from it."""
         nobody = {name: Contact(name) for name in names(event)}
         view = self._shadow.over(PlanningInput(event.number, now, nobody, frozenset()), [event])
-        before = _first(view.contacts.values())
+        before = _pick_contact(view.contacts.values())
         (planned,) = self._shadow.plan(view, [event])
         if planned.failures:
-            return Folded(event, now, before, error=planned.failures[0].error)
-        return Folded(event, now, before, next(iter(planned.plans), None))
+            return PlannedEvent(event, now, before, error=planned.failures[0].error)
+        return PlannedEvent(event, now, before, next(iter(planned.plans), None))
 
 
-def _first(contacts: Collection[Contact]) -> Contact:
+def _pick_contact(contacts: Collection[Contact]) -> Contact:
     """Return the first that is known, or else who is called first."""
     known = (contact for contact in contacts if contact.version)
     return next(known, None) or next(iter(contacts), Contact(""))
 
 
-def posted(send: Send, contact: Contact, now: datetime) -> Body | None:
+def body_to_post(send: Send, contact: Contact, now: datetime) -> Body | None:
     """Return what goes to Meta of a send that goes now, None where nothing does."""
     if send.repeatable:
         return send.body

@@ -7,61 +7,61 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.phone_numbers import contact_key
-from gateway.rules.explain import Explained, explain
+from gateway.rules.explain import RuleExplanation, explain
 from gateway.rules.problems import Mark
 from gateway.rules.rulebook import Rulebook
-from gateway.rules.testing.notation import SIGNALS, Said, spoken
-from gateway.rules.testing.planner import Folded, Folding
-from gateway.rules.testing.simulated_customer import SimulatedCustomer, done
+from gateway.rules.testing.notation import SIGNALS, Notation, to_notation
+from gateway.rules.testing.planner import EventPlanner, PlannedEvent
+from gateway.rules.testing.simulated_customer import SimulatedCustomer, simulate_act
 from gateway.rules.testing.testcase import Case, TestStep
-from gateway.rules.testing.testfile import Placed
+from gateway.rules.testing.testfile import PlacedCase
 
 
 @dataclass(frozen=True, slots=True)
-class Differs:
+class Difference:
     """What was expected of one line, and what came, each part in its order."""
 
     what: str
-    expected: Sequence[Said]
-    got: Sequence[Said]
+    expected: Sequence[Notation]
+    actual: Sequence[Notation]
 
 
-def differences(line: TestStep, folded: Sequence[Folded]) -> Iterator[Differs]:
-    after = folded[-1].after
-    got: dict[str, Sequence[Said]] = {
+def find_differences(step: TestStep, planned: Sequence[PlannedEvent]) -> Iterator[Difference]:
+    after = planned[-1].after
+    got: dict[str, Sequence[Notation]] = {
         "we": [
-            said
-            for one in folded
-            for said in (spoken(body) for _, body in one.posted)
-            if said not in SIGNALS or line.names_signals
+            message
+            for one in planned
+            for message in (to_notation(body) for _, body in one.posts)
+            if message not in SIGNALS or step.names_signals
         ],
-        "rules": [rule for one in folded for rule in one.fired],
+        "rules": [rule for one in planned for rule in one.fired],
         "tags": sorted(after.tags),
         "vars": [{name: after.vars[name]} for name in sorted(after.vars)],
-        "muted": [_yes_or_no(bool(after.muted_until and after.muted_until > folded[-1].now))],
+        "muted": [_yes_or_no(bool(after.muted_until and after.muted_until > planned[-1].now))],
         "opted_out": [_yes_or_no(after.opted_out_at is not None)],
-        "alerts": [alert.title for one in folded if one.plan for alert in one.plan.alerts],
+        "alerts": [alert.title for one in planned if one.plan for alert in one.plan.alerts],
     }
-    for what, found in got.items():
-        expected = _expected(line, what)
-        if expected is not None and not fits(expected, found):
-            yield Differs(what, expected, found)
+    for what, actual in got.items():
+        expected = _expected_values(step, what)
+        if expected is not None and not fits(expected, actual):
+            yield Difference(what, expected, actual)
 
 
-def _expected(line: TestStep, what: str) -> Sequence[Said] | None:
-    said = getattr(line, what)
-    if isinstance(said, bool):
-        return [_yes_or_no(said)]
-    if isinstance(said, dict):
-        return [{name: said[name]} for name in sorted(said)]
-    return sorted(said) if what == "tags" and said is not None else said
+def _expected_values(step: TestStep, what: str) -> Sequence[Notation] | None:
+    value = getattr(step, what)
+    if isinstance(value, bool):
+        return [_yes_or_no(value)]
+    if isinstance(value, dict):
+        return [{name: value[name]} for name in sorted(value)]
+    return sorted(value) if what == "tags" and value is not None else value
 
 
 def fits(expected: Any, got: Any) -> bool:
     """Say whether something is as expected; of a mapping only what is named counts."""
     if isinstance(expected, Mapping):
         return isinstance(got, Mapping) and all(
-            name in got and fits(said, got[name]) for name, said in expected.items()
+            name in got and fits(value, got[name]) for name, value in expected.items()
         )
     if isinstance(expected, list | tuple):
         is_list = isinstance(got, list | tuple) and len(got) == len(expected)
@@ -74,8 +74,8 @@ def _word(got: Any) -> str:
     return str(got).lower() if isinstance(got, bool) else str(got)
 
 
-def _yes_or_no(said: bool) -> str:
-    return "yes" if said else "no"
+def _yes_or_no(flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 LONG_AGO = timedelta(days=30)
@@ -85,81 +85,83 @@ LONG_AGO = timedelta(days=30)
 class StepResult:
     """One line that was played: what differs, and why each rule fired or not."""
 
-    line: TestStep
+    step: TestStep
     mark: Mark
     now: datetime
     fired: tuple[str, ...]
-    differs: tuple[Differs, ...] = ()
-    explained: tuple[Explained, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    explanations: tuple[RuleExplanation, ...] = ()
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class CaseResult:
     """One case that was played."""
 
-    placed: Placed
-    turns: tuple[StepResult, ...]
+    placed: PlacedCase
+    results: tuple[StepResult, ...]
 
     @property
     def passed(self) -> bool:
         """Say whether everything was as expected."""
-        return not any(turn.differs or turn.error for turn in self.turns)
+        return not any(turn.differences or turn.error for turn in self.results)
 
     @property
     def fired(self) -> frozenset[str]:
         """Name the rules that fired."""
-        return frozenset(rule for turn in self.turns for rule in turn.fired)
+        return frozenset(rule for turn in self.results for rule in turn.fired)
 
 
-def play(placed: Placed, rulebook: Rulebook) -> Played:
+def play_case(placed: PlacedCase, rulebook: Rulebook) -> CaseResult:
     """Play one case from its beginning."""
-    case, talk = placed.case, _Talk(placed.case, rulebook)
-    turns = [talk.turn(line, mark) for line, mark in zip(case.talk, placed.lines, strict=True)]
-    return Played(placed, tuple(turns))
+    case, talk = placed.case, _Conversation(placed.case, rulebook)
+    results = [
+        talk.play_step(line, mark) for line, mark in zip(case.talk, placed.step_marks, strict=True)
+    ]
+    return CaseResult(placed, tuple(results))
 
 
 @dataclass(slots=True)
-class _Talk:
+class _Conversation:
     """A conversation under way."""
 
     case: Case
     rulebook: Rulebook
     now: datetime = field(init=False)
     phone: SimulatedCustomer = field(init=False)
-    folding: Folding = field(init=False)
+    planner: EventPlanner = field(init=False)
 
     def __post_init__(self) -> None:
         case = self.case
         # A wait is real time, whatever clocks on a wall do meanwhile.
         self.now = case.at.astimezone(UTC)
         self.phone = SimulatedCustomer(case.number, case.customer, case.name)
-        self.folding = Folding(self.rulebook)
-        self.folding.remember(case.number, _begun(case))
+        self.planner = EventPlanner(self.rulebook)
+        self.planner.remember(case.number, _initial_contact(case))
 
-    def turn(self, line: TestStep, mark: Mark) -> StepResult:
+    def play_step(self, step: TestStep, mark: Mark) -> StepResult:
         """Play one line."""
-        if line.wait is not None:
-            self.now += line.wait
-        if line.they is None:
-            return StepResult(line, mark, self.now, ())
-        events = done(line.they, self.phone, self.now - (line.they.age or timedelta(0)))
-        folded = [self.folding.fold(event, self.now) for event in events]
-        for one in folded:
-            for send, body in one.posted:
-                self.phone.hear(body, f"{send.id}.1")
-        fired = tuple(rule for one in folded for rule in one.fired)
-        error = next((one.error for one in folded if one.error), "")
-        differs = tuple(differences(line, folded))
-        told = tuple(self._why(folded)) if differs else ()
-        return StepResult(line, mark, self.now, fired, differs, told, error)
+        if step.wait is not None:
+            self.now += step.wait
+        if step.they is None:
+            return StepResult(step, mark, self.now, ())
+        events = simulate_act(step.they, self.phone, self.now - (step.they.age or timedelta(0)))
+        planned = [self.planner.plan_next(event, self.now) for event in events]
+        for one in planned:
+            for send, body in one.posts:
+                self.phone.receive(body, f"{send.id}.1")
+        fired = tuple(rule for one in planned for rule in one.fired)
+        error = next((one.error for one in planned if one.error), "")
+        differences = tuple(find_differences(step, planned))
+        explanations = tuple(self._explain(planned)) if differences else ()
+        return StepResult(step, mark, self.now, fired, differences, explanations, error)
 
-    def _why(self, folded: Sequence[Folded]) -> Iterator[Explained]:
-        for one in folded:
+    def _explain(self, planned: Sequence[PlannedEvent]) -> Iterator[RuleExplanation]:
+        for one in planned:
             yield from explain(self.rulebook, one.event, one.before, one.now)
 
 
-def _begun(case: Case) -> Contact:
+def _initial_contact(case: Case) -> Contact:
     wrote_at = None if case.first_contact else case.at - LONG_AGO
     return Contact(
         contact_key(case.customer),

@@ -13,7 +13,7 @@ import orjson
 
 from gateway.core.events import Delivery, Event
 from gateway.core.webhook.parser import split
-from gateway.rules.testing.testcase import They
+from gateway.rules.testing.testcase import CustomerAct
 
 Item = dict[str, Any]
 
@@ -30,18 +30,18 @@ class SimulatedCustomer:
     number: str  # ours, that is written to
     customer: str
     name: str = field(default="", repr=False)
-    said: int = 0  # by the customer
-    heard: int = 0  # from us
-    callback: str = ""  # of the last that was heard
+    sent_count: int = 0  # by the customer
+    received_count: int = 0  # from us
+    last_callback: str = ""  # of the last that was heard
     titles: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> kind and title
 
-    def hear(self, body: Mapping[str, Any], callback: str) -> None:
+    def receive(self, body: Mapping[str, Any], callback: str) -> None:
         """Take a message of ours: what it offers can be tapped from now on."""
         if "type" not in body:
             return
-        self.heard, self.callback = self.heard + 1, callback
+        self.received_count, self.last_callback = self.received_count + 1, callback
         with suppress(AttributeError, KeyError, TypeError):  # a body that only Meta understands
-            self.titles |= _offered(body.get("interactive", {}))
+            self.titles |= _offered_titles(body.get("interactive", {}))
 
     def message(self, at: datetime, kind: str, content: Any, **beside: Any) -> list[Event]:
         """Send a message of one of Meta's kinds."""
@@ -59,17 +59,17 @@ class SimulatedCustomer:
 
     def react(self, at: datetime, emoji: str) -> list[Event]:
         """React to our last message; "" takes a reaction back."""
-        content = {"message_id": self._last(), **({"emoji": emoji} if emoji else {})}
+        content = {"message_id": self._last_received_id(), **({"emoji": emoji} if emoji else {})}
         return self.message(at, "reaction", content)
 
     def status(self, at: datetime, status: str, code: int | None) -> list[Event]:
         """Let Meta tell what became of our last message."""
         item: Item = {
-            "id": self._last(), "status": status, "timestamp": _stamp(at),
+            "id": self._last_received_id(), "status": status, "timestamp": _stamp(at),
             "recipient_id": self.customer,
         }  # fmt: skip
-        if self.callback:
-            item["biz_opaque_callback_data"] = self.callback
+        if self.last_callback:
+            item["biz_opaque_callback_data"] = self.last_callback
         if code is not None:
             item["errors"] = [{"code": code, "title": "As the test says"}]
         return self._post("messages", {"statuses": [item]})
@@ -89,24 +89,24 @@ class SimulatedCustomer:
         return self._post(name, dict(value), int(at.timestamp()))
 
     def _item(self, at: datetime, kind: str, content: Any, beside: Mapping[str, Any]) -> Item:
-        self.said += 1
-        written = {"id": f"wamid.they{self.said}", "timestamp": _stamp(at), "type": kind}
+        self.sent_count += 1
+        written = {"id": f"wamid.they{self.sent_count}", "timestamp": _stamp(at), "type": kind}
         return {"from": self.customer, **written, kind: content, **beside}
 
-    def _last(self) -> str:
-        return f"wamid.we{self.heard}"
+    def _last_received_id(self) -> str:
+        return f"wamid.we{self.received_count}"
 
-    def _post(self, name: str, told: Mapping[str, Any], time: int = 0) -> list[Event]:
+    def _post(self, name: str, payload: Mapping[str, Any], time: int = 0) -> list[Event]:
         contacts = [{"wa_id": self.customer, "profile": {"name": self.name}}]
         metadata = {"display_phone_number": OURS, "phone_number_id": self.number}
-        value = {"messaging_product": "whatsapp", "metadata": metadata, **told}
+        value = {"messaging_product": "whatsapp", "metadata": metadata, **payload}
         value.get("standby", value)["contacts"] = contacts
         entry = {"id": "1", "time": time, "changes": [{"field": name, "value": value}]}
         body = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
         return split(Delivery("0:1-0", LATER, body))
 
 
-def _offered(interactive: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def _offered_titles(interactive: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     action = interactive.get("action", {})
     replies = [one["reply"] for one in action.get("buttons", ())]
     rows = [row for section in action.get("sections", ()) for row in section["rows"]]
@@ -127,7 +127,7 @@ ORDER = {
 }
 
 
-def done(they: They, phone: SimulatedCustomer, at: datetime) -> list[Event]:
+def simulate_act(they: CustomerAct, phone: SimulatedCustomer, at: datetime) -> list[Event]:
     """Return the events of what somebody does."""
     beside: dict[str, Any] = {}
     if they.referral is not None:
@@ -138,7 +138,7 @@ def done(they: They, phone: SimulatedCustomer, at: datetime) -> list[Event]:
 
 
 def _media(
-    they: They, phone: SimulatedCustomer, at: datetime, beside: Mapping[str, Any]
+    they: CustomerAct, phone: SimulatedCustomer, at: datetime, beside: Mapping[str, Any]
 ) -> list[Event]:
     kind = "audio" if they.media == "voice" else str(they.media)
     content: dict[str, Any] = {"id": "1", "mime_type": f"{kind}/*"}
@@ -148,7 +148,7 @@ def _media(
 
 
 def _elsewhere(
-    they: They, phone: SimulatedCustomer, at: datetime, _: Mapping[str, Any]
+    they: CustomerAct, phone: SimulatedCustomer, at: datetime, _: Mapping[str, Any]
 ) -> list[Event]:
     text = they.text or ""
     return (
@@ -156,7 +156,7 @@ def _elsewhere(
     )
 
 
-Act = Callable[[They, SimulatedCustomer, datetime, Mapping[str, Any]], list[Event]]
+Act = Callable[[CustomerAct, SimulatedCustomer, datetime, Mapping[str, Any]], list[Event]]
 ACTS: dict[str, Act] = {
     "text": lambda they, phone, at, beside: phone.text(at, str(they.text), **beside),
     "tapped": lambda they, phone, at, _: phone.tap(at, str(they.tapped)),

@@ -11,8 +11,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.core.text import nearest
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import MEDIA, STATUSES
-from gateway.rules.language.types import Codes, Duration, Ids, Model, Name, VarName, listed, wrong
-from gateway.rules.problems import short
+from gateway.rules.language.types import (
+    Codes,
+    Duration,
+    Ids,
+    Model,
+    Name,
+    VarName,
+    refuse,
+    wrap_in_list,
+)
+from gateway.rules.problems import quote_word
 from gateway.rules.testing.notation import SIGNALS
 
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
@@ -33,35 +42,35 @@ def _moment(value: Any) -> Any:
         zone = ZoneInfo(read[3] or "UTC")
         moment = datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
     except (AssertionError, KeyError, OSError, ValueError):
-        return wrong("must be a moment such as 2026-11-22 10:00 Europe/Lisbon")
+        return refuse("must be a moment such as 2026-11-22 10:00 Europe/Lisbon")
     if moment.year not in YEARS:
-        wrong(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
+        refuse(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
     return moment
 
 
 def _any_list(value: Any) -> Any:
     """Take one value for a list of one, and an empty list for none."""
-    return [] if value == [] else listed(value)
+    return [] if value == [] else wrap_in_list(value)
 
 
 def _message(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if not isinstance(value, Mapping):
-        wrong("must be a text, or a mapping such as {send_buttons: What can I do for you?}")
+        refuse("must be a text, or a mapping such as {send_buttons: What can I do for you?}")
     verbs = [key for key in value if key in MESSAGES]
     if len(verbs) != 1:
         word = next(iter(value), "")
-        wrong(f"{short(word)} is no message; {nearest(word, MESSAGES)}")
+        refuse(f"{quote_word(word)} is no message; {nearest(word, MESSAGES)}")
     known = MESSAGES[verbs[0]].keys()
     if unknown := next((key for key in value if key not in known), None):
-        wrong(f"unknown key {short(unknown)}; {nearest(unknown, known)}")
+        refuse(f"unknown key {quote_word(unknown)}; {nearest(unknown, known)}")
     return dict(value)
 
 
 def _digits(word: str) -> str:
     digits = re.sub(r"[\s().+-]", "", word)
-    return digits if digits.isdecimal() else wrong("must be a number such as +351900000001")
+    return digits if digits.isdecimal() else refuse("must be a number such as +351900000001")
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
@@ -71,7 +80,7 @@ AnyIds = Annotated[tuple[str, ...], BeforeValidator(_any_list)]
 Vars = dict[VarName, str]
 
 
-class They(Model):
+class CustomerAct(Model):
     """What the customer does, or Meta tells; exactly one act, and what stands beside it."""
 
     text: str | None = Field(default=None, description="What is written, or a caption.")
@@ -105,14 +114,14 @@ class They(Model):
         return given[-1] if given else ""
 
     @model_validator(mode="after")
-    def _is_one_act(self) -> "They":
+    def _is_one_act(self) -> "CustomerAct":
         given = [name for name in ACTS if getattr(self, name) is not None]
         if not given:
-            wrong(f"needs one of {', '.join(ACTS)}")
+            refuse(f"needs one of {', '.join(ACTS)}")
         if len(given) > 1 and (given[0] != "text" or given[1] not in ("media", "event")):
-            wrong(f"does {' and '.join(given)} at once; each is a line of its own")
+            refuse(f"does {' and '.join(given)} at once; each is a line of its own")
         if self.code and not self.status:
-            wrong("`code` needs `status: failed` beside it")
+            refuse("`code` needs `status: failed` beside it")
         return self
 
 
@@ -123,7 +132,7 @@ def _they(value: Any) -> Any:
 class TestStep(Model):
     """One thing that happens, and what is expected after it."""
 
-    they: Annotated[They | None, BeforeValidator(_they)] = Field(
+    they: Annotated[CustomerAct | None, BeforeValidator(_they)] = Field(
         default=None, description="What the customer writes, or does."
     )
     wait: Duration | None = Field(default=None, description="So much time goes by.")
@@ -140,15 +149,17 @@ class TestStep(Model):
     @property
     def names_signals(self) -> bool:
         """Say whether read marks and typing are meant too."""
-        return any(said in SIGNALS for said in self.we or ())
+        return any(message in SIGNALS for message in self.we or ())
 
     @model_validator(mode="after")
     def _is_one(self) -> "TestStep":
         if (self.they is None) is (self.wait is None):
-            wrong("needs either `they` or `wait`")
+            refuse("needs either `they` or `wait`")
         expected = self.model_fields_set - {"they", "wait"}
         if self.wait is not None and expected:
-            wrong(f"nothing is answered to a `wait`, so {sorted(expected)[0]} stands beside `they`")
+            refuse(
+                f"nothing is answered to a `wait`, so {sorted(expected)[0]} stands beside `they`"
+            )
         return self
 
 
@@ -166,7 +177,7 @@ class Case(Model):
     tags: Ids = Field(default=(), description="Tags that the customer has already.")
     vars: Vars = Field(default={}, description="Variables that the customer has already.")
     opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
-    talk: Annotated[tuple[TestStep, ...], BeforeValidator(listed)] = Field(
+    talk: Annotated[tuple[TestStep, ...], BeforeValidator(wrap_in_list)] = Field(
         description="What happens, line by line."
     )
 
@@ -175,14 +186,14 @@ class Case(Model):
         waits = [line.wait or timedelta(0) for line in self.talk]
         ages = [line.they.age for line in self.talk if line.they and line.they.age]
         if max(sum(waits, timedelta(0)), *ages, timedelta(0)) > LONGEST:
-            wrong("lasts for more than ten years")
+            refuse("lasts for more than ten years")
         return self
 
 
-PLACES: dict[str, type[Model]] = {"": Case, "talk": TestStep, "they": They}
+MODEL_BY_KEY: dict[str, type[Model]] = {"": Case, "talk": TestStep, "they": CustomerAct}
 assert set(SIGNALS) <= set(BARE)  # noqa: S101 - a word of the language, and of nothing else
 
 
-def known_keys(place: str, _: Any) -> list[str]:
+def known_keys(parent_key: str, _: Any) -> list[str]:
     """Name the keys that may stand at a place of a test."""
-    return PLACES.get(place, Case).keys()
+    return MODEL_BY_KEY.get(parent_key, Case).keys()

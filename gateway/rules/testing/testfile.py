@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.rules import loader
-from gateway.rules.loader import TESTS, File
+from gateway.rules.loader import TEST_SUFFIXES, File
 from gateway.rules.problems import Mark, Problem
 from gateway.rules.testing.testcase import Case, known_keys
-from gateway.rules.yaml.errors import told
+from gateway.rules.yaml.errors import describe_error
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
 
 BEGINS = "a file of tests is a list: it begins with `- case: …`"
@@ -24,54 +24,56 @@ class CaseProblem(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedCase:
     """One case, and where it and its lines stand."""
 
     file: str
     case: Case
     mark: Mark
-    lines: tuple[Mark, ...]
+    step_marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Casebook:
     """All cases that were found, and what is wrong with others."""
 
-    cases: tuple[Placed, ...] = ()
+    cases: tuple[PlacedCase, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-def beside(path: Path) -> list[Path]:
+def find_test_files(path: Path) -> list[Path]:
     """List the files of tests beside rules: of a folder all, of shop.yaml shop.test.yaml."""
     try:
         if path.is_dir():
-            return [file for file in loader.listed(path) if file.name.endswith(TESTS)]
+            return [
+                file for file in loader.list_yaml_files(path) if file.name.endswith(TEST_SUFFIXES)
+            ]
     except OSError:
         return []  # what is wrong with the folder is told of its rules
-    named = (path.with_suffix("").with_suffix(end) for end in TESTS)
+    named = (path.with_suffix("").with_suffix(end) for end in TEST_SUFFIXES)
     return [file for file in named if file.is_file()]
 
 
-def tested(path: Path) -> Path:
+def rules_path_for(path: Path) -> Path:
     """Return the rules that a path is about: shop.yaml of shop.test.yaml, and else itself."""
-    end = next((end for end in TESTS if path.name.endswith(end)), "")
+    end = next((end for end in TEST_SUFFIXES if path.name.endswith(end)), "")
     if not end:
         return path
     bare = path.name.removesuffix(end)
-    beside = (path.with_name(f"{bare}{suffix}") for suffix in loader.SUFFIXES)
-    return next((file for file in beside if file.is_file()), path.with_name(f"{bare}.yaml"))
+    candidates = (path.with_name(f"{bare}{suffix}") for suffix in loader.SUFFIXES)
+    return next((file for file in candidates if file.is_file()), path.with_name(f"{bare}.yaml"))
 
 
-def read(found: Iterable[Path]) -> Casebook:
+def read_cases(paths: Iterable[Path]) -> Casebook:
     """Read files of tests."""
-    books = [_read(loader.one(path)) for path in found]
+    books = [_parse_cases(loader.read_file(path)) for path in paths]
     return Casebook(
         tuple(case for book in books for case in book.cases),
         tuple(sorted(problem for book in books for problem in book.problems)),
     )
 
 
-def _read(file: File) -> Casebook:
+def _parse_cases(file: File) -> Casebook:
     if file.problem:
         return Casebook(problems=(file.problem,))
     try:
@@ -86,27 +88,27 @@ def _read(file: File) -> Casebook:
         return Casebook(problems=tuple(wrong))
     cases = []
     for index, raw in enumerate(tree):
-        name = _name(raw, index)
+        name = _case_name(raw, index)
         try:
             case = Case.model_validate(raw)
         except ValidationError as error:
-            problems += _told(file.name, name, raw, error)
+            problems += _to_problems(file.name, name, raw, error)
         else:
-            cases.append(Placed(file.name, case, raw.mark, tuple(_marks(raw))))
+            cases.append(PlacedCase(file.name, case, raw.mark, tuple(_step_marks(raw))))
     return Casebook(tuple(cases), tuple(problems))
 
 
-def _name(raw: Any, index: int) -> str:
+def _case_name(raw: Any, index: int) -> str:
     name = raw.get("case") if isinstance(raw, Map) else None
     return (name.strip() if isinstance(name, Scalar) else "") or f"#{index + 1}"
 
 
-def _told(file: str, name: str, raw: Any, error: ValidationError) -> Iterator[Problem]:
+def _to_problems(file: str, name: str, raw: Any, error: ValidationError) -> Iterator[Problem]:
     for each in error.errors(include_url=False):
-        mark, message = told(raw, each, known_keys)
+        mark, message = describe_error(raw, each, known_keys)
         yield CaseProblem(file, mark, name, message)
 
 
-def _marks(raw: Map) -> Iterator[Mark]:
+def _step_marks(raw: Map) -> Iterator[Mark]:
     talk = raw["talk"]
     yield from (line.mark for line in (talk if isinstance(talk, Seq) else (talk,)))

@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic_core import ErrorDetails
 
 from gateway.core.text import nearest
-from gateway.rules.problems import Mark, short
+from gateway.rules.problems import Mark, quote_word
 from gateway.rules.yaml.nodes import Map, Seq
 
 SENTENCES = {
@@ -27,34 +27,37 @@ KnownKeys = Callable[[str, Any], Collection[str]]
 Path = Any  # steps into lists and mappings
 
 
-def told(tree: Any, error: ErrorDetails, known: KnownKeys, above: int = 0) -> tuple[Mark, str]:
+def describe_error(
+    tree: Any, error: ErrorDetails, known: KnownKeys, skip_steps: int = 0
+) -> tuple[Mark, str]:
     """Return where a fault stands and what it is; `above` steps of its path need no words."""
     path = error["loc"]
     if not path:  # the whole of it is meant
         return tree.mark, SENTENCES.get(error["type"], error["msg"])
-    where = ".".join(part for part in path[above:] if isinstance(part, str))
-    mark, message = _mark(tree, error), SENTENCES.get(error["type"], error["msg"])
+    where = ".".join(part for part in path[skip_steps:] if isinstance(part, str))
+    mark, message = _error_mark(tree, error), SENTENCES.get(error["type"], error["msg"])
     if path[-1] == KEY:
         where = where.rpartition(f".{path[-2]}")[0]
-        message = f"{short(path[-2])} {message}"
+        message = f"{quote_word(path[-2])} {message}"
     if error["type"] == "extra_forbidden":
-        *place, key = path
+        *parent, key = path
         where = where.rpartition(".")[0]
-        message = f"unknown key {short(key)}; {_meant(str(key), place, at(tree, place), known)}"
+        suggestion = _suggest_key(str(key), parent, node_at(tree, parent), known)
+        message = f"unknown key {quote_word(key)}; {suggestion}"
     return mark, f"{where}: {message}" if where else message
 
 
-def _mark(tree: Any, error: ErrorDetails) -> Mark:
-    *place, last = (*error["loc"],)
-    if said := error.get("ctx", {}).get("mark"):
-        return cast("Mark", said)
+def _error_mark(tree: Any, error: ErrorDetails) -> Mark:
+    *parent, last = (*error["loc"],)
+    if mark := error.get("ctx", {}).get("mark"):
+        return cast("Mark", mark)
     if last == KEY or error["type"] == "extra_forbidden":
-        key = place.pop() if last == KEY else last
-        return cast("Map", at(tree, place)).marks[str(key)]
-    return cast("Mark", at(tree, error["loc"]).mark)
+        key = parent.pop() if last == KEY else last
+        return cast("Map", node_at(tree, parent)).marks[str(key)]
+    return cast("Mark", node_at(tree, error["loc"]).mark)
 
 
-def at(tree: Any, path: Path) -> Any:
+def node_at(tree: Any, path: Path) -> Any:
     """Follow a path as far as the file goes; one value that stands for a list has no step."""
     node = tree
     for part in path:
@@ -64,6 +67,6 @@ def at(tree: Any, path: Path) -> Any:
     return node
 
 
-def _meant(key: str, place: Path, neighbours: Any, known: KnownKeys) -> str:
-    names = [part for part in place if isinstance(part, str)]
+def _suggest_key(key: str, parent: Path, neighbours: Any, known: KnownKeys) -> str:
+    names = [part for part in parent if isinstance(part, str)]
     return nearest(key, known(names[-1] if names else "", neighbours))

@@ -10,7 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gateway.rules.problems import MOST, QUOTES, Mark, Problem, short
+from gateway.rules.problems import MAX_PROBLEMS, QUOTES, Mark, Problem, quote_word
 
 MAX_CHARACTERS = 1_000_000
 NOWHERE = Mark()
@@ -47,12 +47,12 @@ class Map(dict[str, Any]):
         self.mark, self.marks = mark, {}
 
 
-def items(node: Any) -> list[Any]:
+def as_list(node: Any) -> list[Any]:
     """Give the items of a list, or the one value that stands for a list."""
     return node if isinstance(node, Seq) else [node]
 
 
-def mapping(node: Any) -> Map:
+def as_mapping(node: Any) -> Map:
     """Give a mapping, an empty one where there is none."""
     return node if isinstance(node, Map) else Map()
 
@@ -62,17 +62,18 @@ def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
     builder = _Builder()
     tree = None
     try:
-        tree = builder.build(composed(source))
+        tree = builder.build(compose_nodes(source))
     except UnreadableError as error:
-        builder.wrong.append((error.mark, error.message))
-    rules = list(_rules(source.splitlines())) if builder.wrong else []
+        builder.mistakes.append((error.mark, error.message))
+    rules = list(_rule_lines(source.splitlines())) if builder.mistakes else []
     problems = [
-        Problem(file, mark, _rule_at(rules, mark.line), message) for mark, message in builder.wrong
+        Problem(file, mark, _rule_at(rules, mark.line), message)
+        for mark, message in builder.mistakes
     ]
     return tree, problems
 
 
-def _rules(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _rule_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
     """Go through the outermost dashes: the line of each, and the name beside it."""
     outermost = None
     for line, text in enumerate(lines, 1):
@@ -88,7 +89,7 @@ def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
     return rules[above - 1][1] if above else ""
 
 
-def _foreign(node: Node) -> str:
+def _custom_tag(node: Node) -> str:
     """Give the tag of a node as it was written, "" where YAML gave it by itself."""
     tag = str(node.tag).replace("tag:yaml.org,2002:", "!!", 1)
     return "" if TAGS.fullmatch(tag) else tag
@@ -98,21 +99,21 @@ class _Builder:
     """Turn nodes into values; anchors count each time that they are used."""
 
     def __init__(self) -> None:
-        self.wrong: list[tuple[Mark, str]] = []
+        self.mistakes: list[tuple[Mark, str]] = []
         self.characters = 0
-        self.reached = Mark()  # the furthest, which is where an anchor goes wrong when it is used
+        self.furthest = Mark()  # the furthest, which is where an anchor goes wrong when it is used
 
     def build(self, node: Node, key: Mark | None = None, depth: int = 0) -> Scalar | Seq | Map:
         mark = mark_of(node.start_mark)
         if key and mark.line != key.line:
             mark = key  # what begins below its key, or is an anchor used again
-        self.reached = max(self.reached, mark)
+        self.furthest = max(self.furthest, mark)
         if depth > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
-            raise UnreadableError(self.reached, message)
-        self._count(len(node.value) if isinstance(node, ScalarNode) else 0)
-        if not isinstance(node, ScalarNode) and (tag := _foreign(node)):
-            self._tell(mark, f"{short(tag)} is a tag for YAML, of which rules have none")
+            raise UnreadableError(self.furthest, message)
+        self._count_characters(len(node.value) if isinstance(node, ScalarNode) else 0)
+        if not isinstance(node, ScalarNode) and (tag := _custom_tag(node)):
+            self._report(mark, f"{quote_word(tag)} is a tag for YAML, of which rules have none")
         match node:
             case MappingNode():
                 return self._mapping(node, mark, depth)
@@ -123,28 +124,28 @@ class _Builder:
             case _:
                 return self._scalar(node, mark)
 
-    def _tell(self, mark: Mark, message: str) -> None:
-        self.wrong.append((mark, message))
-        if len(self.wrong) >= MOST:
-            raise UnreadableError(mark, f"more than {MOST} mistakes; mend these first")
+    def _report(self, mark: Mark, message: str) -> None:
+        self.mistakes.append((mark, message))
+        if len(self.mistakes) >= MAX_PROBLEMS:
+            raise UnreadableError(mark, f"more than {MAX_PROBLEMS} mistakes; mend these first")
 
-    def _count(self, characters: int) -> None:
+    def _count_characters(self, characters: int) -> None:
         self.characters += characters + 1
         if self.characters > MAX_CHARACTERS:
-            raise UnreadableError(self.reached, "anchors expand to more than 1 MB")
+            raise UnreadableError(self.furthest, "anchors expand to more than 1 MB")
 
     def _scalar(self, node: Any, mark: Mark) -> Scalar:
-        if tag := _foreign(node):
-            return self._stand_in(mark, f"{short(tag)} is a tag for YAML")
+        if tag := _custom_tag(node):
+            return self._stand_in(mark, f"{quote_word(tag)} is a tag for YAML")
         scalar = Scalar(node.value.encode(errors="replace").decode())
         scalar.mark, scalar.plain = mark, not node.style
         if scalar != node.value:
-            self._tell(mark, "an escape such as \\ud83d is half a character")
+            self._report(mark, "an escape such as \\ud83d is half a character")
         return scalar
 
     def _stand_in(self, mark: Mark, message: str) -> Scalar:
         """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
-        self._tell(mark, f"{message}: {QUOTES}")
+        self._report(mark, f"{message}: {QUOTES}")
         scalar = Scalar("?")
         scalar.mark, scalar.plain = mark, False
         return scalar
@@ -155,13 +156,13 @@ class _Builder:
             at = mark_of(key.start_mark)
             if not isinstance(key, ScalarNode):
                 return self._stand_in(at, "YAML reads this as a mapping, not as a text")
-            self._count(len(key.value))
+            self._count_characters(len(key.value))
             name = str(self._scalar(key, at))
             if name == "<<":
-                self._tell(at, "'<<' takes over keys for YAML; rules write them out")
+                self._report(at, "'<<' takes over keys for YAML; rules write them out")
                 continue
             if name in pairs:
-                self._tell(at, f"the key {short(name)} stands twice")
+                self._report(at, f"the key {quote_word(name)} stands twice")
             pairs.marks[name] = at
             pairs[name] = self.build(child, at, depth + 1)
         return pairs
@@ -177,12 +178,12 @@ class UnreadableError(Exception):
         self.mark, self.message = mark, message
 
 
-def composed(source: str) -> Node:
+def compose_nodes(source: str) -> Node:
     """Read a file as nodes; raises UnreadableError."""
     try:
         node: Node | None = YAML(typ="safe", pure=True).compose(source)
     except MarkedYAMLError as error:
-        raise UnreadableError(*_explained(error, source.splitlines())) from None
+        raise UnreadableError(*_describe_yaml_error(error, source.splitlines())) from None
     except RecursionError:
         raise UnreadableError(Mark(1, 1), f"nested deeper than {MAX_DEPTH} levels") from None
     except ReaderError as error:
@@ -194,7 +195,7 @@ def composed(source: str) -> Node:
     return node
 
 
-def _explained(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
+def _describe_yaml_error(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
     problem = error.problem or "it stops in the middle"
     unfinished = "end of stream" in problem or "stream end" in problem
     mark = mark_of(error.context_mark if unfinished and error.context_mark else error.problem_mark)

@@ -9,7 +9,7 @@ from gateway.core import event_keys
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.phone_numbers import contact_key
-from gateway.rules.explain import explain, worth_telling
+from gateway.rules.explain import explain, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
@@ -75,7 +75,7 @@ class ChatTraces:
         asked = explain(book, sent.event, _as_it_was(sent.before, record), now)
         if record is None and any(one.fired for one in asked):
             return [f"no rule answered {CHANGED}"]
-        lines = list(worth_telling(asked))
+        lines = list(format_explanations(asked))
         return lines if record else ["no rule answered", *lines]
 
     def _rulebook(self) -> Rulebook | None:

@@ -13,9 +13,9 @@ from gateway.cli.develop.rules.explain import explain_event
 from gateway.cli.develop.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
 from gateway.cli.develop.rules.test import run_tests
 from gateway.rules import loader
-from gateway.rules.loader import load, look
+from gateway.rules.loader import find_problems, load
 from gateway.rules.problems import Problem, RulebookError
-from gateway.rules.reference import written
+from gateway.rules.reference import schema_json
 from gateway.rules.rulebook import Rulebook
 
 
@@ -25,7 +25,7 @@ def check(path: PathGiven = None, json: Json = False) -> None:
     Warnings are told too, and do not keep rules from being used.
     """
     where = asked(path)
-    found = look(where)
+    found = find_problems(where)
     broken = any(not problem.is_warning for problem in found)
     rulebook = None if broken else load(where)
     if json:
@@ -85,4 +85,4 @@ rules.command("diff")(diff)
 @rules.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a rules file, by which editors complete and check."""
-    typer.echo(written(), nl=False)
+    typer.echo(schema_json(), nl=False)

@@ -18,8 +18,8 @@ from gateway.cli.develop.rules.paths import FAILED, Json, console, given_or_kept
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
-from gateway.rules.testing.compare import Answer, Change, Compared, Comparison
-from gateway.rules.testing.runner import Differs, fits
+from gateway.rules.testing.compare import Answer, Change, Comparison, ComparisonTotals
+from gateway.rules.testing.runner import Difference, fits
 
 MOST = 200
 
@@ -31,11 +31,11 @@ def written(said: Any) -> str:
     return line if len(line) <= MOST else f"{line[:MOST]}…"
 
 
-def compared(differs: Differs) -> Iterator[tuple[str, str]]:
+def compared(differs: Difference) -> Iterator[tuple[str, str]]:
     """Give each line with its sign: expected (-), got (+), or both ( )."""
     # What fits is the same to a reader, however much of it a test names.
     expected = [written(said) for said in differs.expected]
-    got = [_as_expected(said, differs.expected) for said in differs.got]
+    got = [_as_expected(said, differs.expected) for said in differs.actual]
     if not expected:
         yield "-", "(nothing)"
     for change, low, high, start, end in SequenceMatcher(None, expected, got).get_opcodes():
@@ -94,7 +94,7 @@ def diff(
         shown = list(islice(changes, examples))
         for _ in changes:
             pass  # only counted
-    seen, words = comparison.compared, Masking(reveal)
+    seen, words = comparison.totals, Masking(reveal)
     if json:
         told = _plain(seen) | {"examples": [_example(one, words) for one in shown]}
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
@@ -104,7 +104,7 @@ def diff(
         raise typer.Exit(FAILED)
 
 
-def _show(seen: Compared, shown: Sequence[Change], words: Masking) -> None:
+def _show(seen: ComparisonTotals, shown: Sequence[Change], words: Masking) -> None:
     out = console()
     if seen.rules:
         out.print(_table(seen))
@@ -121,7 +121,7 @@ def _show(seen: Compared, shown: Sequence[Change], words: Masking) -> None:
     out.print(Text(f"! {answers} would change, {of}", "bold yellow"))
 
 
-def _table(seen: Compared) -> Table:
+def _table(seen: ComparisonTotals) -> Table:
     right = [Column(name, justify="right") for name in ("fires now", "would fire", "in changes")]
     table = Table("rule", *right)
     for rule in seen.rules:
@@ -143,7 +143,7 @@ def _id(one: Change) -> str:
 
 def _side(sign: str, answer: Answer, words: Masking, style: str) -> Iterator[Text]:
     rules = ", ".join(answer.rules) or "no rule"
-    said = [_said(one, words) for one in answer.said] or ["nothing is sent"]
+    said = [_said(one, words) for one in answer.messages] or ["nothing is sent"]
     yield Text(f"  {sign} {rules}: {'; '.join(said)}", style)
 
 
@@ -154,7 +154,7 @@ def _said(said: Any, words: Masking) -> str:
     return f"a message {words.said(line)}"
 
 
-def _plain(seen: Compared) -> dict[str, Any]:
+def _plain(seen: ComparisonTotals) -> dict[str, Any]:
     return {
         "events": seen.events,
         "answered": seen.answered,
@@ -171,7 +171,7 @@ def _plain(seen: Compared) -> dict[str, Any]:
 
 def _example(one: Change, words: Masking) -> dict[str, Any]:
     def side(answer: Answer) -> dict[str, Any]:
-        return {"rules": answer.rules, "said": [_said(said, words) for said in answer.said]}
+        return {"rules": answer.rules, "said": [_said(said, words) for said in answer.messages]}
 
     return {
         "at": one.event.at.isoformat(),

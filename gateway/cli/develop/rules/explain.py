@@ -22,11 +22,11 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
-from gateway.rules.explain import Explained, explain, worth_telling
+from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
-from gateway.rules.testing.notation import Said, spoken
-from gateway.rules.testing.planner import Folding
+from gateway.rules.testing.notation import Notation, to_notation
+from gateway.rules.testing.planner import EventPlanner
 from gateway.store.body_encryption import Bodies
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -104,8 +104,8 @@ class Explanation:
     """One event, why each rule fires for it or not, and what is answered."""
 
     event: Event
-    why: tuple[Explained, ...]
-    said: tuple[Said, ...] = field(default=(), repr=False)
+    why: tuple[RuleExplanation, ...]
+    said: tuple[Notation, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
     def plain(self, words: Masking) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Explanation:
             "at": self.event.at.isoformat(),
             "event": words.event(self.event),
             "rules": [
-                {"rule": one.rule, "fired": one.fired, "near": one.near, "why": one.reason}
+                {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
                 for one in self.why
             ],
             "said": [_said(said, words) for said in self.said],
@@ -162,14 +162,14 @@ def _captured(what: str, rules: Path | None) -> Iterable[Explanation]:
 
 
 def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
-    folding = Folding(rulebook)
+    folding = EventPlanner(rulebook)
     for delivery, is_timed in found:
         for event in split(delivery):
             now = delivery.received_at if is_timed else event.at
-            folded = folding.fold(event, now)
+            folded = folding.plan_next(event, now)
             why = explain(rulebook, event, folded.before, now)
             notes = ("known already",) if folded.plan is None and not folded.error else ()
-            said = tuple(spoken(body) for _, body in folded.posted)
+            said = tuple(to_notation(body) for _, body in folded.posts)
             yield Explanation(event, why, said, notes)
 
 
@@ -190,7 +190,7 @@ def _stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
 
 def _lines(told: Explanation, words: Masking, *, everything: bool) -> Iterator[Text]:
     yield Text(f"{clock(told.event.at)}  {printable(words.event(told.event))}", "bold")
-    lines = map(str, told.why) if everything else worth_telling(told.why)
+    lines = map(str, told.why) if everything else format_explanations(told.why)
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))
     for said in told.said:
@@ -199,7 +199,7 @@ def _lines(told: Explanation, words: Masking, *, everything: bool) -> Iterator[T
         yield Text(f"  ({note})", "yellow")
 
 
-def _said(said: Said, words: Masking) -> str:
+def _said(said: Notation, words: Masking) -> str:
     line = written(said)
     if words.reveal or line in ("typing", "mark_read"):
         return line

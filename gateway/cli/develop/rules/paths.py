@@ -14,7 +14,7 @@ from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliver
 from gateway.cli.local import target
 from gateway.config.settings import environment
 from gateway.core.events import Delivery
-from gateway.rules.problems import Problem, short
+from gateway.rules.problems import Problem, quote_word
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
@@ -52,7 +52,7 @@ def shown(problem: Problem) -> Text:
     """Return a problem on one line, its place first as other tools have it."""
     mark = f":{problem.mark.line}:{problem.mark.column}" if problem.mark.line else ""
     kind, style = ("warning", "yellow") if problem.is_warning else ("error", "bold red")
-    about = f"{problem.about} {short(problem.rule)}: " if problem.rule else ""
+    about = f"{problem.about} {quote_word(problem.rule)}: " if problem.rule else ""
     return Text.assemble(
         (f"{problem.file}{mark}: ", "bold"), (f"{kind}: ", style), (about, "cyan"), problem.message
     )

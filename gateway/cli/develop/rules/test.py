@@ -16,13 +16,13 @@ from gateway.cli.common.output import many
 from gateway.cli.develop.rules.diff import compared, written
 from gateway.cli.develop.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
 from gateway.core.text import printable
-from gateway.rules.explain import worth_telling
-from gateway.rules.loader import TESTS, load
+from gateway.rules.explain import format_explanations
+from gateway.rules.loader import TEST_SUFFIXES, load
 from gateway.rules.problems import Problem
 from gateway.rules.rulebook import Rule, Rulebook
-from gateway.rules.testing.runner import Played, StepResult, play
-from gateway.rules.testing.testcase import They
-from gateway.rules.testing.testfile import Casebook, beside, read, tested
+from gateway.rules.testing.runner import CaseResult, StepResult, play_case
+from gateway.rules.testing.testcase import CustomerAct
+from gateway.rules.testing.testfile import Casebook, find_test_files, read_cases, rules_path_for
 
 STYLES = {" ": "", "-": "red", "+": "green"}
 
@@ -32,7 +32,7 @@ class Report:
     """All that was played against a rulebook."""
 
     rulebook: Rulebook
-    played: tuple[Played, ...]
+    played: tuple[CaseResult, ...]
     strict: bool = False
 
     @property
@@ -92,30 +92,30 @@ class Report:
         }
 
 
-def _lines(one: Played) -> Iterator[Text]:
+def _lines(one: CaseResult) -> Iterator[Text]:
     sign, style = ("✓", "green") if one.passed else ("✗", "bold red")
     yield Text.assemble((f"  {sign} ", style), one.placed.case.case)
-    for turn in one.turns:
-        if turn.differs or turn.error:
+    for turn in one.results:
+        if turn.differences or turn.error:
             yield from _turn(one, turn)
 
 
-def _turn(one: Played, turn: StepResult) -> Iterator[Text]:
+def _turn(one: CaseResult, turn: StepResult) -> Iterator[Text]:
     place = f"{one.placed.file}:{turn.mark.line}:{turn.mark.column}"
     when = _clock(turn.now, one.placed.case.at)
     yield Text.assemble(
-        (f"      {place}", "bold"), f"  they: {acted(turn.line.they)}", (f"  {when}", "dim")
+        (f"      {place}", "bold"), f"  they: {acted(turn.step.they)}", (f"  {when}", "dim")
     )
     if turn.error:
         yield Text(f"        planning failed: {printable(turn.error)}", "bold red")
-    for differs in turn.differs:
+    for differs in turn.differences:
         for sign, line in compared(differs):
             yield Text(f"        {sign} {differs.what}: {line}", STYLES[sign])
-    for told in worth_telling(turn.explained):
+    for told in format_explanations(turn.explanations):
         yield Text(f"          {told}", "dim")
 
 
-def acted(they: They | None) -> str:
+def acted(they: CustomerAct | None) -> str:
     """Write what the customer does as a test has it."""
     given = they.model_dump(exclude_unset=True) if they else {}
     return written(given["text"] if set(given) == {"text"} else given)
@@ -125,24 +125,24 @@ def _clock(now: datetime, at: datetime) -> str:
     return f"{now.astimezone(at.tzinfo):%a %Y-%m-%d %H:%M}"
 
 
-def _plain(one: Played) -> Mapping[str, Any]:
+def _plain(one: CaseResult) -> Mapping[str, Any]:
     return {
         "file": one.placed.file,
         "line": one.placed.mark.line,
         "case": one.placed.case.case,
         "passed": one.passed,
-        "fired": [list(turn.fired) for turn in one.turns],
+        "fired": [list(turn.fired) for turn in one.results],
         "differs": [
             {
                 "line": turn.mark.line,
-                "they": acted(turn.line.they),
+                "they": acted(turn.step.they),
                 "what": differs.what,
                 "expected": list(differs.expected),
-                "got": list(differs.got),
-                "why": list(worth_telling(turn.explained)),
+                "got": list(differs.actual),
+                "why": list(format_explanations(turn.explanations)),
             }
-            for turn in one.turns
-            for differs in turn.differs
+            for turn in one.results
+            for differs in turn.differences
         ],
     }
 
@@ -160,11 +160,13 @@ def run_tests(
     """
     where = asked(path)
     with errors.sentences():
-        rulebook = load(tested(where))
+        rulebook = load(rules_path_for(where))
     casebook = _read(where)
     if casebook.problems:
         raise _unreadable(casebook.problems, json=json)
-    report = Report(rulebook, tuple(play(placed, rulebook) for placed in casebook.cases), strict)
+    report = Report(
+        rulebook, tuple(play_case(placed, rulebook) for placed in casebook.cases), strict
+    )
     if json:
         typer.echo(orjson.dumps(report.plain(), option=orjson.OPT_INDENT_2))
     else:
@@ -174,11 +176,13 @@ def run_tests(
 
 
 def _read(where: Path) -> Casebook:
-    found = [where] if where.name.endswith(TESTS) else beside(where)
+    found = [where] if where.name.endswith(TEST_SUFFIXES) else find_test_files(where)
     if not found:
-        example = where / "shop.test.yaml" if where.is_dir() else where.with_suffix(TESTS[0])
+        example = (
+            where / "shop.test.yaml" if where.is_dir() else where.with_suffix(TEST_SUFFIXES[0])
+        )
         raise errors.fail(f"There are no tests beside {where}, such as {example}.")
-    return read(found)
+    return read_cases(found)
 
 
 def _unreadable(problems: Sequence[Problem], *, json: bool) -> typer.Exit:

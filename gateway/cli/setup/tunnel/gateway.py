@@ -14,7 +14,7 @@ from gateway.cli.local.ports import HOST
 from gateway.cli.local.processes import Family
 from gateway.cli.local.workspace import Running
 from gateway.cli.setup.tunnel.screen import Screen
-from gateway.rules.reloader import Source
+from gateway.rules.reloader import RulebookSource
 
 How = Literal["start", "use_dev", "use_serve"]
 TIMEOUT_S = 5.0
@@ -76,7 +76,7 @@ def started(
     lock = startup.occupy()
     with errors.sentences():
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
-        Source(setup.settings.gateway_rules)
+        RulebookSource(setup.settings.gateway_rules)
     startup.look(setup)
     screen.show(ProbeCheck("gateway", "wait", "is starting"))
     with Family(lambda child, raw: _show(screen, child, raw), lock) as family:
