@@ -14,7 +14,7 @@ from tasks.app import app
 from tasks.context import Worker, worker
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
 from tasks.monitoring.notifier import ping
-from tasks.wakeup import clear_task, ring_inbox
+from tasks.wakeup import call_inbox, clear_task
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,7 @@ def set_off() -> None:
     clear_task(at_work.store, "tasks.canary")
     now_ms = expect(at_work.store)
     at_work.inbox.put_back(canary.delivery(str(now_ms // 1000)))
-    if at_work.inbox.set_bell():
-        ring_inbox()
+    call_inbox(at_work.inbox)
 
 
 def arrive(at_work: Worker, attempt: Attempt, now: datetime) -> Answer:
