@@ -14,7 +14,14 @@ from gateway.store.monitoring.snapshot import DeadOf, Lanes, Reading
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, Health
 from tasks.monitoring.alert_conditions import causes
-from tasks.monitoring.alerts import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
+from tasks.monitoring.alerts import (
+    BEAT_SILENT,
+    DOUBLED,
+    HEARTBEAT_UNHEARD,
+    damaged,
+    partition_damaged,
+    refused,
+)
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.made import NOW
@@ -128,7 +135,7 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
     found = [DOUBLED, HEARTBEAT_UNHEARD, BEAT_SILENT, refused(131048, "106"), LOOPED]
-    found.append(damaged("lane", "106"))
+    found += [damaged("lane", "106"), partition_damaged(3)]
     found.append(asked_for("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += causes(a_reading(**fields)).values()
