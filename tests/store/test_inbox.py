@@ -267,8 +267,20 @@ def test_looking_tells_how_a_partition_stands(store: Store) -> None:
     assert standing(store, 0).has_work is False
 
 
-def test_looking_at_a_broken_partition_is_an_error(store: Store) -> None:
-    raw(store).set(f"{keys.partition(1)}inbox", "of another type")
+def test_a_damaged_partition_hides_no_other(store: Store) -> None:
+    keep(store, 1, "waits")
+    raw(store).set(f"{keys.partition(0)}inbox", "of another type")
+
+    first, second, *_ = inbox(store).look()
+
+    assert "WRONGTYPE" in first.damaged
+    assert (first.now_ms, first.has_work) == (second.now_ms, False)
+    assert (second.damaged, second.waiting, second.has_work) == ("", 1, True)
+
+
+def test_looking_where_all_is_damaged_is_an_error(store: Store) -> None:
+    for index in range(keys.PARTITIONS):
+        raw(store).set(f"{keys.partition(index)}inbox", "of another type")
 
     with pytest.raises(ScriptError, match="WRONGTYPE"):
         inbox(store).look()

@@ -19,7 +19,6 @@ from tasks.monitoring.alerts import (
     DOUBLED,
     HEARTBEAT_UNHEARD,
     damaged,
-    partition_damaged,
     refused,
 )
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
@@ -49,6 +48,7 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"planning_stopped"},
     ),
     "a delivery was set aside": (partition(aside=1), {"deliveries_aside"}),
+    "a partition is damaged": (partition(damaged="WRONGTYPE"), {"partition_damaged 0"}),
     "a reply waits": (number(lanes={"reply": Lanes(1, 60.0)}), set()),
     "a reply waits for long": (number(lanes={"reply": Lanes(1, 61.0)}), {"replies_wait"}),
     "a broadcast waits for long": (
@@ -135,7 +135,7 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
     found = [DOUBLED, HEARTBEAT_UNHEARD, BEAT_SILENT, refused(131048, "106"), LOOPED]
-    found += [damaged("lane", "106"), partition_damaged(3)]
+    found.append(damaged("lane", "106"))
     found.append(asked_for("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += causes(a_reading(**fields)).values()

@@ -54,6 +54,16 @@ def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: Worker, store: Stor
     assert (rung(store, "default"), found(store, "inbox")) == (1, 1)
 
 
+def test_a_damaged_partition_keeps_no_bell_from_the_others(at_work: Worker, store: Store) -> None:
+    keep_since(store, 10_000)
+    make_ready_since(store, 10_000)
+    raw(store).set(f"{keys.partition(0)}inbox", "of another type")
+
+    maintenance.sweep()
+
+    assert (rung(store, "default"), rung(store, "critical")) == (1, 1)
+
+
 def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
     at_work: Worker, store: Store
 ) -> None:
