@@ -15,11 +15,11 @@ from gateway.config.settings import Settings, SettingsError
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.inspection import check
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
 from tasks.context import take_up_changes
 from tasks.processes.process_names import children
+from tasks.processes.store_check import look
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +61,12 @@ def look_first(**_: Any) -> None:
     children()  # before the pool forks them
     try:
         load(settings.gateway_rules)
-        health = check(Store(settings.redis_url), settings.gateway_store_bytes)
+        health = look(Store(settings.redis_url), settings.gateway_store_bytes)
     except RulebookError as error:
         _end(f"The rules cannot be used:\n{error}")
     except StoreUnavailableError:
-        log.warning("store_away")  # it may come back, and until then there is nothing to do
+        log.warning("store_away")  # it may come back, and is looked at before the first work
         return
-    for warning in health.warnings:
-        log.warning("store_warns", told=warning)
     if health.fatal:
         _end(" ".join(health.fatal))
 

@@ -24,6 +24,7 @@ from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
 from tasks.processes.rule_reloading import Reloading
 from tasks.processes.served_numbers import Sender
+from tasks.processes.store_check import refuse_unfit
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,16 @@ _takes_up = threading.Event()
 
 
 def worker() -> WorkerContext:
+    """Return what this process works with.
+
+    Raises StoreUnavailableError until the store was looked at and may be worked on.
+    """
+    held = _held()
+    refuse_unfit(held.store, held.settings.gateway_store_bytes)
+    return held
+
+
+def _held() -> WorkerContext:
     """Return what this process holds: a client from before a fork answers the wrong child."""
     pid = os.getpid()
     # Two threads may come here first at once; all must end with the same, which holds outcomes.

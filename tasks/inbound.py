@@ -25,7 +25,7 @@ from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
 from tasks.context import WorkerContext, release, worker
-from tasks.monitoring.alerts import note_asked
+from tasks.monitoring.alerts import note_asked, note_damaged_partitions
 from tasks.receiving.grants import take_grants
 from tasks.receiving.poison import give_up, give_up_whole, set_before_a_person
 from tasks.receiving.unreadable import readable
@@ -68,7 +68,9 @@ def drain() -> None:
                 at_work.ringing.submit(call_inbox, at_work.inbox)
             aside = effect(at_work, held, batch, rulebook, ends)
             batch = _following(held, aside, ends)
-    if any(one.has_work and not one.leased for one in at_work.inbox.look()):
+    note_damaged_partitions(at_work.store, held.damaged)
+    free = [one for one in at_work.inbox.look() if not one.leased and one.index not in held.damaged]
+    if any(one.has_work for one in free):
         call_inbox(at_work.inbox)
 
 

@@ -30,15 +30,15 @@ UNHEARD_MS = 5_000
 PAUSE_S = 5.0
 
 
-def ring_inbox() -> None:
-    """Ring for whoever drains the inbox."""
-    _ring("tasks.drain", "default")
+def ring_inbox() -> bool:
+    """Ring for whoever drains the inbox; false where nobody took it."""
+    return _ring("tasks.drain", "default")
 
 
 def call_inbox(inbox: Inbox) -> None:
     """Ring for whoever drains the inbox, unless a bell is on its way."""
-    if inbox.set_bell():
-        ring_inbox()
+    if inbox.set_bell() and not ring_inbox():
+        inbox.shorten_bell(UNHEARD_MS)
 
 
 def ring_number(store: Store, number: str, rank: str) -> bool:
@@ -166,7 +166,7 @@ def _ring(task: str, queue: str, *args: str) -> bool:
 class WakeupThread:
     """Rings from a thread, so that an event loop never waits for the broker."""
 
-    def __init__(self, ring: Callable[[], None] = ring_inbox) -> None:
+    def __init__(self, ring: Callable[[], object] = ring_inbox) -> None:
         """Take what is to be done for each bell."""
         self._ring = ring
         self._wake = threading.Event()

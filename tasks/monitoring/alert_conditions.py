@@ -12,6 +12,7 @@ from gateway.core.sending.error_codes import rule_of
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import sentences
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE
+from tasks.monitoring.alerts import partition_damaged
 
 MOST_WAIT_S = 60.0
 SILENT_S = 60.0
@@ -85,6 +86,11 @@ def deliveries(reading: Snapshot) -> Iterator[Alert]:
             "Deliveries cannot be committed now and are set aside.",
             "See gateway dead-letters list --cause aside; they are tried again by themselves.",
         )
+
+
+def partitions(reading: Snapshot) -> Iterator[Alert]:
+    """Tell of partitions that cannot be read."""
+    return (partition_damaged(one.index) for one in reading.partitions if one.damaged)
 
 
 def paused(reading: Snapshot) -> Iterator[Alert]:
@@ -169,6 +175,7 @@ CAUSES: tuple[Callable[[Snapshot], Iterator[Alert]], ...] = (
     planning_stopped,
     rules,
     deliveries,
+    partitions,
     paused,
     replies,
     canary,

@@ -1,7 +1,7 @@
 """Alerts of what leaves nothing in the store to be read: noted where it happens, for a while."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -64,6 +64,24 @@ def damaged(what: str, number: str) -> Alert:
         "Something that a number has to send cannot be read in the store; all else goes on.",
         "See store_damaged in the workers' logs; start the release that wrote it, or mend the key.",
     )
+
+
+def partition_damaged(index: int) -> Alert:
+    """Tell that deliveries of one partition wait, while those of all others have their effect."""
+    return Alert(
+        Cause("partition_damaged", str(index)),
+        "critical",
+        "A partition of the inbox cannot be read in the store, and its deliveries wait.",
+        "See partition_damaged in the workers' logs, and mend the key of the partition.",
+    )
+
+
+def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:
+    """Log and note which partitions were left out, and why."""
+    for index, why in damaged.items():
+        log.error("partition_damaged", partition=index, why=why)
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            note(store, partition_damaged(index), DAMAGED_FOR)
 
 
 def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import ScriptError, Store
 from tasks.processes.process_names import Children, children, process_name
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ def on_child_end(report: Report) -> Report:
 
 
 class ChildWatch:
-    """Notices ends, and reports each until it was heard; used by one thread."""
+    """Notices ends, and reports each until the store has heard it; used by one thread."""
 
     def __init__(self, store: Store, watched: Children | None = None) -> None:
         """Take the store that reports are given, with connections of this thread's own."""
@@ -37,13 +37,16 @@ class ChildWatch:
         self._untold: deque[tuple[Report, str]] = deque(maxlen=MOST_UNTOLD)
 
     def work(self) -> None:
-        """Look whose time is over, and report it. Raises what a report raises."""
+        """Look whose time is over, and report it. Raises StoreUnavailableError."""
         for pid in self._children.ended():
             log.info("child_ended", process=process_name(pid))
             self._untold.extend((report, process_name(pid)) for report in _reports)
         while self._untold:
             report, name = self._untold[0]
-            report(self._store, name)
+            try:
+                report(self._store, name)
+            except ScriptError as error:  # of damaged keys; all others know, and more ends wait
+                log.error("child_end_untold", process=name, error=str(error))
             self._untold.popleft()
 
     def end(self) -> None:

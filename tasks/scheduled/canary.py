@@ -4,7 +4,7 @@ from gateway.core.sending import canary
 from gateway.store.monitoring.canary import expect
 from tasks.app import app
 from tasks.context import worker
-from tasks.wakeup import clear_task, ring_inbox
+from tasks.wakeup import call_inbox, clear_task
 
 
 @app.task(name="tasks.canary", time_limit=20)
@@ -14,5 +14,4 @@ def set_off() -> None:
     clear_task(at_work.store, "tasks.canary")
     now_ms = expect(at_work.store)
     at_work.inbox.put_back(canary.delivery(str(now_ms // 1000)))
-    if at_work.inbox.set_bell():
-        ring_inbox()
+    call_inbox(at_work.inbox)

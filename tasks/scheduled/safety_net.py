@@ -24,6 +24,7 @@ from tasks.context import StoreAccess, access
 from tasks.monitoring.alerts import BEAT_SILENT, SILENT_FOR
 from tasks.processes.child_watch import ChildWatch
 from tasks.processes.loop import Loop
+from tasks.processes.store_check import refuse_unfit
 from tasks.scheduled.maintenance import move_due, run_sweep, run_tick
 from tasks.wakeup import OwnConnection, ring_number, ring_task, use_connection
 
@@ -60,6 +61,7 @@ class SafetyNet:
 
     def work(self) -> None:
         """Look, where it is our turn. Raises StoreUnavailableError or ScriptError."""
+        refuse_unfit(self._store, self._at_work.settings.gateway_store_bytes)
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_S
             self._ask()

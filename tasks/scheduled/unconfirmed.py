@@ -40,7 +40,7 @@ def resolve(at_work: StoreAccess, number: str, standings: Sequence[PartitionStat
 
 def _worked_off_to(one: PartitionState) -> datetime:
     """Return the moment before which everything kept in a partition is committed."""
-    if one.aside:
+    if one.aside or one.damaged:
         return datetime.fromtimestamp(0, UTC)
     return _moment(one.oldest_ms or one.now_ms)
 

@@ -98,6 +98,10 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         partition(aside=1),
         ["1 delivery set aside: see gateway dead-letters list --cause aside."],
     ),
+    "a damaged partition": (
+        partition(damaged="WRONGTYPE"),
+        ["Partition 0 of the inbox cannot be read: WRONGTYPE."],
+    ),
     "a canary on its way": ({"canary": Canary(missing_s=150.0)}, []),
     "a canary that is overdue": (
         {"canary": Canary(missing_s=151.0)},

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server
+from gateway.store import keys
+from gateway.store.redis.client import Store
+from gateway.store.server.health import LAYOUT_BEFORE, layout_name
+from tests.servers import Server, wait_until
 from tests.stack import Stack
+from tests.store.keeping import keep
 
 pytestmark = pytest.mark.e2e
 
@@ -41,3 +45,27 @@ def test_celerys_own_worker_refuses_a_replica(tmp_path: Path, server: Server) ->
 
     assert ended.returncode == 2
     assert "replica" in ended.stderr
+
+
+def test_a_store_that_was_away_at_the_start_is_left_alone_until_it_is_migrated(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path / "valkey").start()
+    stack, store = Stack(tmp_path, server), Store(server.url)
+    keep(store, 0, "body")
+    store.close()
+    server.command("SET", keys.LAYOUT_KEY, LAYOUT_BEFORE)
+    server.kill()
+    said = stack.run("single").said
+    wait_until(lambda: "store_away" in said(), "it starts without the store")
+
+    server.start()
+    stack.ring()
+    wait_until(lambda: "run gateway migrate, once" in said(), "it says what to do")
+    assert server.command("EXISTS", f"{keys.partition(0)}cursor") == 0
+    server.command("SET", keys.LAYOUT_KEY, layout_name())
+    stack.ring()
+
+    wait_until(lambda: stack.worked_off() == 1, "it works once the store is migrated")
+    stack.stop()
+    server.kill()

@@ -51,9 +51,15 @@ class HaltedStack(Stack):
         assert self.programs[dead].process.returncode == -signal.SIGKILL
         return dead
 
-    def bury(self, kind: str, step: str, *, for_good: bool = False) -> None:
-        """Wait until a process died at the step, let its leases end, and start it again."""
+    def bury(self, kind: str, step: str, *, then: str = "", for_good: bool = False) -> None:
+        """Wait until a process died at the step, let its leases end, and start it again.
+
+        The next one dies at the step `then`. It is asked to before the leases end, for whoever is
+        left may have done all that is to be done with care a moment later.
+        """
         dead = self.dies(kind, step)
+        if then:
+            self.ask(kind, then)
         of_bells = step.partition(".")[0] not in ("bell", "ring")
         self.let_leases_end(kind, of_bells=of_bells, for_good=for_good)
         self.run(dead)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 import redis
@@ -98,14 +99,12 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
     if "list" in steps:
         start_anew(stack, "inbound#1", "inbound#2")
 
-    first, *more = names.split(", ")
-    stack.ask(kind, first)
+    asked = names.split(", ")
+    stack.ask(kind, asked[0])
     with ThreadPoolExecutor(1) as beside:
         answers = beside.submit(deliver, stack, talk.bodies([0, 1]))
-        stack.bury(kind, first, for_good="hold_in_hand" in names)
-        for step in more:
-            stack.ask(kind, step)
-            stack.bury(kind, step)
+        for step, then in pairwise([*asked, ""]):
+            stack.bury(kind, step, then=then, for_good="hold_in_hand" in then)
         assert answers.result() == {200}
     assert deliver(stack, talk.regrouped([0, 1]) + talk.bodies([2])) == {200}
     stack.settle()

@@ -175,3 +175,19 @@ def test_a_web_process_is_ready_while_one_server_is_away(tmp_path: Path) -> None
 
     assert asyncio.run(looking()) == (True, ("1 of the 3 servers of the cluster do not answer.",))
     own.close()
+
+
+def test_a_web_process_that_never_saw_the_layout_is_not_ready(tmp_path: Path) -> None:
+    own = ClusterOf(tmp_path)
+    own.owner(keys.LAYOUT_KEY).kill()
+
+    async def looking() -> bool:
+        client = connect_async(own.url)
+        pressure = Pressure(client, 0)
+        with pytest.raises(StoreUnavailableError):
+            await pressure.look()
+        await client.aclose()
+        return pressure.health.ready
+
+    assert not asyncio.run(looking())
+    own.close()

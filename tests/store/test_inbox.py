@@ -1,13 +1,14 @@
 """Partitions are leased, read in order, passed, and always given back."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.inbox.lease import LEASE_MS, MOST_BYTES, MOST_DELIVERIES
+from gateway.store.inbox.lease import LEASE_MS, MOST_BYTES, MOST_DELIVERIES, LeasedPartitions
 from gateway.store.inbox.partitions import holds_messages, partition_of, partition_of_place
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tests.made import bytes_of, delivery_body, message_item, status_item
@@ -208,17 +209,40 @@ def test_a_batch_is_bounded_in_bytes_and_a_large_delivery_is_read_alone(store: S
     assert [3_000_000] in found
 
 
-def test_a_broken_partition_does_not_cost_the_leases_of_the_others(store: Store) -> None:
+@pytest.mark.parametrize("key", ["inbox", "cursor", "missing", "aside"])
+def test_a_damaged_partition_costs_no_other_its_turn(store: Store, key: str) -> None:
     for index in (0, 3, 6):
         keep(store, index, f"in {index}")
-    raw(store).delete(f"{keys.partition(3)}inbox")
-    raw(store).set(f"{keys.partition(3)}inbox", "of another type")
+    raw(store).delete(f"{keys.partition(3)}{key}")
+    raw(store).set(f"{keys.partition(3)}{key}", "of another type")
 
-    with pytest.raises(ScriptError, match="WRONGTYPE"), inbox(store).slice() as held:
-        held.next()
+    with inbox(store).slice() as held:
+        assert read(held.next()) == ["in 0", "in 6"]
+        assert held.next().empty
+        assert list(held.damaged) == [3]
+        assert "WRONGTYPE" in held.damaged[3]
 
-    raw(store).delete(f"{keys.partition(3)}inbox")
+    raw(store).delete(f"{keys.partition(3)}{key}")
     assert all_leases_are_free(store)
+    assert (standing(store, 0).waiting, standing(store, 6).waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("ends", [LeasedPartitions.next, LeasedPartitions.close])
+def test_what_cannot_be_passed_is_given_back_and_told(
+    store: Store, ends: Callable[[LeasedPartitions], object]
+) -> None:
+    for index in (0, 3):
+        keep(store, index, f"in {index}")
+    with inbox(store).slice() as held:
+        held.next()
+        raw(store).set(f"{keys.partition(3)}count", "of another type")
+        ends(held)
+        assert list(held.damaged) == [3]
+
+    raw(store).delete(f"{keys.partition(3)}count")
+    raw(store).hset(f"{keys.partition(3)}count", "kept", 1)
+    assert (standing(store, 0).waiting, standing(store, 0).leased) == (0, False)
+    assert standing(store, 3).has_work
 
 
 def test_a_server_that_dies_in_a_slice_is_told_as_such(own: Server) -> None:
@@ -243,8 +267,20 @@ def test_looking_tells_how_a_partition_stands(store: Store) -> None:
     assert standing(store, 0).has_work is False
 
 
-def test_looking_at_a_broken_partition_is_an_error(store: Store) -> None:
-    raw(store).set(f"{keys.partition(1)}inbox", "of another type")
+def test_a_damaged_partition_hides_no_other(store: Store) -> None:
+    keep(store, 1, "waits")
+    raw(store).set(f"{keys.partition(0)}inbox", "of another type")
+
+    first, second, *_ = inbox(store).look()
+
+    assert "WRONGTYPE" in first.damaged
+    assert (first.now_ms, first.has_work) == (second.now_ms, False)
+    assert (second.damaged, second.waiting, second.has_work) == ("", 1, True)
+
+
+def test_looking_where_all_is_damaged_is_an_error(store: Store) -> None:
+    for index in range(keys.PARTITIONS):
+        raw(store).set(f"{keys.partition(index)}inbox", "of another type")
 
     with pytest.raises(ScriptError, match="WRONGTYPE"):
         inbox(store).look()

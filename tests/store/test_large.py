@@ -110,10 +110,8 @@ def test_a_call_that_fails_passes_nothing_of_what_it_told(store: Store) -> None:
     held = LeasedPartitions(store, Bodies())
     place = held.next().deliveries[0].id
     raw(store).set(f"{keys.partition(WHERE)}aside", "of another type")
-    with pytest.raises(Exception, match="WRONGTYPE"):
-        held.next({place: DeferReason("failed")})
+    assert held.next({place: DeferReason("failed")}).empty
     raw(store).delete(f"{keys.partition(WHERE)}aside")
-    held.abandon()
 
     with inbox(store).slice() as other:
         assert names(other.next())[0] == "w0"
@@ -214,6 +212,71 @@ def test_a_minute_later_nothing_is_suspected_of_what_was_passed_meanwhile(store:
     with inbox(store).slice() as other:
         assert not other.next().is_careful
     assert not raw(store).exists(missing)
+
+
+def let_a_minute_be_over(store: Store) -> None:
+    """Let whoever is missing have shown no sign of life for a minute, and all aside be due."""
+    partition = keys.partition(WHERE)
+    for holder, row in raw(store).hgetall(f"{partition}missing").items():
+        raw(store).hset(f"{partition}missing", holder, b"1|" + row.partition(b"|")[2])
+    for entry in raw(store).zrange(f"{partition}aside", 0, -1):
+        raw(store).zadd(f"{partition}aside", {entry: 0})
+
+
+def dies_over_what_was_aside(store: Store) -> Batch:
+    """Set one aside, die over it and another, and let the next holder pass that other one."""
+    keep(store, large("k", items=1))
+    with inbox(store).slice() as held:
+        held.close({one.id: DeferReason("failed") for one in held.next().deliveries})
+    keep(store, large("w", items=1))
+    let_a_minute_be_over(store)
+    with dies_over_a_batch(store, "main/1") as batch:
+        run_out(store, WHERE)
+    with inbox(store).slice() as other:
+        assert read_all(other) == ["w0"]
+    let_a_minute_be_over(store)
+    return batch
+
+
+def test_what_was_set_aside_is_suspected_wherever_the_cursor_is_by_then(store: Store) -> None:
+    assert names(dies_over_what_was_aside(store)) == ["k0", "w0"]
+
+    with inbox(store).slice() as other:
+        batch = other.next()
+    assert (batch.is_careful, names(batch)) == (True, ["k0"])
+
+
+def test_what_was_aside_and_in_hand_counts_its_deaths_wherever_the_cursor_is(store: Store) -> None:
+    dies_over_what_was_aside(store)
+    dead = LeasedPartitions(store, Bodies(), "main/2")
+    assert dead.hold_in_hand(dead.next().events[0]) == 0
+    run_out(store, WHERE)
+    keep(store, large("x", items=1))
+    with inbox(store).slice() as other:
+        assert read_all(other) == ["x0"]
+    let_a_minute_be_over(store)
+
+    with inbox(store).slice() as other:
+        assert other.hold_in_hand(other.next().events[0]) == 1
+
+
+def test_what_was_aside_and_is_worked_off_by_then_is_not_suspected(store: Store) -> None:
+    keep(store, large("k", items=1))
+    with inbox(store).slice() as held:
+        held.close({one.id: DeferReason("failed") for one in held.next().deliveries})
+    let_a_minute_be_over(store)
+    with dies_over_a_batch(store, "main/1"):
+        run_out(store, WHERE)
+    raw(store).zadd(f"{keys.partition(WHERE)}aside", {_first_entry(store): 0})
+    keep(store, large("w", items=1))
+    with inbox(store).slice() as other:
+        assert read_all(other) == ["k0", "w0"]
+    let_a_minute_be_over(store)
+
+    keep(store, large("x", items=1))
+    with inbox(store).slice() as other:
+        assert not other.next().is_careful
+    assert not raw(store).exists(f"{keys.partition(WHERE)}suspects")
 
 
 def test_a_death_that_a_parent_reports_frees_the_lease_and_asks_for_care(store: Store) -> None:

@@ -10,6 +10,7 @@ from gateway.store.redis.client import Store
 from tasks import app
 from tasks import context as holding
 from tasks.context import WorkerContext
+from tasks.processes import store_check
 from tests.made import NUMBER
 from tests.servers import Server, free_port
 from tests.stack import RULES
@@ -33,7 +34,8 @@ def at_work(
     }
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    app.finalize()  # As a worker does at its start: it binds the tasks.
+    app.finalize()  # As a worker does at its start: it binds the tasks, and looks at the store.
+    monkeypatch.setattr(store_check, "_passed", [True])
     holding._workers.pop(os.getpid(), None)  # Each test is a process that has just started.
     made = holding.worker()
     yield made

@@ -20,6 +20,7 @@ from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,
     WakeupThread,
+    call_inbox,
     mark_task,
     ring_inbox,
     ring_number,
@@ -139,6 +140,15 @@ def test_a_bell_that_nobody_took_may_be_rung_again_soon(
     ring_number(store, NUMBER, REPLY)
 
     assert 0 < raw(store).pttl(keys.number_bell(NUMBER, REPLY)) <= UNHEARD_MS
+
+
+@pytest.mark.store
+def test_so_may_the_bell_of_the_inbox(at_work: WorkerContext, store: Store) -> None:
+    raw(store).rpush(f"{keys.SPACE}celery:default", *["a bell"] * MOST_WAITING)
+
+    call_inbox(at_work.inbox)
+
+    assert 0 < raw(store).pttl(keys.INBOX_BELL) <= UNHEARD_MS
 
 
 @pytest.mark.store

@@ -14,7 +14,13 @@ from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snap
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.monitoring.alert_conditions import causes
-from tasks.monitoring.alerts import BEAT_SILENT, DOUBLED, HEARTBEAT_UNHEARD, damaged, refused
+from tasks.monitoring.alerts import (
+    BEAT_SILENT,
+    DOUBLED,
+    HEARTBEAT_UNHEARD,
+    damaged,
+    refused,
+)
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.made import NOW
@@ -42,6 +48,7 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"planning_stopped"},
     ),
     "a delivery was set aside": (partition(aside=1), {"deliveries_aside"}),
+    "a partition is damaged": (partition(damaged="WRONGTYPE"), {"partition_damaged 0"}),
     "a reply waits": (number(lanes={"reply": LaneFigures(1, 60.0)}), set()),
     "a reply waits for long": (number(lanes={"reply": LaneFigures(1, 61.0)}), {"replies_wait"}),
     "a broadcast waits for long": (

@@ -68,6 +68,11 @@ def is_set_aside(store: Store) -> None:
     raw(store).zadd(f"{keys.partition(3)}aside", {"1-0": 9e15})
 
 
+def is_damaged(store: Store) -> None:
+    raw(store).delete(f"{keys.partition(9)}inbox")
+    raw(store).set(f"{keys.partition(9)}inbox", "of another type")
+
+
 def met_a_gap(store: Store) -> None:
     raw(store).hset(keys.STREAM, "whole", (int(raw(store).time()[0]) + 600) * 1000)
 
@@ -89,6 +94,7 @@ def has_lost_statuses(store: Store) -> None:
     [
         waits_in_an_inbox,
         is_set_aside,
+        is_damaged,
         met_a_gap,
         has_no_web_process,
         lacks_proof,

@@ -10,6 +10,8 @@ from gateway.core.sending.send import send_id
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
+from gateway.store.inbox.partitions import partition_of
+from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
 from tasks.context import WorkerContext, build
@@ -180,3 +182,18 @@ def test_a_store_that_cannot_be_reached_ends_a_drain(
 
     with pytest.raises(StoreUnavailableError):
         inbound.drain()
+
+
+def test_a_damaged_partition_is_told_of_and_the_others_have_their_effect(
+    at_work: WorkerContext, store: Store
+) -> None:
+    keep(store, FIRST, BOBS)
+    index = partition_of(FIRST)
+    assert partition_of(BOBS) != index
+    raw(store).set(f"{keys.partition(index)}missing", "of another type")
+
+    inbound.drain.run()
+
+    assert waiting(at_work) == 1
+    assert f"partition_damaged|{index}|" in alerts.noted(store, 0)
+    assert not raw(store).exists(keys.INBOX_BELL)  # whoever hears it would come no further

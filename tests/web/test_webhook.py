@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
+from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from gateway.web.webhook import MOST_BODY_BYTES
 from tests.made import delivery_body, message_item
 from tests.servers import Server
@@ -151,6 +153,23 @@ async def test_a_store_that_is_away_is_told_to_meta() -> None:
         answer = await web.deliver()
 
     assert (answer.status_code, answer.content) == (503, b"")
+
+
+async def test_what_was_away_at_the_start_is_seen_before_anything_is_kept_there(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path / "valkey").start()
+    server.command("SET", keys.LAYOUT_KEY, LAYOUT_BEFORE)
+    server.kill()
+    async with a_web(server.url) as web:
+        server.start()
+        assert (await web.deliver()).status_code == 503
+        assert server.command("KEYS", "*inbox") == []
+
+        server.command("SET", keys.LAYOUT_KEY, layout_name())
+        assert (await web.client.get("/readyz")).status_code == 200
+        assert (await web.deliver()).status_code == 200
+    server.kill()
 
 
 async def test_a_full_store_is_not_filled_further(server: Server, store: Store) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.core.text import sanitize
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
@@ -12,7 +13,7 @@ from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import heard
-from gateway.store.redis.client import Call, Store, StoreUnavailableError
+from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class PartitionState:
     aside_due: bool
     kept: int
     given_up: int  # deliveries that a person let go without their effect
+    damaged: str = ""  # why none of this can be read
 
     @property
     def passed(self) -> int:
@@ -85,9 +87,15 @@ class Inbox:
         self._begun = held.unfinished
 
     def look(self) -> list[PartitionState]:
-        """Tell how each partition stands, in one round trip."""
+        """Tell how each partition stands, in one round trip; a damaged one hides no other.
+
+        Raises StoreUnavailableError, or ScriptError where all of them are damaged.
+        """
         calls = [Call("inspect", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
-        return [_standing(i, reply) for i, reply in enumerate(self._store.call_many(calls))]
+        replies = self._store.call_many(calls)
+        whole = [one for one in replies if not isinstance(one, ScriptError)] or replies
+        now_ms = _checked(whole[0])[0]
+        return [_standing(i, reply, now_ms) for i, reply in enumerate(replies)]
 
     def report_death(self, process: str) -> bool:
         """Say that a process has ended; what it held is free at once, and taken with care.
@@ -128,8 +136,15 @@ class Inbox:
         """Mark a bell as on its way; false where one is already."""
         return self._store.mark(keys.INBOX_BELL, keys.BELL_MS)
 
+    def shorten_bell(self, lives_ms: int) -> None:
+        """Let the mark of a bell that nobody took be over sooner."""
+        self._store.run(lambda client: client.pexpire(keys.INBOX_BELL, lives_ms))
 
-def _standing(index: int, reply: object) -> PartitionState:
+
+def _standing(index: int, reply: object, now_ms: int) -> PartitionState:
+    if isinstance(reply, ScriptError):
+        nothing = PartitionState(index, now_ms, "", False, 0, 0, 0, False, 0, 0)
+        return replace(nothing, damaged=sanitize(str(reply)))
     now, cursor, leased, oldest, kept, passed, aside, due, given_up = _checked(reply)
     return PartitionState(
         index=index,

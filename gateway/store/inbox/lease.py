@@ -20,7 +20,7 @@ from gateway.store.inbox.leased_partition import (
     fill,
 )
 from gateway.store.inbox.partitions import holds_messages
-from gateway.store.redis.client import Call, Store
+from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 LEASE_MS = 5_000
 MOST_DELIVERIES = MANY_DELIVERIES
@@ -83,6 +83,7 @@ class LeasedPartitions:
         self._held: dict[int, HeldPartition] = {}
         self._begun = begun
         self.unfinished: dict[str, HeldDelivery] = {}
+        self.damaged: dict[int, str] = {}  # partitions that are left out, and why
         self.is_shared = False
         self.took_care = False
 
@@ -95,8 +96,9 @@ class LeasedPartitions:
         """Pass the batch in hand, and return the next one of every partition that has something.
 
         What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
-        is not passed: its new holder finds what was committed known. Of partitions in which much
-        waits every second is given back, once, so that a worker that is called finds work.
+        is not passed: its new holder finds what was committed known. Nor is one whose keys are
+        damaged, which costs no other its turn. Of partitions in which much waits every second is
+        given back, once, so that a worker that is called finds work.
         """
         self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
         if self._avoids_care and not self._held:
@@ -158,17 +160,20 @@ class LeasedPartitions:
         """Pass what is done, and read where nothing is left, or where nothing was held."""
         if not self.is_shared and not self.is_careful:
             anew = [*self._args(0, MOST_DELIVERIES), *NOT_PASSED]
-            asked |= {i: anew for i in range(keys.PARTITIONS) if i not in asked}
-        failed: Exception | None = None
+            free = set(range(keys.PARTITIONS)) - asked.keys() - self.damaged.keys()
+            asked |= dict.fromkeys(sorted(free), anew)
+        away: StoreUnavailableError | None = None
         for i, reply in self._calls(asked):
-            if isinstance(reply, Exception):
-                failed = reply
+            if isinstance(reply, StoreUnavailableError):
+                away = reply
             elif reply is None:
                 self._held.pop(i, None)
-            else:
+            elif i not in self.damaged:
                 self._hold(i, reply)
-        if failed:  # only now, so that every lease that was given is known and given back
-            raise failed
+        if away:  # only now, so that every lease that was given is known and given back
+            raise away
+        damaged = sorted(self.damaged.keys() & self._held.keys())
+        self._release({i: self._unread(self._held[i]) for i in damaged})
         self._hold_careful_alone()
 
     def _hold(self, index: int, reply: Sequence[object]) -> None:
@@ -250,4 +255,6 @@ class LeasedPartitions:
 
     def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
         calls = [Call("take", keys.partition(i), args) for i, args in asked.items()]
-        return list(zip(asked, self._store.call_many(calls), strict=True))
+        replies = list(zip(asked, self._store.call_many(calls), strict=True))
+        self.damaged |= {i: str(told) for i, told in replies if isinstance(told, ScriptError)}
+        return replies

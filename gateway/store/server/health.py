@@ -153,6 +153,8 @@ PLANNING_STOPPED = (
     "release or the rules, and look at the dead letters."
 )
 
+UNSEEN = "The store has not been seen yet."
+
 
 class Pressure:
     """Looks at the server beside the requests, once a second."""
@@ -162,22 +164,34 @@ class Pressure:
         self._redis = client
         self._limit_bytes = limit_bytes
         self._results = results
-        self.health = ServerHealth()
+        self._layout: bytes | None = None  # as it was seen last, b"" of an empty store
+        self.health = ServerHealth(fatal=(UNSEEN,))  # it may be of another layout
 
     async def look(self) -> ServerHealth:
         """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
         try:
-            layout = await self._ask(self._redis.get(keys.LAYOUT_KEY))
+            layout = await self._look_at_layout()
             stopped = await self._ask(self._redis.get(keys.STOPPED))
             infos = heard(await self._redis.infos())
             refusal = await self._refusal()
         except RedisError as error:
             raise meaning(error) from error
-        found = layout.decode() if layout else ""
-        self.health = replace(worst(infos, found, self._limit_bytes), refusal=refusal)
+        health = worst(infos, layout.decode(), self._limit_bytes)
+        self.health = replace(health, refusal=refusal)
         if stopped:
             self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
         return self.health
+
+    async def _look_at_layout(self) -> bytes:
+        """Return the layout; of a cluster the one of before where its server is away."""
+        try:
+            found: Any = await self._redis.get(keys.LAYOUT_KEY)
+        except (ConnectionError, TimeoutError):
+            if not self._redis.is_cluster or self._layout is None:
+                raise
+            return self._layout
+        self._layout = found or b""
+        return self._layout
 
     async def _refusal(self) -> str:
         """Try to write: a server may refuse to for reasons that it does not tell of itself."""
@@ -201,7 +215,8 @@ class Pressure:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                if (await self.look()).short:
+                health = await self.look()
+                if health.short and not health.fatal:
                     await self._make_room()
             except Exception:  # noqa: S112 - whoever keeps finds out by itself
                 continue

@@ -43,6 +43,7 @@ def wrong(reading: Snapshot) -> Iterator[Wrong]:
     """Tell everything that is wrong, part by part."""
     yield from _server(reading)
     yield from (Wrong("rules", told) for told in sentences(reading.rulebooks))
+    yield from _partitions(reading)
     yield from _waits(reading)
     yield from _sends(reading)
 
@@ -59,6 +60,13 @@ def _server(reading: Snapshot) -> Iterator[Wrong]:
         yield Wrong("tick", "There was no tick within a day: is beat running?")
     elif tick_s > TICK_EVERY_S:
         yield Wrong("tick", f"The last tick was {tick_s:.0f} s ago: are beat and a worker running?")
+
+
+def _partitions(reading: Snapshot) -> Iterator[Wrong]:
+    for one in reading.partitions:
+        if one.damaged:
+            told = f"Partition {one.index} of the inbox cannot be read: {one.damaged}."
+            yield Wrong("deliveries", told)
 
 
 def _waits(reading: Snapshot) -> Iterator[Wrong]:

@@ -193,7 +193,11 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
     table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
     for one in now.partitions:
         oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
-        state = {"moving": view.moves(one.index), f"{one.aside} aside": one.aside > 0}
+        state = {
+            "damaged": bool(one.damaged),
+            "moving": view.moves(one.index),
+            f"{one.aside} aside": one.aside > 0,
+        }
         told = ", ".join(name for name, holds in state.items() if holds)
         rate = _rate(view.passed_per_s(one.index))
         table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, told)

@@ -104,6 +104,7 @@ local function take_aside()
       set_aside(KEYS[1], id, now + length)
     elseif ARGV[7] == '1' and #entries == 0 then
       take_carefully(entry, tonumber(redis.call('HGET', aside .. ':tries', id) or 1))
+      asides[1] = id
       return set_aside(KEYS[1], id, now + length)
     end
   end

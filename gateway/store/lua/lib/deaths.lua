@@ -15,18 +15,32 @@ local function read_cursor(partition)
     hand = f[8] or '', asides = f[9] or ''}
 end
 
+-- What was set aside may be taken again in a moment, however far the cursor has moved since; what is
+-- aside no longer was worked off by somebody who lived.
+local function is_aside(partition, id)
+  return redis.call('ZSCORE', partition .. 'aside', id) ~= false
+end
+
 -- A holder has died. What it had in hand alone is suspected; else everything that it may have touched
--- is taken with care. Where somebody has passed any of it since, it was none of that.
+-- is taken with care. Where somebody has passed any of it since, it was none of that, and only what it
+-- took from aside is left.
 local function count_death(partition, row, at, item, hand, asides)
-  if row.at ~= at or row.item ~= tonumber(item) then return end
   local suspects = partition .. 'suspects'
+  local was_passed = row.at ~= at or row.item ~= tonumber(item)
   if hand ~= '' then
-    redis.call('HSETNX', suspects, hand:match('^[^/]*'), 0)
+    local id = hand:match('^[^/]*')
+    local was_aside = (' ' .. asides .. ' '):find(' ' .. id .. ' ', 1, true)
+    if was_passed and not (was_aside and is_aside(partition, id)) then return end
+    redis.call('HSETNX', suspects, id, 0)
     redis.call('HINCRBY', suspects, hand, 1)
   else
-    for id in asides:gmatch('%S+') do redis.call('HSETNX', suspects, id, 0) end
-    row.careful = MOST_TOUCHED
-    redis.call('HSET', partition .. 'cursor', 'careful', MOST_TOUCHED)
+    for id in asides:gmatch('%S+') do
+      if is_aside(partition, id) then redis.call('HSETNX', suspects, id, 0) end
+    end
+    if not was_passed then
+      row.careful = MOST_TOUCHED
+      redis.call('HSET', partition .. 'cursor', 'careful', MOST_TOUCHED)
+    end
   end
   redis.call('PEXPIRE', suspects, DAY)
 end
