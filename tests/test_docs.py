@@ -17,7 +17,7 @@ from gateway.web.metrics import _Snapshot
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "scripts/README.md"])
-SOURCES = [*ROOT.glob("gateway/**/*.py"), *ROOT.glob("tasks/*.py")]
+SOURCES = [*ROOT.glob("gateway/**/*.py"), *ROOT.glob("tasks/**/*.py")]
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 

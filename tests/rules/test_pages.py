@@ -7,7 +7,7 @@ import pytest
 
 from gateway.rules.loader import load
 from gateway.rules.testing.runner import play_case
-from gateway.rules.testing.testcase import Case, CustomerAct, TestStep
+from gateway.rules.testing.testcase import Case, CustomerAct, CaseStep
 from gateway.rules.testing.testfile import read_cases
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def test_a_test_of_the_page_can_be_played(tmp_path: Path, block: str) -> None:
     assert not any(turn.error for one in book.cases for turn in play_case(one, shop).results)
 
 
-@pytest.mark.parametrize("key", sorted({*Case.keys(), *TestStep.keys(), *CustomerAct.keys()}))
+@pytest.mark.parametrize("key", sorted({*Case.keys(), *CaseStep.keys(), *CustomerAct.keys()}))
 def test_a_key_is_explained_on_the_page(key: str) -> None:
     assert f"`{key}`" in PAGE
 

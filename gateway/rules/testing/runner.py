@@ -13,7 +13,7 @@ from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.notation import SIGNALS, Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
 from gateway.rules.testing.simulated_customer import SimulatedCustomer, simulate_act
-from gateway.rules.testing.testcase import Case, TestStep
+from gateway.rules.testing.testcase import Case, CaseStep
 from gateway.rules.testing.testfile import PlacedCase
 
 
@@ -26,7 +26,7 @@ class Difference:
     actual: Sequence[Notation]
 
 
-def find_differences(step: TestStep, planned: Sequence[PlannedEvent]) -> Iterator[Difference]:
+def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterator[Difference]:
     after = planned[-1].after
     got: dict[str, Sequence[Notation]] = {
         "we": [
@@ -48,7 +48,7 @@ def find_differences(step: TestStep, planned: Sequence[PlannedEvent]) -> Iterato
             yield Difference(what, expected, actual)
 
 
-def _expected_values(step: TestStep, what: str) -> Sequence[Notation] | None:
+def _expected_values(step: CaseStep, what: str) -> Sequence[Notation] | None:
     value = getattr(step, what)
     if isinstance(value, bool):
         return [_yes_or_no(value)]
@@ -85,7 +85,7 @@ LONG_AGO = timedelta(days=30)
 class StepResult:
     """One line that was played: what differs, and why each rule fired or not."""
 
-    step: TestStep
+    step: CaseStep
     mark: Mark
     now: datetime
     fired: tuple[str, ...]
@@ -139,7 +139,7 @@ class _Conversation:
         self.planner = EventPlanner(self.rulebook)
         self.planner.remember(case.number, _initial_contact(case))
 
-    def play_step(self, step: TestStep, mark: Mark) -> StepResult:
+    def play_step(self, step: CaseStep, mark: Mark) -> StepResult:
         """Play one line."""
         if step.wait is not None:
             self.now += step.wait

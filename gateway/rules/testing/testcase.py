@@ -129,7 +129,7 @@ def _they(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-class TestStep(Model):
+class CaseStep(Model):
     """One thing that happens, and what is expected after it."""
 
     they: Annotated[CustomerAct | None, BeforeValidator(_they)] = Field(
@@ -152,7 +152,7 @@ class TestStep(Model):
         return any(message in SIGNALS for message in self.we or ())
 
     @model_validator(mode="after")
-    def _is_one(self) -> "TestStep":
+    def _is_one(self) -> "CaseStep":
         if (self.they is None) is (self.wait is None):
             refuse("needs either `they` or `wait`")
         expected = self.model_fields_set - {"they", "wait"}
@@ -177,7 +177,7 @@ class Case(Model):
     tags: Ids = Field(default=(), description="Tags that the customer has already.")
     vars: Vars = Field(default={}, description="Variables that the customer has already.")
     opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
-    talk: Annotated[tuple[TestStep, ...], BeforeValidator(wrap_in_list)] = Field(
+    talk: Annotated[tuple[CaseStep, ...], BeforeValidator(wrap_in_list)] = Field(
         description="What happens, line by line."
     )
 
@@ -190,7 +190,7 @@ class Case(Model):
         return self
 
 
-MODEL_BY_KEY: dict[str, type[Model]] = {"": Case, "talk": TestStep, "they": CustomerAct}
+MODEL_BY_KEY: dict[str, type[Model]] = {"": Case, "talk": CaseStep, "they": CustomerAct}
 assert set(SIGNALS) <= set(BARE)  # noqa: S101 - a word of the language, and of nothing else
 
 
