@@ -10,7 +10,7 @@ from gateway.cli.setup.doctor.checks.local import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.setup.doctor.findings import Result, results
+from gateway.cli.setup.doctor.findings import Result, run_checks
 from gateway.cli.setup.doctor.meta_answers import Handshake, MetaAnswers
 from gateway.core.sending.pauses import Stops
 from gateway.graph.admin.models import (
@@ -77,7 +77,7 @@ META = MetaAnswers(
 WELL = DoctorFacts(
     given=Given(mode=0o100600),
     version=("v25.0", date(2026, 11, 22)),
-    redis=Redis(found=EXAMINED),
+    redis=Redis(examined=EXAMINED),
     reading=READING,
     broker=Broker(),
     workers={"critical": 1, "default": 2, "bulk": 1, "scheduled": 2},
@@ -89,7 +89,7 @@ WELL = DoctorFacts(
 
 def found(facts: DoctorFacts, check: str = "") -> list[Result]:
     """Return what all checks say, or one of them."""
-    return [one for one in results(CHECKS, facts) if check in ("", one.name)]
+    return [one for one in run_checks(CHECKS, facts) if check in ("", one.name)]
 
 
 def server(**info: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def server(**info: Any) -> dict[str, Any]:
 
 
 def examined(**fields: Any) -> dict[str, Any]:
-    return {"redis": Redis(found=replace(EXAMINED, **fields))}
+    return {"redis": Redis(examined=replace(EXAMINED, **fields))}
 
 
 def reading(**fields: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.cli.common.capture_file import whole
+from gateway.cli.common.capture_file import open_atomic
 from gateway.cli.main import app
 from gateway.core.capture.file_format import read
 from gateway.core.events import Delivery
@@ -148,7 +148,7 @@ def test_a_store_that_is_away_is_one_sentence_and_leaves_the_old_file(
 
 def test_a_file_appears_when_it_is_whole_and_not_where_writing_ends_early(tmp_path: Path) -> None:
     def write_half() -> None:
-        with whole("kept.jsonl") as out:
+        with open_atomic("kept.jsonl") as out:
             out.write(b"half")
             assert not Path("kept.jsonl").exists()
             raise KeyboardInterrupt

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.develop.chat.message_view import Offer, bubble, customer, offers, wish
+from gateway.cli.develop.chat.message_view import (
+    Offer,
+    offers,
+    parse_line,
+    parse_phone_number,
+    render_message,
+)
 
 BUTTONS: dict[str, Any] = {
     "type": "interactive",
@@ -61,7 +67,7 @@ BUBBLES = {
 
 @pytest.mark.parametrize(("body", "shown"), BUBBLES.values(), ids=BUBBLES)
 def test_a_message_is_shown_in_lines(body: dict[str, Any], shown: list[str]) -> None:
-    assert bubble(body) == shown
+    assert render_message(body) == shown
 
 
 def test_buttons_are_offered() -> None:
@@ -78,7 +84,7 @@ def test_other_messages_offer_nothing(body: dict[str, Any]) -> None:
 
 
 def test_a_number_taps_what_it_stands_for() -> None:
-    told, tapped = wish("2", offers(LIST))
+    told, tapped = parse_line("2", offers(LIST))
 
     assert told == {"tap": {"kind": "list", "id": "y", "title": "Y", "description": "yes"}}
     assert tapped == Offer("list", "y", "Y", "yes")
@@ -86,7 +92,7 @@ def test_a_number_taps_what_it_stands_for() -> None:
 
 @pytest.mark.parametrize("line", ["0", "3", "1.", "one", "²", "٢", "1" * 5000])
 def test_anything_else_is_a_text(line: str) -> None:
-    assert wish(line, offers(LIST)) == ({"text": line}, None)
+    assert parse_line(line, offers(LIST)) == ({"text": line}, None)
 
 
 NUMBERS = {
@@ -103,4 +109,4 @@ NUMBERS = {
 
 @pytest.mark.parametrize(("written", "digits"), NUMBERS.items())
 def test_a_phone_number_is_its_digits(written: str, digits: str | None) -> None:
-    assert customer(written) == digits
+    assert parse_phone_number(written) == digits

@@ -40,7 +40,7 @@ def traces(store: Store, rules: Path) -> ChatTraces:
 def write(
     traces: ChatTraces, text: str, wamid: str = "wamid.1", tap: Offer | None = None
 ) -> ChatReply:
-    return traces.sent(wamid, ANA, text, tap, traces.contact(ANA))
+    return traces.track_message(wamid, ANA, text, tap, traces.contact(ANA))
 
 
 def work_off(store: Store, rules: Path, sent: ChatReply) -> None:
@@ -57,7 +57,7 @@ def test_the_rules_are_told_down_to_the_one_that_answered(
     sent = write(traces, "Blue")
     work_off(store, rules, sent)
 
-    assert traces.why(sent) == [
+    assert traces.explain_reply(sent) == [
         "✗ first: this is not the first contact",
         '✗ yes: tapped is not "y"',
         '✓ blue: text is "blue"',
@@ -71,7 +71,7 @@ def test_the_record_knows_that_it_was_the_first_contact(
     work_off(store, rules, sent)
     late = ChatReply(sent.event, traces.contact(ANA))
 
-    assert traces.why(late) == ["✓ first: this is the first contact"]
+    assert traces.explain_reply(late) == ["✓ first: this is the first contact"]
 
 
 def test_a_tap_is_told_as_one(store: Store, traces: ChatTraces, rules: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_tap_is_told_as_one(store: Store, traces: ChatTraces, rules: Path) -> 
     sent = write(traces, "1", tap=Offer("button", "y", "Yes"))
     work_off(store, rules, sent)
 
-    assert traces.why(sent)[-1] == '✓ yes: tapped is "y"'
+    assert traces.explain_reply(sent)[-1] == '✓ yes: tapped is "y"'
 
 
 def test_where_no_rule_answered_every_reason_is_told(
@@ -89,7 +89,7 @@ def test_where_no_rule_answered_every_reason_is_told(
     sent = write(traces, "red")
     work_off(store, rules, sent)
 
-    assert traces.why(sent) == [
+    assert traces.explain_reply(sent) == [
         "no rule answered",
         "✗ first: this is not the first contact",
         '✗ yes: tapped is not "y"',
@@ -111,7 +111,7 @@ def test_after_a_change_only_the_record_is_believed(
     work_off(store, rules, sent)
     rules.write_text(now)
 
-    assert traces.why(sent) == [
+    assert traces.explain_reply(sent) == [
         "✓ first: this is the first contact",
         "(the rules have changed since)",
     ]
@@ -125,21 +125,21 @@ def test_a_rule_that_came_later_is_not_said_to_have_answered(
     work_off(store, rules, sent)
     rules.write_text(RULES)
 
-    assert traces.why(sent) == ["no rule answered (the rules have changed since)"]
+    assert traces.explain_reply(sent) == ["no rule answered (the rules have changed since)"]
 
 
 def test_a_message_is_answered_when_all_it_led_to_was_tried(
     store: Store, traces: ChatTraces, rules: Path
 ) -> None:
     sent = write(traces, "hi")
-    assert (traces.planned(sent), traces.answered(sent)) == (False, False)
+    assert (traces.is_planned(sent), traces.is_answered(sent)) == (False, False)
 
     work_off(store, rules, sent)
-    assert (traces.planned(sent), traces.answered(sent)) == (True, False)
+    assert (traces.is_planned(sent), traces.is_answered(sent)) == (True, False)
 
     (send,) = store.redis.keys("*send:*")
     store.redis.hset(send, "stage", "unconfirmed")
-    assert traces.answered(sent)
+    assert traces.is_answered(sent)
 
 
 def test_a_message_that_leads_to_nothing_is_answered_at_once(
@@ -149,4 +149,4 @@ def test_a_message_that_leads_to_nothing_is_answered_at_once(
     sent = write(traces, "hi")
     work_off(store, rules, sent)
 
-    assert traces.answered(sent)
+    assert traces.is_answered(sent)

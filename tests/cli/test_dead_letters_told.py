@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.operate.dead_letters.view import masked, person
+from gateway.cli.operate.dead_letters.view import mask_contact, mask_values
 
 BODIES = {
     "text": (
@@ -45,11 +45,11 @@ BODIES = {
 
 @pytest.mark.parametrize(("body", "shown"), BODIES.values(), ids=BODIES)
 def test_the_shape_is_kept_and_what_is_private_is_hidden(body: Any, shown: Any) -> None:
-    assert masked(body) == shown
+    assert mask_values(body) == shown
 
 
 @pytest.mark.parametrize(
     ("contact", "shown"), [("351900000001", "…0001"), ("12345678", "…"), ("", "…")]
 )
 def test_a_customer_is_named_by_the_last_digits_of_a_long_number(contact: str, shown: str) -> None:
-    assert person(contact) == shown
+    assert mask_contact(contact) == shown

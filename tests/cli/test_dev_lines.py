@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.cli.local.log_view import LogLine, readable
+from gateway.cli.local.log_view import LogLine, render_line
 from gateway.core.sending.outcome import Step
 from tasks.sending.attempts import WAITS
 
@@ -107,12 +107,12 @@ SHOWN = {
 
 @pytest.mark.parametrize(("raw", "shown"), SHOWN.values(), ids=SHOWN)
 def test_a_line_that_matters_becomes_readable(raw: str, shown: LogLine) -> None:
-    assert readable("web", raw) == shown
+    assert render_line("web", raw) == shown
 
 
 @pytest.mark.parametrize("step", get_args(Step))
 def test_whatever_follows_an_attempt_has_words(step: str) -> None:
-    shown = readable("web", attempt(step))
+    shown = render_line("web", attempt(step))
 
     assert shown
     assert shown.text.startswith("out     attempt ")
@@ -133,7 +133,7 @@ HIDDEN = {
 
 @pytest.mark.parametrize("raw", HIDDEN.values(), ids=HIDDEN)
 def test_a_line_that_tells_nothing_is_hidden(raw: str) -> None:
-    assert readable("web", raw) is None
+    assert render_line("web", raw) is None
 
 
 VERBOSE = {
@@ -146,4 +146,4 @@ VERBOSE = {
 
 @pytest.mark.parametrize(("raw", "shown"), VERBOSE.values(), ids=VERBOSE)
 def test_verbose_shows_every_line_that_has_words(raw: str, shown: LogLine | None) -> None:
-    assert readable("web", raw, verbose=True) == shown
+    assert render_line("web", raw, verbose=True) == shown

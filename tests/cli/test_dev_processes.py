@@ -66,13 +66,15 @@ def test_a_child_that_died_is_told_with_its_last_words(lock: int) -> None:
     ended = threading.Event()
     with Family(lambda *_: ended.set(), lock) as family:
         family.start("one", ["sleep", "60"], {"PATH": os.environ["PATH"]})
-        assert family.died() is None
+        assert family.find_dead_child() is None
         family.start("two", [sys.executable, "-c", "print('bye'); exit(3)"], {})
-        wait_until(lambda: family.died() is not None and ended.is_set(), "the child has died")
-        dead = family.died()
+        wait_until(
+            lambda: family.find_dead_child() is not None and ended.is_set(), "the child has died"
+        )
+        dead = family.find_dead_child()
 
     assert dead is not None
-    assert (dead.name, dead.process.returncode, list(dead.last)) == ("two", 3, ["bye"])
+    assert (dead.name, dead.process.returncode, list(dead.last_lines)) == ("two", 3, ["bye"])
 
 
 def test_what_is_deaf_is_killed(lock: int) -> None:
@@ -82,7 +84,7 @@ def test_what_is_deaf_is_killed(lock: int) -> None:
         wait_until(lambda: bool(shown), "the child is deaf")
         family.stop(within_s=0.2)
 
-    dead = family.died()
+    dead = family.find_dead_child()
     assert dead is not None
     assert dead.process.returncode == -signal.SIGKILL
 

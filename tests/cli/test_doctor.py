@@ -21,8 +21,8 @@ from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.cli.setup.doctor.checks.local import Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, results
-from gateway.cli.setup.doctor.probes import at_once
+from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, run_checks
+from gateway.cli.setup.doctor.probes import run_looks
 from gateway.cli.setup.doctor.report import screen
 from gateway.store import maintenance
 from gateway.store.redis.client import Store
@@ -201,7 +201,7 @@ def test_a_gateway_of_this_folder_has_its_broker_where_it_has_its_store(own: boo
     runs_at = "redis://127.0.0.1:3/0" if own else store
     running = Running(1, "http://127.0.0.1:4", "", runs_at, "rules.yaml", NUMBER, "")
 
-    assert target.found(running).broker_url == (runs_at if own else broker)
+    assert target.settings_for(running).broker_url == (runs_at if own else broker)
 
 
 def test_an_option_that_is_none_is_bad_input() -> None:
@@ -231,9 +231,9 @@ def test_what_to_do_about_several_in_a_row_is_said_once() -> None:
 def test_a_check_that_fails_takes_no_other_with_it() -> None:
     checks = (Check("g", "odd", lambda _: 0, lambda one: [fine(f"{1 / one}")]), CHECKS[0])
 
-    odd, settings = results(checks, WELL)
+    odd, settings = run_checks(checks, WELL)
 
-    assert "ZeroDivisionError" in odd.told
+    assert "ZeroDivisionError" in odd.message
     assert (odd.state, settings.state) == ("unseen", "fine")
 
 
@@ -258,7 +258,7 @@ def test_a_look_that_hangs_or_fails_takes_no_other_with_it() -> None:
     looks = {"hangs": over.wait, "fails": lambda: 1 / 0, "works": lambda: "seen"}
 
     began = time.monotonic()
-    seen = at_once(looks, within_s=0.3)
+    seen = run_looks(looks, within_s=0.3)
     took_s = time.monotonic() - began
     over.set()
 
@@ -276,7 +276,7 @@ def test_who_waits_is_told_what_is_still_looked_at() -> None:
         if under_way == ["second"]:
             first.set()
 
-    at_once({"first": lambda: None, "second": lambda: first.wait(10)}, 10, tell)
+    run_looks({"first": lambda: None, "second": lambda: first.wait(10)}, 10, tell)
 
     assert heard[-1] == ["second"]
 

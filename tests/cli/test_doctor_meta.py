@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import ADVICE, Unseen
-from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, in_force
+from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, callback_in_force
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, EntityHealth, SubscribedApp
 from gateway.store.monitoring.snapshot import DeadLetterGroup
@@ -260,7 +260,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 def test_one_thing_is_changed_and_its_check_says_so(
     change: dict[str, Any], check: str, state: str, told: str
 ) -> None:
-    said = next(one for one in found(replace(WELL, **change), check) if told in one.told)
+    said = next(one for one in found(replace(WELL, **change), check) if told in one.message)
 
     assert said.state == state
 
@@ -297,7 +297,7 @@ def test_the_nearest_callback_is_in_force(
         callbacks=(AppCallback("whatsapp_business_account", of_app, True, ()),) if of_app else (),
     )
 
-    given = in_force(asked)
+    given = callback_in_force(asked)
 
     assert isinstance(given, tuple)
     assert given[0] == address
@@ -306,4 +306,4 @@ def test_the_nearest_callback_is_in_force(
 def test_where_the_app_does_not_say_the_number_tells_the_apps_callback() -> None:
     asked = replace(META, callbacks=NO_APP)
 
-    assert in_force(asked) == (URL, "The app's")
+    assert callback_in_force(asked) == (URL, "The app's")

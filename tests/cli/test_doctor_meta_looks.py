@@ -12,7 +12,7 @@ import pytest
 from gateway.cli.setup.doctor import meta_probes
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, MetaAnswers
-from gateway.cli.setup.doctor.probes import at_once
+from gateway.cli.setup.doctor.probes import run_looks
 from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TokenInfo
@@ -84,7 +84,7 @@ def settings(sandbox: Stack, **more: str) -> Settings:
 
 
 def asked_with(given: Settings) -> MetaAnswers:
-    return meta_probes.meta(given, at_once(meta_probes.looks(given), 20))
+    return meta_probes.build_answers(given, run_looks(meta_probes.build_looks(given), 20))
 
 
 def test_everything_is_asked_and_answered(sandbox: Stack) -> None:
@@ -145,8 +145,8 @@ def test_the_callback_in_force_is_asked_with_our_word(
     given = settings(sandbox)
     theirs = settings(sandbox, META_VERIFY_TOKEN="another")
 
-    assert meta_probes.handshake(given, asked_with(given)) == Handshake()
-    refused = meta_probes.handshake(theirs, asked_with(theirs))
+    assert meta_probes.probe_handshake(given, asked_with(given)) == Handshake()
+    refused = meta_probes.probe_handshake(theirs, asked_with(theirs))
     assert isinstance(refused, Handshake)
     assert refused.wrong == "The gateway that answers there has another META_VERIFY_TOKEN."
 
@@ -155,7 +155,7 @@ def test_a_page_at_the_callback_is_no_gateway(sandbox: Stack, account: Any, call
     account("account", callback=f"{callback}/login?from=meta")
     given = settings(sandbox)
 
-    found = meta_probes.handshake(given, asked_with(given))
+    found = meta_probes.probe_handshake(given, asked_with(given))
 
     assert found == Handshake("A page for people answers, such as a login.")
 
@@ -164,11 +164,11 @@ def test_a_callback_where_nothing_listens_is_away(sandbox: Stack, account: Any) 
     account("account", callback=f"{sandbox.url}/webhook")
     given = settings(sandbox)
 
-    assert meta_probes.handshake(given, asked_with(given)) == Handshake(away="ConnectError")
+    assert meta_probes.probe_handshake(given, asked_with(given)) == Handshake(away="ConnectError")
 
 
 def test_without_a_callback_nobody_is_asked(sandbox: Stack, account: Any) -> None:
     account("account", callback="")
     given = settings(sandbox)
 
-    assert meta_probes.handshake(given, asked_with(given)) == Unseen("there is no callback")
+    assert meta_probes.probe_handshake(given, asked_with(given)) == Unseen("there is no callback")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.operate.status.status_judge import judge
+from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
 from gateway.cli.setup.doctor.checks.local import Given
 from gateway.cli.setup.doctor.checks.store import Redis
@@ -186,7 +186,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 def test_one_thing_is_changed_and_its_check_says_so(
     change: dict[str, Any], check: str, state: str, told: str
 ) -> None:
-    said = next(one for one in found(replace(WELL, **change), check) if told in one.told)
+    said = next(one for one in found(replace(WELL, **change), check) if told in one.message)
 
     assert said.state == state
     assert bool(said.advice) is (state in ("warning", "broken"))
@@ -204,13 +204,13 @@ def test_what_status_calls_wrong_is_not_well_here(fields: dict[str, Any], wrong:
     seen = replace(STATUS_WELL, ago_s={"sweep": 1.0, "watch": 1.0, "web": 1.0, "tick": 1.0})
     seen = replace(seen, leads=True, release=READING.release, **fields)
     said = found(replace(WELL, reading=seen))
-    bad = " ".join(one.told for one in said if one.state in ("broken", "warning"))
+    bad = " ".join(one.message for one in said if one.state in ("broken", "warning"))
     # What the server says of itself is asked of the server, and of the tick more is known here.
     elsewhere = (*seen.health.fatal, *(one for one in wrong if "nearly" in one or "tick" in one))
     ours = [one for one in wrong if one not in elsewhere]
 
     assert any("tick" in one for one in wrong) is ("nobody has heard it" in bad)
-    assert judge(replace(STATUS_WELL, **fields)) == wrong
+    assert describe_problems(replace(STATUS_WELL, **fields)) == wrong
     assert [sentence for sentence in ours if sentence not in bad] == []
 
 
@@ -219,7 +219,7 @@ def test_a_check_whose_facts_are_missing_says_why_and_breaks_nothing() -> None:
     states = {one.name: one.state for one in said}
 
     assert (states["store"], states["memory"], states["beat"]) == ("broken", "unseen", "unseen")
-    assert [one.told for one in said if one.name == "canary"] == ["not looked at: Redis is away"]
+    assert [one.message for one in said if one.name == "canary"] == ["not looked at: Redis is away"]
 
 
 def test_of_many_servers_each_trouble_is_told_once() -> None:
@@ -233,4 +233,4 @@ def test_of_many_servers_each_trouble_is_told_once() -> None:
 def test_what_others_wrote_cannot_move_the_cursor() -> None:
     said = found(replace(WELL, redis=Redis("\x1b[2J\nRedis is away.")), "store")
 
-    assert said[0].told == " [2J Redis is away."
+    assert said[0].message == " [2J Redis is away."

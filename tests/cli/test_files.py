@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gateway.cli.common.open_files import fitting
+from gateway.cli.common.open_files import max_connections
 
 ASK = "import resource; from gateway.cli.common.open_files import connections; print(connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))"  # noqa: E501
 
@@ -16,7 +16,7 @@ ASK = "import resource; from gateway.cli.common.open_files import connections; p
 def test_connections_leave_room_for_what_is_open_beside_them(
     open_files: int, connections: int
 ) -> None:
-    assert fitting(open_files) == connections
+    assert max_connections(open_files) == connections
 
 
 @pytest.mark.parametrize(

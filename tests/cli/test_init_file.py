@@ -9,11 +9,11 @@ import pytest
 
 from gateway.cli.setup.init.dotenv_file import (
     FileError,
-    look,
-    merged,
+    check_writable,
+    find_changes,
+    merge_values,
+    parse_values,
     read,
-    settable,
-    values,
     write,
 )
 
@@ -38,24 +38,24 @@ OURS = {"META_APP_ID": "7", "META_APP_SECRET": "new"}
     ],
 )
 def test_a_name_is_set_where_it_stands_and_the_rest_stays(before: str, after: str) -> None:
-    assert merged(before, {"A": "1"}) == after
-    assert values(after)["A"] == "1"
+    assert merge_values(before, {"A": "1"}) == after
+    assert parse_values(after)["A"] == "1"
 
 
 @pytest.mark.parametrize("value", ["", "a b", "#1", "it's", "a\\b", 'say "x"', " x ", "ü", "$x"])
 def test_a_value_is_read_as_it_was_written(value: str) -> None:
-    after = merged("B=2\n", {"A": value}) + "C=3\n"
+    after = merge_values("B=2\n", {"A": value}) + "C=3\n"
 
-    assert (values(after).get("A", ""), values(after)["C"]) == (value, "3")
+    assert (parse_values(after).get("A", ""), parse_values(after)["C"]) == (value, "3")
 
 
 def test_a_value_that_would_be_read_otherwise_is_not_written() -> None:
     with pytest.raises(FileError, match=r"it cannot hold the value of A\."):
-        merged("B=2\n", {"A": "${B}"})
+        merge_values("B=2\n", {"A": "${B}"})
 
 
 def test_a_new_file_says_who_wrote_it() -> None:
-    assert merged(None, {"A": "1"}).startswith("# Written by gateway init")
+    assert merge_values(None, {"A": "1"}).startswith("# Written by gateway init")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_new_file_says_who_wrote_it() -> None:
     ],
 )
 def test_only_what_differs_is_set(before: str | None, expected: dict[str, str]) -> None:
-    assert settable(before, OURS) == expected
+    assert find_changes(before, OURS) == expected
 
 
 def test_the_file_is_its_owners_alone_whatever_it_was(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_told_before_anybody_types(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="this folder may not be written to"):
-        look(tmp_path / "nowhere/.env")
+        check_writable(tmp_path / "nowhere/.env")

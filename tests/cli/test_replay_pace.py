@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.develop.replay.pacing import ReplayPace, pace
+from gateway.cli.develop.replay.pacing import ReplayPace, parse_pace
 from tests.made import NOW
 
 
@@ -23,7 +23,7 @@ from tests.made import NOW
 def test_each_delivery_is_due_as_long_after_the_first_as_it_was(
     written: str, seconds: list[int], due: list[float]
 ) -> None:
-    paced = pace(written)
+    paced = parse_pace(written)
 
     assert paced
     assert [paced.due_s(NOW + timedelta(seconds=one)) for one in seconds] == due
@@ -31,7 +31,7 @@ def test_each_delivery_is_due_as_long_after_the_first_as_it_was(
 
 @pytest.mark.parametrize("written", ["", "x", "0x", "0.0x", "-1x", "10", "fast", "1e3x", "1x "])
 def test_what_is_no_speed_is_none(written: str) -> None:
-    assert pace(written) is None
+    assert parse_pace(written) is None
 
 
 def test_no_pause_is_longer_than_a_system_can_wait() -> None:

@@ -291,7 +291,7 @@ def test_what_cannot_be_opened_is_told(store: Store) -> None:
 def test_other_rules_are_tried_also_where_a_gateway_dev_runs(store: Store, server: Server) -> None:
     kept(store, FIRST)
     Path("draft.yaml").write_text('version: 1\nrules: [{name: draft, then: "No."}]\n')
-    workspace.make()
+    workspace.make_folder()
     held = workspace.hold(workspace.DEV_LOCK, 1)
     rules = str(Path("rules.yaml").resolve())
     workspace.publish(Running(1, "http://web", "http://meta", server.url, rules, NUMBER, "s"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operate.status.status_judge import judge
+from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, Pause, Stops
 from gateway.store.inbox.inbox import PartitionState
@@ -125,11 +125,11 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("fields", "wrong"), VERDICTS.values(), ids=VERDICTS)
 def test_what_is_wrong_is_named(fields: dict[str, Any], wrong: list[str]) -> None:
-    assert judge(replace(WELL, **fields)) == wrong
+    assert describe_problems(replace(WELL, **fields)) == wrong
 
 
 def test_a_store_that_is_away_is_all_that_is_said() -> None:
-    assert StatusView(None).plain() == {
+    assert StatusView(None).to_dict() == {
         "well": False,
         "wrong": ["Redis does not answer: nothing is kept, and Meta is told to come again."],
         "rulebook": "",
@@ -158,13 +158,13 @@ def test_the_rate_is_that_between_two_readings(before: Snapshot | None, rate: fl
 def test_a_partition_moves_when_its_cursor_did() -> None:
     view = StatusView(WELL, earlier(cursor="4-0"))
 
-    assert [view.moves(0), view.moves(1)] == [True, False]
-    assert not StatusView(WELL).moves(0)
-    assert not StatusView(None, WELL).moves(0)
+    assert [view.is_moving(0), view.is_moving(1)] == [True, False]
+    assert not StatusView(WELL).is_moving(0)
+    assert not StatusView(None, WELL).is_moving(0)
 
 
 def test_json_tells_everything() -> None:
-    told = StatusView(WELL, earlier(cursor="4-0"), "v1").plain()
+    told = StatusView(WELL, earlier(cursor="4-0"), "v1").to_dict()
 
     assert (told["well"], told["rulebook"], told["kept"], told["kept_per_s"]) == (
         True, "v1", 120, 5.0,
@@ -181,7 +181,7 @@ def test_json_tells_everything() -> None:
 def test_odd_statuses_are_told_and_shown() -> None:
     view = StatusView(replace(WELL, **number(counts={"statuses.late": 2, "statuses.backwards": 1})))
 
-    assert view.plain()["numbers"]["1"]["odd_statuses"] == {"backwards": 1, "late": 2}
+    assert view.to_dict()["numbers"]["1"]["odd_statuses"] == {"backwards": 1, "late": 2}
     assert "odd statuses  backwards 1, late 2" in drawn(view)
 
 
@@ -189,11 +189,11 @@ def test_when_the_store_will_be_full_is_told_and_shown() -> None:
     room = {NOW_MS - 24 * 3_600_000: 45 << 20}
     view = StatusView(replace(WELL, room=room))
 
-    assert (view.plain()["full_in_days"], view.plain()["forecast"]) == (
+    assert (view.to_dict()["full_in_days"], view.to_dict()["forecast"]) == (
         5.0, "full in 5 days at the rate of the last 24 h",
     )  # fmt: skip
     assert "50.0 MB of 100.0 MB, full in 5 days at the rate of the last 24 h" in drawn(view)
-    assert (StatusView(WELL).plain()["full_in_days"], StatusView(WELL).plain()["forecast"]) == (
+    assert (StatusView(WELL).to_dict()["full_in_days"], StatusView(WELL).to_dict()["forecast"]) == (
         None,
         "",
     )

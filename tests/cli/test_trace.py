@@ -157,7 +157,7 @@ def test_without_settings_what_is_missing_is_told() -> None:
 
 def test_the_gateway_dev_of_the_folder_is_looked_at(send: str, server: Server) -> None:
     Path(".env").write_text("")
-    workspace.make()
+    workspace.make_folder()
     held = workspace.hold(workspace.DEV_LOCK, 1)
     workspace.publish(Running(1, "http://web", "http://meta", server.url, "rules", NUMBER, "s"))
 

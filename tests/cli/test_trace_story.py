@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
-from gateway.cli.operate.trace.sends import of_send
+from gateway.cli.operate.trace.sends import describe_send
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.dead_letter import DeferReason, aside
@@ -40,7 +40,7 @@ def tell(found: Search, *, reveal: bool = False, now: datetime = NOW) -> list[St
 def below(trace: Trace, **others: Any) -> list[str]:
     """Tell one trace and return the lines right below its head."""
     (line,) = tell(Search((trace,)), **others)
-    return [f"{one.what}: {one.told}" for one in line.below]
+    return [f"{one.what}: {one.details}" for one in line.below]
 
 
 KEPT_LINE = f"kept: delivery {DELIVERY}, item 0; signed with app secret 2"
@@ -139,7 +139,7 @@ def test_the_rules_that_fired_are_told_with_their_reasons() -> None:
 
     planned = line.below[1]
     assert planned.at == NOW
-    assert [(one.what, one.told) for one in planned.below] == [
+    assert [(one.what, one.details) for one in planned.below] == [
         ("rule welcome", "this is the first contact")
     ]
 
@@ -176,8 +176,8 @@ def test_an_event_that_is_no_message_is_named_by_its_kind() -> None:
 
 def lines_of(**fields: Any) -> list[str]:
     """Tell a send and return the lines below it."""
-    told = of_send(replace(SENT, **fields), Masking())
-    return [f"{one.what}: {one.told}" for one in told.below]
+    told = describe_send(replace(SENT, **fields), Masking())
+    return [f"{one.what}: {one.details}" for one in told.below]
 
 
 LATER = {
@@ -226,7 +226,7 @@ def test_an_attempt_is_told_with_what_meta_said(fields: dict[str, Any], lines: l
 
 def test_every_attempt_has_its_moment() -> None:
     began = {number: NOW + timedelta(seconds=9 * number) for number in (1, 2, 3)}
-    told = of_send(replace(SENT, attempts=3, began=began), Masking())
+    told = describe_send(replace(SENT, attempts=3, began=began), Masking())
 
     assert [one.at for one in told.below] == list(began.values())
 
@@ -367,10 +367,10 @@ def test_the_price_is_told(pricing: dict[str, Any], lines: list[str]) -> None:
 def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() -> None:
     failed, read = Member(ANA, "failed", NOW, 131026), Member("PT.1", "read", NOW)
     members = (failed, read, replace(read, name="PT.2"))
-    (line,) = of_send(replace(SENT, standing=SendState(members=members)), Masking()).below
+    (line,) = describe_send(replace(SENT, standing=SendState(members=members)), Masking()).below
 
-    assert (line.told, line.tone) == ("failed 1, read 2", "odd")
-    assert [(one.what, one.told[:12], one.at) for one in line.below] == [
+    assert (line.details, line.tone) == ("failed 1, read 2", "odd")
+    assert [(one.what, one.details[:12], one.at) for one in line.below] == [
         ("…0001", "code 131026:", NOW)
     ]
 
@@ -427,9 +427,9 @@ def test_where_a_send_waits_or_ended_is_told(fields: dict[str, Any], lines: list
 
 
 def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
-    told = of_send(TracedSend("a" * 24), Masking())
+    told = describe_send(TracedSend("a" * 24), Masking())
 
-    assert told.told == (
+    assert told.details == (
         "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
     )
 
@@ -440,10 +440,10 @@ def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
         "a" * 24, "read", "greet", rank="reply", attempts=1, began=began, has_text=False
     )
 
-    told = of_send(sent, Masking(reveal=True))
+    told = describe_send(sent, Masking(reveal=True))
 
-    assert told.told == "its text is no longer kept, by rule greet, reply: read"
-    assert [(line.what, line.told) for line in told.below] == [
+    assert told.details == "its text is no longer kept, by rule greet, reply: read"
+    assert [(line.what, line.details) for line in told.below] == [
         ("attempt 1", "its outcome is no longer kept")
     ]
 
@@ -451,7 +451,7 @@ def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
 def test_nothing_is_told_as_nothing_and_with_what_may_hide_it() -> None:
     lines = tell(Search(unopened=1, cut=True))
 
-    assert [one.told for one in lines] == [
+    assert [one.details for one in lines] == [
         "not known here: never kept, or more than 8 days ago",
         "not all of it was looked through",
         "1 delivery cannot be opened here: is a key missing?",
@@ -467,7 +467,7 @@ def test_a_customer_is_told_from_their_last_word_to_what_waits() -> None:
         )
     )
 
-    assert [f"{one.what}: {one.told}" for one in line.below] == [
+    assert [f"{one.what}: {one.details}" for one in line.below] == [
         "wrote last: ",
         "planned: nothing in the last 7 d",
         "bulk lane: 3 sends in it",
@@ -495,7 +495,7 @@ def test_what_a_wish_changed_is_told_and_no_number_of_its_key() -> None:
 
     assert line.what == "user_preferences"
     planned = line.below[1]
-    assert [(one.what, one.told) for one in planned.below] == [("changed", "opted out: stop")]
+    assert [(one.what, one.details) for one in planned.below] == [("changed", "opted out: stop")]
 
 
 def test_a_customer_who_never_wrote_is_said_so() -> None:
@@ -507,9 +507,9 @@ def test_a_customer_who_never_wrote_is_said_so() -> None:
 
 
 def test_a_line_as_json_has_moments_with_their_zone() -> None:
-    line = StoryLine("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").then(StoryLine("c"))
+    line = StoryLine("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").with_below(StoryLine("c"))
 
-    assert line.plain() == {
+    assert line.to_dict() == {
         "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "told": "b", "tone": "odd",
         "below": [{"at": None, "what": "c", "told": "", "tone": "", "below": []}],
     }  # fmt: skip

@@ -5,11 +5,11 @@ import pytest
 from gateway.cli.common.callback_probe import (
     ProbeAnswer,
     ProbeCheck,
-    address,
-    alive,
-    handshake,
+    check_delivery,
+    check_handshake,
+    check_health,
     is_free_ngrok,
-    posted,
+    parse_public_address,
 )
 
 META = "https://graph.facebook.com"
@@ -40,12 +40,12 @@ ADDRESSES = {
 
 @pytest.mark.parametrize(("written", "expected"), ADDRESSES.items(), ids=ADDRESSES)
 def test_an_address_is_one_that_meta_could_post_to(written: str, expected: str | None) -> None:
-    assert address(written, META) == expected
+    assert parse_public_address(written, META) == expected
 
 
 @pytest.mark.parametrize("written", ["http://127.0.0.1:8000", "http://localhost:8000"])
 def test_this_machine_is_an_address_where_meta_is_on_it_too(written: str) -> None:
-    assert address(written, "http://127.0.0.1:8081") == written
+    assert parse_public_address(written, "http://127.0.0.1:8081") == written
 
 
 PLANS = {
@@ -116,16 +116,16 @@ INSTEAD: dict[str, tuple[ProbeAnswer, str, bool]] = {
 def test_what_answers_instead_of_the_gateway_is_told(
     seen: ProbeAnswer, told: str, passing: bool
 ) -> None:
-    for check in (alive(seen), handshake(seen, "challenge")):
+    for check in (check_health(seen), check_handshake(seen, "challenge")):
         assert (check.tone, check.passing) == ("bad", passing)
         assert told in check.told
         assert check.advice
 
 
 GOOD: dict[str, ProbeCheck] = {
-    "alive": alive(ProbeAnswer(200, body=b"ok", headers={"content-type": "text/plain"})),
-    "handshake": handshake(ProbeAnswer(200, body=b"abc"), "abc"),
-    "posted": posted(ProbeAnswer(200)),
+    "alive": check_health(ProbeAnswer(200, body=b"ok", headers={"content-type": "text/plain"})),
+    "handshake": check_handshake(ProbeAnswer(200, body=b"abc"), "abc"),
+    "posted": check_delivery(ProbeAnswer(200)),
 }
 
 
@@ -135,7 +135,7 @@ def test_what_the_gateway_answers_is_good(check: ProbeCheck) -> None:
 
 
 def test_another_verify_token_is_told() -> None:
-    assert "another META_VERIFY_TOKEN" in handshake(ProbeAnswer(403), "abc").told
+    assert "another META_VERIFY_TOKEN" in check_handshake(ProbeAnswer(403), "abc").told
 
 
 REFUSED = {
@@ -148,7 +148,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("seen", "told", "passing"), REFUSED.values(), ids=REFUSED)
 def test_a_self_test_that_was_not_kept_is_told(seen: ProbeAnswer, told: str, passing: bool) -> None:
-    check = posted(seen)
+    check = check_delivery(seen)
 
     assert (check.tone, check.passing) == ("bad", passing)
     assert told in check.told

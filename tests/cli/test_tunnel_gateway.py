@@ -28,4 +28,4 @@ CHOICES: dict[str, tuple[Running | None, bool, bool, str]] = {
 def test_the_gateway_behind_the_tunnel_is_chosen(
     running: Running | None, answers: bool, real: bool, told: str
 ) -> None:
-    assert told in choose(running, 8000, answers=answers, real=real)
+    assert told in choose(running, 8000, is_answering=answers, real=real)

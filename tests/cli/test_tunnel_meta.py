@@ -14,7 +14,7 @@ import typer
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.setup.tunnel import callback, callback_plan
-from gateway.cli.setup.tunnel.callback import CallbackClient, called, clear_rest, lead_here
+from gateway.cli.setup.tunnel.callback import CallbackClient, clear_rest, lead_here, open_client
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
 from tests.cli.standing_in import Answer, serving
@@ -55,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tunnelling]:
 def at(made: Tunnelling, monkeypatch: pytest.MonkeyPatch) -> Tunnelling:
     """Give a Meta that is as it was at first."""
     monkeypatch.chdir(made.folder)
-    workspace.make()
+    workspace.make_folder()
     made.reset()
     return made
 
@@ -75,7 +75,7 @@ def theirs() -> Iterator[str]:
 @pytest.fixture
 def meta(at: Tunnelling) -> Iterator[CallbackClient]:
     settings = prepare(dotenv(at.folder), 1, real=True).settings
-    with called(settings) as calls:
+    with open_client(settings) as calls:
         yield CallbackClient(calls, settings)
 
 
@@ -110,7 +110,7 @@ def test_what_a_killed_run_set_is_cleared_by_the_next(
     at.account(callback="")
     lead_here(meta, ours, asked(yes=True), SCREEN, ExitStack())  # which nobody closes
 
-    clear_rest(meta, SCREEN, asked=False)
+    clear_rest(meta, SCREEN, is_requested=False)
 
     assert (at.account()["callback"], at.account()["number_overrides"]) == ("", {})
     assert callback_plan.read() is None
@@ -149,7 +149,7 @@ def test_what_cannot_be_cleared_is_noted_and_cleared_by_the_next(
     assert "may still be set for number" in capsys.readouterr().out
 
     at.token(revoked=False)
-    clear_rest(meta, SCREEN, asked=True)
+    clear_rest(meta, SCREEN, is_requested=True)
 
     assert at.account()["number_overrides"] == {}
 
@@ -161,7 +161,7 @@ def test_what_a_run_for_another_app_set_is_left_for_its_settings(
     callback_plan.write(callback_plan.CallbackNote(at.meta, "6", NUMBER, ours))
 
     with pytest.raises(typer.Exit):
-        clear_rest(meta, SCREEN, asked=False)
+        clear_rest(meta, SCREEN, is_requested=False)
 
     assert at.account()["number_overrides"] == {NUMBER: ours}
     assert callback_plan.read() is not None
@@ -172,11 +172,11 @@ def test_a_number_that_is_seen_no_more_has_a_way_out(
 ) -> None:
     callback_plan.write(callback_plan.CallbackNote(at.meta, APP, "99999", ours))
     with pytest.raises(typer.Exit):
-        clear_rest(meta, SCREEN, asked=True)
+        clear_rest(meta, SCREEN, is_requested=True)
     assert "delete .gateway/tunnel.json" in capsys.readouterr().out
 
     callback_plan.FILE.unlink()
-    clear_rest(meta, SCREEN, asked=True)
+    clear_rest(meta, SCREEN, is_requested=True)
 
 
 def test_a_callback_of_somebody_else_is_not_replaced_unasked(
@@ -259,8 +259,12 @@ def test_what_does_not_belong_together_is_one_red_line(
     at: Tunnelling, written: dict[str, str], name: str, told: str
 ) -> None:
     settings = prepare(dotenv(at.folder) | written, 1, real=True).settings
-    with called(settings) as calls:
-        red = [check for check in CallbackClient(calls, settings).look() if check.tone == "bad"]
+    with open_client(settings) as calls:
+        red = [
+            check
+            for check in CallbackClient(calls, settings).check_settings()
+            if check.tone == "bad"
+        ]
 
     assert (red[0].name, told in red[0].told) == (name, True)
     assert [word for word in (SECRET, TOKEN, "hush") if word in red[0].told] == []
@@ -269,6 +273,6 @@ def test_what_does_not_belong_together_is_one_red_line(
 def test_a_token_that_has_expired_is_told(at: Tunnelling, meta: CallbackClient) -> None:
     at.token(expires_in_s=-1)
 
-    red = [check for check in meta.look() if check.tone == "bad"]
+    red = [check for check in meta.check_settings() if check.tone == "bad"]
 
     assert "has expired" in red[0].told

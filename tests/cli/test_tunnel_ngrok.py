@@ -39,7 +39,7 @@ def test_a_tunnel_that_is_there_is_used_and_stays(agent: Agent, api: str, addr: 
     opened.close()
 
     assert opened.url == PUBLIC
-    assert "found" in opened.told
+    assert "found" in opened.description
     assert ([one["name"] for one in agent.tunnels], agent.asked) == (["command_line"], [])
 
 

@@ -14,7 +14,7 @@ NOTE = CallbackNote("https://graph.test", "7", "9", "https://ours.dev/webhook", 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    workspace.make()
+    workspace.make_folder()
     return tmp_path
 
 
@@ -27,8 +27,8 @@ def test_a_note_is_read_as_it_was_written_by_this_user_only() -> None:
 
 def test_a_note_that_was_dropped_is_gone() -> None:
     callback_plan.write(NOTE)
-    callback_plan.drop()
-    callback_plan.drop()
+    callback_plan.delete_note()
+    callback_plan.delete_note()
 
     assert callback_plan.read() is None
 

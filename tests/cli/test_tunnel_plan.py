@@ -8,8 +8,8 @@ from gateway.cli.setup.tunnel.callback_plan import (
     CallbackPlan,
     CallbackState,
     plan,
-    taken_from,
     undo,
+    warn_of_takeover,
 )
 from gateway.graph.admin.models import AppCallback, Callbacks, NumberInfo, SubscribedApp
 
@@ -93,6 +93,6 @@ def test_only_what_is_ours_is_cleared(
     (standing(override=OURS), None),
 ])  # fmt: skip
 def test_who_gets_nothing_meanwhile_is_told(found: CallbackState, told: str | None) -> None:
-    check = taken_from(found, OURS)
+    check = warn_of_takeover(found, OURS)
 
     assert told in check.told if check and told else (check, told) == (None, None)

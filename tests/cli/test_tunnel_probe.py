@@ -18,9 +18,9 @@ def test_an_answer_that_drips_is_given_up_in_time(rest: bytes) -> None:
         serving() as serve,
         Probe(serve(dripping(b"HTTP/1.1 200 OK\r\n" + rest)), 0.5) as probe,
     ):
-        assert (seen := probe.alive()).kind == "ReadTimeout"
+        assert (seen := probe.request_health()).kind == "ReadTimeout"
 
-    assert callback_probe.alive(seen).tone == "bad"
+    assert callback_probe.check_health(seen).tone == "bad"
     assert time.monotonic() - began < 4
 
 
@@ -39,4 +39,4 @@ def compressing(said: bytes) -> Talk:
 
 def test_a_proxy_that_compresses_does_not_hide_the_gateway() -> None:
     with serving() as serve, Probe(serve(compressing(b"ok"))) as probe:
-        assert callback_probe.alive(probe.alive()).tone == "good"
+        assert callback_probe.check_health(probe.request_health()).tone == "good"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.setup.tunnel.messages import delivered, reply
+from gateway.cli.setup.tunnel.messages import check_delivered, check_reply
 from gateway.store.sending.lookup import TracedSend
 from gateway.store.trace_records import PlanRecord
 from gateway.store.traces import FailedEvent, Trace
@@ -47,7 +47,7 @@ CASES: dict[str, tuple[Trace | None, str, str]] = {
 def test_a_reply_is_judged_by_what_the_store_knows(
     found: Trace | None, tone: str, told: str
 ) -> None:
-    check = reply(found, real=True)
+    check = check_reply(found, real=True)
 
     assert check.tone == tone
     assert told in check.told
@@ -55,7 +55,7 @@ def test_a_reply_is_judged_by_what_the_store_knows(
 
 @pytest.mark.parametrize(("real", "told"), [(True, "look at the phone"), (False, "say --real")])
 def test_a_reply_says_whether_a_phone_shows_it(real: bool, told: str) -> None:
-    assert told in reply(trace("accepted"), real=real).told
+    assert told in check_reply(trace("accepted"), real=real).told
 
 
 def marked(stage: str) -> Trace:
@@ -78,6 +78,6 @@ STATUSES: dict[str, tuple[Trace | None, str, bool]] = {
 
 @pytest.mark.parametrize(("found", "tone", "passing"), STATUSES.values(), ids=STATUSES)
 def test_a_status_is_waited_for(found: Trace | None, tone: str, passing: bool) -> None:
-    check = delivered(found)
+    check = check_delivered(found)
 
     assert (check.tone, check.passing) == (tone, passing)

@@ -11,7 +11,7 @@ from gateway.cli.local.environment import prepare
 from gateway.cli.setup.tunnel import command
 from gateway.cli.setup.tunnel.command import Run
 from gateway.cli.setup.tunnel.gateway import Behind
-from gateway.cli.setup.tunnel.ngrok import Opened
+from gateway.cli.setup.tunnel.ngrok import OpenTunnel
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from tests.cli.test_tunnel import NEEDED, URL
@@ -32,14 +32,14 @@ class Looked:
 def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     """Let every step show its line, and do nothing."""
 
-    def way_in(asked: TunnelOptions, port: int, token: str, screen: Shown) -> Opened:
+    def way_in(asked: TunnelOptions, port: int, token: str, screen: Shown) -> OpenTunnel:
         screen.show(ProbeCheck("tunnel", "good", ""))
-        return Opened(URL, "")
+        return OpenTunnel(URL, "")
 
     def lead_here(
         meta: Looked, callback: str, asked: TunnelOptions, screen: Shown, _: ExitStack
     ) -> str:
-        screen.must(ProbeCheck("callback", "good", ""))
+        screen.require(ProbeCheck("callback", "good", ""))
         return "+1"
 
     monkeypatch.setattr(command, "find", lambda *_, **__: Behind(8000, server.url, ""))
@@ -59,7 +59,7 @@ def test_nothing_is_begun_once_somebody_wants_to_stop(last: str) -> None:
     asked = TunnelOptions(URL, 8000, False, False, False, False, "")
 
     with pytest.raises(typer.Exit) as ended, ExitStack() as ending:
-        Run(asked, {}, settings, screen, Looked(), screen.stopping, ending).through()  # type: ignore[arg-type]
+        Run(asked, {}, settings, screen, Looked(), screen.stopping, ending).run()  # type: ignore[arg-type]
 
     assert ended.value.exit_code == 0
     assert [line.name for line in screen.lines] == LINES[: LINES.index(last) + 1]

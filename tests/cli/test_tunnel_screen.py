@@ -37,10 +37,10 @@ def test_what_is_too_long_for_a_terminal_goes_on_below_itself() -> None:
 def test_a_red_line_ends_the_command_and_no_other_does() -> None:
     screen = Screen(json=True)
     for tone in ("good", "odd", "wait"):
-        screen.must(ProbeCheck("token", tone, "as it is"))
+        screen.require(ProbeCheck("token", tone, "as it is"))
 
     with pytest.raises(typer.Exit) as ended:
-        screen.must(RED)
+        screen.require(RED)
     assert ended.value.exit_code == 2
 
 

@@ -67,7 +67,7 @@ def test_a_self_test_that_no_worker_works_off_is_told(
     screen = Shown()
 
     with pytest.raises(typer.Exit) as ended, Probe(url) as probe:
-        watch(screen).self_test(probe, settings, store)
+        watch(screen).check_delivery(probe, settings, store)
 
     assert ended.value.exit_code == 2
     assert "no worker has worked it off" in screen.lines[-1].told
@@ -77,14 +77,14 @@ def test_what_passes_by_itself_is_looked_at_again() -> None:
     checks = [ProbeCheck("a", "bad", "not yet", passing=True), ProbeCheck("a", "wait", "soon")]
     looks = iter([*checks, ProbeCheck("a", "good", "there")])
 
-    assert watch(Shown()).settled(lambda: next(looks), 30).told == "there"
+    assert watch(Shown()).wait_until_settled(lambda: next(looks), 30).told == "there"
 
 
 def test_nothing_is_waited_for_once_somebody_wants_to_stop() -> None:
     screen = Shown(stopping=[2])
 
     with pytest.raises(typer.Exit) as ended:
-        watch(screen).settled(lambda: ProbeCheck("a", "wait", "soon"), 30)
+        watch(screen).wait_until_settled(lambda: ProbeCheck("a", "wait", "soon"), 30)
 
     assert ended.value.exit_code == 0
 

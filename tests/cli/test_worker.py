@@ -10,7 +10,7 @@ def pauses(*lives_s: float) -> list[float]:
     kind, now, found = Kind("default", "default", "prefork", 1), 0.0, []
     for life in lives_s:
         kind.started_at, now = now, now + life
-        kind.died(now)
+        kind.schedule_restart(now)
         found.append(kind.start_at - now)
         now = kind.start_at
     return found

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.rules.loader import load
 from gateway.rules.testing.runner import play_case
-from gateway.rules.testing.testcase import Case, CustomerAct, CaseStep
+from gateway.rules.testing.testcase import Case, CaseStep, CustomerAct
 from gateway.rules.testing.testfile import read_cases
 
 ROOT = Path(__file__).parents[2]

@@ -24,16 +24,16 @@ _FREE = re.compile(r"\.ngrok-free\.[a-z]+$|\.ngrok\.io$")
 _INSIDE = (".local", ".internal", ".localhost")
 
 
-def address(written: str, graph_url: str) -> str | None:
+def parse_public_address(text: str, graph_url: str) -> str | None:
     """Return a public address without its end, None where it is none that Meta could post to.
 
     This machine is one only where what plays Meta is on it too. The address has one form only, for
     what is set is cleared where Meta tells of the same.
     """
     try:
-        parts = urlsplit(written.strip())
+        parts = urlsplit(text.strip())
         usual = ":443" if parts.scheme == "https" else ":80"
-        found = f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
+        origin = f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
         host = parts.hostname or ""
         if parts.port == 0 or not host or not _is_whole(parts):
             return None
@@ -42,7 +42,7 @@ def address(written: str, graph_url: str) -> str | None:
         return None
     if not (here or (parts.scheme == "https" and _is_public(host))):
         return None
-    return found if len(found + WEBHOOK) <= MOST_CALLBACK else None
+    return origin if len(origin + WEBHOOK) <= MOST_CALLBACK else None
 
 
 def is_free_ngrok(url: str) -> bool:
@@ -52,8 +52,8 @@ def is_free_ngrok(url: str) -> bool:
 
 def is_here(host: str) -> bool:
     """Say whether a host is this machine."""
-    found = _ip(host)
-    return found.is_loopback if found else host == "localhost"
+    ip = _parse_ip(host)
+    return ip.is_loopback if ip else host == "localhost"
 
 
 def _is_whole(parts: SplitResult) -> bool:
@@ -64,11 +64,11 @@ def _is_whole(parts: SplitResult) -> bool:
 
 
 def _is_public(host: str) -> bool:
-    found = _ip(host)
-    return found.is_global if found else "." in host and not host.endswith(_INSIDE)
+    ip = _parse_ip(host)
+    return ip.is_global if ip else "." in host and not host.endswith(_INSIDE)
 
 
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -132,18 +132,20 @@ class Probe:
         """Give the connections back."""
         self._client.close()
 
-    def alive(self) -> ProbeAnswer:
+    def request_health(self) -> ProbeAnswer:
         """Ask whether the gateway is there."""
         return self._ask("GET", "/healthz")
 
-    def handshake(self, verify_token: str, address: str = WEBHOOK) -> tuple[ProbeAnswer, str]:
+    def request_handshake(
+        self, verify_token: str, address: str = WEBHOOK
+    ) -> tuple[ProbeAnswer, str]:
         """Ask for the handshake; return the answer, and the challenge that it should be."""
         challenge = secrets.token_hex(16)
-        asked = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
-        query = {f"hub.{name}": value for name, value in asked.items()}
+        fields = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
+        query = {f"hub.{name}": value for name, value in fields.items()}
         return self._ask("GET", address, params=query), challenge
 
-    def deliver(self, body: bytes, secret: bytes) -> ProbeAnswer:
+    def post_delivery(self, body: bytes, secret: bytes) -> ProbeAnswer:
         """Post a delivery as Meta signs one."""
         headers = {"content-type": "application/json", HEADER: sign(body, secret)}
         return self._ask("POST", WEBHOOK, content=body, headers=headers)
@@ -181,97 +183,101 @@ def _read(answer: httpx.Response) -> bytes:
     return bytes(body[:MOST_BYTES])
 
 
-PLAN = (
+NGROK_PLAN_NOTE = (
     "ngrok's own guide for WhatsApp asks for its pay-as-you-go plan, because Meta looks at the "
     "domain and its certificate"
 )
 _INTERSTITIAL = b"ERR_NGROK_6024"
 _NGROK_HEADER = "ngrok-error-code"
 _GATEWAYS = frozenset({502, 503, 504, *range(520, 531)})
-_MOVED = range(300, 400)
+_REDIRECTS = range(300, 400)
 
 
-def alive(seen: ProbeAnswer) -> ProbeCheck:
+def check_health(answer: ProbeAnswer) -> ProbeCheck:
     """Judge what answers at /healthz."""
-    if seen.status == 200 and seen.body.strip() == b"ok" and not seen.is_page:
+    if answer.status == 200 and answer.body.strip() == b"ok" and not answer.is_page:
         return ProbeCheck("address", "good", "the gateway answers there")
-    return _elsewhere("address", seen)
+    return _check_other_server("address", answer)
 
 
-def handshake(seen: ProbeAnswer, challenge: str) -> ProbeCheck:
+def check_handshake(answer: ProbeAnswer, challenge: str) -> ProbeCheck:
     """Judge the answer to a handshake such as Meta's."""
-    if seen.status == 200 and seen.body == challenge.encode():
+    if answer.status == 200 and answer.body == challenge.encode():
         return ProbeCheck("handshake", "good", "answered as Meta wants it")
-    if seen.status == 403 and not seen.body:
-        told = "the gateway that answers there has another META_VERIFY_TOKEN"
-        return ProbeCheck("handshake", "bad", told, "Start it with the .env of this folder.")
-    return _elsewhere("handshake", seen)
+    if answer.status == 403 and not answer.body:
+        problem = "the gateway that answers there has another META_VERIFY_TOKEN"
+        return ProbeCheck("handshake", "bad", problem, "Start it with the .env of this folder.")
+    return _check_other_server("handshake", answer)
 
 
-def posted(seen: ProbeAnswer) -> ProbeCheck:
+def check_delivery(answer: ProbeAnswer) -> ProbeCheck:
     """Judge the answer to a signed delivery."""
-    if seen.status == 200:
+    if answer.status == 200:
         return ProbeCheck("self-test", "good", "a signed delivery was acknowledged")
-    if seen.status == 401 and not seen.body:
-        told = "the gateway there refuses the signature: it has another META_APP_SECRET"
+    if answer.status == 401 and not answer.body:
+        problem = "the gateway there refuses the signature: it has another META_APP_SECRET"
         advice = "Start it with the .env of this folder; if it was, the tunnel changes bodies."
-        return ProbeCheck("self-test", "bad", told, advice)
-    if seen.status == 503 and not seen.body:
-        told = "the gateway there cannot keep a delivery now"
-        return ProbeCheck("self-test", "bad", told, "Its /readyz says why.", passing=True)
-    return _elsewhere("self-test", seen)
+        return ProbeCheck("self-test", "bad", problem, advice)
+    if answer.status == 503 and not answer.body:
+        problem = "the gateway there cannot keep a delivery now"
+        return ProbeCheck("self-test", "bad", problem, "Its /readyz says why.", passing=True)
+    return _check_other_server("self-test", answer)
 
 
-def _elsewhere(name: str, seen: ProbeAnswer) -> ProbeCheck:
+def _check_other_server(name: str, answer: ProbeAnswer) -> ProbeCheck:
     """Say what answered instead of the gateway."""
-    if not seen.status:
-        told = f"nothing answers there ({seen.kind})"
+    if not answer.status:
+        problem = f"nothing answers there ({answer.kind})"
         return ProbeCheck(
-            name, "bad", told, "Is the tunnel up, and its address right?", passing=True
+            name, "bad", problem, "Is the tunnel up, and its address right?", passing=True
         )
-    return _ngrok(name, seen) or _login(name, seen) or _wrong(name, seen)
+    return (
+        _check_ngrok(name, answer)
+        or _check_login_page(name, answer)
+        or _check_wrong_server(name, answer)
+    )
 
 
-def _ngrok(name: str, seen: ProbeAnswer) -> ProbeCheck | None:
+def _check_ngrok(name: str, answer: ProbeAnswer) -> ProbeCheck | None:
     """Say what ngrok tells of itself."""
-    if _INTERSTITIAL in seen.body or _INTERSTITIAL.decode() == seen.headers.get(_NGROK_HEADER):
-        advice = f"Note that {PLAN}; or give the address of another tunnel with --url."
+    if _INTERSTITIAL in answer.body or _INTERSTITIAL.decode() == answer.headers.get(_NGROK_HEADER):
+        advice = f"Note that {NGROK_PLAN_NOTE}; or give the address of another tunnel with --url."
         return ProbeCheck(name, "bad", "ngrok's warning page for browsers answers", advice)
-    found = re.fullmatch(r"ERR_NGROK_\d{1,6}", seen.headers.get(_NGROK_HEADER, ""))
-    if not found:
+    code = re.fullmatch(r"ERR_NGROK_\d{1,6}", answer.headers.get(_NGROK_HEADER, ""))
+    if not code:
         return None
-    advice = f"https://ngrok.com/docs/errors/{found[0].lower()} says what it is."
-    return ProbeCheck(name, "bad", f"ngrok itself answers, with {found[0]}", advice, passing=True)
+    advice = f"https://ngrok.com/docs/errors/{code[0].lower()} says what it is."
+    return ProbeCheck(name, "bad", f"ngrok itself answers, with {code[0]}", advice, passing=True)
 
 
-def _login(name: str, seen: ProbeAnswer) -> ProbeCheck | None:
+def _check_login_page(name: str, answer: ProbeAnswer) -> ProbeCheck | None:
     """Say that people are asked to log in, which Meta cannot."""
-    if seen.status in _MOVED:
-        told = f"it sends on to {_host(seen)}, and Meta follows nobody"
-    elif seen.status in (401, 403, 407):
-        told = f"it asks for a login (HTTP {seen.status})"
-    elif seen.is_page and seen.status == 200:
-        told = "a page for people answers, such as a login"
+    if answer.status in _REDIRECTS:
+        problem = f"it sends on to {_redirect_host(answer)}, and Meta follows nobody"
+    elif answer.status in (401, 403, 407):
+        problem = f"it asks for a login (HTTP {answer.status})"
+    elif answer.is_page and answer.status == 200:
+        problem = "a page for people answers, such as a login"
     else:
         return None
     advice = "Take away what stands before the gateway: Meta can log in nowhere."
-    return ProbeCheck(name, "bad", told, advice)
+    return ProbeCheck(name, "bad", problem, advice)
 
 
-def _wrong(name: str, seen: ProbeAnswer) -> ProbeCheck:
-    if seen.status in _GATEWAYS:
-        told = f"the tunnel is there, and does not reach the gateway (HTTP {seen.status})"
+def _check_wrong_server(name: str, answer: ProbeAnswer) -> ProbeCheck:
+    if answer.status in _GATEWAYS:
+        problem = f"the tunnel is there, and does not reach the gateway (HTTP {answer.status})"
         return ProbeCheck(
-            name, "bad", told, "Does it lead to the port of the gateway?", passing=True
+            name, "bad", problem, "Does it lead to the port of the gateway?", passing=True
         )
-    told = f"something other than the gateway answers (HTTP {seen.status})"
-    return ProbeCheck(name, "bad", told, "Does the tunnel lead to the port of the gateway?")
+    problem = f"something other than the gateway answers (HTTP {answer.status})"
+    return ProbeCheck(name, "bad", problem, "Does the tunnel lead to the port of the gateway?")
 
 
-def _host(seen: ProbeAnswer) -> str:
+def _redirect_host(answer: ProbeAnswer) -> str:
     """Name where an answer sends on to, if it is fit to be shown."""
     try:
-        host = urlsplit(seen.headers.get("location", "")).hostname or "another page"
+        host = urlsplit(answer.headers.get("location", "")).hostname or "another page"
     except ValueError:
         host = ""
     return host if re.fullmatch(r"[\w.:-]{1,100}|another page", host) else "another host"

@@ -13,7 +13,7 @@ STANDARD_OUTPUT = "-"
 
 
 @contextmanager
-def whole(name: str) -> Iterator[BinaryIO]:
+def open_atomic(name: str) -> Iterator[BinaryIO]:
     """Give what to write to; under its name it stands only once all of it is on disk.
 
     Nobody else on this machine may read it. What stood there before stays until then, and for good
@@ -21,11 +21,11 @@ def whole(name: str) -> Iterator[BinaryIO]:
     Raises OSError.
     """
     if name == STANDARD_OUTPUT:
-        with _nobody_reading():
+        with _silence_closed_pipe():
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
-    if _is_passed_on(name):
+    if _is_special_file(name):
         with open(name, "wb") as file:
             yield file
         return
@@ -42,7 +42,7 @@ def whole(name: str) -> Iterator[BinaryIO]:
         raise
 
 
-def _is_passed_on(name: str) -> bool:
+def _is_special_file(name: str) -> bool:
     """Say whether what is written there goes elsewhere: nothing may take the place of /dev/null."""
     try:
         mode = os.stat(name).st_mode
@@ -52,7 +52,7 @@ def _is_passed_on(name: str) -> bool:
 
 
 @contextmanager
-def _nobody_reading() -> Iterator[None]:
+def _silence_closed_pipe() -> Iterator[None]:
     """Let Python not complain at its end where whoever read the output left, as `head` does."""
     try:
         yield

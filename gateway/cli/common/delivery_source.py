@@ -22,7 +22,7 @@ class Item:
 
     where: str
     delivery: Delivery
-    timed: bool = True
+    is_timed: bool = True
 
 
 class CaptureFiles:
@@ -35,7 +35,7 @@ class CaptureFiles:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         """Find the files; those of a folder by name."""
-        self._files = [file for path in paths for file in _of(path)]
+        self._files = [file for path in paths for file in _list_files(path)]
 
     def __iter__(self) -> Iterator[Item]:
         """Give all deliveries."""
@@ -70,13 +70,13 @@ class StoredDeliveries:
                 yield Item(f"delivery {delivery.id}", delivery)
 
 
-def _of(path: Path) -> Iterator[Path]:
+def _list_files(path: Path) -> Iterator[Path]:
     """Give the file, or the files of a folder by name."""
     try:
-        found = sorted(path.iterdir()) if path.is_dir() else [path]
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
     except OSError as error:
         raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
-    files = [file for file in found if file == path or _is_ours(file)]
+    files = [file for file in entries if file == path or _is_visible_file(file)]
     if not files:
         raise errors.fail(f"The folder {path} holds no files.")
     if path.exists() and not (path.is_dir() or path.is_file()):
@@ -84,7 +84,7 @@ def _of(path: Path) -> Iterator[Path]:
     yield from files
 
 
-def _is_ours(file: Path) -> bool:
+def _is_visible_file(file: Path) -> bool:
     return file.is_file() and not file.name.startswith(".")
 
 
@@ -92,34 +92,34 @@ def _read(path: Path, file: BinaryIO, nth: int) -> Iterator[Item]:
     is_capture = path.suffix == SUFFIX or file.read(len(BEGINS)) == BEGINS
     file.seek(0)
     if is_capture:
-        yield from _lines(path, file)
+        yield from _read_lines(path, file)
     else:
-        yield _body(path, file, nth)
+        yield _read_body(path, file, nth)
 
 
-def _lines(path: Path, file: BinaryIO) -> Iterator[Item]:
-    number = 0
-    while written := file.readline(MOST_BYTES):
-        number += 1
-        if len(written) == MOST_BYTES:
-            raise errors.fail(f"{path}:{number} is longer than any delivery of Meta.")
-        if not written.strip():
+def _read_lines(path: Path, file: BinaryIO) -> Iterator[Item]:
+    line_number = 0
+    while line := file.readline(MOST_BYTES):
+        line_number += 1
+        if len(line) == MOST_BYTES:
+            raise errors.fail(f"{path}:{line_number} is longer than any delivery of Meta.")
+        if not line.strip():
             continue
         try:
-            yield Item(f"{_name(path)}:{number}", read(written))
+            yield Item(f"{_printable_name(path)}:{line_number}", read(line))
         except CapturedError as error:
-            raise errors.fail(f"{path}:{number} {error}.") from None
+            raise errors.fail(f"{path}:{line_number} {error}.") from None
 
 
-def _name(path: Path) -> str:
+def _printable_name(path: Path) -> str:
     """Return a name that can be printed, whatever bytes it is made of."""
     return str(path).encode(errors="replace").decode()
 
 
-def _body(path: Path, file: BinaryIO, nth: int) -> Item:
+def _read_body(path: Path, file: BinaryIO, nth: int) -> Item:
     """Take a file for one body as it was received, when it was written."""
     body = file.read(MOST_BYTES)
     if len(body) == MOST_BYTES:
         raise errors.fail(f"{path} is larger than anything that Meta posts.")
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Item(_name(path), Delivery(place_at(at, nth), at, body), timed=False)
+    return Item(_printable_name(path), Delivery(place_at(at, nth), at, body), is_timed=False)

@@ -23,7 +23,7 @@ def fail(sentence: str) -> typer.Exit:
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
+def exit_on_config_error() -> Iterator[None]:
     """Turn what is wrong with settings and rules into sentences."""
     try:
         yield
@@ -35,11 +35,11 @@ def sentences() -> Iterator[None]:
 
 def settings() -> Settings:
     """Return the settings, or end with all that is wrong with them."""
-    with sentences():
+    with exit_on_config_error():
         return Settings.from_env()
 
 
-def look_at_store(given: Settings) -> None:
+def check_store(given: Settings) -> None:
     """Say at start what is wrong with the server, and end where nothing could be kept for good.
 
     A server that does not answer is no reason to end: it may come back, and until then web answers

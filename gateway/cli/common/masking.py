@@ -21,7 +21,7 @@ class Masking:
         """Name a customer."""
         return contact if self.reveal else f"…{contact[-SHOWN_DIGITS:]}"
 
-    def said(self, text: str) -> str:
+    def quote(self, text: str) -> str:
         """Quote what somebody wrote, or tell how long it was."""
         return f'"{text}"' if self.reveal else f"({len(text)} characters)"
 
@@ -30,7 +30,7 @@ class Masking:
         if not isinstance(event, Message):
             return event.kind
         sender = f" from {self.person(event.contact)}" if event.contact else ""
-        return " ".join(filter(None, [event.type + sender, self.said(event.text or "")]))
+        return " ".join(filter(None, [event.type + sender, self.quote(event.text or "")]))
 
     def request(self, body: Mapping[str, Any]) -> str:
         """Tell what a send asks Meta for."""
@@ -38,9 +38,9 @@ class Masking:
         if not kind:
             return "typing" if "typing_indicator" in body else "mark_read"
         inner = body.get(kind)
-        told = inner if isinstance(inner, Mapping) else {}
+        content = inner if isinstance(inner, Mapping) else {}
         if kind == "template":
-            return f"template {told.get('name', '')}"
+            return f"template {content.get('name', '')}"
         if kind == "text":
-            return f"text {self.said(str(told.get('body', '')))}"
-        return f"{kind} {orjson.dumps(told).decode()}" if self.reveal else kind
+            return f"text {self.quote(str(content.get('body', '')))}"
+        return f"{kind} {orjson.dumps(content).decode()}" if self.reveal else kind

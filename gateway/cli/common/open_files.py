@@ -16,9 +16,9 @@ def connections() -> int:
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else hard
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return fitting(soft)
+    return max_connections(soft)
 
 
-def fitting(open_files: int) -> int:
+def max_connections(open_files: int) -> int:
     """Return how many connections fit into so many open files."""
     return max(FEWEST, min(Bounds().connections, open_files - Bounds().ending - BESIDE))

@@ -14,19 +14,19 @@ from gateway.core.capture.filter import KINDS, DeliveryFilter
 _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 
 
-def moment(written: str, now: datetime) -> datetime | None:
+def parse_moment(text: str, now: datetime) -> datetime | None:
     """Read "2h" as two hours ago, and a moment without a zone as UTC; None where nothing is."""
-    if not written:
+    if not text:
         return None
     try:
-        return now - _DURATION.validate_python(written)
+        return now - _DURATION.validate_python(text)
     except (ValueError, OverflowError):
         pass
     try:
-        at = datetime.fromisoformat(written)
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise errors.fail(
-            f"{written} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
+            f"{text} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -41,15 +41,15 @@ Contains = Annotated[str, typer.Option(help="With this anywhere in it, whatever 
 Limit = Annotated[int | None, typer.Option(help="So many at most, the oldest.", min=1)]
 
 
-def chosen(
+def build_filter(
     since: str, until: str, number: str, kinds: Sequence[str] | None, contains: str, now: datetime
 ) -> DeliveryFilter:
     """Return what is asked for, or end the command."""
     if strange := sorted(set(kinds or ()) - set(KINDS)):
         raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
     return DeliveryFilter(
-        since=moment(since, now),
-        until=moment(until, now),
+        since=parse_moment(since, now),
+        until=parse_moment(until, now),
         number=number,
         kinds=frozenset(kinds or ()),
         contains=contains,

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.cli.common import errors
 
 
-def a_bar(*, silent: bool = False) -> Progress:
+def progress_bar(*, silent: bool = False) -> Progress:
     """Return a bar that counts; none is drawn where nobody sees it."""
     columns = (
         TextColumn("{task.description}"),
@@ -30,23 +30,29 @@ class StoryLine:
     """What happened, more about it, and when; `at` is None where nobody noted it."""
 
     what: str
-    told: str = ""
+    details: str = ""
     at: datetime | None = None
     tone: Tone = ""
     below: tuple["StoryLine", ...] = ()
 
-    def then(self, *below: "StoryLine") -> "StoryLine":
+    def with_below(self, *below: "StoryLine") -> "StoryLine":
         """Return the line with more below it."""
         return replace(self, below=(*self.below, *below))
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the line and all below it as JSON has it."""
         at = self.at.isoformat(timespec="milliseconds") if self.at else None
-        below = [line.plain() for line in self.below]
-        return {"at": at, "what": self.what, "told": self.told, "tone": self.tone, "below": below}
+        below = [line.to_dict() for line in self.below]
+        return {
+            "at": at,
+            "what": self.what,
+            "told": self.details,
+            "tone": self.tone,
+            "below": below,
+        }
 
 
-def span(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Word a length of time in its largest fitting unit."""
     seconds = max(0, int(length.total_seconds()))
     for unit, size in _UNITS:
@@ -55,12 +61,12 @@ def span(length: timedelta) -> str:
     return f"{seconds} s"
 
 
-def many(count: int, noun: str, plural: str = "") -> str:
+def pluralize(count: int, noun: str, plural: str = "") -> str:
     """Word a number of things."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
-def clock(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Word a moment in UTC; Meta's are whole seconds."""
     milliseconds = moment.microsecond // 1000
     part = f".{milliseconds:03d}" if milliseconds else ""

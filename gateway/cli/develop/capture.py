@@ -7,8 +7,8 @@ from typing import Annotated, BinaryIO
 import typer
 
 from gateway.cli.common import errors, options
-from gateway.cli.common.capture_file import STANDARD_OUTPUT, whole
-from gateway.cli.common.output import a_bar, many
+from gateway.cli.common.capture_file import STANDARD_OUTPUT, open_atomic
+from gateway.cli.common.output import pluralize, progress_bar
 from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymous
 from gateway.core.capture.file_format import line
@@ -43,51 +43,51 @@ def capture(
     store = Store(given.redis_url)
     history = History(store, Bodies(given.encryption_keys))
     try:
-        wanted = options.chosen(since, until, number, kind, contains, dead_letters.now(store))
-        with whole(file) as out:
-            written = _write(history, wanted, limit, out, anonymous=anonymous)
+        wanted = options.build_filter(since, until, number, kind, contains, dead_letters.now(store))
+        with open_atomic(file) as out:
+            count = _write(history, wanted, limit, out, anonymous=anonymous)
     except StoreUnavailableError:
-        raise errors.fail(f"Redis does not answer, {_left(file)}.") from None
+        raise errors.fail(f"Redis does not answer, {_describe_incomplete(file)}.") from None
     except BrokenPipeError:
         raise typer.Exit(1) from None  # whoever read it has enough
     except OSError as error:
         raise errors.fail(f"Cannot write {file}: {error.strerror}.") from None
     finally:
         store.close()
-    _tell(written, history.unopened, anonymous=anonymous)
+    _report(count, history.unopened, anonymous=anonymous)
 
 
 def _write(
     history: History, wanted: DeliveryFilter, limit: int | None, out: BinaryIO, *, anonymous: bool
 ) -> int:
     """Write what is wanted, and return how many it was."""
-    made = Anonymous(secrets.token_bytes(32)) if anonymous else None
-    written = 0
+    anonymizer = Anonymous(secrets.token_bytes(32)) if anonymous else None
+    count = 0
     # How many there are between two moments nobody knows before they are read.
     total = None if wanted.since or wanted.until else history.count()
-    with a_bar() as progress:
-        kept = history.deliveries(wanted.since, wanted.until)
-        looked = progress.track(kept, total=total, description="Capturing")
-        for delivery in islice(filter(wanted.takes, looked), limit):
-            out.write(line(made.delivery(delivery) if made else delivery))
-            written += 1
-    return written
+    with progress_bar() as progress:
+        deliveries = history.deliveries(wanted.since, wanted.until)
+        tracked = progress.track(deliveries, total=total, description="Capturing")
+        for delivery in islice(filter(wanted.takes, tracked), limit):
+            out.write(line(anonymizer.delivery(delivery) if anonymizer else delivery))
+            count += 1
+    return count
 
 
-def _left(file: str) -> str:
+def _describe_incomplete(file: str) -> str:
     """Say what is left of a capture that ended early."""
     return "so this is not all" if file == STANDARD_OUTPUT else f"so {file} was not written"
 
 
-def _tell(written: int, unopened: int, *, anonymous: bool) -> None:
+def _report(count: int, unopened: int, *, anonymous: bool) -> None:
     """Say what was written, beside it; exit code 1 where something is missing."""
-    errors.errors.print(f"{many(written, 'delivery', 'deliveries')} written.")
+    errors.errors.print(f"{pluralize(count, 'delivery', 'deliveries')} written.")
     if anonymous:
         errors.errors.print(REMAINS)
     if unopened:
-        told = many(unopened, "delivery", "deliveries")
+        skipped = pluralize(unopened, "delivery", "deliveries")
         errors.errors.print(
-            f"[yellow]warning:[/] {told} left out: GATEWAY_ENCRYPTION_KEYS has no key that opens "
+            f"[yellow]warning:[/] {skipped} left out: GATEWAY_ENCRYPTION_KEYS has no key that opens "
             "them, or they are damaged."
         )
         raise typer.Exit(1)

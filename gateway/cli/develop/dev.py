@@ -10,7 +10,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.local import log_view, startup, workspace
 from gateway.cli.local.environment import LocalSetup, prepare
-from gateway.cli.local.log_view import QUIET, LogLine, readable, show
+from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
 from gateway.rules.reloader import RulebookSource
@@ -23,30 +23,30 @@ def dev(
 ) -> None:
     """Start everything in one terminal: server, web, workers, beat, and a sandbox for Meta."""
     started = time.monotonic()
-    lock = startup.occupy()
-    rules, setup = _prepared(port, real)
+    lock = startup.lock_folder()
+    rules, setup = _prepare_setup(port, real)
     log_view.warn(setup)
-    stopping = startup.signals()
-    with Family(lambda child, raw: show(readable(child, raw, verbose=verbose)), lock) as family:
+    stopping = startup.catch_signals()
+    with Family(lambda child, raw: show(render_line(child, raw, verbose=verbose)), lock) as family:
         try:
             startup.start(family, setup, stopping)
             if not stopping:
-                number = len(rules.current().rules)
-                log_view.welcome(setup, rules.path, number, time.monotonic() - started)
+                rule_count = len(rules.current().rules)
+                log_view.welcome(setup, rules.path, rule_count, time.monotonic() - started)
             _watch(family, rules, stopping)
         finally:
             workspace.withdraw()
             show(LogLine("stopping everything", QUIET))
 
 
-def _prepared(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
+def _prepare_setup(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
     """Check everything that can be checked before anything starts."""
     # The rules tell what became of a change themselves, but not where the mistake is.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with errors.sentences():
+    with errors.exit_on_config_error():
         setup = prepare(environment(), port, real=real)
         rules = RulebookSource(setup.settings.gateway_rules)
-    startup.look(setup)
+    startup.check_requirements(setup)
     return rules, setup
 
 
@@ -54,10 +54,10 @@ def _watch(family: Family, rules: RulebookSource, stopping: list[int]) -> None:
     """Tell of changed rules until the end is asked for, or a child has died."""
     seen = (rules.current().version, rules.problem)
     while not stopping:
-        startup.look_for_the_dead(family)
+        startup.exit_if_child_died(family)
         rules.reload_if_changed()
         book = rules.current()
         if seen != (book.version, rules.problem):
             seen = (book.version, rules.problem)
-            log_view.rules_changed(len(book.rules), rules.problem)
+            log_view.show_rule_change(len(book.rules), rules.problem)
         time.sleep(startup.LOOK_EVERY_S)

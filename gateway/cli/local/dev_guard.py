@@ -39,7 +39,7 @@ def _send(kill: Callable[[int, int], None], pid: int, what: signal.Signals) -> N
         kill(pid, what)
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
@@ -49,7 +49,7 @@ def _alive(pid: int) -> bool:
 
 def main() -> None:
     """Read ids until the input ends, then end them."""
-    end([int(line) for line in sys.stdin], _alive, STOP_WITHIN_S)
+    end([int(line) for line in sys.stdin], _is_alive, STOP_WITHIN_S)
 
 
 if __name__ == "__main__":

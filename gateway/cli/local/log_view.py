@@ -35,7 +35,7 @@ class LogLine:
     style: str = ""
 
 
-def readable(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
+def render_line(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
     """Return what to show of a line, None where it tells nothing that one must know."""
     fields = _fields(raw)
     if fields is None:
@@ -48,7 +48,9 @@ def readable(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
     if known or (event in HIDDEN and not verbose):
         return known
     style = STYLES.get(fields.get("level", ""), "")
-    return LogLine(_plain(child, event, fields), style or QUIET) if style or verbose else None
+    return (
+        LogLine(_render_unknown(child, event, fields), style or QUIET) if style or verbose else None
+    )
 
 
 def _fields(raw: str) -> Fields | None:
@@ -59,43 +61,47 @@ def _fields(raw: str) -> Fields | None:
     return fields if isinstance(fields, dict) and "event" in fields else None
 
 
-def _plain(child: str, event: str, fields: Fields) -> str:
-    told = [f"{name}={fields[name]}" for name in fields if name not in OF_EVERY_LINE]
+def _render_unknown(child: str, event: str, fields: Fields) -> str:
+    pairs = [f"{name}={fields[name]}" for name in fields if name not in OF_EVERY_LINE]
     raised = str(fields.get("exception", "")).strip().splitlines()[-1:]
-    return " ".join([f"{child}: {event}", *told, *raised])
+    return " ".join([f"{child}: {event}", *pairs, *raised])
 
 
-def _drained(fields: Fields) -> LogLine | None:
+def _render_batch(fields: Fields) -> LogLine | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
     if set(kinds) == {"returned"}:
         return None  # of our own, such as the canary of each minute
-    held = ", ".join(many(number, kind) for kind, number in kinds.items())
-    parts = [f"in      kept {many(fields['deliveries'], 'delivery')}", held]
+    contents = ", ".join(pluralize(count, kind) for kind, count in kinds.items())
+    parts = [f"in      kept {pluralize(fields['deliveries'], 'delivery')}", contents]
     if sends := fields.get("sends"):
-        parts.append(f"planned {many(sends, 'send')}")
+        parts.append(f"planned {pluralize(sends, 'send')}")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
     # What Meta tells of our own messages comes four times as often as what customers say.
     return LogLine(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
 
 
-def many(number: int, thing: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return a number of things in words."""
-    if number == 1:
-        return f"1 {thing}"
-    plural = {"delivery": "deliveries", "status": "statuses"}.get(thing, f"{thing}s")
-    return f"{number} {plural}"
+    if count == 1:
+        return f"1 {noun}"
+    plural = {"delivery": "deliveries", "status": "statuses"}.get(noun, f"{noun}s")
+    return f"{count} {plural}"
 
 
-def _attempt(fields: Fields) -> LogLine | None:
+def _render_attempt(fields: Fields) -> LogLine | None:
     if fields.get("number") == canary.NUMBER:
         return None
-    step, told = fields["step"], json.loads(fields["told"] or "{}")
-    number = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
-    said, style = _STEPS[step]
+    step, details = fields["step"], json.loads(fields["told"] or "{}")
+    label = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
+    outcome, style = _STEPS[step]
     if (wait_ms := fields["wait_ms"]) is not None:
-        said = f"{said} in {wait_ms / 1000:.1f} s"
-    why = f"({told['code']}) {told['reason']}" if told.get("code") else told.get("reason", "")
-    parts = [f"out     {number} {said}", f"{fields['ms']} ms", f"rule {fields['rule']}", why]
+        outcome = f"{outcome} in {wait_ms / 1000:.1f} s"
+    reason = (
+        f"({details['code']}) {details['reason']}"
+        if details.get("code")
+        else details.get("reason", "")
+    )
+    parts = [f"out     {label} {outcome}", f"{fields['ms']} ms", f"rule {fields['rule']}", reason]
     return LogLine(" · ".join(part for part in parts if part), style)
 
 
@@ -114,44 +120,44 @@ _STEPS = {
 }
 
 
-def _event_dead(fields: Fields) -> LogLine:
+def _render_dead_event(fields: Fields) -> LogLine:
     return LogLine(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
 
 
-def _aside(fields: Fields) -> LogLine:
-    held = len(fields["deliveries"])
-    return LogLine(f"in      set aside {held}: cannot be committed now, tried again later", BAD)
+def _render_deferred(fields: Fields) -> LogLine:
+    count = len(fields["deliveries"])
+    return LogLine(f"in      set aside {count}: cannot be committed now, tried again later", BAD)
 
 
-def _sweep(fields: Fields) -> LogLine:
+def _render_sweep(fields: Fields) -> LogLine:
     what = {"inbox": "deliveries", "reply": "replies", "bulk": "broadcasts"}
-    waited = what.get(fields["what"], fields["what"])
-    return LogLine(f"sweep   {waited} waited and nobody worked: rang again", ODD)
+    waiting = what.get(fields["what"], fields["what"])
+    return LogLine(f"sweep   {waiting} waited and nobody worked: rang again", ODD)
 
 
-def _cleaned(fields: Fields) -> LogLine:
+def _render_cleanup(fields: Fields) -> LogLine:
     dropped = f"{fields['deliveries']} old deliveries, {fields['dead_letters']} dead letters"
     return LogLine(f"cleanup dropped {dropped}", QUIET)
 
 
-def _died(fields: Fields) -> LogLine:
-    died = f"{fields['worker']} died (exit code {fields['exit_code']})"
-    return LogLine(f"worker  {died} and is started again", BAD)
+def _render_worker_death(fields: Fields) -> LogLine:
+    death = f"{fields['worker']} died (exit code {fields['exit_code']})"
+    return LogLine(f"worker  {death} and is started again", BAD)
 
 
-def _unheard(fields: Fields) -> LogLine:
+def _render_lost_wakeup(fields: Fields) -> LogLine:
     return LogLine(f"bell    the broker did not hear {fields['task']}; the sweep rings later", ODD)
 
 
 _KNOWN: Mapping[str, Callable[[Fields], LogLine | None]] = {
-    "batch_drained": _drained,
-    "attempt_made": _attempt,
-    "event_dead": _event_dead,
-    "deliveries_aside": _aside,
-    "sweep_rang": _sweep,
-    "cleaned_up": _cleaned,
-    "worker_died": _died,
-    "bell_unheard": _unheard,
+    "batch_drained": _render_batch,
+    "attempt_made": _render_attempt,
+    "event_dead": _render_dead_event,
+    "deliveries_aside": _render_deferred,
+    "sweep_rang": _render_sweep,
+    "cleaned_up": _render_cleanup,
+    "worker_died": _render_worker_death,
+    "bell_unheard": _render_lost_wakeup,
 }
 
 
@@ -165,48 +171,48 @@ def show(line: LogLine | None) -> None:
         _console.print(Text(f"{now:%H:%M:%S} {printable(line.text)}", style=line.style))
 
 
-def aside() -> None:
+def print_to_stderr() -> None:
     """Print to stderr from now on, since a program reads what is on stdout."""
     _console.stderr = True
 
 
 def warn(setup: LocalSetup) -> None:
     """Say what is dangerous."""
-    if setup.real:
-        told = LogLine("This speaks to the real Meta: real customers get answers.", f"bold {BAD}")
-        show(told)
+    if setup.is_real:
+        line = LogLine("This speaks to the real Meta: real customers get answers.", f"bold {BAD}")
+        show(line)
     elif not setup.redis_port:
         show(LogLine("What waits in the Redis of REDIS_URL goes to the sandbox.", ODD))
 
 
-def welcome(setup: LocalSetup, rules: Path, number: int, took_s: float) -> None:
+def welcome(setup: LocalSetup, rules: Path, rule_count: int, took_s: float) -> None:
     """Say where everything is."""
     rows = {
         "webhook": f"{setup.web}/webhook",
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
-        "rules": f"{rules}, {many(number, 'rule')}; a change is taken up",
-        "play": "" if setup.real else f"{ourselves()} chat     (in another terminal)",
+        "rules": f"{rules}, {pluralize(rule_count, 'rule')}; a change is taken up",
+        "play": "" if setup.is_real else f"{own_command()} chat     (in another terminal)",
         "stop": "Ctrl-C",
     }
     show(LogLine(f"ready in {took_s:.1f} s", GOOD))
     _print(f"         {name:8}{value}" for name, value in rows.items() if value)
 
 
-def rules_changed(number: int, problem: str) -> None:
+def show_rule_change(rule_count: int, problem: str) -> None:
     """Say what became of a change."""
     if problem:
         show(LogLine("rules   the change is not taken up, the old rules stay:", BAD))
         _print((f"         {line}" for line in problem.splitlines()), BAD)
     else:
-        show(LogLine(f"rules   taken up: {many(number, 'rule')}", GOOD))
+        show(LogLine(f"rules   taken up: {pluralize(rule_count, 'rule')}", GOOD))
 
 
-def died(child: Child) -> None:
+def show_child_exit(child: Child) -> None:
     """Say which child has ended, and what it wrote last."""
     show(LogLine(f"{child.name} has ended (exit code {child.process.poll()}). It wrote:", BAD))
-    for raw in child.last:
-        show(readable(child.name, raw, verbose=True))
+    for raw in child.last_lines:
+        show(render_line(child.name, raw, verbose=True))
 
 
 def _print(lines: Iterable[str], style: str = "") -> None:
@@ -214,8 +220,8 @@ def _print(lines: Iterable[str], style: str = "") -> None:
         _console.print(Text(printable(line), style=style))
 
 
-def ourselves() -> str:
+def own_command() -> str:
     """Return how this command was called."""
     called = Path(os.path.normpath(sys.argv[0]))
-    found = called.name == "gateway" and shutil.which("gateway") != str(called)
-    return str(called) if found else "gateway"
+    needs_path = called.name == "gateway" and shutil.which("gateway") != str(called)
+    return str(called) if needs_path else "gateway"

@@ -12,7 +12,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def obstacle(port: int) -> str | None:
+def bind_error(port: int) -> str | None:
     """Return why nobody could listen on a port of loopback now, None where one could."""
     with socket.socket() as probe:
         # As servers do: a connection that was closed a moment ago is no obstacle.

@@ -21,7 +21,7 @@ class Child:
 
     name: str
     process: subprocess.Popen[bytes]
-    last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def read(self, show: Show) -> None:
         """Hand on every line until there are no more."""
@@ -29,7 +29,7 @@ class Child:
         with self.process.stdout as written:
             for raw in written:
                 line = raw.decode(errors="replace").rstrip()
-                self.last.append(line)
+                self.last_lines.append(line)
                 show(self.name, line)
 
 
@@ -52,20 +52,20 @@ class Family:
         self.stop()
 
     def start(
-        self, name: str, command: Sequence[str], env: Mapping[str, str], told: bytes = b""
+        self, name: str, command: Sequence[str], env: Mapping[str, str], stdin_data: bytes = b""
     ) -> None:
         """Start a child with an environment of its own; `told` is all that it can read."""
         child = Child(name, self._run(command, env))
         self._children.append(child)
-        self._tell(self._guard, b"%d\n" % child.process.pid)
-        self._tell(child.process, told)
+        self._write_stdin(self._guard, b"%d\n" % child.process.pid)
+        self._write_stdin(child.process, stdin_data)
         if child.process.stdin:
             child.process.stdin.close()
         reader = threading.Thread(target=child.read, args=[self._show], daemon=True)
         reader.start()
         self._readers.append(reader)
 
-    def died(self) -> Child | None:
+    def find_dead_child(self) -> Child | None:
         """Return a child that has ended."""
         return next((one for one in self._children if one.process.poll() is not None), None)
 
@@ -94,10 +94,10 @@ class Family:
             pass_fds=[self._lock],
         )
 
-    def _tell(self, process: subprocess.Popen[bytes], words: bytes) -> None:
+    def _write_stdin(self, process: subprocess.Popen[bytes], data: bytes) -> None:
         try:
-            if process.stdin and words:
-                process.stdin.write(words)
+            if process.stdin and data:
+                process.stdin.write(data)
                 process.stdin.flush()
         except BrokenPipeError:
             return  # it has ended; `died` tells

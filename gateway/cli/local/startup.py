@@ -13,9 +13,9 @@ from gateway.cli.common import errors
 from gateway.cli.local import environment, log_view, workspace
 from gateway.cli.local.environment import LocalSetup
 from gateway.cli.local.log_view import ODD, LogLine, show
-from gateway.cli.local.ports import HOST, obstacle
+from gateway.cli.local.ports import HOST, bind_error
 from gateway.cli.local.processes import Family
-from gateway.cli.run.migrate import bring_forward
+from gateway.cli.run.migrate import migrate_store
 from gateway.store.migration import MigrationError
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
@@ -24,13 +24,13 @@ READY_WITHIN_S = 60.0
 ENDED_WITHIN_S = 30.0  # the children of a run that was killed need up to 22 s
 
 
-def occupy() -> int:
+def lock_folder() -> int:
     """Take the folder for this run; return the lock that every child keeps."""
     try:
-        workspace.make()
-        mine = workspace.hold(workspace.DEV_LOCK, 0.3)
-        if mine is None:
-            running = workspace.find(0)
+        workspace.make_folder()
+        dev_lock = workspace.hold(workspace.DEV_LOCK, 0.3)
+        if dev_lock is None:
+            running = workspace.find_running(0)
             where = f" (process {running.pid}, {running.web})" if running else ""
             raise errors.fail(f"A gateway runs in this folder already{where}.")
         workspace.withdraw()
@@ -45,17 +45,17 @@ def occupy() -> int:
     return lock
 
 
-def look(setup: LocalSetup) -> None:
+def check_requirements(setup: LocalSetup) -> None:
     """Look at what must be there before anything starts: the port, and a given Redis."""
-    if why_not := obstacle(setup.port):
-        raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {why_not}.")
-    if not setup.redis_port and not environment.answers(setup.settings.redis_url):
+    if problem := bind_error(setup.port):
+        raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {problem}.")
+    if not setup.redis_port and not environment.is_answering(setup.settings.redis_url):
         raise errors.fail(
             "Redis at REDIS_URL does not answer; without REDIS_URL a server is started for you."
         )
 
 
-def signals() -> list[int]:
+def catch_signals() -> list[int]:
     """Let Ctrl-C, SIGTERM and a closed terminal end everything in order."""
     stopping: list[int] = []
     endings = [signal.SIGINT, signal.SIGTERM]
@@ -78,15 +78,15 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
         except (environment.NoServerError, OSError) as error:
             hint = "run scripts/install dev, or set REDIS_URL"
             raise errors.fail(f"No server of our own can be started ({error}): {hint}.") from None
-        _wait(lambda: environment.answers(setup.settings.redis_url), family, stopping)
+        _wait_until(lambda: environment.is_answering(setup.settings.redis_url), family, stopping)
     _migrate(setup)
-    errors.look_at_store(setup.settings)
+    errors.check_store(setup.settings)
     for name, command in setup.commands().items():
-        told = setup.sandbox_config() if name == "sandbox" else b""
-        family.start(name, command, setup.environment, told)
+        stdin_data = setup.sandbox_config() if name == "sandbox" else b""
+        family.start(name, command, setup.environment, stdin_data)
     with httpx.Client(trust_env=False, timeout=5) as client:
         for page in setup.pages():
-            _wait(partial(_is_there, client, page), family, stopping)
+            _wait_until(partial(_is_there, client, page), family, stopping)
     # Beat is the net, not the clock: the first reply does not need it, and it is slow to start.
     family.start("beat", setup.beat(), setup.environment)
     if not stopping:
@@ -97,24 +97,24 @@ def _migrate(setup: LocalSetup) -> None:
     """Bring what an older release left in this folder forward; nothing of it runs any more."""
     store = Store(setup.settings.redis_url)
     try:
-        bring_forward(store, 0.0)
+        migrate_store(store, 0.0)
     except (MigrationError, StoreUnavailableError, ScriptError):
         return  # the look that follows says what is wrong
     finally:
         store.close()
 
 
-def look_for_the_dead(family: Family) -> None:
+def exit_if_child_died(family: Family) -> None:
     """End where a child has: the others are of no use without it."""
-    if dead := family.died():
-        log_view.died(dead)
+    if child := family.find_dead_child():
+        log_view.show_child_exit(child)
         raise typer.Exit(1)
 
 
-def _wait(holds: Callable[[], bool], family: Family, stopping: list[int]) -> None:
+def _wait_until(condition: Callable[[], bool], family: Family, stopping: list[int]) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
-    while not stopping and not holds():
-        look_for_the_dead(family)
+    while not stopping and not condition():
+        exit_if_child_died(family)
         if time.monotonic() > deadline:
             raise errors.fail(f"Not everything was ready within {READY_WITHIN_S:.0f} s.")
         time.sleep(LOOK_EVERY_S)

@@ -14,11 +14,11 @@ ANY_PORT = 1
 
 def settings() -> Settings:
     """Return the settings of what runs in this folder, or else of the environment, or end."""
-    with errors.sentences():
-        return found(workspace.find())
+    with errors.exit_on_config_error():
+        return settings_for(workspace.find_running())
 
 
-def found(running: Running | None) -> Settings:
+def settings_for(running: Running | None) -> Settings:
     """Return the same of what was found in this folder. Raises SettingsError."""
     if running is None:
         return Settings.from_env()

@@ -33,16 +33,16 @@ class Running:
         return f"{self.web}/webhook"
 
 
-def make() -> None:
+def make_folder() -> None:
     """Make the folder, for this user only. Raises OSError."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
 
 
 def hold(lock: str, within_s: float) -> int | None:
     """Take a lock and return its descriptor, which a child may inherit; None where it is taken."""
-    descriptor = _open(lock)
+    descriptor = _open_lock(lock)
     deadline = time.monotonic() + within_s
-    while not _locked(descriptor, fcntl.LOCK_EX):
+    while not _try_lock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
             os.close(descriptor)
             return None
@@ -54,7 +54,7 @@ def publish(running: Running) -> None:
     """Tell chat and replay, and nobody else on this machine."""
     draft = FOLDER / "dev.json.new"
     draft.unlink(missing_ok=True)
-    with open(draft, "x", opener=_private) as file:
+    with open(draft, "x", opener=_open_private) as file:
         json.dump(asdict(running), file)
     draft.replace(FOLDER / "dev.json")
 
@@ -64,25 +64,25 @@ def withdraw() -> None:
     (FOLDER / "dev.json").unlink(missing_ok=True)
 
 
-def find(within_s: float = STARTING_S) -> Running | None:
+def find_running(within_s: float = STARTING_S) -> Running | None:
     """Return what runs in this folder; waits for one that is starting."""
     deadline = time.monotonic() + within_s
-    while _held():
-        if found := _read():
-            return found
+    while _is_held():
+        if running := _read():
+            return running
         if time.monotonic() > deadline:
             return None
         time.sleep(LOOK_EVERY_S)
     return None
 
 
-def _held() -> bool:
+def _is_held() -> bool:
     try:
         descriptor = os.open(FOLDER / DEV_LOCK, os.O_RDWR)
     except OSError:
         return False
     try:
-        return not _locked(descriptor, fcntl.LOCK_SH)
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -94,15 +94,15 @@ def _read() -> Running | None:
         return None
 
 
-def _open(lock: str) -> int:
-    return _private(str(FOLDER / lock), os.O_RDWR | os.O_CREAT)
+def _open_lock(lock: str) -> int:
+    return _open_private(str(FOLDER / lock), os.O_RDWR | os.O_CREAT)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _locked(descriptor: int, how: int) -> bool:
+def _try_lock(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:

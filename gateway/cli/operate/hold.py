@@ -27,14 +27,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def asked(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
+def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
     """Give the store and the numbers that are meant, and end with a sentence where it is away."""
     settings = target.settings()
     if rule:
-        _known_rule(settings, rule)
+        _check_rule(settings, rule)
     store = Store(settings.redis_url)
     try:
-        yield store, _numbers(store, settings, number)
+        yield store, _select_numbers(store, settings, number)
     except StoreUnavailableError as error:
         raise errors.fail(f"Redis does not answer ({error}).") from None
     finally:
@@ -43,30 +43,30 @@ def asked(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
     """Print what keeps each number from sending."""
-    found = pauses.of(store, numbers)
+    by_number = pauses.of(store, numbers)
     if json:
-        shown = {number: plain(one) for number, one in found.items()}
+        shown = {number: pauses_to_dict(one) for number, one in by_number.items()}
         typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
         return
     table = Table("number", "stopped")
-    for number, one in found.items():
-        told = "\n".join(one.sentences())
-        table.add_row(number, Text(told) if told else Text("sends", "green"))
+    for number, one in by_number.items():
+        reasons = "\n".join(one.sentences())
+        table.add_row(number, Text(reasons) if reasons else Text("sends", "green"))
     Console().print(table)
 
 
-def plain(found: Stops) -> dict[str, Any]:
+def pauses_to_dict(state: Stops) -> dict[str, Any]:
     """Return the stops of a number as JSON has them."""
-    pause = found.pause
+    pause = state.pause
     return {
         "paused": {"since": pause.since, "probe_at": pause.probe_at, **pause.told}
         if pause
         else None,
-        "held": [{"rule": one.rule, "since": one.since, "why": one.why} for one in found.holds],
+        "held": [{"rule": one.rule, "since": one.since, "why": one.why} for one in state.holds],
     }
 
 
-def _numbers(store: Store, settings: Settings, number: str) -> list[str]:
+def _select_numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the numbers that are meant; one that has not sent yet may be held as well."""
     known = {*maintenance.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
@@ -77,7 +77,7 @@ def _numbers(store: Store, settings: Settings, number: str) -> list[str]:
     return numbers
 
 
-def _known_rule(settings: Settings, rule: str) -> None:
+def _check_rule(settings: Settings, rule: str) -> None:
     try:
         names = [one.name for one in load(settings.gateway_rules).rules]
     except RulebookError:
@@ -96,7 +96,7 @@ def hold(
 
     What is in flight ends; nothing that waits is lost, but it expires at its time.
     """
-    with asked(number, rule) as (store, numbers):
+    with open_numbers(number, rule) as (store, numbers):
         full = pauses.hold(store, numbers, rule, why)
         if full:
             raise errors.fail(
@@ -111,10 +111,10 @@ def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
 
     A rule that is held by its own name is released by its own name.
     """
-    with asked(number, rule) as (store, numbers):
+    with open_numbers(number, rule) as (store, numbers):
         if not pauses.release(store, numbers, rule):
-            held = [one for found in pauses.of(store, numbers).values() for one in found.holds]
-            names = ", ".join(sorted({one.rule or "all of a number" for one in held}))
+            holds = [one for state in pauses.of(store, numbers).values() for one in state.holds]
+            names = ", ".join(sorted({one.rule or "all of a number" for one in holds}))
             raise errors.fail(f"That is not held. Held: {names or 'nothing'}.")
         show(store, numbers, json=json)
         typer.echo("Released.", err=True)

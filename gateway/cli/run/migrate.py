@@ -7,7 +7,7 @@ import typer
 from rich.progress import TaskID
 
 from gateway.cli.common import errors
-from gateway.cli.common.output import a_bar
+from gateway.cli.common.output import progress_bar
 from gateway.store.migration import STRAGGLERS_S, Migration, MigrationError, Progress
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
@@ -29,7 +29,7 @@ def migrate(
     settings = errors.settings()
     store = Store(settings.redis_url)
     try:
-        last = bring_forward(store, wait, silent=json)
+        progress = migrate_store(store, wait, silent=json)
     except MigrationError as error:
         raise errors.fail(str(error)) from None
     except (StoreUnavailableError, ScriptError) as error:
@@ -38,25 +38,29 @@ def migrate(
         store.close()
     if json:
         typer.echo(
-            as_json.dumps({"migrated": last is not None, "sends": last.sends if last else 0})
+            as_json.dumps(
+                {"migrated": progress is not None, "sends": progress.sends if progress else 0}
+            )
         )
-    elif last is None:
+    elif progress is None:
         typer.echo("The store has the layout of this release already.")
     else:
-        typer.echo(f"Migrated. {last.sends} sends that were over will be compacted in their time.")
+        typer.echo(
+            f"Migrated. {progress.sends} sends that were over will be compacted in their time."
+        )
 
 
-def bring_forward(store: Store, wait_s: float, *, silent: bool = False) -> Progress | None:
+def migrate_store(store: Store, wait_s: float, *, silent: bool = False) -> Progress | None:
     """Migrate, with a bar for each step.
 
     Returns how far it got at last, None where there was nothing to do. Raises MigrationError,
     StoreUnavailableError or ScriptError.
     """
-    last = None
-    with a_bar(silent=silent) as bar:
+    progress = None
+    with progress_bar(silent=silent) as bar:
         tasks: dict[str, TaskID] = {}
-        for last in Migration(store).run(wait_s):
-            if last.step not in tasks:
-                tasks[last.step] = bar.add_task(last.step, total=last.total)
-            bar.update(tasks[last.step], completed=last.done, total=last.total)
-    return last
+        for progress in Migration(store).run(wait_s):
+            if progress.step not in tasks:
+                tasks[progress.step] = bar.add_task(progress.step, total=progress.total)
+            bar.update(tasks[progress.step], completed=progress.done, total=progress.total)
+    return progress

@@ -40,8 +40,8 @@ class _Config(uvicorn.Config):
         before anything registered for its exit has run.
         """
         atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop, _end)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, _end)
 
 
 def serve(
@@ -51,7 +51,7 @@ def serve(
 ) -> None:
     """Start the web process: it verifies deliveries, keeps them, and answers."""
     settings = errors.settings()
-    errors.look_at_store(settings)
+    errors.check_store(settings)
     listening = bind(host, port)
     config = _Config(
         "gateway.cli.run.serve:web",
@@ -83,12 +83,12 @@ def web() -> Starlette:
     stand_in = StandIn(settings)
     stand_in.start()
     atexit.register(stand_in.close)
-    made = create_app(settings, ringer.ring, Bounds(connections=open_files.connections()))
+    app = create_app(settings, ringer.ring, Bounds(connections=open_files.connections()))
     # What was imported lives as long as the process. Looking through all of it again and again for
     # garbage stopped every request for some 50 ms, twice a second under load.
     gc.collect()
     gc.freeze()
-    return made
+    return app
 
 
 def bind(host: str, port: int) -> socket.socket:

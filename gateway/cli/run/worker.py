@@ -51,7 +51,7 @@ class Kind:
         quiet = ["--without-gossip", "--without-mingle", "-n", f"{self.name}-{os.getpid()}@%h"]
         return [sys.executable, "-m", "celery", "-A", "tasks", "worker", *args, *quiet]
 
-    def died(self, now: float) -> None:
+    def schedule_restart(self, now: float) -> None:
         """Decide when it is started again: after a pause that grows while it dies at once."""
         lived_well = now - self.started_at > LIVED_WELL_S
         self.deaths = 1 if lived_well else self.deaths + 1
@@ -75,9 +75,9 @@ def worker(
 ) -> None:
     """Start workers for all queues, and start again what dies."""
     settings = errors.settings()
-    with errors.sentences():
+    with errors.exit_on_config_error():
         load(settings.gateway_rules)
-    errors.look_at_store(settings)
+    errors.check_store(settings)
     listener = logs.configure(settings.gateway_log_level)
     running = kinds(inbound or (os.cpu_count() or 1) + 1)
     _show(running)
@@ -106,17 +106,17 @@ def _supervise(running: list[Kind], store: Store) -> None:
     try:
         while not stopping:
             for kind in running:
-                _keep(kind, store)
+                _keep_running(kind, store)
             time.sleep(LOOK_EVERY_S)
     finally:
         _stop(running)
 
 
-def _keep(kind: Kind, store: Store) -> None:
+def _keep_running(kind: Kind, store: Store) -> None:
     """Start what is not running, once its pause is over."""
     now = time.monotonic()
     if kind.process is not None and kind.process.poll() is not None:
-        _mourn(kind, kind.process, now)
+        _handle_death(kind, kind.process, now)
         try:
             count(store, keys.SPACE, f"workers.{kind.name}")
         except (StoreUnavailableError, ScriptError):
@@ -128,12 +128,12 @@ def _keep(kind: Kind, store: Store) -> None:
         log.info("worker_started", worker=kind.name, pid=kind.process.pid)
 
 
-def _mourn(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
+def _handle_death(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
     """Note that a worker died, and let none of its children stay."""
     log.error("worker_died", worker=kind.name, exit_code=process.returncode)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    kind.died(now)
+    kind.schedule_restart(now)
 
 
 def _stop(running: list[Kind]) -> None:

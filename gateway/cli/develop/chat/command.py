@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.develop.chat.explain import ChatTraces
-from gateway.cli.develop.chat.message_view import customer
+from gateway.cli.develop.chat.message_view import parse_phone_number
 from gateway.cli.develop.chat.sandbox_client import GoneError, SandboxClient
 from gateway.cli.develop.chat.terminal import QUIT, ChatPhones, Lines
 from gateway.cli.local import workspace
@@ -27,8 +27,8 @@ def chat(
     ] = None,
 ) -> None:
     """Be a customer: write to the gateway dev of this folder, and see what it answers, and why."""
-    people = [_digits(written) for written in customers or [FIRST_CUSTOMER]]
-    running = workspace.find()
+    people = [_parse_customer(written) for written in customers or [FIRST_CUSTOMER]]
+    running = workspace.find_running()
     if running is None:
         raise errors.fail("No gateway dev runs in this folder: start one in another terminal.")
     if not running.sandbox:
@@ -46,19 +46,21 @@ def _talk(running: Running, people: list[str]) -> None:
     traces = ChatTraces(store, running.number, Path(running.rules))
     try:
         with SandboxClient(running.sandbox) as sandbox:
-            ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_lines())
+            ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(
+                _read_stdin()
+            )
     finally:
         store.close()
 
 
-def _digits(written: str) -> str:
-    digits = customer(written)
+def _parse_customer(text: str) -> str:
+    digits = parse_phone_number(text)
     if digits is None:
-        raise errors.fail(f"{written} is no phone number: write one as {FIRST_CUSTOMER}.")
+        raise errors.fail(f"{text} is no phone number: write one as {FIRST_CUSTOMER}.")
     return digits
 
 
-def _lines() -> Lines:
+def _read_stdin() -> Lines:
     """Return a queue that a thread fills with what is typed, and with QUIT at the end."""
     lines: Lines = queue.Queue(1)
 

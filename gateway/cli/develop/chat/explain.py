@@ -39,32 +39,32 @@ class ChatTraces:
 
     def contact(self, customer: str) -> Contact:
         """Return what is known of a customer now."""
-        event = self._event("", customer, "", None)
+        event = self._build_event("", customer, "", None)
         (view,) = contacts.load(self._store, {self._number: [event]})
         return view.contacts[event.contact]
 
-    def sent(
-        self, wamid: str, customer: str, text: str, tap: Offer | None, was: Contact
+    def track_message(
+        self, wamid: str, customer: str, text: str, tap: Offer | None, before: Contact
     ) -> ChatReply:
         """Keep what is needed to ask about a message later."""
-        return ChatReply(self._event(wamid, customer, text, tap), was)
+        return ChatReply(self._build_event(wamid, customer, text, tap), before)
 
-    def planned(self, sent: ChatReply) -> bool:
+    def is_planned(self, message: ChatReply) -> bool:
         """Say whether the message had its effect."""
-        (view,) = contacts.load(self._store, {self._number: [sent.event]})
-        return sent.event.key in view.known
+        (view,) = contacts.load(self._store, {self._number: [message.event]})
+        return message.event.key in view.known
 
-    def answered(self, sent: ChatReply) -> bool:
+    def is_answered(self, message: ChatReply) -> bool:
         """Say whether everything that was planned for it has been tried at least once."""
-        if not self.planned(sent):
+        if not self.is_planned(message):
             return False
-        record = trace_records.find(self._store, sent.event)
-        planned = trace_records.stages(self._store, self._number, record.sends if record else ())
-        return UNDER_WAY.isdisjoint(planned)
+        record = trace_records.find(self._store, message.event)
+        stages = trace_records.stages(self._store, self._number, record.sends if record else ())
+        return UNDER_WAY.isdisjoint(stages)
 
-    def why(self, sent: ChatReply) -> list[str]:
+    def explain_reply(self, message: ChatReply) -> list[str]:
         """Return a line for each rule that was asked."""
-        record = trace_records.find(self._store, sent.event)
+        record = trace_records.find(self._store, message.event)
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
@@ -72,10 +72,10 @@ class ChatTraces:
             return ["no rule answered; the rules cannot be read now"]
         # A rule that rests now may have answered, and one that rested then may not rest any more.
         now = (record and record.planned_at) or datetime.now(UTC)
-        asked = explain(book, sent.event, _as_it_was(sent.before, record), now)
-        if record is None and any(one.fired for one in asked):
+        explanations = explain(book, message.event, _contact_before(message.before, record), now)
+        if record is None and any(one.fired for one in explanations):
             return [f"no rule answered {CHANGED}"]
-        lines = list(format_explanations(asked))
+        lines = list(format_explanations(explanations))
         return lines if record else ["no rule answered", *lines]
 
     def _rulebook(self) -> Rulebook | None:
@@ -84,7 +84,7 @@ class ChatTraces:
         except RulebookError:
             return None
 
-    def _event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
+    def _build_event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
         """Make the event that the gateway makes of what the sandbox delivers."""
         return Message(
             key=event_keys.join("message", self._number, wamid),
@@ -102,7 +102,7 @@ class ChatTraces:
         )
 
 
-def _as_it_was(before: Contact, record: PlanRecord | None) -> Contact:
+def _contact_before(before: Contact, record: PlanRecord | None) -> Contact:
     """Believe the record, which knows what came first, over what was looked up before."""
     if record is None or record.first_contact == before.is_new:
         return before

@@ -23,11 +23,11 @@ class Offer:
         return {"tap": tapped | ({"description": self.description} if self.description else {})}
 
 
-def customer(written: str) -> str | None:
+def parse_phone_number(text: str) -> str | None:
     """Return the digits of a phone number, None where it is none."""
-    digits = re.sub(r"[\s().+-]", "", written)
-    right = digits.isascii() and digits.isdigit() and len(digits) in DIGITS
-    return digits if right else None
+    digits = re.sub(r"[\s().+-]", "", text)
+    is_valid = digits.isascii() and digits.isdigit() and len(digits) in DIGITS
+    return digits if is_valid else None
 
 
 def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
@@ -45,14 +45,14 @@ def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
             return ()
 
 
-def wish(line: str, offered: Sequence[Offer]) -> tuple[dict[str, Any], Offer | None]:
+def parse_line(line: str, offered: Sequence[Offer]) -> tuple[dict[str, Any], Offer | None]:
     """Return what a customer does by a line: taps what has this number, or writes."""
     numbered = {str(number): offer for number, offer in enumerate(offered, 1)}
     tapped = numbered.get(line)
     return (tapped.tap() if tapped else {"text": line}), tapped
 
 
-def bubble(body: Mapping[str, Any]) -> list[str]:
+def render_message(body: Mapping[str, Any]) -> list[str]:
     """Return the lines of a message that came."""
     kind = body.get("type", "text")
     content = body.get(kind, {})
@@ -60,19 +60,21 @@ def bubble(body: Mapping[str, Any]) -> list[str]:
         case "text":
             return str(content["body"]).splitlines()
         case "interactive":
-            return _interactive(content, offers(body))
+            return _render_interactive(content, offers(body))
         case "template":
-            return [f"[template {content['name']}] {', '.join(_parameters(content))}".rstrip()]
+            return [
+                f"[template {content['name']}] {', '.join(_template_parameters(content))}".rstrip()
+            ]
         case "reaction":
             return [f"[reaction] {content.get('emoji', '')}".rstrip()]
         case _:
             names = ("caption", "filename", "name", "address", "link", "id")
-            told = content if isinstance(content, Mapping) else {}
-            said = next((str(told[name]) for name in names if told.get(name)), "")
-            return [f"[{kind}] {said}".rstrip()]
+            fields = content if isinstance(content, Mapping) else {}
+            text = next((str(fields[name]) for name in names if fields.get(name)), "")
+            return [f"[{kind}] {text}".rstrip()]
 
 
-def _interactive(content: Mapping[str, Any], offered: Sequence[Offer]) -> list[str]:
+def _render_interactive(content: Mapping[str, Any], offered: Sequence[Offer]) -> list[str]:
     parts = (content.get(name, {}).get("text", "") for name in ("header", "body", "footer"))
     lines = [line for part in parts for line in str(part).splitlines()]
     for number, offer in enumerate(offered, 1):
@@ -80,6 +82,8 @@ def _interactive(content: Mapping[str, Any], offered: Sequence[Offer]) -> list[s
     return lines if offered else [*lines, f"  [{content.get('type')}]"]
 
 
-def _parameters(content: Mapping[str, Any]) -> list[str]:
-    held = [one for part in content.get("components", []) for one in part.get("parameters", [])]
-    return [str(one["text"]) for one in held if "text" in one]
+def _template_parameters(content: Mapping[str, Any]) -> list[str]:
+    parameters = [
+        one for part in content.get("components", []) for one in part.get("parameters", [])
+    ]
+    return [str(one["text"]) for one in parameters if "text" in one]

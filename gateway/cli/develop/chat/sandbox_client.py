@@ -31,7 +31,7 @@ class SandboxClient:
         """Give the connection back."""
         self._client.close()
 
-    def say(self, customer: str, wish: Mapping[str, Any]) -> str:
+    def send_message(self, customer: str, wish: Mapping[str, Any]) -> str:
         """Let a customer write or tap; return the message's id."""
         answer = self._ask("POST", f"/customers/{customer}/messages", json=wish)
         return str(answer["id"])
@@ -39,8 +39,8 @@ class SandboxClient:
     def events(self, customer: str, after: int, wait_s: float) -> list[dict[str, Any]]:
         """Return what a phone showed after an event, waiting for the first a while."""
         query = {"after": after, "wait": wait_s}
-        found = self._ask("GET", f"/customers/{customer}/events", params=query)
-        return list(found)
+        answer = self._ask("GET", f"/customers/{customer}/events", params=query)
+        return list(answer)
 
     def arm(self, fault: Mapping[str, Any]) -> None:
         """Let something go wrong."""
@@ -50,9 +50,9 @@ class SandboxClient:
         """Raise GoneError or RefusedError where there is no answer, or no good one."""
         try:
             answer = self._client.request(method, path, **more)
-            told = answer.json()
+            content = answer.json()
         except (httpx.HTTPError, ValueError):
             raise GoneError from None
         if not answer.is_success:
-            raise RefusedError(str(told.get("error", "The sandbox refused.")))
-        return told
+            raise RefusedError(str(content.get("error", "The sandbox refused.")))
+        return content

@@ -11,7 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.develop.chat.explain import ChatReply, ChatTraces
-from gateway.cli.develop.chat.message_view import Offer, bubble, customer, offers, wish
+from gateway.cli.develop.chat.message_view import (
+    Offer,
+    offers,
+    parse_line,
+    parse_phone_number,
+    render_message,
+)
 from gateway.cli.develop.chat.sandbox_client import RefusedError, SandboxClient
 from gateway.core.text import printable
 
@@ -47,7 +53,7 @@ class ChatPhone:
     """What is on one customer's screen."""
 
     customer: str
-    seen: int = 0
+    last_seq: int = 0
     offered: tuple[Offer, ...] = ()
 
 
@@ -74,24 +80,24 @@ class ChatPhones:
         """Do what the lines say until they end, and show what comes meanwhile."""
         self._print("  a number taps a button, /help tells more", GREY)
         self._prompt()
-        while (line := self._next(lines)) != QUIT:
+        while (line := self._next_line(lines)) != QUIT:
             if not self._at_terminal and line:
-                self._print(f"{self._sign()} {line}")
+                self._print(f"{self._prompt_text()} {line}")
             try:
-                self._do(line)
+                self._execute(line)
             except RefusedError as error:
                 self._print(f"  {error}", ODD)
             self._prompt()
 
-    def _next(self, lines: Lines) -> str:
+    def _next_line(self, lines: Lines) -> str:
         while True:
             try:
                 return lines.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
-                if self._look(0):
+                if self._poll(0):
                     self._prompt()
 
-    def _do(self, line: str) -> None:
+    def _execute(self, line: str) -> None:
         command, _, rest = line.partition(" ")
         if command == "/as":
             self._switch(rest)
@@ -104,8 +110,8 @@ class ChatPhones:
         elif line:
             self._write(line)
 
-    def _switch(self, written: str) -> None:
-        digits = customer(written)
+    def _switch(self, text: str) -> None:
+        digits = parse_phone_number(text)
         if digits is None:
             self._print("  That is no phone number: write one as +351900000001.", ODD)
         else:
@@ -114,9 +120,9 @@ class ChatPhones:
     def _take_up(self, digits: str) -> None:
         """Take a phone into the hand; what a new one has shown before is not shown again."""
         self._hand = self._phones.setdefault(digits, ChatPhone(digits))
-        if not self._hand.seen:
+        if not self._hand.last_seq:
             for event in self._sandbox.events(digits, 0, 0):
-                self._note(self._hand, event)
+                self._record(self._hand, event)
 
     def _arm(self, command: str, times: str) -> None:
         if not re.fullmatch(TIMES, times, re.ASCII):
@@ -128,40 +134,42 @@ class ChatPhones:
 
     def _write(self, line: str) -> None:
         """Send a message, and show what it leads to."""
-        told, tapped = wish(line, self._hand.offered)
+        request, tapped = parse_line(line, self._hand.offered)
         before = self._traces.contact(self._hand.customer)
-        wamid = self._sandbox.say(self._hand.customer, told)
-        sent = self._traces.sent(wamid, self._hand.customer, line, tapped, before)
+        wamid = self._sandbox.send_message(self._hand.customer, request)
+        message = self._traces.track_message(wamid, self._hand.customer, line, tapped, before)
         deadline = time.monotonic() + PATIENCE_S
-        while not (wamid in self._acknowledged and self._traces.answered(sent)):
-            self._look(LOOK_SOON_S)
+        while not (wamid in self._acknowledged and self._traces.is_answered(message)):
+            self._poll(LOOK_SOON_S)
             if time.monotonic() > deadline:
-                self._print(f"  {self._waits(sent)}", ODD)
+                self._print(f"  {self._describe_wait(message)}", ODD)
                 break
-        self._look(0)
-        if self._traces.planned(sent):
-            self._print("\n".join(f"    {line}" for line in self._traces.why(sent)), GREY)
+        self._poll(0)
+        if self._traces.is_planned(message):
+            self._print(
+                "\n".join(f"    {line}" for line in self._traces.explain_reply(message)), GREY
+            )
 
-    def _waits(self, sent: ChatReply) -> str:
+    def _describe_wait(self, message: ChatReply) -> str:
         """Say what has not happened in time."""
-        if sent.event.id not in self._acknowledged:
+        if message.event.id not in self._acknowledged:
             return "The webhook was not acknowledged yet; it is delivered again and again."
-        if not self._traces.planned(sent):
+        if not self._traces.is_planned(message):
             return "Kept, but no worker has looked at it yet."
         return "The answer waits to be sent; it comes by itself."
 
-    def _look(self, wait_s: float) -> bool:
+    def _poll(self, wait_s: float) -> bool:
         """Show what is new on every phone; only the one in the hand is waited for."""
         anything = False
         for phone in [self._hand, *(one for one in self._phones.values() if one is not self._hand)]:
             wait_for_it = wait_s if phone is self._hand else 0
-            for event in self._sandbox.events(phone.customer, phone.seen, wait_for_it):
-                self._note(phone, event)
+            for event in self._sandbox.events(phone.customer, phone.last_seq, wait_for_it):
+                self._record(phone, event)
                 anything = self._show(phone, event) or anything
         return anything
 
-    def _note(self, phone: ChatPhone, event: Mapping[str, Any]) -> None:
-        phone.seen = event["seq"]
+    def _record(self, phone: ChatPhone, event: Mapping[str, Any]) -> None:
+        phone.last_seq = event["seq"]
         if event["kind"] == "message":
             phone.offered = offers(event["body"])
         elif event["kind"] == "webhook" and event["http_status"] == 200:
@@ -171,23 +179,23 @@ class ChatPhones:
         whose = "" if phone is self._hand else f"+{phone.customer} "
         match event["kind"]:
             case "message":
-                self._print(whose + "‹ " + "\n  ".join(bubble(event["body"])), "green")
+                self._print(whose + "‹ " + "\n  ".join(render_message(event["body"])), "green")
             case "read":
                 self._print(f"  {whose}✓✓ read", GREY)
             case "typing":
                 self._print(f"  {whose}typing …", GREY)
             case "webhook":
-                self._print(*_tick(event["http_status"]))
+                self._print(*_render_webhook(event["http_status"]))
             case _:
                 return False
         return True
 
-    def _sign(self) -> str:
+    def _prompt_text(self) -> str:
         return f"+{self._hand.customer} ›"
 
     def _prompt(self) -> None:
         if self._at_terminal:
-            self._console.print(Text(f"{self._sign()} ", "bold"), end="")
+            self._console.print(Text(f"{self._prompt_text()} ", "bold"), end="")
 
     def _print(self, text: str, style: str = "") -> None:
         # Over the prompt, which is written again after it.
@@ -196,8 +204,8 @@ class ChatPhones:
         self._console.print(Text(printable(text), style))
 
 
-def _tick(http_status: int) -> tuple[str, str]:
+def _render_webhook(http_status: int) -> tuple[str, str]:
     if http_status == 200:
         return "  ✓", GREY
-    answered = f"answered {http_status}" if http_status else "gave no answer"
-    return f"  the webhook {answered}; Meta delivers it again", ODD
+    outcome = f"answered {http_status}" if http_status else "gave no answer"
+    return f"  the webhook {outcome}; Meta delivers it again", ODD

@@ -12,10 +12,10 @@ from rich.markup import escape
 
 from gateway.cli.common import errors, options
 from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.develop.replay.into_store import StoreReplay
 from gateway.cli.develop.replay.over_http import post_all, receiver_of
-from gateway.cli.develop.replay.pacing import MAX, ReplayPace, pace
+from gateway.cli.develop.replay.pacing import MAX, ReplayPace, parse_pace
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
 from gateway.core.capture.filter import DeliveryFilter
@@ -24,7 +24,7 @@ from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.redis.client import Store, StoreUnavailableError
 
-Way = Literal["post", "shadow", "send"]
+ReplayMode = Literal["post", "shadow", "send"]
 
 
 def replay(
@@ -67,28 +67,30 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Replay deliveries: post files, or tell what would follow from those in the inbox."""
-    way = _way(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
-    if rules and way != "shadow":
+    mode = _choose_mode(files or [], inbox=inbox, to=to, shadow=shadow, send=send)
+    if rules and mode != "shadow":
         raise errors.fail("--rules is for a shadow: what is posted or sent meets those in force.")
-    paced, made_from = _pace(speed), _seed(seed, fresh=fresh)
-    address = receiver_of(to) if way == "post" else None
-    with _store(needed=inbox or way != "post") as store:
+    pace, seed_bytes = _parse_speed(speed), _resolve_seed(seed, fresh=fresh)
+    address = receiver_of(to) if mode == "post" else None
+    with _open_store(needed=inbox or mode != "post") as store:
         clock = _clock(store)
-        wanted = options.chosen(since, until, number, kind, contains, clock())
-        source = _source(store if inbox else None, files or [], wanted)
-        chosen = DeliverySelection(source, wanted, limit, made_from, clock)
-        count = chosen.check(again=again)
+        wanted = options.build_filter(since, until, number, kind, contains, clock())
+        source = _open_source(store if inbox else None, files or [], wanted)
+        selection = DeliverySelection(source, wanted, limit, seed_bytes, clock)
+        count = selection.check(again=again)
         _warn(source.unopened)
         if address:
-            post_all(chosen, count, address, paced, concurrency, json=json)
+            post_all(selection, count, address, pace, concurrency, json=json)
         elif store:
-            stored = StoreReplay(store, chosen, count, rules, reveal=reveal, json=json)
-            stored.tell(only=way == "shadow")
-            if way == "send":
-                stored.send(paced, yes=yes)
+            store_replay = StoreReplay(store, selection, count, rules, reveal=reveal, json=json)
+            store_replay.report(only=mode == "shadow")
+            if mode == "send":
+                store_replay.send(pace, yes=yes)
 
 
-def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -> Way:
+def _choose_mode(
+    files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool
+) -> ReplayMode:
     """Say how it is replayed, or end the command where that is not clear."""
     if inbox == bool(files):
         raise errors.fail("Name files or folders, or give --inbox, and not both.")
@@ -99,19 +101,19 @@ def _way(files: list[Path], *, inbox: bool, to: str, shadow: bool, send: bool) -
     return "shadow" if shadow or (inbox and not to) else "post"
 
 
-def _pace(speed: str) -> ReplayPace:
-    if paced := pace(speed):
-        return paced
+def _parse_speed(speed: str) -> ReplayPace:
+    if pace := parse_pace(speed):
+        return pace
     raise errors.fail(f"{speed} is no speed: write 1x, 10x or max.")
 
 
-def _seed(written: str, *, fresh: bool) -> bytes | None:
+def _resolve_seed(text: str, *, fresh: bool) -> bytes | None:
     """Return what new ids are made from, None where there are none; a person may need it again."""
     if not fresh:
-        if written:
+        if text:
             raise errors.fail("--seed says how --fresh makes ids: give both.")
         return None
-    seed = written or secrets.token_hex(4)
+    seed = text or secrets.token_hex(4)
     errors.errors.print(
         "Messages get other ids, and were sent just now; "
         f"--seed {escape(seed)} makes the same ids again."
@@ -120,7 +122,7 @@ def _seed(written: str, *, fresh: bool) -> bytes | None:
 
 
 @contextmanager
-def _store(*, needed: bool) -> Iterator[Store | None]:
+def _open_store(*, needed: bool) -> Iterator[Store | None]:
     """Give the store where one is needed, and end the command where it does not answer."""
     if not needed:
         yield None
@@ -140,7 +142,7 @@ def _clock(store: Store | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 
-def _source(
+def _open_source(
     store: Store | None, files: list[Path], wanted: DeliveryFilter
 ) -> CaptureFiles | StoredDeliveries:
     """Return where deliveries come from: the inbox of a store, or files."""
@@ -152,5 +154,5 @@ def _source(
 
 def _warn(unopened: int) -> None:
     if unopened:
-        told = many(unopened, "delivery", "deliveries")
-        errors.errors.print(f"[yellow]warning:[/] {told} of the inbox cannot be opened here.")
+        deliveries = pluralize(unopened, "delivery", "deliveries")
+        errors.errors.print(f"[yellow]warning:[/] {deliveries} of the inbox cannot be opened here.")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import a_bar, many
+from gateway.cli.common.output import pluralize, progress_bar
 from gateway.core.capture.file_format import place_at
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
@@ -39,19 +39,19 @@ class Planning:
     send: Send | None = None
     error: str = ""
 
-    def plain(self, words: Masking) -> Mapping[str, Any]:
+    def to_dict(self, masking: Masking) -> Mapping[str, Any]:
         """Return it as JSON has it."""
         if self.send is None:
             return {"what": "failure", "where": self.where, "error": self.error}
-        told = {
+        fields = {
             "what": "send",
             "where": self.where,
             "number": self.number,
             "rule": self.rule,
-            "to": words.person(self.send.lane),
-            "request": words.request(self.send.body),
+            "to": masking.person(self.send.lane),
+            "request": masking.request(self.send.body),
         }
-        return told | ({"body": self.send.body} if words.reveal else {})
+        return fields | ({"body": self.send.body} if masking.reveal else {})
 
 
 @dataclass(slots=True)
@@ -81,73 +81,77 @@ class Shadowing:
         """Give what would follow, in order. Raises StoreUnavailableError."""
         events: list[Event] = []
         where: dict[str, str] = {}
-        with a_bar(silent=silent) as progress:
+        with progress_bar(silent=silent) as progress:
             for item in progress.track(items, total=count, description="Planning"):
-                delivery = self._named(item)
-                found = split(delivery)
+                delivery = self._with_unique_id(item)
+                new_events = split(delivery)
                 self.counts.deliveries += 1
-                self.counts.events.update(event.kind for event in found)
+                self.counts.events.update(event.kind for event in new_events)
                 where[delivery.id] = item.where
-                events += found
+                events += new_events
                 while len(events) >= BATCH:
-                    yield from self._batch(events[:BATCH], where)
+                    yield from self._plan_batch(events[:BATCH], where)
                     events = events[BATCH:]
                     where = {delivery.id: item.where}
-            yield from self._batch(events, where)
+            yield from self._plan_batch(events, where)
 
-    def _named(self, item: Item) -> Delivery:
+    def _with_unique_id(self, item: Item) -> Delivery:
         """Name a delivery anew: those of several files may be called the same."""
-        place = place_at(item.delivery.received_at, self.counts.deliveries)
-        return replace(item.delivery, id=place)
+        delivery_id = place_at(item.delivery.received_at, self.counts.deliveries)
+        return replace(item.delivery, id=delivery_id)
 
-    def _batch(self, events: Sequence[Event], where: Mapping[str, str]) -> Iterator[Planning]:
+    def _plan_batch(self, events: Sequence[Event], where: Mapping[str, str]) -> Iterator[Planning]:
         numbers: dict[str, list[Event]] = {}
         for event in events:
             numbers.setdefault(event.number, []).append(event)
         for view in load(self._store, numbers):
-            for planned in self._shadow.plan(view, numbers[view.number]):
-                yield from self._told(planned, where)
+            for result in self._shadow.plan(view, numbers[view.number]):
+                yield from self._iter_outcomes(result, where)
 
-    def _told(self, planned: PlanningResult, where: Mapping[str, str]) -> Iterator[Planning]:
-        self.counts.known += planned.known
-        self.counts.failures += len(planned.failures)
-        for failure in planned.failures:
+    def _iter_outcomes(
+        self, result: PlanningResult, where: Mapping[str, str]
+    ) -> Iterator[Planning]:
+        self.counts.known += result.known
+        self.counts.failures += len(result.failures)
+        for failure in result.failures:
             event = failure.event
             yield Planning(where[event.delivery], event.number, error=failure.error)
-        for made in planned.plans:
-            self.counts.changes += sum(len(record.changes) for record in made.records)
-            yield from self._sends(made, where)
+        for plan in result.plans:
+            self.counts.changes += sum(len(record.changes) for record in plan.records)
+            yield from self._iter_sends(plan, where)
 
-    def _sends(self, made: Plan, where: Mapping[str, str]) -> Iterator[Planning]:
-        causes = {record.id: record.event.delivery for record in made.records}
-        for send in made.sends:
+    def _iter_sends(self, plan: Plan, where: Mapping[str, str]) -> Iterator[Planning]:
+        causes = {record.id: record.event.delivery for record in plan.records}
+        for send in plan.sends:
             self.counts.sends[send.rule] += 1
             cause = where.get(causes.get(send.record, ""), "")
-            yield Planning(cause, made.number, send.rule, send)
+            yield Planning(cause, plan.number, send.rule, send)
 
 
 # A person reads so many; the rest is in the JSON.
 SHOWN = 20
 
 
-def tell(found: Iterable[Planning], counts: DryRunCounts, words: Masking, *, json: bool) -> None:
+def print_outcomes(
+    outcomes: Iterable[Planning], counts: DryRunCounts, masking: Masking, *, json: bool
+) -> None:
     """Print each send as it is found, and the counts at the end."""
     if json:
-        for one in found:
-            _line(one.plain(words))
-        _line({"what": "summary", **plain(counts)})
+        for one in outcomes:
+            _print_json(one.to_dict(masking))
+        _print_json({"what": "summary", **counts_to_dict(counts)})
         return
     shown = 0
-    for one in found:
+    for one in outcomes:
         shown += 1
         if shown <= SHOWN:
-            Console(highlight=False, soft_wrap=True).print(_text(one, words))
+            Console(highlight=False, soft_wrap=True).print(_render_outcome(one, masking))
     if shown > SHOWN:
         typer.echo(f"… and {shown - SHOWN:,} more; --json has all.")
-    Console(highlight=False).print(_table(counts))
+    Console(highlight=False).print(_render_counts(counts))
 
 
-def plain(counts: DryRunCounts) -> Mapping[str, Any]:
+def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
     """Return the counts as JSON has them."""
     return {
         "deliveries": counts.deliveries,
@@ -161,28 +165,28 @@ def plain(counts: DryRunCounts) -> Mapping[str, Any]:
     }
 
 
-def _line(told: Mapping[str, Any]) -> None:
-    typer.echo(orjson.dumps(told))
+def _print_json(fields: Mapping[str, Any]) -> None:
+    typer.echo(orjson.dumps(fields))
 
 
-def _text(one: Planning, words: Masking) -> Text:
-    if one.send is None:
-        return Text.assemble(("failure  ", "red"), printable(f"{one.where}  {one.error}"))
-    told = f"to {words.person(one.send.lane)}  {words.request(one.send.body)}"
+def _render_outcome(outcome: Planning, masking: Masking) -> Text:
+    if outcome.send is None:
+        return Text.assemble(("failure  ", "red"), printable(f"{outcome.where}  {outcome.error}"))
+    request = f"to {masking.person(outcome.send.lane)}  {masking.request(outcome.send.body)}"
     return Text.assemble(
-        (f"{one.where}  ", "dim"), (f"rule {one.rule}  ", "green"), printable(told)
+        (f"{outcome.where}  ", "dim"), (f"rule {outcome.rule}  ", "green"), printable(request)
     )
 
 
-def _table(counts: DryRunCounts) -> Table:
+def _render_counts(counts: DryRunCounts) -> Table:
     rows = [
         ("deliveries", counts.deliveries, ""),
-        ("events", counts.events.total(), _by(counts.events)),
+        ("events", counts.events.total(), _format_counts(counts.events)),
         ("known already", counts.known, "without effect" if counts.known else ""),
-        ("sends", counts.sends.total(), _by(counts.sends)),
+        ("sends", counts.sends.total(), _format_counts(counts.sends)),
     ]
     rare = [
-        ("no answer", sum(counts.silent.values()), _by(counts.silent)),
+        ("no answer", sum(counts.silent.values()), _format_counts(counts.silent)),
         ("changed wishes", counts.changes, "about marketing"),
         ("failures", counts.failures, "of planning: a bug of the rules or of the gateway"),
     ]
@@ -195,12 +199,12 @@ def _table(counts: DryRunCounts) -> Table:
     return table
 
 
-def _by(counted: Mapping[str, int]) -> str:
-    most = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+def _format_counts(counts: Mapping[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{name} {count:,}" for name, count in most)
 
 
-def consequences(counts: DryRunCounts) -> str:
+def summarize(counts: DryRunCounts) -> str:
     """Say in a few words what would follow."""
     new = counts.events.total() - counts.known
-    return f"{many(new, 'new event')}, {many(counts.sends.total(), 'send')}"
+    return f"{pluralize(new, 'new event')}, {pluralize(counts.sends.total(), 'send')}"

@@ -9,8 +9,8 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import a_bar, many
-from gateway.cli.develop.replay.dry_run import Shadowing, consequences, tell
+from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.develop.replay.dry_run import Shadowing, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
@@ -40,34 +40,36 @@ class Sending:
         self._inbox = inbox
         self._limit_bytes = limit_bytes
         self._rings = rings
-        self.put = 0
+        self.put_count = 0
 
-    def all(self, chosen: DeliverySelection, count: int, pace: ReplayPace, *, silent: bool) -> None:
+    def put_all(
+        self, selection: DeliverySelection, count: int, pace: ReplayPace, *, silent: bool
+    ) -> None:
         """Put them there in their order. Raises StoreUnavailableError or FullError."""
-        batches = _batches(chosen, pace)
-        with a_bar(silent=silent) as progress:
+        batches = _batches(selection, pace)
+        with progress_bar(silent=silent) as progress:
             task = progress.add_task("Replaying", total=count)
             for batch in batches:
                 if check(self._store, self._limit_bytes).full:
                     raise FullError
                 self._inbox.replay(batch)
-                self.put += len(batch)
+                self.put_count += len(batch)
                 progress.advance(task, len(batch))
                 if self._rings and self._store.mark(keys.INBOX_BELL, keys.BELL_MS):
                     ring_inbox()
 
 
-def _batches(chosen: DeliverySelection, pace: ReplayPace) -> Iterator[list[bytes]]:
+def _batches(selection: DeliverySelection, pace: ReplayPace) -> Iterator[list[bytes]]:
     """Give what is due together; nothing waits for what is due later."""
     began = time.monotonic()
     batch: list[bytes] = []
-    for item in chosen:
+    for item in selection:
         wait_s = began + pace.due_s(item.delivery.received_at) - time.monotonic()
         if batch and wait_s > 0:
             yield batch
             batch = []
         time.sleep(max(0.0, wait_s))
-        body = chosen.made(item).delivery.body
+        body = selection.prepare(item).delivery.body
         if batch and _is_full(batch, body):
             yield batch
             batch = []
@@ -91,7 +93,7 @@ class StoreReplay:
     def __init__(
         self,
         store: Store,
-        chosen: DeliverySelection,
+        selection: DeliverySelection,
         count: int,
         rules: Path | None = None,
         *,
@@ -100,59 +102,63 @@ class StoreReplay:
     ) -> None:
         """Take what is replayed, and load rules, by default those in force, or end the command."""
         self._settings = target.settings()
-        with errors.sentences():
+        with errors.exit_on_config_error():
             rulebook = load(rules or self._settings.gateway_rules)
-        self._store, self._chosen, self._count = store, chosen, count
+        self._store, self._selection, self._count = store, selection, count
         self._shadowing = Shadowing(store, rulebook)
-        self._words, self._json = Masking(reveal), json
+        self._masking, self._json = Masking(reveal), json
 
-    def tell(self, *, only: bool) -> None:
+    def report(self, *, only: bool) -> None:
         """Plan all in the shadow, and tell what would follow, or also that this was all.
 
         Raises StoreUnavailableError.
         """
-        items = map(self._chosen.made, self._chosen)
-        found = self._shadowing.plan(items, self._count, silent=self._json)
-        tell(found, self._shadowing.counts, self._words, json=self._json)
+        items = map(self._selection.prepare, self._selection)
+        outcomes = self._shadowing.plan(items, self._count, silent=self._json)
+        print_outcomes(outcomes, self._shadowing.counts, self._masking, json=self._json)
         if only:
             errors.errors.print(NOTHING)
-        if self._shadowing.counts.known and self._chosen.seed is None:
+        if self._shadowing.counts.known and self._selection.seed is None:
             errors.errors.print(ALL_KNOWN)
 
     def send(self, pace: ReplayPace, *, yes: bool) -> None:
         """Put everything into the inbox, after a person agreed, and say how far it got."""
-        noun = many(self._count, "delivery", "deliveries")
+        noun = pluralize(self._count, "delivery", "deliveries")
         if not yes:
-            follows = consequences(self._shadowing.counts)
+            follows = summarize(self._shadowing.counts)
             typer.confirm(f"Put {noun} into the inbox ({follows})?", abort=True, err=True)
-        errors.look_at_store(self._settings)
-        sending = self._sending()
+        errors.check_store(self._settings)
+        sending = self._build_sender()
         try:
-            sending.all(self._chosen, self._count, pace, silent=self._json)
+            sending.put_all(self._selection, self._count, pace, silent=self._json)
         except FullError:
-            raise self._ended("Redis is as full as it may be", sending.put) from None
+            raise self._fail_incomplete(
+                "Redis is as full as it may be", sending.put_count
+            ) from None
         except StoreUnavailableError:
             # What was under way may be there as well: only its answer is missing.
-            raise self._ended("Redis does not answer", sending.put, "or more ") from None
+            raise self._fail_incomplete(
+                "Redis does not answer", sending.put_count, "or more "
+            ) from None
         except KeyboardInterrupt:
-            self._ended("Interrupted", sending.put)
+            self._fail_incomplete("Interrupted", sending.put_count)
             raise typer.Exit(INTERRUPTED) from None
         if self._json:
-            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put}))
+            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put_count}))
         else:
-            put = many(sending.put, "delivery", "deliveries")
-            typer.echo(f"{put} put into the inbox; what is known stays without effect.")
+            deliveries = pluralize(sending.put_count, "delivery", "deliveries")
+            typer.echo(f"{deliveries} put into the inbox; what is known stays without effect.")
 
-    def _sending(self) -> Sending:
+    def _build_sender(self) -> Sending:
         inbox = Inbox(self._store, Bodies(self._settings.encryption_keys))
         # The Celery settings are those of the environment, and dev's beat rings within a second.
-        rings = workspace.find() is None
+        rings = workspace.find_running() is None
         return Sending(self._store, inbox, self._settings.gateway_store_bytes, rings=rings)
 
-    def _ended(self, why: str, put: int, more: str = "") -> typer.Exit:
+    def _fail_incomplete(self, why: str, put_count: int, more: str = "") -> typer.Exit:
         again = "Run it again: what went in stays without a second effect"
-        seed = self._chosen.seed
+        seed = self._selection.seed
         with_seed = f" with --seed {seed.decode()}" if seed else ""
         return errors.fail(
-            f"{why}: {put:,} {more}of {self._count:,} are in the inbox. {again}{with_seed}."
+            f"{why}: {put_count:,} {more}of {self._count:,} are in the inbox. {again}{with_seed}."
         )

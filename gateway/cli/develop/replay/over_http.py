@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.output import a_bar, many
+from gateway.cli.common.output import pluralize, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
@@ -29,7 +29,7 @@ from gateway.core.webhook.signature import HEADER, sign
 TIMEOUT_S = 30.0
 WAITING = 2  # deliveries before each lane, so that no lane waits for the one who reads
 
-Answered = Callable[[Item, int, int], None]  # with the status, and how many ms it took
+OnAnswer = Callable[[Item, int, int], None]  # with the status, and how many ms it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ class FailedPost:
 class PostLanes:
     """Posts on several connections; what names one customer goes through one of them."""
 
-    def __init__(self, url: str, secret: bytes, count: int, answered: Answered) -> None:
+    def __init__(self, url: str, secret: bytes, count: int, on_answer: OnAnswer) -> None:
         """Take where to post, what to sign with, and what is told of each answer, one by one."""
         self._url = url
         self._secret = secret
-        self._answered = answered
+        self._on_answer = on_answer
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._queues: list[Queue[Item | None]] = [Queue(WAITING) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._work, args=[queue], daemon=True) for queue in self._queues
         ]
-        self.failed: FailedPost | None = None
+        self.failure: FailedPost | None = None
 
     def __enter__(self) -> Self:
         """Begin to post."""
@@ -88,9 +88,9 @@ class PostLanes:
             while (item := queue.get()) is not None:
                 # What waited while another lane met nobody is taken, so that the queue is free.
                 if not self._over.is_set():
-                    self._one(client, item)
+                    self._post_item(client, item)
 
-    def _one(self, client: httpx.Client, item: Item) -> None:
+    def _post_item(self, client: httpx.Client, item: Item) -> None:
         body = item.delivery.body
         started = time.monotonic()
         try:
@@ -98,12 +98,12 @@ class PostLanes:
             status = client.post(self._url, content=body, headers=headers).status_code
         except Exception as error:  # whatever it is, nobody may wait for this lane for ever
             with self._lock:
-                self.failed = self.failed or FailedPost(item, error)
+                self.failure = self.failure or FailedPost(item, error)
             self._over.set()
             return
         took_ms = round((time.monotonic() - started) * 1000)
         with self._lock:
-            self._answered(item, status, took_ms)
+            self._on_answer(item, status, took_ms)
 
 
 ADVICE = {
@@ -121,7 +121,7 @@ def receiver_of(to: str) -> tuple[str, bytes]:
     """Return where to post, and the secret that is believed there."""
     if to and not _ADDRESS.fullmatch(to):
         raise errors.fail(f"{to} is no web address: write http://host:port/webhook.")
-    running = workspace.find()
+    running = workspace.find_running()
     if running and running.app_secret and to in ("", running.webhook):
         return running.webhook, running.app_secret.encode()
     there = running.webhook if running else HERE
@@ -129,7 +129,7 @@ def receiver_of(to: str) -> tuple[str, bytes]:
 
 
 def post_all(
-    chosen: DeliverySelection,
+    selection: DeliverySelection,
     count: int,
     to: tuple[str, bytes],
     pace: ReplayPace,
@@ -139,68 +139,70 @@ def post_all(
 ) -> None:
     """Post them, and tell what became of them; exit code 1 where one was refused."""
     tally, began = ReplayTally(), time.monotonic()
-    failed: FailedPost | None = None
+    failure: FailedPost | None = None
     interrupted = False
     try:
-        with a_bar(silent=json) as progress:
+        with progress_bar(silent=json) as progress:
             task = progress.add_task("Posting", total=count)
 
-            def answered(item: Item, status: int, took_ms: int) -> None:
-                tally.note(item.where, status, took_ms)
+            def count_answer(item: Item, status: int, took_ms: int) -> None:
+                tally.add(item.where, status, took_ms)
                 progress.advance(task)
 
-            with PostLanes(*to, lanes, answered) as posting:
-                for item in chosen:
+            with PostLanes(*to, lanes, count_answer) as posting:
+                for item in selection:
                     if not posting.wait(began + pace.due_s(item.delivery.received_at)):
                         break
-                    posting.post(chosen.made(item))
-            failed = posting.failed
+                    posting.post(selection.prepare(item))
+            failure = posting.failure
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        _tell(tally, count, time.monotonic() - began, json=json)
-    if failed:
-        raise errors.fail(_nobody(to[0], failed, tally.answered, count))
+        _report(tally, count, time.monotonic() - began, json=json)
+    if failure:
+        raise errors.fail(_describe_failure(to[0], failure, tally.answer_count, count))
     if interrupted:
-        errors.errors.print(f"Interrupted: {tally.answered:,} of {count:,} were answered.")
+        errors.errors.print(f"Interrupted: {tally.answer_count:,} of {count:,} were answered.")
         raise typer.Exit(INTERRUPTED)
     if not tally.all_kept:
         raise typer.Exit(1)
 
 
-def _tell(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> None:
+def _report(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> None:
     if json:
-        told = {"deliveries": count, "answered": tally.answered, "seconds": round(seconds, 3)}
-        named = [{"where": where, "status": status} for where, status in tally.refused]
-        told_all = told | {"by_status": tally.plain(), "refused": named}
-        typer.echo(orjson.dumps(told_all, option=orjson.OPT_INDENT_2))
+        totals = {"deliveries": count, "answered": tally.answer_count, "seconds": round(seconds, 3)}
+        refused = [{"where": where, "status": status} for where, status in tally.refused]
+        report = totals | {"by_status": tally.to_dict(), "refused": refused}
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
         return
     for where, status in tally.refused:
         errors.errors.print(f"[red]{status}[/] {escape(where)}")
     for status in tally.took_ms.keys() & ADVICE.keys():
         errors.errors.print(f"[red]{status}[/] {ADVICE[status]}")
-    if tally.answered:
+    if tally.answer_count:
         Console().print(tally.table())
-        rate = tally.answered / max(seconds, 0.001)
-        posted = many(tally.answered, "delivery", "deliveries")
-        typer.echo(f"{posted} posted in {seconds:.1f} s, {rate:,.0f} a second.")
+        rate = tally.answer_count / max(seconds, 0.001)
+        deliveries = pluralize(tally.answer_count, "delivery", "deliveries")
+        typer.echo(f"{deliveries} posted in {seconds:.1f} s, {rate:,.0f} a second.")
 
 
-def _nobody(url: str, failed: FailedPost, answered: int, count: int) -> str:
+def _describe_failure(url: str, failure: FailedPost, answer_count: int, count: int) -> str:
     """Say why a replay ended, where, and what was done until then."""
-    match failed.error:
-        case httpx.ConnectError() if "refused" in str(failed.error):
+    match failure.error:
+        case httpx.ConnectError() if "refused" in str(failure.error):
             why = f"Nobody listens at {url}"
         case httpx.ConnectError():
-            why = f"{url} cannot be reached ({failed.error})"
+            why = f"{url} cannot be reached ({failure.error})"
         case httpx.TimeoutException():
             why = f"No answer from {url} within {TIMEOUT_S:.0f} seconds"
         case UnicodeError() | httpx.InvalidURL():
             why = f"{url} is no web address"
         case httpx.HTTPError():
-            why = f"No answer from {url} ({type(failed.error).__name__})"
+            why = f"No answer from {url} ({type(failure.error).__name__})"
         case _:
-            raise failed.error
-    if not answered:
+            raise failure.error
+    if not answer_count:
         return f"{why}, so nothing was posted."
-    return f"{why}: it ended at {failed.item.where}, when {answered:,} of {count:,} were posted."
+    return (
+        f"{why}: it ended at {failure.item.where}, when {answer_count:,} of {count:,} were posted."
+    )

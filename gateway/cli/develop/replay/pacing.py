@@ -37,12 +37,12 @@ class ReplayPace:
         return min(LONGEST_S, self._due.total_seconds() / self._factor)
 
 
-def pace(written: str) -> ReplayPace | None:
+def parse_pace(text: str) -> ReplayPace | None:
     """Read "1x", "10x", "0.5x" or "max"; None for anything else."""
-    if written == MAX:
+    if text == MAX:
         return ReplayPace(None)
-    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)x", written)
-    factor = float(found[1]) if found else 0.0
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)x", text)
+    factor = float(match[1]) if match else 0.0
     return ReplayPace(factor) if factor else None
 
 
@@ -57,14 +57,14 @@ class ReplayTally:
     took_ms: dict[int, Counter[int]] = field(default_factory=dict)  # by status
     refused: list[tuple[str, int]] = field(default_factory=list)  # where and how, the first of them
 
-    def note(self, where: str, status: int, ms: int) -> None:
+    def add(self, where: str, status: int, ms: int) -> None:
         """Count one answer."""
         self.took_ms.setdefault(status, Counter())[ms] += 1
         if status != HTTPStatus.OK and len(self.refused) < NAMED:
             self.refused.append((where, status))
 
     @property
-    def answered(self) -> int:
+    def answer_count(self) -> int:
         """Return how many were answered."""
         return sum(took.total() for took in self.took_ms.values())
 
@@ -73,33 +73,33 @@ class ReplayTally:
         """Say whether every answer was 200."""
         return not set(self.took_ms) - {HTTPStatus.OK}
 
-    def plain(self) -> Mapping[str, Any]:
+    def to_dict(self) -> Mapping[str, Any]:
         """Return it as JSON has it."""
         return {
-            str(status): {"count": took.total(), **_spread(took)}
+            str(status): {"count": took.total(), **_percentiles(took)}
             for status, took in sorted(self.took_ms.items())
         }
 
     def table(self) -> Table:
         """Return it as a person reads it."""
         right = [Column(name, justify="right") for name in ("count", "p50 ms", "p95 ms", "max ms")]
-        made = Table("status", *right)
+        table = Table("status", *right)
         for status, took in sorted(self.took_ms.items()):
             style = "green" if status == HTTPStatus.OK else "red"
-            told = [f"{took.total():,}", *(f"{ms:,}" for ms in _spread(took).values())]
-            made.add_row(Text(str(status), style), *told)
-        return made
+            cells = [f"{took.total():,}", *(f"{ms:,}" for ms in _percentiles(took).values())]
+            table.add_row(Text(str(status), style), *cells)
+        return table
 
 
-def _spread(took: Counter[int]) -> dict[str, int]:
+def _percentiles(took: Counter[int]) -> dict[str, int]:
     return {
-        "p50_ms": _at(took, 0.5),
-        "p95_ms": _at(took, 0.95),
+        "p50_ms": _percentile(took, 0.5),
+        "p95_ms": _percentile(took, 0.95),
         "max_ms": max(took),
     }
 
 
-def _at(took: Counter[int], share: float) -> int:
+def _percentile(took: Counter[int], share: float) -> int:
     """Return the time within which that share was answered."""
     left = share * took.total()
     for ms in sorted(took):

@@ -7,7 +7,7 @@ from itertools import islice
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.capture.refresh import fresh
 from gateway.core.events import Delivery
@@ -31,11 +31,11 @@ class DeliverySelection:
         """Give them in order, as they were captured."""
         return islice((one for one in self.source if self.wanted.takes(one.delivery)), self.limit)
 
-    def made(self, item: Item) -> Item:
+    def prepare(self, item: Item) -> Item:
         """Return one as it is replayed at this moment."""
-        body = item.delivery.body if self.seed is None else self._fresh(item, self.seed)
-        made = replace(item.delivery, received_at=self.clock(), body=body, origin="replay")
-        return replace(item, delivery=made)
+        body = item.delivery.body if self.seed is None else self._refresh_body(item, self.seed)
+        delivery = replace(item.delivery, received_at=self.clock(), body=body, origin="replay")
+        return replace(item, delivery=delivery)
 
     def check(self, *, again: bool) -> int:
         """Read all of them, and return how many there are, or end the command.
@@ -47,18 +47,18 @@ class DeliverySelection:
         oldest = self.clock() - REMEMBERED
         for item in self:
             count += 1
-            if item.timed and item.delivery.received_at < oldest:
+            if item.is_timed and item.delivery.received_at < oldest:
                 old += 1
                 first = first or item.where
         if not count:
             raise errors.fail("No delivery fits, so nothing was replayed.")
         if old and not again and self.seed is None:
-            raise errors.fail(_old(old, first))
+            raise errors.fail(_describe_old(old, first))
         return count
 
-    def _fresh(self, item: Item, seed: bytes) -> bytes:
-        came = item.delivery.received_at if item.timed else _sent_at(item.delivery)
-        return fresh(item.delivery.body, seed, self.clock() - came)
+    def _refresh_body(self, item: Item, seed: bytes) -> bytes:
+        received_at = item.delivery.received_at if item.is_timed else _sent_at(item.delivery)
+        return fresh(item.delivery.body, seed, self.clock() - received_at)
 
 
 def _sent_at(delivery: Delivery) -> datetime:
@@ -66,10 +66,10 @@ def _sent_at(delivery: Delivery) -> datetime:
     return max(event.at for event in split(delivery))
 
 
-def _old(count: int, first: str) -> str:
+def _describe_old(count: int, first: str) -> str:
     were = "was" if count == 1 else "were"
     return (
-        f"{many(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, the first "
+        f"{pluralize(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, the first "
         f"at {first}: what they hold may be forgotten, and would have its effect a second time. "
         "Add --since 8d to leave them out, or --again to replay them all the same."
     )

@@ -7,10 +7,18 @@ import orjson
 import typer
 from rich.text import Text
 
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.develop.rules.diff import diff
 from gateway.cli.develop.rules.explain import explain_event
-from gateway.cli.develop.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
+from gateway.cli.develop.rules.paths import (
+    FAILED,
+    Json,
+    PathGiven,
+    console,
+    problem_to_dict,
+    render_problem,
+    resolve_rules_path,
+)
 from gateway.cli.develop.rules.test import run_tests
 from gateway.rules import loader
 from gateway.rules.loader import find_problems, load
@@ -24,47 +32,51 @@ def check(path: PathGiven = None, json: Json = False) -> None:
 
     Warnings are told too, and do not keep rules from being used.
     """
-    where = asked(path)
-    found = find_problems(where)
-    broken = any(not problem.is_warning for problem in found)
+    where = resolve_rules_path(path)
+    problems = find_problems(where)
+    broken = any(not problem.is_warning for problem in problems)
     rulebook = None if broken else load(where)
     if json:
-        typer.echo(orjson.dumps(_plain(where, rulebook, found), option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps(_to_dict(where, rulebook, problems), option=orjson.OPT_INDENT_2))
     else:
-        _show(where, rulebook, found)
+        _show(where, rulebook, problems)
     if broken:
         raise typer.Exit(FAILED)
 
 
-def _show(where: Path, rulebook: Rulebook | None, found: Sequence[Problem]) -> None:
+def _show(where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]) -> None:
     out = console()
-    for problem in found:
-        out.print(shown(problem))
-    out.print(_verdict(where, rulebook, found))
+    for problem in problems:
+        out.print(render_problem(problem))
+    out.print(_verdict(where, rulebook, problems))
 
 
-def _verdict(where: Path, rulebook: Rulebook | None, found: Sequence[Problem]) -> Text:
-    warnings = sum(problem.is_warning for problem in found)
-    errors = len(found) - warnings
-    counted = [many(errors, "error")] if errors else []
-    counted += [many(warnings, "warning")] if warnings else []
+def _verdict(where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]) -> Text:
+    warnings = sum(problem.is_warning for problem in problems)
+    errors = len(problems) - warnings
+    counts = [pluralize(errors, "error")] if errors else []
+    counts += [pluralize(warnings, "warning")] if warnings else []
     if not rulebook:
-        return Text(f"✗ {', '.join(counted)}: these rules cannot be used", "bold red")
-    held = f"{many(len(rulebook.rules), 'rule')} in {many(_files(where), 'file')}"
-    return Text(f"✓ {', '.join([held, f'version {rulebook.version}', *counted])}", "bold green")
+        return Text(f"✗ {', '.join(counts)}: these rules cannot be used", "bold red")
+    summary = (
+        f"{pluralize(len(rulebook.rules), 'rule')} in {pluralize(_count_files(where), 'file')}"
+    )
+    return Text(f"✓ {', '.join([summary, f'version {rulebook.version}', *counts])}", "bold green")
 
 
-def _plain(where: Path, rulebook: Rulebook | None, found: Sequence[Problem]) -> dict[str, object]:
+def _to_dict(
+    where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]
+) -> dict[str, object]:
     return {
         "ok": bool(rulebook),
-        "files": _files(where),
+        "files": _count_files(where),
         "rules": len(rulebook.rules) if rulebook else None,
         "version": rulebook.version if rulebook else None,
-        "problems": [plain(problem) for problem in found],
+        "problems": [problem_to_dict(problem) for problem in problems],
     }
 
 
-def _files(where: Path) -> int:
+def _count_files(where: Path) -> int:
     try:
         return len(loader.read(where))
     except RulebookError:

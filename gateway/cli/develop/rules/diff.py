@@ -13,8 +13,8 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import clock, many
-from gateway.cli.develop.rules.paths import FAILED, Json, console, given_or_kept
+from gateway.cli.common.output import format_time, pluralize
+from gateway.cli.develop.rules.paths import FAILED, Json, console, open_deliveries
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
@@ -24,18 +24,18 @@ from gateway.rules.testing.runner import Difference, fits
 MOST = 200
 
 
-def written(said: Any) -> str:
+def format_message(message: Any) -> str:
     """Write a message as a test has it, on one line and no longer than one reads."""
-    line = said if isinstance(said, str) else _flow(said)
+    line = message if isinstance(message, str) else _format_flow(message)
     line = printable(line).replace("\n", "⏎")
     return line if len(line) <= MOST else f"{line[:MOST]}…"
 
 
-def compared(differs: Difference) -> Iterator[tuple[str, str]]:
+def diff_lines(differs: Difference) -> Iterator[tuple[str, str]]:
     """Give each line with its sign: expected (-), got (+), or both ( )."""
     # What fits is the same to a reader, however much of it a test names.
-    expected = [written(said) for said in differs.expected]
-    got = [_as_expected(said, differs.expected) for said in differs.actual]
+    expected = [format_message(said) for said in differs.expected]
+    got = [_format_as_expected(said, differs.expected) for said in differs.actual]
     if not expected:
         yield "-", "(nothing)"
     for change, low, high, start, end in SequenceMatcher(None, expected, got).get_opcodes():
@@ -48,21 +48,21 @@ def compared(differs: Difference) -> Iterator[tuple[str, str]]:
         yield "+", "(nothing)"
 
 
-def _as_expected(said: Any, expected: Sequence[Any]) -> str:
-    return written(next((one for one in expected if fits(one, said)), said))
+def _format_as_expected(message: Any, expected: Sequence[Any]) -> str:
+    return format_message(next((one for one in expected if fits(one, message)), message))
 
 
-def _flow(said: Any) -> str:
-    match said:
+def _format_flow(content: Any) -> str:
+    match content:
         case Mapping():
-            inner = ", ".join(f"{name}: {_flow(value)}" for name, value in said.items())
+            inner = ", ".join(f"{name}: {_format_flow(value)}" for name, value in content.items())
             return f"{{{inner}}}"
         case list() | tuple():
-            return f"[{', '.join(map(_flow, said))}]"
+            return f"[{', '.join(map(_format_flow, content))}]"
         case bool():
-            return "yes" if said else "no"
+            return "yes" if content else "no"
         case _:
-            return str(said)
+            return str(content)
 
 
 MOST_EXAMPLES = 10
@@ -87,96 +87,104 @@ def diff(
     What is known of customers is worked out from the deliveries alone, so the first of each is
     their first contact.
     """
-    with errors.sentences():
+    with errors.exit_on_config_error():
         comparison = Comparison(load(old), load(new))
-    with given_or_kept(deliveries) as found:
-        changes = comparison.compare(found)
+    with open_deliveries(deliveries) as source:
+        changes = comparison.compare(source)
         shown = list(islice(changes, examples))
         for _ in changes:
             pass  # only counted
-    seen, words = comparison.totals, Masking(reveal)
+    result, masking = comparison.totals, Masking(reveal)
     if json:
-        told = _plain(seen) | {"examples": [_example(one, words) for one in shown]}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        report = _to_dict(result) | {"examples": [_example_to_dict(one, masking) for one in shown]}
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
-        _show(seen, shown, words)
-    if seen.changed:
+        _show(result, shown, masking)
+    if result.changed:
         raise typer.Exit(FAILED)
 
 
-def _show(seen: ComparisonTotals, shown: Sequence[Change], words: Masking) -> None:
+def _show(result: ComparisonTotals, shown: Sequence[Change], masking: Masking) -> None:
     out = console()
-    if seen.rules:
-        out.print(_table(seen))
+    if result.rules:
+        out.print(_table(result))
     for one in shown:
-        for line in _lines(one, words):
+        for line in _lines(one, masking):
             out.print(line)
-    if seen.changed > len(shown):
-        out.print(Text(f"and {seen.changed - len(shown):,} more", "dim"))
-    of = f"of {many(seen.events, 'event')}, {seen.answered:,} of them answered"
-    if not seen.changed:
+    if result.changed > len(shown):
+        out.print(Text(f"and {result.changed - len(shown):,} more", "dim"))
+    of = f"of {pluralize(result.events, 'event')}, {result.answered:,} of them answered"
+    if not result.changed:
         out.print(Text(f"✓ no answer changes, {of}", "bold green"))
         return
-    answers = f"{many(seen.changed, 'answer')} to {many(len(seen.contacts), 'customer')}"
+    answers = (
+        f"{pluralize(result.changed, 'answer')} to {pluralize(len(result.contacts), 'customer')}"
+    )
     out.print(Text(f"! {answers} would change, {of}", "bold yellow"))
 
 
-def _table(seen: ComparisonTotals) -> Table:
+def _table(result: ComparisonTotals) -> Table:
     right = [Column(name, justify="right") for name in ("fires now", "would fire", "in changes")]
     table = Table("rule", *right)
-    for rule in seen.rules:
-        counts = (seen.old[rule], seen.new[rule], seen.changed_by[rule])
+    for rule in result.rules:
+        counts = (result.old[rule], result.new[rule], result.changed_by[rule])
         style = "yellow" if counts[2] else ""
         table.add_row(Text(rule), *(f"{count:,}" for count in counts), style=style)
     return table
 
 
-def _lines(one: Change, words: Masking) -> Iterator[Text]:
-    yield Text(f"{clock(one.event.at)}  {printable(words.event(one.event) + _id(one))}", "bold")
-    yield from _side("-", one.old, words, "red")
-    yield from _side("+", one.new, words, "green")
+def _lines(change: Change, masking: Masking) -> Iterator[Text]:
+    yield Text(
+        f"{format_time(change.event.at)}  {printable(masking.event(change.event) + _id(change))}",
+        "bold",
+    )
+    yield from _side("-", change.old, masking, "red")
+    yield from _side("+", change.new, masking, "green")
 
 
-def _id(one: Change) -> str:
-    return f"  {one.event.id}" if isinstance(one.event, Message) else ""
+def _id(change: Change) -> str:
+    return f"  {change.event.id}" if isinstance(change.event, Message) else ""
 
 
-def _side(sign: str, answer: Answer, words: Masking, style: str) -> Iterator[Text]:
+def _side(sign: str, answer: Answer, masking: Masking, style: str) -> Iterator[Text]:
     rules = ", ".join(answer.rules) or "no rule"
-    said = [_said(one, words) for one in answer.messages] or ["nothing is sent"]
-    yield Text(f"  {sign} {rules}: {'; '.join(said)}", style)
+    messages = [_mask_message(one, masking) for one in answer.messages] or ["nothing is sent"]
+    yield Text(f"  {sign} {rules}: {'; '.join(messages)}", style)
 
 
-def _said(said: Any, words: Masking) -> str:
-    line = written(said)
-    if words.reveal or line in ("typing", "mark_read"):
+def _mask_message(message: Any, masking: Masking) -> str:
+    line = format_message(message)
+    if masking.reveal or line in ("typing", "mark_read"):
         return line
-    return f"a message {words.said(line)}"
+    return f"a message {masking.quote(line)}"
 
 
-def _plain(seen: ComparisonTotals) -> dict[str, Any]:
+def _to_dict(result: ComparisonTotals) -> dict[str, Any]:
     return {
-        "events": seen.events,
-        "answered": seen.answered,
-        "changed": seen.changed,
-        "customers": len(seen.contacts),
+        "events": result.events,
+        "answered": result.answered,
+        "changed": result.changed,
+        "customers": len(result.contacts),
         "rules": {
             rule: {
-                "old": seen.old[rule], "new": seen.new[rule], "changed": seen.changed_by[rule],
+                "old": result.old[rule], "new": result.new[rule], "changed": result.changed_by[rule],
             }
-            for rule in seen.rules
+            for rule in result.rules
         },
     }  # fmt: skip
 
 
-def _example(one: Change, words: Masking) -> dict[str, Any]:
+def _example_to_dict(change: Change, masking: Masking) -> dict[str, Any]:
     def side(answer: Answer) -> dict[str, Any]:
-        return {"rules": answer.rules, "said": [_said(said, words) for said in answer.messages]}
+        return {
+            "rules": answer.rules,
+            "said": [_mask_message(message, masking) for message in answer.messages],
+        }
 
     return {
-        "at": one.event.at.isoformat(),
-        "event": words.event(one.event),
-        "id": one.event.id if isinstance(one.event, Message) else "",
-        "old": side(one.old),
-        "new": side(one.new),
+        "at": change.event.at.isoformat(),
+        "event": masking.event(change.event),
+        "id": change.event.id if isinstance(change.event, Message) else "",
+        "old": side(change.old),
+        "new": side(change.new),
     }

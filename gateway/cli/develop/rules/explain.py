@@ -13,9 +13,9 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import clock
-from gateway.cli.develop.rules.diff import written
-from gateway.cli.develop.rules.paths import Json, Timed, asked, console, of_files
+from gateway.cli.common.output import format_time
+from gateway.cli.develop.rules.diff import format_message
+from gateway.cli.develop.rules.paths import Json, Timed, console, read_files, resolve_rules_path
 from gateway.cli.local import target
 from gateway.config.settings import Settings
 from gateway.core.contacts.contact import Contact
@@ -46,41 +46,43 @@ class StoredEvent:
     record: PlanRecord | None
     version: str  # of the rules that are asked now
 
-    def changed(self, fired: tuple[str, ...]) -> tuple[str, ...]:
+    def describe_change(self, fired: tuple[str, ...]) -> tuple[str, ...]:
         """Say what fired when it was planned, where that was something else or by other rules."""
         before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
         if before == fired:
             return ()
-        told = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
+        earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
         by_others = self.record and self.record.rulebook != self.version
         since = "the rules have changed since" if by_others else "something has changed since"
-        return (f"{told}; {since}",)
+        return (f"{earlier}; {since}",)
 
 
-def stored(given: Settings, wamid: str, version: str) -> StoredEvent | None:
+def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent | None:
     """Find a message, or the one that a message of ours answered; None where it is not kept."""
     store = Store(given.redis_url)
     try:
-        found = Traces(store, Bodies(given.encryption_keys)).of_wamid(wamid)
-        trace = next((one for one in found.traces if one.kept and one.kept.event), None)
-        return _stored_stored(store, trace, version) if trace else None
+        search = Traces(store, Bodies(given.encryption_keys)).of_wamid(wamid)
+        trace = next((one for one in search.traces if one.kept and one.kept.event), None)
+        return _load_stored_event(store, trace, version) if trace else None
     except StoreUnavailableError:
         raise errors.fail("Redis does not answer, so nothing can be told.") from None
     finally:
         store.close()
 
 
-def _stored_stored(store: Store, trace: Trace, version: str) -> StoredEvent | None:
+def _load_stored_event(store: Store, trace: Trace, version: str) -> StoredEvent | None:
     event = trace.kept.event if trace.kept else None
     if event is None:
         return None
     (view,) = contacts.load(store, {event.number: [event]})
     now = (trace.record and trace.record.planned_at) or event.at
-    contact = as_it_was(view.contacts.get(event.contact, Contact(event.contact)), trace.record, now)
+    contact = contact_before(
+        view.contacts.get(event.contact, Contact(event.contact)), trace.record, now
+    )
     return StoredEvent(event, contact, now, trace.record, version)
 
 
-def as_it_was(contact: Contact, record: PlanRecord | None, now: datetime) -> Contact:
+def contact_before(contact: Contact, record: PlanRecord | None, now: datetime) -> Contact:
     """Take back what came later, as far as it is known when it did.
 
     A record knows whether its event came first. What tags and variables were is not known.
@@ -105,19 +107,19 @@ class Explanation:
 
     event: Event
     why: tuple[RuleExplanation, ...]
-    said: tuple[Notation, ...] = field(default=(), repr=False)
+    messages: tuple[Notation, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
-    def plain(self, words: Masking) -> dict[str, Any]:
+    def to_dict(self, masking: Masking) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
             "at": self.event.at.isoformat(),
-            "event": words.event(self.event),
+            "event": masking.event(self.event),
             "rules": [
                 {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
                 for one in self.why
             ],
-            "said": [_said(said, words) for said in self.said],
+            "said": [_mask_message(message, masking) for message in self.messages],
             "notes": self.notes,
         }
 
@@ -141,66 +143,71 @@ def explain_event(
     Of a file, what is known of a customer is worked out from the file alone; of a message it is
     what is known of them now.
     """
-    found = _stored(what, rules) if what.startswith("wamid.") else _captured(what, rules)
-    words = Masking(reveal)
+    explanations = (
+        _explain_stored(what, rules) if what.startswith("wamid.") else _explain_file(what, rules)
+    )
+    masking = Masking(reveal)
     if json:
-        told = [one.plain(words) for one in found]
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        report = [one.to_dict(masking) for one in explanations]
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
         return
     out = console()
-    for one in found:
-        for line in _lines(one, words, everything=everything):
+    for one in explanations:
+        for line in _lines(one, masking, everything=everything):
             out.print(line)
 
 
-def _captured(what: str, rules: Path | None) -> Iterable[Explanation]:
+def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
     if not Path(what).exists():
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
-    with errors.sentences():
-        rulebook = load(asked(rules))
-    return list(_folded(of_files([Path(what)]), rulebook))
+    with errors.exit_on_config_error():
+        rulebook = load(resolve_rules_path(rules))
+    return list(_explain_deliveries(read_files([Path(what)]), rulebook))
 
 
-def _folded(found: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
+def _explain_deliveries(deliveries: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
     folding = EventPlanner(rulebook)
-    for delivery, is_timed in found:
+    for delivery, is_timed in deliveries:
         for event in split(delivery):
             now = delivery.received_at if is_timed else event.at
-            folded = folding.plan_next(event, now)
-            why = explain(rulebook, event, folded.before, now)
-            notes = ("known already",) if folded.plan is None and not folded.error else ()
-            said = tuple(to_notation(body) for _, body in folded.posts)
-            yield Explanation(event, why, said, notes)
+            result = folding.plan_next(event, now)
+            why = explain(rulebook, event, result.before, now)
+            notes = ("known already",) if result.plan is None and not result.error else ()
+            messages = tuple(to_notation(body) for _, body in result.posts)
+            yield Explanation(event, why, messages, notes)
 
 
-def _stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
+def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     if not re.fullmatch(r"wamid\.[!-~]{1,250}", wamid):
         raise errors.fail("A message's id has no spaces and at most 256 characters.")
     given = target.settings()
-    with errors.sentences():
+    with errors.exit_on_config_error():
         rulebook = load(rules or given.gateway_rules)
-    found = stored(given, wamid, rulebook.version)
-    if found is None:
+    stored_event = find_stored_event(given, wamid, rulebook.version)
+    if stored_event is None:
         errors.errors.print(f"Nothing is known of {wamid}, or its delivery is no longer kept.")
         raise typer.Exit(NOT_FOUND)
-    why = explain(rulebook, found.event, found.contact, found.now)
-    changed = found.changed(tuple(one.rule for one in why if one.fired))
-    return [Explanation(found.event, why, notes=changed)]
+    why = explain(rulebook, stored_event.event, stored_event.contact, stored_event.now)
+    notes = stored_event.describe_change(tuple(one.rule for one in why if one.fired))
+    return [Explanation(stored_event.event, why, notes=notes)]
 
 
-def _lines(told: Explanation, words: Masking, *, everything: bool) -> Iterator[Text]:
-    yield Text(f"{clock(told.event.at)}  {printable(words.event(told.event))}", "bold")
-    lines = map(str, told.why) if everything else format_explanations(told.why)
+def _lines(explanation: Explanation, masking: Masking, *, everything: bool) -> Iterator[Text]:
+    yield Text(
+        f"{format_time(explanation.event.at)}  {printable(masking.event(explanation.event))}",
+        "bold",
+    )
+    lines = map(str, explanation.why) if everything else format_explanations(explanation.why)
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))
-    for said in told.said:
-        yield Text(f"  → {_said(said, words)}")
-    for note in told.notes:
+    for message in explanation.messages:
+        yield Text(f"  → {_mask_message(message, masking)}")
+    for note in explanation.notes:
         yield Text(f"  ({note})", "yellow")
 
 
-def _said(said: Notation, words: Masking) -> str:
-    line = written(said)
-    if words.reveal or line in ("typing", "mark_read"):
+def _mask_message(message: Notation, masking: Masking) -> str:
+    line = format_message(message)
+    if masking.reveal or line in ("typing", "mark_read"):
         return line
-    return f"a message {words.said(line)}"
+    return f"a message {masking.quote(line)}"

@@ -34,13 +34,13 @@ PathGiven = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def asked(path: Path | None) -> Path:
+def resolve_rules_path(path: Path | None) -> Path:
     """Return the path that is meant, or end where nothing is there."""
-    meant = path or Path(environment().get("GATEWAY_RULES") or HERE)
-    if not meant.exists():
+    resolved = path or Path(environment().get("GATEWAY_RULES") or HERE)
+    if not resolved.exists():
         hint = "" if path else " Name a file or a folder of rules, or set GATEWAY_RULES."
-        raise errors.fail(f"{meant} does not exist.{hint}")
-    return meant
+        raise errors.fail(f"{resolved} does not exist.{hint}")
+    return resolved
 
 
 def console() -> Console:
@@ -48,7 +48,7 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def shown(problem: Problem) -> Text:
+def render_problem(problem: Problem) -> Text:
     """Return a problem on one line, its place first as other tools have it."""
     mark = f":{problem.mark.line}:{problem.mark.column}" if problem.mark.line else ""
     kind, style = ("warning", "yellow") if problem.is_warning else ("error", "bold red")
@@ -58,7 +58,7 @@ def shown(problem: Problem) -> Text:
     )
 
 
-def plain(problem: Problem) -> dict[str, object]:
+def problem_to_dict(problem: Problem) -> dict[str, object]:
     """Return a problem as JSON has it; line 0 is the whole file."""
     return {
         "file": problem.file,
@@ -77,28 +77,28 @@ class Timed(NamedTuple):
     is_timed: bool
 
 
-def of_files(paths: Iterable[Path]) -> Iterator[Timed]:
+def read_files(paths: Iterable[Path]) -> Iterator[Timed]:
     """Read files, those of a folder by name; one that cannot be read ends the command."""
-    yield from _timed(CaptureFiles(paths))
+    yield from _iter_timed(CaptureFiles(paths))
 
 
 @contextmanager
-def given_or_kept(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
+def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
     """Give what stands in files, or else what is still in the inbox, oldest first."""
     if paths:
-        yield of_files(paths)
+        yield read_files(paths)
         return
     given = target.settings()
     store = Store(given.redis_url)
     try:
         history = History(store, Bodies(given.encryption_keys))
-        yield _timed(StoredDeliveries(history, None, dead_letters.now(store)))
+        yield _iter_timed(StoredDeliveries(history, None, dead_letters.now(store)))
     except StoreUnavailableError as error:
         raise errors.fail(f"Redis does not answer ({error}).") from None
     finally:
         store.close()
 
 
-def _timed(items: Iterable[Item]) -> Iterator[Timed]:
+def _iter_timed(items: Iterable[Item]) -> Iterator[Timed]:
     for item in items:
-        yield Timed(item.delivery, item.timed)
+        yield Timed(item.delivery, item.is_timed)

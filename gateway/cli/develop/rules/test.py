@@ -12,9 +12,17 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.output import many
-from gateway.cli.develop.rules.diff import compared, written
-from gateway.cli.develop.rules.paths import FAILED, Json, PathGiven, asked, console, plain, shown
+from gateway.cli.common.output import pluralize
+from gateway.cli.develop.rules.diff import diff_lines, format_message
+from gateway.cli.develop.rules.paths import (
+    FAILED,
+    Json,
+    PathGiven,
+    console,
+    problem_to_dict,
+    render_problem,
+    resolve_rules_path,
+)
 from gateway.core.text import printable
 from gateway.rules.explain import format_explanations
 from gateway.rules.loader import TEST_SUFFIXES, load
@@ -32,116 +40,118 @@ class Report:
     """All that was played against a rulebook."""
 
     rulebook: Rulebook
-    played: tuple[CaseResult, ...]
+    results: tuple[CaseResult, ...]
     strict: bool = False
 
     @property
-    def failed(self) -> int:
+    def failure_count(self) -> int:
         """Return how many cases failed."""
-        return sum(not one.passed for one in self.played)
+        return sum(not one.passed for one in self.results)
 
     @property
-    def never(self) -> list[str]:
+    def unhit_rules(self) -> list[str]:
         """Name the rules that no case hit, in their order; those that are off cannot be."""
-        hit = frozenset[str]().union(*(one.fired for one in self.played))
-        return [rule.name for rule in self._used if rule.name not in hit]
+        hit = frozenset[str]().union(*(one.fired for one in self.results))
+        return [rule.name for rule in self._enabled_rules if rule.name not in hit]
 
     @property
-    def _used(self) -> list[Rule]:
+    def _enabled_rules(self) -> list[Rule]:
         return [rule for rule in self.rulebook.rules if rule.enabled]
 
     @property
     def ok(self) -> bool:
         """Say whether this is good enough."""
-        return not self.failed and not (self.strict and self.never)
+        return not self.failure_count and not (self.strict and self.unhit_rules)
 
     def show(self, out: Console) -> None:
         """Show it to people."""
         file = ""
-        for one in self.played:
+        for one in self.results:
             if one.placed.file != file:
                 file = one.placed.file
                 out.print(Text(file, "bold"))
             for line in _lines(one):
                 out.print(line)
-        if self.never:
+        if self.unhit_rules:
             style = "bold red" if self.strict else "yellow"
-            out.print(Text(f"never hit: {', '.join(self.never)}", style))
+            out.print(Text(f"never hit: {', '.join(self.unhit_rules)}", style))
         out.print(self._verdict())
 
     def _verdict(self) -> Text:
-        rules = len(self._used)
-        hit = f"{rules - len(self.never)} of {many(rules, 'rule')} hit"
-        passed = f"{many(len(self.played), 'case')} passed"
+        rules = len(self._enabled_rules)
+        hit = f"{rules - len(self.unhit_rules)} of {pluralize(rules, 'rule')} hit"
+        passed = f"{pluralize(len(self.results), 'case')} passed"
         if self.ok:
             return Text(f"✓ {passed}, {hit}", "bold green")
-        if not self.failed:
+        if not self.failure_count:
             return Text(f"✗ {passed}, but only {hit}", "bold red")
-        failed = f"{self.failed} of {many(len(self.played), 'case')} failed"
+        failed = f"{self.failure_count} of {pluralize(len(self.results), 'case')} failed"
         return Text(f"✗ {failed}, {hit}", "bold red")
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
             "ok": self.ok,
             "version": self.rulebook.version,
-            "rules": len(self._used),
-            "never_hit": self.never,
-            "failed": self.failed,
-            "cases": [_plain(one) for one in self.played],
+            "rules": len(self._enabled_rules),
+            "never_hit": self.unhit_rules,
+            "failed": self.failure_count,
+            "cases": [_to_dict(one) for one in self.results],
         }
 
 
-def _lines(one: CaseResult) -> Iterator[Text]:
-    sign, style = ("✓", "green") if one.passed else ("✗", "bold red")
-    yield Text.assemble((f"  {sign} ", style), one.placed.case.case)
-    for turn in one.results:
-        if turn.differences or turn.error:
-            yield from _turn(one, turn)
+def _lines(result: CaseResult) -> Iterator[Text]:
+    sign, style = ("✓", "green") if result.passed else ("✗", "bold red")
+    yield Text.assemble((f"  {sign} ", style), result.placed.case.case)
+    for step in result.results:
+        if step.differences or step.error:
+            yield from _render_step(result, step)
 
 
-def _turn(one: CaseResult, turn: StepResult) -> Iterator[Text]:
-    place = f"{one.placed.file}:{turn.mark.line}:{turn.mark.column}"
-    when = _clock(turn.now, one.placed.case.at)
+def _render_step(result: CaseResult, step: StepResult) -> Iterator[Text]:
+    location = f"{result.placed.file}:{step.mark.line}:{step.mark.column}"
+    when = _format_clock(step.now, result.placed.case.at)
     yield Text.assemble(
-        (f"      {place}", "bold"), f"  they: {acted(turn.step.they)}", (f"  {when}", "dim")
+        (f"      {location}", "bold"),
+        f"  they: {format_action(step.step.they)}",
+        (f"  {when}", "dim"),
     )
-    if turn.error:
-        yield Text(f"        planning failed: {printable(turn.error)}", "bold red")
-    for differs in turn.differences:
-        for sign, line in compared(differs):
+    if step.error:
+        yield Text(f"        planning failed: {printable(step.error)}", "bold red")
+    for differs in step.differences:
+        for sign, line in diff_lines(differs):
             yield Text(f"        {sign} {differs.what}: {line}", STYLES[sign])
-    for told in format_explanations(turn.explanations):
-        yield Text(f"          {told}", "dim")
+    for reason in format_explanations(step.explanations):
+        yield Text(f"          {reason}", "dim")
 
 
-def acted(they: CustomerAct | None) -> str:
+def format_action(they: CustomerAct | None) -> str:
     """Write what the customer does as a test has it."""
     given = they.model_dump(exclude_unset=True) if they else {}
-    return written(given["text"] if set(given) == {"text"} else given)
+    return format_message(given["text"] if set(given) == {"text"} else given)
 
 
-def _clock(now: datetime, at: datetime) -> str:
+def _format_clock(now: datetime, at: datetime) -> str:
     return f"{now.astimezone(at.tzinfo):%a %Y-%m-%d %H:%M}"
 
 
-def _plain(one: CaseResult) -> Mapping[str, Any]:
+def _to_dict(result: CaseResult) -> Mapping[str, Any]:
     return {
-        "file": one.placed.file,
-        "line": one.placed.mark.line,
-        "case": one.placed.case.case,
-        "passed": one.passed,
-        "fired": [list(turn.fired) for turn in one.results],
+        "file": result.placed.file,
+        "line": result.placed.mark.line,
+        "case": result.placed.case.case,
+        "passed": result.passed,
+        "fired": [list(turn.fired) for turn in result.results],
         "differs": [
             {
                 "line": turn.mark.line,
-                "they": acted(turn.step.they),
+                "they": format_action(turn.step.they),
                 "what": differs.what,
                 "expected": list(differs.expected),
                 "got": list(differs.actual),
                 "why": list(format_explanations(turn.explanations)),
             }
-            for turn in one.results
+            for turn in result.results
             for differs in turn.differences
         ],
     }
@@ -158,40 +168,42 @@ def run_tests(
 
     The exit code is 1 where something differs, and 2 where rules or tests cannot be read.
     """
-    where = asked(path)
-    with errors.sentences():
+    where = resolve_rules_path(path)
+    with errors.exit_on_config_error():
         rulebook = load(rules_path_for(where))
-    casebook = _read(where)
+    casebook = _read_casebook(where)
     if casebook.problems:
-        raise _unreadable(casebook.problems, json=json)
+        raise _report_unreadable(casebook.problems, json=json)
     report = Report(
         rulebook, tuple(play_case(placed, rulebook) for placed in casebook.cases), strict
     )
     if json:
-        typer.echo(orjson.dumps(report.plain(), option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2))
     else:
         report.show(console())
     if not report.ok:
         raise typer.Exit(FAILED)
 
 
-def _read(where: Path) -> Casebook:
-    found = [where] if where.name.endswith(TEST_SUFFIXES) else find_test_files(where)
-    if not found:
+def _read_casebook(where: Path) -> Casebook:
+    test_files = [where] if where.name.endswith(TEST_SUFFIXES) else find_test_files(where)
+    if not test_files:
         example = (
             where / "shop.test.yaml" if where.is_dir() else where.with_suffix(TEST_SUFFIXES[0])
         )
         raise errors.fail(f"There are no tests beside {where}, such as {example}.")
-    return read_cases(found)
+    return read_cases(test_files)
 
 
-def _unreadable(problems: Sequence[Problem], *, json: bool) -> typer.Exit:
+def _report_unreadable(problems: Sequence[Problem], *, json: bool) -> typer.Exit:
     if json:
-        told = {"ok": False, "problems": [plain(problem) for problem in problems]}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        report = {"ok": False, "problems": [problem_to_dict(problem) for problem in problems]}
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
         out = console()
         for problem in problems:
-            out.print(shown(problem))
-        out.print(f"[bold red]✗ {many(len(problems), 'error')}: these tests cannot be played[/]")
+            out.print(render_problem(problem))
+        out.print(
+            f"[bold red]✗ {pluralize(len(problems), 'error')}: these tests cannot be played[/]"
+        )
     return typer.Exit(errors.BAD_INPUT)

@@ -12,19 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view as told
 from gateway.cli.operate.dead_letters.selection import (
-    Done,
     Dropper,
     Filters,
+    Outcomes,
     Redriver,
+    act_on_each,
     choose,
     confirm,
-    counted,
-    each,
-    one,
+    find_letter,
+    format_causes,
 )
 from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
@@ -79,20 +79,22 @@ def list_letters(
     """List dead letters, the newest first."""
     shown: list[Letter] = []
     causes = Counter[str]()
-    with _store() as store:
+    with _open_store() as store:
         now = dead_letters.now(store)
-        wanted = Filters(number, cause or (), code or (), since, until).wanted(now)
+        wanted = Filters(number, cause or (), code or (), since, until).to_filter(now)
         for letter in review_list.letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
                 shown.append(letter)
     if json:
-        _print({"dead_letters": [told.brief(letter) for letter in shown], "causes": causes})
+        _print_json(
+            {"dead_letters": [told.summary_to_dict(letter) for letter in shown], "causes": causes}
+        )
         return
     if shown:
-        Console().print(told.table(shown, now))
-    by_cause = f" ({counted(causes)})" if causes else ""
-    typer.echo(f"{many(causes.total(), 'dead letter')}{by_cause}")
+        Console().print(told.render_table(shown, now))
+    by_cause = f" ({format_causes(causes)})" if causes else ""
+    typer.echo(f"{pluralize(causes.total(), 'dead letter')}{by_cause}")
 
 
 @commands.command()
@@ -102,20 +104,20 @@ def show(
     json: Json = False,
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
-    with _store() as store:
-        letter = one(store, name, _bodies())
-        inside = _inside(store, letter) if isinstance(letter, DeferredDelivery) else None
-        unread = _unread(store, letter) if letter.cause == "unreadable" else None
-        whole = told.whole(letter, inside, unread, reveal=reveal)
+    with _open_store() as store:
+        letter = find_letter(store, name, _bodies())
+        inside = _open_delivery(store, letter) if isinstance(letter, DeferredDelivery) else None
+        unread = _read_unreadable(store, letter) if letter.cause == "unreadable" else None
+        whole = told.letter_to_dict(letter, inside, unread, reveal=reveal)
     if json:
-        _print(whole)
+        _print_json(whole)
         return
     facts = Table.grid(padding=(0, 2))
-    for label, value in told.lines(whole):
+    for label, value in told.iter_lines(whole):
         facts.add_row(Text(label, "dim"), Text(value, overflow="fold"))
     console = Console(highlight=False)
     console.print(facts)
-    for part in (told.story(whole), Text(printable(whole.get("trace", "")))):
+    for part in (told.render_story(whole), Text(printable(whole.get("trace", "")))):
         console.print(part)
     console.print_json(data=whole["body"], highlight=False)
 
@@ -139,14 +141,14 @@ def redrive(
     """Send again, or plan again, what died; each once for each time that it died."""
     filters = Filters(number, cause or (), code or (), since, until)
     # The Celery settings are those of the environment, and dev's beat rings within a second.
-    rings = workspace.find() is None
-    with _store() as store:
-        chosen = choose(store, ids or (), filters, every=every)
-        if chosen and not ids and not yes:
-            confirm("Redrive", chosen)
-        act = Redriver(store, _bodies(), unconfirmed=unconfirmed, rings=rings).one
-        done = each(chosen, act, per_second=per_second, silent=json)
-    _tell("redriven", done, json=json)
+    rings = workspace.find_running() is None
+    with _open_store() as store:
+        selections = choose(store, ids or (), filters, every=every)
+        if selections and not ids and not yes:
+            confirm("Redrive", selections)
+        act = Redriver(store, _bodies(), unconfirmed=unconfirmed, rings=rings).redrive
+        outcomes = act_on_each(selections, act, per_second=per_second, silent=json)
+    _report("redriven", outcomes, json=json)
 
 
 @commands.command()
@@ -166,16 +168,16 @@ def drop(
 ) -> None:
     """Take dead letters off the list for good, without sending anything."""
     filters = Filters(number, cause or (), code or (), since, until)
-    with _store() as store:
-        chosen = choose(store, ids or (), filters, every=every)
-        if chosen and not ids and not yes:
-            confirm("Drop", chosen)
-        done = each(chosen, Dropper(store, aside=aside).one, silent=json)
-    _tell("dropped", done, json=json)
+    with _open_store() as store:
+        selections = choose(store, ids or (), filters, every=every)
+        if selections and not ids and not yes:
+            confirm("Drop", selections)
+        outcomes = act_on_each(selections, Dropper(store, include_deferred=aside).drop, silent=json)
+    _report("dropped", outcomes, json=json)
 
 
 @contextmanager
-def _store() -> Iterator[Store]:
+def _open_store() -> Iterator[Store]:
     store = Store(target.settings().redis_url)
     try:
         yield store
@@ -185,7 +187,7 @@ def _store() -> Iterator[Store]:
         store.close()
 
 
-def _inside(store: Store, letter: DeferredDelivery) -> Inside:
+def _open_delivery(store: Store, letter: DeferredDelivery) -> Inside:
     """Open a delivery, if this process has what it takes."""
     return TracedInbox(store, _bodies()).inside(letter.id)
 
@@ -194,24 +196,24 @@ def _bodies() -> Bodies:
     return Bodies(target.settings().encryption_keys)
 
 
-def _unread(store: Store, letter: Letter) -> UnreadableBytes | None:
+def _read_unreadable(store: Store, letter: Letter) -> UnreadableBytes | None:
     """Open what could not be read, if this process has what it takes."""
     bodies = Bodies(target.settings().encryption_keys)
     return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None
 
 
-def _tell(verb: str, done: Done, *, json: bool) -> None:
+def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
     """Say what became of the letters; exit code 1 where some were left."""
-    count = len(done.pop(verb, ()))
+    count = len(outcomes.pop(verb, ()))
     if json:
-        _print({verb: count, "left": done})
+        _print_json({verb: count, "left": outcomes})
     else:
         typer.echo(f"{count:,} {verb}.")
-        for came, ids in done.items():
-            typer.echo(f"{len(ids):,} left. {LEFT[came]}")
-    if done:
+        for outcome, ids in outcomes.items():
+            typer.echo(f"{len(ids):,} left. {LEFT[outcome]}")
+    if outcomes:
         raise typer.Exit(1)
 
 
-def _print(value: Any) -> None:
+def _print_json(value: Any) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

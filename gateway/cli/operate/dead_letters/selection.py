@@ -9,8 +9,8 @@ from datetime import datetime
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.options import moment
-from gateway.cli.common.output import a_bar, many
+from gateway.cli.common.options import parse_moment
+from gateway.cli.common.output import pluralize, progress_bar
 from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadLetterFilter, DeadSend, Letter
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
@@ -31,11 +31,11 @@ class Filters:
     until: str
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Say whether nothing was written."""
         return not any((self.number, self.causes, self.codes, self.since, self.until))
 
-    def wanted(self, now: datetime) -> DeadLetterFilter:
+    def to_filter(self, now: datetime) -> DeadLetterFilter:
         """Return what is asked for, or end the command."""
         if strange := sorted(set(self.causes) - set(CAUSES)):
             raise errors.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
@@ -43,8 +43,8 @@ class Filters:
             number=self.number or None,
             causes=frozenset(self.causes),
             codes=frozenset(self.codes),
-            since=moment(self.since, now),
-            until=moment(self.until, now),
+            since=parse_moment(self.since, now),
+            until=parse_moment(self.until, now),
         )
 
 
@@ -62,19 +62,19 @@ def choose(
     store: Store, ids: Sequence[str], filters: Filters, *, every: bool
 ) -> list[LetterSelection]:
     """Return what was named, or what fits, or end the command where it is not clear which."""
-    if ids and (every or not filters.empty):
+    if ids and (every or not filters.is_empty):
         raise errors.fail("Name dead letters by their ids, or give filters, but not both.")
     if ids:
-        return [_chosen(one(store, name)) for name in dict.fromkeys(ids)]
-    if filters.empty and not every:
+        return [_select(find_letter(store, name)) for name in dict.fromkeys(ids)]
+    if filters.is_empty and not every:
         raise errors.fail("Say which dead letters: ids, filters such as --cause, or --all.")
     return [
-        _chosen(letter)
-        for letter in review_list.letters(store, filters.wanted(dead_letters.now(store)))
+        _select(letter)
+        for letter in review_list.letters(store, filters.to_filter(dead_letters.now(store)))
     ]
 
 
-def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
+def find_letter(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
     """Return the dead letter of an id, or end the command."""
     letter = review_list.find(store, name, (), bodies)
     if letter is None:
@@ -82,23 +82,25 @@ def one(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
     return letter
 
 
-def confirm(verb: str, chosen: Sequence[LetterSelection]) -> None:
+def confirm(verb: str, selections: Sequence[LetterSelection]) -> None:
     """Ask a person, and end the command unless they agree."""
-    causes = counted(Counter(one.cause for one in chosen))
-    typer.confirm(f"{verb} {many(len(chosen), 'dead letter')} ({causes})?", abort=True, err=True)
+    causes = format_causes(Counter(one.cause for one in selections))
+    typer.confirm(
+        f"{verb} {pluralize(len(selections), 'dead letter')} ({causes})?", abort=True, err=True
+    )
 
 
-def counted(causes: Counter[str]) -> str:
+def format_causes(causes: Counter[str]) -> str:
     """Word how many died of what, the most frequent first."""
     return ", ".join(f"{cause} {count:,}" for cause, count in causes.most_common())
 
 
-def _chosen(letter: Letter) -> LetterSelection:
+def _select(letter: Letter) -> LetterSelection:
     delivery = letter.delivery if isinstance(letter, DeadEvent) else ""
     return LetterSelection(letter.id, letter.number, letter.cause, delivery)
 
 
-Done = dict[str, list[str]]  # what became of it -> ids
+Outcomes = dict[str, list[str]]  # what became of it -> ids
 
 
 class Redriver:
@@ -112,31 +114,31 @@ class Redriver:
         self._rings = rings
         self._deliveries: dict[str, str] = {}
 
-    def one(self, chosen: LetterSelection) -> str:
+    def redrive(self, selection: LetterSelection) -> str:
         """Redrive one; a delivery is kept once more for all of its events together."""
-        if chosen.delivery in self._deliveries:
-            return self._again(chosen)
+        if selection.delivery in self._deliveries:
+            return self._redrive_again(selection)
         # Looked at again, for much may happen between the first and the last of many.
-        letter = review_list.find(self._store, chosen.id, [chosen.number], self._bodies)
+        letter = review_list.find(self._store, selection.id, [selection.number], self._bodies)
         if letter is None:
             return "changed"
-        came = review_list.redrive(
+        outcome = review_list.redrive(
             self._store, letter, unconfirmed=self._unconfirmed, bodies=self._bodies
         )
-        if chosen.delivery:
-            self._deliveries[chosen.delivery] = came
-        if came == "redriven" and self._rings:
+        if selection.delivery:
+            self._deliveries[selection.delivery] = outcome
+        if outcome == "redriven" and self._rings:
             self._ring(letter)
-        return came
+        return outcome
 
-    def _again(self, chosen: LetterSelection) -> str:
+    def _redrive_again(self, selection: LetterSelection) -> str:
         """Tell what became of the delivery; what could not be read comes again with it, or not."""
-        came = self._deliveries[chosen.delivery]
-        if came == "redriven" and chosen.cause == "unreadable":
-            letter = review_list.find(self._store, chosen.id, [chosen.number])
+        outcome = self._deliveries[selection.delivery]
+        if outcome == "redriven" and selection.cause == "unreadable":
+            letter = review_list.find(self._store, selection.id, [selection.number])
             dropped = letter and review_list.drop(self._store, letter) == "dropped"
             return "redriven" if dropped else "changed"
-        return came
+        return outcome
 
     def _ring(self, letter: Letter) -> None:
         if isinstance(letter, DeadSend):
@@ -148,36 +150,42 @@ class Redriver:
 class Dropper:
     """Drops what was chosen, and what was set aside only where that was asked for."""
 
-    def __init__(self, store: Store, *, aside: bool) -> None:
+    def __init__(self, store: Store, *, include_deferred: bool) -> None:
         """`aside` is a person's word that what waits need not have its effect."""
         self._store = store
-        self._aside = aside
+        self._include_deferred = include_deferred
 
-    def one(self, chosen: LetterSelection) -> str:
+    def drop(self, selection: LetterSelection) -> str:
         """Drop one."""
-        letter = review_list.find(self._store, chosen.id, [chosen.number])
-        return review_list.drop(self._store, letter, given_up=self._aside) if letter else "changed"
+        letter = review_list.find(self._store, selection.id, [selection.number])
+        return (
+            review_list.drop(self._store, letter, given_up=self._include_deferred)
+            if letter
+            else "changed"
+        )
 
 
-def each(
-    chosen: Sequence[LetterSelection],
+def act_on_each(
+    selections: Sequence[LetterSelection],
     act: Callable[[LetterSelection], str],
     *,
     per_second: float = 0,
     silent: bool = False,
-) -> Done:
+) -> Outcomes:
     """Act on each, showing how far it got; return the ids by what became of them."""
-    done: Done = {}
-    with a_bar(silent=silent) as progress:
-        paced = _paced(chosen, per_second)
-        for one in progress.track(paced, total=len(chosen), description="Working"):
-            done.setdefault(act(one), []).append(one.id)
-    return done
+    outcomes: Outcomes = {}
+    with progress_bar(silent=silent) as progress:
+        paced = _iter_paced(selections, per_second)
+        for one in progress.track(paced, total=len(selections), description="Working"):
+            outcomes.setdefault(act(one), []).append(one.id)
+    return outcomes
 
 
-def _paced(chosen: Sequence[LetterSelection], per_second: float) -> Iterator[LetterSelection]:
+def _iter_paced(
+    selections: Sequence[LetterSelection], per_second: float
+) -> Iterator[LetterSelection]:
     began = time.monotonic()
-    for turn, one in enumerate(chosen):
+    for index, one in enumerate(selections):
         if per_second:
-            time.sleep(max(0.0, began + turn / per_second - time.monotonic()))
+            time.sleep(max(0.0, began + index / per_second - time.monotonic()))
         yield one

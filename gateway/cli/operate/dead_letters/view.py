@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.output import clock, span
+from gateway.cli.common.output import format_duration, format_time
 from gateway.core.sending.dead_letter import (
     DeadEvent,
     DeadSend,
@@ -30,9 +30,9 @@ _PUBLIC = frozenset(
 _FRAME = re.compile(r'  File ".*", line \d+, in .*')
 
 
-def table(letters: Sequence[Letter], now: datetime) -> Table:
+def render_table(letters: Sequence[Letter], now: datetime) -> Table:
     """Return one line a letter."""
-    shown = Table(
+    table = Table(
         Column("id", no_wrap=True),
         Column("age", no_wrap=True, justify="right"),
         Column("cause", no_wrap=True),
@@ -44,32 +44,38 @@ def table(letters: Sequence[Letter], now: datetime) -> Table:
     for letter in letters:
         cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
         # As texts, so that nothing of them is read as markup.
-        row = (letter.id, span(now - letter.at), cause, str(letter.attempts), letter.advice)
-        shown.add_row(*map(Text, row))
-    return shown
+        row = (
+            letter.id,
+            format_duration(now - letter.at),
+            cause,
+            str(letter.attempts),
+            letter.advice,
+        )
+        table.add_row(*map(Text, row))
+    return table
 
 
-def brief(letter: Letter) -> dict[str, Any]:
+def summary_to_dict(letter: Letter) -> dict[str, Any]:
     """Return what a list tells of a letter, as JSON has it."""
-    told = {
+    fields = {
         "id": letter.id,
         "kind": _KINDS[type(letter)],
         "number": letter.number,
-        "died": _at(letter.at),
+        "died": _iso_time(letter.at),
         "cause": letter.cause,
         "code": letter.code,
-        "error": _worded(letter.error),
+        "error": _format_error(letter.error),
         "advice": letter.advice,
         "attempts": letter.attempts,
     }
     if isinstance(letter, DeadSend):
-        told |= {"redriven": letter.redriven}
+        fields |= {"redriven": letter.redriven}
     if isinstance(letter, DeferredDelivery):
-        told |= {"class": letter.error["class"], "next_try": _at(letter.next_at)}
-    return told
+        fields |= {"class": letter.error["class"], "next_try": _iso_time(letter.next_at)}
+    return fields
 
 
-def whole(
+def letter_to_dict(
     letter: Letter,
     inside: Inside | None = None,
     unread: UnreadableBytes | None = None,
@@ -82,18 +88,18 @@ def whole(
     """
     match letter:
         case DeadSend():
-            more = _of_send(letter, reveal)
+            more = _send_fields(letter, reveal)
         case DeadEvent():
-            more = _of_event(letter, reveal)
-            more |= _of_bytes(letter, unread, reveal) if unread else {}
+            more = _event_fields(letter, reveal)
+            more |= _unreadable_fields(letter, unread, reveal) if unread else {}
         case DeferredDelivery():
-            more = _of_aside(letter, inside or Inside("it was not looked at"), reveal)
-    return brief(letter) | more
+            more = _deferred_fields(letter, inside or Inside("it was not looked at"), reveal)
+    return summary_to_dict(letter) | more
 
 
-def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def iter_lines(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield name and text of what `whole` tells in one line each."""
-    for name, value in told.items():
+    for name, value in fields.items():
         if isinstance(value, bool):
             yield name.replace("_", " "), "yes" if value else "no"
         elif isinstance(value, (str, int)) and name != "trace" and value != "":
@@ -102,49 +108,49 @@ def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, ", ".join(f"{kind} {count}" for kind, count in value.items())
 
 
-def masked(value: Any, name: str = "") -> Any:
+def mask_values(value: Any, name: str = "") -> Any:
     """Hide every text and figure that is not known to be harmless, and keep the shape."""
     match value:
         case dict():
             # Only there is a name not a person's.
             public = name == "template" and isinstance(value.get("name"), str)
-            hidden = {key: masked(one, key) for key, one in value.items()}
+            hidden = {key: mask_values(one, key) for key, one in value.items()}
             return hidden | ({"name": value["name"]} if public else {})
         case list():
-            return [masked(one, name) for one in value]
+            return [mask_values(one, name) for one in value]
         case None | bool():
             return value
         case str() if name in _PEOPLE:
-            return person(value)
+            return mask_contact(value)
         case _ if name in _PUBLIC:
             return value
         case _:
             return f"({len(str(value))} characters)"
 
 
-def person(contact: str) -> str:
+def mask_contact(contact: str) -> str:
     """Name a customer by the last digits."""
     return f"…{contact[-SHOWN_DIGITS:]}" if len(contact) > 2 * SHOWN_DIGITS else "…"
 
 
-def _of_send(letter: DeadSend, reveal: bool) -> dict[str, Any]:
+def _send_fields(letter: DeadSend, reveal: bool) -> dict[str, Any]:
     return {
-        "to": letter.lane if reveal else person(letter.lane),
+        "to": letter.lane if reveal else mask_contact(letter.lane),
         "rule": letter.rule,
         "rank": letter.rank,
         "record": letter.record,
-        "expires": _at(letter.expires_at),
-        "first_error": _worded(letter.first_error),
-        "last_error": _worded(letter.last_error),
+        "expires": _iso_time(letter.expires_at),
+        "first_error": _format_error(letter.first_error),
+        "last_error": _format_error(letter.last_error),
         "meta_had_it": letter.accepted,
         "meta_may_have_had_it": letter.open and not letter.accepted,
         "text_kept": bool(letter.body),
-        "story": [_step(step) for step in letter.story],
-        "body": letter.body if reveal else masked(dict(letter.body)),
+        "story": [_step_to_dict(step) for step in letter.story],
+        "body": letter.body if reveal else mask_values(dict(letter.body)),
     }
 
 
-def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
+def _event_fields(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
     # The last line of a traceback quotes what the code stumbled over.
     steps = [
         HistoryStep("died", letter.first_at, letter.first_error),
@@ -155,65 +161,65 @@ def _of_event(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
         "key": letter.key,
         "delivery": letter.delivery,
         "item": letter.item,
-        "first_error": _worded(letter.first_error),
-        "last_error": _worded(letter.error),
-        "story": [_step(step) for step in steps[: letter.attempts]],
+        "first_error": _format_error(letter.first_error),
+        "last_error": _format_error(letter.error),
+        "story": [_step_to_dict(step) for step in steps[: letter.attempts]],
         "trace": letter.trace if reveal else "\n".join(frames),
-        "body": letter.raw if reveal else masked(letter.raw),
+        "body": letter.raw if reveal else mask_values(letter.raw),
     }
 
 
-def _of_bytes(letter: DeadEvent, unread: UnreadableBytes, reveal: bool) -> dict[str, Any]:
+def _unreadable_fields(letter: DeadEvent, unread: UnreadableBytes, reveal: bool) -> dict[str, Any]:
     length = len(unread.content)
-    held = f"{length:,} of {letter.size:,} bytes"
+    size_note = f"{length:,} of {letter.size:,} bytes"
     if length < letter.size:
-        held += "; the whole is in its delivery for as long as the inbox keeps that"
-    said = unread.content.decode(errors="backslashreplace")
+        size_note += "; the whole is in its delivery for as long as the inbox keeps that"
+    text = unread.content.decode(errors="backslashreplace")
     return {
-        "held": unread.problem or held,
-        "body": said if reveal else f"({length:,} bytes)",
+        "held": unread.problem or size_note,
+        "body": text if reveal else f"({length:,} bytes)",
     }
 
 
-def _of_aside(letter: DeferredDelivery, inside: Inside, reveal: bool) -> dict[str, Any]:
+def _deferred_fields(letter: DeferredDelivery, inside: Inside, reveal: bool) -> dict[str, Any]:
     steps = [
         HistoryStep("kept", letter.kept_at),
         HistoryStep("set aside", letter.at, letter.first_error),
         HistoryStep("set aside", letter.last_at, letter.last_error),
     ]
     return {
-        "kept": _at(letter.kept_at),
-        "first_error": _worded(letter.first_error),
-        "last_error": _worded(letter.last_error),
+        "kept": _iso_time(letter.kept_at),
+        "first_error": _format_error(letter.first_error),
+        "last_error": _format_error(letter.last_error),
         "opens_here": not inside.problem,
         "why_not": inside.problem,
         "events": dict(inside.kinds),
-        "story": [_step(step) for step in steps[: 2 + (letter.attempts > 1)]],
-        "body": inside.body if reveal else masked(inside.body),
+        "story": [_step_to_dict(step) for step in steps[: 2 + (letter.attempts > 1)]],
+        "body": inside.body if reveal else mask_values(inside.body),
     }
 
 
-def _at(moment: datetime) -> str:
+def _iso_time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _step(step: HistoryStep) -> dict[str, Any]:
-    at = _at(step.at) if step.at else None
+def _step_to_dict(step: HistoryStep) -> dict[str, Any]:
+    at = _iso_time(step.at) if step.at else None
     outcome = step.told.get("outcome", "")
-    told = ": ".join(filter(None, [outcome, _worded(step.told)]))
-    return {"at": at, "what": step.what, "told": told}
+    details = ": ".join(filter(None, [outcome, _format_error(step.told)]))
+    return {"at": at, "what": step.what, "told": details}
 
 
-def story(told: Mapping[str, Any]) -> Table:
+def render_story(fields: Mapping[str, Any]) -> Table:
     """Return the steps of a send, one a line."""
-    shown = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
-    for step in told.get("story", ()):
-        at = clock(datetime.fromisoformat(step["at"])) if step["at"] else ""
-        shown.add_row(Text(at, "dim"), Text(step["what"]), Text(step["told"]))
-    return shown
+    table = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
+    for step in fields.get("story", ()):
+        at = format_time(datetime.fromisoformat(step["at"])) if step["at"] else ""
+        table.add_row(Text(at, "dim"), Text(step["what"]), Text(step["told"]))
+    return table
 
 
-def _worded(error: Mapping[str, Any]) -> str:
+def _format_error(error: Mapping[str, Any]) -> str:
     code, details = error.get("code"), error.get("details")
     parts = [
         f"{code}:" if code is not None else "",

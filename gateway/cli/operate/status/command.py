@@ -73,10 +73,10 @@ def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
         time.sleep(EVERY_S)  # A rate needs two readings.
         view = watch.view(view.now)
     if json:
-        typer.echo(orjson.dumps(view.plain(), option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps(view.to_dict(), option=orjson.OPT_INDENT_2))
     else:
         console.print(screen(view))
-    if view.wrong:
+    if view.problems:
         raise typer.Exit(WRONG)
 
 

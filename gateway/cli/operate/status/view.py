@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.output import many
-from gateway.cli.operate.hold import plain
-from gateway.cli.operate.status.status_judge import judge
+from gateway.cli.common.output import pluralize
+from gateway.cli.operate.hold import pauses_to_dict
+from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.core.sending.send import RUNGS
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.snapshot import NumberStanding, Snapshot
@@ -26,9 +26,9 @@ class StatusView:
     rulebook: str = ""  # its version, "" where the rules cannot be read here
 
     @property
-    def wrong(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Return what is wrong, in sentences."""
-        return judge(self.now)
+        return describe_problems(self.now)
 
     @property
     def kept_per_s(self) -> float | None:
@@ -42,13 +42,13 @@ class StatusView:
     def attempts_per_s(self, number: str) -> float | None:
         """Return how many attempts to send were begun for a number a second."""
 
-        def begun(reading: Snapshot) -> int:
+        def count_attempts(reading: Snapshot) -> int:
             stages = (one.stages for one in reading.numbers if one.number == number)
             return sum(one.get("attempting", 0) for one in stages)
 
-        return self._rate(begun)
+        return self._rate(count_attempts)
 
-    def moves(self, index: int) -> bool:
+    def is_moving(self, index: int) -> bool:
         """Say whether a partition's cursor moved between the readings."""
         if self.now is None or self.before is None:
             return False
@@ -63,13 +63,17 @@ class StatusView:
         more = count(self.now) - count(self.before)
         return more / seconds if seconds > 0 and more >= 0 else None
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
-        wrong = self.wrong
-        told: dict[str, Any] = {"well": not wrong, "wrong": wrong, "rulebook": self.rulebook}
-        return told | (self._plain(self.now) if self.now else {})
+        problems = self.problems
+        fields: dict[str, Any] = {
+            "well": not problems,
+            "wrong": problems,
+            "rulebook": self.rulebook,
+        }
+        return fields | (self._snapshot_to_dict(self.now) if self.now else {})
 
-    def _plain(self, now: Snapshot) -> dict[str, Any]:
+    def _snapshot_to_dict(self, now: Snapshot) -> dict[str, Any]:
         return {
             "kept": now.kept,
             "kept_per_s": self.kept_per_s,
@@ -79,13 +83,14 @@ class StatusView:
                 {
                     "waiting": one.waiting,
                     "aside": one.aside,
-                    "moves": self.moves(one.index),
+                    "moves": self.is_moving(one.index),
                     "passed_per_s": self.passed_per_s(one.index),
                 }
                 for one in now.partitions
             ],
             "numbers": {
-                one.number: {"attempts_per_s": self.attempts_per_s(one.number)} | _number(one)
+                one.number: {"attempts_per_s": self.attempts_per_s(one.number)}
+                | _number_to_dict(one)
                 for one in now.numbers
             },
             "dead_letters": dict(now.causes),
@@ -98,29 +103,29 @@ class StatusView:
             "full_in_days": forecast.days if (forecast := now.forecast) else None,
             "forecast": str(forecast) if forecast else "",
             "warnings": list(now.health.warnings),
-            "restarted": restarted(now),
+            "restarted": restart_counts(now),
         }
 
 
-def restarted(now: Snapshot) -> dict[str, int]:
+def restart_counts(now: Snapshot) -> dict[str, int]:
     """Return how often workers of each kind died and were started again."""
-    found = (one for one in now.counts.items() if one[0].startswith("workers."))
-    return {name.removeprefix("workers."): count for name, count in sorted(found)}
+    counts = (one for one in now.counts.items() if one[0].startswith("workers."))
+    return {name.removeprefix("workers."): count for name, count in sorted(counts)}
 
 
-def _number(one: NumberStanding) -> dict[str, Any]:
+def _number_to_dict(number: NumberStanding) -> dict[str, Any]:
     return {
-        "sends": one.stages,
-        "odd_statuses": one.statuses,
-        "dead": one.dead,
-        "unreadable": one.unreadable,
-        "unconfirmed": one.unconfirmed,
-        "due_later": one.due,
-        "parked": one.parked,
-        **plain(one.stops),
+        "sends": number.stages,
+        "odd_statuses": number.statuses,
+        "dead": number.dead,
+        "unreadable": number.unreadable,
+        "unconfirmed": number.unconfirmed,
+        "due_later": number.due,
+        "parked": number.parked,
+        **pauses_to_dict(number.stops),
         "lanes": {
-            rank: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
-            for rank, lanes in one.lanes.items()
+            priority: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
+            for priority, lanes in number.lanes.items()
         },
     }
 
@@ -138,13 +143,13 @@ def screen(view: StatusView) -> RenderableType:
 
 
 def _verdict(view: StatusView) -> Text:
-    wrong = view.wrong
-    told = Text("● all is well", "bold green")
-    if wrong:
-        told = Text("\n".join(f"✗ {sentence}" for sentence in wrong), "bold red")
+    problems = view.problems
+    text = Text("● all is well", "bold green")
+    if problems:
+        text = Text("\n".join(f"✗ {sentence}" for sentence in problems), "bold red")
     for warning in view.now.health.warnings if view.now else ():
-        told.append(f"\n! {warning}", "yellow")
-    return told
+        text.append(f"\n! {warning}", "yellow")
+    return text
 
 
 def _facts(view: StatusView, now: Snapshot) -> Table:
@@ -155,38 +160,40 @@ def _facts(view: StatusView, now: Snapshot) -> Table:
 
 
 def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
-    yield "kept", f"{_rate(view.kept_per_s)}, {now.kept:,} in all"
+    yield "kept", f"{_format_rate(view.kept_per_s)}, {now.kept:,} in all"
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
-        tried = f"{_rate(view.attempts_per_s(number.number))} tried, "
-        yield f"sends of {number.number or NOBODY}", tried + _sends(number)
+        attempts = f"{_format_rate(view.attempts_per_s(number.number))} tried, "
+        yield f"sends of {number.number or NOBODY}", attempts + _sends(number)
         if number.statuses:
-            yield "odd statuses", _listed(number.statuses)
-    yield "dead letters", _listed(now.causes) or "none"
+            yield "odd statuses", _format_counts(number.statuses)
+    yield "dead letters", _format_counts(now.causes) or "none"
     if now.given_up:
-        yield "given up", many(now.given_up, "delivery", "deliveries")
+        yield "given up", pluralize(now.given_up, "delivery", "deliveries")
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
-    yield "canary", _canary(now.canary)
+    yield "canary", _format_canary(now.canary)
     yield "memory", _memory(now)
     yield "rulebook", _rulebook(view, now)
-    yield "restarted", _listed(restarted(now)) or "no worker"
+    yield "restarted", _format_counts(restart_counts(now)) or "no worker"
 
 
 def _memory(now: Snapshot) -> str:
     used, limit = now.health.used_bytes, now.health.limit_bytes
-    told = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
-    return f"{told}, {now.forecast}" if now.forecast else told
+    usage = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    return f"{usage}, {now.forecast}" if now.forecast else usage
 
 
 def _rulebook(view: StatusView, now: Snapshot) -> str:
     """Tell what is in force, and what the files here hold where that is something else."""
-    counted = versions(now.rulebooks)
-    told = [f"{one} in {many(count, 'process', 'processes')}" for one, count in counted.items()]
-    if view.rulebook not in counted:
-        told.append(f"{view.rulebook or 'none that can be used'} in the files here")
-    return ", ".join(told)
+    counts = versions(now.rulebooks)
+    parts = [
+        f"{one} in {pluralize(count, 'process', 'processes')}" for one, count in counts.items()
+    ]
+    if view.rulebook not in counts:
+        parts.append(f"{view.rulebook or 'none that can be used'} in the files here")
+    return ", ".join(parts)
 
 
 def _queues(view: StatusView, now: Snapshot) -> Table:
@@ -195,15 +202,15 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
         oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
         state = {
             "damaged": bool(one.damaged),
-            "moving": view.moves(one.index),
+            "moving": view.is_moving(one.index),
             f"{one.aside} aside": one.aside > 0,
         }
-        told = ", ".join(name for name, holds in state.items() if holds)
-        rate = _rate(view.passed_per_s(one.index))
-        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, told)
+        note = ", ".join(name for name, holds in state.items() if holds)
+        rate = _format_rate(view.passed_per_s(one.index))
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, note)
     for number in now.numbers:
-        for rank, lanes in number.lanes.items():
-            name = f"{rank} {number.number or NOBODY}"
+        for priority, lanes in number.lanes.items():
+            name = f"{priority} {number.number or NOBODY}"
             table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "", "")
     return table
 
@@ -217,14 +224,14 @@ def _sends(number: NumberStanding) -> str:
         "unconfirmed": number.unconfirmed,
         "dead letters": number.dead,
     }
-    return _listed(stages | {name: count for name, count in now.items() if count}) or "none"
+    return _format_counts(stages | {name: count for name, count in now.items() if count}) or "none"
 
 
-def _rate(per_s: float | None) -> str:
+def _format_rate(per_s: float | None) -> str:
     return "–" if per_s is None else f"{per_s:,.1f}/s"
 
 
-def _canary(canary: Canary) -> str:
+def _format_canary(canary: Canary) -> str:
     if canary.took_s is None or canary.age_s is None:
         return "none has arrived yet"
     return f"{canary.age_s:,.1f} s ago, after {canary.took_s:,.2f} s"
@@ -234,7 +241,7 @@ def _right(name: str) -> Column:
     return Column(name, justify="right")
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 

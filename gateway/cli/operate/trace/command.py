@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, clock
+from gateway.cli.common.output import StoryLine, format_time
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
@@ -44,60 +44,60 @@ def trace(
     given = target.settings()
     store = Store(given.redis_url)
     try:
-        found = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
+        search = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
     except StoreUnavailableError:
         raise errors.fail("Redis does not answer, so nothing can be told.") from None
     finally:
         store.close()
     teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
-    _show(teller.tell(found), found=found.found, json=json)
-    if not found.found:
+    _show(teller.tell(search), is_found=search.found, json=json)
+    if not search.found:
         raise typer.Exit(NOT_FOUND)
 
 
-def _find(traces: Traces, asked: str, limit: int) -> Search:
-    if re.fullmatch(r"wamid\.[!-~]{1,250}", asked):
-        return traces.of_wamid(asked)
-    if re.fullmatch(r"[a-z0-9]{24}", asked):
-        return traces.of_send(asked)
-    digits = re.sub(r"[\s().-]", "", asked)
+def _find(traces: Traces, query: str, limit: int) -> Search:
+    if re.fullmatch(r"wamid\.[!-~]{1,250}", query):
+        return traces.of_wamid(query)
+    if re.fullmatch(r"[a-z0-9]{24}", query):
+        return traces.of_send(query)
+    digits = re.sub(r"[\s().-]", "", query)
     if re.fullmatch(r"\+[0-9]{7,15}", digits):
         return traces.of_contact(contact_key(digits.removeprefix("+")), limit)
-    if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", asked):
-        return traces.of_contact(contact_key("", asked), limit)
+    if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", query):
+        return traces.of_contact(contact_key("", query), limit)
     raise errors.fail(
         "Give a wamid, the id of a send (24 letters and digits), a number such as +351900000001, "
         "or Meta's user id."
     )
 
 
-def _show(lines: list[StoryLine], *, found: bool, json: bool) -> None:
+def _show(lines: list[StoryLine], *, is_found: bool, json: bool) -> None:
     if json:
-        told = {"found": found, "story": [line.plain() for line in lines]}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        report = {"found": is_found, "story": [line.to_dict() for line in lines]}
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
         return
     # What is read by another program is not folded: an id in two halves is not found.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     for line in lines:
-        console.print(grown(line))
+        console.print(render_tree(line))
 
 
-def grown(line: StoryLine) -> Tree:
+def render_tree(line: StoryLine) -> Tree:
     """Return a line and all below it as a tree."""
-    return _grown(Tree(_text(line)), line)
+    return _add_below(Tree(_render_line(line)), line)
 
 
-def _grown(tree: Tree, line: StoryLine) -> Tree:
+def _add_below(tree: Tree, line: StoryLine) -> Tree:
     in_columns = any(below.at for below in line.below)
     for below in line.below:
-        at = clock(below.at) if below.at else ""
+        at = format_time(below.at) if below.at else ""
         is_head = not below.at and below.below
         when = f"{at:{MOMENT_WIDTH}}  " if in_columns and not is_head else ""
-        _grown(tree.add(Text(when, "dim") + _text(below), guide_style="dim"), below)
+        _add_below(tree.add(Text(when, "dim") + _render_line(below), guide_style="dim"), below)
     return tree
 
 
-def _text(line: StoryLine) -> Text:
+def _render_line(line: StoryLine) -> Text:
     # What a customer wrote could otherwise steer the terminal.
-    told = printable(line.told).replace("\n", "\\n")
-    return Text.assemble((f"{line.what:{WHAT_WIDTH}}", STYLES[line.tone]), "  ", told)
+    details = printable(line.details).replace("\n", "\\n")
+    return Text.assemble((f"{line.what:{WHAT_WIDTH}}", STYLES[line.tone]), "  ", details)

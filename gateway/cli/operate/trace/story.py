@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, clock, many, span
-from gateway.cli.operate.trace.sends import of_send
+from gateway.cli.common.output import StoryLine, format_duration, format_time, pluralize
+from gateway.cli.operate.trace.sends import describe_send
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.traces import Conversation, Search, Trace
 
@@ -20,110 +20,130 @@ NOTHING = "not known here: never kept, or more than 8 days ago"
 class Teller:
     """Tells stories as of `now`, where records are kept for `retention`."""
 
-    words: Masking
+    masking: Masking
     now: datetime
     retention: timedelta
 
-    def tell(self, found: Search) -> list[StoryLine]:
+    def tell(self, search: Search) -> list[StoryLine]:
         """Tell all that was found, and what could not be looked through."""
-        lines = [self._conversation(one) for one in found.conversations]
-        lines += [self._trace(one) for one in found.traces]
-        if not found.found:
+        lines = [self._conversation(one) for one in search.conversations]
+        lines += [self._trace(one) for one in search.traces]
+        if not search.found:
             lines.append(StoryLine("nothing", NOTHING, tone="bad"))
-        if found.cut:
+        if search.cut:
             lines.append(StoryLine("more waits", "not all of it was looked through", tone="odd"))
-        if found.unopened:
-            closed = many(found.unopened, "delivery", "deliveries")
-            told = f"{closed} cannot be opened here: is a key missing?"
-            lines.append(StoryLine("more waits", told, tone="odd"))
+        if search.unopened:
+            unopened = pluralize(search.unopened, "delivery", "deliveries")
+            details = f"{unopened} cannot be opened here: is a key missing?"
+            lines.append(StoryLine("more waits", details, tone="odd"))
         return lines
 
     def _trace(self, trace: Trace) -> StoryLine:
         head = self._head(trace)
         if trace.foreign:
-            told = f"{', '.join(trace.foreign)}; no send of ours became this message"
-            return head.then(StoryLine("statuses", told, tone="odd"))
-        return head.then(*self._kept(trace), *self._planned(trace), *self._sends(trace))
+            details = f"{', '.join(trace.foreign)}; no send of ours became this message"
+            return head.with_below(StoryLine("statuses", details, tone="odd"))
+        return head.with_below(
+            *self._kept_lines(trace), *self._planned_lines(trace), *self._send_lines(trace)
+        )
 
     def _head(self, trace: Trace) -> StoryLine:
         number = f"number {trace.number}"
         if not trace.key:
             return StoryLine(number)
         event = trace.kept.event if trace.kept else None
-        told = [self.words.event(event)] if event else []
+        details = [self.masking.event(event)] if event else []
         kind, *_, wamid = trace.key.split("|")
         # What is no message may have the customer's number in its key.
         name = f"message {wamid}" if kind == "message" else kind
-        return StoryLine(name, " ".join([*told, f"to {number}"]))
+        return StoryLine(name, " ".join([*details, f"to {number}"]))
 
-    def _conversation(self, found: Conversation) -> StoryLine:
+    def _conversation(self, conversation: Conversation) -> StoryLine:
         """Tell what was planned for a customer, and what waits to be sent to them."""
-        last, out = found.contact.last_inbound_at, found.contact.opted_out_at
+        last, opted_out_at = conversation.contact.last_inbound_at, conversation.contact.opted_out_at
         lines = [StoryLine("wrote last", "", last) if last else StoryLine("wrote last", "never")]
-        if found.unreadable:
+        if conversation.unreadable:
             lines = [
-                StoryLine("unreadable", f"{found.unreadable}: its events are set aside", tone="odd")
+                StoryLine(
+                    "unreadable", f"{conversation.unreadable}: its events are set aside", tone="odd"
+                )
             ]
-        if out:
-            lines.append(StoryLine("opted out", "of marketing", out, "odd"))
-        if (until := found.contact.muted_until) and until > self.now:
-            lines.append(StoryLine("muted", f"rules send nothing until {clock(until)}", tone="odd"))
-        if not found.traces:
-            lines.append(StoryLine("planned", f"nothing in the last {span(self.retention)}"))
-        lines += [self._trace(one) for one in found.traces]
-        for rank, count in found.lanes.items():
+        if opted_out_at:
+            lines.append(StoryLine("opted out", "of marketing", opted_out_at, "odd"))
+        if (until := conversation.contact.muted_until) and until > self.now:
+            lines.append(
+                StoryLine("muted", f"rules send nothing until {format_time(until)}", tone="odd")
+            )
+        if not conversation.traces:
+            lines.append(
+                StoryLine("planned", f"nothing in the last {format_duration(self.retention)}")
+            )
+        lines += [self._trace(one) for one in conversation.traces]
+        for priority, count in conversation.lanes.items():
             if count:
-                lines.append(StoryLine(f"{rank} lane", f"{many(count, 'send')} in it", tone="odd"))
-        lines += [of_send(one, self.words) for one in found.sends]
-        return StoryLine(f"customer of number {found.number}").then(*lines)
+                lines.append(
+                    StoryLine(f"{priority} lane", f"{pluralize(count, 'send')} in it", tone="odd")
+                )
+        lines += [describe_send(one, self.masking) for one in conversation.sends]
+        return StoryLine(f"customer of number {conversation.number}").with_below(*lines)
 
-    def _kept(self, trace: Trace) -> Iterator[StoryLine]:
+    def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
         kept = trace.kept
         if kept is None:
             yield StoryLine(
                 "kept", "by which event it was caused is not known any more", tone="odd"
             )
             return
-        told = [f"delivery {kept.delivery}, item {kept.item}", _signed(kept), kept.problem]
-        yield StoryLine("kept", "; ".join(filter(None, told)), kept.at)
-        if late := trace.aside:
-            tried = f"tried {many(late.attempts, 'time')}, next at {clock(late.next_at)}"
-            yield StoryLine("set aside", f"{late.last_error['reason']}; {tried}", late.at, "odd")
+        details = [
+            f"delivery {kept.delivery}, item {kept.item}",
+            _describe_origin(kept),
+            kept.problem,
+        ]
+        yield StoryLine("kept", "; ".join(filter(None, details)), kept.at)
+        if deferred := trace.aside:
+            tried = f"tried {pluralize(deferred.attempts, 'time')}, next at {format_time(deferred.next_at)}"
+            yield StoryLine(
+                "set aside", f"{deferred.last_error['reason']}; {tried}", deferred.at, "odd"
+            )
         if trace.waits == "given_up":
             yield StoryLine("planned", "never: a person gave its delivery up", tone="bad")
         elif trace.waits:
             how = "set aside" if trace.waits == "aside" else "still waiting"
             yield StoryLine("planned", f"not yet: {how} in partition {kept.partition}", tone="odd")
 
-    def _planned(self, trace: Trace) -> Iterator[StoryLine]:
+    def _planned_lines(self, trace: Trace) -> Iterator[StoryLine]:
         if trace.failed:
-            told = f"planning failed: {trace.failed.error}"
-            if letter := trace.failed.unreadable:
-                told = f"not readable ({trace.failed.error}): gateway dead-letters show {letter}"
-            yield StoryLine("dead letter", told, trace.failed.at, "bad")
+            details = f"planning failed: {trace.failed.error}"
+            if letter_id := trace.failed.unreadable:
+                details = (
+                    f"not readable ({trace.failed.error}): gateway dead-letters show {letter_id}"
+                )
+            yield StoryLine("dead letter", details, trace.failed.at, "bad")
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"
             fired = [
                 StoryLine(f"rule {rule}", why, tone="good") for rule, why in trace.record.fired
             ]
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
-            told = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
-            yield StoryLine("planned", told, trace.record.planned_at).then(*fired, *changes)
+            details = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
+            yield StoryLine("planned", details, trace.record.planned_at).with_below(
+                *fired, *changes
+            )
         elif trace.known:
-            yield StoryLine("planned", self._no_record(trace))
+            yield StoryLine("planned", self._explain_no_record(trace))
 
-    def _no_record(self, trace: Trace) -> str:
+    def _explain_no_record(self, trace: Trace) -> str:
         """Say why there is no record, as far as that can be told."""
         if trace.kept and self.now - trace.kept.at > self.retention:
-            old = f"records are kept for {span(self.retention)}"
+            old = f"records are kept for {format_duration(self.retention)}"
             return f"known, but there is no record: no rule fired, or it is too old ({old})"
         return "known, but no rule fired: no record is kept"
 
-    def _sends(self, trace: Trace) -> Iterator[StoryLine]:
-        return (of_send(one, self.words) for one in trace.sends)
+    def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
+        return (describe_send(one, self.masking) for one in trace.sends)
 
 
-def _signed(kept: KeptEvent) -> str:
+def _describe_origin(kept: KeptEvent) -> str:
     if kept.problem:
         return ""
     if kept.origin == "replay":

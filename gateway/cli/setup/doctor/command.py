@@ -16,10 +16,10 @@ from gateway.cli.local import target, workspace
 from gateway.cli.setup.doctor import meta_probes, probes
 from gateway.cli.setup.doctor.checks.local import INCOMPLETE, Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.setup.doctor.findings import Result, Unseen, results
+from gateway.cli.setup.doctor.findings import Result, Unseen, run_checks
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers
-from gateway.cli.setup.doctor.probes import Look, at_once
-from gateway.cli.setup.doctor.report import plain, screen
+from gateway.cli.setup.doctor.probes import Look, run_looks
+from gateway.cli.setup.doctor.report import results_to_dict, screen
 from gateway.config.settings import Settings, SettingsError
 
 BROKEN = 1
@@ -36,63 +36,63 @@ def doctor(
     waiting = Console(stderr=True)
     shows = waiting.status("looking …") if waiting.is_terminal else nullcontext()
     with shows as status:
-        found = list(results(CHECKS, look(status, offline=offline)))
+        results = list(run_checks(CHECKS, collect_facts(status, offline=offline)))
     if json:
-        typer.echo(orjson.dumps(plain(found), option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps(results_to_dict(results), option=orjson.OPT_INDENT_2))
     else:
-        Console(highlight=False).print(screen(found))
-    if _broken(found):
+        Console(highlight=False).print(screen(results))
+    if _is_broken(results):
         raise typer.Exit(BROKEN)
 
 
-def look(status: Status | None, *, offline: bool) -> DoctorFacts:
+def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
     """Find everything out, as far as the settings let it."""
-    running = workspace.find()
+    running = workspace.find_running()
     try:
-        settings = target.found(running)
+        settings = target.settings_for(running)
     except SettingsError as error:
-        return _nothing(Given(error.problems, probes.file_mode()))
+        return _facts_without_settings(Given(error.problems, probes.file_mode()))
     played = running is not None and bool(running.sandbox)
     away = OFFLINE if offline else PLAYED if played else None
-    here, questions = _here(settings), {} if away else meta_probes.looks(settings)
-    tell = partial(_tell, status)
-    found = at_once(here | questions, WITHIN_S, tell)
+    here, questions = _local_looks(settings), {} if away else meta_probes.build_looks(settings)
+    tell = partial(_show_progress, status)
+    answers = run_looks(here | questions, WITHIN_S, tell)
     return DoctorFacts(
         given=probes.given(settings, dev=running is not None),
         version=(settings.meta_graph_version, datetime.now(UTC).date()),
-        disk=probes.disk(settings, found["redis"]),
-        meta=away or _meta(settings, {name: found[name] for name in questions}, tell),
-        **{name: found[name] for name in here},
+        disk=probes.disk(settings, answers["redis"]),
+        meta=away or _ask_meta(settings, {name: answers[name] for name in questions}, tell),
+        **{name: answers[name] for name in here},
     )
 
 
-def _here(settings: Settings) -> dict[str, Look]:
+def _local_looks(settings: Settings) -> dict[str, Look]:
     return {
         "redis": partial(probes.redis, settings),
-        "reading": partial(probes.reading, settings),
+        "reading": partial(probes.read_snapshot, settings),
         "broker": partial(probes.broker, settings),
         "workers": partial(probes.workers, settings),
         "rules": partial(probes.rules, settings),
     }
 
 
-def _meta(settings: Settings, found: dict[str, Any], tell: Any) -> MetaAnswers:
-    asked = meta_probes.meta(settings, found)
-    hand = {"handshake": partial(meta_probes.handshake, settings, asked)}
-    return replace(asked, **at_once(hand, WITHIN_S, tell))
+def _ask_meta(settings: Settings, answers: dict[str, Any], tell: Any) -> MetaAnswers:
+    meta_answers = meta_probes.build_answers(settings, answers)
+    hand = {"handshake": partial(meta_probes.probe_handshake, settings, meta_answers)}
+    return replace(meta_answers, **run_looks(hand, WITHIN_S, tell))
 
 
-def _nothing(given: Given) -> DoctorFacts:
+def _facts_without_settings(given: Given) -> DoctorFacts:
     blind: Mapping[str, Unseen] = dict.fromkeys(
         ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
     )
     return DoctorFacts(given=given, **blind)
 
 
-def _tell(status: Status | None, under_way: list[str]) -> None:
+def _show_progress(status: Status | None, under_way: list[str]) -> None:
     if status is not None:
         status.update(f"looking at {', '.join(under_way)} …")
 
 
-def _broken(found: list[Result]) -> bool:
-    return any(one.state == "broken" for one in found)
+def _is_broken(results: list[Result]) -> bool:
+    return any(one.state == "broken" for one in results)

@@ -137,7 +137,7 @@ class Finding:
     """What one check says of one thing."""
 
     state: State
-    told: str
+    message: str
     advised: bool = False  # the sentence says itself what to do
 
 
@@ -162,23 +162,23 @@ class Result:
     group: str
     name: str
     state: State
-    told: str
+    message: str
     advice: str = ""  # "" where nothing is to be done, or the sentence says what
 
 
-def fine(told: str) -> Finding:
+def fine(message: str) -> Finding:
     """Say that something is as it should be."""
-    return Finding("fine", told)
+    return Finding("fine", message)
 
 
-def warning(told: str) -> Finding:
+def warning(message: str) -> Finding:
     """Say that something works and will not for ever, or not as was asked for."""
-    return Finding("warning", told)
+    return Finding("warning", message)
 
 
-def broken(told: str, *, advised: bool = False) -> Finding:
+def broken(message: str, *, advised: bool = False) -> Finding:
     """Say that messages do not get through, or that what was acknowledged may be lost."""
-    return Finding("broken", told, advised)
+    return Finding("broken", message, advised)
 
 
 def unseen(why: str) -> Finding:
@@ -186,33 +186,37 @@ def unseen(why: str) -> Finding:
     return Finding("unseen", f"not looked at: {why}")
 
 
-def both(one: T | Unseen, other: U | Unseen) -> tuple[T, U] | Unseen:
+def both(first: T | Unseen, second: U | Unseen) -> tuple[T, U] | Unseen:
     """Return two things that a check needs together."""
-    if isinstance(one, Unseen):
-        return one
-    return other if isinstance(other, Unseen) else (one, other)
+    if isinstance(first, Unseen):
+        return first
+    return second if isinstance(second, Unseen) else (first, second)
 
 
-def results(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
+def run_checks(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
     """Run every check; what a check needs and nobody could find out is told in its place."""
     for check in checks:
-        for one in _said(check, facts):
+        for one in _run_check(check, facts):
             # Some of it was written by others, who may know how to move a terminal's cursor.
-            told = "".join(sign if sign.isprintable() else " " for sign in one.told)
-            needed = one.state in ("warning", "broken") and not one.advised
-            advice = ADVICE[check.name] if needed else ""
-            yield Result(check.group, check.name, one.state, told, advice)
+            message = "".join(sign if sign.isprintable() else " " for sign in one.message)
+            needs_advice = one.state in ("warning", "broken") and not one.advised
+            advice = ADVICE[check.name] if needs_advice else ""
+            yield Result(check.group, check.name, one.state, message, advice)
 
 
-def _said(check: Check[Any], facts: Any) -> list[Finding]:
+def _run_check(check: Check[Any], facts: Any) -> list[Finding]:
     try:
-        found = check.of(facts)
-        return [unseen(found.why)] if isinstance(found, Unseen) else _gist(check.judge(found))
+        needed = check.of(facts)
+        return (
+            [unseen(needed.why)]
+            if isinstance(needed, Unseen)
+            else _relevant_findings(check.judge(needed))
+        )
     except Exception as error:  # others wrote the facts, and one check must not take all with it
         return [unseen(f"the check failed ({type(error).__name__}), so report this")]
 
 
-def _gist(findings: Iterable[Finding]) -> list[Finding]:
+def _relevant_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Return each finding that is not fine once, or else the first: a cluster has many servers."""
     every = list(dict.fromkeys(findings))
     return [one for one in every if one.state != "fine"] or every[:1]

@@ -19,7 +19,7 @@ from gateway.graph.admin.models import (
 )
 
 T = TypeVar("T")
-Asked: TypeAlias = T | SetupError | Unseen
+MetaResult: TypeAlias = T | SetupError | Unseen
 
 NOT_ASKED = Unseen("nobody asked Meta")
 NO_APP = Unseen("META_APP_ID is not set")
@@ -43,74 +43,74 @@ class MetaAnswers:
     app_id: str = ""
     number_id: str = ""
     per_second: int = 80
-    secrets: tuple[Asked[AppInfo], ...] = ()  # the app, as each of our secrets sees it
-    token: Asked[TokenInfo] = NOT_ASKED
-    number: Asked[NumberInfo] = NOT_ASKED
-    numbers: Asked[tuple[NumberInfo, ...]] = NOT_ASKED  # of the account
-    subscribed: Asked[tuple[SubscribedApp, ...]] = NOT_ASKED
-    callbacks: Asked[tuple[AppCallback, ...]] = NOT_ASKED  # the app's own
+    secrets: tuple[MetaResult[AppInfo], ...] = ()  # the app, as each of our secrets sees it
+    token: MetaResult[TokenInfo] = NOT_ASKED
+    number: MetaResult[NumberInfo] = NOT_ASKED
+    numbers: MetaResult[tuple[NumberInfo, ...]] = NOT_ASKED  # of the account
+    subscribed: MetaResult[tuple[SubscribedApp, ...]] = NOT_ASKED
+    callbacks: MetaResult[tuple[AppCallback, ...]] = NOT_ASKED  # the app's own
     handshake: Handshake | Unseen = NOT_ASKED
 
     @property
-    def unreached(self) -> str:
+    def unreachable_reason(self) -> str:
         """Return why no Graph answered anything, "" where one did, be it by a refusal."""
-        found: tuple[Asked[Any], ...] = (
+        results: tuple[MetaResult[Any], ...] = (
             self.number, *self.secrets, self.token, self.numbers, self.subscribed, self.callbacks,
         )  # fmt: skip
-        errors = [one for one in found if isinstance(one, SetupError)]
-        heard = [one for one in found if not isinstance(one, SetupError | Unseen)]
-        if heard or any(one.code for one in errors):
+        errors = [one for one in results if isinstance(one, SetupError)]
+        answers = [one for one in results if not isinstance(one, SetupError | Unseen)]
+        if answers or any(one.code for one in errors):
             return ""
         # A secret that no header can carry never left, which says nothing of Meta.
-        if away := [one.sentence for one in errors if not one.about]:
-            return away[0]
+        if unreachable := [one.sentence for one in errors if not one.about]:
+            return unreachable[0]
         return f"Meta did not answer: {self.number.why}." if isinstance(self.number, Unseen) else ""
 
 
-def seen(found: Asked[T]) -> T | Unseen:
+def answer_or_unseen(result: MetaResult[T]) -> T | Unseen:
     """Return an answer; why it was refused is told by the check of what it was asked with."""
-    if not isinstance(found, SetupError):
-        return found
-    if with_what := refused(found):
-        return Unseen(f"Meta does not take the {with_what}")
+    if not isinstance(result, SetupError):
+        return result
+    if credential := refused_credential(result):
+        return Unseen(f"Meta does not take the {credential}")
     return Unseen(
-        found.sentence if found.passing else f"Meta refuses to say it (code {found.code})"
+        result.sentence if result.passing else f"Meta refuses to say it (code {result.code})"
     )
 
 
-def told(error: SetupError, of: str = "") -> Finding:
+def error_finding(error: SetupError, prefix: str = "") -> Finding:
     """Say what Meta has against what was given, unless it only could not answer."""
     if error.passing:
         return unseen(error.sentence)
-    return broken(f"{of}{error.sentence}", advised=True)
+    return broken(f"{prefix}{error.sentence}", advised=True)
 
 
-def refused(error: SetupError) -> str:
+def refused_credential(error: SetupError) -> str:
     """Return what Meta was asked with and does not take; "" where it refuses something else."""
     if error.about in ("app_id", "app_secret"):
         return "app secret"
     return "token" if error.about == "token" and error.code in (NO_LOGIN, 0) else ""
 
 
-def by_token(meta: MetaAnswers, found: Asked[T]) -> Asked[T]:
+def by_token(meta: MetaAnswers, result: MetaResult[T]) -> MetaResult[T]:
     """Return what was asked with the token, an Unseen where that is why there is no answer."""
-    if isinstance(found, SetupError):
-        if refused(found):
-            return seen(found)
+    if isinstance(result, SetupError):
+        if refused_credential(result):
+            return answer_or_unseen(result)
         if isinstance(meta.token, TokenInfo) and meta.token.lacks(MANAGEMENT):
             return Unseen(f"the token lacks {MANAGEMENT}")
-    return found
+    return result
 
 
-def valid(found: Asked[TokenInfo]) -> TokenInfo | Unseen:
+def valid_token(result: MetaResult[TokenInfo]) -> TokenInfo | Unseen:
     """Return what a token is that Meta takes."""
-    info = seen(found)
+    info = answer_or_unseen(result)
     if isinstance(info, TokenInfo) and not info.valid:
         return Unseen("the token is not valid")
     return info
 
 
-def in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
+def callback_in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
     """Return where Meta posts the number's messages, "" for nowhere, and whose setting that is."""
     if isinstance(meta.number, NumberInfo):
         if own := meta.number.callbacks.number:
@@ -121,14 +121,14 @@ def in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
         ours = (one.override for one in meta.subscribed if one.id == meta.app_id)
         if account := next(ours, ""):
             return account, "The account's"
-    found = seen(meta.callbacks)
-    if isinstance(found, Unseen):
-        told = meta.number.callbacks.app if isinstance(meta.number, NumberInfo) else ""
-        return (told, "The app's") if told else found
-    return next((one.uri for one in found if one.object == WHATSAPP), ""), "The app's"
+    callbacks = answer_or_unseen(meta.callbacks)
+    if isinstance(callbacks, Unseen):
+        uri = meta.number.callbacks.app if isinstance(meta.number, NumberInfo) else ""
+        return (uri, "The app's") if uri else callbacks
+    return next((one.uri for one in callbacks if one.object == WHATSAPP), ""), "The app's"
 
 
-def shown(address: str) -> str:
+def redact_address(address: str) -> str:
     """Return an address without what may be secret in it."""
     try:
         parts = urlsplit(address)
@@ -144,6 +144,6 @@ def of_meta(take: Callable[[MetaAnswers], T | Unseen]) -> Callable[[Any], T | Un
         meta: MetaAnswers | Unseen = facts.meta
         if isinstance(meta, Unseen):
             return meta
-        return Unseen("Meta cannot be reached") if meta.unreached else take(meta)
+        return Unseen("Meta cannot be reached") if meta.unreachable_reason else take(meta)
 
     return of

@@ -10,10 +10,10 @@ from gateway.cli.setup.doctor.findings import Unseen
 from gateway.cli.setup.doctor.meta_answers import (
     NO_ACCOUNT,
     NO_APP,
-    Asked,
     Handshake,
     MetaAnswers,
-    in_force,
+    MetaResult,
+    callback_in_force,
 )
 from gateway.cli.setup.doctor.probes import Look
 from gateway.config.settings import Settings
@@ -26,31 +26,33 @@ CALL_S = 8.0
 SECRET = "secret "  # noqa: S105 - the beginning of a look's name
 
 
-def looks(settings: Settings) -> dict[str, Look]:
+def build_looks(settings: Settings) -> dict[str, Look]:
     """Return a look for each question, by the field of `Meta` that it answers."""
     app, account = settings.meta_app_id, settings.meta_waba_id
     number = settings.meta_phone_number_id
     keys = [one.get_secret_value() for one in settings.meta_app_secret]
 
     def ask(question: Callable[[AdminClient], T], key: str = keys[0]) -> Look:
-        return lambda: _asked(settings, key, question)
+        return lambda: _call_meta(settings, key, question)
 
-    found = {"number": ask(lambda setup: setup.number(number))}
-    for place, key in enumerate(keys if app else []):
-        found[f"{SECRET}{place}"] = ask(lambda setup: setup.app(), key)
+    looks = {"number": ask(lambda setup: setup.number(number))}
+    for index, key in enumerate(keys if app else []):
+        looks[f"{SECRET}{index}"] = ask(lambda setup: setup.app(), key)
     if app:
-        found["token"] = ask(lambda setup: setup.token_info())
-        found["callbacks"] = ask(lambda setup: setup.callbacks())
+        looks["token"] = ask(lambda setup: setup.token_info())
+        looks["callbacks"] = ask(lambda setup: setup.callbacks())
     if account:
-        found["numbers"] = ask(lambda setup: setup.numbers(account))
-        found["subscribed"] = ask(lambda setup: setup.subscribed_apps(account))
-    return found
+        looks["numbers"] = ask(lambda setup: setup.numbers(account))
+        looks["subscribed"] = ask(lambda setup: setup.subscribed_apps(account))
+    return looks
 
 
-def meta(settings: Settings, found: dict[str, Any], now: datetime | None = None) -> MetaAnswers:
+def build_answers(
+    settings: Settings, results: dict[str, Any], now: datetime | None = None
+) -> MetaAnswers:
     """Put the answers together; what could not be asked says which setting is missing."""
     account = {"numbers": NO_ACCOUNT, "subscribed": NO_ACCOUNT}
-    fields = {"token": NO_APP, "callbacks": NO_APP} | account | found
+    fields = {"token": NO_APP, "callbacks": NO_APP} | account | results
     answers = {name: one for name, one in fields.items() if not name.startswith(SECRET)}
     apps = tuple(one for name, one in fields.items() if name.startswith(SECRET))
     return MetaAnswers(
@@ -63,22 +65,24 @@ def meta(settings: Settings, found: dict[str, Any], now: datetime | None = None)
     )
 
 
-def handshake(settings: Settings, asked: MetaAnswers) -> Handshake | Unseen:
+def probe_handshake(settings: Settings, answers: MetaAnswers) -> Handshake | Unseen:
     """Ask the callback in force as Meta does when it is set, with our verify token."""
-    found = in_force(asked)
-    if isinstance(found, Unseen):
-        return found
-    if not found[0]:
+    callback = callback_in_force(answers)
+    if isinstance(callback, Unseen):
+        return callback
+    if not callback[0]:
         return Unseen("there is no callback")
-    with Probe(found[0]) as probe:
-        seen, challenge = probe.handshake(settings.meta_verify_token.get_secret_value(), found[0])
-    if not seen.status:
-        return Handshake(away=seen.kind)
-    told = callback_probe.handshake(seen, challenge)
-    return Handshake("" if told.tone == "good" else f"{told.told[:1].upper()}{told.told[1:]}.")
+    with Probe(callback[0]) as probe:
+        answer, challenge = probe.request_handshake(
+            settings.meta_verify_token.get_secret_value(), callback[0]
+        )
+    if not answer.status:
+        return Handshake(away=answer.kind)
+    check = callback_probe.check_handshake(answer, challenge)
+    return Handshake("" if check.tone == "good" else f"{check.told[:1].upper()}{check.told[1:]}.")
 
 
-def _asked(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> Asked[T]:
+def _call_meta(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> MetaResult[T]:
     with AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,

@@ -26,15 +26,17 @@ from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
 Look = Callable[[], Any]
 
 
-def at_once(
-    looks: Mapping[str, Look], within_s: float, told: Callable[[list[str]], None] = lambda _: None
+def run_looks(
+    looks: Mapping[str, Look],
+    within_s: float,
+    on_progress: Callable[[list[str]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return what each look found; one that did not end in time, or failed, gives an Unseen.
 
     `told` hears which are still under way. A thread that is late is left behind: it dies with the
     process.
     """
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     changed = threading.Condition()
 
     def run(name: str, look: Look) -> None:
@@ -43,19 +45,19 @@ def at_once(
         except Exception as error:  # one look that fails must not take the others with it
             result = Unseen(f"the look at it failed ({type(error).__name__}), so report this")
         with changed:
-            found[name] = result
+            results[name] = result
             changed.notify()
 
     for name, look in looks.items():
         threading.Thread(target=run, args=(name, look), daemon=True).start()
     deadline = time.monotonic() + within_s
     with changed:
-        while len(found) < len(looks) and (left_s := deadline - time.monotonic()) > 0:
-            told([name for name in looks if name not in found])
+        while len(results) < len(looks) and (left_s := deadline - time.monotonic()) > 0:
+            on_progress([name for name in looks if name not in results])
             changed.wait(left_s)
-        ended = dict(found)
-    late = Unseen(f"nothing came back within {within_s:.0f} s")
-    return {name: ended.get(name, late) for name in looks}
+        ended = dict(results)
+    timed_out = Unseen(f"nothing came back within {within_s:.0f} s")
+    return {name: ended.get(name, timed_out) for name in looks}
 
 
 ENV = Path(".env")
@@ -82,7 +84,7 @@ def redis(settings: Settings) -> Redis:
     # A server whose disk is full refuses the driver's own PING, and tells why in INFO.
     store = Store(settings.redis_url, health_check_interval=0)
     try:
-        return Redis(found=examine(store), limit_bytes=settings.gateway_store_bytes)
+        return Redis(examined=examine(store), limit_bytes=settings.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             return Redis("Redis wants another user or password than REDIS_URL has.")
@@ -94,7 +96,7 @@ def redis(settings: Settings) -> Redis:
         store.close()
 
 
-def reading(settings: Settings) -> Snapshot | Unseen:
+def read_snapshot(settings: Settings) -> Snapshot | Unseen:
     """Read how everything stands, as `gateway status` does."""
     store = Store(settings.redis_url)
     try:
@@ -110,30 +112,30 @@ def reading(settings: Settings) -> Snapshot | Unseen:
 def broker(settings: Settings) -> Broker:
     """See whether the broker answers."""
     apart = bool(settings.celery_broker_url) and settings.celery_broker_url != settings.redis_url
-    listening = WorkerPing(settings)
+    ping = WorkerPing(settings)
     try:
-        listening.connect()
+        ping.connect()
     except BrokerAwayError as error:
         return Broker(apart, str(error))
     finally:
-        listening.close()
+        ping.close()
     return Broker(apart)
 
 
 def workers(settings: Settings) -> Mapping[str, int] | Unseen:
     """Ask who listens to which queue."""
-    listening = WorkerPing(settings)
-    found: Mapping[str, int] = {}
+    ping = WorkerPing(settings)
+    counts: Mapping[str, int] = {}
     try:
         for within_s in PATIENCE_S:
-            found = listening.workers(within_s)
-            if all(found.get(queue) for queue in QUEUES):
+            counts = ping.workers(within_s)
+            if all(counts.get(queue) for queue in QUEUES):
                 break
-        return found
+        return counts
     except BrokerAwayError:
         return Unseen("the broker does not answer")
     finally:
-        listening.close()
+        ping.close()
 
 
 def rules(settings: Settings) -> Rules:
@@ -145,10 +147,14 @@ def rules(settings: Settings) -> Rules:
     return Rules(book.version, len(book.rules))
 
 
-def disk(settings: Settings, found: Redis | Unseen) -> Disk | Unseen:
+def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:
     """Look at the disk of this folder, or of the append-only file where that is on this machine."""
     here, size = Path(), 0
-    server = found.found.servers[0] if isinstance(found, Redis) and found.found else None
+    server = (
+        redis_facts.examined.servers[0]
+        if isinstance(redis_facts, Redis) and redis_facts.examined
+        else None
+    )
     if server and server.folder and _is_here(settings.redis_url, Path(server.folder)):
         here, size = Path(server.folder), int(server.info.get("aof_current_size", 0))
     try:

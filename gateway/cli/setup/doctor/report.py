@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Result, State
 
 FOLDED_FROM = 4
@@ -27,53 +27,55 @@ def screen(results: Sequence[Result]) -> RenderableType:
     trees = []
     for group, members in groupby(results, key=lambda one: one.group):
         tree = Tree(Text(group, "bold"), guide_style="dim")
-        for one in _advised_once(_folded(members)):
-            tree.add(_line(one))
+        for one in _merge_advice(_fold_unseen(members)):
+            tree.add(_render_result(one))
         trees.append(tree)
     return Group(*trees, Text(), _verdict(results))
 
 
-def plain(results: Sequence[Result]) -> dict[str, Any]:
+def results_to_dict(results: Sequence[Result]) -> dict[str, Any]:
     """Return the same as JSON has it."""
     counts: dict[str, Any] = {state: sum(one.state == state for one in results) for state in MARKS}
     checks = [
         {
             "group": one.group, "check": one.name, "state": one.state,
-            "told": one.told, "advice": one.advice,
+            "told": one.message, "advice": one.advice,
         }
         for one in results
     ]  # fmt: skip
     return {"well": not counts["broken"], "counts": counts, "checks": checks}
 
 
-def _folded(members: Iterable[Result]) -> Iterator[Result]:
+def _fold_unseen(members: Iterable[Result]) -> Iterator[Result]:
     """Put checks that were not looked at for one reason into one line, where they are many."""
-    for why, found in groupby(members, key=lambda one: one.told if one.state == "unseen" else ""):
-        alike = list(found)
+    for why, group in groupby(
+        members, key=lambda one: one.message if one.state == "unseen" else ""
+    ):
+        alike = list(group)
         if why and len(alike) >= FOLDED_FROM:
             yield Result(alike[0].group, f"{len(alike)} checks", "unseen", why)
         else:
             yield from alike
 
 
-def _advised_once(members: Iterable[Result]) -> Iterator[Result]:
+def _merge_advice(members: Iterable[Result]) -> Iterator[Result]:
     """Say what to do about several in a row below the last of them."""
-    for _, found in groupby(members, key=lambda one: one.advice):
-        *before, last = found
+    for _, group in groupby(members, key=lambda one: one.advice):
+        *before, last = group
         yield from (replace(one, advice="") for one in before)
         yield last
 
 
-def _line(one: Result) -> RenderableType:
-    mark, style = MARKS[one.state]
+def _render_result(result: Result) -> RenderableType:
+    mark, style = MARKS[result.state]
     row = Table.grid(padding=(0, 1))
     row.add_column(no_wrap=True)
     row.add_column(no_wrap=True, min_width=16)
     row.add_column()
-    told = Text(one.told, "dim" if one.state == "unseen" else "")
-    if one.advice:
-        told.append(f"\n→ {one.advice}", style)
-    row.add_row(Text(mark, style), Text(one.name, style), told)
+    text = Text(result.message, "dim" if result.state == "unseen" else "")
+    if result.advice:
+        text.append(f"\n→ {result.advice}", style)
+    row.add_row(Text(mark, style), Text(result.name, style), text)
     return row
 
 
@@ -81,7 +83,7 @@ def _verdict(results: Sequence[Result]) -> Text:
     bad, dubious, blind = (
         sum(one.state == state for one in results) for state in ("broken", "warning", "unseen")
     )
-    rest = f"{many(dubious, 'warning')}, {blind} not looked at"
+    rest = f"{pluralize(dubious, 'warning')}, {blind} not looked at"
     if bad:
-        return Text(f"✗ {many(bad, 'thing')} broken, {rest}", "bold red")
+        return Text(f"✗ {pluralize(bad, 'thing')} broken, {rest}", "bold red")
     return Text(f"● nothing is broken; {rest}", "yellow" if dubious else "bold green")

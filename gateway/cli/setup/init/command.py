@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.cli.common import errors
-from gateway.cli.local.log_view import ourselves
+from gateway.cli.local.log_view import own_command
 from gateway.cli.setup.init import dotenv_file
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
@@ -21,9 +21,9 @@ from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
 
 ENV = Path(".env")
-_LEFT = 130  # as a shell ends what Ctrl-C ended
+_INTERRUPTED = 130  # as a shell ends what Ctrl-C ended
 # Made once and then kept: what is stored can be opened with its key only.
-_MADE: Mapping[str, Callable[[], str]] = {
+_GENERATED: Mapping[str, Callable[[], str]] = {
     "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
     "GATEWAY_API_KEYS": lambda: secrets.token_urlsafe(32),
     "GATEWAY_ENCRYPTION_KEYS": lambda: secrets.token_hex(32),
@@ -49,33 +49,33 @@ def init(
         raise errors.fail(str(error)) from None
     except (KeyboardInterrupt, typer.Abort):
         _out.print("\nLeft; nothing was written.")
-        raise typer.Exit(_LEFT) from None
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
-    asked = [question.name for question in QUESTIONS]
-    before = said(asked, dotenv_file.values(dotenv_file.read(ENV)))
-    dotenv_file.look(ENV)
-    with errors.sentences():
-        here = in_process([*asked, *_MADE])
-        meta = _meta()
+    names = [question.name for question in QUESTIONS]
+    before = said(names, dotenv_file.parse_values(dotenv_file.read(ENV)))
+    dotenv_file.check_writable(ENV)
+    with errors.exit_on_config_error():
+        here = in_process([*names, *_GENERATED])
+        meta = _meta_factory()
     asker = Asker(_out)
-    answers = PromptAnswers(asker, {**here, **options}, before, meta).all()
+    answers = PromptAnswers(asker, {**here, **options}, before, meta).collect()
     _write(answers, here, asker, sure=sure)
-    _tell_what_wins(answers, here)
-    _lead_on()
+    _warn_of_overrides(answers, here)
+    _print_next_steps()
 
 
-def _made(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+def _generate_secrets(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """Return the secrets of our own: those that are set stay, those in files of theirs too."""
     return {
         name: here.get(name) or before.get(name) or make()
-        for name, make in _MADE.items()
+        for name, make in _GENERATED.items()
         if f"{name}_FILE" not in before
     }
 
 
-def _meta() -> Callable[..., AdminClient]:
+def _meta_factory() -> Callable[..., AdminClient]:
     """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
     known, fields = environment(), Settings.model_fields
     url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
@@ -92,27 +92,27 @@ def _write(
     """Write what is wanted; a file that is there is changed only if a person agrees."""
     # Read anew: it may have come meanwhile, with keys by which something is stored already.
     text = dotenv_file.read(ENV)
-    made = _made(here, dotenv_file.values(text))
-    if not (to_set := dotenv_file.settable(text, _unsaid(answers, text) | made)):
-        dotenv_file.close(ENV)
+    generated = _generate_secrets(here, dotenv_file.parse_values(text))
+    if not (to_set := dotenv_file.find_changes(text, _missing_answers(answers, text) | generated)):
+        dotenv_file.restrict_access(ENV)
         _out.print("\n[bold].env[/] says all of this already.")
         return
     if text is not None and not sure:
         names = ", ".join(to_set)
-        if not asker.agreed(f"\n.env is there already. Set {names} in it, and leave the rest?"):
+        if not asker.confirm(f"\n.env is there already. Set {names} in it, and leave the rest?"):
             raise errors.fail("Nothing was written: .env is as it was (--yes changes it).")
-    dotenv_file.write(ENV, dotenv_file.merged(text, to_set))
-    keys = "; it holds new keys as well" if made.keys() & to_set.keys() else ""
+    dotenv_file.write(ENV, dotenv_file.merge_values(text, to_set))
+    keys = "; it holds new keys as well" if generated.keys() & to_set.keys() else ""
     _out.print(f"\n[bold].env[/] is written, for your eyes only{keys}.")
 
 
-def _unsaid(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
+def _missing_answers(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
     """Return the answers that neither the text says nor a file that it names, which stays so."""
-    known = said(answers, dotenv_file.values(text))
+    known = said(answers, dotenv_file.parse_values(text))
     return {name: value for name, value in answers.items() if known.get(name) != value}
 
 
-def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None:
+def _warn_of_overrides(answers: Mapping[str, str], here: Mapping[str, str]) -> None:
     """Say what every command in this shell reads instead of the right answer."""
     if other := [name for name, value in answers.items() if here.get(name, value) != value]:
         _out.print(
@@ -121,8 +121,8 @@ def _tell_what_wins(answers: Mapping[str, str], here: Mapping[str, str]) -> None
         )
 
 
-def _lead_on() -> None:
-    name = escape(ourselves())
+def _print_next_steps() -> None:
+    name = escape(own_command())
     _out.print(
         "\nNext, to a reply on your phone:\n"
         f"  [bold]{name} tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"

@@ -30,61 +30,61 @@ def read(path: Path) -> str | None:
         raise FileError(f"Cannot read {path.name}: {why}.") from None
 
 
-def look(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """See, before anybody types, that the file could be written. Raises FileError."""
     if not os.access(path.resolve().parent, os.W_OK):
         raise FileError(f"Cannot write {path.name}: this folder may not be written to.")
 
 
-def values(text: str | None) -> dict[str, str]:
+def parse_values(text: str | None) -> dict[str, str]:
     """Return what the text sets, as every command reads it, without what is empty."""
-    found = dotenv_values(stream=StringIO(text or ""))
-    return {name: value for name, value in found.items() if value}
+    parsed = dotenv_values(stream=StringIO(text or ""))
+    return {name: value for name, value in parsed.items() if value}
 
 
-def settable(text: str | None, wanted: Mapping[str, str]) -> dict[str, str]:
+def find_changes(text: str | None, wanted: Mapping[str, str]) -> dict[str, str]:
     """Return what would have to be set for the text to say what is wanted, and nothing else.
 
     NAME_FILE wins over NAME, so it is emptied where NAME is wanted.
     """
-    before = values(text)
+    before = parse_values(text)
     files = (f"{name}_FILE" for name in wanted)
     differing = {name: value for name, value in wanted.items() if before.get(name) != value}
     return differing | {name: "" for name in files if name in before}
 
 
-def merged(text: str | None, wanted: Mapping[str, str]) -> str:
+def merge_values(text: str | None, wanted: Mapping[str, str]) -> str:
     """Set each name where it stands, or at the end; keep all other lines as they are.
 
     Raises FileError where such a file cannot hold a value.
     """
-    left = dict(wanted)
-    written = []
+    remaining = dict(wanted)
+    lines = []
     for binding in parse_stream(StringIO(HEAD if text is None else text)):
         line = binding.original.string
         if binding.key not in wanted:
-            written.append(line)
-        elif binding.key in left:  # Of several lines with one name only one is left.
+            lines.append(line)
+        elif binding.key in remaining:  # Of several lines with one name only one is left.
             export = "export " if line.lstrip().startswith("export ") else ""
-            written.append(export + _line(binding.key, left.pop(binding.key)))
-    if left and written and not written[-1].endswith("\n"):
-        written.append("\n")
-    after = "".join([*written, *(_line(name, value) for name, value in left.items())])
+            lines.append(export + _format_line(binding.key, remaining.pop(binding.key)))
+    if remaining and lines and not lines[-1].endswith("\n"):
+        lines.append("\n")
+    after = "".join([*lines, *(_format_line(name, value) for name, value in remaining.items())])
     # Lines and ${names} in a value mean something else there.
-    read_again = values(after)
+    read_again = parse_values(after)
     if lost := [name for name, value in wanted.items() if read_again.get(name, "") != value]:
         raise FileError(f"Cannot write .env: it cannot hold the value of {', '.join(lost)}.")
     return after
 
 
-def _line(name: str, value: str) -> str:
+def _format_line(name: str, value: str) -> str:
     if _PLAIN.fullmatch(value):
         return f"{name}={value}\n"
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"{name}='{escaped}'\n"
 
 
-def close(path: Path) -> None:
+def restrict_access(path: Path) -> None:
     """Let nobody but its owner read the file. Raises FileError."""
     try:
         path.chmod(0o600)

@@ -42,7 +42,7 @@ class Asker:
         label = f"{question.label} [{shown}]" if default else question.label
         return self._line(label, hidden=question.secret, default=default) or default
 
-    def agreed(self, sentence: str) -> bool:
+    def confirm(self, sentence: str) -> bool:
         """Return whether a person says yes; nobody says no."""
         try:
             answer = self._line(f"{sentence} [y/N]", hidden=False, default="n")
@@ -78,23 +78,23 @@ class PromptAnswers:
         self._answers: dict[str, str] = {}
         self._mistaken = False
 
-    def all(self) -> dict[str, str]:
+    def collect(self) -> dict[str, str]:
         """Ask and try one after the other; go back to what turns out to be wrong."""
-        at = 0
-        while at < len(QUESTIONS):
-            question = QUESTIONS[at]
-            self._take(question)
+        index = 0
+        while index < len(QUESTIONS):
+            question = QUESTIONS[index]
+            self._ask_question(question)
             try:
-                self._show(question, self._tried(question))
+                self._show(question, self._check_answer(question))
                 self._mistaken = False
-                at += 1
+                index += 1
             except MistakeError as mistake:
                 errors.errors.print(f"[bold red]no:[/] {escape(mistake.sentence)}")
                 self._mistaken = True
-                at = self._back_to(question, mistake.again)
+                index = self._back_to(question, mistake.again)
         return self._answers
 
-    def _take(self, question: Question) -> None:
+    def _ask_question(self, question: Question) -> None:
         answer = self._given.pop(question.name, "")
         try:
             answer = answer or self._asker.ask(question, self._defaults[question.name])
@@ -108,7 +108,7 @@ class PromptAnswers:
             ) from None
         self._answers[question.name] = self._defaults[question.name] = answer
 
-    def _tried(self, question: Question) -> ValidAnswer:
+    def _check_answer(self, question: Question) -> ValidAnswer:
         known = self._answers
         with self._meta(
             app_id=known[APP_ID.name],
@@ -123,15 +123,15 @@ class PromptAnswers:
             self._defaults[again.name] = ""
             # Of a pair that does not fit either may be wrong; an empty line keeps the id.
             return QUESTIONS.index(APP_ID if again is APP_SECRET else again)
-        if not self._asker.agreed("Try once more?"):
+        if not self._asker.confirm("Try once more?"):
             raise typer.Exit(errors.BAD_INPUT)
         self._given[question.name] = self._answers[question.name]
         return QUESTIONS.index(question)
 
-    def _show(self, question: Question, found: ValidAnswer) -> None:
-        if found.good:
-            self._asker.show(f"[green]✓[/] {question.label}: {escape(found.good)}")
-        for sentence in found.mind:
+    def _show(self, question: Question, answer: ValidAnswer) -> None:
+        if answer.summary:
+            self._asker.show(f"[green]✓[/] {question.label}: {escape(answer.summary)}")
+        for sentence in answer.warnings:
             self._asker.show(f"  [yellow]{escape(sentence)}[/]")
-        for name, value in found.suggested.items():
+        for name, value in answer.suggested.items():
             self._defaults[name] = self._defaults[name] or value

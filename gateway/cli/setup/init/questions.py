@@ -27,8 +27,8 @@ class Question:
     @property
     def malformed(self) -> str:
         """Return the sentence for an answer that does not fit, without the answer."""
-        told = self.otherwise or (_ODD if self.secret else _NO_ID)
-        return f"The {self.label} {told}."
+        problem = self.otherwise or (_ODD if self.secret else _NO_ID)
+        return f"The {self.label} {problem}."
 
 
 APP_ID = Question(

@@ -30,8 +30,8 @@ class MistakeError(Exception):
 class ValidAnswer:
     """What is true of a right answer, what to mind, and what the next answers may be."""
 
-    good: str
-    mind: tuple[str, ...] = ()
+    summary: str
+    warnings: tuple[str, ...] = ()
     suggested: Answers = field(default_factory=dict)
 
 
@@ -73,21 +73,21 @@ def _token(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
         )
     accounts = info.targets.get(MANAGEMENT, ())
     suggested = {asked.WABA_ID.name: accounts[0]} if len(accounts) == 1 else {}
-    return ValidAnswer(*_lasts(info, now), suggested)
+    return ValidAnswer(*_describe_expiry(info, now), suggested)
 
 
-def _lasts(info: TokenInfo, now: datetime) -> tuple[str, tuple[str, ...]]:
+def _describe_expiry(info: TokenInfo, now: datetime) -> tuple[str, tuple[str, ...]]:
     if info.lasting:
         return "a system user's, which does not run out", ()
     kind = "a system user's" if info.type == "SYSTEM_USER" else "the temporary one"
     if info.expires_at is None:
         return "a user's, which has no end", (LASTING,)
-    left = _span(info.expires_at - now)
+    left = _format_span(info.expires_at - now)
     ends = f"It ends in {left} ({info.expires_at:%Y-%m-%d %H:%M} UTC), and then nothing is sent."
     return f"valid, and {kind}", (ends, LASTING)
 
 
-def _span(left: timedelta) -> str:
+def _format_span(left: timedelta) -> str:
     hours = int(left.total_seconds() // 3600)
     return f"{hours // 24} days" if hours >= 48 else f"{hours} h" if hours else "less than an hour"
 
@@ -114,23 +114,23 @@ def _number_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswe
             asked.NUMBER_ID,
         )
     number = meta.number(wanted)
-    told = " ".join(part for part in (number.display, number.name) if part)
-    return ValidAnswer(told or "one of the account's", tuple(_to_mind(number)))
+    display_name = " ".join(part for part in (number.display, number.name) if part)
+    return ValidAnswer(display_name or "one of the account's", tuple(_number_warnings(number)))
 
 
-def _to_mind(number: NumberInfo) -> list[str]:
-    mind = []
+def _number_warnings(number: NumberInfo) -> list[str]:
+    warnings = []
     if number.status not in ("", "CONNECTED"):
-        mind.append(
+        warnings.append(
             f"Its status is {number.status}: a number sends once it is registered with a PIN "
             "(docs/meta-setup.md)."
         )
     if number.mode == "SANDBOX":
-        mind.append(
+        warnings.append(
             "It is a test number: it writes only to the phones of its list, others are refused "
             "with 131030. Add yours on the app's page under WhatsApp > API Setup, To."
         )
-    return mind
+    return warnings
 
 
 _CHECKS: Mapping[str, Callable[[Answers, AdminClient, datetime], ValidAnswer]] = {

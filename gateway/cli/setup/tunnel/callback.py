@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.callback_probe import PLAN, ProbeCheck, is_free_ngrok
+from gateway.cli.common.callback_probe import NGROK_PLAN_NOTE, ProbeCheck, is_free_ngrok
 from gateway.cli.setup.init import validation
 from gateway.cli.setup.init.prompts import at_terminal
 from gateway.cli.setup.init.questions import APP_ID, APP_SECRET, NUMBER_ID, TOKEN, WABA_ID, Question
@@ -22,7 +22,7 @@ from gateway.cli.setup.tunnel.callback_plan import (
     Step,
     Undo,
     plan,
-    taken_from,
+    warn_of_takeover,
 )
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
@@ -39,7 +39,7 @@ AGAIN = (
 )
 
 
-def called(settings: Settings) -> AdminClient:
+def open_client(settings: Settings) -> AdminClient:
     """Return how Meta's administration is called with these settings."""
     return AdminClient(
         settings.meta_graph_url,
@@ -50,18 +50,18 @@ def called(settings: Settings) -> AdminClient:
     )
 
 
-def unset(settings: Settings) -> ProbeCheck | None:
+def check_missing_settings(settings: Settings) -> ProbeCheck | None:
     """Return a red line where the settings do not say which app and account it is about."""
     missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
     if not missing:
         return None
-    told = f"{' and '.join(missing)} not set"
+    problem = f"{' and '.join(missing)} not set"
     return ProbeCheck(
-        "settings", "bad", told, "gateway init asks for all of them, and writes .env."
+        "settings", "bad", problem, "gateway init asks for all of them, and writes .env."
     )
 
 
-def answers(settings: Settings) -> Mapping[str, str]:
+def answers_from_settings(settings: Settings) -> Mapping[str, str]:
     """Return the settings as `gateway init` would have been told them."""
     return {
         APP_ID.name: settings.meta_app_id,
@@ -78,18 +78,18 @@ class CallbackClient:
     def __init__(self, client: AdminClient, settings: Settings) -> None:
         """Take how Meta is called."""
         self._client = client
-        self._answers = answers(settings)
+        self._answers = answers_from_settings(settings)
         self._app, self._waba = settings.meta_app_id, settings.meta_waba_id
         self._number = settings.meta_phone_number_id
         self._graph = settings.meta_graph_url
         self._verify_token = settings.meta_verify_token.get_secret_value()
 
-    def look(self) -> Iterator[ProbeCheck]:
+    def check_settings(self) -> Iterator[ProbeCheck]:
         """Look whether secret, token, account and number belong together; nothing is changed."""
         for name, question in LOOKS:
-            yield _tried(name, question, self._answers, self._client)
+            yield _check_setting(name, question, self._answers, self._client)
 
-    def standing(self, number: str = "") -> CallbackState:
+    def read_state(self, number: str = "") -> CallbackState:
         """Return how things stand. Raises SetupError."""
         return CallbackState(
             self._app,
@@ -101,22 +101,22 @@ class CallbackClient:
     def clear(self, note: CallbackNote) -> ProbeCheck:
         """Clear what a note says was set, where it is there still; then forget the note."""
         if (note.graph, note.app) != (self._graph, self._app):
-            told = f"an earlier run set {note.callback} for another app, {note.app}"
-            return ProbeCheck("cleared", "bad", told, AGAIN)
+            problem = f"an earlier run set {note.callback} for another app, {note.app}"
+            return ProbeCheck("cleared", "bad", problem, AGAIN)
         undoing: Mapping[Undo, Callable[[], None]] = {
             "clear_override": lambda: self._client.clear_override(note.number),
             "clear_app": self._client.clear_callback,
         }
         try:
-            found = self.standing(note.number)
-            steps = callback_plan.undo(found, note)
+            state = self.read_state(note.number)
+            steps = callback_plan.undo(state, note)
             for step in steps:
                 undoing[step]()
         except SetupError as error:
-            told = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
-            return ProbeCheck("cleared", "bad", told, AGAIN)
-        callback_plan.drop()
-        return _cleared(steps, note, found.number.callbacks.number)
+            problem = f"{note.callback} may still be set for number {note.number}. {error.sentence}"
+            return ProbeCheck("cleared", "bad", problem, AGAIN)
+        callback_plan.delete_note()
+        return _report_cleared(steps, note, state.number.callbacks.number)
 
     def set(self, steps: Sequence[Step], callback: str) -> Iterator[ProbeCheck]:
         """Do the steps of a plan one by one, each noted before it is done; ends with a red line.
@@ -138,7 +138,7 @@ class CallbackClient:
                 note = replace(note, gave_app=note.gave_app or step == "give_app")
                 callback_plan.write(note)
             name = "subscribed" if step == "subscribe" else "callback"
-            yield (check := _done(name, doing[step], callback))
+            yield (check := _run_step(name, doing[step], callback))
             if check.tone == "bad":
                 return
 
@@ -155,74 +155,78 @@ class CallbackClient:
         return f"Meta shook hands; the number's is {callback}, until this ends"
 
 
-def _tried(
-    name: str, question: Question, told: Mapping[str, str], client: AdminClient
+def _check_setting(
+    name: str, question: Question, answers: Mapping[str, str], client: AdminClient
 ) -> ProbeCheck:
     """Judge a setting as `gateway init` judges an answer."""
     try:
-        found = validation.check(question, told, client, datetime.now(UTC))
+        answer = validation.check(question, answers, client, datetime.now(UTC))
     except validation.MistakeError as mistake:
         return ProbeCheck(name, "bad", mistake.sentence)
-    return ProbeCheck(name, "odd" if found.mind else "good", found.good, " ".join(found.mind))
+    return ProbeCheck(
+        name, "odd" if answer.warnings else "good", answer.summary, " ".join(answer.warnings)
+    )
 
 
-def _cleared(steps: Sequence[Undo], note: CallbackNote, found: str) -> ProbeCheck:
-    if found not in ("", note.callback):
-        told = f"the number's messages go to {found}, which this run did not set, and stay there"
-        return ProbeCheck("cleared", "odd", told)
-    told = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
-    return ProbeCheck("cleared", "good", told)
+def _report_cleared(steps: Sequence[Undo], note: CallbackNote, current: str) -> ProbeCheck:
+    if current not in ("", note.callback):
+        message = (
+            f"the number's messages go to {current}, which this run did not set, and stay there"
+        )
+        return ProbeCheck("cleared", "odd", message)
+    message = f"{note.callback} is no callback any more" if steps else "nothing was left to clear"
+    return ProbeCheck("cleared", "good", message)
 
 
-def _done(name: str, doing: Callable[[], str], callback: str) -> ProbeCheck:
+def _run_step(name: str, act: Callable[[], str], callback: str) -> ProbeCheck:
     try:
-        return ProbeCheck(name, "good", doing())
+        return ProbeCheck(name, "good", act())
     except SetupError as error:
         # What Meta did not like may be the address, and ngrok says so itself.
         is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
         return ProbeCheck(
-            name, "bad", error.sentence, f"{PLAN}." if is_address else error.reference
+            name, "bad", error.sentence, f"{NGROK_PLAN_NOTE}." if is_address else error.reference
         )
 
 
 NOT_CLEARED = 1
 
 
-def clear_rest(meta: CallbackClient, screen: Screen, *, asked: bool) -> None:
+def clear_rest(meta: CallbackClient, screen: Screen, *, is_requested: bool) -> None:
     """Clear what an earlier run in this folder left set; end where that cannot be done."""
     if note := callback_plan.read():
-        screen.must(meta.clear(note))
-    elif asked:
+        screen.require(meta.clear(note))
+    elif is_requested:
         screen.show(ProbeCheck("cleared", "good", "no run in this folder has left anything set"))
 
 
 def lead_here(
-    meta: CallbackClient, callback: str, asked: TunnelOptions, screen: Screen, ending: ExitStack
+    meta: CallbackClient, callback: str, options: TunnelOptions, screen: Screen, ending: ExitStack
 ) -> str:
     """Let the number's messages come to a callback until the end; return how the number is shown.
 
     What was begun is cleared also where it could not be finished.
     """
     try:
-        found = meta.standing()
+        state = meta.read_state()
     except SetupError as error:
-        screen.must(ProbeCheck("callback", "bad", error.sentence, error.reference))
+        screen.require(ProbeCheck("callback", "bad", error.sentence, error.reference))
         raise
-    todo = plan(found, callback)
+    todo = plan(state, callback)
     if isinstance(todo, ProbeCheck):
-        screen.must(todo)
+        screen.require(todo)
         raise typer.Exit
-    if theirs := taken_from(found, callback):
+    if theirs := warn_of_takeover(state, callback):
         screen.show(theirs)
     for question in todo.questions:
-        _agree(question, asked)
+        _agree(question, options)
     ending.callback(_clear, meta, screen)
     try:
         for check in meta.set(todo.steps, callback):
-            screen.must(check)
+            screen.require(check)
     except OSError as error:
         raise errors.fail(f"Cannot write into .gateway: {error.strerror}.") from None
-    return f"+{found.number.display.removeprefix('+')}"
+    return f"+{state.number.display.removeprefix('+')}"
 
 
 def _clear(meta: CallbackClient, screen: Screen) -> None:
@@ -235,19 +239,19 @@ def _clear(meta: CallbackClient, screen: Screen) -> None:
         raise typer.Exit(NOT_CLEARED)
 
 
-def _agree(question: CallbackConsent, asked: TunnelOptions) -> None:
+def _agree(consent: CallbackConsent, options: TunnelOptions) -> None:
     """Go on only if a person agrees, by an option or now."""
-    if asked.agrees(question.option):
+    if options.agrees(consent.option):
         return
     if not at_terminal():
-        raise errors.fail(f"{question.asked} Say {question.option} to agree.")
-    with _leaving():
-        if not typer.confirm(question.asked):
+        raise errors.fail(f"{consent.question} Say {consent.option} to agree.")
+    with _allow_interrupt():
+        if not typer.confirm(consent.question):
             raise errors.fail("Nothing was changed at Meta.")
 
 
 @contextmanager
-def _leaving() -> Iterator[None]:
+def _allow_interrupt() -> Iterator[None]:
     """Let whoever is asked also leave; elsewhere that waits until everything is cleared."""
     endings = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(ending, signal.default_int_handler) for ending in endings]

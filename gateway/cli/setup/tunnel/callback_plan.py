@@ -48,7 +48,7 @@ def write(note: CallbackNote) -> None:
     draft.replace(FILE)
 
 
-def drop() -> None:
+def delete_note() -> None:
     """Forget it: nothing of ours is set any more."""
     FILE.unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ class CallbackConsent:
     """What is only done when a person agrees; `option` agrees beforehand."""
 
     option: str
-    asked: str
+    question: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,50 +94,50 @@ class CallbackPlan:
     questions: tuple[CallbackConsent, ...] = ()
 
 
-def plan(found: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
+def plan(state: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
     """Decide what leads the number's messages to `wanted`; a red line where nothing can.
 
     To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
     """
     steps: list[Step] = []
     questions: list[CallbackConsent] = []
-    callback = found.callback
+    callback = state.callback
     if callback is None:
         steps.append("give_app")
-        asked = f"App {found.app} has no callback yet. Give it {wanted} until this ends?"
-        questions.append(CallbackConsent("--yes", asked))
+        question = f"App {state.app} has no callback yet. Give it {wanted} until this ends?"
+        questions.append(CallbackConsent("--yes", question))
     elif FIELD not in callback.fields:
-        told = f"the callback of app {found.app} is not subscribed to the field {FIELD}"
+        problem = f"the callback of app {state.app} is not subscribed to the field {FIELD}"
         advice = "Subscribe to it on the app's page, WhatsApp > Configuration > Webhook fields."
-        return ProbeCheck("callback", "bad", told, advice)
-    if all(one.id != found.app for one in found.subscribed):
+        return ProbeCheck("callback", "bad", problem, advice)
+    if all(one.id != state.app for one in state.subscribed):
         steps.append("subscribe")
-    theirs = found.number.callbacks.number
+    theirs = state.number.callbacks.number
     if theirs != wanted:  # else somebody else set the same, and it is not ours to clear
         steps.append("override")
     if theirs and theirs != wanted:
-        asked = f"The number's messages go to {theirs} now. Replace that for good?"
-        questions.append(CallbackConsent("--replace", asked))
+        question = f"The number's messages go to {theirs} now. Replace that for good?"
+        questions.append(CallbackConsent("--replace", question))
     return CallbackPlan(tuple(steps), tuple(questions))
 
 
-def taken_from(found: CallbackState, wanted: str) -> ProbeCheck | None:
+def warn_of_takeover(state: CallbackState, wanted: str) -> ProbeCheck | None:
     """Say who gets the number's messages now, and will not while this runs."""
-    now = found.number.callbacks.in_force
+    now = state.number.callbacks.in_force
     if now in ("", wanted):
         return None
-    told = f"the number's messages go to {now} now: while this runs they come here instead"
-    return ProbeCheck("callback", "odd", told)
+    message = f"the number's messages go to {now} now: while this runs they come here instead"
+    return ProbeCheck("callback", "odd", message)
 
 
-def undo(found: CallbackState, note: CallbackNote) -> tuple[Undo, ...]:
+def undo(state: CallbackState, note: CallbackNote) -> tuple[Undo, ...]:
     """Decide what to clear of what a note says was set: only what is there still."""
     steps: list[Undo] = []
-    told = found.number.callbacks
+    callbacks = state.number.callbacks
     # Where Meta tells of no callback at all, it does not tell that ours is gone.
-    if told.number == note.callback or not told.in_force:
+    if callbacks.number == note.callback or not callbacks.in_force:
         steps.append("clear_override")
-    callback = found.callback
+    callback = state.callback
     if note.gave_app and callback is not None and callback.uri == note.callback:
         steps.append("clear_app")
     return tuple(steps)

@@ -12,10 +12,10 @@ from gateway.cli.common.callback_probe import WEBHOOK, Probe, ProbeCheck
 from gateway.cli.common.masking import Masking
 from gateway.cli.local import log_view, startup
 from gateway.cli.setup.tunnel import preparation
-from gateway.cli.setup.tunnel.callback import CallbackClient, called, clear_rest, lead_here
-from gateway.cli.setup.tunnel.gateway import Behind, find, started
+from gateway.cli.setup.tunnel.callback import CallbackClient, clear_rest, lead_here, open_client
+from gateway.cli.setup.tunnel.gateway import Behind, find, start_gateway
 from gateway.cli.setup.tunnel.messages import Messages
-from gateway.cli.setup.tunnel.ngrok import AGENT, Opened
+from gateway.cli.setup.tunnel.ngrok import AGENT, OpenTunnel
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.preparation import way_in
 from gateway.cli.setup.tunnel.screen import Screen
@@ -33,7 +33,7 @@ REAL = "This sends for real: whoever writes to the number gets answers from this
 class Run:
     """One run, and what ends with it."""
 
-    asked: TunnelOptions
+    options: TunnelOptions
     given: Mapping[str, str] = field(repr=False)
     settings: Settings
     screen: Screen
@@ -41,50 +41,52 @@ class Run:
     stopping: list[int]
     ending: ExitStack
 
-    def through(self) -> None:
+    def run(self) -> None:
         """Go through the list, then tell of messages until somebody wants to stop."""
-        for check in self.meta.look():
-            self.screen.must(check)
-            self._go_on()
-        if self.asked.real:
+        for check in self.meta.check_settings():
+            self.screen.require(check)
+            self._exit_if_stopping()
+        if self.options.real:
             self.screen.warn(REAL)
-        here, way = self._here()
+        here, way = self._find_gateway()
         watch = TunnelWatch(here, self.stopping, self.screen)
         probe = self.ending.enter_context(Probe(way.url))
         store = self.ending.enter_context(closing(Store(here.redis_url)))
         try:
-            self._talk(watch, probe, store, f"{way.url}{WEBHOOK}")
+            self._follow_messages(watch, probe, store, f"{way.url}{WEBHOOK}")
         except StoreUnavailableError:
             raise errors.fail("Redis does not answer, so nothing can be told.") from None
 
-    def _here(self) -> tuple[Behind, Opened]:
+    def _find_gateway(self) -> tuple[Behind, OpenTunnel]:
         """Return the gateway, started if none runs, and the address that leads to it."""
-        asked = self.asked
-        running = find(self.given, asked.port, real=asked.real)
+        options = self.options
+        running = find(self.given, options.port, real=options.real)
         # Before a gateway is started for it, since it is the one that may not be had.
-        port = running.port if running else asked.port
-        way = way_in(asked, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
+        port = running.port if running else options.port
+        way = way_in(options, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
         self.ending.callback(way.close)
-        self._go_on()
+        self._exit_if_stopping()
         here = running or self.ending.enter_context(
-            started(self.given, port, self.screen, self.stopping, real=asked.real)
+            start_gateway(self.given, port, self.screen, self.stopping, real=options.real)
         )
-        self._go_on()
-        self.screen.show(ProbeCheck("gateway", "good", here.told))
+        self._exit_if_stopping()
+        self.screen.show(ProbeCheck("gateway", "good", here.description))
         return here, way
 
-    def _talk(self, watch: TunnelWatch, probe: Probe, store: Store, callback: str) -> None:
+    def _follow_messages(
+        self, watch: TunnelWatch, probe: Probe, store: Store, callback: str
+    ) -> None:
         bodies = Bodies(self.settings.encryption_keys)
-        watch.address(probe, self.settings.meta_verify_token.get_secret_value())
-        watch.self_test(probe, self.settings, store)
+        watch.check_address(probe, self.settings.meta_verify_token.get_secret_value())
+        watch.check_delivery(probe, self.settings, store)
         # From before Meta is told, so that not even the first message is missed.
         arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
-        self._go_on()
-        display = lead_here(self.meta, callback, self.asked, self.screen, self.ending)
-        words, real = Masking(self.asked.reveal), self.asked.real
-        Messages(watch, arrivals, traces, self.settings, words, real).follow(display, probe)
+        self._exit_if_stopping()
+        display = lead_here(self.meta, callback, self.options, self.screen, self.ending)
+        masking, real = Masking(self.options.reveal), self.options.real
+        Messages(watch, arrivals, traces, self.settings, masking, real).follow(display, probe)
 
-    def _go_on(self) -> None:
+    def _exit_if_stopping(self) -> None:
         """End where somebody wants to stop: nothing more is started then, and nothing set."""
         if self.stopping:
             raise typer.Exit
@@ -109,20 +111,20 @@ def tunnel(
     ngrok_api: Annotated[str, typer.Option(help="Where a running ngrok agent is asked.")] = AGENT,
 ) -> None:
     """Lead a real number's messages to this machine, see them come in, and what is answered."""
-    with errors.sentences():
+    with errors.exit_on_config_error():
         given = environment()
     screen = Screen(json=json)
     settings = preparation.read_settings(given)
-    asked = preparation.checked(
+    options = preparation.check_options(
         TunnelOptions(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
     )
-    preparation.take_folder()
+    preparation.lock_folder()
     if json:
-        log_view.aside()
-    stopping = startup.signals()
-    with called(settings) as calls:
+        log_view.print_to_stderr()
+    stopping = startup.catch_signals()
+    with open_client(settings) as calls:
         meta = CallbackClient(calls, settings)
-        clear_rest(meta, screen, asked=clear)
+        clear_rest(meta, screen, is_requested=clear)
         if not clear:
             with ExitStack() as ending:
-                Run(asked, given, settings, screen, meta, stopping, ending).through()
+                Run(options, given, settings, screen, meta, stopping, ending).run()

@@ -9,7 +9,7 @@ from gateway.cli.common import callback_probe, errors
 from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.local import startup, workspace
 from gateway.cli.local.environment import LocalSetup, prepare, rehearse
-from gateway.cli.local.log_view import BAD, ODD, readable
+from gateway.cli.local.log_view import BAD, ODD, render_line
 from gateway.cli.local.ports import HOST
 from gateway.cli.local.processes import Family
 from gateway.cli.local.workspace import Running
@@ -27,23 +27,23 @@ class Behind:
 
     port: int
     redis_url: str
-    told: str
+    description: str
     family: Family | None = None
 
-    def look(self) -> None:
+    def check_processes(self) -> None:
         """End where one of our processes has died."""
         if self.family:
-            startup.look_for_the_dead(self.family)
+            startup.exit_if_child_died(self.family)
 
 
-def choose(running: Running | None, port: int, *, answers: bool, real: bool) -> How | str:
+def choose(running: Running | None, port: int, *, is_answering: bool, real: bool) -> How | str:
     """Decide which gateway it is, or say in one sentence why none can be; pure.
 
     Whether one that runs already sends for real is not up to this command, so it has to be said.
     """
     if running is not None and running.sandbox:
         return PLAYS
-    if running is None and not answers:
+    if running is None and not is_answering:
         return "start"
     if not real:
         where = running.web if running else f"http://{HOST}:{port}"
@@ -56,8 +56,8 @@ def choose(running: Running | None, port: int, *, answers: bool, real: bool) -> 
 
 def find(given: Mapping[str, str], port: int, *, real: bool) -> Behind | None:
     """Return the gateway that runs here already, None where one is to be started."""
-    running = workspace.find()
-    how = choose(running, port, answers=_answers(port), real=real)
+    running = workspace.find_running()
+    how = choose(running, port, is_answering=_is_answering(port), real=real)
     if how == "start":
         return None
     if how == "use_dev" and running is not None:
@@ -69,45 +69,45 @@ def find(given: Mapping[str, str], port: int, *, real: bool) -> Behind | None:
 
 
 @contextmanager
-def started(
+def start_gateway(
     given: Mapping[str, str], port: int, screen: Screen, stopping: list[int], *, real: bool
 ) -> Iterator[Behind]:
     """Give a gateway that is started now, and ended again."""
-    lock = startup.occupy()
-    with errors.sentences():
+    lock = startup.lock_folder()
+    with errors.exit_on_config_error():
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
         RulebookSource(setup.settings.gateway_rules)
-    startup.look(setup)
+    startup.check_requirements(setup)
     screen.show(ProbeCheck("gateway", "wait", "is starting"))
     with Family(lambda child, raw: _show(screen, child, raw), lock) as family:
         try:
             startup.start(family, setup, stopping)
-            yield Behind(port, setup.settings.redis_url, _told(setup), family)
+            yield Behind(port, setup.settings.redis_url, _describe(setup), family)
         finally:
             workspace.withdraw()
 
 
-def _told(setup: LocalSetup) -> str:
-    where = "the real Meta" if setup.real else "a sandbox"
+def _describe(setup: LocalSetup) -> str:
+    where = "the real Meta" if setup.is_real else "a sandbox"
     return f"started at {setup.web}; what it sends goes to {where}"
 
 
 def _show(screen: Screen, child: str, raw: str) -> None:
     """Show what is odd; that a message came and was answered is what the checklist tells."""
-    line = readable(child, raw)
+    line = render_line(child, raw)
     if line and line.style in (ODD, BAD, f"bold {BAD}"):
         screen.log(line)
 
 
 def _redis_url(given: Mapping[str, str]) -> str:
-    with errors.sentences():
+    with errors.exit_on_config_error():
         setup = prepare(given, 1, real=True)
     if setup.redis_port:
         raise errors.fail("REDIS_URL is not set: it says where the gateway that runs here keeps.")
     return setup.settings.redis_url
 
 
-def _answers(port: int) -> bool:
+def _is_answering(port: int) -> bool:
     """Say whether a gateway listens on a port of this machine."""
     with Probe(f"http://{HOST}:{port}", TIMEOUT_S) as probe:
-        return callback_probe.alive(probe.alive()).tone == "good"
+        return callback_probe.check_health(probe.request_health()).tone == "good"

@@ -18,7 +18,7 @@ from gateway.store.traces import Trace, Traces
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"
 
 
-def reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
+def check_reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
     """Judge what is known of a message; a waiting line is worth another look."""
     if trace is None:
         return ProbeCheck("reply", "wait", "the message is being worked off")
@@ -30,33 +30,33 @@ def reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
     if trace.record is None or not trace.record.sends:
         advice = "See rules/: which rule should have answered?"
         return ProbeCheck("reply", "odd", "no rule answered it", advice)
-    return _sent(trace, real=real)
+    return _check_sends(trace, real=real)
 
 
-def _sent(trace: Trace, *, real: bool) -> ProbeCheck:
+def _check_sends(trace: Trace, *, real: bool) -> ProbeCheck:
     stages = [one.stage for one in trace.sends]
     if all(RUNGS.get(stage, -1) >= RUNGS["accepted"] and stage != "failed" for stage in stages):
         by = ", ".join(rule for rule, _ in trace.record.fired) if trace.record else ""
-        told = "Meta took it: look at the phone" if real else REHEARSED
-        return ProbeCheck("reply", "good", f"by rule {by}; {told}")
+        message = "Meta took it: look at the phone" if real else REHEARSED
+        return ProbeCheck("reply", "good", f"by rule {by}; {message}")
     ended = next((one for one in trace.sends if one.is_final or one.stage == "failed"), None)
     if ended is None:
         return ProbeCheck("reply", "wait", "it waits to be sent")
-    why = ended.error.get("code")
-    told = f"{ended.stage}, with code {why}" if why else ended.stage
+    code = ended.error.get("code")
+    message = f"{ended.stage}, with code {code}" if code else ended.stage
     return ProbeCheck(
-        "reply", "bad", told, "The lines below say why, and docs/sending.md what to do."
+        "reply", "bad", message, "The lines below say why, and docs/sending.md what to do."
     )
 
 
-def delivered(trace: Trace | None) -> ProbeCheck:
+def check_delivered(trace: Trace | None) -> ProbeCheck:
     """Judge how far a reply got, by the statuses that come back the same way as messages."""
-    told = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
-    if all(RUNGS.get(stage, 0) >= RUNGS["delivered"] for stage in told):
+    stages = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
+    if all(RUNGS.get(stage, 0) >= RUNGS["delivered"] for stage in stages):
         return ProbeCheck(
-            "status", "good", ", ".join(told) or "of what was sent Meta tells nothing"
+            "status", "good", ", ".join(stages) or "of what was sent Meta tells nothing"
         )
-    if "failed" in told:
+    if "failed" in stages:
         return ProbeCheck(
             "status", "bad", "Meta took it, and could not deliver it", "See the lines below."
         )
@@ -84,7 +84,7 @@ class Messages:
     arrivals: Arrivals
     traces: Traces
     settings: Settings
-    words: Masking
+    masking: Masking
     real: bool
     _seen: set[str] = field(default_factory=set)
     _is_up: bool = True
@@ -95,42 +95,42 @@ class Messages:
         hint_at = time.monotonic() + QUIET_S
         look_at = time.monotonic() + ADDRESS_EVERY_S
         while self.watch.go_on():
-            for message in self._new():
-                self._tell(message)
+            for message in self._new_messages():
+                self._report_message(message)
             if not self._seen and time.monotonic() > hint_at:
                 self.watch.screen.show(NOTHING)
                 hint_at = float("inf")
             if time.monotonic() > look_at:
-                self._look(probe)
+                self._check_address(probe)
                 look_at = time.monotonic() + ADDRESS_EVERY_S
 
-    def _new(self) -> list[Message]:
+    def _new_messages(self) -> list[Message]:
         """Return the messages to our number that came since; one that comes twice is one."""
-        came = (kept.event for kept in self.arrivals.new())
+        events = (kept.event for kept in self.arrivals.new())
         ours = self.settings.meta_phone_number_id
-        found = [one for one in came if isinstance(one, Message) and one.number == ours]
-        fresh = {one.id: one for one in found if one.id not in self._seen}
-        self._seen |= fresh.keys()
-        return list(fresh.values())
+        messages = [one for one in events if isinstance(one, Message) and one.number == ours]
+        new_messages = {one.id: one for one in messages if one.id not in self._seen}
+        self._seen |= new_messages.keys()
+        return list(new_messages.values())
 
-    def _tell(self, message: Message) -> None:
+    def _report_message(self, message: Message) -> None:
         """Tell of a message, of its reply, and then all that is known of both."""
-        settled, show = self.watch.settled, self.watch.screen.show
-        show(ProbeCheck("message", "good", f"{self.words.event(message)} was kept"))
-        answer = settled(lambda: reply(self._trace(message), real=self.real), REPLIED_WITHIN_S)
+        wait, show = self.watch.wait_until_settled, self.watch.screen.show
+        show(ProbeCheck("message", "good", f"{self.masking.event(message)} was kept"))
+        answer = wait(lambda: check_reply(self._trace(message), real=self.real), REPLIED_WITHIN_S)
         show(answer)
         if answer.tone == "good":
-            show(settled(lambda: delivered(self._trace(message)), DELIVERED_WITHIN_S))
-        teller = Teller(self.words, datetime.now(UTC), self.settings.gateway_retention)
+            show(wait(lambda: check_delivered(self._trace(message)), DELIVERED_WITHIN_S))
+        teller = Teller(self.masking, datetime.now(UTC), self.settings.gateway_retention)
         self.watch.screen.story(teller.tell(self.traces.of_wamid(message.id)))
 
     def _trace(self, message: Message) -> Trace | None:
-        found = self.traces.of_wamid(message.id).traces
-        return next((one for one in found if one.number == message.number), None)
+        traces = self.traces.of_wamid(message.id).traces
+        return next((one for one in traces if one.number == message.number), None)
 
-    def _look(self, probe: Probe) -> None:
+    def _check_address(self, probe: Probe) -> None:
         """Tell when the address ceases to lead here, and when it does again."""
-        check = callback_probe.alive(probe.alive())
+        check = callback_probe.check_health(probe.request_health())
         is_up = check.tone == "good"
         if is_up != self._is_up:
             self._is_up = is_up

@@ -45,42 +45,42 @@ class NgrokError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenTunnel:
     """A tunnel, and how it is closed again; what was there before stays."""
 
     url: str
-    told: str
+    description: str
     close: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
-def open_tunnel(port: int, token: str, agent: str = AGENT) -> Opened:
+def open_tunnel(port: int, token: str, agent: str = AGENT) -> OpenTunnel:
     """Open a tunnel to a port of this machine, or use the one that is there.
 
     Raises NgrokError.
     """
     try:
-        with _at(agent) as client:
-            tunnels = _tunnels(client)
+        with _open_client(agent) as client:
+            tunnels = _list_tunnels(client)
             if tunnels is not None:
-                return _of_agent(client, tunnels, port, agent)
+                return _use_agent(client, tunnels, port, agent)
     except httpx.InvalidURL:
         raise NgrokError(f"{agent} is no web address: write {AGENT}.") from None
     if not token:
         raise NgrokError(HOW_TO_LOG_IN)
-    return _own(port, token)
+    return _open_own(port, token)
 
 
-def leading_to(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
+def find_tunnel(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
     """Return the tunnel of an agent that leads to a port of this machine by https."""
     for one in tunnels:
         if isinstance(one, dict) and str(one.get("public_url", "")).startswith("https://"):
             config = one.get("config")
-            if isinstance(config, dict) and _leads(str(config.get("addr", "")), port):
+            if isinstance(config, dict) and _leads_to(str(config.get("addr", "")), port):
                 return one
     return None
 
 
-def _leads(addr: str, port: int) -> bool:
+def _leads_to(addr: str, port: int) -> bool:
     """Say whether "8000", "localhost:8000" or "http://127.0.0.1:8000" is a port of this machine."""
     addr = f"{HOST}:{addr}" if addr.isdecimal() else addr
     try:
@@ -90,70 +90,77 @@ def _leads(addr: str, port: int) -> bool:
         return False
 
 
-def _at(agent: str) -> httpx.Client:
+def _open_client(agent: str) -> httpx.Client:
     """Return how an agent is asked, within one time for all of it: who is there is not known."""
     return httpx.Client(
         base_url=agent, transport=DeadlineTransport(), timeout=limits(TIMEOUT_S), trust_env=False
     )
 
 
-def _tunnels(client: httpx.Client) -> list[Any] | None:
+def _list_tunnels(client: httpx.Client) -> list[Any] | None:
     """Return the tunnels of the agent, None where none runs."""
     try:
-        found = client.get("/api/tunnels").json()["tunnels"]
+        tunnels = client.get("/api/tunnels").json()["tunnels"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None  # something else may listen there, and that is no agent
-    return found if isinstance(found, list) else None
+    return tunnels if isinstance(tunnels, list) else None
 
 
-def _of_agent(client: httpx.Client, tunnels: list[Any], port: int, agent: str) -> Opened:
-    found = leading_to(tunnels, port)
-    started = found is None
-    if found is None:
-        found = _start(client, port)
-    told = f"{'started' if started else 'found'} in the ngrok agent that runs here"
+def _use_agent(client: httpx.Client, tunnels: list[Any], port: int, agent: str) -> OpenTunnel:
+    tunnel = find_tunnel(tunnels, port)
+    started = tunnel is None
+    if tunnel is None:
+        tunnel = _start_tunnel(client, port)
+    description = f"{'started' if started else 'found'} in the ngrok agent that runs here"
     # One of our name was started by a run that ended before it could stop it.
-    if started or found.get("name") == _name(port):
-        return Opened(str(found["public_url"]), told, lambda: _stop(agent, port))
-    return Opened(str(found["public_url"]), told)
+    if started or tunnel.get("name") == _tunnel_name(port):
+        return OpenTunnel(str(tunnel["public_url"]), description, lambda: _stop(agent, port))
+    return OpenTunnel(str(tunnel["public_url"]), description)
 
 
-def _start(client: httpx.Client, port: int) -> Mapping[str, Any]:
-    asked = {"name": _name(port), "proto": "http", "addr": f"{HOST}:{port}", "schemes": ["https"]}
+def _start_tunnel(client: httpx.Client, port: int) -> Mapping[str, Any]:
+    request = {
+        "name": _tunnel_name(port),
+        "proto": "http",
+        "addr": f"{HOST}:{port}",
+        "schemes": ["https"],
+    }
     try:
-        answer = client.post("/api/tunnels", json=asked)
-        made = answer.json()
+        answer = client.post("/api/tunnels", json=request)
+        created = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise NgrokError(f"The ngrok agent gave no answer ({type(error).__name__}).") from None
-    found = leading_to([made], port)
-    if answer.status_code != httpx.codes.CREATED or found is None:
-        raise NgrokError(_sentence("The ngrok agent that runs here opens no tunnel", answer.text))
-    return found
+    tunnel = find_tunnel([created], port)
+    if answer.status_code != httpx.codes.CREATED or tunnel is None:
+        raise NgrokError(
+            _describe_error("The ngrok agent that runs here opens no tunnel", answer.text)
+        )
+    return tunnel
 
 
 def _stop(agent: str, port: int) -> None:
     """Take back the tunnel that we had the agent start; without an agent there is none."""
-    with _at(agent) as client:
+    with _open_client(agent) as client:
         try:
-            client.delete(f"/api/tunnels/{_name(port)}")
+            client.delete(f"/api/tunnels/{_tunnel_name(port)}")
         except httpx.HTTPError:
             return
 
 
-def _name(port: int) -> str:
+def _tunnel_name(port: int) -> str:
     return f"whatsapp-gateway-{port}"
 
 
-def _own(port: int, token: str) -> Opened:
+def _open_own(port: int, token: str) -> OpenTunnel:
     try:
         package = importlib.import_module("ngrok")
     except ImportError:
         raise NgrokError(HOW_TO_INSTALL) from None
-    url = _within(lambda: str(package.forward(f"{HOST}:{port}", authtoken=token).url()))
-    return Opened(url, "opened by ngrok", lambda: _close(package, url))
+    url = _open_in_time(lambda: str(package.forward(f"{HOST}:{port}", authtoken=token).url()))
+    return OpenTunnel(url, "opened by ngrok", lambda: _close(package, url))
 
 
-def _within(opening: Callable[[], str]) -> str:
+def _open_in_time(opening: Callable[[], str]) -> str:
     """Return the address, but do not wait for it for ever: the package may go on trying."""
     done: list[str | NgrokError] = []
 
@@ -161,7 +168,7 @@ def _within(opening: Callable[[], str]) -> str:
         try:
             done.append(opening())
         except Exception as error:  # the package has no errors of its own to be named
-            done.append(NgrokError(_sentence("ngrok opens no tunnel", repr(error.args))))
+            done.append(NgrokError(_describe_error("ngrok opens no tunnel", repr(error.args))))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -180,9 +187,9 @@ def _close(package: Any, url: str) -> None:
     thread.join(2)
 
 
-def _sentence(what: str, said: str) -> str:
-    found = re.search(r"ERR_NGROK_\d{1,6}", said)
-    if not found:
+def _describe_error(what: str, text: str) -> str:
+    code = re.search(r"ERR_NGROK_\d{1,6}", text)
+    if not code:
         return f"{what}: is its service reached from here?"
-    hint = _HINTS.get(found[0], f"see https://ngrok.com/docs/errors/{found[0].lower()}")
-    return f"{what}: {hint} ({found[0]})."
+    hint = _HINTS.get(code[0], f"see https://ngrok.com/docs/errors/{code[0].lower()}")
+    return f"{what}: {hint} ({code[0]})."

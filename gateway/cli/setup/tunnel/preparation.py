@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.cli.common import errors
-from gateway.cli.common.callback_probe import PLAN, ProbeCheck, address, is_free_ngrok
+from gateway.cli.common.callback_probe import (
+    NGROK_PLAN_NOTE,
+    ProbeCheck,
+    is_free_ngrok,
+    parse_public_address,
+)
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.setup.tunnel import callback, callback_plan
-from gateway.cli.setup.tunnel.ngrok import NgrokError, Opened, open_tunnel
+from gateway.cli.setup.tunnel.ngrok import NgrokError, OpenTunnel, open_tunnel
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.config.settings import Settings, SettingsError
@@ -22,48 +27,50 @@ def read_settings(given: Mapping[str, str]) -> Settings:
     try:
         return prepare(given, ANY_PORT, real=True).settings
     except SettingsError as error:
-        told = "\n  ".join(error.problems)
+        problems = "\n  ".join(error.problems)
         raise errors.fail(
-            f"The settings are not complete, and gateway init asks for what Meta gave:\n  {told}"
+            f"The settings are not complete, and gateway init asks for what Meta gave:\n  {problems}"
         ) from None
 
 
-def checked(asked: TunnelOptions, told: Settings, screen: Screen) -> TunnelOptions:
+def check_options(options: TunnelOptions, settings: Settings, screen: Screen) -> TunnelOptions:
     """Return what was asked for with its address as it is used; end where it cannot be."""
-    if missing := callback.unset(told):
-        screen.must(missing)
-    if not asked.url:
-        return asked
-    found = address(asked.url, told.meta_graph_url)
-    if found is None:
+    if missing := callback.check_missing_settings(settings):
+        screen.require(missing)
+    if not options.url:
+        return options
+    url = parse_public_address(options.url, settings.meta_graph_url)
+    if url is None:
         raise errors.fail(
-            f"{without_secrets(asked.url)} is no address that Meta could post to: write "
+            f"{without_secrets(options.url)} is no address that Meta could post to: write "
             "https://host, as the tunnel shows it."
         )
-    return replace(asked, url=found)
+    return replace(options, url=url)
 
 
-def take_folder() -> None:
+def lock_folder() -> None:
     """Let one run at a time set and note things in this folder, until this process ends."""
     try:
-        workspace.make()
-        mine = workspace.hold(callback_plan.LOCK, 0.3)
+        workspace.make_folder()
+        lock = workspace.hold(callback_plan.LOCK, 0.3)
     except OSError as error:
         raise errors.fail(f"Cannot use the folder .gateway here: {error.strerror}.") from None
-    if mine is None:
+    if lock is None:
         raise errors.fail("gateway tunnel runs in this folder already.")
 
 
-def way_in(asked: TunnelOptions, port: int, token: str, screen: Screen) -> Opened:
+def way_in(options: TunnelOptions, port: int, token: str, screen: Screen) -> OpenTunnel:
     """Return the public address, of the tunnel that was given or of ngrok's."""
-    if asked.url:
-        screen.show(ProbeCheck("tunnel", "good", f"{asked.url}, as given"))
-        return Opened(asked.url, "as given")
+    if options.url:
+        screen.show(ProbeCheck("tunnel", "good", f"{options.url}, as given"))
+        return OpenTunnel(options.url, "as given")
     try:
-        way = open_tunnel(port, token, asked.ngrok_api)
+        way = open_tunnel(port, token, options.ngrok_api)
     except NgrokError as error:
         raise errors.fail(str(error)) from None
-    screen.show(ProbeCheck("tunnel", "good", f"{way.url}, {way.told}"))
+    screen.show(ProbeCheck("tunnel", "good", f"{way.url}, {way.description}"))
     if is_free_ngrok(way.url):
-        screen.show(ProbeCheck("tunnel", "odd", f"this is of ngrok's free plan, and {PLAN}"))
+        screen.show(
+            ProbeCheck("tunnel", "odd", f"this is of ngrok's free plan, and {NGROK_PLAN_NOTE}")
+        )
     return way

@@ -12,7 +12,7 @@ from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.common.errors import BAD_INPUT
 from gateway.cli.common.output import StoryLine as Story
 from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, LogLine
-from gateway.cli.operate.trace.command import WIDE, grown
+from gateway.cli.operate.trace.command import WIDE, render_tree
 
 MARKS = {"good": ("✓", GOOD), "odd": ("!", ODD), "bad": ("✗", f"bold {BAD}"), "wait": ("…", "")}
 WIDTH = 11
@@ -39,15 +39,15 @@ class Screen:
             typer.echo(orjson.dumps({name: getattr(check, name) for name in fields}))
             return
         mark, style = MARKS[check.tone]
-        told = Text(check.told)
+        text = Text(check.told)
         if check.advice:
-            told.append(f"\n{check.advice}", style)
+            text.append(f"\n{check.advice}", style)
         # What is too long goes on below itself, so that the marks stay a column of their own.
         line = Table.grid("", Column(width=WIDTH), Column(overflow="fold"), padding=(0, 1))
-        line.add_row(Text(mark, style), check.name, told)
+        line.add_row(Text(mark, style), check.name, text)
         self.console.print(line)
 
-    def must(self, check: ProbeCheck) -> None:
+    def require(self, check: ProbeCheck) -> None:
         """Print one line, and end where it is red."""
         self.show(check)
         if check.tone == "bad":
@@ -69,6 +69,6 @@ class Screen:
         """Print what happened to a message, as `gateway trace` does."""
         for line in lines:
             if self.json:
-                typer.echo(orjson.dumps({"name": "trace", "story": line.plain()}))
+                typer.echo(orjson.dumps({"name": "trace", "story": line.to_dict()}))
             else:
-                self.console.print(grown(line))
+                self.console.print(render_tree(line))

@@ -31,9 +31,9 @@ def make_body(waba: str, number: str, nonce: str) -> bytes:
     return orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
 
 
-def event_key(posted: bytes) -> str:
+def event_key(body: bytes) -> str:
     """Return under which key the gateway knows the event of such a delivery."""
-    (event,) = split(Delivery("", datetime.fromtimestamp(0, UTC), posted))
+    (event,) = split(Delivery("", datetime.fromtimestamp(0, UTC), body))
     return event.key
 
 
@@ -51,12 +51,12 @@ class TunnelWatch:
 
     def go_on(self) -> bool:
         """Wait a moment; say whether to look again."""
-        self._behind.look()
+        self._behind.check_processes()
         if not self._stopping:
             time.sleep(LOOK_EVERY_S)
         return not self._stopping
 
-    def settled(self, look: Callable[[], ProbeCheck], within_s: float) -> ProbeCheck:
+    def wait_until_settled(self, look: Callable[[], ProbeCheck], within_s: float) -> ProbeCheck:
         """Look until a line does not change by itself any more, or the time is over."""
         deadline = time.monotonic() + within_s
         check = look()
@@ -68,42 +68,44 @@ class TunnelWatch:
             check = look()
         return check
 
-    def address(self, probe: Probe, verify_token: str) -> None:
+    def check_address(self, probe: Probe, verify_token: str) -> None:
         """See that the address leads here, and shakes hands.
 
         The verify token is told to nobody who does not answer as the gateway does.
         """
         looks = (
-            lambda: callback_probe.alive(probe.alive()),
-            lambda: callback_probe.handshake(*probe.handshake(verify_token)),
+            lambda: callback_probe.check_health(probe.request_health()),
+            lambda: callback_probe.check_handshake(*probe.request_handshake(verify_token)),
         )
         for look in looks:
-            self.screen.must(self.settled(look, UP_WITHIN_S))
+            self.screen.require(self.wait_until_settled(look, UP_WITHIN_S))
 
-    def self_test(self, probe: Probe, settings: Settings, store: Store) -> None:
+    def check_delivery(self, probe: Probe, settings: Settings, store: Store) -> None:
         """Post a delivery of our own, and see that it was kept and planned, without effect."""
         number, secret = settings.meta_phone_number_id, settings.app_secrets[0]
         body = make_body(settings.meta_waba_id, number, secrets.token_hex(16))
-        posted = self.settled(
-            lambda: callback_probe.posted(probe.deliver(body, secret)), UP_WITHIN_S
+        delivery_check = self.wait_until_settled(
+            lambda: callback_probe.check_delivery(probe.post_delivery(body, secret)), UP_WITHIN_S
         )
-        if posted.tone == "bad":
-            self.screen.must(posted)
+        if delivery_check.tone == "bad":
+            self.screen.require(delivery_check)
         key = event_key(body)
-        planned = self.settled(lambda: _planned(store, number, key), PLANNED_WITHIN_S)
-        self.screen.must(planned)
+        planned_check = self.wait_until_settled(
+            lambda: _check_planned(store, number, key), PLANNED_WITHIN_S
+        )
+        self.screen.require(planned_check)
 
 
-def _planned(store: Store, number: str, key: str) -> ProbeCheck:
-    (place,) = known(store, number, [key])
-    if place and trace_records.load(store, number, digest(key).hex()) is None:
-        told = "a signed delivery was kept and worked off, and had no effect"
-        return ProbeCheck("self-test", "good", told)
-    if place:
+def _check_planned(store: Store, number: str, key: str) -> ProbeCheck:
+    (event_ref,) = known(store, number, [key])
+    if event_ref and trace_records.load(store, number, digest(key).hex()) is None:
+        message = "a signed delivery was kept and worked off, and had no effect"
+        return ProbeCheck("self-test", "good", message)
+    if event_ref:
         return ProbeCheck("self-test", "bad", "a rule answered it", "Report it: no rule should.")
-    told = "it was acknowledged, and no worker has worked it off"
+    message = "it was acknowledged, and no worker has worked it off"
     advice = (
         "Is gateway worker running, with the REDIS_URL of this folder, and does the address lead "
         "to this gateway and to no other?"
     )
-    return ProbeCheck("self-test", "bad", told, advice, passing=True)
+    return ProbeCheck("self-test", "bad", message, advice, passing=True)

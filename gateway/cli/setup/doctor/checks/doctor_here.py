@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.store.monitoring.snapshot import Snapshot
@@ -32,43 +32,43 @@ class Disk:
     file_bytes: int = 0  # of the append-only file that is on it, 0 where none is
 
 
-def rules(found: Rules) -> Iterator[Finding]:
+def rules(loaded_rules: Rules) -> Iterator[Finding]:
     """Tell what is wrong with them, and that nobody is ever answered."""
-    yield from map(broken, found.problems)
-    if found.problems:
+    yield from map(broken, loaded_rules.problems)
+    if loaded_rules.problems:
         return
-    if not found.count:
+    if not loaded_rules.count:
         yield warning("There is no rule, so nobody is ever answered.")
     else:
-        yield fine(f"{many(found.count, 'rule')}, version {found.version}.")
+        yield fine(f"{pluralize(loaded_rules.count, 'rule')}, version {loaded_rules.version}.")
 
 
-def rulebook(asked: tuple[Rules, Snapshot]) -> Iterator[Finding]:
+def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
-    found, reading = asked
+    loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
-    if told := sentences(reading.rulebooks):
-        yield from map(warning, told)
-    elif found.problems:
+    if problems := sentences(reading.rulebooks):
+        yield from map(warning, problems)
+    elif loaded_rules.problems:
         yield unseen("the rules here cannot be read")
     elif not version:
         yield unseen("no worker has looked after things yet")
     elif release != __version__:
         yield warning(f"A worker is release {release}, and this is {__version__}.")
-    elif version != found.version:
-        yield warning(f"A worker plans by rules {version}, and here are {found.version}.")
+    elif version != loaded_rules.version:
+        yield warning(f"A worker plans by rules {version}, and here are {loaded_rules.version}.")
     else:
         yield fine("The worker that looked last plans by the rules that are here.")
 
 
-def disk(found: Disk) -> Iterator[Finding]:
+def disk(local_disk: Disk) -> Iterator[Finding]:
     """Tell that there is too little room to write, or to write the append-only file anew."""
-    free = megabytes(found.free_bytes)
-    if found.free_bytes < LEAST_BYTES:
+    free = megabytes(local_disk.free_bytes)
+    if local_disk.free_bytes < LEAST_BYTES:
         yield broken(f"Only {free} are free.")
-    elif found.free_bytes < max(ENOUGH_BYTES, found.file_bytes):
-        needed = megabytes(found.file_bytes)
-        file = f", and the append-only file has {needed}" if found.file_bytes else ""
+    elif local_disk.free_bytes < max(ENOUGH_BYTES, local_disk.file_bytes):
+        needed = megabytes(local_disk.file_bytes)
+        file = f", and the append-only file has {needed}" if local_disk.file_bytes else ""
         yield warning(f"Only {free} are free{file}.")
     else:
         yield fine(f"{free} are free.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 
 INCOMPLETE = Unseen("the settings are not complete")
@@ -42,12 +42,12 @@ def file_mode(given: Given) -> Iterator[Finding]:
 def secrets(given: Given) -> Iterator[Finding]:
     """Tell that a rotation is not over."""
     if given.secrets > 1:
-        yield warning(f"{many(given.secrets, 'app secret')} are accepted.")
+        yield warning(f"{pluralize(given.secrets, 'app secret')} are accepted.")
     else:
         yield fine("One app secret is accepted.")
 
 
-def _complete(facts: Any) -> Given | Unseen:
+def _complete_settings(facts: Any) -> Given | Unseen:
     given: Given = facts.given
     return INCOMPLETE if given.problems else given
 
@@ -55,5 +55,5 @@ def _complete(facts: Any) -> Given | Unseen:
 CHECKS: tuple[Check[Any], ...] = (
     Check("settings", "settings", lambda facts: facts.given, settings),
     Check("settings", "file mode", lambda facts: facts.given, file_mode),
-    Check("settings", "app secrets", _complete, secrets),
+    Check("settings", "app secrets", _complete_settings, secrets),
 )

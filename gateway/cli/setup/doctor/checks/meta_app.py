@@ -15,7 +15,13 @@ from gateway.cli.setup.doctor.findings import (
     unseen,
     warning,
 )
-from gateway.cli.setup.doctor.meta_answers import MetaAnswers, of_meta, refused, told, valid
+from gateway.cli.setup.doctor.meta_answers import (
+    MetaAnswers,
+    error_finding,
+    of_meta,
+    refused_credential,
+    valid_token,
+)
 from gateway.graph.admin.errors import SetupError, of_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
 from gateway.graph.admin.versions import age
@@ -26,15 +32,15 @@ VERSION_SOON = timedelta(days=90)
 
 def graph(meta: MetaAnswers) -> Iterator[Finding]:
     """Tell that Meta cannot be reached at all."""
-    if meta.unreached:
-        yield broken(meta.unreached.removesuffix(f" {ADVICE['graph']}"))
+    if meta.unreachable_reason:
+        yield broken(meta.unreachable_reason.removesuffix(f" {ADVICE['graph']}"))
     else:
         yield fine("Meta answered.")
 
 
-def version(asked: tuple[str, date]) -> Iterator[Finding]:
+def version(inputs: tuple[str, date]) -> Iterator[Finding]:
     """Tell that Meta will soon serve this version no more, or does not any more."""
-    name, today = asked
+    name, today = inputs
     state, end = age(name, today)
     if state == "ended":
         yield broken(f"Meta serves {name} no more{f' since {end}' if end else ''}.")
@@ -51,13 +57,13 @@ def version(asked: tuple[str, date]) -> Iterator[Finding]:
 def secret(meta: MetaAnswers) -> Iterator[Finding]:
     """Tell that a secret is not the app's, so that every delivery would be refused."""
     total = len(meta.secrets)
-    for place, one in enumerate(meta.secrets, 1):
-        which = f"Secret {place} of {total}: " if total > 1 else ""
-        match one:
+    for position, answer in enumerate(meta.secrets, 1):
+        which = f"Secret {position} of {total}: " if total > 1 else ""
+        match answer:
             case SetupError():
-                yield told(one, which)
+                yield error_finding(answer, which)
             case Unseen():
-                yield unseen(one.why)
+                yield unseen(answer.why)
             case _:
                 yield fine("It is the app's.")
 
@@ -72,20 +78,20 @@ def token(meta: MetaAnswers) -> Iterator[Finding]:
             yield broken(f"The token is of app {info.app_id}, and META_APP_ID is {meta.app_id}.")
         else:
             yield fine(f"It is valid, and of type {info.type or 'unknown'}.")
-    elif isinstance(info, SetupError) and not (refused(info) or info.passing):
-        yield told(info)
+    elif isinstance(info, SetupError) and not (refused_credential(info) or info.passing):
+        yield error_finding(info)
     elif isinstance(number, SetupError):
-        says = refused(number) or number.passing
-        yield told(number) if says else unseen("Meta did not say what it is")
+        says = refused_credential(number) or number.passing
+        yield error_finding(number) if says else unseen("Meta did not say what it is")
     elif isinstance(number, Unseen):
         yield unseen(number.why)
     else:
         yield fine("Meta takes it.")
 
 
-def token_end(asked: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
+def token_end(inputs: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
     """Tell that the token runs out."""
-    info, now = asked
+    info, now = inputs
     if info.expires_at is None:
         yield fine("It does not run out.")
     elif info.expires_at <= now:
@@ -112,6 +118,11 @@ CHECKS: tuple[Check[Any], ...] = (
     Check("meta", "graph", lambda facts: facts.meta, graph),
     Check("meta", "app secret", of_meta(lambda meta: meta), secret),
     Check("meta", "token", of_meta(lambda meta: meta), token),
-    Check("meta", "token end", of_meta(lambda meta: both(valid(meta.token), meta.now)), token_end),
-    Check("meta", "token scopes", of_meta(lambda meta: valid(meta.token)), token_scopes),
+    Check(
+        "meta",
+        "token end",
+        of_meta(lambda meta: both(valid_token(meta.token), meta.now)),
+        token_end,
+    ),
+    Check("meta", "token scopes", of_meta(lambda meta: valid_token(meta.token)), token_scopes),
 )

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.setup.doctor.meta_answers import (
     NO_APP,
     Handshake,
     MetaAnswers,
+    answer_or_unseen,
     by_token,
-    in_force,
+    callback_in_force,
+    error_finding,
     of_meta,
-    seen,
-    shown,
-    told,
+    redact_address,
 )
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
@@ -29,20 +29,20 @@ USEFUL = {
 Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]
 
 
-def account(asked: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> Iterator[Finding]:
+def account(inputs: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> Iterator[Finding]:
     """Tell that the number is of another account than META_WABA_ID."""
-    numbers, meta = asked
+    numbers, meta = inputs
     if isinstance(numbers, SetupError):
-        yield told(numbers, "META_WABA_ID: ")
+        yield error_finding(numbers, "META_WABA_ID: ")
     elif meta.number_id not in {one.id for one in numbers}:
         yield broken("META_PHONE_NUMBER_ID is no number of the account META_WABA_ID.")
     else:
         yield fine("The number is one of the account's.")
 
 
-def subscribed(asked: Apps) -> Iterator[Finding]:
+def subscription(inputs: Apps) -> Iterator[Finding]:
     """Tell the classic: tests of the dashboard arrive, and real messages do not."""
-    apps, ours = asked
+    apps, ours = inputs
     if ours in {one.id for one in apps}:
         yield fine("The account's webhooks go to our app.")
     else:
@@ -52,13 +52,13 @@ def subscribed(asked: Apps) -> Iterator[Finding]:
         )
 
 
-def other_apps(asked: Apps) -> Iterator[Finding]:
+def other_apps(inputs: Apps) -> Iterator[Finding]:
     """Tell that somebody else gets the same webhooks, and may answer too."""
-    apps, ours = asked
+    apps, ours = inputs
     others = sorted({one.id for one in apps} - {ours})
     if others:
         yield warning(
-            f"The account's webhooks go to {many(len(others), 'other app')} as well "
+            f"The account's webhooks go to {pluralize(len(others), 'other app')} as well "
             f"({', '.join(others)}): each may answer, and what one of them refuses is delivered to "
             "all again."
         )
@@ -66,21 +66,21 @@ def other_apps(asked: Apps) -> Iterator[Finding]:
         yield fine("No other app gets them.")
 
 
-def callback(asked: tuple[str, str]) -> Iterator[Finding]:
+def callback(inputs: tuple[str, str]) -> Iterator[Finding]:
     """Tell that Meta has nowhere to post to; where it leads, the handshake shows."""
-    address, whose = asked
+    address, whose = inputs
     if not address:
         yield broken("Meta knows no callback, so nothing arrives.")
     else:
-        yield fine(f"{whose} callback is in force: {shown(address)}.")
+        yield fine(f"{whose} callback is in force: {redact_address(address)}.")
 
 
-def handshake(found: Handshake) -> Iterator[Finding]:
+def handshake(answer: Handshake) -> Iterator[Finding]:
     """Tell that somebody else, or an old tunnel, answers at the callback."""
-    if found.away:
-        yield warning(f"From here the callback could not be reached ({found.away}).")
-    elif found.wrong:
-        yield broken(found.wrong)
+    if answer.away:
+        yield warning(f"From here the callback could not be reached ({answer.away}).")
+    elif answer.wrong:
+        yield broken(answer.wrong)
     else:
         yield fine("Our gateway answers at the callback, with our verify token.")
 
@@ -103,20 +103,20 @@ def fields(callbacks: tuple[AppCallback, ...]) -> Iterator[Finding]:
 
 
 def _account(meta: MetaAnswers) -> tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers] | Unseen:
-    found = by_token(meta, meta.numbers)
-    return found if isinstance(found, Unseen) else (found, meta)
+    numbers = by_token(meta, meta.numbers)
+    return numbers if isinstance(numbers, Unseen) else (numbers, meta)
 
 
 def _apps(meta: MetaAnswers) -> Apps | Unseen:
-    apps = seen(by_token(meta, meta.subscribed))
+    apps = answer_or_unseen(by_token(meta, meta.subscribed))
     return both(apps, meta.app_id) if meta.app_id else NO_APP
 
 
 CHECKS: tuple[Check[Any], ...] = (
     Check("meta", "account", of_meta(_account), account),
-    Check("meta", "subscribed", of_meta(_apps), subscribed),
+    Check("meta", "subscribed", of_meta(_apps), subscription),
     Check("meta", "other apps", of_meta(_apps), other_apps),
-    Check("meta", "callback", of_meta(in_force), callback),
+    Check("meta", "callback", of_meta(callback_in_force), callback),
     Check("meta", "handshake", of_meta(lambda meta: meta.handshake), handshake),
-    Check("meta", "fields", of_meta(lambda meta: seen(meta.callbacks)), fields),
+    Check("meta", "fields", of_meta(lambda meta: answer_or_unseen(meta.callbacks)), fields),
 )

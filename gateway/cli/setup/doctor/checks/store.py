@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.output import many
+from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
 from gateway.store.server.health import NO_DISK, ServerHealth, judge, other_layout, too_old
 from gateway.store.server.health import replica as told_replica
@@ -23,7 +23,7 @@ class Redis:
     """The store as it was found, or why it was not."""
 
     away: str = ""
-    found: Examined | None = None
+    examined: Examined | None = None
     limit_bytes: int = 0
 
     def health(self, server: Server) -> ServerHealth:
@@ -31,22 +31,22 @@ class Redis:
         return judge(server.info, "", self.limit_bytes)
 
 
-def answers(redis: Redis) -> Iterator[Finding]:
+def availability(redis: Redis) -> Iterator[Finding]:
     """Tell that nothing can be kept."""
-    if redis.found is None:
+    if redis.examined is None:
         yield broken(redis.away)
-    elif redis.found.away:
-        missing = many(redis.found.away, "server")
+    elif redis.examined.away:
+        missing = pluralize(redis.examined.away, "server")
         yield broken(f"{missing} of the cluster did not answer: what is theirs stands still.")
     else:
-        yield fine(f"{many(len(redis.found.servers), 'server')} answered.")
+        yield fine(f"{pluralize(len(redis.examined.servers), 'server')} answered.")
 
 
 def address(examined: Examined) -> Iterator[Finding]:
     """Tell that REDIS_URL names something that cannot be written to."""
-    told = [examined.other_form, *(told_replica(one.info) for one in examined.servers)]
-    if wrong := next(filter(None, told), ""):
-        yield broken(wrong)
+    problems = [examined.other_form, *(told_replica(one.info) for one in examined.servers)]
+    if problem := next(filter(None, problems), ""):
+        yield broken(problem)
     else:
         yield fine("REDIS_URL leads to what can be written to.")
 
@@ -54,19 +54,19 @@ def address(examined: Examined) -> Iterator[Finding]:
 def version(examined: Examined) -> Iterator[Finding]:
     """Tell that a server lacks what our scripts need."""
     for server in examined.servers:
-        if told := too_old(server.info):
-            yield broken(told)
+        if problem := too_old(server.info):
+            yield broken(problem)
             return
     info = examined.servers[0].info
-    named = str(info.get("server_name", "redis")).capitalize()
-    yield fine(f"{named} speaks as version {info['redis_version']}.")
+    server_name = str(info.get("server_name", "redis")).capitalize()
+    yield fine(f"{server_name} speaks as version {info['redis_version']}.")
 
 
 def layout(examined: Examined) -> Iterator[Finding]:
     """Tell that another release wrote what is there."""
-    told = other_layout(examined.layout)
-    if told:
-        yield broken(told)
+    problem = other_layout(examined.layout)
+    if problem:
+        yield broken(problem)
     else:
         yield fine("What is stored is laid out as this version needs it.")
 
@@ -87,7 +87,7 @@ def persistence(examined: Examined) -> Iterator[Finding]:
             yield fine("Everything is on disk before it is acknowledged.")
 
 
-def written(examined: Examined) -> Iterator[Finding]:
+def disk_writes(examined: Examined) -> Iterator[Finding]:
     """Tell that the server's disk takes no more."""
     for server in examined.servers:
         if server.info.get("aof_last_write_status", "ok") != "ok":
@@ -112,7 +112,7 @@ def eviction(examined: Examined) -> Iterator[Finding]:
 
 def memory(redis: Redis) -> Iterator[Finding]:
     """Tell that history gives way, and that deliveries are refused."""
-    for server in redis.found.servers if redis.found else ():
+    for server in redis.examined.servers if redis.examined else ():
         health = redis.health(server)
         used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
         if health.full:
@@ -139,10 +139,12 @@ def replicas(examined: Examined) -> Iterator[Finding]:
     """Tell that nothing counts, for too few replicas are there to have it."""
     there = min(int(one.info.get("connected_slaves", 0)) for one in examined.servers)
     if there < examined.replicas:
-        asked = many(examined.replicas, "replica")
-        yield broken(f"REDIS_URL asks for {asked}, and Redis has {there}.")
+        needed = pluralize(examined.replicas, "replica")
+        yield broken(f"REDIS_URL asks for {needed}, and Redis has {there}.")
     elif examined.replicas:
-        yield fine(f"REDIS_URL asks for {many(examined.replicas, 'replica')}; Redis has {there}.")
+        yield fine(
+            f"REDIS_URL asks for {pluralize(examined.replicas, 'replica')}; Redis has {there}."
+        )
     else:
         yield fine("None are asked for.")
 
@@ -155,29 +157,29 @@ def megabytes(size: int) -> str:
 
 
 def _redis(facts: Any) -> Redis | Unseen:
-    found: Redis | Unseen = facts.redis
-    return found
+    redis: Redis | Unseen = facts.redis
+    return redis
 
 
-def _answering(facts: Any) -> Redis | Unseen:
-    found = _redis(facts)
-    return found if isinstance(found, Unseen) or found.found else Unseen("Redis does not answer")
+def _answering_redis(facts: Any) -> Redis | Unseen:
+    redis = _redis(facts)
+    return redis if isinstance(redis, Unseen) or redis.examined else Unseen("Redis does not answer")
 
 
-def _examined(facts: Any) -> Examined | Unseen:
-    found = _answering(facts)
-    return found if isinstance(found, Unseen) else found.found or Unseen("Redis does not answer")
+def _examined_servers(facts: Any) -> Examined | Unseen:
+    redis = _answering_redis(facts)
+    return redis if isinstance(redis, Unseen) else redis.examined or Unseen("Redis does not answer")
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("store", "store", _redis, answers),
-    Check("store", "store address", _examined, address),
-    Check("store", "store version", _examined, version),
-    Check("store", "layout", _examined, layout),
-    Check("store", "persistence", _examined, persistence),
-    Check("store", "store disk", _examined, written),
-    Check("store", "eviction", _examined, eviction),
-    Check("store", "memory", _answering, memory),
-    Check("store", "clock", _examined, clock),
-    Check("store", "replicas", _examined, replicas),
+    Check("store", "store", _redis, availability),
+    Check("store", "store address", _examined_servers, address),
+    Check("store", "store version", _examined_servers, version),
+    Check("store", "layout", _examined_servers, layout),
+    Check("store", "persistence", _examined_servers, persistence),
+    Check("store", "store disk", _examined_servers, disk_writes),
+    Check("store", "eviction", _examined_servers, eviction),
+    Check("store", "memory", _answering_redis, memory),
+    Check("store", "clock", _examined_servers, clock),
+    Check("store", "replicas", _examined_servers, replicas),
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.output import many
-from gateway.cli.operate.status.status_judge import TICK_EVERY_S, Part, wrong
+from gateway.cli.common.output import pluralize
+from gateway.cli.operate.status.status_judge import TICK_EVERY_S, Part, find_problems
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.store.monitoring.snapshot import Snapshot
@@ -27,36 +27,36 @@ class Broker:
     away: str = ""  # what kind of error it was, "" where it answered
 
 
-def broker(found: Broker) -> Iterator[Finding]:
+def broker(state: Broker) -> Iterator[Finding]:
     """Tell that no bell can be rung."""
-    where = "one of its own (CELERY_BROKER_URL)" if found.apart else "the store's server"
-    if found.away:
-        yield broken(f"The broker, {where}, does not answer ({found.away}).")
+    where = "one of its own (CELERY_BROKER_URL)" if state.apart else "the store's server"
+    if state.away:
+        yield broken(f"The broker, {where}, does not answer ({state.away}).")
     else:
         yield fine(f"The broker, {where}, answered.")
 
 
-def listened_to(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
+def check_queue(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
     """Return what tells that nobody hears the bells of a queue."""
 
     def judge(workers: Mapping[str, int]) -> Iterator[Finding]:
         if there := workers.get(queue, 0):
-            yield fine(f"{many(there, 'worker')} answered.")
+            yield fine(f"{pluralize(there, 'worker')} answered.")
         else:
             yield broken(f"No worker that listens to the queue {queue} answered.")
 
     return judge
 
 
-def parts(
-    *of: Part, well: str, tell: Callable[[str], Finding] = broken
+def check_parts(
+    *of: Part, well: str, make_finding: Callable[[str], Finding] = broken
 ) -> Callable[[Snapshot], Iterator[Finding]]:
     """Return what tells what `gateway status` calls wrong with some parts."""
 
     def judge(reading: Snapshot) -> Iterator[Finding]:
-        found = [one.told for one in wrong(reading) if one.part in of]
-        yield from map(tell, found)
-        if not found:
+        problems = [one.message for one in find_problems(reading) if one.part in of]
+        yield from map(make_finding, problems)
+        if not problems:
             yield fine(well)
 
     return judge
@@ -75,7 +75,7 @@ def beat(reading: Snapshot) -> Iterator[Finding]:
         yield fine(f"Beat is running; the last tick was {ago_s:.1f} s ago.")
 
 
-def scheduled(reading: Snapshot) -> Iterator[Finding]:
+def schedule(reading: Snapshot) -> Iterator[Finding]:
     """Tell that beat's bells are heard too late."""
     limits = {"sweep": SWEEP_EVERY_S, "watch": SILENT_S}
     for what, limit_s in limits.items():
@@ -90,14 +90,14 @@ def scheduled(reading: Snapshot) -> Iterator[Finding]:
 
 def canary(reading: Snapshot) -> Iterator[Finding]:
     """Tell that an event of our own does not go the whole way."""
-    late = next((one.told for one in wrong(reading) if one.part == "canary"), "")
-    found = reading.canary
-    if late:
-        yield broken(late)
-    elif found.took_s is None or found.age_s is None:
+    overdue = next((one.message for one in find_problems(reading) if one.part == "canary"), "")
+    latest = reading.canary
+    if overdue:
+        yield broken(overdue)
+    elif latest.took_s is None or latest.age_s is None:
         yield warning("None has arrived yet; beat rings for one each minute.")
     else:
-        yield fine(f"The last one took {found.took_s:.2f} s, {found.age_s:.0f} s ago.")
+        yield fine(f"The last one took {latest.took_s:.2f} s, {latest.age_s:.0f} s ago.")
 
 
 def web(reading: Snapshot) -> Iterator[Finding]:
@@ -111,63 +111,74 @@ def web(reading: Snapshot) -> Iterator[Finding]:
 
 
 def _reading(facts: Any) -> Snapshot | Unseen:
-    found: Snapshot | Unseen = facts.reading
-    return found
+    reading: Snapshot | Unseen = facts.reading
+    return reading
 
 
 def _broker(facts: Any) -> Broker | Unseen:
-    found: Broker | Unseen = facts.broker
+    state: Broker | Unseen = facts.broker
     store: Redis | Unseen = facts.redis
-    if isinstance(found, Broker) and not found.apart and isinstance(store, Redis) and store.away:
+    if isinstance(state, Broker) and not state.apart and isinstance(store, Redis) and store.away:
         return Unseen("it is the store's server")
-    return found
+    return state
 
 
 def _workers(facts: Any) -> Mapping[str, int] | Unseen:
-    found: Broker | Unseen = facts.broker
+    state: Broker | Unseen = facts.broker
     workers: Mapping[str, int] | Unseen = facts.workers
-    if isinstance(found, Broker) and found.away:
+    if isinstance(state, Broker) and state.away:
         return Unseen("the broker does not answer")
     return workers
 
 
 CHECKS: tuple[Check[Any], ...] = (
     Check("broker", "broker", _broker, broker),
-    *(Check("workers", f"worker {queue}", _workers, listened_to(queue)) for queue in QUEUES),
+    *(Check("workers", f"worker {queue}", _workers, check_queue(queue)) for queue in QUEUES),
     Check(
         "workers",
         "deliveries",
         _reading,
-        parts("deliveries", well="What waits is worked off in time."),
+        check_parts("deliveries", well="What waits is worked off in time."),
     ),
-    Check("workers", "replies", _reading, parts("reply", well="No reply is overdue.")),
+    Check("workers", "replies", _reading, check_parts("reply", well="No reply is overdue.")),
     Check(
         "workers",
         "broadcasts",
         _reading,
-        parts("bulk", well="No broadcast is overdue.", tell=warning),
+        check_parts("bulk", well="No broadcast is overdue.", make_finding=warning),
     ),
-    Check("workers", "schedule", _reading, scheduled),
+    Check("workers", "schedule", _reading, schedule),
     Check("workers", "beat", _reading, beat),
     Check("workers", "canary", _reading, canary),
     Check("workers", "web", _reading, web),
     Check(
-        "sends", "paused", _reading, parts("paused", well="Meta takes the sends of every number.")
+        "sends",
+        "paused",
+        _reading,
+        check_parts("paused", well="Meta takes the sends of every number."),
     ),
     Check(
         "sends",
         "held",
         _reading,
-        parts("held", well="No person holds a number or a rule.", tell=warning),
+        check_parts("held", well="No person holds a number or a rule.", make_finding=warning),
     ),
-    Check("sends", "aside", _reading, parts("aside", well="Nothing is set aside.", tell=warning)),
     Check(
-        "sends", "dead letters", _reading, parts("letters", well="There are none.", tell=warning)
+        "sends",
+        "aside",
+        _reading,
+        check_parts("aside", well="Nothing is set aside.", make_finding=warning),
+    ),
+    Check(
+        "sends",
+        "dead letters",
+        _reading,
+        check_parts("letters", well="There are none.", make_finding=warning),
     ),
     Check(
         "sends",
         "doubled",
         _reading,
-        parts("doubled", well="No send reached Meta twice.", tell=warning),
+        check_parts("doubled", well="No send reached Meta twice.", make_finding=warning),
     ),
 )
