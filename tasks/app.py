@@ -17,7 +17,7 @@ from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
-from tasks.context import take_up_changes
+from tasks.context import enable_rule_reloading
 from tasks.processes.process_names import children
 from tasks.processes.store_check import look
 
@@ -49,42 +49,42 @@ def configure(sender: Celery, **_: Any) -> None:
         settings = Settings.from_env()
         sender.config_from_object(config(settings))
     except (SettingsError, UnknownOptionError) as error:
-        _end(f"The settings are not complete:\n{error}")
+        _exit_with_error(f"The settings are not complete:\n{error}")
     use_store(sender, settings.redis_url)
 
 
 @worker_init.connect
-def look_first(**_: Any) -> None:
+def run_startup_checks(**_: Any) -> None:
     """End at the start, with exit code 2, where a worker could only do harm or nothing."""
     settings = Settings.from_env()
-    take_up_changes()
+    enable_rule_reloading()
     children()  # before the pool forks them
     try:
         load(settings.gateway_rules)
         health = look(Store(settings.redis_url), settings.gateway_store_bytes)
     except RulebookError as error:
-        _end(f"The rules cannot be used:\n{error}")
+        _exit_with_error(f"The rules cannot be used:\n{error}")
     except StoreUnavailableError:
         log.warning("store_away")  # it may come back, and is looked at before the first work
         return
     if health.fatal:
-        _end(" ".join(health.fatal))
+        _exit_with_error(" ".join(health.fatal))
 
 
 @worker_process_init.connect
-def announce(**_: Any) -> None:
+def announce_child(**_: Any) -> None:
     """Let the main process know of this child before its first task."""
     children().announce()
 
 
-def _end(sentence: str) -> NoReturn:
-    sys.stderr.write(f"{sentence}\n")
+def _exit_with_error(message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
     sys.exit(2)
 
 
 @setup_logging.connect
 @worker_process_init.connect
-def log_ours(**_: Any) -> None:
+def configure_logging(**_: Any) -> None:
     """Log our way, not Celery's; once more after a fork, which no writing thread survives."""
     atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
     gc.freeze()  # what was imported is no garbage, and looking through it takes time

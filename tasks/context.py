@@ -16,13 +16,13 @@ from gateway.graph.messages import Graph
 from gateway.rules.reloader import RulebookSource
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.maintenance import MOST_NUMBERS, list_number
+from gateway.store.maintenance import MOST_NUMBERS, add_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
-from tasks.processes.rule_reloading import Reloading
+from tasks.processes.rule_reloading import RuleReloader
 from tasks.processes.served_numbers import Sender
 from tasks.processes.store_check import refuse_unfit
 
@@ -45,26 +45,26 @@ class WorkerContext(StoreAccess):
 
     rules: RulebookSource
     graph: Graph
-    posting: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
+    post_pool: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
     breaker: Breaker
-    ringing: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
+    ring_pool: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
-    listed: set[str] = field(default_factory=set)
+    listed_numbers: set[str] = field(default_factory=set)
     sender: Sender = field(default_factory=Sender)
-    raised: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
+    reported_errors: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
 
     def lanes(self, number: str) -> Lanes:
         """Return the lanes of a number, which the pumps of this process share."""
         per_second = self.settings.meta_messages_per_second
         return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
 
-    def list(self, number: str) -> None:
+    def ensure_listed(self, number: str) -> None:
         """Make a number one that ticks and sweeps look at, before there is anything to look at."""
-        if number not in self.listed:
-            if not list_number(self.store, number):
+        if number not in self.listed_numbers:
+            if not add_number(self.store, number):
                 # Its events have their effect, and its sends go while bells ring for them.
                 log.warning("numbers_full", most=MOST_NUMBERS)
-            self.listed.add(number)
+            self.listed_numbers.add(number)
 
     def renew_token(self) -> bool:
         """Read the token again, where it is kept in a file; say whether it is another one."""
@@ -75,52 +75,52 @@ class WorkerContext(StoreAccess):
             return False  # half-written: the old one stays, and the next probe looks again
 
 
-def release(rulebook: RuleDecider) -> str:
+def release_id(rulebook: RuleDecider) -> str:
     """Name what planning is done by: the code, and the rules that may change meanwhile."""
     return f"{__version__}/{rulebook.version}"
 
 
-_workers: dict[int, WorkerContext] = {}
-_takes_up = threading.Event()
+_contexts: dict[int, WorkerContext] = {}
+_reloading_enabled = threading.Event()
 
 
-def worker() -> WorkerContext:
+def worker_context() -> WorkerContext:
     """Return what this process works with.
 
     Raises StoreUnavailableError until the store was looked at and may be worked on.
     """
-    held = _held()
-    refuse_unfit(held.store, held.settings.gateway_store_bytes)
-    return held
+    current = _held()
+    refuse_unfit(current.store, current.settings.gateway_store_bytes)
+    return current
 
 
 def _held() -> WorkerContext:
     """Return what this process holds: a client from before a fork answers the wrong child."""
     pid = os.getpid()
     # Two threads may come here first at once; all must end with the same, which holds outcomes.
-    if found := _workers.get(pid):
+    if found := _contexts.get(pid):
         return found
-    made = build(Settings.from_env())
-    held = _workers.setdefault(pid, made)
-    if held is made and _takes_up.is_set():
-        Reloading(made.store, made.rules).start()
+    made = build_context(Settings.from_env())
+    held = _contexts.setdefault(pid, made)
+    if held is made and _reloading_enabled.is_set():
+        RuleReloader(made.store, made.rules).start()
     return held
 
 
-def take_up_changes() -> None:
+def enable_rule_reloading() -> None:
     """Let this process and those that it forks take up changed rules while they work."""
-    _takes_up.set()
+    _reloading_enabled.set()
 
 
-def access(settings: Settings) -> StoreAccess:
+def open_store_access(settings: Settings) -> StoreAccess:
     """Open the store, with connections that nobody else has."""
     store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
     return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
 
 
-def build(settings: Settings) -> WorkerContext:
+def build_context(settings: Settings) -> WorkerContext:
     """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
-    opened = access(settings)
+    opened = open_store_access(settings)
     store = opened.store
     graph = Graph(
         settings.meta_graph_url,
@@ -132,9 +132,11 @@ def build(settings: Settings) -> WorkerContext:
         store=store,
         bodies=opened.bodies,
         inbox=opened.inbox,
-        rules=RulebookSource(settings.gateway_rules, fallback=partial(rulebooks.kept, store)),
+        rules=RulebookSource(
+            settings.gateway_rules, fallback=partial(rulebooks.read_kept_files, store)
+        ),
         graph=graph,
-        posting=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
+        post_pool=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
         breaker=Breaker(),
-        ringing=ThreadPoolExecutor(1, thread_name_prefix="ring"),
+        ring_pool=ThreadPoolExecutor(1, thread_name_prefix="ring"),
     )

@@ -13,23 +13,23 @@ from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.sending.dead_letter import DeferReason
-from gateway.core.sending.resend_policy import gap_of
+from gateway.core.sending.resend_policy import revealed_gap
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.inbox.lease import MOST_DEATHS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
-from gateway.store.maintenance import count, planning_stopped, stop_planning
+from gateway.store.maintenance import increment_counter, stop_planning, stopped_release
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
-from tasks.context import WorkerContext, release, worker
-from tasks.monitoring.alerts import note_asked, note_damaged_partitions
-from tasks.receiving.grants import take_grants
-from tasks.receiving.poison import give_up, give_up_whole, set_before_a_person
-from tasks.receiving.unreadable import readable
-from tasks.sending.account_effects import spread_news
+from tasks.context import WorkerContext, release_id, worker_context
+from tasks.monitoring.alerts import note_damaged_partitions, note_rule_alerts
+from tasks.receiving.grants import apply_grants
+from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
+from tasks.receiving.unreadable import dead_letter_unreadable
+from tasks.sending.account_effects import apply_failed_statuses
 from tasks.wakeup import call_inbox, ring_number
 
 log = structlog.get_logger(__name__)
@@ -54,36 +54,40 @@ def drain() -> None:
     or an event that became known meanwhile, and those are planned again. Dying anywhere leaves the
     cursor where it was, and what stands after it is drained again. Every lease is given back.
     """
-    at_work = worker()
-    at_work.inbox.clear_bell()
-    rulebook = at_work.rules.current()
-    if planning_stopped(at_work.store) == release(rulebook):
+    ctx = worker_context()
+    ctx.inbox.clear_bell()
+    rulebook = ctx.rules.current()
+    if stopped_release(ctx.store) == release_id(rulebook):
         return
-    with at_work.inbox.slice() as held:
-        batch = held.next()
+    with ctx.inbox.lease() as leases:
+        batch = leases.next_batch()
         # From here on: far away from the store it takes long to begin, and work must come of it.
-        ends = time.monotonic() + SLICE_S
-        while not batch.empty:
+        deadline = time.monotonic() + SLICE_S
+        while not batch.is_empty:
             if batch.is_shared:
-                at_work.ringing.submit(call_inbox, at_work.inbox)
-            aside = effect(at_work, held, batch, rulebook, ends)
-            batch = _following(held, aside, ends)
-    note_damaged_partitions(at_work.store, held.damaged)
-    free = [one for one in at_work.inbox.look() if not one.leased and one.index not in held.damaged]
+                ctx.ring_pool.submit(call_inbox, ctx.inbox)
+            deferred = process_batch(ctx, leases, batch, rulebook, deadline)
+            batch = _next_batch(leases, deferred, deadline)
+    note_damaged_partitions(ctx.store, leases.damaged)
+    free = [
+        one
+        for one in ctx.inbox.partition_states()
+        if not one.is_leased and one.index not in leases.damaged
+    ]
     if any(one.has_work for one in free):
-        call_inbox(at_work.inbox)
+        call_inbox(ctx.inbox)
 
 
-def _following(held: LeasedPartitions, aside: Deferred, ends: float) -> Batch:
+def _next_batch(leases: LeasedPartitions, deferred: Deferred, deadline: float) -> Batch:
     """Pass the batch in hand and return the next; empty where the slice or the work is over."""
-    if time.monotonic() > ends:
-        held.close(aside)
+    if time.monotonic() > deadline:
+        leases.close(deferred)
         return Batch()
-    batch = held.next(aside)
-    if batch.empty:
+    batch = leases.next_batch(deferred)
+    if batch.is_empty:
         # What arrives this moment is cheaper to take now than with another Celery message.
         time.sleep(LINGER_S)
-        batch = held.next()
+        batch = leases.next_batch()
     return batch
 
 
@@ -92,64 +96,68 @@ class _Tally:
     """What came of a batch so far."""
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
-    fired: dict[str, str] = field(default_factory=dict)  # rule -> why, in the rule's own words
-    refused: Counter[str] = field(default_factory=Counter)  # by event
-    aside: dict[str, DeferReason] = field(default_factory=dict)  # by delivery
+    fired_rules: dict[str, str] = field(
+        default_factory=dict
+    )  # rule -> why, in the rule's own words
+    refusals: Counter[str] = field(default_factory=Counter)  # by event
+    deferred: dict[str, DeferReason] = field(default_factory=dict)  # by delivery
     gap: timedelta = timedelta(0)  # in which statuses were held up
 
-    def note(self, made: Plan) -> None:
+    def add_plan(self, committed: Plan) -> None:
         """Note what a plan that was committed came to."""
-        self.sends += Counter({made.number: len(made.sends)})
-        for one in (one for record in made.records for one in record.fired):
-            if len(self.fired) < MOST_NAMED:
-                self.fired.setdefault(one.rule, one.why)
-        self.gap = max([self.gap, *(gap_of(news) for news in made.news)])
+        self.sends += Counter({committed.number: len(committed.sends)})
+        for one in (one for record in committed.records for one in record.fired):
+            if len(self.fired_rules) < MOST_NAMED:
+                self.fired_rules.setdefault(one.rule, one.explanation)
+        self.gap = max([self.gap, *(revealed_gap(news) for news in committed.status_updates)])
 
-    def set_aside(self, event: Event, obstacle: DeferReason) -> None:
+    def defer(self, event: Event, reason: DeferReason) -> None:
         """Note what stands in the way of an event's delivery, the first thing that is met."""
-        self.aside.setdefault(event.delivery, obstacle)
+        self.deferred.setdefault(event.delivery, reason)
 
 
-def effect(
-    at_work: WorkerContext,
-    held: LeasedPartitions,
+def process_batch(
+    ctx: WorkerContext,
+    leases: LeasedPartitions,
     batch: Batch,
     rulebook: RuleDecider,
-    ends: float = math.inf,
+    deadline: float = math.inf,
 ) -> Deferred:
     """Plan and commit a batch; return the deliveries that cannot be committed now, and why.
 
     What needs care is done event by event, and no more of it is begun once the slice `ends`.
     """
-    tally = _Tally(aside={k: DeferReason("unopened", why) for k, why in batch.unopened.items()})
+    tally = _Tally(
+        deferred={k: DeferReason("unopened", why) for k, why in batch.open_errors.items()}
+    )
     if batch.is_careful:
-        _settle_carefully(at_work, held, batch, rulebook, tally, ends)
+        _commit_one_by_one(ctx, leases, batch, rulebook, tally, deadline)
     else:
-        _settle(at_work, batch.events, rulebook, tally)
+        _commit_with_replanning(ctx, batch.events, rulebook, tally)
     for number in tally.sends:
-        at_work.ringing.submit(ring_number, at_work.store, number, REPLY)
+        ctx.ring_pool.submit(ring_number, ctx.store, number, REPLY)
     if tally.gap:
-        note_gap(at_work.store, tally.gap)
-    if tally.aside:
-        log.error("deliveries_aside", why={k: one.reason for k, one in tally.aside.items()})
+        note_gap(ctx.store, tally.gap)
+    if tally.deferred:
+        log.error("deliveries_aside", why={k: one.reason for k, one in tally.deferred.items()})
     log.info(
         "batch_drained",
         deliveries=len(batch.deliveries),
         events=len(batch.events),
         kinds=Counter(event.kind for event in batch.events),
         sends=tally.sends.total(),
-        fired=tally.fired,
+        fired=tally.fired_rules,
     )
-    return tally.aside
+    return tally.deferred
 
 
-def _settle_carefully(
-    at_work: WorkerContext,
-    held: LeasedPartitions,
+def _commit_one_by_one(
+    ctx: WorkerContext,
+    leases: LeasedPartitions,
     batch: Batch,
     rulebook: RuleDecider,
     tally: _Tally,
-    ends: float,
+    deadline: float,
 ) -> None:
     """Give the events of a batch over which a worker died their effect, one at a time.
 
@@ -157,105 +165,115 @@ def _settle_carefully(
     person, three deaths at most, and the partition goes on. What is known by now is passed in one
     call. At least one event is done, so a slice makes progress however far away the store is.
     """
-    if batch.deadly:
-        give_up_whole(at_work, batch.deadly)
-    known = {key for view, _ in _views(at_work, batch.events) for key in view.known}
+    if batch.deadly_delivery:
+        give_up_delivery(ctx, batch.deadly_delivery)
+    known = {
+        key
+        for planning_input, _ in _load_planning_inputs(ctx, batch.events)
+        for key in planning_input.known
+    }
     log.warning("delivery_drained_carefully", events=len(batch.events), known=len(known))
-    for done, event in enumerate(batch.events):
+    for done_count, event in enumerate(batch.events):
         if event.key in known:
             continue
-        if time.monotonic() > ends and done:
-            return held.keep_first(done)
-        deaths = held.hold_in_hand(event)
+        if time.monotonic() > deadline and done_count:
+            return leases.keep_first(done_count)
+        deaths = leases.hold_in_hand(event)
         if deaths is None:
-            return held.keep_first(done)  # somebody else holds the partition by now
+            return leases.keep_first(done_count)  # somebody else holds the partition by now
         if deaths >= MOST_DEATHS:
-            give_up(at_work, event)
+            give_up_event(ctx, event)
         else:
-            _settle(at_work, [event], rulebook, tally)
+            _commit_with_replanning(ctx, [event], rulebook, tally)
     return None
 
 
-def _settle(
-    at_work: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: _Tally
+def _commit_with_replanning(
+    ctx: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: _Tally
 ) -> None:
     """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
-    events = readable(at_work, events, tally.set_aside)
+    events = dead_letter_unreadable(ctx, events, tally.defer)
     while events:
-        again: set[int] = set()
-        for view, theirs in _views(at_work, events):
-            again |= {id(event) for event in _once(at_work, view, theirs, rulebook, tally)}
-        stuck = {key for key, times in tally.refused.items() if times >= MOST_REFUSALS}
+        to_replan: set[int] = set()
+        for planning_input, number_events in _load_planning_inputs(ctx, events):
+            to_replan |= {
+                id(event)
+                for event in _plan_and_commit(ctx, planning_input, number_events, rulebook, tally)
+            }
+        stuck = {key for key, times in tally.refusals.items() if times >= MOST_REFUSALS}
         for event in events:
             if event.key in stuck:
-                tally.set_aside(event, DeferReason("contended", number=event.number))
+                tally.defer(event, DeferReason("contended", number=event.number))
         # In the order in which they came, whatever was refused and whatever was left for later.
-        events = [e for e in events if id(e) in again and e.delivery not in tally.aside]
+        events = [e for e in events if id(e) in to_replan and e.delivery not in tally.deferred]
 
 
-def _views(
-    at_work: WorkerContext, events: Sequence[Event]
+def _load_planning_inputs(
+    ctx: WorkerContext, events: Sequence[Event]
 ) -> Iterator[tuple[PlanningInput, list[Event]]]:
     numbers: dict[str, list[Event]] = {}
     for event in events:
         numbers.setdefault(event.number, []).append(event)
-    for view in load(at_work.store, numbers):
-        yield view, numbers[view.number]
+    for planning_input in load(ctx.store, numbers):
+        yield planning_input, numbers[planning_input.number]
 
 
-def _once(
-    at_work: WorkerContext,
-    view: PlanningInput,
+def _plan_and_commit(
+    ctx: WorkerContext,
+    planning_input: PlanningInput,
     events: list[Event],
     rulebook: RuleDecider,
     tally: _Tally,
 ) -> list[Event]:
     """Plan and commit the events of one number; return those that must be planned again."""
-    planned = plan(view, events, rulebook)
-    _note(at_work, view.number, planned, rulebook)
-    take_grants(at_work, planned)
-    note_asked(at_work.store, planned.plans)
-    for event, why in planned.blocked:
-        tally.set_aside(event, DeferReason("unreadable", why, event.number))
-    again = list(planned.rest)
-    for made, done in zip(planned.plans, _commit(at_work, planned.plans), strict=True):
-        if isinstance(done, Exception):
-            log.error("commit_failed", error=str(done), number=view.number)
-            for event in made.events:
-                tally.set_aside(event, DeferReason("failed", str(done), view.number))
-        elif done:
-            tally.note(made)
-            spread_news(at_work, view.number, made.news)
+    result = plan(planning_input, events, rulebook)
+    _record_planning(ctx, planning_input.number, result, rulebook)
+    apply_grants(ctx, result)
+    note_rule_alerts(ctx.store, result.plans)
+    for event, reason in result.blocked:
+        tally.defer(event, DeferReason("unreadable", reason, event.number))
+    to_replan = list(result.rest)
+    for contact_plan, committed in zip(result.plans, _commit(ctx, result.plans), strict=True):
+        if isinstance(committed, Exception):
+            log.error("commit_failed", error=str(committed), number=planning_input.number)
+            for event in contact_plan.events:
+                tally.defer(event, DeferReason("failed", str(committed), planning_input.number))
+        elif committed:
+            tally.add_plan(contact_plan)
+            apply_failed_statuses(ctx, planning_input.number, contact_plan.status_updates)
         else:
-            tally.refused.update(event.key for event in made.events)
-            again += made.events
-    return again
+            tally.refusals.update(event.key for event in contact_plan.events)
+            to_replan += contact_plan.events
+    return to_replan
 
 
-def _note(
-    at_work: WorkerContext, number: str, planned: PlanningResult, rulebook: RuleDecider
+def _record_planning(
+    ctx: WorkerContext, number: str, result: PlanningResult, rulebook: RuleDecider
 ) -> None:
     """Count what was known already, and set before a person what could not be planned.
 
     Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
     """
-    works, by = sum(len(made.events) for made in planned.plans), release(rulebook)
-    failed = [one.event.contact or one.event.key for one in planned.failures]
-    if at_work.breaker.note(by, works, failed, time.monotonic()):
-        at_work.breaker.reset()
-        stop_planning(at_work.store, by)
+    planned_count, current_release = (
+        sum(len(contact_plan.events) for contact_plan in result.plans),
+        release_id(rulebook),
+    )
+    failed_keys = [one.event.contact or one.event.key for one in result.failures]
+    if ctx.breaker.note(current_release, planned_count, failed_keys, time.monotonic()):
+        ctx.breaker.reset()
+        stop_planning(ctx.store, current_release)
         raise PlanningStoppedError
-    if planned.known:
-        count(at_work.store, keys.number(number), "events.known", planned.known)
-    if planned.repeated:
-        count(at_work.store, keys.number(number), "statuses.repeated", planned.repeated)
-    set_before_a_person(at_work, planned.failures)
+    if result.known:
+        increment_counter(ctx.store, keys.number(number), "events.known", result.known)
+    if result.repeated:
+        increment_counter(ctx.store, keys.number(number), "statuses.repeated", result.repeated)
+    dead_letter_events(ctx, result.failures)
 
 
-def _commit(at_work: WorkerContext, plans: Sequence[Plan]) -> list[bool | Exception]:
-    for number in {made.number for made in plans}:
-        at_work.list(number)
-    results = commit(at_work.store, plans, at_work.settings.gateway_retention)
+def _commit(ctx: WorkerContext, plans: Sequence[Plan]) -> list[bool | Exception]:
+    for number in {contact_plan.number for contact_plan in plans}:
+        ctx.ensure_listed(number)
+    results = commit(ctx.store, plans, ctx.settings.gateway_retention)
     for result in results:
         # The store being away says nothing of a delivery: leave the cursor where it is.
         if isinstance(result, StoreUnavailableError):

@@ -4,16 +4,16 @@ import contextlib
 from collections.abc import Sequence
 
 from gateway.store import keys
-from gateway.store.maintenance import heard
+from gateway.store.maintenance import clear_wakeup
 from tasks.app import app
-from tasks.context import WorkerContext, worker
-from tasks.sending.account_effects import AWAY
+from tasks.context import WorkerContext, worker_context
+from tasks.sending.account_effects import STORE_ERRORS
 from tasks.sending.send_rounds import SendRounds
 from tasks.wakeup import ring_numbers
 
 
 @app.task(name="tasks.pump")
-def pump(number: str, rank: str) -> None:
+def pump(number: str, priority: str) -> None:
     """Send what is ready for a number, or let the task do it that serves all numbers already.
 
     An attempt is on disk before its first byte. Each answer, or its absence, becomes one outcome,
@@ -23,34 +23,34 @@ def pump(number: str, rank: str) -> None:
     Raises StoreUnavailableError or ScriptError where outcomes could not be settled for too long;
     this process settles them with its next call.
     """
-    at_work = worker()
-    heard(at_work.store, keys.number_bell(number, rank))
-    if at_work.sender.hand_over(number, rank):
-        serve(at_work)
+    ctx = worker_context()
+    clear_wakeup(ctx.store, keys.number_bell(number, priority))
+    if ctx.sender.hand_over(number, priority):
+        serve(ctx)
 
 
-def serve(at_work: WorkerContext) -> None:
+def serve(ctx: WorkerContext) -> None:
     """Serve all numbers of this process for a slice, then see to what is on the way."""
-    sender = at_work.sender
-    with sender.turn:
-        rounds = SendRounds(at_work)
+    sender = ctx.sender
+    with sender.serve_lock:
+        rounds = SendRounds(ctx)
         rounds.work()
-        wanting, failure = rounds.leave(), rounds.failure()
+        pending, failure = rounds.drop_done(), rounds.take_failure()
     # At once, so that whoever hears it goes on while this one waits for the last answers.
-    _ring(at_work, wanting)
-    if not sender.relieved and sender.turn.acquire(blocking=False):
+    _ring(ctx, pending)
+    if not sender.is_relieved and sender.serve_lock.acquire(blocking=False):
         try:
             rounds.finish()
-            wanting, failure = rounds.leave(), failure or rounds.failure()
+            pending, failure = rounds.drop_done(), failure or rounds.take_failure()
         finally:
-            sender.turn.release()
-        if not sender.relieved:
-            _ring(at_work, wanting)
+            sender.serve_lock.release()
+        if not sender.is_relieved:
+            _ring(ctx, pending)
     if failure:
         raise failure
 
 
-def _ring(at_work: WorkerContext, wanting: Sequence[tuple[str, str]]) -> None:
+def _ring(ctx: WorkerContext, pending: Sequence[tuple[str, str]]) -> None:
     """Ring for what is left; where the store is away the sweep does, and answers come first."""
-    with contextlib.suppress(*AWAY):
-        ring_numbers(at_work.store, wanting)
+    with contextlib.suppress(*STORE_ERRORS):
+        ring_numbers(ctx.store, pending)

@@ -41,29 +41,33 @@ def call_inbox(inbox: Inbox) -> None:
         inbox.shorten_bell(UNHEARD_MS)
 
 
-def ring_number(store: Store, number: str, rank: str) -> bool:
+def ring_number(store: Store, number: str, priority: str) -> bool:
     """Ring for whoever sends for a number; false where a bell is on its way, or could not be."""
-    bell = keys.number_bell(number, rank)
-    return store.mark(bell, keys.BELL_MS) and _kept(store, bell, ring_anyway(number, rank))
+    bell = keys.number_bell(number, priority)
+    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+        store, bell, ring_anyway(number, priority)
+    )
 
 
-def ring_numbers(store: Store, wanted: Sequence[tuple[str, str]]) -> None:
+def ring_numbers(store: Store, numbers: Sequence[tuple[str, str]]) -> None:
     """Do the same for many numbers and their ranks, and ask the store once for all of them."""
-    bells = [keys.number_bell(number, rank) for number, rank in wanted]
+    bells = [keys.number_bell(number, priority) for number, priority in numbers]
     marked = store.mark_all(bells, keys.BELL_MS)
-    for (number, rank), bell, first in zip(wanted, bells, marked, strict=True):
+    for (number, priority), bell, first in zip(numbers, bells, marked, strict=True):
         if first:
-            _kept(store, bell, ring_anyway(number, rank))
+            _expire_unless_rung(store, bell, ring_anyway(number, priority))
 
 
-def ring_anyway(number: str, rank: str) -> bool:
+def ring_anyway(number: str, priority: str) -> bool:
     """Ring for whoever sends for a number, whatever is on its way; false where nobody took it."""
-    return _ring("tasks.pump", QUEUE_OF.get(rank, "bulk"), number, rank)
+    return _ring("tasks.pump", QUEUE_OF.get(priority, "bulk"), number, priority)
 
 
 def ring_task(store: Store, task: str) -> bool:
     """Ring for a task that runs by the clock, as beat does; false like `ring_number`."""
-    return mark_task(store, task) and _kept(store, keys.task_bell(task), _ring(task, "scheduled"))
+    return mark_task(store, task) and _expire_unless_rung(
+        store, keys.task_bell(task), _ring(task, "scheduled")
+    )
 
 
 def mark_task(store: Store, task: str) -> bool:
@@ -81,8 +85,8 @@ def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
 
     Only Redis is asked. Raises OperationalError where it does not answer.
     """
-    with app.producer_or_acquire(producer) as taken:
-        connection = taken.connection
+    with app.producer_or_acquire(producer) as publisher:
+        connection = publisher.connection
         if connection.transport.driver_type != "redis":
             return False
         try:
@@ -104,7 +108,7 @@ class OwnConnection:
         self._failed_at = -PAUSE_S
 
     @property
-    def pauses(self) -> bool:
+    def is_pausing(self) -> bool:
         """Say whether the broker failed a moment ago."""
         return time.monotonic() - self._failed_at < PAUSE_S
 
@@ -114,7 +118,7 @@ class OwnConnection:
             self._producer = app.amqp.Producer(app.connection_for_write(), auto_declare=False)
         return self._producer
 
-    def failed(self) -> None:
+    def mark_failed(self) -> None:
         """Give the connection up; the next bell after the pause makes another."""
         self._failed_at = time.monotonic()
         self.close()
@@ -127,15 +131,15 @@ class OwnConnection:
             producer.connection.collect(socket_timeout=socket.getdefaulttimeout())
 
 
-_of_thread = threading.local()
+_thread_local = threading.local()
 
 
 def use_connection(own: OwnConnection) -> None:
     """Let this thread ring through a connection of its own from now on."""
-    _of_thread.connection = own
+    _thread_local.connection = own
 
 
-def _kept(store: Store, bell: str, rung: bool) -> bool:
+def _expire_unless_rung(store: Store, bell: str, rung: bool) -> bool:
     """Return whether a bell was rung; one that nobody took is marked for five more seconds only."""
     if not rung:
         store.run(lambda client: client.pexpire(bell, UNHEARD_MS))
@@ -144,8 +148,8 @@ def _kept(store: Store, bell: str, rung: bool) -> bool:
 
 def _ring(task: str, queue: str, *args: str) -> bool:
     """Publish a bell; false where the broker is away, or the queue is full."""
-    own: OwnConnection | None = getattr(_of_thread, "connection", None)
-    if own and own.pauses:
+    own: OwnConnection | None = getattr(_thread_local, "connection", None)
+    if own and own.is_pausing:
         return False
     try:
         with app.producer_or_acquire(own.producer() if own else None) as producer:
@@ -158,7 +162,7 @@ def _ring(task: str, queue: str, *args: str) -> bool:
     except (OperationalError, OSError) as error:
         log.warning("bell_unheard", task=task, error=type(error).__name__)
         if own:
-            own.failed()
+            own.mark_failed()
         return False
     return True
 
@@ -170,7 +174,7 @@ class WakeupThread:
         """Take what is to be done for each bell."""
         self._ring = ring
         self._wake = threading.Event()
-        self._asked = False
+        self._requested = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
 
@@ -180,7 +184,7 @@ class WakeupThread:
 
     def ring(self) -> None:
         """Ask for a bell, and return at once."""
-        self._asked = True
+        self._requested = True
         self._wake.set()
 
     def close(self, within_s: float = 3.0) -> None:
@@ -196,6 +200,6 @@ class WakeupThread:
             self._wake.clear()
             # Looked at before the bell, so that what was asked for before the end is rung for.
             closing = self._closing
-            if self._asked:
-                self._asked = False
+            if self._requested:
+                self._requested = False
                 self._ring()

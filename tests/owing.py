@@ -18,7 +18,7 @@ AT_ONCE = 50
 
 def owe(store: Store, number: str, sends: int, name: str = "s", lane: str = "3519") -> None:
     """Let a number owe so many; `lane` is what its customers' names begin with."""
-    maintenance.list_number(store, number)
+    maintenance.add_number(store, number)
     for start in range(0, sends, AT_ONCE):
         made = tuple(
             _send(f"{name}{i}n{number}", f"{lane}{i:08}")

@@ -188,7 +188,7 @@ def test_secrets_are_shown_nowhere() -> None:
     more |= {"GATEWAY_ALERT_URL": "https://a.test/hush5", "GATEWAY_HEARTBEAT_URL": "http://hush6"}
     settings = Settings.from_env(NEEDED | more)
 
-    for shown in (repr(settings), str(settings), str(settings.shown())):
+    for shown in (repr(settings), str(settings), str(settings.loggable_values())):
         assert "hush" not in shown
         assert KEY not in shown
 
@@ -205,7 +205,7 @@ def test_secrets_are_shown_nowhere() -> None:
     ids=["none", "login", "odd", "query", "odd-query"],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert Settings.from_env(NEEDED | {"REDIS_URL": url}).shown()["redis_url"] == shown
+    assert Settings.from_env(NEEDED | {"REDIS_URL": url}).loggable_values()["redis_url"] == shown
 
 
 def test_keys_of_the_api_come_plain_or_hashed() -> None:
@@ -214,7 +214,7 @@ def test_keys_of_the_api_come_plain_or_hashed() -> None:
 
     told = [key.get_secret_value() for key in settings.gateway_api_keys]
     assert told == ["k" * 20, f"sha256:{'0f' * 32}"]
-    assert settings.shown()["gateway_api_keys"] == "set"
+    assert settings.loggable_values()["gateway_api_keys"] == "set"
 
 
 def test_an_address_that_is_as_secret_as_a_token_stays_as_it_is() -> None:
@@ -227,7 +227,7 @@ def test_an_address_that_is_as_secret_as_a_token_stays_as_it_is() -> None:
 
 
 def test_settings_show_whether_secrets_are_set() -> None:
-    shown = Settings.from_env(NEEDED | {"GATEWAY_ALERT_URL": "https://a.test"}).shown()
+    shown = Settings.from_env(NEEDED | {"GATEWAY_ALERT_URL": "https://a.test"}).loggable_values()
 
     assert (shown["meta_app_secret"], shown["gateway_encryption_keys"]) == ("set", "not set")
     assert (shown["gateway_alert_url"], shown["gateway_heartbeat_url"]) == ("set", "not set")

@@ -29,7 +29,7 @@ class _DroppingHandler(logging.handlers.QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
             if self.dropped:
-                self.queue.put_nowait(self.prepare(_loss(self.dropped)))
+                self.queue.put_nowait(self.prepare(_loss_record(self.dropped)))
                 self.dropped = 0
             self.queue.put_nowait(record)
         except queue.Full:
@@ -61,12 +61,12 @@ class _Listener(logging.handlers.QueueListener):
             self._thread.join(STOP_WITHIN_S)
 
 
-def _loss(lines: int) -> logging.LogRecord:
-    told = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "lines": lines}
-    return logging.makeLogRecord({"msg": "log_lines_dropped", **told})
+def _loss_record(lines: int) -> logging.LogRecord:
+    fields = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "lines": lines}
+    return logging.makeLogRecord({"msg": "log_lines_dropped", **fields})
 
 
-def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def mask_phone_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask what looks like a phone number in texts that somebody else worded."""
     for name in ("event", "exception"):
         if name in event:
@@ -107,7 +107,7 @@ def _formatter(shared: list[Processor]) -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            masked,
+            mask_phone_numbers,
             structlog.processors.JSONRenderer(),
         ],
     )

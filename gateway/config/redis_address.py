@@ -54,9 +54,9 @@ def parse(text: str) -> Address:
     if re.search(r"[?&]replicas=", url):
         raise AddressError("asks for replicas wrongly: end it with ?replicas=1")
     if scheme == "redis-sentinel":
-        return _behind_sentinels(url, int(replicas))
+        return _parse_sentinels(url, int(replicas))
     if is_cluster(url):
-        return _of_a_cluster(url, int(replicas))
+        return _parse_cluster(url, int(replicas))
     if scheme not in ("redis", "rediss", "unix") or scheme == url:
         raise AddressError("is no Redis address: write redis://host:6379/0")
     return Address(url, int(replicas))
@@ -67,14 +67,14 @@ def is_cluster(text: str) -> bool:
     return text.partition("://")[0] in _CLUSTERS
 
 
-def _behind_sentinels(url: str, replicas: int) -> Address:
+def _parse_sentinels(url: str, replicas: int) -> Address:
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
-    sentinels = _hosts(hosts, SENTINEL_PORT)
+    sentinels = _parse_hosts(hosts, SENTINEL_PORT)
     path = re.fullmatch(r"/([\w.-]+)(?:/(\d{1,4}))?", parts.path)
     if not path or not sentinels or parts.query:
         raise AddressError("is no address: write redis-sentinel://host:26379,host:26379/name/0")
-    username, password = _login(login)
+    username, password = _parse_login(login)
     return Address(
         url=url,
         replicas=replicas,
@@ -86,22 +86,22 @@ def _behind_sentinels(url: str, replicas: int) -> Address:
     )
 
 
-def _of_a_cluster(url: str, replicas: int) -> Address:
+def _parse_cluster(url: str, replicas: int) -> Address:
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
-    nodes = _hosts(hosts, PORT)
+    nodes = _parse_hosts(hosts, PORT)
     if not nodes or parts.path not in ("", "/", "/0"):  # a cluster has one database only
         raise AddressError("is no address: write redis-cluster://host:6379,host:6379")
-    username, password = _login(login)
+    username, password = _parse_login(login)
     return Address(url, replicas, username=username, password=password, nodes=nodes)
 
 
-def _hosts(text: str, port: int) -> tuple[tuple[str, int], ...]:
+def _parse_hosts(text: str, port: int) -> tuple[tuple[str, int], ...]:
     """Read "one:1,two"; nothing where any of them is malformed."""
-    found = [re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", host) for host in text.split(",")]
-    return () if None in found else tuple((one[1], int(one[2] or port)) for one in found if one)
+    matches = [re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", host) for host in text.split(",")]
+    return () if None in matches else tuple((one[1], int(one[2] or port)) for one in matches if one)
 
 
-def _login(text: str) -> tuple[str | None, str | None]:
+def _parse_login(text: str) -> tuple[str | None, str | None]:
     username, _, password = text.partition(":")
     return unquote(username) or None, unquote(password) or None

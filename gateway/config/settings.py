@@ -109,25 +109,27 @@ class Settings(BaseModel):
         """
         if env is None:
             env = environment()
-        given, problems = _given(cls.model_fields, env)
+        values, problems = _read_fields(cls.model_fields, env)
         try:
-            settings = cls.model_validate(given)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             # A file that cannot be read is the cause; that its setting is missing is not.
-            problems = {str(one["loc"][0]): _sentence(one) for one in error.errors()} | problems
+            problems = {
+                str(one["loc"][0]): _describe_error(one) for one in error.errors()
+            } | problems
         if problems:
             raise SettingsError(list(problems.values()))
         return settings
 
-    def shown(self) -> dict[str, str]:
+    def loggable_values(self) -> dict[str, str]:
         """Return every setting as it may be logged: secrets only as "set" or "not set"."""
-        return {name: self._shown(name) for name in type(self).model_fields}
+        return {name: self._loggable_value(name) for name in type(self).model_fields}
 
     def __repr_args__(self) -> Iterable[tuple[str, str]]:
         """Show in `repr` and `str` what may be logged, and no more."""
-        return self.shown().items()
+        return self.loggable_values().items()
 
-    def _shown(self, name: str) -> str:
+    def _loggable_value(self, name: str) -> str:
         value = getattr(self, name)
         if name in SECRETS:
             return "set" if value else "not set"
@@ -148,9 +150,11 @@ SECRETS = frozenset(
 )
 
 
-def _given(fields: Iterable[str], env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _read_fields(
+    fields: Iterable[str], env: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return what `env` says of each field, and what could not be read; empty is not given."""
-    given, unreadable = {}, {}
+    values, unreadable = {}, {}
     for field in fields:
         name = field.upper()
         value = env.get(name, "")
@@ -161,19 +165,21 @@ def _given(fields: Iterable[str], env: Mapping[str, str]) -> tuple[dict[str, str
                 # Without the path: whoever mixes the two names up has put the secret there.
                 unreadable[field] = f"{name}_FILE names a file that cannot be read"
         if value:
-            given[field] = value
-    return given, unreadable
+            values[field] = value
+    return values, unreadable
 
 
-def _sentence(error: Any) -> str:
+def _describe_error(error: Any) -> str:
     name = str(error["loc"][0]).upper()
     if error["type"] == "missing":
         return f"{name} is not set ({Settings.model_fields[name.lower()].description})"
-    told = error["ctx"]["error"] if error["type"] == "value_error" else _told(error)
-    return f"{name} {told}"
+    problem = (
+        error["ctx"]["error"] if error["type"] == "value_error" else _describe_malformed(error)
+    )
+    return f"{name} {problem}"
 
 
-def _told(error: Any) -> str:
+def _describe_malformed(error: Any) -> str:
     """Put pydantic's sentence into ours, without the value, which may be a secret."""
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
@@ -181,23 +187,23 @@ def _told(error: Any) -> str:
 def environment() -> dict[str, str]:
     """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
     try:
-        found = dotenv_values(".env")
+        file_values = dotenv_values(".env")
     except (OSError, UnicodeError):
         raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
-    return {k: v for k, v in found.items() if v is not None} | os.environ
+    return {k: v for k, v in file_values.items() if v is not None} | os.environ
 
 
-def said(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
+def read_settings(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return what `env` says of settings, files read; what cannot be read here is left out."""
-    return _given(names, env)[0]
+    return _read_fields(names, env)[0]
 
 
-def in_process(names: Iterable[str]) -> dict[str, str]:
+def read_process_settings(names: Iterable[str]) -> dict[str, str]:
     """Return what the environment of this process alone says of settings, files read.
 
     Raises SettingsError where a file cannot be.
     """
-    given, unreadable = _given(names, os.environ)
+    values, unreadable = _read_fields(names, os.environ)
     if unreadable:
         raise SettingsError(list(unreadable.values()))
-    return given
+    return values

@@ -15,18 +15,18 @@ _API_KEY = re.compile(r"sha256:[0-9a-fA-F]{64}|(?!sha256:)[!-~]{20,200}")
 
 def duration(text: object) -> object:
     """Read "90s", "30m", "24h" or "7d"."""
-    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
-    if not found:
+    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
+    if not match:
         raise ValueError("is no duration: write a number and s, m, h or d, for example 30m")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 def size(text: object) -> object:
     """Read "500000", "512MB" or "2GB"."""
-    found = re.fullmatch(r"(\d+)\s*(kb|mb|gb)?", str(text).strip().lower())
-    if not found:
+    match = re.fullmatch(r"(\d+)\s*(kb|mb|gb)?", str(text).strip().lower())
+    if not match:
         raise ValueError("is no size: write bytes, or a number and KB, MB or GB, for example 512MB")
-    return int(found[1]) * _SIZES[found[2] or ""]
+    return int(match[1]) * _SIZES[match[2] or ""]
 
 
 def _secrets(text: object) -> object:
@@ -60,8 +60,8 @@ def _redis_url(text: object) -> object:
     return text
 
 
-def _broker_url(text: str, given: ValidationInfo) -> str:
-    if is_cluster(text or given.data.get("redis_url", "")):
+def _broker_url(text: str, info: ValidationInfo) -> str:
+    if is_cluster(text or info.data.get("redis_url", "")):
         raise ValueError(
             "has to name a server of its own, such as redis://broker:6379/0: "
             "Celery's messages cannot go through a Redis Cluster"

@@ -18,7 +18,7 @@ LONGEST_PAUSE_MS = 300_000
 # An end that nobody would hear for so long is let go; what lasts is told for as long as it lasts.
 GIVE_UP_MS = 86_400_000
 # Far more than a person reads, and a bound for what is stored.
-MOST_TOLD = 200
+MAX_ALERT_STATES = 200
 
 Severity = Literal["warning", "critical"]
 State = Literal["begun", "ended"]
@@ -68,78 +68,78 @@ class AlertState:
         """Return what is told now, or was told last."""
         return "ended" if self.heard and self.until_ms else "begun"
 
-    def due(self, now_ms: int) -> bool:
+    def is_due(self, now_ms: int) -> bool:
         """Say whether there is something to tell now; an end only after its beginning was heard."""
-        if not _reached(self.next_ms, now_ms, LONGEST_PAUSE_MS):
+        if not _has_passed(self.next_ms, now_ms, LONGEST_PAUSE_MS):
             return False
-        ended = bool(self.until_ms) and _reached(self.until_ms + QUIET_MS, now_ms, QUIET_MS)
+        ended = bool(self.until_ms) and _has_passed(self.until_ms + QUIET_MS, now_ms, QUIET_MS)
         return ended or not self.heard
 
-    def over(self, now_ms: int, keep_ms: int = GIVE_UP_MS) -> bool:
+    def is_over(self, now_ms: int, keep_ms: int = GIVE_UP_MS) -> bool:
         """Say whether it ended so long ago that nobody has to hear of it any more."""
         return bool(self.until_ms) and now_ms - self.until_ms >= max(keep_ms, QUIET_MS)
 
-    def tried(self, now_ms: int) -> "AlertState":
+    def after_attempt(self, now_ms: int) -> "AlertState":
         """Return it as it is while somebody tells it; if they die, it is told again after that."""
         pause_ms = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self.tries, 10))
         return replace(self, tries=self.tries + 1, next_ms=now_ms + pause_ms)
 
-    def answered(self) -> "AlertState | None":
+    def after_delivery(self) -> "AlertState | None":
         """Return it as it is once it was heard; None after its end, when nothing is left to do."""
         if self.state == "ended":
             return None
         return replace(self, heard=True, tries=0, next_ms=0)
 
 
-def changes(
-    told: Mapping[str, AlertState], true: Mapping[str, Alert], now_ms: int
+def alert_changes(
+    known: Mapping[str, AlertState], current: Mapping[str, Alert], now_ms: int
 ) -> dict[str, AlertState]:
     """Return what begins, what is no longer true, and what is true again, by the cause's key."""
-    found = {key: _began(alert, now_ms) for key, alert in true.items() if key not in told}
-    for key, one in told.items():
-        if key not in true and not one.until_ms:
-            found[key] = replace(one, until_ms=now_ms)
-        elif key in true and one.until_ms and not (one.heard and one.tries):
+    changed = {key: _new_state(alert, now_ms) for key, alert in current.items() if key not in known}
+    for key, one in known.items():
+        if key not in current and not one.until_ms:
+            changed[key] = replace(one, until_ms=now_ms)
+        elif key in current and one.until_ms and not (one.heard and one.tries):
             # Nobody can have heard of an end yet, so there was none.
-            found[key] = replace(one, until_ms=0)
-    room = MOST_TOLD - len(told)
-    fresh = [key for key in found if key not in told]
-    return {key: one for key, one in found.items() if key not in fresh[max(0, room) :]}
+            changed[key] = replace(one, until_ms=0)
+    room = MAX_ALERT_STATES - len(known)
+    new_keys = [key for key in changed if key not in known]
+    return {key: one for key, one in changed.items() if key not in new_keys[max(0, room) :]}
 
 
-def body(told: AlertState) -> dict[str, Any]:
+def alert_payload(alert_state: AlertState) -> dict[str, Any]:
     """Return what is posted; `text` is what chat programs show of it."""
-    alert = told.alert
-    ended = told.state == "ended"
+    alert = alert_state.alert
+    ended = alert_state.state == "ended"
     return {
-        "id": told.id,
-        "state": told.state,
+        "id": alert_state.id,
+        "state": alert_state.state,
         "cause": alert.cause.kind,
         "detail": alert.cause.detail,
         "number": alert.cause.number,
         "severity": alert.severity,
         "title": alert.title,
         "advice": alert.advice,
-        "since": _iso(told.since_ms),
-        "until": _iso(told.until_ms) if ended else None,
-        "text": _text(told, ended=ended),
+        "since": _iso(alert_state.since_ms),
+        "until": _iso(alert_state.until_ms) if ended else None,
+        "text": _alert_text(alert_state, ended=ended),
     }
 
 
-def _reached(moment_ms: int, now_ms: int, longest_ms: int) -> bool:
+def _has_passed(moment_ms: int, now_ms: int, longest_ms: int) -> bool:
     """Say whether a moment has come; one that is too far away is of a clock that stepped back."""
     return not now_ms < moment_ms <= now_ms + longest_ms
 
 
-def _began(alert: Alert, now_ms: int) -> AlertState:
+def _new_state(alert: Alert, now_ms: int) -> AlertState:
     return AlertState(f"{digest(alert.cause.key).hex()[:12]}-{now_ms}", alert, now_ms)
 
 
-def _text(told: AlertState, *, ended: bool) -> str:
-    alert = told.alert
+def _alert_text(alert_state: AlertState, *, ended: bool) -> str:
+    alert = alert_state.alert
     about = f"Number {alert.cause.number}: " if alert.cause.number else ""
     if ended:
-        lasted = timedelta(seconds=(told.until_ms - told.since_ms) // 1000)
+        lasted = timedelta(seconds=(alert_state.until_ms - alert_state.since_ms) // 1000)
         return f"Over after {lasted}: {about}{alert.title}"
     return f"{alert.severity.capitalize()}: {about}{alert.title} {alert.advice}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.phone_numbers import one_form
+from gateway.core.phone_numbers import normalize_phone
 
 # Printable ASCII without space, "|" (which separates parts) and "~" (which marks a hashed one).
 _PLAIN = re.compile(r"[!-{}]{0,512}")
@@ -68,7 +68,7 @@ def holds_only_statuses(body: bytes) -> bool:
     return set(_FIELD.findall(body)) == {b"messages"}
 
 
-def conversation(body: bytes) -> bytes:
+def conversation_key(body: bytes) -> bytes:
     """Return who is spoken with, from the first 4 KB and without parsing; b"" where nobody is.
 
     It chooses a partition before the body is understood. Deliveries that name one contact by the
@@ -77,12 +77,14 @@ def conversation(body: bytes) -> bytes:
     """
     # A shared address book card names other people's numbers.
     head = _SHARED_CARDS.sub(b"", body[:_HEAD_BYTES])
-    named = [(name, said.strip()) for name, said in _NAMED.findall(head)]
+    named = [(name, value.strip()) for name, value in _NAMED.findall(head)]
     # A reply's context and an echo are from our own number.
-    ours = {re.sub(rb"\D", b"", said) for name, said in named if name in _OURS}
-    people = [(name, said) for name, said in named if name not in _OURS and said not in ours]
-    phones = [(name, said) for name, said in people if said.isdigit()]
-    spoken_with = [said for name, said in phones if name in _SPOKEN_WITH]
-    anyone = [said for _, said in phones or people]
+    ours = {re.sub(rb"\D", b"", value) for name, value in named if name in _OURS}
+    people = [(name, value) for name, value in named if name not in _OURS and value not in ours]
+    phones = [(name, value) for name, value in people if value.isdigit()]
+    spoken_with = [value for name, value in phones if name in _SPOKEN_WITH]
+    anyone = [value for _, value in phones or people]
     # What is no phone number has only one form; a stranger's bytes are told apart as they are.
-    return one_form(next(iter(spoken_with or anyone), b"").decode("latin-1")).encode("latin-1")
+    return normalize_phone(next(iter(spoken_with or anyone), b"").decode("latin-1")).encode(
+        "latin-1"
+    )

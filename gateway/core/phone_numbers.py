@@ -17,14 +17,14 @@ _VARIANTS: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 
 
-def one_form(phone: str) -> str:
+def normalize_phone(phone: str) -> str:
     """Return what all ways to write a phone number have in common; what is none stays as it is."""
     variant = _VARIANTS.get(phone[:2])
-    if variant and (found := variant[0].fullmatch(phone)):
-        return found.expand(variant[1])
+    if variant and (match := variant[0].fullmatch(phone)):
+        return match.expand(variant[1])
     return phone
 
 
 def contact_key(wa_id: str, user_id: str = "") -> str:
     """Return the key of a customer: the phone number in one form, else the user id, else ""."""
-    return one_form(wa_id) if wa_id else user_id
+    return normalize_phone(wa_id) if wa_id else user_id

@@ -22,14 +22,14 @@ JOINERS = "\u200c\u200d"
 
 def printable(text: str) -> str:
     """Write by its number what would steer a terminal, or turn the direction of reading."""
-    return text if text.isprintable() else "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_escape_char, text))
 
 
-def _shown(one: str) -> str:
-    return one if one.isprintable() or one in JOINERS or one == "\n" else ascii(one)[1:-1]
+def _escape_char(char: str) -> str:
+    return char if char.isprintable() or char in JOINERS or char == "\n" else ascii(char)[1:-1]
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggestion_for(word: str, known: Iterable[str]) -> str:
     """Say which known word is meant, or which there are."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)

@@ -49,10 +49,10 @@ class Graph:
             # Straight to the transport: a client would add cookies and redirects, which would carry
             # the token elsewhere, and take as long again.
             with (
-                self._connections.one() as transport,
+                self._connections.lend() as transport,
                 contextlib.closing(transport.handle_request(request)) as response,
             ):
-                return Responded(response.status_code, _read(response))
+                return Responded(response.status_code, _read_body(response))
         # The reason is the kind of the error only: its text may quote the header or the address.
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return NotConnected(type(error).__name__)
@@ -74,7 +74,7 @@ class Graph:
         )
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read_body(response: httpx.Response) -> bytes:
     """Read the body up to the limit; where it is cut or late, the status decides without it."""
     body = bytearray()
     with contextlib.suppress(httpx.TransportError):

@@ -13,9 +13,9 @@ from gateway.http_out.transport import DeadlineTransport, limits
 TOTAL_S = 5.0
 
 
-def post(url: str, told: dict[str, Any], total_s: float = TOTAL_S) -> str:
+def post(url: str, payload: dict[str, Any], total_s: float = TOTAL_S) -> str:
     """Post JSON once; return "" where it was answered with a 2xx, and else why not."""
-    return _call("POST", url, total_s, json=told)
+    return _call("POST", url, total_s, json=payload)
 
 
 def ping(url: str, total_s: float = TOTAL_S) -> str:

@@ -55,7 +55,7 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left_s = _left(timeout, httpcore.ConnectTimeout)
+        left_s = _remaining_s(timeout, httpcore.ConnectTimeout)
         try:
             return _Stream(super().connect_tcp(host, port, left_s, local_address, socket_options))
         except (UnicodeError, OverflowError) as error:
@@ -68,10 +68,10 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        return self._stream.read(max_bytes, _remaining_s(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+        self._stream.write(buffer, _remaining_s(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -82,18 +82,18 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        left_s = _left(timeout, httpcore.ConnectTimeout)
+        left_s = _remaining_s(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
-def _left(moment: float | None, late: type[httpcore.TimeoutException]) -> float:
+def _remaining_s(deadline: float | None, timeout_error: type[httpcore.TimeoutException]) -> float:
     """Return the seconds until `moment`; raises `late` once it has passed."""
-    left_s = (moment or 0.0) - time.monotonic()
+    left_s = (deadline or 0.0) - time.monotonic()
     if left_s <= 0:
-        raise late("the deadline has passed")
+        raise timeout_error("the deadline has passed")
     return left_s
 
 
@@ -106,9 +106,9 @@ class Connections:
         self._idle: dict[int, deque[tuple[float, DeadlineTransport]]] = {}
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[DeadlineTransport]:
+    def lend(self) -> Iterator[DeadlineTransport]:
         """Lend the connection that was used last, or a new one, so that few stay in use."""
-        idle = self._of_this_process()
+        idle = self._process_connections()
         try:
             _, transport = idle.pop()
         except IndexError:
@@ -121,9 +121,9 @@ class Connections:
 
     def close(self) -> None:
         """Close what is lent to nobody; the next post opens a new one."""
-        _close_idle(self._of_this_process(), float("inf"))
+        _close_idle(self._process_connections(), float("inf"))
 
-    def _of_this_process(self) -> deque[tuple[float, DeadlineTransport]]:
+    def _process_connections(self) -> deque[tuple[float, DeadlineTransport]]:
         """Return the connections of this process, the longest idle first.
 
         Two processes on one connection read each other's answers. A parent's connections are kept

@@ -61,7 +61,7 @@ def format_explanations(explanations: Sequence[RuleExplanation]) -> Iterator[str
 
 def _explain_trial(trial: RuleTrial, facts: EventFacts) -> RuleExplanation:
     if trial.fired:
-        return RuleExplanation(trial.rule.name, True, trial.fired.why)
+        return RuleExplanation(trial.rule.name, True, trial.fired.explanation)
     if facts.kind not in trial.rule.events:
         return RuleExplanation(trial.rule.name, False, trial.refusal, is_other_kind=True)
     matched_part = _describe_matched_part(trial.rule.condition, facts)

@@ -100,7 +100,9 @@ def tables() -> dict[str, list[tuple[str, str]]]:
                 for name, says in NAME_PATTERNS.items()
             ),
         ],
-        "filters": [(f"`{name}{each.example}`", each.says) for name, each in FILTERS.items()],
+        "filters": [
+            (f"`{name}{each.example}`", each.description) for name, each in FILTERS.items()
+        ],
     }
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached
+from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
 from gateway.core.events import Event, Message, Notice
-from gateway.core.planning.contact_changes import done
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.contact_changes import apply_action
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
@@ -69,10 +69,10 @@ class Rule:
             return "too old"
         if not self.condition.holds(facts):
             return self.condition.evaluate(facts).explanation
-        limit = reached(facts.contact.used, self.name, self.limits, facts.now)
+        limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
         return _describe_limit(limit) if limit else ""
 
-    def fire(self, facts: EventFacts) -> Fired:
+    def fire(self, facts: EventFacts) -> FiredRule:
         """Build the actions, each with what those before it noted."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
         explanation = self.condition.evaluate(facts).explanation
@@ -86,13 +86,17 @@ class Rule:
                 self._apply_to_contact(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
-        return Fired(
+        return FiredRule(
             self.name, "; ".join([explanation, *notes]), tuple(actions), self.shadow, self.limits
         )
 
     def _apply_to_contact(self, facts: EventFacts, action: Action) -> None:
         """Let what comes after see what this action notes of the contact."""
-        change = None if self.shadow else done(facts.contact, action, "", facts.event.at, facts.now)
+        change = (
+            None
+            if self.shadow
+            else apply_action(facts.contact, action, "", facts.event.at, facts.now)
+        )
         if change:
             facts.contact = change.contact
 
@@ -168,7 +172,7 @@ class RuleTrial(NamedTuple):
 
     rule: Rule
     refusal: str
-    fired: Fired | None
+    fired: FiredRule | None
 
 
 @dataclass(frozen=True)
@@ -194,9 +198,9 @@ class Rulebook:
         """Answer an event; the first rule that sends ends the search."""
         mutes = HAND_OVER if _is_smb_echo(event) else NEVER
         if kind_of(event) not in self.kinds:
-            return Decision(mutes=mutes)
+            return Decision(mute_for=mutes)
         if note := self.skip_reason(event, contact):
-            return Decision(note=note, mutes=mutes)
+            return Decision(note=note, mute_for=mutes)
         facts = self.facts(event, contact, now)
         candidates = (self.rules[position] for position in self.index.candidates(facts))
         fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)

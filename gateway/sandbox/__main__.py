@@ -18,11 +18,11 @@ def main() -> None:
     """Read the configuration, take the port and serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m gateway.sandbox", description=__doc__)
     parser.add_argument("--config", required=True, help="a JSON file, or - for standard input")
-    config = _config(parser.parse_args().config)
+    config = _read_config(parser.parse_args().config)
     try:
         listener = listen(config)
     except OSError as error:
-        _stop(f"Cannot listen on {config.host} port {config.port}: {error.strerror}.")
+        _exit_with_error(f"Cannot listen on {config.host} port {config.port}: {error.strerror}.")
     host, port = listener.getsockname()
     sys.stdout.write(f"Sandbox listening on http://{host}:{port}\n")
     sys.stdout.flush()
@@ -32,20 +32,20 @@ def main() -> None:
     SandboxServer(config).run(sockets=[listener])
 
 
-def _config(path: str) -> Config:
+def _read_config(path: str) -> Config:
     try:
-        written = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return Config.from_mapping(orjson.loads(written))
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return Config.from_mapping(orjson.loads(raw))
     except OSError as error:
-        _stop(f"Cannot read the configuration: {error.strerror}.")
+        _exit_with_error(f"Cannot read the configuration: {error.strerror}.")
     except orjson.JSONDecodeError:
-        _stop("The configuration is not JSON.")
+        _exit_with_error("The configuration is not JSON.")
     except ConfigError as error:
-        _stop(str(error))
+        _exit_with_error(str(error))
 
 
-def _stop(sentence: str) -> NoReturn:
-    sys.stderr.write(sentence + "\n")
+def _exit_with_error(message: str) -> NoReturn:
+    sys.stderr.write(message + "\n")
     sys.exit(_BAD_USE)
 
 

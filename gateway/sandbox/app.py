@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.sandbox.config import Config
 from gateway.sandbox.control_api.control import Control
-from gateway.sandbox.control_api.customer_actions import Acting
+from gateway.sandbox.control_api.customer_actions import CustomerActions
 from gateway.sandbox.graph_api.administration import Administration
 from gateway.sandbox.graph_api.messages import CUT, GraphApi
 from gateway.sandbox.simulation.customer_messages import ControlError
@@ -25,7 +25,7 @@ from gateway.sandbox.simulation.sandbox import Clock, Sandbox
 from gateway.sandbox.simulation.webhook_payloads import WritingError
 from gateway.sandbox.wire import as_json
 
-_REFUSED = (ControlError, FaultError, WritingError)
+_CALLER_ERRORS = (ControlError, FaultError, WritingError)
 
 
 def create_app(
@@ -41,14 +41,14 @@ def create_app(
     sandbox = Sandbox(config, clock, transport)
     app = Starlette(
         routes=_routes(sandbox),
-        exception_handlers=dict.fromkeys(_REFUSED, _refuse),
-        lifespan=_ending(sandbox),
+        exception_handlers=dict.fromkeys(_CALLER_ERRORS, _refuse),
+        lifespan=_closing_lifespan(sandbox),
     )
     app.state.sandbox = sandbox
     return app
 
 
-def _ending(sandbox: Sandbox) -> Lifespan[Starlette]:
+def _closing_lifespan(sandbox: Sandbox) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
@@ -63,16 +63,16 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 
 def _routes(sandbox: Sandbox) -> list[Route]:
-    graph, control, acting = GraphApi(sandbox), Control(sandbox), Acting(sandbox)
+    graph, control, actions = GraphApi(sandbox), Control(sandbox), CustomerActions(sandbox)
     customer = "/sandbox/customers/{customer}"
     return [
         Route("/{version}/{phone_number_id}/messages", graph.messages, methods=["POST"]),
-        Route(f"{customer}/messages", acting.write, methods=["POST"]),
-        Route(f"{customer}/events", acting.events, methods=["GET"]),
-        Route(f"{customer}/identity", acting.identify, methods=["POST"]),
-        Route(f"{customer}/change", acting.change, methods=["POST"]),
-        Route(f"{customer}/window", acting.age, methods=["POST"]),
-        Route(f"{customer}/preferences", acting.prefer, methods=["POST"]),
+        Route(f"{customer}/messages", actions.write, methods=["POST"]),
+        Route(f"{customer}/events", actions.events, methods=["GET"]),
+        Route(f"{customer}/identity", actions.set_identity, methods=["POST"]),
+        Route(f"{customer}/change", actions.change_identity, methods=["POST"]),
+        Route(f"{customer}/window", actions.set_last_written, methods=["POST"]),
+        Route(f"{customer}/preferences", actions.set_preference, methods=["POST"]),
         Route("/sandbox/faults", control.show_faults, methods=["GET"]),
         Route("/sandbox/faults", control.arm_faults, methods=["POST"]),
         Route("/sandbox/faults", control.clear_faults, methods=["DELETE"]),
@@ -93,13 +93,17 @@ def _routes(sandbox: Sandbox) -> list[Route]:
 
 def _administration(sandbox: Sandbox) -> list[Route]:
     """Give the routes of the set-up; they come last, since any path of two parts is one of them."""
-    its, node, every = Administration(sandbox), "/{version}/{node}", ["GET", "POST", "DELETE"]
+    administration, node, every = (
+        Administration(sandbox),
+        "/{version}/{node}",
+        ["GET", "POST", "DELETE"],
+    )
     return [
-        Route("/{version}/debug_token", its.debug_token, methods=["GET"]),
-        Route(f"{node}/phone_numbers", its.numbers, methods=["GET"]),
-        Route(f"{node}/subscribed_apps", its.subscribed_apps, methods=every),
-        Route(f"{node}/subscriptions", its.subscriptions, methods=every),
-        Route(node, its.node, methods=["GET", "POST"]),
+        Route("/{version}/debug_token", administration.debug_token, methods=["GET"]),
+        Route(f"{node}/phone_numbers", administration.numbers, methods=["GET"]),
+        Route(f"{node}/subscribed_apps", administration.subscribed_apps, methods=every),
+        Route(f"{node}/subscriptions", administration.subscriptions, methods=every),
+        Route(node, administration.node, methods=["GET", "POST"]),
     ]
 
 

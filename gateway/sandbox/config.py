@@ -78,14 +78,14 @@ class Config:
             holds, wanted = _CHECKS[name]
             if not holds(value):
                 raise ConfigError(f"{name} must be {wanted}.")
-        return cls(**{name: _frozen(name, value) for name, value in mapping.items()})
+        return cls(**{name: _freeze(name, value) for name, value in mapping.items()})
 
 
-def _frozen(name: str, value: Any) -> Any:
+def _freeze(name: str, value: Any) -> Any:
     if name == "numbers":
         return tuple(Number(id=one["id"], display=one["display"]) for one in value)
     if name == "other_accounts":
-        return {waba_id: _frozen("numbers", numbers) for waba_id, numbers in value.items()}
+        return {waba_id: _freeze("numbers", numbers) for waba_id, numbers in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -147,7 +147,7 @@ def is_templates(value: object) -> bool:
 _TEXT = (_is_text, "a string that is not empty")
 _SECONDS = (_is_number, "a number of seconds, 0 or more")
 _COUNT = (_is_count, "a whole number, 1 or more")
-_TOLD_BY = (lambda value: value in ("off", "status", "answer"), "off, status or answer")
+_ENFORCEMENT = (lambda value: value in ("off", "status", "answer"), "off, status or answer")
 _FLAG = (_is_flag, "true or false")
 
 _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
@@ -163,8 +163,8 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "port": (_is_port, "a port, 0 to 65535"),
     "enforce_limits": _FLAG,
     "messages_per_second": _COUNT,
-    "enforce_window": _TOLD_BY,
-    "enforce_opt_out": _TOLD_BY,
+    "enforce_window": _ENFORCEMENT,
+    "enforce_opt_out": _ENFORCEMENT,
     "templates": (is_templates, f"names of templates, each with {', '.join(CATEGORIES)}"),
     "answer_after_s": _SECONDS,
     "statuses": _FLAG,

@@ -22,7 +22,7 @@ class Code:
     transient: bool = False  # Graph says so of its own errors.
 
 
-def _later(title: str) -> Code:
+def _by_status(title: str) -> Code:
     return Code(title, by_status=True)
 
 
@@ -47,7 +47,7 @@ CODES: Mapping[int, Code] = {
     80008: Code("Rate limit issues"),
     130403: Code("User is blocked by the business"),
     130429: Code("Rate limit hit"),
-    130472: _later("User's number is part of an experiment"),
+    130472: _by_status("User's number is part of an experiment"),
     130497: Code("Business account is restricted from messaging users in this country", 403),
     131000: Code(UNKNOWN_TITLE, 500),
     131005: Code("Access denied", 403),
@@ -55,24 +55,24 @@ CODES: Mapping[int, Code] = {
     131009: Code("Parameter value is not valid"),
     131016: Code("Service unavailable", 500),
     131021: Code("Recipient cannot be sender"),
-    131026: _later("Message undeliverable"),
+    131026: _by_status("Message undeliverable"),
     131030: Code("Recipient phone number not in allowed list"),
     131031: Code("Account has been locked", 403),
     131037: Code("Display name needs approval before message can be sent"),
-    131042: _later("Business eligibility payment issue"),
+    131042: _by_status("Business eligibility payment issue"),
     131044: Code("Business eligibility payment issue"),
     131045: Code("Incorrect certificate", 500),
-    WINDOW_CLOSED: _later("Re-engagement message"),
+    WINDOW_CLOSED: _by_status("Re-engagement message"),
     131048: Code("Spam rate limit hit"),
-    131049: _later("This message was not delivered to maintain healthy ecosystem engagement"),
-    OPTED_OUT: _later("User has stopped marketing messages from the business"),
+    131049: _by_status("This message was not delivered to maintain healthy ecosystem engagement"),
+    OPTED_OUT: _by_status("User has stopped marketing messages from the business"),
     131051: Code("Unsupported message type"),
-    131052: _later("Media download error"),
-    131053: _later("Media upload error"),
+    131052: _by_status("Media download error"),
+    131053: _by_status("Media upload error"),
     131055: Code("Method not allowed"),
     131056: Code("(Business Account, Consumer Account) pair rate limit hit"),
     131057: Code("Account in maintenance mode", 500),
-    131060: _later("This message is unavailable"),
+    131060: _by_status("This message is unavailable"),
     NO_USER_ID: Code("Business-scoped user ids are not supported for this message"),
     131063: Code("Marketing templates are not supported on Cloud API for this sender"),
     131064: Code("Template classification limit reached"),
@@ -109,9 +109,9 @@ CODES: Mapping[int, Code] = {
 _UNKNOWN = Code(UNKNOWN_TITLE)
 
 
-def code_of(number: int) -> Code:
+def code_of(code: int) -> Code:
     """Give what is known of a code; one that is unknown is refused with 400."""
-    return CODES.get(number, _UNKNOWN)
+    return CODES.get(code, _UNKNOWN)
 
 
 INVALID = 100

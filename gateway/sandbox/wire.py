@@ -46,7 +46,7 @@ def make_room(table: dict[str, Any], most: int) -> None:
         table.pop(next(iter(table)))
 
 
-def escaped(value: object) -> bytes:
+def encode_escaped(value: object) -> bytes:
     """Write JSON as Meta does on the wire: ASCII only, slashes escaped.
 
     The signature covers these bytes: whoever decodes and encodes before verifying will fail.

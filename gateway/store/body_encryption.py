@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-ONE = (
+DICTIONARY_1 = (
     b'"errors":[{"code":131026,"title":"Message undeliverable","message":"Message undeliverable",'
     b'"error_data":{"details":"Message Undeliverable."},"href":"https://developers.facebook.com/docs/'
     b'whatsapp/cloud-api/support/error-codes/"}]"unsupported""location":{"latitude":"longitude":'
@@ -59,7 +59,7 @@ class Bodies:
 
     def pack(self, body: bytes) -> bytes:
         """Return the record of `body`."""
-        packer = zlib.compressobj(level=1, zdict=ONE)
+        packer = zlib.compressobj(level=1, zdict=DICTIONARY_1)
         record = CHECKED + _crc(body) + packer.compress(body) + packer.flush()
         if self._newest is None:
             return record
@@ -70,18 +70,18 @@ class Bodies:
     def open(self, record: bytes) -> bytes:
         """Return the body of `record`. Raises UnknownRecordError."""
         if record[:1] == ENCRYPTED:
-            record = self._decrypted(record[1:5], record[5:17], record[17:])
+            record = self._decrypt(record[1:5], record[5:17], record[17:])
         kind, packed = record[:1], record[1:]
         if kind == UNCHECKED:
-            return _unpacked(packed)
+            return _decompress(packed)
         if kind != CHECKED:
             raise UnknownRecordError(f"format {kind.hex() or 'none'}")
-        body = _unpacked(packed[4:])
+        body = _decompress(packed[4:])
         if _crc(body) != packed[:4]:
             raise UnknownRecordError("damaged")
         return body
 
-    def _decrypted(self, key_id: bytes, nonce: bytes, sealed: bytes) -> bytes:
+    def _decrypt(self, key_id: bytes, nonce: bytes, sealed: bytes) -> bytes:
         if key_id not in self._ciphers:
             raise UnknownRecordError(f"key {key_id.hex()}")
         try:
@@ -90,8 +90,8 @@ class Bodies:
             raise UnknownRecordError("damaged") from error
 
 
-def _unpacked(packed: bytes) -> bytes:
-    unpacker = zlib.decompressobj(zdict=ONE)
+def _decompress(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(zdict=DICTIONARY_1)
     try:
         body = unpacker.decompress(packed) + unpacker.flush()
     except zlib.error as error:

@@ -11,7 +11,7 @@ from gateway.core.contacts.loop_guard import Volley
 
 def pack(contact: Contact) -> bytes:
     """Return a contact's state as it is stored; what is empty and came later is left out."""
-    told: dict[str, Any] = {
+    state: dict[str, Any] = {
         **contact.more,
         "wa_id": contact.wa_id,
         "user_id": contact.user_id,
@@ -20,16 +20,16 @@ def pack(contact: Contact) -> bytes:
     }
     later = {
         "opted_out": _stamp(contact.opted_out_at),
-        "asked": _stamp(contact.asked_at),
+        "asked": _stamp(contact.consent_at),
         "named": _stamp(contact.named_at),
         "aliases": contact.aliases,
         "tags": contact.tags,
         "vars": contact.vars,
         "muted": _stamp(contact.muted_until),
         "used": contact.used,
-        "volley": _volley(contact.volley),
+        "volley": _pack_volley(contact.volley),
     }
-    return orjson.dumps(told | {name: value for name, value in later.items() if value})
+    return orjson.dumps(state | {name: value for name, value in later.items() if value})
 
 
 def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
@@ -39,8 +39,8 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
     """
     if version is None or not state:
         return Contact(key)
-    kept = orjson.loads(state)
-    take = kept.pop
+    stored = orjson.loads(state)
+    take = stored.pop
     return Contact(
         key=key,
         wa_id=take("wa_id", ""),
@@ -48,26 +48,26 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         name=take("name", ""),
         last_inbound_at=_moment(take("last_inbound_at", None)),
         opted_out_at=_moment(take("opted_out", None)),
-        asked_at=_moment(take("asked", None)),
+        consent_at=_moment(take("asked", None)),
         named_at=_moment(take("named", None)),
         aliases=tuple(take("aliases", ())),
         tags=tuple(take("tags", ())),
         vars=take("vars", {}),
         muted_until=_moment(take("muted", None)),
-        used={rule: tuple(told) for rule, told in take("used", {}).items()},
-        volley=_read_volley(take("volley", None)),
-        more=kept,
+        used={rule: tuple(moments) for rule, moments in take("used", {}).items()},
+        volley=_unpack_volley(take("volley", None)),
+        more=stored,
         version=version.decode(),
     )
 
 
-def _volley(volley: Volley | None) -> tuple[int | None, int] | None:
+def _pack_volley(volley: Volley | None) -> tuple[int | None, int] | None:
     return (_stamp(volley.replied_at), volley.quick) if volley else None
 
 
-def _read_volley(told: list[int] | None) -> Volley | None:
-    at = _moment(told[0]) if told else None
-    return Volley(at, told[1]) if told and at else None
+def _unpack_volley(packed: list[int] | None) -> Volley | None:
+    at = _moment(packed[0]) if packed else None
+    return Volley(at, packed[1]) if packed and at else None
 
 
 def _stamp(at: datetime | None) -> int | None:

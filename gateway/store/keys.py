@@ -122,22 +122,22 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
-STOPPED = f"{SPACE}stopped"
-STREAM = f"{SPACE}stream"
+STOPPED_RELEASE = f"{SPACE}stopped"
+STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
-TICKED = f"{SPACE}ticked"
-RAN = f"{SPACE}ran:"
-WATCHED = f"{SPACE}watched"
+TICK_GUARD = f"{SPACE}ticked"
+LAST_RUN = f"{SPACE}ran:"
+WATCH_GUARD = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
-NET = f"{SPACE}net"
-ROOM = f"{SPACE}room"
+SAFETY_NET = f"{SPACE}net"
+MEMORY_HISTORY = f"{SPACE}room"
 MIGRATED, MIGRATION = f"{SPACE}migrated", f"{SPACE}migration"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))
 WEB_COUNT = f"{SPACE}count"
 # RedBeat writes an entry and its place in the schedule in one transaction.
 BEAT_PREFIX = f"{SPACE}{{beat}}:"
-BEAT_TURN = f"{BEAT_PREFIX}:lock"  # as RedBeat names its lock
+BEAT_LOCK = f"{BEAT_PREFIX}:lock"  # as RedBeat names its lock
 
 DAY_MS = 86_400_000
 # A bell that nobody hears: the sweep rings past it, so this only bounds what piles up meanwhile.
@@ -158,9 +158,9 @@ def number(phone_number_id: str) -> str:
     return f"{SPACE}{{n{name}}}:"
 
 
-def number_bell(phone_number_id: str, rank: str) -> str:
+def number_bell(phone_number_id: str, priority: str) -> str:
     """Return the key that is set while a bell for the number's sends is on its way."""
-    return f"{number(phone_number_id)}bell:{rank}"
+    return f"{number(phone_number_id)}bell:{priority}"
 
 
 def task_bell(task: str) -> str:

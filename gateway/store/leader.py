@@ -16,13 +16,13 @@ class LeaderLock:
         # The same each time: whoever did not hear that it has the turn has it all the same.
         self._name = secrets.token_hex(8)
 
-    def mine(self) -> bool:
+    def acquire(self) -> bool:
         """Take the turn where it is free, keep it where it is ours.
 
         Raises StoreUnavailableError; then nobody knows, and nothing should be done.
         """
         return bool(self._store.call("leader", self._key, self._name, self._lifetime_ms))
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let the next one have it at once; another's is left alone. Raises like `mine`."""
         self._store.call("leader", self._key, self._name, 0)

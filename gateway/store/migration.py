@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from gateway.store import keys, maintenance
 from gateway.store.leader import LeaderLock
-from gateway.store.redis.client import Call, Store, meaning
+from gateway.store.redis.client import Call, Store, translate_error
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 
@@ -25,7 +25,7 @@ OLD_PARTITIONS = 8
 FENCE = "layout 2"
 SENDS = f"{keys.SPACE}{{n*}}:send:*"
 AT_ONCE = 500
-TURN_MS = 60_000
+LOCK_MS = 60_000
 # A sender of layout 1 has 30 s for what it took, and settles it within 12 s more.
 STRAGGLERS_S = 45.0
 
@@ -52,7 +52,7 @@ class Migration:
         self._store = store
         self._wait = wait
         self._sends = 0
-        self._turn = LeaderLock(store, keys.MIGRATION, TURN_MS)
+        self._lock = LeaderLock(store, keys.MIGRATION, LOCK_MS)
 
     def run(self, stragglers_s: float = STRAGGLERS_S) -> Iterator[Progress]:
         """Migrate step by step; nothing is yielded of a store that has layout 2 already.
@@ -61,7 +61,7 @@ class Migration:
         """
         if not self._is_needed():
             return
-        if not self._turn.mine():
+        if not self._lock.acquire():
             raise MigrationError("Somebody else migrates this store now: wait for them.")
         yield from self._fence_partitions()
         yield from self._fence_numbers()
@@ -71,16 +71,18 @@ class Migration:
         yield from self._fence_numbers()
         yield from self._register("sends of the last seconds")
         self._store.run(lambda client: client.delete(keys.MIGRATED))
-        self._turn.give_back()
+        self._lock.release()
 
     def _is_needed(self) -> bool:
         """Say whether anything is left to do; a mark stays until all of it is done."""
         layout: Any = self._store.run(lambda client: client.get(keys.LAYOUT_KEY))
-        found = layout.decode() if layout else layout_name()
-        if found == layout_name():
+        stored_layout = layout.decode() if layout else layout_name()
+        if stored_layout == layout_name():
             return bool(self._store.run(lambda client: client.exists(keys.MIGRATED)))
-        if found != LAYOUT_BEFORE:
-            raise MigrationError(f"The store has layout {found}: this version cannot migrate it.")
+        if stored_layout != LAYOUT_BEFORE:
+            raise MigrationError(
+                f"The store has layout {stored_layout}: this version cannot migrate it."
+            )
         self._store.run(lambda client: client.set(keys.MIGRATED, LAYOUT_BEFORE))
         return True
 
@@ -88,34 +90,34 @@ class Migration:
         for index in range(OLD_PARTITIONS):
             prefix = keys.partition(index)
             self._store.call("fence_partition", prefix, FENCE)
-            for entries in self._pages(f"{prefix}aside"):
+            for entries in self._iter_pages(f"{prefix}aside"):
                 self._store.call("order_aside", prefix, *entries)
-            self._turn.mine()
+            self._lock.acquire()
             yield Progress("partitions", index + 1, OLD_PARTITIONS)
 
     def _fence_numbers(self) -> Iterator[Progress]:
         names = maintenance.numbers(self._store)
         for start in range(0, len(names), AT_ONCE):
-            some = names[start : start + AT_ONCE]
-            calls = [Call("fence_number", keys.number(name), [FENCE]) for name in some]
-            self._called(calls)
-            self._turn.mine()
-            yield Progress("numbers", start + len(some), len(names))
+            batch = names[start : start + AT_ONCE]
+            calls = [Call("fence_number", keys.number(name), [FENCE]) for name in batch]
+            self._call_all(calls)
+            self._lock.acquire()
+            yield Progress("numbers", start + len(batch), len(names))
 
     def _register(self, step: str) -> Iterator[Progress]:
         """Let what is over be compacted, whatever it is a send of: found by looking at all keys."""
-        servers: Any = self._store.run(lambda client: client.of_each(lambda one: one))
+        servers: Any = self._store.run(lambda client: client.ask_each(lambda one: one))
         for server in servers:
             if isinstance(server, RedisError):
-                raise meaning(server) from server
+                raise translate_error(server) from server
             yield from self._register_on(server, step)
 
     def _register_on(self, server: Client, step: str) -> Iterator[Progress]:
-        total, seen, cursor = _checked(server.dbsize), 0, 0
+        total, seen, cursor = _run_on_server(server.dbsize), 0, 0
         while True:
-            cursor, names = _checked(partial(server.scan, cursor, SENDS, AT_ONCE))
-            self._sends += sum(self._called(_registrations(names)))
-            self._turn.mine()
+            cursor, names = _run_on_server(partial(server.scan, cursor, SENDS, AT_ONCE))
+            self._sends += sum(self._call_all(_register_calls(names)))
+            self._lock.acquire()
             seen += AT_ONCE  # that is what a step of a scan looks at, more or less
             yield Progress(step, total if cursor == 0 else min(seen, total), total, self._sends)
             if cursor == 0:
@@ -124,20 +126,20 @@ class Migration:
     def _wait_for_stragglers(self, seconds: float) -> Iterator[Progress]:
         for second in range(int(seconds)):
             self._wait(1.0)
-            self._turn.mine()
+            self._lock.acquire()
             yield Progress("senders of before", second + 1, int(seconds))
 
-    def _pages(self, key: str) -> Iterator[list[bytes]]:
+    def _iter_pages(self, key: str) -> Iterator[list[bytes]]:
         cursor = 0
         while True:
             reply: Any = self._store.run(partial(_zscan, key, cursor))
-            cursor, found = reply
-            if found:
-                yield [entry for entry, _ in found]
+            cursor, members = reply
+            if members:
+                yield [entry for entry, _ in members]
             if cursor == 0:
                 return
 
-    def _called(self, calls: Sequence[Call]) -> list[int]:
+    def _call_all(self, calls: Sequence[Call]) -> list[int]:
         replies = self._store.call_many(calls)
         for reply in replies:
             if isinstance(reply, Exception):
@@ -149,7 +151,7 @@ def _zscan(key: str, cursor: int, client: Client) -> Any:
     return client.zscan(key, cursor)
 
 
-def _registrations(names: Sequence[bytes]) -> list[Call]:
+def _register_calls(names: Sequence[bytes]) -> list[Call]:
     """Return a call for each number that has some of these rows."""
     sends: dict[str, list[bytes]] = {}
     for name in names:
@@ -158,8 +160,8 @@ def _registrations(names: Sequence[bytes]) -> list[Call]:
     return [Call("register", prefix, ids) for prefix, ids in sends.items()]
 
 
-def _checked(ask: Callable[[], Any]) -> Any:
+def _run_on_server(command: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        return command()
     except RedisError as error:
-        raise meaning(error) from error
+        raise translate_error(error) from error

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.core.events import Event
 from gateway.core.planning.event import record_id
-from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
@@ -43,19 +43,19 @@ def load(store: Store, number: str, record: str) -> PlanRecord | None:
     row: Any = store.run(lambda client: client.get(name))
     if row is None:
         return None
-    told = orjson.loads(row)
+    stored = orjson.loads(row)
     return PlanRecord(
-        key=told["key"],
-        rulebook=told["rulebook"],
-        first_contact=told["first_contact"],
-        fired=tuple((one["rule"], one["why"]) for one in told["fired"]),
-        sends=tuple(told["sends"]),
-        planned_at=moment(told["planned"]) if "planned" in told else None,
-        changes=tuple(told.get("changes", ())),
+        key=stored["key"],
+        rulebook=stored["rulebook"],
+        first_contact=stored["first_contact"],
+        fired=tuple((one["rule"], one["why"]) for one in stored["fired"]),
+        sends=tuple(stored["sends"]),
+        planned_at=datetime_from_ms(stored["planned"]) if "planned" in stored else None,
+        changes=tuple(stored.get("changes", ())),
     )
 
 
 def stages(store: Store, number: str, sends: Sequence[str]) -> list[str]:
     """Return the stage of each send, "" where it is forgotten. Raises StoreUnavailableError."""
-    found = send_rows.read(store, Bodies(), number, sends)
-    return [one.fields.get("stage", "") for one in found]
+    rows = send_rows.read_rows(store, Bodies(), number, sends)
+    return [one.fields.get("stage", "") for one in rows]

@@ -21,8 +21,8 @@ from gateway.store.monitoring.counters import Counters
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.sending import pauses
-from gateway.store.server.health import Pressure
-from gateway.web.background import Alive
+from gateway.store.server.health import HealthMonitor
+from gateway.web.background import Heartbeat
 from gateway.web.connection_limits import Bounds
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
@@ -31,7 +31,7 @@ from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
 
 # Strangers get the status of the reason and an empty body, whatever went wrong.
-REFUSED: Mapping[type[Exception], str] = {
+REFUSAL_REASONS: Mapping[type[Exception], str] = {
     TooLargeError: "too_large",
     SignatureError: "signature",
     HandshakeError: "handshake",
@@ -47,17 +47,17 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class GuardedInbox:
     """Keeps deliveries, unless the store has said that it is full or cannot keep."""
 
-    keeper: InboxWriter
-    pressure: Pressure
+    writer: InboxWriter
+    pressure: HealthMonitor
 
     async def keep(self, body: bytes, *, secret: str) -> None:
         """Return once the body is on disk. Raises StoreUnavailableError."""
-        if not self.pressure.health.ready:
+        if not self.pressure.health.is_ready:
             raise StoreUnavailableError("not ready")
-        await self.keeper.keep(body, secret=secret)
+        await self.writer.keep(body, secret=secret)
 
 
 def create_app(
@@ -68,62 +68,64 @@ def create_app(
     The lifespan yields the Door that BoundedHttpProtocol asks for.
     """
     client = connect_async(settings.redis_url)
-    keeper = InboxWriter(client, Bodies(settings.encryption_keys), ring)
-    pressure = Pressure(client, settings.gateway_store_bytes, settings.gateway_results)
+    writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
+    pressure = HealthMonitor(client, settings.gateway_store_bytes, settings.gateway_results)
     counters = Counters(client)
-    alive = Alive(counters)
-    refusals = Refusals(counters, alive.refused)
+    heartbeat = Heartbeat(counters)
+    refusals = Refusals(counters, heartbeat.note_refusal)
     door = Door(refusals.add, bounds or Bounds())
     webhook = Webhook(
-        Guarded(keeper, pressure),
+        GuardedInbox(writer, pressure),
         settings.app_secrets,
         settings.meta_verify_token.get_secret_value(),
     )
-    few = partial(_one_of_few, asyncio.Semaphore(PAGES_AT_ONCE))
+    limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
     health = HealthPages(
-        pressure.look, partial(pauses.sentences, client), partial(rulebooks.warnings, client)
+        pressure.refresh,
+        partial(pauses.pause_sentences, client),
+        partial(rulebooks.warnings, client),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
         with contextlib.suppress(StoreUnavailableError):
-            await pressure.look()
-        keeper.start()
-        runs = (pressure.watch(), refusals.run(), alive.run(), door.run())
-        beside = [asyncio.create_task(run) for run in runs]
+            await pressure.refresh()
+        writer.start()
+        loops = (pressure.watch(), refusals.run(), heartbeat.run(), door.run())
+        background_tasks = [asyncio.create_task(run) for run in loops]
         yield {"door": door}
         door.close()
-        await keeper.close()
-        await _end(beside)
+        await writer.close()
+        await _cancel_all(background_tasks)
         await refusals.flush()
-        await alive.beat()  # what was refused since the last one, while others may go on
+        await heartbeat.beat()  # what was refused since the last one, while others may go on
         door.abort()
         await client.aclose()
 
-    made = Starlette(
+    app = Starlette(
         routes=[
             Route("/webhook", webhook.receive, methods=["POST"]),
-            Route("/webhook", webhook.shake_hands, methods=["GET"]),
+            Route("/webhook", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
-            Route("/readyz", few(health.ready)),
-            Route("/metrics", few(MetricsPage(counters).show)),
+            Route("/readyz", limited(health.ready)),
+            Route("/metrics", limited(MetricsPage(counters).show)),
         ],
-        exception_handlers=_handlers(refusals),
+        exception_handlers=_exception_handlers(refusals),
         lifespan=lifespan,
     )
-    made.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
-    return made
+    app.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
+    return app
 
 
-def _one_of_few(free: asyncio.Semaphore, page: Page) -> Page:
-    async def wait(request: Request) -> Response:
+def _limit_concurrency(free: asyncio.Semaphore, page: Page) -> Page:
+    async def limited(request: Request) -> Response:
         async with free:
             return await page(request)
 
-    return wait
+    return limited
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel until it is heard: a driver that is connecting may take a cancellation for itself."""
     while tasks:
         for task in tasks:
@@ -132,18 +134,21 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         tasks = list(left)
 
 
-def _handlers(refusals: Refusals) -> dict[Any, Any]:
-    def answer(_: Request, error: Exception) -> Response:
-        reason = REFUSED[type(error)]
+def _exception_handlers(refusals: Refusals) -> dict[Any, Any]:
+    def refuse(_: Request, error: Exception) -> Response:
+        reason = REFUSAL_REASONS[type(error)]
         if isinstance(error, SignatureError):
             reason = f"signature_{error.reason}"
         refusals.add(reason)
         return Response(status_code=REASONS[reason].status)
 
-    def elsewhere(_: Request, error: HTTPException) -> Response:
+    def pass_through(_: Request, error: HTTPException) -> Response:
         return Response(status_code=error.status_code, headers=error.headers)
 
-    def bug(_: Request, __: Exception) -> Response:
+    def internal_error(_: Request, __: Exception) -> Response:
         return Response(status_code=500)
 
-    return dict.fromkeys(REFUSED, answer) | {HTTPException: elsewhere, Exception: bug}
+    return dict.fromkeys(REFUSAL_REASONS, refuse) | {
+        HTTPException: pass_through,
+        Exception: internal_error,
+    }

@@ -23,7 +23,7 @@ class StatusStreamClock(Protocol):
         """Say that a web process is alive after a gap. Raises StoreUnavailableError."""
 
 
-class Alive:
+class Heartbeat:
     """Notes that this process keeps deliveries, and each time in which it could not."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Alive:
         self._clock = clock
         self._refusing_since: float | None = None
 
-    def refused(self) -> None:
+    def note_refusal(self) -> None:
         """Note that a delivery could not be kept now; Meta posts it again, some time."""
         if self._refusing_since is None:
             self._refusing_since = self._clock()

@@ -28,17 +28,17 @@ class HealthPages:
         """Say whether a delivery would be kept now, and if not, why."""
         try:
             health = await self._look()
-            warnings = [told for warn in self._warn for told in await warn()]
+            warnings = [warning for warn in self._warn for warning in await warn()]
         except StoreUnavailableError as error:
             return _page(["The store does not answer."], [str(error)], ready=False)
         problems = list(health.fatal)
-        if health.full:
+        if health.is_full:
             problems.append("The store is nearly full: deliveries are refused until it is not.")
         if health.refusal and not problems:
             problems.append(f"The store refuses to write: {health.refusal}")
-        return _page(problems, [*health.warnings, *warnings], ready=health.ready)
+        return _page(problems, [*health.warnings, *warnings], ready=health.is_ready)
 
 
 def _page(problems: list[str], warnings: list[str], *, ready: bool) -> Response:
-    told = {"ready": ready, "problems": problems, "warnings": warnings}
-    return JSONResponse(told, status_code=200 if ready else 503)
+    body = {"ready": ready, "problems": problems, "warnings": warnings}
+    return JSONResponse(body, status_code=200 if ready else 503)

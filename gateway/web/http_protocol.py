@@ -44,17 +44,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.deadline = 0.0
         self.limits: ConnectionLimits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
-        self._unseen = 0  # bytes since the parser last told of something
-        self._came = 0  # bytes of the request that arrives, and of the end of the one before
+        self._unparsed_bytes = 0  # bytes since the parser last told of something
+        self._received_bytes = (
+            0  # bytes of the request that arrives, and of the end of the one before
+        )
         self._parts: list[bytes] = []  # of the body that arrives; a buffer that grows costs twice
         self._size = 0  # of these
-        self._held = 0  # unverified bytes of the request that arrives
-        self._waiting: deque[int] = deque()  # those of each whole request that is not started
+        self._unverified_bytes = 0  # unverified bytes of the request that arrives
+        self._pending_sizes: deque[int] = deque()  # those of each whole request that is not started
         self._unanswered = 0  # whole requests
-        self._spoken = False  # a request has begun, this one or one before
-        self._ended = False  # nothing is read any more
-        self._last_words = b""
-        self._listens = False
+        self._has_begun = False  # a request has begun, this one or one before
+        self._input_ended = False  # nothing is read any more
+        self._final_response = b""
+        self._drains_input = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Come in, or be refused where every other connection is being answered."""
@@ -66,54 +68,56 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave; what broke off may have been a delivery."""
         super().connection_lost(exc)
-        if self._arriving is not Phase.SILENT and not self._ended:
+        if self._arriving is not Phase.SILENT and not self._input_ended:
             self.door.report("disconnected", self._may_be_delivery())
-        self._ended = True
-        self.door.unverified -= self._held + sum(self._waiting)
+        self._input_ended = True
+        self.door.unverified -= self._unverified_bytes + sum(self._pending_sizes)
         self.door.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, as long as it stays within the limits."""
-        if self._ended:
+        if self._input_ended:
             self._discard(len(data))
             return
-        self._unseen += len(data)
-        self._came += len(data)
+        self._unparsed_bytes += len(data)
+        self._received_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._unseen = 0  # We offer none, so it is answered as the request that it also is.
+            self._unparsed_bytes = (
+                0  # We offer none, so it is answered as the request that it also is.
+            )
         except httptools.HttpParserError:
-            if not self._ended:
+            if not self._input_ended:
                 self.refuse("malformed")
             return
-        self._look(len(data))
+        self._check_limits(len(data))
 
-    def _look(self, size: int) -> None:
-        if self._unseen > self.limits.head_bytes:
+    def _check_limits(self, size: int) -> None:
+        if self._unparsed_bytes > self.limits.head_bytes:
             self.refuse("head_too_large")
         elif self._arriving is Phase.HEAD:
-            self._hold(size)
-        if not self._ended:
-            self._turn()
+            self._add_unverified(size)
+        if not self._input_ended:
+            self._update_phase()
         if self.phase is Phase.BODY and size >= LARGE_PIECE:
             self.flow.pause_reading()
             self.door.read_later(self)
 
     def read_on(self) -> None:
-        if not self._ended and not self.transport.is_closing():
+        if not self._input_ended and not self.transport.is_closing():
             self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """Begin a request; a connection may have only so many that wait."""
         if self._unanswered:
-            self._hold(REQUEST_BYTES)
-            if self._ended:
+            self._add_unverified(REQUEST_BYTES)
+            if self._input_ended:
                 raise _RefusedError
             if self._unanswered > self.door.bounds.pipelined:
-                self._end("pipelined")
+                self._abort_parsing("pipelined")
         super().on_message_begin()
-        self._spoken = True
+        self._has_begun = True
         self._arriving = Phase.HEAD
         self.limits = self.door.bounds.webhook
 
@@ -124,30 +128,32 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.expect_100_continue = True
         self.headers.append((name, value))
         if len(self.headers) > self.limits.headers:
-            self._end("head_too_large")
+            self._abort_parsing("head_too_large")
 
     def on_headers_complete(self) -> None:
         """Look at the head as a whole, then wait for the body."""
         self.limits = self.door.bounds.of(self.url.partition(b"?")[0])
-        if self._came > self.limits.head_bytes:  # all of a head has come, and perhaps much more
+        if (
+            self._received_bytes > self.limits.head_bytes
+        ):  # all of a head has come, and perhaps much more
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > self.limits.head_bytes:
-                self._end("head_too_large")
+                self._abort_parsing("head_too_large")
         super().on_headers_complete()
         self.headers = []  # what comes after a body is no header of the request
         self._arriving = Phase.BODY
-        self._unseen = 0
+        self._unparsed_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
-        self._unseen = 0
-        self._hold(len(body))
-        if self._ended:
+        self._unparsed_bytes = 0
+        self._add_unverified(len(body))
+        if self._input_ended:
             raise _RefusedError
         self._parts.append(body)
         self._size += len(body)
         if self._size > self.limits.body_bytes:
-            self._end("too_large")
+            self._abort_parsing("too_large")
 
     def on_message_complete(self) -> None:
         """Start the application, unless a request before this one is not answered yet."""
@@ -156,18 +162,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.cycle.more_body = False
         self.cycle.message_event.set()
         self._arriving = Phase.SILENT
-        self._unseen = self._came = 0
+        self._unparsed_bytes = self._received_bytes = 0
         self._unanswered += 1
-        self._waiting.append(self._held)
-        self._held = 0
+        self._pending_sizes.append(self._unverified_bytes)
+        self._unverified_bytes = 0
         if not self.pipeline:
             self._start_asgi_task(self.cycle, self.app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if not cycle.more_body:
-            super()._start_asgi_task(cycle, partial(self._hand_over, self._waiting.popleft()))
+            super()._start_asgi_task(cycle, partial(self._run_app, self._pending_sizes.popleft()))
 
-    async def _hand_over(self, size: int, *asgi: Any) -> None:
+    async def _run_app(self, size: int, *asgi: Any) -> None:
         # The application has verified the body before it waits for anything, so before others run.
         self.door.unverified -= size
         await self.app(*asgi)
@@ -182,14 +188,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        if self._ended and not self._unanswered:
-            self._say_last_words()
-        elif not self._ended:
-            self._turn()
+        if self._input_ended and not self._unanswered:
+            self._send_final_response()
+        elif not self._input_ended:
+            self._update_phase()
 
     def shutdown(self) -> None:
         """Let what has its head arrive, and everybody else go."""
-        if self._ended:
+        if self._input_ended:
             return
         if self._arriving is Phase.HEAD:
             self.refuse("stopping")
@@ -199,11 +205,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def refuse(self, reason: str) -> None:
         """Refuse what is arriving, as soon as what came before it is answered."""
         self.door.report(reason, self._may_be_delivery())
-        self._drop()
-        self._last_words = REASONS[reason].answer()
-        self._listens = reason == "too_large"
+        self._drop_request()
+        self._final_response = REASONS[reason].answer()
+        self._drains_input = reason == "too_large"
         if not self._unanswered:
-            self._say_last_words()
+            self._send_final_response()
 
     def give_way(self, reason: str) -> None:
         """Refuse what is arriving; a connection that has said nothing is closed without a word."""
@@ -211,7 +217,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.refuse(reason)
             return
         self.door.report(reason, True)
-        self._let_go()
+        self._close_silently()
 
     def expire(self) -> None:
         """End, since the deadline has passed."""
@@ -220,30 +226,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif self.phase is Phase.BODY:
             self.refuse("body_timeout")
         elif self.phase is Phase.SILENT:
-            if not self._spoken:
+            if not self._has_begun:
                 self.door.report("silent", False)
-            self._let_go()
+            self._close_silently()
         else:
             self.abort()
 
     def abort(self) -> None:
         self.transport.abort()
 
-    def _end(self, reason: str) -> None:
+    def _abort_parsing(self, reason: str) -> None:
         self.refuse(reason)
         raise _RefusedError
 
-    def _hold(self, size: int) -> None:
-        self._held += size
+    def _add_unverified(self, size: int) -> None:
+        self._unverified_bytes += size
         self.door.unverified += size
         full = self.door.unverified > self.door.bounds.unverified_bytes
-        if full and not self.door.make_room() and not self._ended:
+        if full and not self.door.make_room() and not self._input_ended:
             self.refuse("unverified")
 
-    def _drop(self) -> None:
-        self._ended = True
-        self.door.unverified -= self._held
-        self._held = 0
+    def _drop_request(self) -> None:
+        self._input_ended = True
+        self.door.unverified -= self._unverified_bytes
+        self._unverified_bytes = 0
         self.parser = None  # type: ignore[assignment]  # with what it holds of a head
         if self._arriving is not Phase.SILENT:
             self.scope["headers"] = self.headers = []
@@ -253,25 +259,25 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self.pipeline and self.pipeline[0][0] is self.cycle:  # the newest is the first
                 self.pipeline.popleft()
 
-    def _say_last_words(self) -> None:
+    def _send_final_response(self) -> None:
         self.door.move(self, Phase.ENDING)
         if self.transport.is_closing():
             return
         # To close while the client still writes would take the answer away from it. Whoever means
         # well and sends too much is heard out; of anybody else nothing is read any more.
-        self.transport.write(self._last_words)
+        self.transport.write(self._final_response)
         self.transport.write_eof()
-        (self.flow.resume_reading if self._listens else self.flow.pause_reading)()
+        (self.flow.resume_reading if self._drains_input else self.flow.pause_reading)()
 
-    def _let_go(self) -> None:
-        self._drop()
+    def _close_silently(self) -> None:
+        self._drop_request()
         self.door.move(self, Phase.ENDING)
         self.transport.close()
 
     def _discard(self, size: int) -> None:
-        self._unseen += size
+        self._unparsed_bytes += size
         # Before its end an answer to what came first may still be on its way.
-        if self.phase is Phase.ENDING and self._unseen > self.limits.body_bytes:
+        if self.phase is Phase.ENDING and self._unparsed_bytes > self.limits.body_bytes:
             self.abort()
 
     def _may_be_delivery(self) -> bool:
@@ -279,7 +285,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return True
         return self.scope["method"] == "POST" and self.limits is self.door.bounds.webhook
 
-    def _turn(self) -> None:
+    def _update_phase(self) -> None:
         phase = Phase.ANSWER if self._unanswered else self._arriving
         if phase is not self.phase:
             self.door.move(self, phase)
@@ -287,8 +293,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._await_body()
 
     def _await_body(self) -> None:
-        self._hold(REQUEST_BYTES + min(self._came, self.limits.head_bytes))
-        if self._ended:
+        self._add_unverified(REQUEST_BYTES + min(self._received_bytes, self.limits.head_bytes))
+        if self._input_ended:
             return
         declared = dict(self.scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self.limits.body_bytes:

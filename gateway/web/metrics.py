@@ -59,7 +59,7 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
     waiting = GaugeMetricFamily(
         "gateway_deliveries_waiting", "Deliveries not yet worked off.", labels=["partition"]
     )
-    aside = GaugeMetricFamily(
+    deferred = GaugeMetricFamily(
         "gateway_deliveries_aside", "Deliveries set aside.", labels=["partition"]
     )
     given_up = CounterMetricFamily(
@@ -72,17 +72,17 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
         label = [str(one.index)]
         kept.add_metric(label, one.kept)
         waiting.add_metric(label, one.waiting)
-        aside.add_metric(label, one.aside)
+        deferred.add_metric(label, one.deferred)
         given_up.add_metric(label, one.given_up)
         oldest.add_metric(label, one.oldest_s)
-    return kept, waiting, aside, given_up, oldest
+    return kept, waiting, deferred, given_up, oldest
 
 
 def _counters(figures: Figures) -> Iterable[Metric]:
     # "events.message" and the like are one family each, with the last word as its label. Every
     # reason of a refusal is there from the start, so that its first one is seen as an increase.
     none_yet = {f"refused.{reason}": 0 for reason in REASONS}
-    both = {**none_yet, **figures.numbers, **figures.web}
+    counters = {**none_yet, **figures.numbers, **figures.web}
     for group, name, text, label in (
         ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
         ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),
@@ -93,7 +93,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
         ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):
         family = CounterMetricFamily(name, text, labels=[label])
-        for key, value in sorted(both.items()):
+        for key, value in sorted(counters.items()):
             if key.startswith(f"{group}."):
                 family.add_metric([key.removeprefix(f"{group}.")], value)
         yield family
@@ -104,9 +104,9 @@ def _sending(figures: Figures) -> Iterable[Metric]:
     oldest = GaugeMetricFamily(
         "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["queue"]
     )
-    for rank, lanes in figures.ready.items():
-        ready.add_metric([QUEUES[rank]], lanes)
-        oldest.add_metric([QUEUES[rank]], figures.oldest_ready_s.get(rank, 0.0))
+    for priority, lanes in figures.ready.items():
+        ready.add_metric([QUEUES[priority]], lanes)
+        oldest.add_metric([QUEUES[priority]], figures.oldest_ready_s.get(priority, 0.0))
     dead = GaugeMetricFamily("gateway_dead_letters", "Dead letters.", value=figures.dead)
     unconfirmed = GaugeMetricFamily(
         "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed

@@ -87,12 +87,12 @@ class Refusals:
 
     async def flush(self) -> None:
         """Write what was counted since the last time; it is counted on while the store is away."""
-        counted, self._waiting = self._waiting, Counter()
+        counts, self._waiting = self._waiting, Counter()
         try:
-            if counted:
-                await self._counts.add(dict(counted))
+            if counts:
+                await self._counts.add(dict(counts))
         except StoreUnavailableError:
-            self._waiting.update(counted)
+            self._waiting.update(counts)
 
     async def run(self) -> None:
         """Flush again and again, until cancelled."""

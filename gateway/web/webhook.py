@@ -24,7 +24,7 @@ class HandshakeError(Exception):
     """Somebody who does not know the verify token asked for the handshake."""
 
 
-class Keeping(Protocol):
+class DeliveryKeeper(Protocol):
     """What the door needs of the store."""
 
     async def keep(self, body: bytes, *, secret: str) -> None:
@@ -34,7 +34,7 @@ class Keeping(Protocol):
 class Webhook:
     """Meta's two requests."""
 
-    def __init__(self, keeper: Keeping, secrets: Sequence[bytes], verify_token: str) -> None:
+    def __init__(self, keeper: DeliveryKeeper, secrets: Sequence[bytes], verify_token: str) -> None:
         """Take the active app secrets, newest first, and the token of the handshake."""
         self._keeper = keeper
         self._secrets = tuple(secrets)
@@ -49,23 +49,23 @@ class Webhook:
         Raises TooLargeError (413), SignatureError (401), StoreUnavailableError (503), and
         ClientDisconnect where the body never came to its end: the table in app.py answers.
         """
-        body = await read(request)
-        signed_by = signature.verify(body, _header(request), self._secrets)
+        body = await read_body(request)
+        signed_by = signature.verify(body, _signature_header(request), self._secrets)
         await self._keeper.keep(body, secret=str(signed_by))
         return Response(status_code=200)
 
-    async def shake_hands(self, request: Request) -> Response:
+    async def answer_handshake(self, request: Request) -> Response:
         """Answer Meta's challenge byte for byte. Raises HandshakeError (403)."""
-        asked = _query(request)
-        challenge = asked.get("hub.challenge", b"")
-        known = hmac.compare_digest(asked.get("hub.verify_token", b""), self._verify_token)
-        if not known or asked.get("hub.mode") != b"subscribe" or len(challenge) > MOST_CHALLENGE:
+        query = _query(request)
+        challenge = query.get("hub.challenge", b"")
+        is_known = hmac.compare_digest(query.get("hub.verify_token", b""), self._verify_token)
+        if not is_known or query.get("hub.mode") != b"subscribe" or len(challenge) > MOST_CHALLENGE:
             raise HandshakeError
         # What a stranger wrote is given back, so nobody may take it for a page.
         return PlainTextResponse(challenge, headers={"x-content-type-options": "nosniff"})
 
 
-async def read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Return the body, counted while it arrives: Starlette's own reading has no limit.
 
     Raises TooLargeError, and ClientDisconnect where the other side leaves in the middle.
@@ -90,7 +90,7 @@ def _query(request: Request) -> dict[str, bytes]:
     return {name: value.encode("latin-1") for name, value in pairs}
 
 
-def _header(request: Request) -> bytes | None:
+def _signature_header(request: Request) -> bytes | None:
     """Return the signature as it was sent; two of them are none."""
-    found = [value for name, value in request.scope["headers"] if name == HEADER]
-    return found[0] if len(found) == 1 else None
+    values = [value for name, value in request.scope["headers"] if name == HEADER]
+    return values[0] if len(values) == 1 else None

@@ -33,15 +33,15 @@ _REDIS = {
 }
 
 
-def broker(url: str) -> dict[str, Any]:
+def broker_settings(url: str) -> dict[str, Any]:
     """Return the settings of Celery that depend on where its messages go."""
     try:
         address = parse(url)
     except AddressError:
-        return _broker(url, {})  # another kind of broker: a bell asks nothing more of it
+        return _build_settings(url, {})  # another kind of broker: a bell asks nothing more of it
     if not address.sentinels:
-        return _broker(address.url, _REDIS)
-    return _broker(_sentinels(address), _REDIS | {"master_name": address.primary})
+        return _build_settings(address.url, _REDIS)
+    return _build_settings(_sentinel_url(address), _REDIS | {"master_name": address.primary})
 
 
 def use_store(app: Celery, url: str) -> None:
@@ -53,15 +53,15 @@ def use_store(app: Celery, url: str) -> None:
     setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
 
-def _broker(url: str, options: dict[str, Any]) -> dict[str, Any]:
+def _build_settings(url: str, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "broker_url": url,
-        "broker_use_ssl": _verified(url),
+        "broker_use_ssl": _tls_options(url),
         "broker_transport_options": options,
     }
 
 
-def _sentinels(address: Address) -> str:
+def _sentinel_url(address: Address) -> str:
     """Return the address as kombu reads it: one of each sentinel, and the login with each."""
     login = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
     login = "" if login == ":@" else login
@@ -69,7 +69,7 @@ def _sentinels(address: Address) -> str:
     return ";".join(each)
 
 
-def _verified(url: str) -> dict[str, Any] | None:
+def _tls_options(url: str) -> dict[str, Any] | None:
     # Without this kombu talks TLS to whoever answers; `?ssl_cert_reqs=` in the address still wins.
     if url.startswith("rediss://"):
         return {"ssl_cert_reqs": ssl.CERT_REQUIRED}

@@ -8,7 +8,7 @@ from kombu import Queue
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from tasks.celery_setup.broker import SCHEDULE_STORE, broker
+from tasks.celery_setup.broker import SCHEDULE_STORE, broker_settings
 from tasks.celery_setup.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
@@ -26,11 +26,11 @@ class UnknownOptionError(Exception):
 def config(settings: Settings) -> dict[str, Any]:
     """Return the whole configuration. Raises UnknownOptionError."""
     options = _transport(settings) | _delivery() | _workers() | _beat()
-    check(options)
+    reject_unknown_options(options)
     return options
 
 
-def check(options: Mapping[str, Any]) -> None:
+def reject_unknown_options(options: Mapping[str, Any]) -> None:
     """Refuse names that neither Celery nor RedBeat knows, such as `task_max_retries`."""
     known = set(dict(flatten(NAMESPACES))) | _REDBEAT
     if unknown := sorted(set(options) - known):
@@ -42,7 +42,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that is away for a night comes back
         "broker_pool_acquire_timeout": 5,
-    } | broker(settings.broker_url)
+    } | broker_settings(settings.broker_url)
 
 
 def _delivery() -> dict[str, Any]:

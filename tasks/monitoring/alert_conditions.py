@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 
 from gateway.core.alerts import Alert, Cause, Severity
 from gateway.core.sending.canary import OVERDUE_S
-from gateway.core.sending.dead_letter import advice, asks_a_person
-from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.dead_letter import advice, needs_operator
+from gateway.core.sending.error_codes import error_policy
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.planning.rulebooks import sentences
+from gateway.store.planning.rulebooks import problem_sentences
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE
 from tasks.monitoring.alerts import partition_damaged
 
 MOST_WAIT_S = 60.0
 SILENT_S = 60.0
-_OF_THE_SERVER = {
+_SERVER_ALERTS = {
     NO_FILE: (
         "no_append_only_file",
         "Redis has no append-only file, so what was acknowledged is lost when it stops.",
@@ -35,14 +35,14 @@ _OF_THE_SERVER = {
 }
 
 
-def causes(reading: Snapshot) -> dict[str, Alert]:
+def find_alerts(snapshot: Snapshot) -> dict[str, Alert]:
     """Return everything that is the matter, by the key of its cause."""
-    return {alert.cause.key: alert for find in CAUSES for alert in find(reading)}
+    return {alert.cause.key: alert for find in ALERT_CONDITIONS for alert in find(snapshot)}
 
 
-def nobody_looks(reading: Snapshot) -> Iterator[Alert]:
+def check_workers(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that workers are silent, which only who stands in for them can see."""
-    ago_s = reading.ago_s.get("watch")
+    ago_s = snapshot.ago_s.get("watch")
     if ago_s is None or ago_s > SILENT_S:
         yield _critical(
             "workers_silent",
@@ -51,9 +51,9 @@ def nobody_looks(reading: Snapshot) -> Iterator[Alert]:
         )
 
 
-def planning_stopped(reading: Snapshot) -> Iterator[Alert]:
+def check_planning(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that events wait because a release or its rules are wrong."""
-    if reading.stopped:
+    if snapshot.stopped_release:
         yield _critical(
             "planning_stopped",
             "Planning has stopped, for too many events raised an error; deliveries are kept.",
@@ -61,26 +61,26 @@ def planning_stopped(reading: Snapshot) -> Iterator[Alert]:
         )
 
 
-def rules(reading: Snapshot) -> Iterator[Alert]:
+def check_rules(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that the files of rules were changed to something that cannot be used."""
-    if found := sentences(reading.rulebooks):
+    if problems := problem_sentences(snapshot.rulebooks):
         yield _warning(
             "rules_broken",
             "The rules were changed and cannot be used; those from before stay in force.",
-            f"Mend {found[0].partition(': ')[2]} (gateway rules check tells all.)",
+            f"Mend {problems[0].partition(': ')[2]} (gateway rules check tells all.)",
         )
 
 
-def deliveries(reading: Snapshot) -> Iterator[Alert]:
+def check_deliveries(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell of deliveries that wait for long, or were set aside."""
     # While planning is stopped they wait for that, which is told already.
-    if reading.oldest_s > MOST_WAIT_S and not reading.stopped:
+    if snapshot.oldest_s > MOST_WAIT_S and not snapshot.stopped_release:
         yield _critical(
             "deliveries_wait",
             "A delivery has waited for more than a minute to be worked off.",
             "Start more of worker-default, or see in its log what holds it up.",
         )
-    if any(one.aside for one in reading.partitions):
+    if any(one.deferred for one in snapshot.partitions):
         yield _warning(
             "deliveries_aside",
             "Deliveries cannot be committed now and are set aside.",
@@ -93,26 +93,27 @@ def partitions(reading: Snapshot) -> Iterator[Alert]:
     return (partition_damaged(one.index) for one in reading.partitions if one.damaged)
 
 
-def paused(reading: Snapshot) -> Iterator[Alert]:
+def check_pauses(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that Meta takes nothing of a number, or of all that belong to its account."""
-    for one in reading.numbers:
-        if pause := one.stops.pause:
-            code = pause.told.get("code")
-            of_all = code is not None and rule_of(code, 400).scope != "number"
+    for one in snapshot.numbers:
+        if pause := one.pauses.pause:
+            code = pause.error.get("code")
+            whole_account = code is not None and error_policy(code, 400).scope != "number"
             yield _critical(
                 "paused",
-                f"Meta takes no sends {'of the account' if of_all else 'of this number'} any more.",
-                f"{pause.told.get('reason', '')} Sends wait, and go on by themselves.".strip(),
+                f"Meta takes no sends {'of the account' if whole_account else 'of this number'} any"
+                " more.",
+                f"{pause.error.get('reason', '')} Sends wait, and go on by themselves.".strip(),
                 detail="" if code is None else str(code),
-                number="" if of_all else one.number,
+                number="" if whole_account else one.number,
             )
 
 
-def replies(reading: Snapshot) -> Iterator[Alert]:
+def check_replies(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell of replies that nobody sends; broadcasts may wait for their turn."""
-    for one in reading.numbers:
+    for one in snapshot.numbers:
         # While the number is stopped they wait for that, which is known already.
-        stopped = one.stops.pause or any(not held.rule for held in one.stops.holds)
+        stopped = one.pauses.pause or any(not held.rule for held in one.pauses.holds)
         if one.lanes["reply"].overdue_s > MOST_WAIT_S and not stopped:
             yield _critical(
                 "replies_wait",
@@ -122,9 +123,9 @@ def replies(reading: Snapshot) -> Iterator[Alert]:
             )
 
 
-def canary(reading: Snapshot) -> Iterator[Alert]:
+def check_canary(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that an event of our own does not go the whole way any more."""
-    if reading.canary.missing_s > OVERDUE_S:
+    if snapshot.canary.missing_s > OVERDUE_S:
         yield _critical(
             "canary_overdue",
             "No canary has gone the whole way in time for more than two minutes.",
@@ -133,15 +134,15 @@ def canary(reading: Snapshot) -> Iterator[Alert]:
         )
 
 
-def memory(reading: Snapshot) -> Iterator[Alert]:
+def check_memory(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that the store fills up, and that it is full."""
-    if reading.health.short:
+    if snapshot.health.is_short:
         yield _warning(
             "memory_short",
             "Redis has used more than 60 % of its memory limit, so history goes before its time.",
             "Give Redis more memory, or keep history for less time (GATEWAY_RETENTION).",
         )
-    if reading.health.full:
+    if snapshot.health.is_full:
         yield _critical(
             "memory_full",
             "Redis has used more than 75 % of its memory limit, so deliveries are refused.",
@@ -149,39 +150,39 @@ def memory(reading: Snapshot) -> Iterator[Alert]:
         )
 
 
-def server(reading: Snapshot) -> Iterator[Alert]:
+def check_server(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell that the server may lose what was acknowledged."""
-    for warning, alert in _OF_THE_SERVER.items():
-        if warning in reading.health.warnings:
+    for warning, alert in _SERVER_ALERTS.items():
+        if warning in snapshot.health.warnings:
             yield _critical(*alert)
 
 
-def dead_letters(reading: Snapshot) -> Iterator[Alert]:
+def check_dead_letters(snapshot: Snapshot) -> Iterator[Alert]:
     """Tell of dead letters that ask for a person, once for all that share a cause and a code."""
-    for of in reading.letters:
-        if asks_a_person(of.cause, of.code):
-            code = "" if of.code is None else f" {of.code}"
+    for group in snapshot.letters:
+        if needs_operator(group.cause, group.code):
+            code = "" if group.code is None else f" {group.code}"
             yield _warning(
                 "dead_letters",
-                f"There are dead letters: {of.cause}{code}.",
-                f"{advice(of.cause, of.code)} See gateway dead-letters list.",
-                detail=f"{of.cause}{code}",
-                number=of.number,
+                f"There are dead letters: {group.cause}{code}.",
+                f"{advice(group.cause, group.code)} See gateway dead-letters list.",
+                detail=f"{group.cause}{code}",
+                number=group.number,
             )
 
 
-CAUSES: tuple[Callable[[Snapshot], Iterator[Alert]], ...] = (
-    nobody_looks,
-    planning_stopped,
-    rules,
-    deliveries,
+ALERT_CONDITIONS: tuple[Callable[[Snapshot], Iterator[Alert]], ...] = (
+    check_workers,
+    check_planning,
+    check_rules,
+    check_deliveries,
     partitions,
-    paused,
-    replies,
-    canary,
-    memory,
-    server,
-    dead_letters,
+    check_pauses,
+    check_replies,
+    check_canary,
+    check_memory,
+    check_server,
+    check_dead_letters,
 )
 
 

@@ -8,24 +8,24 @@ import structlog
 
 from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.error_codes import error_policy
 from gateway.store import keys, maintenance
-from gateway.store.monitoring.alerts import MOST_NOTED, note
+from gateway.store.monitoring.alerts import MOST_NOTED, record_alert
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Damage
 
 log = structlog.get_logger(__name__)
 
 # What a rule asks for is over once none did for so long.
-ASKED_FOR = timedelta(minutes=5)
+RULE_ALERT_FOR = timedelta(minutes=5)
 # It is said again twice a second.
 SILENT_FOR = timedelta(seconds=30)
 # What is damaged is looked at again within five minutes.
 DAMAGED_FOR = timedelta(minutes=10)
 # However many rules ask, half of the room is left to what the gateway itself has to tell.
-MOST_ASKED = MOST_NOTED // 2
+MOST_RULE_ALERTS = MOST_NOTED // 2
 
-DOUBLED = Alert(
+SENDS_DOUBLED = Alert(
     Cause("sends_doubled"),
     "critical",
     "Meta took a send twice.",
@@ -46,17 +46,17 @@ BEAT_SILENT = Alert(
 )
 
 
-def refused(code: int, number: str) -> Alert:
+def refused_alert(code: int, number: str) -> Alert:
     """Tell of a refusal that passes by itself, and that a person should know of all the same."""
     return Alert(
         Cause("refused", str(code), number),
         "warning",
         f"Meta refuses sends for now, with code {code}.",
-        rule_of(code, 400).advice,
+        error_policy(code, 400).advice,
     )
 
 
-def damaged(what: str, number: str) -> Alert:
+def damaged_alert(what: str, number: str) -> Alert:
     """Tell that something of a number's sends cannot be worked on, while all others go on."""
     return Alert(
         Cause("damaged", what, number),
@@ -81,26 +81,26 @@ def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:
     for index, why in damaged.items():
         log.error("partition_damaged", partition=index, why=why)
         with contextlib.suppress(StoreUnavailableError, ScriptError):
-            note(store, partition_damaged(index), DAMAGED_FOR)
+            record_alert(store, partition_damaged(index), DAMAGED_FOR)
 
 
 def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
     """Count, log and note what was passed over; a store that is away hears of it the next time."""
     kinds: dict[str, list[Damage]] = {}
     for one in damages:
-        kinds.setdefault(one.what, []).append(one)
-    for what, ones in kinds.items():
+        kinds.setdefault(one.kind, []).append(one)
+    for what, group in kinds.items():
         log.error(
-            "store_damaged", number=number, what=what, count=len(ones), item=ones[0].item,
-            why=ones[0].why,
+            "store_damaged", number=number, what=what, count=len(group), item=group[0].item,
+            why=group[0].reason,
         )  # fmt: skip
         with contextlib.suppress(StoreUnavailableError, ScriptError):
-            note(store, damaged(what, number), DAMAGED_FOR)
-            maintenance.count(store, keys.number(number), "sends.damaged", len(ones))
+            record_alert(store, damaged_alert(what, number), DAMAGED_FOR)
+            maintenance.increment_counter(store, keys.number(number), "sends.damaged", len(group))
 
 
-def note_asked(store: Store, plans: Iterable[Plan]) -> None:
+def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:
     """Note the alerts that rules ask for; before the commit, since twice is once."""
-    alerts = {alert.cause.key: alert for made in plans for alert in made.alerts}
+    alerts = {alert.cause.key: alert for contact_plan in plans for alert in contact_plan.alerts}
     for alert in alerts.values():
-        note(store, alert, ASKED_FOR, MOST_ASKED)
+        record_alert(store, alert, RULE_ALERT_FOR, MOST_RULE_ALERTS)

@@ -48,8 +48,8 @@ class WorkerPing:
             )
         except (OperationalError, OSError) as error:
             raise BrokerAwayError(type(error.__cause__ or error).__name__) from None
-        listened = (queues for answer in answers or () for queues in answer.values())
-        return Counter(str(one["name"]) for queues in listened for one in queues)
+        queue_lists = (queues for answer in answers or () for queues in answer.values())
+        return Counter(str(one["name"]) for queues in queue_lists for one in queues)
 
     def close(self) -> None:
         """Give the connections back."""

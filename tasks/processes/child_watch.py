@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 Report = Callable[[Store, str], None]
 # While nobody can be told, so many are remembered; whoever waits for a sign of life helps the rest.
-MOST_UNTOLD = 1_000
+MOST_UNREPORTED = 1_000
 
 _reports: list[Report] = []
 
@@ -34,20 +34,20 @@ class ChildWatch:
         """Take the store that reports are given, with connections of this thread's own."""
         self._store = store
         self._children = watched or children()
-        self._untold: deque[tuple[Report, str]] = deque(maxlen=MOST_UNTOLD)
+        self._unreported: deque[tuple[Report, str]] = deque(maxlen=MOST_UNREPORTED)
 
     def work(self) -> None:
         """Look whose time is over, and report it. Raises StoreUnavailableError."""
-        for pid in self._children.ended():
+        for pid in self._children.poll_ended():
             log.info("child_ended", process=process_name(pid))
-            self._untold.extend((report, process_name(pid)) for report in _reports)
-        while self._untold:
-            report, name = self._untold[0]
+            self._unreported.extend((report, process_name(pid)) for report in _reports)
+        while self._unreported:
+            report, name = self._unreported[0]
             try:
                 report(self._store, name)
             except ScriptError as error:  # of damaged keys; all others know, and more ends wait
                 log.error("child_end_untold", process=name, error=str(error))
-            self._untold.popleft()
+            self._unreported.popleft()
 
     def end(self) -> None:
         """Give the connections back."""

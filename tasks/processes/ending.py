@@ -15,12 +15,12 @@ def note_fork(**_: Any) -> None:
     _forked.set()
 
 
-def told_to_end() -> bool:
+def is_stopping() -> bool:
     """Say whether the worker was told to end; only its own threads can see that."""
     exit_code: Any = state.should_stop  # 0 means yes
     return exit_code is not None and exit_code is not False
 
 
-def is_told() -> bool:
+def can_detect_stop() -> bool:
     """Say whether `told_to_end` would know."""
     return not _forked.is_set()

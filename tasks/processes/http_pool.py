@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 
 from gateway.core.sending.outcome import Outcome
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
-from gateway.store.sending.lanes import Taken
+from gateway.store.sending.lanes import PumpResult
 
 # Posts of one process, each in a thread of its own, however many numbers they are of.
 SENDS_AT_ONCE = 256
@@ -16,7 +16,7 @@ SENDS_AT_ONCE = 256
 # answer would cost more than the wait does. A number's bucket holds what it earns in 100 ms.
 GATHER_S, GATHER_EACH_S, MOST_GATHER_S = 0.005, 0.00025, 0.05
 
-Reply = Taken | StoreUnavailableError | ScriptError
+Reply = PumpResult | StoreUnavailableError | ScriptError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Bell:
     """A number that was rung for, and the rank that it was rung for."""
 
     number: str
-    rank: str
+    priority: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class FinishedAttempt:
     """What became of an attempt of a number."""
 
     number: str
@@ -36,13 +36,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class StoreReplies:
     """What the store said of numbers for which it had been away."""
 
     of: Sequence[tuple[str, Reply]]
 
 
-Heard = Bell | Answered | Replies
+LoopEvent = Bell | FinishedAttempt | StoreReplies
 
 
 class InFlightPosts:
@@ -50,51 +50,51 @@ class InFlightPosts:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._heard: SimpleQueue[Heard] = SimpleQueue()
-        self.on_the_way = 0
+        self._events: SimpleQueue[LoopEvent] = SimpleQueue()
+        self.in_flight = 0
 
     @property
     def free(self) -> int:
         """Return how many more may be begun."""
-        return max(0, SENDS_AT_ONCE - self.on_the_way)
+        return max(0, SENDS_AT_ONCE - self.in_flight)
 
-    def put(self, heard: Heard) -> None:
+    def put(self, event: LoopEvent) -> None:
         """Let the loop hear of something."""
-        self._heard.put(heard)
+        self._events.put(event)
 
     def begin(
         self,
         pool: ThreadPoolExecutor,
         number: str,
-        make: Callable[[], Outcome],
-        raised: Callable[[Exception], Outcome],
+        attempt: Callable[[], Outcome],
+        on_error: Callable[[Exception], Outcome],
     ) -> None:
         """Make an attempt in a thread; an error of it is an outcome of its own, by `raised`."""
 
-        def answered() -> Answered:
+        def run() -> FinishedAttempt:
             try:
-                return Answered(number, make())
+                return FinishedAttempt(number, attempt())
             except Exception as error:
-                return Answered(number, raised(error))
+                return FinishedAttempt(number, on_error(error))
 
-        self.on_the_way += 1
-        self.ask(pool, answered)
+        self.in_flight += 1
+        self.submit(pool, run)
 
-    def ask(self, pool: ThreadPoolExecutor, work: Callable[[], Heard]) -> None:
+    def submit(self, pool: ThreadPoolExecutor, work: Callable[[], LoopEvent]) -> None:
         """Do something that may take long in a thread, and hear what came of it."""
-        pool.submit(lambda: self._heard.put(work()))
+        pool.submit(lambda: self._events.put(work()))
 
-    def hear(self, timeout_s: float, numbers: int) -> list[Heard]:
+    def wait_for_events(self, timeout_s: float, numbers: int) -> list[LoopEvent]:
         """Wait for what comes first, and gather what is right behind it."""
         try:
-            first = self._heard.get(timeout=max(0.0, timeout_s))
+            first = self._events.get(timeout=max(0.0, timeout_s))
         except Empty:
             return []
-        if self._heard.qsize() + 1 < self.on_the_way:
+        if self._events.qsize() + 1 < self.in_flight:
             time.sleep(gather_s(numbers))
-        found = [first, *(self._heard.get() for _ in range(self._heard.qsize()))]
-        self.on_the_way -= sum(isinstance(one, Answered) for one in found)
-        return found
+        events = [first, *(self._events.get() for _ in range(self._events.qsize()))]
+        self.in_flight -= sum(isinstance(one, FinishedAttempt) for one in events)
+        return events
 
 
 def gather_s(numbers: int) -> float:

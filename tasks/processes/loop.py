@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 PAUSE_S = 1.0
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Leave things as they are."""
 
 
@@ -24,13 +24,13 @@ class Loop:
         name: str,
         every_s: float,
         work: Callable[[], None],
-        first: Callable[[], None] = _nothing,
-        last: Callable[[], None] = _nothing,
+        first: Callable[[], None] = _do_nothing,
+        last: Callable[[], None] = _do_nothing,
     ) -> None:
         """Take the work, and what the thread does once before it and once after it."""
         self._name, self._every_s = name, every_s
         self._work, self._first, self._last = work, first, last
-        self._over = threading.Event()
+        self._stop_event = threading.Event()
         self._error = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -40,7 +40,7 @@ class Loop:
 
     def end(self) -> None:
         """Ask it to end, and wait for nothing."""
-        self._over.set()
+        self._stop_event.set()
 
     def join(self, within_s: float) -> bool:
         """Wait for its end; false where it has not ended yet, and then it dies with its process."""
@@ -48,31 +48,31 @@ class Loop:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        self._once(self._first)
+        self._run_once(self._first)
         wait_s = self._every_s
-        while not self._over.wait(wait_s):
-            wait_s = self._every_s if self._once(self._work) else PAUSE_S
-        self._once(self._last)
+        while not self._stop_event.wait(wait_s):
+            wait_s = self._every_s if self._run_once(self._work) else PAUSE_S
+        self._run_once(self._last)
 
-    def _once(self, work: Callable[[], None]) -> bool:
+    def _run_once(self, work: Callable[[], None]) -> bool:
         try:
             work()
         except ScriptError as error:
             # Keys of one thing are damaged; all others were worked on, and need not wait.
-            self._note(type(error).__name__)
+            self._log_transition(type(error).__name__)
             return True
         except StoreUnavailableError as error:
-            self._note(type(error).__name__)
+            self._log_transition(type(error).__name__)
         except Exception as error:
             if type(error).__name__ != self._error:
                 log.exception("loop_failed", thread=self._name)
             self._error = type(error).__name__
         else:
-            self._note("")
+            self._log_transition("")
             return True
         return False
 
-    def _note(self, error: str) -> None:
+    def _log_transition(self, error: str) -> None:
         """Tell that the work began to fail, or is done again, once each."""
         if error and not self._error:
             log.warning("loop_failing", thread=self._name, error=error)

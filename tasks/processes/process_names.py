@@ -34,29 +34,29 @@ class Children:
 
     def __init__(self) -> None:
         """Open the pipe through which children announce themselves; done before the fork."""
-        self._announced, self._announce = os.pipe()
-        for end in (self._announced, self._announce):
+        self._read_fd, self._write_fd = os.pipe()
+        for end in (self._read_fd, self._write_fd):
             os.set_blocking(end, False)
         self._alive: set[int] = set()
 
     def announce(self) -> None:
         """Tell the main process of this child; without a listener it goes unsaid."""
         with contextlib.suppress(OSError):
-            os.write(self._announce, _PID.pack(os.getpid()))
+            os.write(self._write_fd, _PID.pack(os.getpid()))
 
-    def ended(self) -> list[int]:
+    def poll_ended(self) -> list[int]:
         """Return the pids of the children that ended since this was asked before, in any way."""
-        self._alive.update(self._new())
+        self._alive.update(self._read_new_pids())
         gone = [pid for pid in self._alive if _has_ended(pid)]
         self._alive.difference_update(gone)
         return gone
 
-    def _new(self) -> list[int]:
+    def _read_new_pids(self) -> list[int]:
         try:
-            told = os.read(self._announced, _MOST_PIDS * _PID.size)
+            raw = os.read(self._read_fd, _MOST_PIDS * _PID.size)
         except BlockingIOError:
             return []
-        return [pid for (pid,) in _PID.iter_unpack(told)]
+        return [pid for (pid,) in _PID.iter_unpack(raw)]
 
 
 @cache

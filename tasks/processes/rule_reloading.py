@@ -14,10 +14,10 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
-TELL_EVERY_S = 5.0
+REPORT_EVERY_S = 5.0
 
 
-class Reloading:
+class RuleReloader:
     """Looks at the files each second, and tells the store what this process has in force.
 
     A rulebook of a thousand rules takes a second to load: who holds a lease must not wait for it.
@@ -27,30 +27,30 @@ class Reloading:
         """Take where it is told, and what is looked at."""
         self._store, self._source = store, source
         self._process = f"{socket.gethostname()}:{os.getpid()}"
-        self._told: tuple[InForce, float] | None = None
+        self._reported: tuple[InForce, float] | None = None
 
     def start(self) -> None:
         """Begin; it ends with the process."""
         threading.Thread(target=self._run, name="rules", daemon=True).start()
 
-    def look(self) -> None:
+    def reload_and_report(self) -> None:
         """Take up what has changed, and tell what is in force. Raises StoreUnavailableError."""
         self._source.reload_if_changed()
-        now = InForce(self._source.current().version, self._source.problem)
-        before, told_at = self._told or (None, 0.0)
-        if before == now and time.monotonic() - told_at < TELL_EVERY_S:
+        current = InForce(self._source.current().version, self._source.problem)
+        previous, reported_at = self._reported or (None, 0.0)
+        if previous == current and time.monotonic() - reported_at < REPORT_EVERY_S:
             return
-        if before is None:
+        if previous is None:
             rulebooks.forget_ended(self._store)
-        rulebooks.report(self._store, self._process, now)
-        if not now.problem:
-            rulebooks.keep(self._store, now.version, self._source.files)
-        self._told = now, time.monotonic()
+        rulebooks.report(self._store, self._process, current)
+        if not current.problem:
+            rulebooks.keep_files(self._store, current.version, self._source.files)
+        self._reported = current, time.monotonic()
 
     def _run(self) -> None:
         while True:
             try:
-                self.look()
+                self.reload_and_report()
             except (StoreUnavailableError, ScriptError):
                 pass  # the rules are in force all the same; it is told once the store is back
             except Exception:

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.health import ServerHealth
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def look(store: Store, limit_bytes: int) -> ServerHealth:
 
     Raises StoreUnavailableError.
     """
-    health = check(store, limit_bytes)
+    health = check_server(store, limit_bytes)
     for warning in health.warnings:
         log.warning("store_warns", told=warning)
     if not health.fatal:

@@ -3,17 +3,17 @@
 import structlog
 
 from gateway.core.planning.batch import PlanningResult
-from gateway.core.webhook.notice_readers import granted
+from gateway.core.webhook.notice_readers import throughput_upgrade
 from gateway.store.sending import pauses
 from tasks.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
 
-def take_grants(at_work: WorkerContext, planned: PlanningResult) -> None:
+def apply_grants(ctx: WorkerContext, result: PlanningResult) -> None:
     """Raise the pace where Meta did; before the commit, since twice is once."""
-    for event in (event for made in planned.plans for event in made.events):
-        if per_second := granted(event):
-            number = at_work.settings.meta_phone_number_id
-            pauses.grant(at_work.store, number, per_second)
+    for event in (event for contact_plan in result.plans for event in contact_plan.events):
+        if per_second := throughput_upgrade(event):
+            number = ctx.settings.meta_phone_number_id
+            pauses.grant(ctx.store, number, per_second)
             log.info("pace_raised", number=number, per_second=per_second)

@@ -11,7 +11,7 @@ from gateway.core.planning.batch import Failure
 from gateway.core.planning.event import record_id
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.planning.commit import bury
+from gateway.store.planning.commit import store_dead_letters
 from gateway.store.redis.client import Store
 from gateway.store.sending.unconfirmed import note_lost
 from tasks.context import WorkerContext
@@ -29,15 +29,15 @@ def report_death(store: Store, process: str) -> None:
         log.warning("worker_died_over_events", process=process)
 
 
-def give_up(at_work: WorkerContext, event: Event) -> None:
+def give_up_event(ctx: WorkerContext, event: Event) -> None:
     """Set before a person what workers died over; unless it was committed meanwhile."""
-    set_before_a_person(at_work, [Failure(event, KILLED, "")])
+    dead_letter_events(ctx, [Failure(event, KILLED, "")])
 
 
-def give_up_whole(at_work: WorkerContext, delivery: str) -> None:
+def give_up_delivery(ctx: WorkerContext, delivery: str) -> None:
     """Do so with a delivery that cannot even be opened; it stays in the inbox for its lifetime."""
     received_ms = int(delivery.partition(":")[2].partition("-")[0])
-    whole = Unreadable(
+    unreadable = Unreadable(
         key=join("killed", delivery),
         delivery=delivery,
         item=0,
@@ -47,19 +47,19 @@ def give_up_whole(at_work: WorkerContext, delivery: str) -> None:
         raw=None,
         reason=KILLED,
     )
-    give_up(at_work, whole)
+    give_up_event(ctx, unreadable)
 
 
-def set_before_a_person(at_work: WorkerContext, failures: Sequence[Failure]) -> None:
+def dead_letter_events(ctx: WorkerContext, failures: Sequence[Failure]) -> None:
     """Set events before a person.
 
     What is no message may be the status that a doubt waits for, or hold it. So first it is noted
     that some are lost, or their silence would be taken for evidence.
     """
     if any(not isinstance(one.event, Message) for one in failures):
-        note_lost(at_work.store)
+        note_lost(ctx.store)
     for number in {one.event.number for one in failures}:
-        at_work.list(number)
-    bury(at_work.store, failures)
+        ctx.ensure_listed(number)
+    store_dead_letters(ctx.store, failures)
     for one in failures:
         log.error("event_dead", event_id=record_id(one.event), error=one.error)

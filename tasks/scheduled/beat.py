@@ -29,12 +29,12 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
 
     def __init__(self, app: Celery, **options: Any) -> None:
         """Take the application; Celery itself makes this, so the store is made here."""
-        self._leads = False
+        self._is_leader = False
         self._failing = False
         self._installed = False
         super().__init__(app, **options)
         self._store = Store(Settings.from_env().redis_url)
-        self._turn = LeaderLock(
+        self._leader_lock = LeaderLock(
             self._store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000)
         )
         self.lock_key = None  # so that RedBeat takes no lock of its own
@@ -47,9 +47,9 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         try:
             wait_s = float(super().tick()) if self._may_lead() else self.max_interval
         except Exception as error:
-            self._note(type(error.__context__ or error).__name__)
+            self._log_transition(type(error.__context__ or error).__name__)
             return float(self.max_interval)
-        self._note("")
+        self._log_transition("")
         return wait_s
 
     def maybe_due(self, entry: Any, **_: Any) -> float:
@@ -80,26 +80,26 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the turn back; a store that is away is asked once."""
-        if self._leads:
-            self._leads = False
+        if self._is_leader:
+            self._is_leader = False
             try:
-                self._turn.give_back()
+                self._leader_lock.release()
             except StoreUnavailableError:
                 log.warning("beat_turn_kept")
         super().close()
 
     def _may_lead(self) -> bool:
         """Ask for the turn, and see that there is a schedule to ring for."""
-        self._install()
-        mine = self._turn.mine()
-        if mine != self._leads:
-            if mine:
-                self._forget_the_future()
-            log.info("beat_leads" if mine else "beat_stands_by")
-        self._leads = mine
-        return mine
+        self._install_schedule()
+        is_leader = self._leader_lock.acquire()
+        if is_leader != self._is_leader:
+            if is_leader:
+                self._reset_future_runs()
+            log.info("beat_leads" if is_leader else "beat_stands_by")
+        self._is_leader = is_leader
+        return is_leader
 
-    def _forget_the_future(self) -> None:
+    def _reset_future_runs(self) -> None:
         """Let nothing wait for what only the clock of the beat before took for the past.
 
         What it rang for last is behind us by its clock; ours may be behind by minutes.
@@ -109,7 +109,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
             if entry.last_run_at and entry.last_run_at > self.app.now():
                 entry.reschedule()
 
-    def _install(self) -> None:
+    def _install_schedule(self) -> None:
         """Write the schedule, once a process and where a store lost it: later changes count.
 
         RedBeat writes the names of all entries last, so they tell that all of it is there.
@@ -118,7 +118,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
             super().setup_schedule()
             self._installed = True
 
-    def _note(self, error: str) -> None:
+    def _log_transition(self, error: str) -> None:
         """Tell that beat began to fail, or works again, once each."""
         if error and not self._failing:
             log.warning("beat_failing", error=error)

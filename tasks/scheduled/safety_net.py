@@ -18,9 +18,9 @@ from gateway.core.storage.looks import LookSchedule
 from gateway.store import keys, maintenance
 from gateway.store.leader import LeaderLock
 from gateway.store.monitoring import alerts
-from gateway.store.monitoring.upcoming import Upcoming, upcoming
+from gateway.store.monitoring.upcoming import Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError
-from tasks.context import StoreAccess, access
+from tasks.context import StoreAccess, open_store_access
 from tasks.monitoring.alerts import BEAT_SILENT, SILENT_FOR
 from tasks.processes.child_watch import ChildWatch
 from tasks.processes.loop import Loop
@@ -44,103 +44,103 @@ END_S = 0.4
 class SafetyNet:
     """Looks at what is due, while it has the turn; used by one thread."""
 
-    def __init__(self, at_work: StoreAccess) -> None:
+    def __init__(self, ctx: StoreAccess) -> None:
         """Take the store, with connections of this thread's own."""
-        self._at_work, self._store = at_work, at_work.store
-        self._turn = LeaderLock(at_work.store, keys.NET, TURN_MS)
-        self._line = OwnConnection()
-        self._rounds = LookSchedule()
-        self._leads = False
-        self._ask_at = 0.0
+        self._ctx, self._store = ctx, ctx.store
+        self._leader_lock = LeaderLock(ctx.store, keys.SAFETY_NET, TURN_MS)
+        self._broker = OwnConnection()
+        self._schedule = LookSchedule()
+        self._is_leader = False
+        self._next_ask_at = 0.0
         self._ahead_ms = 0.0  # of our monotonic clock, which tells only at whom to look
         self._beat_led_at = time.monotonic()
 
     def begin(self) -> None:
         """Let this thread ring through a connection of its own."""
-        use_connection(self._line)
+        use_connection(self._broker)
 
     def work(self) -> None:
         """Look, where it is our turn. Raises StoreUnavailableError or ScriptError."""
-        refuse_unfit(self._store, self._at_work.settings.gateway_store_bytes)
-        if time.monotonic() >= self._ask_at:
-            self._ask_at = time.monotonic() + ASK_S
-            self._ask()
-            if self._leads:
-                self._rounds.know(maintenance.numbers(self._store))
-                self._make_up()
-        if self._leads:
-            self._look()
+        refuse_unfit(self._store, self._ctx.settings.gateway_store_bytes)
+        if time.monotonic() >= self._next_ask_at:
+            self._next_ask_at = time.monotonic() + ASK_S
+            self._try_to_lead()
+            if self._is_leader:
+                self._schedule.set_numbers(maintenance.numbers(self._store))
+                self._run_overdue_jobs()
+        if self._is_leader:
+            self._wake_due()
 
     def end(self) -> None:
         """Give the turn back, and the connections."""
         try:
-            if self._leads:
-                self._turn.give_back()
+            if self._is_leader:
+                self._leader_lock.release()
         finally:
-            self._line.close()
+            self._broker.close()
             self._store.close()
 
-    def _ask(self) -> None:
+    def _try_to_lead(self) -> None:
         """Ask for the turn; who cannot ring leaves it to somebody who perhaps can."""
-        led, self._leads = self._leads, False  # where nobody can say so
-        if not self._line.pauses:
-            self._leads = self._turn.mine()
-        elif led:
-            self._turn.give_back()
-        if not self._leads:
+        was_leader, self._is_leader = self._is_leader, False  # where nobody can say so
+        if not self._broker.is_pausing:
+            self._is_leader = self._leader_lock.acquire()
+        elif was_leader:
+            self._leader_lock.release()
+        if not self._is_leader:
             self._beat_led_at = time.monotonic()  # whoever looks now tells of a beat that is gone
 
-    def _look(self) -> None:
+    def _wake_due(self) -> None:
         """Ring for what is ready, and move what is due."""
-        names = self._rounds.take(int(time.monotonic() * 1000 + self._ahead_ms))
-        per_second = self._at_work.settings.meta_messages_per_second
-        found, failed = upcoming(self._store, names, per_second)
-        for one in found:
+        names = self._schedule.next_numbers(int(time.monotonic() * 1000 + self._ahead_ms))
+        per_second = self._ctx.settings.meta_messages_per_second
+        upcoming_numbers, error = read_upcoming(self._store, names, per_second)
+        for one in upcoming_numbers:
             self._ahead_ms = one.now_ms - time.monotonic() * 1000
-            self._rounds.note(one.number, one.moments_ms)
+            self._schedule.note(one.number, one.moments_ms)
             self._ring(one)
-        if due := [one.number for one in found if one.due]:
-            move_due(self._at_work, due)
-        if failed:
-            raise failed
+        if due := [one.number for one in upcoming_numbers if one.is_due]:
+            move_due(self._ctx, due)
+        if error:
+            raise error
 
     def _ring(self, one: Upcoming) -> None:
-        for rank, since_ms in one.ready_ms.items():
-            if since_ms <= one.now_ms and self._rounds.may_ring(
-                one.number, rank, since_ms, one.now_ms
+        for priority, since_ms in one.ready_ms.items():
+            if since_ms <= one.now_ms and self._schedule.may_ring(
+                one.number, priority, since_ms, one.now_ms
             ):
-                ring_number(self._store, one.number, rank)
+                ring_number(self._store, one.number, priority)
 
-    def _make_up(self) -> None:
+    def _run_overdue_jobs(self) -> None:
         """Do what beat has not rung for, or nobody heard: each part, whatever another fails of."""
-        ran = maintenance.clockwork(self._store)
-        failed: Exception | None = None
-        for work in self._late(ran):
+        clockwork = maintenance.read_run_ages(self._store)
+        first_error: Exception | None = None
+        for work in self._overdue_jobs(clockwork):
             try:
                 work()
             except ScriptError as error:
-                failed = error
-        if failed:
-            raise failed
+                first_error = error
+        if first_error:
+            raise first_error
 
-    def _late(self, ran: maintenance.Clockwork) -> list[Callable[[], Any]]:
+    def _overdue_jobs(self, clockwork: maintenance.RunAges) -> list[Callable[[], Any]]:
         """Return what has to be done here and now."""
-        late: list[Callable[[], Any]] = []
-        if ran.tick_s > TICK_LATE_S:
-            late.append(lambda: run_tick(self._at_work))
-        if ran.sweep_s > SWEEP_LATE_S:
-            late.append(lambda: run_sweep(self._at_work))
-        if ran.beat_leads:
+        jobs: list[Callable[[], Any]] = []
+        if clockwork.tick_s > TICK_LATE_S:
+            jobs.append(lambda: run_tick(self._ctx))
+        if clockwork.sweep_s > SWEEP_LATE_S:
+            jobs.append(lambda: run_sweep(self._ctx))
+        if clockwork.has_beat_leader:
             self._beat_led_at = time.monotonic()
-            return late
+            return jobs
         # These take long, and may call strangers: a process of a worker does them.
-        if ran.watch_s > WATCH_LATE_S:
-            late.append(lambda: ring_task(self._store, "tasks.watch"))
-        if not ran.cleaned:
-            late.append(lambda: ring_task(self._store, "tasks.cleanup"))
+        if clockwork.watch_s > WATCH_LATE_S:
+            jobs.append(lambda: ring_task(self._store, "tasks.watch"))
+        if not clockwork.is_cleaned_up:
+            jobs.append(lambda: ring_task(self._store, "tasks.cleanup"))
         if time.monotonic() - self._beat_led_at > BEAT_GONE_S:
-            late.append(lambda: alerts.note(self._store, BEAT_SILENT, SILENT_FOR))
-        return late
+            jobs.append(lambda: alerts.record_alert(self._store, BEAT_SILENT, SILENT_FOR))
+        return jobs
 
 
 class NetStep(bootsteps.StartStopStep):
@@ -156,7 +156,10 @@ class NetStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Begin to look."""
         settings = Settings.from_env()
-        net, watch = SafetyNet(access(settings)), ChildWatch(access(settings).store)
+        net, watch = (
+            SafetyNet(open_store_access(settings)),
+            ChildWatch(open_store_access(settings).store),
+        )
         self._loops = [
             Loop("net", LOOK_S, net.work, net.begin, net.end),
             Loop("children", LOOK_S, watch.work, last=watch.end),

@@ -6,43 +6,51 @@ from typing import cast
 
 import structlog
 
-from gateway.core.sending.resend_policy import Policy, StatusStream, choose
+from gateway.core.sending.resend_policy import Policy, StatusStream, decide_resend
 from gateway.store.inbox.inbox import PartitionState
-from gateway.store.sending.unconfirmed import again, doubts, lost_to, proved_to, whole_from
+from gateway.store.sending.unconfirmed import (
+    last_proved_at,
+    lost_until,
+    read_unconfirmed,
+    resend,
+    stream_whole_since,
+)
 from tasks.context import StoreAccess
 
 log = structlog.get_logger(__name__)
 
 
-def resolve(at_work: StoreAccess, number: str, standings: Sequence[PartitionState]) -> int:
+def repeat_lost_sends(ctx: StoreAccess, number: str, partitions: Sequence[PartitionState]) -> int:
     """Post again, once, what on all evidence Meta never had; return how many.
 
     `standings` are looked at before the doubts are read: what confirms a doubt and was kept before
     that look is then either worked off, or counted as waiting.
     """
     stream = StatusStream(
-        whole_from=whole_from(at_work.store),
-        proved_to=proved_to(at_work.store, number),
-        worked_off_to=min(_worked_off_to(one) for one in standings),
-        lost_to=lost_to(at_work.store),
+        whole_from=stream_whole_since(ctx.store),
+        proved_to=last_proved_at(ctx.store, number),
+        worked_off_to=min(_worked_off_to(one) for one in partitions),
+        lost_to=lost_until(ctx.store),
     )
-    policy = cast(Policy, at_work.settings.gateway_unconfirmed)
-    now_ms = standings[0].now_ms
+    policy = cast(Policy, ctx.settings.gateway_unconfirmed)
+    now_ms = partitions[0].now_ms
     repeated = 0
-    for doubted in doubts(at_work.store, number, turn=now_ms // 1_000):
-        if choose(doubted.doubt, stream, policy, _moment(now_ms)) != "again":
+    for unconfirmed in read_unconfirmed(ctx.store, number, page=now_ms // 1_000):
+        if decide_resend(unconfirmed.evidence, stream, policy, _moment(now_ms)) != "again":
             continue
-        if again(at_work.store, number, doubted):
+        if resend(ctx.store, number, unconfirmed):
             repeated += 1
-            log.warning("send_repeated", send=doubted.send, attempt=doubted.attempt, policy=policy)
+            log.warning(
+                "send_repeated", send=unconfirmed.send, attempt=unconfirmed.attempt, policy=policy
+            )
     return repeated
 
 
-def _worked_off_to(one: PartitionState) -> datetime:
+def _worked_off_to(partition: PartitionState) -> datetime:
     """Return the moment before which everything kept in a partition is committed."""
-    if one.aside or one.damaged:
+    if partition.deferred or partition.damaged:
         return datetime.fromtimestamp(0, UTC)
-    return _moment(one.oldest_ms or one.now_ms)
+    return _moment(partition.oldest_ms or partition.now_ms)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from gateway.core.contacts import consent
-from gateway.core.sending.error_codes import TOKEN_CODES, rule_of
+from gateway.core.sending.error_codes import TOKEN_CODES, error_policy
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
@@ -21,94 +21,98 @@ from gateway.store import maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
-from gateway.store.sending.lanes import Taken
+from gateway.store.sending.lanes import PumpResult
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import refused
+from tasks.monitoring.alerts import refused_alert
 from tasks.wakeup import call_inbox
 
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR_S = 600
-AWAY = (StoreUnavailableError, ScriptError)
+STORE_ERRORS = (StoreUnavailableError, ScriptError)
 
 
-def heed(at_work: WorkerContext, number: str, taken: Taken) -> None:
+def prepare_probe(ctx: WorkerContext, number: str, taken: PumpResult) -> None:
     """Look for a new token before a probe; after a pause, let the other numbers look at once."""
     if taken.probes:
-        at_work.renew_token()
-    if taken.resumed:
+        ctx.renew_token()
+    if taken.ended_pause:
         log.warning("number_resumed", number=number)
-        with contextlib.suppress(*AWAY):
-            pauses.look(at_work.store, _others(at_work, number), _of_all(taken.resumed))
+        with contextlib.suppress(*STORE_ERRORS):
+            pauses.probe_now(ctx.store, _others(ctx, number), _account_code(taken.ended_pause))
 
 
-def _of_all(why: str) -> int | None:
+def _account_code(error_json: str) -> int | None:
     """Return the code of a pause that is over, None where it was the number's alone."""
-    code = orjson.loads(why).get("code")
-    return None if code is None or rule_of(code, 400).scope == "number" else code
+    code = orjson.loads(error_json).get("code")
+    return None if code is None or error_policy(code, 400).scope == "number" else code
 
 
-def mended(at_work: WorkerContext, judged: Verdict) -> bool:
+def renew_refused_token(ctx: WorkerContext, verdict: Verdict) -> bool:
     """Say whether a refused token was renewed meanwhile, where it is kept in a file."""
-    refused = isinstance(judged, Paused) and judged.code in TOKEN_CODES
-    return refused and at_work.renew_token()
+    token_refused = isinstance(verdict, Paused) and verdict.code in TOKEN_CODES
+    return token_refused and ctx.renew_token()
 
 
-def spread(
-    at_work: WorkerContext,
+def pause_account(
+    ctx: WorkerContext,
     number: str,
-    judged: Verdict,
-    why: str,
+    verdict: Verdict,
+    error_json: str,
     wait_ms: int,
     *,
-    late: bool = False,
+    from_status: bool = False,
 ) -> None:
     """Let what reaches further than one number be known to the others; twice is once."""
-    if not isinstance(judged, Later | Paused) or judged.scope not in ("account", "app"):
+    if not isinstance(verdict, Later | Paused) or verdict.scope not in ("account", "app"):
         return
-    if isinstance(judged, Paused):
-        log.error("account_paused", code=judged.code, number=number)
-    with contextlib.suppress(*AWAY):
-        others = _others(at_work, number)
-        if isinstance(judged, Paused):
-            pauses.pause(at_work.store, others, why, wait_ms, late=late)
+    if isinstance(verdict, Paused):
+        log.error("account_paused", code=verdict.code, number=number)
+    with contextlib.suppress(*STORE_ERRORS):
+        others = _others(ctx, number)
+        if isinstance(verdict, Paused):
+            pauses.pause(ctx.store, others, error_json, wait_ms, from_status=from_status)
         else:
-            pauses.rest(at_work.store, others, wait_ms)
+            pauses.rest(ctx.store, others, wait_ms)
 
 
-def spread_news(at_work: WorkerContext, number: str, news: Iterable[StatusUpdate]) -> None:
+def apply_failed_statuses(ctx: WorkerContext, number: str, updates: Iterable[StatusUpdate]) -> None:
     """Do the same for failures that statuses told of; old news stops nobody who sends now."""
-    for one in news:
-        if one.refusal and one.late < timedelta(seconds=REFUSED_FOR_S):
-            why = orjson.dumps(dict(one.error or {})).decode()
-            spread(at_work, number, one.refusal, why, follow_up(one.refusal)[1], late=True)
-            warn(at_work, number, one.refusal)
+    for one in updates:
+        if one.refusal and one.delay < timedelta(seconds=REFUSED_FOR_S):
+            error_json = orjson.dumps(dict(one.error or {})).decode()
+            pause_account(
+                ctx, number, one.refusal, error_json, follow_up(one.refusal)[1], from_status=True
+            )
+            alert_on_throttling(ctx, number, one.refusal)
 
 
 def note_opt_out(
-    at_work: WorkerContext, number: str, attempt: Attempt, judged: Verdict, now: datetime
+    ctx: WorkerContext, number: str, attempt: Attempt, verdict: Verdict, now: datetime
 ) -> None:
     """Let the customer's own no, which Meta told of, come back as an event of theirs."""
-    if isinstance(judged, Refused) and judged.opted_out:
-        told = consent.refused(number, attempt.contact.key, attempt.send, attempt.ordinal, now)
-        with contextlib.suppress(*AWAY):
-            at_work.inbox.put_back(told)
-            at_work.ringing.submit(call_inbox, at_work.inbox)
+    if isinstance(verdict, Refused) and verdict.opted_out:
+        delivery = consent.opt_out_delivery(
+            number, attempt.contact.key, attempt.send, attempt.ordinal, now
+        )
+        with contextlib.suppress(*STORE_ERRORS):
+            ctx.inbox.append_internal(delivery)
+            ctx.ring_pool.submit(call_inbox, ctx.inbox)
 
 
-def warn(at_work: WorkerContext, number: str, judged: Verdict) -> None:
+def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> None:
     """Let a person know of a refusal that passes by itself and still asks for one.
 
     What pauses a number, or ends as a dead letter, is seen in the store without being said here.
     """
-    if not isinstance(judged, Later) or judged.code is None:
+    if not isinstance(verdict, Later) or verdict.code is None:
         return
-    rule = rule_of(judged.code, 400)
-    if rule.alert:
-        lasts = timedelta(seconds=max(REFUSED_FOR_S, 2 * (rule.wait_s or 0)))
-        with contextlib.suppress(*AWAY):
-            alerts.note(at_work.store, refused(judged.code, number), lasts)
+    policy = error_policy(verdict.code, 400)
+    if policy.alert:
+        duration = timedelta(seconds=max(REFUSED_FOR_S, 2 * (policy.wait_s or 0)))
+        with contextlib.suppress(*STORE_ERRORS):
+            alerts.record_alert(ctx.store, refused_alert(verdict.code, number), duration)
 
 
-def _others(at_work: WorkerContext, number: str) -> list[str]:
-    return [one for one in maintenance.numbers_at_meta(at_work.store) if one != number]
+def _others(ctx: WorkerContext, number: str) -> list[str]:
+    return [one for one in maintenance.numbers_at_meta(ctx.store) if one != number]

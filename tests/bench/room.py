@@ -14,9 +14,9 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.batch import plan
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.sending.outcome import Attempt, Outcome
-from gateway.core.sending.send import callback
+from gateway.core.sending.send import callback_data
 from gateway.core.webhook.parser import split
 from gateway.store import keys, maintenance
 from gateway.store.body_encryption import Bodies
@@ -44,7 +44,7 @@ class Answering:
     def decide(self, event: Event, contact: Contact, now: object) -> Decision:
         if not isinstance(event, Message):
             return Decision()
-        fired = Fired("order-received", "text is order", (Action("send_text", text(SAID)),))
+        fired = FiredRule("order-received", "text is order", (Action("send_text", text(SAID)),))
         return Decision((fired,))
 
 
@@ -67,7 +67,7 @@ class Answered:
 
     def ages(self) -> Iterator[tuple[str, int]]:
         """Yield the name of each age, and the bytes of one message then."""
-        maintenance.list_number(self.store, NUMBER)
+        maintenance.add_number(self.store, NUMBER)
         empty = self._used()
         for name, grow_older in (
             ("kept", self._keep),
@@ -107,8 +107,8 @@ class Answered:
         self.planned_per_s = self.count / (time.monotonic() - began)
 
     def _take_effect(self) -> None:
-        with Inbox(self.store, self.bodies).slice() as held:
-            while not (batch := held.next()).empty:
+        with Inbox(self.store, self.bodies).lease() as held:
+            while not (batch := held.next_batch()).is_empty:
                 events = [event for delivery in batch.deliveries for event in split(delivery)]
                 (view,) = load(self.store, {NUMBER: events})
                 plans = plan(view, events, Answering()).plans
@@ -125,12 +125,13 @@ class Answered:
     def _accepted(self, one: Attempt) -> Outcome:
         self.taken.append((one.send, wamid := _wamid()))
         note = '{"outcome":"accepted","ms":231,"message_status":"accepted"}'
-        return Outcome(one.send, one.ordinal, "accepted", wamid, note=note)
+        return Outcome(one.send, one.ordinal, "accepted", wamid, history_json=note)
 
     def _tell(self) -> None:
         for status in ("sent", "delivered", "read"):
             items = (
-                status_item(wamid, status, callback(send, 1), _customer(i)) | {"pricing": PRICE}
+                status_item(wamid, status, callback_data(send, 1), _customer(i))
+                | {"pricing": PRICE}
                 for i, (send, wamid) in enumerate(self.taken)
             )
             self._deliver([delivery_body(statuses=(item,)) for item in items])

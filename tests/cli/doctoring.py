@@ -12,7 +12,7 @@ from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import Result, run_checks
 from gateway.cli.setup.doctor.meta_answers import Handshake, MetaAnswers
-from gateway.core.sending.pauses import Stops
+from gateway.core.sending.pauses import NumberPauses
 from gateway.graph.admin.models import (
     MANAGEMENT,
     MESSAGING,
@@ -26,10 +26,10 @@ from gateway.graph.admin.models import (
 )
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import LaneFigures, NumberStanding, Snapshot
+from gateway.store.monitoring.snapshot import LaneFigures, NumberState, Snapshot
 from gateway.store.server.health import ServerHealth as StoreHealth
 from gateway.store.server.health import layout_name
-from gateway.store.server.inspection import Examined, Server
+from gateway.store.server.inspection import Inspection, Server
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = 1_795_374_900_000
@@ -44,10 +44,12 @@ SERVER = Server(
     },
     fsync="always",
 )  # fmt: skip
-EXAMINED = Examined((SERVER,), away=0, other_form="", layout=layout_name(), replicas=0)
+EXAMINED = Inspection(
+    (SERVER,), unavailable=0, address_problem="", layout=layout_name(), replicas=0
+)
 STANDING = PartitionState(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
-OURS = NumberStanding(
-    NUMBER, {}, 0, 0, 0, 0, Stops(), {"reply": LaneFigures(), "bulk": LaneFigures()}
+OURS = NumberState(
+    NUMBER, {}, 0, 0, 0, 0, NumberPauses(), {"reply": LaneFigures(), "bulk": LaneFigures()}
 )
 READING = Snapshot(
     now_ms=NOW_MS,
@@ -57,7 +59,7 @@ READING = Snapshot(
     ago_s={"tick": 0.8, "sweep": 1.0, "watch": 3.0, "web": 0.5},
     canary=Canary(took_s=0.12, age_s=20.0),
     release=f"{__version__}/abc",
-    leads=True,
+    has_beat_leader=True,
 )
 NUMBER_INFO = NumberInfo(
     id=NUMBER, quality="GREEN", status="CONNECTED", code_verification="VERIFIED",

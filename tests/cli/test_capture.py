@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.common.capture_file import open_atomic
 from gateway.cli.main import app
-from gateway.core.capture.file_format import read
+from gateway.core.capture.file_format import parse_line
 from gateway.core.events import Delivery
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
@@ -40,7 +40,7 @@ def kept(store: Store) -> Store:
     """Give a store in which deliveries were kept."""
     for body in BODIES:
         store.call("keep", "gw:{p3}:", "meta|0|", Bodies().pack(body))
-    inbox(store).put_back(b'{"what": "canary", "key": "1"}')
+    inbox(store).append_internal(b'{"what": "canary", "key": "1"}')
     return store
 
 
@@ -49,7 +49,7 @@ def capture(*args: str) -> Result:
 
 
 def lines(path: str = "kept.jsonl") -> list[Delivery]:
-    return [read(one) for one in Path(path).read_bytes().splitlines(keepends=True)]
+    return [parse_line(one) for one in Path(path).read_bytes().splitlines(keepends=True)]
 
 
 pytestmark = pytest.mark.store
@@ -67,7 +67,7 @@ def test_what_meta_posted_is_written_as_it_was_kept(kept: Store) -> None:
 def test_without_a_file_it_goes_to_standard_output(kept: Store) -> None:
     result = capture("--limit", "1")
 
-    assert read(result.stdout_bytes).body == BODIES[0]
+    assert parse_line(result.stdout_bytes).body == BODIES[0]
 
 
 FITTING = {

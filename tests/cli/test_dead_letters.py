@@ -16,7 +16,7 @@ from gateway.core.webhook.parser import split
 from gateway.store import keys, maintenance
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import unreadable
-from gateway.store.planning.commit import bury
+from gateway.store.planning.commit import store_dead_letters
 from gateway.store.redis.client import Store
 from tests.made import ANA, NOW, NUMBER, a_message, delivery_body
 from tests.servers import Server, free_port
@@ -40,7 +40,7 @@ TRACE = "Traceback:\n  File \"plan.py\", line 7, in _after\n    boom\nKeyError: 
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     # The bells are set, so that none is rung: what a bell does is not what is looked at here.
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), 60_000)
@@ -76,7 +76,7 @@ def doubt(store: Store, name: str) -> str:
 
 def break_planning(store: Store, wamid: str, place: str = "0:1-0", item: int = 0) -> None:
     event = a_message(wamid, delivery=place, item=item, raw={"from": ANA, "text": {"body": "wish"}})
-    bury(store, [Failure(event, "KeyError", TRACE)])
+    store_dead_letters(store, [Failure(event, "KeyError", TRACE)])
 
 
 def listed(*args: str) -> list[str]:
@@ -319,7 +319,7 @@ def lose(store: Store) -> None:
     (kept,) = raw(store).xrange(f"{keys.partition(2)}inbox")
     events = split(Delivery(place, NOW, Bodies().open(kept[1][b"b"])))
     found = [event for event in events if isinstance(event, Unreadable)]
-    assert unreadable.bury(store, Bodies(), found) == [None, None]
+    assert unreadable.store_unreadable(store, Bodies(), found) == [None, None]
 
 
 def test_what_could_not_be_read_is_listed_with_what_to_do(store: Store) -> None:

@@ -23,7 +23,7 @@ KEY = "ab" * 32
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     store.mark(keys.INBOX_BELL, 60_000)  # so that none is rung
 
 
@@ -32,9 +32,9 @@ def place(store: Store) -> str:
     """Set aside a delivery that a worker without its key could not open, and return its id."""
     body = delivery_body(message_item("wamid.1", "a wish")).decode()
     (name,) = keep(store, 2, body, bodies=Bodies([bytes.fromhex(KEY)]))
-    with inbox(store).slice() as held:
-        batch = held.next()
-        held.close({name: DeferReason("unopened", batch.unopened[name])})
+    with inbox(store).lease() as held:
+        batch = held.next_batch()
+        held.close({name: DeferReason("unopened", batch.open_errors[name])})
     return name
 
 
@@ -91,7 +91,7 @@ def test_a_redrive_tries_it_at_once(store: Store, place: str) -> None:
 
     assert told("redrive", place) == {"redriven": 1, "left": {}}
 
-    assert standing(store, 2).aside_due
+    assert standing(store, 2).is_deferred_due
 
 
 def test_dropping_all_leaves_what_waits_and_says_how_to_give_it_up(
@@ -101,12 +101,12 @@ def test_dropping_all_leaves_what_waits_and_says_how_to_give_it_up(
 
     assert result.exit_code == 1
     assert "add --aside to give them up for good" in result.stdout
-    assert standing(store, 2).aside == 1
+    assert standing(store, 2).deferred == 1
 
 
 def test_what_a_person_gives_up_is_counted(store: Store, place: str) -> None:
     assert told("drop", place, "--aside") == {"dropped": 1, "left": {}}
 
-    assert (standing(store, 2).aside, standing(store, 2).given_up) == (0, 1)
+    assert (standing(store, 2).deferred, standing(store, 2).given_up) == (0, 1)
     assert told("list")["dead_letters"] == []
     assert run("drop", place, "--aside").exit_code == 2

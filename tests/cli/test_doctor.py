@@ -65,8 +65,8 @@ def told(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(store: Store) -> None:
-    maintenance.ran(store, "tick")
-    maintenance.ran(store, "web")
+    maintenance.record_run(store, "tick")
+    maintenance.record_run(store, "web")
 
     result = doctor("--json", "--offline")
 
@@ -210,7 +210,7 @@ def test_an_option_that_is_none_is_bad_input() -> None:
 
 def test_where_only_warnings_are_left_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
     warned = _with({"given": Given(mode=0o100644)})
-    monkeypatch.setattr("gateway.cli.setup.doctor.command.look", lambda *_, **__: warned)
+    monkeypatch.setattr("gateway.cli.setup.doctor.command.collect_facts", lambda *_, **__: warned)
 
     result = doctor("--json")
 

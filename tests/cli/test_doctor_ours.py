@@ -12,7 +12,7 @@ from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import Unseen
-from gateway.core.sending.pauses import Hold, Pause, Stops
+from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.snapshot import LaneFigures
 from tests.cli.doctoring import (
@@ -66,9 +66,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"given": Given(("META_APP_SECRET is not set",))}, "app secrets", "unseen", "not complete",
     ),
     "the store is away": ({"redis": Redis("Redis is away.")}, "store", "broken", "Redis is away."),
-    "a server of a cluster is away": (examined(away=1), "store", "broken", "1 server"),
+    "a server of a cluster is away": (examined(unavailable=1), "store", "broken", "1 server"),
     "the address is of another form": (
-        examined(other_form="Redis is no cluster."), "store address", "broken", "no cluster",
+        examined(address_problem="Redis is no cluster."), "store address", "broken", "no cluster",
     ),
     "a replica": (server(role="slave"), "store address", "broken", "address of its primary"),
     "an old server": (server(redis_version="6.0.9"), "store version", "broken", "too old"),
@@ -125,7 +125,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a delivery waits": (
         inbox(oldest_ms=NOW_MS - 61_000), "deliveries", "broken", "has waited for 61 s",
     ),
-    "planning has stopped": (reading(stopped="0.1/x"), "deliveries", "broken", "Planning has"),
+    "planning has stopped": (
+        reading(stopped_release="0.1/x"), "deliveries", "broken", "Planning has",
+    ),
     "a reply is overdue": (
         of_number(lanes={"reply": LaneFigures(1, 61.0)}), "replies", "broken", "waited for 61 s",
     ),
@@ -135,7 +137,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
     "never a sweep": (reading(ago_s={"tick": 1.0}), "schedule", "warning", "no sweep within"),
-    "no beat": (reading(leads=False), "beat", "broken", "No beat is running"),
+    "no beat": (reading(has_beat_leader=False), "beat", "broken", "No beat is running"),
     "a beat that nobody hears": (ran(tick=11.0), "beat", "broken", "nobody has heard it for 11 s"),
     "a beat that never ticked": (
         reading(ago_s={"sweep": 1.0, "watch": 1.0}), "beat", "warning", "nobody has heard it yet",
@@ -147,13 +149,13 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no web process": (ran(web=11.0), "web", "broken", "for 11 s"),
     "never a web process": (reading(ago_s={"tick": 1.0}), "web", "broken", "within a day"),
     "a number that Meta stops": (
-        of_number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the token."}))),
+        of_number(pauses=NumberPauses(Pause(AT, AT, {"code": 190, "reason": "Renew the token."}))),
         "paused", "broken", "Renew the token. (code 190)",
     ),
     "a number that a person holds": (
-        of_number(stops=Stops(None, (Hold("", AT, "fire"),))), "held", "warning", "fire",
+        of_number(pauses=NumberPauses(None, (Hold("", AT, "fire"),))), "held", "warning", "fire",
     ),
-    "a delivery set aside": (inbox(aside=1), "aside", "warning", "1 delivery set aside"),
+    "a delivery set aside": (inbox(deferred=1), "aside", "warning", "1 delivery set aside"),
     "a dead letter": (of_number(dead=1), "dead letters", "warning", "1 dead letter"),
     "a send that was doubled": (
         of_number(counts={"sends.doubled": 1}), "doubled", "warning", "reached Meta twice",
@@ -202,7 +204,7 @@ def test_where_all_is_well_every_check_is_fine() -> None:
 @pytest.mark.parametrize(("fields", "wrong"), VERDICTS.values(), ids=VERDICTS)
 def test_what_status_calls_wrong_is_not_well_here(fields: dict[str, Any], wrong: list[str]) -> None:
     seen = replace(STATUS_WELL, ago_s={"sweep": 1.0, "watch": 1.0, "web": 1.0, "tick": 1.0})
-    seen = replace(seen, leads=True, release=READING.release, **fields)
+    seen = replace(seen, has_beat_leader=True, release=READING.release, **fields)
     said = found(replace(WELL, reading=seen))
     bad = " ".join(one.message for one in said if one.state in ("broken", "warning"))
     # What the server says of itself is asked of the server, and of the tick more is known here.

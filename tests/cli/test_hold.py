@@ -27,7 +27,7 @@ def _settings(
     monkeypatch.chdir(tmp_path)
     Path("rules.yaml").write_text(RULES)
     write_settings(server.url)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
 
 def run(*args: str) -> Result:
@@ -35,7 +35,7 @@ def run(*args: str) -> Result:
 
 
 def held(store: Store) -> dict[str, list[str]]:
-    found = pauses.of(store, [NUMBER, OWN])
+    found = pauses.pauses_by_number(store, [NUMBER, OWN])
     return {number: [one.rule for one in told.holds] for number, told in found.items()}
 
 

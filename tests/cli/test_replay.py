@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.capture.file_format import line
+from gateway.core.capture.file_format import format_line
 from gateway.core.events import Delivery
 from tests.cli.receiving import Receiver, a_receiver
 from tests.made import delivery_body, message_item
@@ -47,7 +47,7 @@ def captured(*bodies: bytes, apart: timedelta = timedelta(0), at: datetime = NOW
     """Make a capture file whose deliveries came one after the other."""
     times = (at + i * apart for i in range(len(bodies)))
     return b"".join(
-        line(Delivery(f"0:{i}-0", when, body))
+        format_line(Delivery(f"0:{i}-0", when, body))
         for i, (when, body) in enumerate(zip(times, bodies, strict=True))
     )
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.local import workspace
 from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
-from gateway.core.capture.file_format import line
+from gateway.core.capture.file_format import format_line
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
@@ -89,7 +89,9 @@ def everything(store: Store) -> Mapping[bytes, bytes]:
 
 def write(*bodies: bytes, ago: timedelta = timedelta(0)) -> str:
     at = datetime.now(UTC) - ago
-    Path("kept.jsonl").write_bytes(b"".join(line(Delivery("0:1-0", at, one)) for one in bodies))
+    Path("kept.jsonl").write_bytes(
+        b"".join(format_line(Delivery("0:1-0", at, one)) for one in bodies)
+    )
     return "kept.jsonl"
 
 
@@ -253,7 +255,8 @@ def test_an_interrupted_replay_says_how_far_it_got(store: Store) -> None:
     now = datetime.now(UTC)
     moments = (now - timedelta(hours=1), now)
     pair = (
-        line(Delivery("0:1-0", at, one)) for at, one in zip(moments, (FIRST, SECOND), strict=True)
+        format_line(Delivery("0:1-0", at, one))
+        for at, one in zip(moments, (FIRST, SECOND), strict=True)
     )
     Path("kept.jsonl").write_bytes(b"".join(pair))
     command = [sys.executable, "-m", "gateway.cli", "replay", "kept.jsonl", "--send", "--yes"]

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.capture.file_format import line
+from gateway.core.capture.file_format import format_line
 from gateway.core.events import Delivery
 from gateway.core.planning.batch import plan
 from gateway.core.webhook.parser import split
@@ -48,7 +48,7 @@ def captured(name: str, *bodies: bytes, minutes: int = 0) -> str:
     """Write bodies as they were captured, so many minutes after noon."""
     at = NOON + timedelta(minutes=minutes)
     kept = [Delivery(f"0:{n}-0", at, body) for n, body in enumerate(bodies, 1)]
-    Path(name).write_bytes(b"".join(map(line, kept)))
+    Path(name).write_bytes(b"".join(map(format_line, kept)))
     return name
 
 
@@ -179,7 +179,7 @@ def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None
 def stored(server: Server, store: Store) -> datetime:
     """Let `menu` be kept, planned and committed; return when that was."""
     write_settings(server.url)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     item = message_item("wamid.in", "menu")
     (place,) = keep(store, 3, delivery_body(item).decode())
     now = datetime.now(UTC)

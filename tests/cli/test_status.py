@@ -40,8 +40,8 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -
 @pytest.fixture
 def ticking(store: Store) -> Store:
     """Let everything be well: a tick ran, and one number is known."""
-    maintenance.list_number(store, NUMBER)
-    maintenance.ran(store, "tick")
+    maintenance.add_number(store, NUMBER)
+    maintenance.record_run(store, "tick")
     return store
 
 
@@ -62,8 +62,8 @@ def test_where_all_is_well_the_exit_code_is_0(ticking: Store) -> None:
 def test_what_is_wrong_is_named_and_the_exit_code_is_1(ticking: Store) -> None:
     queue(ticking, a_send("one"))
     take(ticking)
-    settle(ticking, a_send("one"), "dead", error='{"code":190}')
-    raw(ticking).delete(f"{keys.RAN}tick")
+    settle(ticking, a_send("one"), "dead", error_json='{"code":190}')
+    raw(ticking).delete(f"{keys.LAST_RUN}tick")
 
     result = status("--json")
 

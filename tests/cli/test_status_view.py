@@ -9,10 +9,10 @@ from rich.console import Console, RenderableType
 
 from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.cli.operate.status.view import StatusView, screen
-from gateway.core.sending.pauses import Hold, Pause, Stops
+from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import LaneFigures, NumberStanding, Snapshot
+from gateway.store.monitoring.snapshot import LaneFigures, NumberState, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import ServerHealth
 
@@ -24,9 +24,9 @@ WELL = Snapshot(
     health=ServerHealth(used_bytes=50 << 20, limit_bytes=100 << 20),
     partitions=(IDLE, replace(IDLE, index=1, cursor="9-0", kept=20)),
     numbers=(
-        NumberStanding(
+        NumberState(
             "1", {"sends.accepted": 7, "sends.read": 2, "sends.attempting": 3}, 0, 0, 0, 0,
-            Stops(), {"reply": LaneFigures(), "bulk": LaneFigures()},
+            NumberPauses(), {"reply": LaneFigures(), "bulk": LaneFigures()},
         ),
     ),
     ago_s={"tick": 0.8, "sweep": 4.0},
@@ -49,7 +49,7 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "well": ({}, []),
     "a limit that nobody set": ({"health": ServerHealth(used_bytes=90 * MB)}, []),
     "a number that a person holds": (
-        number(stops=Stops(None, (Hold("", AT, "the shop burns"), Hold("offers", AT, "")))),
+        number(pauses=NumberPauses(None, (Hold("", AT, "the shop burns"), Hold("offers", AT, "")))),
         [
             "Number 1 is held since 2026-11-22 12:00:00 UTC: the shop burns.",
             "Number 1 is held for rule offers since 2026-11-22 12:00:00 UTC.",
@@ -63,7 +63,9 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "a number that Meta stops": (
-        number(stops=Stops(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))),
+        number(
+            pauses=NumberPauses(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))
+        ),
         [
             "Number 1 is paused since 2026-11-22 12:00:00 UTC: Renew the access token. (code 190); "
             "asked again at 12:00:00."
@@ -88,14 +90,14 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["A delivery has waited for 61 s: is a worker running?"],
     ),
     "planning stopped": (
-        {"stopped": "0.1.0 of a rulebook"} | partition(oldest_ms=NOW_MS - 61_000),
+        {"stopped_release": "0.1.0 of a rulebook"} | partition(oldest_ms=NOW_MS - 61_000),
         [
             "Planning has stopped, for too many events raised an error: "
             "see gateway dead-letters list."
         ],
     ),
     "set aside": (
-        partition(aside=1),
+        partition(deferred=1),
         ["1 delivery set aside: see gateway dead-letters list --cause aside."],
     ),
     "a damaged partition": (
@@ -187,7 +189,7 @@ def test_odd_statuses_are_told_and_shown() -> None:
 
 def test_when_the_store_will_be_full_is_told_and_shown() -> None:
     room = {NOW_MS - 24 * 3_600_000: 45 << 20}
-    view = StatusView(replace(WELL, room=room))
+    view = StatusView(replace(WELL, memory_samples=room))
 
     assert (view.to_dict()["full_in_days"], view.to_dict()["forecast"]) == (
         5.0, "full in 5 days at the rate of the last 24 h",

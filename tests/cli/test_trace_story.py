@@ -11,10 +11,10 @@ from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.dead_letter import DeferReason, aside
-from gateway.core.sending.pauses import Hold, Stops
+from gateway.core.sending.dead_letter import DeferReason, read_deferred
+from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
-from gateway.store.sending.lookup import Member, SendState, StatusEntry, TracedSend
+from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend
 from gateway.store.trace_records import PlanRecord
 from gateway.store.traces import Conversation, FailedEvent, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -24,8 +24,8 @@ KEPT_MS = int(NOW.timestamp() * 1000)
 DELIVERY = f"3:{KEPT_MS}-0"
 WEEK = timedelta(days=7)
 KEPT = KeptEvent(DELIVERY, 0, origin="meta", secret="1", event=a_message())
-WHY = f"{KEPT_MS} {DeferReason('unopened', 'key 1').packed().decode()}"
-ASIDE = aside(DELIVERY, 3, KEPT_MS + 9_000, WHY, WHY)
+WHY = f"{KEPT_MS} {DeferReason('unopened', 'key 1').pack().decode()}"
+ASIDE = read_deferred(DELIVERY, 3, KEPT_MS + 9_000, WHY, WHY)
 RECORD = PlanRecord(KEY, "v1", True, (("welcome", "this is the first contact"),), ("s" * 24,), NOW)
 SENT = TracedSend(
     "s" * 24, "queued", "welcome", "r", "reply", body={"type": "text", "text": {"body": "hello"}},
@@ -49,27 +49,27 @@ WISH = PlanRecord(
 )
 STORIES = {
     "a wish": (
-        Trace(NUMBER, WISH.key, KEPT, known=True, record=WISH),
+        Trace(NUMBER, WISH.key, KEPT, is_known=True, record=WISH),
         [KEPT_LINE, "planned: no rule was asked"],
     ),
     "planned": (
-        Trace(NUMBER, KEY, KEPT, known=True, record=RECORD),
+        Trace(NUMBER, KEY, KEPT, is_known=True, record=RECORD),
         [KEPT_LINE, "planned: rulebook v1, first contact"],
     ),
     "not the first contact": (
-        Trace(NUMBER, KEY, KEPT, known=True, record=replace(RECORD, first_contact=False)),
+        Trace(NUMBER, KEY, KEPT, is_known=True, record=replace(RECORD, first_contact=False)),
         [KEPT_LINE, "planned: rulebook v1, not the first contact"],
     ),
     "no rule": (
-        Trace(NUMBER, KEY, KEPT, known=True),
+        Trace(NUMBER, KEY, KEPT, is_known=True),
         [KEPT_LINE, "planned: known, but no rule fired: no record is kept"],
     ),
     "waiting": (
-        Trace(NUMBER, KEY, KEPT, waits="waiting"),
+        Trace(NUMBER, KEY, KEPT, waiting_state="waiting"),
         [KEPT_LINE, "planned: not yet: still waiting in partition 3"],
     ),
     "aside": (
-        Trace(NUMBER, KEY, KEPT, waits="aside", aside=ASIDE),
+        Trace(NUMBER, KEY, KEPT, waiting_state="aside", deferred=ASIDE),
         [
             KEPT_LINE,
             "set aside: a worker could not open it: key 1; tried 3 times, "
@@ -78,36 +78,36 @@ STORIES = {
         ],
     ),
     "given up": (
-        Trace(NUMBER, KEY, KEPT, waits="given_up"),
+        Trace(NUMBER, KEY, KEPT, waiting_state="given_up"),
         [KEPT_LINE, "planned: never: a person gave its delivery up"],
     ),
     "failed": (
-        Trace(NUMBER, KEY, KEPT, failed=FailedEvent(NOW, "KeyError")),
+        Trace(NUMBER, KEY, KEPT, failure=FailedEvent(NOW, "KeyError")),
         [KEPT_LINE, "dead letter: planning failed: KeyError"],
     ),
     "trimmed": (
-        Trace(NUMBER, KEY, KeptEvent(DELIVERY, 0, GONE), known=True),
+        Trace(NUMBER, KEY, KeptEvent(DELIVERY, 0, GONE), is_known=True),
         [
             f"kept: delivery {DELIVERY}, item 0; its delivery is no longer in the inbox",
             "planned: known, but no rule fired: no record is kept",
         ],
     ),
     "put back": (
-        Trace(NUMBER, KEY, replace(KEPT, origin="internal"), known=True),
+        Trace(NUMBER, KEY, replace(KEPT, origin="internal"), is_known=True),
         [
             f"kept: delivery {DELIVERY}, item 0; put back by the gateway itself",
             "planned: known, but no rule fired: no record is kept",
         ],
     ),
     "replayed": (
-        Trace(NUMBER, KEY, replace(KEPT, origin="replay"), known=True),
+        Trace(NUMBER, KEY, replace(KEPT, origin="replay"), is_known=True),
         [
             f"kept: delivery {DELIVERY}, item 0; replayed by a person",
             "planned: known, but no rule fired: no record is kept",
         ],
     ),
     "not ours": (
-        Trace(NUMBER, known=True, foreign=("sent", "read")),
+        Trace(NUMBER, is_known=True, foreign_statuses=("sent", "read")),
         ["statuses: sent, read; no send of ours became this message"],
     ),
     "a send alone": (
@@ -126,7 +126,7 @@ def test_a_story_is_told_in_order(trace: Trace, lines: list[str]) -> None:
 
 
 def test_where_a_record_may_have_gone_it_is_not_said_that_no_rule_fired() -> None:
-    trace = Trace(NUMBER, KEY, KEPT, known=True)
+    trace = Trace(NUMBER, KEY, KEPT, is_known=True)
 
     assert below(trace, now=NOW + timedelta(days=9))[-1] == (
         "planned: known, but there is no record: no rule fired, or it is too old "
@@ -145,7 +145,7 @@ def test_the_rules_that_fired_are_told_with_their_reasons() -> None:
 
 
 def test_texts_and_numbers_are_masked_unless_asked_for() -> None:
-    trace = Trace(NUMBER, KEY, KEPT, known=True, record=RECORD, sends=(SENT,))
+    trace = Trace(NUMBER, KEY, KEPT, is_known=True, record=RECORD, sends=(SENT,))
     masked, shown = (str(tell(Search((trace,)), reveal=reveal)) for reveal in (False, True))
 
     assert "text from …0001 (2 characters)" in masked
@@ -365,9 +365,9 @@ def test_the_price_is_told(pricing: dict[str, Any], lines: list[str]) -> None:
 
 
 def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() -> None:
-    failed, read = Member(ANA, "failed", NOW, 131026), Member("PT.1", "read", NOW)
+    failed, read = GroupMember(ANA, "failed", NOW, 131026), GroupMember("PT.1", "read", NOW)
     members = (failed, read, replace(read, name="PT.2"))
-    (line,) = describe_send(replace(SENT, standing=SendState(members=members)), Masking()).below
+    (line,) = describe_send(replace(SENT, state=SendState(members=members)), Masking()).below
 
     assert (line.details, line.tone) == ("failed 1, read 2", "odd")
     assert [(one.what, one.details[:12], one.at) for one in line.below] == [
@@ -376,28 +376,32 @@ def test_of_a_group_it_is_told_how_far_how_many_got_and_with_whom_it_failed() ->
 
 
 ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "next": ({"standing": SendState(ahead=0)}, ["in its lane: it is next"]),
+    "next": ({"state": SendState(sends_ahead=0)}, ["in its lane: it is next"]),
     "behind": (
-        {"standing": SendState(ahead=2, lane_at=NOW)},
+        {"state": SendState(sends_ahead=2, lane_at=NOW)},
         ["in its lane: 2 sends before it, not before 2026-11-22 12:00:00Z"],
     ),
     "of a number that is held": (
-        {"standing": SendState(ahead=0, stops=Stops(None, (Hold("", NOW, "the shop burns"),)))},
+        {
+            "state": SendState(
+                sends_ahead=0, pauses=NumberPauses(None, (Hold("", NOW, "the shop burns"),))
+            )
+        },
         [
             "in its lane: it is next",
             "its number: held since 2026-11-22 12:00:00 UTC: the shop burns",
         ],
     ),
     "of a rule that is held": (
-        {"standing": SendState(is_held=True)}, ["held: a person holds rule welcome"]
+        {"state": SendState(is_held=True)}, ["held: a person holds rule welcome"]
     ),
     "parked": (
-        {"stage": "parked", "standing": SendState(parked_till=NOW)},
+        {"stage": "parked", "state": SendState(parked_till=NOW)},
         ["parked: until its customer writes, or 2026-11-22 12:00:00Z"],
     ),
-    "for its moment": ({"standing": SendState(due_at=NOW)}, ["waits: until its moment comes"]),
+    "for its moment": ({"state": SendState(due_at=NOW)}, ["waits: until its moment comes"]),
     "for evidence": (
-        {"stage": "unconfirmed", "standing": SendState(unconfirmed_till=NOW)},
+        {"stage": "unconfirmed", "state": SendState(unconfirmed_till=NOW)},
         [
             "unconfirmed: nobody knows whether Meta had it; evidence may come until "
             "2026-11-22 12:00:00Z"
@@ -406,12 +410,12 @@ ENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "dead": (
         {
             "stage": "dead", "is_final": True, "error": {"code": 190, "reason": "Renew."},
-            "standing": SendState(dead_at=NOW, ahead=0),
+            "state": SendState(dead_at=NOW, sends_ahead=0),
         },
         ["dead letter: code 190: Renew"],
     ),
     "failed by a status": (
-        {"stage": "failed", "is_final": True, "error": FAILED, "standing": SendState(dead_at=NOW)},
+        {"stage": "failed", "is_final": True, "error": FAILED, "state": SendState(dead_at=NOW)},
         ["dead letter: Meta took it, and could not deliver it"],
     ),
     "dropped": (
@@ -437,7 +441,7 @@ def test_a_forgotten_send_is_said_to_be_forgotten() -> None:
 def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
     began = {1: datetime(2026, 11, 22, 12, tzinfo=UTC)}
     sent = TracedSend(
-        "a" * 24, "read", "greet", rank="reply", attempts=1, began=began, has_text=False
+        "a" * 24, "read", "greet", priority="reply", attempts=1, began=began, has_text=False
     )
 
     told = describe_send(sent, Masking(reveal=True))
@@ -449,7 +453,7 @@ def test_a_send_whose_text_has_gone_says_so_and_tells_all_else() -> None:
 
 
 def test_nothing_is_told_as_nothing_and_with_what_may_hide_it() -> None:
-    lines = tell(Search(unopened=1, cut=True))
+    lines = tell(Search(unopened=1, is_truncated=True))
 
     assert [one.details for one in lines] == [
         "not known here: never kept, or more than 8 days ago",

@@ -17,18 +17,22 @@ def trace(*stages: str, error: dict[str, Any] | None = None, final: bool = False
     sends = tuple(
         TracedSend("s", one, body=body, error=error or {}, is_final=final) for one in stages
     )
-    return Trace(NUMBER, "key", known=True, record=record, sends=sends)
+    return Trace(NUMBER, "key", is_known=True, record=record, sends=sends)
 
 
 CASES: dict[str, tuple[Trace | None, str, str]] = {
     "nothing is known": (None, "wait", "worked off"),
-    "it waits to be planned": (Trace(NUMBER, "key", waits="waiting"), "wait", "yet to plan"),
+    "it waits to be planned": (
+        Trace(NUMBER, "key", waiting_state="waiting"),
+        "wait",
+        "yet to plan",
+    ),
     "planning failed": (
-        Trace(NUMBER, "key", failed=FailedEvent(NOW, "KeyError")),
+        Trace(NUMBER, "key", failure=FailedEvent(NOW, "KeyError")),
         "bad",
         "planning failed: KeyError",
     ),
-    "no rule fired": (Trace(NUMBER, "key", known=True), "odd", "no rule answered"),
+    "no rule fired": (Trace(NUMBER, "key", is_known=True), "odd", "no rule answered"),
     "a rule only changed something": (trace(), "odd", "no rule answered"),
     "it is on its way": (trace("attempting"), "wait", "waits to be sent"),
     "one of two is": (trace("read", "queued"), "wait", "waits to be sent"),
@@ -61,7 +65,7 @@ def test_a_reply_says_whether_a_phone_shows_it(real: bool, told: str) -> None:
 def marked(stage: str) -> Trace:
     """Return a message that was marked as read, of which Meta tells no status."""
     return Trace(
-        NUMBER, "key", known=True, sends=(TracedSend("s", "accepted", body={"status": stage}),)
+        NUMBER, "key", is_known=True, sends=(TracedSend("s", "accepted", body={"status": stage}),)
     )
 
 

@@ -24,7 +24,7 @@ LINES = ["app secret", "token", "tunnel", "gateway", "address", "self-test", "ca
 class Looked:
     """A Meta whose looks find nothing wrong."""
 
-    def look(self) -> Iterator[ProbeCheck]:
+    def check_settings(self) -> Iterator[ProbeCheck]:
         yield from (ProbeCheck(name, "good", "") for name in LINES[:2])
 
 
@@ -45,7 +45,7 @@ def all_well(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     monkeypatch.setattr(command, "find", lambda *_, **__: Behind(8000, server.url, ""))
     monkeypatch.setattr(command, "way_in", way_in)
     monkeypatch.setattr(command, "lead_here", lead_here)
-    for name, line in (("address", "address"), ("self_test", "self-test")):
+    for name, line in (("check_address", "address"), ("check_delivery", "self-test")):
         done = lambda self, *_, line=line: self.screen.show(ProbeCheck(line, "good", ""))  # noqa: E731
         monkeypatch.setattr(TunnelWatch, name, done)
 

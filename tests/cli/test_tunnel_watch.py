@@ -94,7 +94,7 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "REPLIED_WITHIN_S", 0)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     screen = Shown(last="reply")
     followed = Messages(
         watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Masking(), True

@@ -8,13 +8,13 @@ import pytest
 from gateway.core.alerts import (
     GIVE_UP_MS,
     LONGEST_PAUSE_MS,
-    MOST_TOLD,
+    MAX_ALERT_STATES,
     QUIET_MS,
     Alert,
     AlertState,
     Cause,
-    body,
-    changes,
+    alert_changes,
+    alert_payload,
 )
 
 T = 1_795_374_900_000
@@ -28,7 +28,7 @@ ENDED = replace(HEARD, until_ms=T + 5)
 def after(told: AlertState | None, *, true: bool) -> AlertState | None:
     """Return what is told of the cause once the two were compared."""
     before = {KEY: told} if told else {}
-    return changes(before, {KEY: FULL} if true else {}, T + 9).get(KEY, told)
+    return alert_changes(before, {KEY: FULL} if true else {}, T + 9).get(KEY, told)
 
 
 COMPARED: dict[str, tuple[AlertState | None, bool, AlertState | None]] = {
@@ -55,30 +55,30 @@ def test_what_changes(told: AlertState | None, true: bool, then: AlertState | No
 
 
 def test_a_cause_that_begins_has_an_id_of_its_own_each_time() -> None:
-    first, again = (changes({}, {KEY: FULL}, now)[KEY] for now in (T, T + 1))
+    first, again = (alert_changes({}, {KEY: FULL}, now)[KEY] for now in (T, T + 1))
 
     assert (first.alert, first.since_ms, first.state) == (FULL, T, "begun")
     assert first.id != again.id
 
 
 def test_no_more_causes_begin_than_a_person_can_read() -> None:
-    many = {str(i): FULL for i in range(MOST_TOLD + 50)}
+    many = {str(i): FULL for i in range(MAX_ALERT_STATES + 50)}
     told = {str(i): replace(BEGUN, until_ms=T) for i in range(10)}
 
-    found = changes(told, many, T)
+    found = alert_changes(told, many, T)
 
-    assert len(found) == MOST_TOLD
+    assert len(found) == MAX_ALERT_STATES
     assert set(told) <= set(found)
 
 
 DUE: dict[str, tuple[AlertState, int, bool]] = {
     "at once when it begins": (BEGUN, T, True),
-    "not while somebody tells it": (BEGUN.tried(T), T + 9_999, False),
-    "again after a pause": (BEGUN.tried(T), T + 10_000, True),
+    "not while somebody tells it": (BEGUN.after_attempt(T), T + 9_999, False),
+    "again after a pause": (BEGUN.after_attempt(T), T + 10_000, True),
     "not while it lasts": (HEARD, T + GIVE_UP_MS, False),
     "not at once when it is over": (ENDED, T + QUIET_MS, False),
     "once it has stayed away": (ENDED, T + QUIET_MS + 5, True),
-    "where the clock stepped back since": (BEGUN.tried(T), T - 300_000, True),
+    "where the clock stepped back since": (BEGUN.after_attempt(T), T - 300_000, True),
     "where the clock stepped back since its end": (ENDED, T - 60_000, True),
     "its beginning first": (replace(BEGUN, until_ms=T), T, True),
 }
@@ -86,13 +86,13 @@ DUE: dict[str, tuple[AlertState, int, bool]] = {
 
 @pytest.mark.parametrize(("told", "now_ms", "due"), DUE.values(), ids=DUE)
 def test_when_there_is_something_to_tell(told: AlertState, now_ms: int, due: bool) -> None:
-    assert told.due(now_ms) == due
+    assert told.is_due(now_ms) == due
 
 
 def test_pauses_grow_up_to_a_bound() -> None:
     told, pauses = BEGUN, []
     for _ in range(12):
-        told = told.tried(T)
+        told = told.after_attempt(T)
         pauses.append((told.next_ms - T) // 1000)
 
     assert pauses[:7] == [10, 20, 40, 80, 160, 300, 300]
@@ -102,14 +102,14 @@ def test_pauses_grow_up_to_a_bound() -> None:
 @pytest.mark.parametrize(
     ("told", "then"),
     [
-        (BEGUN.tried(T), HEARD),
-        (replace(BEGUN, until_ms=T + 5).tried(T), ENDED),
-        (ENDED.tried(T), None),
+        (BEGUN.after_attempt(T), HEARD),
+        (replace(BEGUN, until_ms=T + 5).after_attempt(T), ENDED),
+        (ENDED.after_attempt(T), None),
     ],
     ids=["its beginning", "its beginning when it is over already", "its end"],
 )
 def test_what_is_left_to_do_once_it_was_heard(told: AlertState, then: AlertState | None) -> None:
-    assert told.answered() == then
+    assert told.after_delivery() == then
 
 
 OVER: dict[str, tuple[AlertState, int, int, bool]] = {
@@ -123,13 +123,13 @@ OVER: dict[str, tuple[AlertState, int, int, bool]] = {
 
 @pytest.mark.parametrize(("told", "now_ms", "keep_ms", "over"), OVER.values(), ids=OVER)
 def test_when_an_end_is_forgotten(told: AlertState, now_ms: int, keep_ms: int, over: bool) -> None:
-    assert told.over(now_ms, keep_ms) == over
+    assert told.is_over(now_ms, keep_ms) == over
 
 
 def test_what_is_posted_when_it_begins() -> None:
     alert = replace(FULL, cause=Cause("dead_letters", "refused 190", "106"))
 
-    assert body(AlertState("id", alert, T)) == {
+    assert alert_payload(AlertState("id", alert, T)) == {
         "id": "id",
         "state": "begun",
         "cause": "dead_letters",
@@ -145,7 +145,7 @@ def test_what_is_posted_when_it_begins() -> None:
 
 
 def test_what_is_posted_when_it_is_over() -> None:
-    told: dict[str, Any] = body(replace(HEARD, until_ms=T + 754_000))
+    told: dict[str, Any] = alert_payload(replace(HEARD, until_ms=T + 754_000))
 
     assert (told["id"], told["state"], told["until"]) == (
         "id", "ended", "2026-11-22T19:27:34+00:00",

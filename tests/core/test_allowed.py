@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.preflight import refusal
-from gateway.core.sending.response import Closed, Refused
+from gateway.core.sending.preflight import preflight_refusal
+from gateway.core.sending.response import Refused, WindowClosed
 from tests.core.test_outcome import an_attempt
 from tests.made import NOW
 
@@ -23,8 +23,8 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
         last_inbound_at=None if last is None else NOW - last,
         opted_out_at=NOW if opted_out else None,
     )
-    match refusal(an_attempt(**({"body": FREE_FORM, "contact": contact} | others)), NOW):
-        case Closed():
+    match preflight_refusal(an_attempt(**({"body": FREE_FORM, "contact": contact} | others)), NOW):
+        case WindowClosed():
             return "window"
         case Refused(code=131050):
             return "opted out"
@@ -43,10 +43,10 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
         (None, {}, "window"),
         (None, {"body": TEMPLATE}, ""),
         (None, {"body": {"status": "read"}, "repeatable": True}, ""),
-        (DAY, {"rank": "bulk"}, "window"),
+        (DAY, {"priority": "bulk"}, "window"),
         (timedelta(0), {"opted_out": True}, ""),
-        (timedelta(0), {"opted_out": True, "rank": "bulk"}, "opted out"),
-        (timedelta(0), {"opted_out": True, "rank": "bulk", "body": TEMPLATE}, "opted out"),
+        (timedelta(0), {"opted_out": True, "priority": "bulk"}, "opted out"),
+        (timedelta(0), {"opted_out": True, "priority": "bulk", "body": TEMPLATE}, "opted out"),
         (timedelta(0), {"opted_out": True, "body": TEMPLATE}, ""),
         (timedelta(0), {"opted_out": True, "body": TEMPLATE, "marketing": True}, "opted out"),
         (timedelta(0), {"body": TEMPLATE, "marketing": True}, ""),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.capture.anonymize import Anonymous
+from gateway.core.capture.anonymize import Anonymizer
 from gateway.core.events import Delivery, Message, Status
 from gateway.core.webhook.parser import split
 from tests.made import NOW, bytes_of, delivery_body, message_item, status_item
@@ -23,7 +23,7 @@ PHONES = (
 )
 # What stays as it is holds nobody's number, so it is left out here.
 NAMES = st.sampled_from(["from", "wa_id", "body", "input", "title", "code", "type", "time", "name"])
-SECRET = Anonymous(b"a secret")
+SECRET = Anonymizer(b"a secret")
 
 
 def wamid(phone: str) -> str:
@@ -115,7 +115,7 @@ def test_a_status_still_finds_its_message_and_messages_stay_apart() -> None:
 def test_with_another_secret_everybody_is_somebody_else() -> None:
     body = delivery_body(message_item("wamid.1"))
 
-    assert SECRET.body(body) == Anonymous(b"a secret").body(body) != Anonymous(b"x").body(body)
+    assert SECRET.body(body) == Anonymizer(b"a secret").body(body) != Anonymizer(b"x").body(body)
 
 
 NO_JSON = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeferReason, Kind, aside
+from gateway.core.sending.dead_letter import DeferReason, Kind, read_deferred
 from tests.made import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [
@@ -20,21 +20,21 @@ REASONS: list[tuple[Kind, str, str]] = [
 def test_an_obstacle_is_written_down_without_what_is_private(
     kind: Kind, error: str, reason: str
 ) -> None:
-    told = json.loads(DeferReason(kind, error, NUMBER).packed())
+    told = json.loads(DeferReason(kind, error, NUMBER).pack())
 
     assert told == {"class": kind, "reason": reason, "number": NUMBER}
 
 
 def test_what_is_written_down_is_small_however_long_the_error_is() -> None:
-    assert len(DeferReason("failed", "ab " * 9_000, "9" * 9_000).packed()) < 500
+    assert len(DeferReason("failed", "ab " * 9_000, "9" * 9_000).pack()) < 500
 
 
 def noted(at_ms: int, kind: Kind) -> str:
-    return f"{at_ms} {DeferReason(kind, 'an error', NUMBER).packed().decode()}"
+    return f"{at_ms} {DeferReason(kind, 'an error', NUMBER).pack().decode()}"
 
 
 def test_a_delivery_tells_its_first_and_its_last_error_and_when_it_is_tried_again() -> None:
-    found = aside("3:1000-0", 4, 9_000, noted(2_000, "unopened"), noted(5_000, "failed"))
+    found = read_deferred("3:1000-0", 4, 9_000, noted(2_000, "unopened"), noted(5_000, "failed"))
 
     assert (found.id, found.number, found.cause, found.attempts) == ("3:1000-0", NUMBER, "aside", 4)
     assert [found.first_error["class"], found.last_error["class"]] == ["unopened", "failed"]
@@ -45,7 +45,7 @@ def test_a_delivery_tells_its_first_and_its_last_error_and_when_it_is_tried_agai
 
 
 def test_a_delivery_without_a_reason_is_told_all_the_same() -> None:
-    found = aside("3:1000-0", 0, 9_000, "", "")
+    found = read_deferred("3:1000-0", 0, 9_000, "", "")
 
     assert (found.died_ms, found.number, found.error["reason"]) == (
         1_000, "", "no reason was written down",

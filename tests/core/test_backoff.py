@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.sending.error_codes import Scope
-from gateway.core.sending.retry import given_up, next_try
+from gateway.core.sending.retry import is_given_up, retry_delay_s
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ATTEMPTS = st.integers(0, 10_000)
@@ -21,7 +21,7 @@ SCOPE = st.sampled_from(["send", "pair", "number", "account", "app"])
     [(0, 1), (1, 1), (2, 4), (3, 16), (4, 64), (5, 256), (6, 300), (7, 300), (10**9, 300)],
 )
 def test_a_pair_waits_as_meta_advises_up_to_the_cap(attempts: int, wait_s: float) -> None:
-    assert next_try(attempts, None, 0.5, "pair") == wait_s
+    assert retry_delay_s(attempts, None, 0.5, "pair") == wait_s
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_pair_waits_as_meta_advises_up_to_the_cap(attempts: int, wait_s: float
 def test_everything_else_waits_a_random_part_of_it_after_the_codes_own_wait(
     attempts: int, wait_s: float | None, jitter: float, expected: float
 ) -> None:
-    assert next_try(attempts, wait_s, jitter) == expected
+    assert retry_delay_s(attempts, wait_s, jitter) == expected
 
 
 @given(ATTEMPTS, WAIT, JITTER, SCOPE)
@@ -46,16 +46,16 @@ def test_waits_keep_to_their_floor_and_cap(
 ) -> None:
     floor = wait_s or 0
 
-    assert floor <= next_try(attempts, wait_s, jitter, scope) <= floor + 300
+    assert floor <= retry_delay_s(attempts, wait_s, jitter, scope) <= floor + 300
 
 
 @given(ATTEMPTS, WAIT, JITTER, SCOPE)
 def test_waits_never_shrink_from_one_attempt_to_the_next(
     attempts: int, wait_s: float | None, jitter: float, scope: Scope
 ) -> None:
-    before = next_try(attempts, wait_s, jitter, scope)
+    before = retry_delay_s(attempts, wait_s, jitter, scope)
 
-    assert next_try(attempts + 1, wait_s, jitter, scope) >= before
+    assert retry_delay_s(attempts + 1, wait_s, jitter, scope) >= before
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_waits_never_shrink_from_one_attempt_to_the_next(
 def test_a_send_is_given_up_after_eight_attempts_or_its_time(
     attempts: int, left: timedelta, expected: bool
 ) -> None:
-    assert given_up(attempts, NOW, NOW + left) is expected
+    assert is_given_up(attempts, NOW, NOW + left) is expected

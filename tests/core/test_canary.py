@@ -31,7 +31,7 @@ def planned(event: InternalEvent, after_s: float = 1) -> tuple[Send, ...]:
 def test_it_is_planned_into_one_send_that_may_be_repeated_and_expires_in_a_minute() -> None:
     (send,) = planned(an_event())
 
-    assert (send.lane, send.rank, send.repeatable, send.record) == ("canary", "reply", True, "")
+    assert (send.lane, send.priority, send.repeatable, send.record) == ("canary", "reply", True, "")
     assert send.expires_at == NOW + timedelta(seconds=60)
     assert canary.kept_at(send.expires_at) == NOW
 

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.capture.file_format import BEGINS, CapturedError, line, read
+from gateway.core.capture.file_format import BEGINS, CaptureFormatError, format_line, parse_line
 from gateway.core.events import Delivery
 
 AT = datetime(2026, 11, 22, 19, 21, 41, 552_000, UTC)
-WHOLE = line(Delivery("3:1795375301552-0", AT, b"{}"))
+WHOLE = format_line(Delivery("3:1795375301552-0", AT, b"{}"))
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_exact_bytes_come_back(body: bytes) -> None:
     kept = Delivery("3:1795375301552-0", AT, body, "shop", "1", "meta")
 
-    assert read(line(kept)) == kept
+    assert parse_line(format_line(kept)) == kept
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_a_delivery_is_one_line_whatever_it_holds(body: bytes) -> None:
-    written = line(Delivery("3:1-0", AT, body))
+    written = format_line(Delivery("3:1-0", AT, body))
 
     assert written.count(b"\n") == 1
     assert written.endswith(b"}\n")
@@ -30,15 +30,18 @@ def test_a_delivery_is_one_line_whatever_it_holds(body: bytes) -> None:
 
 
 def test_text_is_written_as_text() -> None:
-    assert '"body":"said: café"'.encode() in line(Delivery("", AT, "said: café".encode()))
+    assert '"body":"said: café"'.encode() in format_line(Delivery("", AT, "said: café".encode()))
 
 
 def test_what_no_inbox_named_is_named_by_its_time() -> None:
-    assert read(b'{"received_at":"2026-11-22T19:21:41.552Z","body":""}').id == "0:1795375301552-0"
+    assert (
+        parse_line(b'{"received_at":"2026-11-22T19:21:41.552Z","body":""}').id
+        == "0:1795375301552-0"
+    )
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:
-    assert read(b'{"received_at":"2026-11-22T19:21:41.552","body":""}').received_at == AT
+    assert parse_line(b'{"received_at":"2026-11-22T19:21:41.552","body":""}').received_at == AT
 
 
 TIME = b'"received_at":"2026-11-22T00:00:00Z"'
@@ -61,5 +64,5 @@ WRONG = {
 
 @pytest.mark.parametrize(("written", "why"), WRONG.values(), ids=WRONG)
 def test_what_is_no_captured_delivery_says_why(written: bytes, why: str) -> None:
-    with pytest.raises(CapturedError, match=why):
-        read(written)
+    with pytest.raises(CaptureFormatError, match=why):
+        parse_line(written)

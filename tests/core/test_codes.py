@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.sending.error_codes import RULES, Kind, Scope, rule_of
+from gateway.core.sending.error_codes import ERROR_POLICIES, Kind, Scope, error_policy
 
 AGAIN = {1, 2, 131000, 131016, 133004, 134102}
 LATER: dict[int, tuple[Scope, float | None]] = {
@@ -65,13 +65,13 @@ def expected(code: int) -> tuple[Kind, Scope, float | None]:
 
 
 def test_the_table_holds_exactly_the_codes_that_are_known() -> None:
-    assert set(RULES) == AGAIN | set(LATER) | set(PAUSE) | NEVER | {131047, 131050}
+    assert set(ERROR_POLICIES) == AGAIN | set(LATER) | set(PAUSE) | NEVER | {131047, 131050}
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])
-@pytest.mark.parametrize("code", sorted(RULES))
+@pytest.mark.parametrize("code", sorted(ERROR_POLICIES))
 def test_a_known_code_decides_whatever_the_status(code: int, status: int) -> None:
-    rule = rule_of(code, status)
+    rule = error_policy(code, status)
 
     assert (rule.kind, rule.scope, rule.wait_s) == expected(code)
     assert rule.alert == (code in ALERT)
@@ -94,12 +94,12 @@ def test_a_known_code_decides_whatever_the_status(code: int, status: int) -> Non
     ],
 )
 def test_an_unknown_code_is_judged_by_its_status(code: int, status: int, kind: Kind) -> None:
-    assert rule_of(code, status).kind == kind
+    assert error_policy(code, status).kind == kind
 
 
-@pytest.mark.parametrize("code", sorted(RULES))
+@pytest.mark.parametrize("code", sorted(ERROR_POLICIES))
 def test_every_code_has_one_line_of_advice(code: int) -> None:
-    advice = RULES[code].advice
+    advice = ERROR_POLICIES[code].advice
 
     assert advice.endswith(".")
     assert len(advice) <= 80
@@ -109,7 +109,7 @@ def test_every_code_has_one_line_of_advice(code: int) -> None:
 def test_what_reaches_further_than_a_pair_says_for_how_long() -> None:
     wide = {"number", "account", "app"}
 
-    waits = [r.wait_s for r in RULES.values() if r.kind == "later" and r.scope in wide]
+    waits = [r.wait_s for r in ERROR_POLICIES.values() if r.kind == "later" and r.scope in wide]
 
     assert len(waits) == 13
     assert None not in waits

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.sending.error_codes import RULES, ErrorPolicy, rule_of
+from gateway.core.sending.error_codes import ERROR_POLICIES, ErrorPolicy, error_policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text()
 ROWS = re.findall(r"^\| (\d+)(?:–(\d+))? \| (.*) \| (.*) \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)
@@ -26,8 +26,8 @@ def test_a_row_says_what_is_done(row: tuple[str, str, str, str, str, str]) -> No
     first, last, *said = row
 
     for code in {int(first), int(last or first)}:
-        assert told(rule_of(code, 400)) == tuple(said)
+        assert told(error_policy(code, 400)) == tuple(said)
 
 
 def test_every_code_has_a_row() -> None:
-    assert {int(row[0]) for row in ROWS if not row[1]} == set(RULES)
+    assert {int(row[0]) for row in ROWS if not row[1]} == set(ERROR_POLICIES)

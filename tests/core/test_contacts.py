@@ -24,7 +24,7 @@ def a_message(at: datetime, name: str = "Ana") -> Message:
 def test_contact_is_new_until_the_first_message() -> None:
     contact = Contact("351900000001")
 
-    after = contact.after(a_message(NOW))
+    after = contact.with_message(a_message(NOW))
 
     assert contact.is_new
     assert not after.is_new
@@ -32,9 +32,9 @@ def test_contact_is_new_until_the_first_message() -> None:
 
 
 def test_an_older_message_does_not_turn_back_the_last_inbound_moment() -> None:
-    contact = Contact("351900000001").after(a_message(NOW))
+    contact = Contact("351900000001").with_message(a_message(NOW))
 
-    after = contact.after(a_message(NOW - timedelta(hours=1), name=""))
+    after = contact.with_message(a_message(NOW - timedelta(hours=1), name=""))
 
     assert after.last_inbound_at == NOW
     assert after.name == "Ana"
@@ -43,14 +43,14 @@ def test_an_older_message_does_not_turn_back_the_last_inbound_moment() -> None:
 def test_an_older_message_does_not_turn_back_a_name_but_tells_what_was_missing() -> None:
     contact = Contact("1", wa_id="351900000009", named_at=NOW)
 
-    after = contact.after(a_message(NOW - timedelta(seconds=1)))
+    after = contact.with_message(a_message(NOW - timedelta(seconds=1)))
 
     assert (after.wa_id, after.name, after.named_at) == ("351900000009", "Ana", NOW)
 
 
 @pytest.mark.parametrize("others", [{"type": "system"}, {"group": "G1"}], ids=["system", "group"])
 def test_what_is_no_message_of_theirs_to_this_number_opens_no_window(others: Any) -> None:
-    after = Contact("351900000001").after(replace(a_message(NOW), **others))
+    after = Contact("351900000001").with_message(replace(a_message(NOW), **others))
 
     assert (after.is_new, after.wa_id) == (True, "351900000001")
 
@@ -77,16 +77,16 @@ def test_of_all_words_about_marketing_the_latest_counts(
 ) -> None:
     contact = Contact("351900000001")
     for out, second in words:
-        contact = contact.told(out=out, at=NOW + timedelta(seconds=second))
+        contact = contact.with_consent(opts_out=out, at=NOW + timedelta(seconds=second))
 
     wanted = None if since is None else NOW + timedelta(seconds=since)
     assert contact.opted_out_at == wanted
 
 
 def test_a_late_word_leaves_the_contact_itself() -> None:
-    contact = Contact("351900000001").told(out=False, at=NOW)
+    contact = Contact("351900000001").with_consent(opts_out=False, at=NOW)
 
-    assert contact.told(out=True, at=NOW - timedelta(seconds=1)) is contact
+    assert contact.with_consent(opts_out=True, at=NOW - timedelta(seconds=1)) is contact
 
 
 LATER = NOW + timedelta(hours=1)
@@ -99,7 +99,7 @@ BY_USER_ID = Contact(
 
 
 def test_two_contacts_become_one_as_if_known_always() -> None:
-    assert BY_PHONE.joined(BY_USER_ID) == replace(
+    assert BY_PHONE.merged_with(BY_USER_ID) == replace(
         BY_PHONE,
         user_id="PT.1",
         name="Ana B",
@@ -110,20 +110,20 @@ def test_two_contacts_become_one_as_if_known_always() -> None:
 
 
 def test_joining_with_a_stranger_adds_a_name_and_nothing_else() -> None:
-    assert BY_PHONE.joined(Contact("PT.2")) == replace(BY_PHONE, aliases=("PT.2",))
+    assert BY_PHONE.merged_with(Contact("PT.2")) == replace(BY_PHONE, aliases=("PT.2",))
 
 
 def test_the_names_of_both_are_remembered_up_to_a_bound() -> None:
     many = replace(BY_USER_ID, aliases=tuple(f"PT.{i}" for i in range(20, 40)))
 
-    aliases = replace(BY_PHONE, aliases=("PT.9",)).joined(many).aliases
+    aliases = replace(BY_PHONE, aliases=("PT.9",)).merged_with(many).aliases
 
     assert aliases[-2:] == ("PT.9", "PT.1")
     assert len(aliases) == 16
 
 
 def opted(contact: Contact, *, out: bool, minute: int) -> Contact:
-    return contact.told(out=out, at=NOW + timedelta(minutes=minute))
+    return contact.with_consent(opts_out=out, at=NOW + timedelta(minutes=minute))
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_of_two_contacts_the_latest_word_counts(
     by_phone = opted(BY_PHONE, out=one[0], minute=one[1]) if one else BY_PHONE
     by_id = opted(BY_USER_ID, out=other[0], minute=other[1]) if other else BY_USER_ID
 
-    assert (by_phone.joined(by_id).opted_out_at is not None) == is_out
+    assert (by_phone.merged_with(by_id).opted_out_at is not None) == is_out
 
 
 def test_an_event_fills_only_names_that_are_missing() -> None:
     event = replace(a_message(NOW), wa_id="351900000009", user_id="PT.1")
 
-    filled = BY_PHONE.filled(event)
+    filled = BY_PHONE.with_names(event)
 
     assert filled == replace(BY_PHONE, user_id="PT.1")
 
@@ -160,7 +160,7 @@ def test_a_contact_that_turns_out_to_be_two_keeps_what_rules_noted_of_both() -> 
     by_phone = replace(BY_PHONE, tags=("a", "b"), vars={"x": "old", "y": "1"}, muted_until=LATER)
     by_id = replace(BY_USER_ID, tags=("b", "c"), vars={"x": "new"}, muted_until=NOW)
 
-    joined = by_phone.joined(by_id)
+    joined = by_phone.merged_with(by_id)
 
     assert joined.tags == ("a", "b", "c")
     assert joined.vars == {"x": "new", "y": "1"}  # what is known by the later name counts
@@ -183,13 +183,13 @@ NOTED = st.builds(
 def test_whatever_is_joined_stays_within_the_bound_and_loses_nothing_of_the_newer(
     one: Contact, other: Contact
 ) -> None:
-    joined = one.joined(other)
+    joined = one.merged_with(other)
 
     newer = other if (other.named_at or NOW) > (one.named_at or NOW) else one
     assert fits(joined.tags, joined.vars)
     assert set(newer.tags) <= set(joined.tags)
     assert newer.vars.items() <= joined.vars.items()
-    assert joined.joined(other).tags == joined.tags
+    assert joined.merged_with(other).tags == joined.tags
 
 
 def test_what_is_noted_of_a_contact_is_not_shown_with_it() -> None:

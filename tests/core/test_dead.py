@@ -137,8 +137,8 @@ def test_the_story_of_a_send_is_in_order() -> None:
         ("attempt 3", None),
         ("dead", 7),
     ]
-    assert dead.story[1].told["reason"] == "no answer"
-    assert dead.story[3].told == REFUSED
+    assert dead.story[1].details["reason"] == "no answer"
+    assert dead.story[3].details == REFUSED
 
 
 def test_the_last_error_of_a_message_that_meta_failed_is_that_of_its_status() -> None:
@@ -199,7 +199,7 @@ WANTED = {
 def test_a_filter_takes_what_fits_all_that_it_asks_for(
     wanted: DeadLetterFilter, taken: bool
 ) -> None:
-    assert wanted.takes(letter(REFUSED)) is taken
+    assert wanted.matches(letter(REFUSED)) is taken
 
 
 def test_nothing_private_is_in_the_repr() -> None:

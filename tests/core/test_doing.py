@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import MOST_BYTES, Contact, fits
-from gateway.core.planning.contact_changes import FULL, Done, done
+from gateway.core.planning.contact_changes import FULL, ContactChange, apply_action
 from gateway.core.planning.decision import Action
 from tests.made import ANA, NOW
 
 KNOWN = Contact(ANA, tags=("new", "vip"), vars={"size": "M"}, muted_until=NOW)
 
 
-def did(verb: str, body: Any = None, contact: Contact = KNOWN, told: str = "what") -> Done:
-    found = done(contact, Action(verb, {verb: body}, told=told), "rule it", NOW, NOW)
+def did(verb: str, body: Any = None, contact: Contact = KNOWN, told: str = "what") -> ContactChange:
+    found = apply_action(contact, Action(verb, {verb: body}, label=told), "rule it", NOW, NOW)
     assert found
     return found
 
@@ -44,7 +44,9 @@ def test_of_two_silences_the_longer_counts_and_one_can_be_ended() -> None:
     long = did("mute", 7200).contact
     short = did("mute", 60, long)
 
-    assert short == Done(long, "nothing, for it is muted until 2026-11-22 14:00 UTC: rule it")
+    assert short == ContactChange(
+        long, "nothing, for it is muted until 2026-11-22 14:00 UTC: rule it"
+    )
     assert did("unmute", None, long).contact.muted_until is None
 
 
@@ -52,7 +54,7 @@ def test_of_two_silences_the_longer_counts_and_one_can_be_ended() -> None:
     ("verb", "body"), [("set", {"story": "x" * 8_192}), ("tag", ["x" * 8_192])]
 )
 def test_what_takes_more_than_8_kb_is_refused_and_told(verb: str, body: Any) -> None:
-    assert did(verb, body) == Done(KNOWN, f"{FULL}: rule it")
+    assert did(verb, body) == ContactChange(KNOWN, f"{FULL}: rule it")
 
 
 def test_8_kb_are_bytes_as_they_are_kept() -> None:
@@ -70,4 +72,4 @@ def test_what_a_customer_wrote_is_in_no_change() -> None:
 
 
 def test_an_action_that_leaves_contacts_alone_is_none() -> None:
-    assert done(KNOWN, Action("send_text", {}), "rule it", NOW, NOW) is None
+    assert apply_action(KNOWN, Action("send_text", {}), "rule it", NOW, NOW) is None

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.contacts.grouping import names
+from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
-from gateway.core.phone_numbers import one_form
+from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.parser import split
 from tests.made import delivery_body, message_item
 
@@ -156,7 +156,7 @@ def test_sender_is_put_together_from_message_and_contacts(
     message = the_message(said, *contacts)
 
     assert (message.wa_id, message.user_id, message.name) == who
-    assert names(message) == tuple(filter(None, (one_form(who[0]), who[1])))
+    assert contact_keys(message) == tuple(filter(None, (normalize_phone(who[0]), who[1])))
 
 
 def test_a_group_message_names_its_group() -> None:

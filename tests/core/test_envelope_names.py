@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.contacts.grouping import names
+from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Delivery, Event
 from gateway.core.webhook.parser import split
 
@@ -36,7 +36,10 @@ def the_event(value: Any, field: str = "messages") -> Event:
 def test_a_status_is_about_its_recipient_however_named(
     said: dict[str, Any], called: tuple[str, ...]
 ) -> None:
-    assert names(the_event({"statuses": [{"id": "wamid.2", "status": "sent", **said}]})) == called
+    assert (
+        contact_keys(the_event({"statuses": [{"id": "wamid.2", "status": "sent", **said}]}))
+        == called
+    )
 
 
 CHANGED: Mapping[str, Any] = {"id": "wamid.1", "from": "351900000001", "type": "system"}
@@ -104,7 +107,7 @@ def test_a_system_message_tells_the_names_before_and_after(
 ) -> None:
     message = the_event({"messages": [{**CHANGED, **said}]})
 
-    assert names(message) == called
+    assert contact_keys(message) == called
     assert (message.wa_id, message.user_id) == now
 
 
@@ -114,4 +117,4 @@ def test_a_preference_that_names_another_than_its_contacts_is_of_the_one_it_name
 
     event = the_event({"contacts": contacts, "user_preferences": [preference]}, "user_preferences")
 
-    assert names(event) == ("2",)
+    assert contact_keys(event) == ("2",)

@@ -9,8 +9,8 @@ from gateway.core.sending.resend_policy import (
     CONFIRM_WAIT,
     DoubtEvidence,
     StatusStream,
-    choose,
-    whole_after,
+    decide_resend,
+    whole_again_at,
 )
 from tests.made import NOW
 
@@ -51,16 +51,16 @@ WHOLE = StatusStream(whole_from=NOW, proved_to=NOW + timedelta(seconds=5), worke
 def test_a_doubt_is_repeated_only_on_whole_evidence(
     doubt: DoubtEvidence, stream: StatusStream, now: datetime, wanted: str
 ) -> None:
-    assert choose(doubt, stream, "evidence", now) == wanted
+    assert decide_resend(doubt, stream, "evidence", now) == wanted
 
 
 def test_an_operator_may_say_never_or_always() -> None:
     silent = replace(WHOLE, proved_to=None)
 
-    assert choose(DOUBT, WHOLE, "never", LATER) == "leave"
-    assert choose(DOUBT, silent, "always", NOW) == "wait"
-    assert choose(DOUBT, silent, "always", LATER) == "again"
-    assert choose(replace(DOUBT, repeated=True), silent, "always", LATER) == "leave"
+    assert decide_resend(DOUBT, WHOLE, "never", LATER) == "leave"
+    assert decide_resend(DOUBT, silent, "always", NOW) == "wait"
+    assert decide_resend(DOUBT, silent, "always", LATER) == "again"
+    assert decide_resend(replace(DOUBT, repeated=True), silent, "always", LATER) == "leave"
 
 
 # When a refused webhook is posted again, in seconds after the first time. Meta publishes none;
@@ -76,14 +76,17 @@ def repeats_wrongly(outage_s: int, schedule: tuple[int, ...], *, with_gaps: bool
     """Simulate: Meta had the send, and its answer and its status met the same outage."""
     end = NOW + timedelta(seconds=outage_s)
     confirmed = NOW + timedelta(seconds=min(t for t in schedule if t >= outage_s))
-    whole_from = whole_after(end, end - NOW) if with_gaps else NOW
+    whole_from = whole_again_at(end, end - NOW) if with_gaps else NOW
     for second in range(outage_s, 4 * outage_s + 600):
         now = NOW + timedelta(seconds=second)
         if now >= confirmed:
             return False
         # Traffic goes on at once, and each later send has its status within a second.
         proved_to = now - timedelta(seconds=1) if now > end + timedelta(seconds=2) else None
-        if choose(DOUBT, StatusStream(whole_from, proved_to, now), "evidence", now) == "again":
+        if (
+            decide_resend(DOUBT, StatusStream(whole_from, proved_to, now), "evidence", now)
+            == "again"
+        ):
             return True
     return False
 

@@ -43,4 +43,4 @@ CASES = {
 def test_a_delivery_is_taken_where_it_is_all_that_is_asked(
     asked: DeliveryFilter, body: bytes, taken: bool
 ) -> None:
-    assert asked.takes(Delivery("0:1-0", NOW, body)) is taken
+    assert asked.matches(Delivery("0:1-0", NOW, body)) is taken

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.core.capture.refresh import fresh
+from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery, Message
 from gateway.core.webhook.parser import split
 from tests.made import NOW, delivery_body, message_item, status_item
@@ -25,9 +25,11 @@ def events(body: bytes) -> list[object]:
 @pytest.mark.parametrize("file", BODIES, ids=[file.stem for file in BODIES])
 def test_only_messages_become_new(file: Path) -> None:
     body = file.read_bytes()
-    old, new = (split(Delivery("0:1-0", NOW, one)) for one in (body, fresh(body, b"s", DAYS)))
+    old, new = (
+        split(Delivery("0:1-0", NOW, one)) for one in (body, refresh_messages(body, b"s", DAYS))
+    )
 
-    assert events(fresh(body, b"s", DAYS)) == events(body)
+    assert events(refresh_messages(body, b"s", DAYS)) == events(body)
     for one, other in zip(old, new, strict=True):
         # An error beside messages is known by what it stands beside.
         is_new = isinstance(one, Message) or getattr(one, "field", "") == "errors"
@@ -37,7 +39,7 @@ def test_only_messages_become_new(file: Path) -> None:
 def test_what_holds_no_message_keeps_its_bytes() -> None:
     body = b'{"object": "whatsapp_business_account",\n "entry": []}'
 
-    assert fresh(body, b"s", DAYS) is body
+    assert refresh_messages(body, b"s", DAYS) is body
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_what_holds_no_message_keeps_its_bytes() -> None:
 )
 def test_a_message_is_as_old_as_it_was_when_it_came(stamp: object, moved: object) -> None:
     item = message_item("wamid.1") | {"timestamp": stamp}
-    made = orjson.loads(fresh(delivery_body(item), b"s", DAYS))
+    made = orjson.loads(refresh_messages(delivery_body(item), b"s", DAYS))
 
     assert made["entry"][0]["changes"][0]["value"]["messages"][0]["timestamp"] == moved
 
@@ -59,19 +61,25 @@ def test_a_message_is_as_old_as_it_was_when_it_came(stamp: object, moved: object
 def test_the_same_seed_gives_the_same_ids_and_another_gives_others() -> None:
     body = delivery_body(message_item("wamid.1"), message_item("wamid.2"))
 
-    assert fresh(body, b"s", DAYS) == fresh(body, b"s", DAYS) != fresh(body, b"t", DAYS)
-    assert len({one.key for one in split(Delivery("", NOW, fresh(body, b"s", DAYS)))}) == 2
+    assert (
+        refresh_messages(body, b"s", DAYS)
+        == refresh_messages(body, b"s", DAYS)
+        != refresh_messages(body, b"t", DAYS)
+    )
+    assert (
+        len({one.key for one in split(Delivery("", NOW, refresh_messages(body, b"s", DAYS)))}) == 2
+    )
 
 
 def test_a_status_keeps_the_message_that_it_is_about() -> None:
     body = delivery_body(message_item("wamid.1"), statuses=[status_item("wamid.2", "read")])
 
-    assert b"wamid.2" in fresh(body, b"s", DAYS)
-    assert b'"wamid.1"' not in fresh(body, b"s", DAYS)
+    assert b"wamid.2" in refresh_messages(body, b"s", DAYS)
+    assert b'"wamid.1"' not in refresh_messages(body, b"s", DAYS)
 
 
 def test_what_is_too_deep_to_be_written_stays_as_it_is() -> None:
     deep = b"[" * 300 + b"]" * 300
     body = delivery_body(message_item("wamid.1")).replace(b'"contacts"', b'"x":' + deep + b',"y"')
 
-    assert fresh(body, b"s", DAYS) == body
+    assert refresh_messages(body, b"s", DAYS) == body

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.events import Delivery
-from gateway.core.webhook.notice_readers import granted
+from gateway.core.webhook.notice_readers import throughput_upgrade
 from gateway.core.webhook.parser import split
 from tests.made import NOW, a_message, bytes_of
 
@@ -17,7 +17,7 @@ def told(field: str, event: object) -> int | None:
     }
     body = bytes_of({"field": field, "value": value})
     (only,) = split(Delivery("0:1-0", NOW, body))
-    return granted(only)
+    return throughput_upgrade(only)
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_only_an_upgrade_grants_more(field: str, event: object, expected: int | 
 
 
 def test_a_message_grants_nothing() -> None:
-    assert granted(a_message()) is None
+    assert throughput_upgrade(a_message()) is None

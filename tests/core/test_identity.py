@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.phone_numbers import contact_key, one_form
+from gateway.core.phone_numbers import contact_key, normalize_phone
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_both_ways_to_write_a_number_are_one_key(one: str, other: str) -> None:
     ],
 )
 def test_what_has_one_form_only_stays_as_it_is(phone: str) -> None:
-    assert one_form(phone) == phone
+    assert normalize_phone(phone) == phone
 
 
 @given(st.from_regex(r"5[245][0-9]{8,13}", fullmatch=True))
 def test_the_one_form_has_itself_as_form(phone: str) -> None:
-    assert one_form(one_form(phone)) == one_form(phone)
+    assert normalize_phone(normalize_phone(phone)) == normalize_phone(phone)
 
 
 def test_a_user_id_is_the_key_where_there_is_no_phone_number() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.event_keys import conversation
+from gateway.core.event_keys import conversation_key
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 OURS = '"metadata":{"display_phone_number":"+1 555-000-1111","phone_number_id":"106540352242922"}'
@@ -28,7 +28,7 @@ OURS = '"metadata":{"display_phone_number":"+1 555-000-1111","phone_number_id":"
     ],
 )
 def test_all_kinds_of_deliveries_of_one_contact_agree(name: str) -> None:
-    assert conversation((DELIVERIES / name).read_bytes()) == b"351900000001"
+    assert conversation_key((DELIVERIES / name).read_bytes()) == b"351900000001"
 
 
 @pytest.mark.parametrize(
@@ -60,22 +60,22 @@ def test_all_kinds_of_deliveries_of_one_contact_agree(name: str) -> None:
     ],
 )
 def test_conversation_is_read_from_raw_bytes(body: str, expected: str) -> None:
-    assert conversation(body.encode()) == expected.encode()
+    assert conversation_key(body.encode()) == expected.encode()
 
 
 def test_only_the_first_four_kilobytes_count_and_no_number_is_cut() -> None:
     named = b'{"from":"351900000001"}'
     fits = b" " * (4096 - len(named)) + named
 
-    assert conversation(fits) == b"351900000001"
-    assert conversation(b"    " + fits) == b""
+    assert conversation_key(fits) == b"351900000001"
+    assert conversation_key(b"    " + fits) == b""
 
 
 def test_a_long_text_before_the_sender_does_not_hide_the_contact() -> None:
     body = b'{"contacts":[{"wa_id":"351900000001"}],"text":"' + b"x" * 5000 + b'","from":"2"}'
 
-    assert conversation(body) == b"351900000001"
+    assert conversation_key(body) == b"351900000001"
 
 
 def test_bytes_that_are_no_json_are_read_alike() -> None:
-    assert conversation(b'\xff\x00{"from":"351900000001",') == b"351900000001"
+    assert conversation_key(b'\xff\x00{"from":"351900000001",') == b"351900000001"

@@ -11,9 +11,9 @@ from gateway.core.contacts.frequency import (
     MOST_TIMES,
     Limit,
     Used,
-    counted,
-    merged,
-    reached,
+    merge_used,
+    reached_limit,
+    record_firing,
 )
 from tests.made import NOW
 
@@ -26,7 +26,7 @@ ONCE = (Limit(1, timedelta(days=999_999)),)
 def fired(limits: tuple[Limit, ...], *hours_ago: float, rule: str = "it") -> Used:
     used: Used = {}
     for hours in hours_ago:
-        used = counted(used, rule, limits, NOW - hours * HOUR)
+        used = record_firing(used, rule, limits, NOW - hours * HOUR)
     return used
 
 
@@ -51,11 +51,11 @@ def fired(limits: tuple[Limit, ...], *hours_ago: float, rule: str = "it") -> Use
 def test_a_rule_fires_within_its_limits(
     limits: tuple[Limit, ...], hours_ago: list[float], may: bool
 ) -> None:
-    assert (reached(fired(limits, *hours_ago), "it", limits, NOW) is None) == may
+    assert (reached_limit(fired(limits, *hours_ago), "it", limits, NOW) is None) == may
 
 
 def test_a_rule_counts_for_itself() -> None:
-    assert reached(fired(COOLDOWN, 0, rule="other"), "it", COOLDOWN, NOW) is None
+    assert reached_limit(fired(COOLDOWN, 0, rule="other"), "it", COOLDOWN, NOW) is None
 
 
 def test_nothing_is_remembered_of_a_rule_without_limits() -> None:
@@ -65,13 +65,13 @@ def test_nothing_is_remembered_of_a_rule_without_limits() -> None:
 def test_what_is_of_no_use_any_more_is_forgotten() -> None:
     used = fired(COOLDOWN, 2, rule="long ago")
 
-    assert counted(used, "it", COOLDOWN, NOW).keys() == {"it"}
+    assert record_firing(used, "it", COOLDOWN, NOW).keys() == {"it"}
 
 
 def test_what_is_remembered_is_bounded_and_the_latest_stays() -> None:
     used: Used = {}
     for n in range(300):
-        used = counted(used, f"rule {n}", COOLDOWN, NOW + timedelta(seconds=n))
+        used = record_firing(used, f"rule {n}", COOLDOWN, NOW + timedelta(seconds=n))
 
     assert sum(len(told) - 1 for told in used.values()) == MOST_MOMENTS
     assert "rule 299" in used
@@ -86,16 +86,16 @@ LIMITS = st.builds(Limit, st.integers(1, MOST_TIMES), st.just(timedelta(days=3))
 def histories(draw: st.DrawFn) -> Used:
     used: Used = {}
     for rule in draw(st.lists(st.sampled_from("abc"), max_size=8)):
-        used = counted(used, rule, (Limit(9, timedelta(days=3)),), draw(MOMENTS))
+        used = record_firing(used, rule, (Limit(9, timedelta(days=3)),), draw(MOMENTS))
     return used
 
 
 @given(histories(), histories())
 def test_merging_forgets_nothing_and_the_order_does_not_matter(one: Used, other: Used) -> None:
-    both = merged(one, other)
+    both = merge_used(one, other)
 
-    assert both == merged(other, one)
-    assert merged(both, other) == both
+    assert both == merge_used(other, one)
+    assert merge_used(both, other) == both
     for rule, (until, *moments) in (*one.items(), *other.items()):
         assert both[rule][0] >= until
         assert set(moments) <= set(both[rule][1:])
@@ -105,6 +105,6 @@ def test_merging_forgets_nothing_and_the_order_does_not_matter(one: Used, other:
 def test_what_was_forbidden_of_either_is_forbidden_of_both(
     one: Used, other: Used, limit: Limit
 ) -> None:
-    forbidden = any(reached(used, "a", (limit,), NOW) for used in (one, other))
+    forbidden = any(reached_limit(used, "a", (limit,), NOW) for used in (one, other))
 
-    assert not forbidden or reached(merged(one, other), "a", (limit,), NOW)
+    assert not forbidden or reached_limit(merge_used(one, other), "a", (limit,), NOW)

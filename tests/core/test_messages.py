@@ -9,7 +9,6 @@ from gateway.core.events import Message
 from gateway.core.messages import (
     ListRow,
     Section,
-    addressed,
     buttons,
     choices,
     mark_read,
@@ -19,11 +18,12 @@ from gateway.core.messages import (
     template,
     text,
     typing,
+    with_recipient,
 )
 from gateway.core.planning.batch import PlanningInput, plan
-from gateway.core.sending.send import callback
+from gateway.core.sending.send import callback_data
 from gateway.rules.loader import load
-from gateway.sandbox.validation.message import check
+from gateway.sandbox.validation.message import check_message
 from tests.made import ANA, NOW, NUMBER, a_message
 from tests.meta_schema import needs_meta, problems
 
@@ -32,7 +32,7 @@ RULES = Path(__file__).parents[2] / "rules"
 
 
 def test_addressed_names_the_customer_with_a_plus_sign() -> None:
-    assert addressed(text("hi"), KNOWN) == {
+    assert with_recipient(text("hi"), KNOWN) == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         "to": f"+{ANA}",
@@ -42,14 +42,14 @@ def test_addressed_names_the_customer_with_a_plus_sign() -> None:
 
 
 def test_addressed_names_a_customer_without_a_phone_number_by_user_id() -> None:
-    body = addressed(text("hi"), Contact("PT.1", user_id="PT.1"))
+    body = with_recipient(text("hi"), Contact("PT.1", user_id="PT.1"))
 
     assert body["recipient"] == "PT.1"
     assert "to" not in body
 
 
 def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
-    assert addressed(mark_read("wamid.1"), KNOWN) == {
+    assert with_recipient(mark_read("wamid.1"), KNOWN) == {
         "messaging_product": "whatsapp",
         "status": "read",
         "message_id": "wamid.1",
@@ -78,28 +78,31 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_body_is_what_the_sandbox_takes(name: str) -> None:
-    assert check(addressed(BODIES[name], KNOWN)) is None
+    assert check_message(with_recipient(BODIES[name], KNOWN)) is None
 
 
 @needs_meta
 @pytest.mark.parametrize("name", BODIES)
 def test_body_is_what_metas_schema_describes(name: str) -> None:
     assert (
-        problems(addressed(BODIES[name], KNOWN) | {"biz_opaque_callback_data": callback("a", 1)})
+        problems(
+            with_recipient(BODIES[name], KNOWN)
+            | {"biz_opaque_callback_data": callback_data("a", 1)}
+        )
         == []
     )
 
 
 @needs_meta
 def test_the_schema_refuses_what_it_should() -> None:
-    assert problems(addressed({"type": "text", "text": {"body": 7}}, KNOWN))
+    assert problems(with_recipient({"type": "text", "text": {"body": 7}}, KNOWN))
 
 
 @needs_meta
 @pytest.mark.parametrize("said", ["which color?", "hi", "menu", "help", "anything else"])
 @pytest.mark.parametrize("new", [True, False], ids=["first contact", "known contact"])
 def test_what_the_example_rules_send_is_what_metas_schema_describes(said: str, new: bool) -> None:
-    before = KNOWN if new else KNOWN.after(a_message("wamid.0"))
+    before = KNOWN if new else KNOWN.with_message(a_message("wamid.0"))
     event: Message = a_message("wamid.1", text=said)
 
     made = plan(PlanningInput(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(RULES)).plans

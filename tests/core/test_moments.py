@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.rendering.filters import WORDS, told
+from gateway.core.rendering.filters import WORDS, format_moment
 
 LISBON = ZoneInfo("Europe/Lisbon")
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=LISBON)
@@ -24,7 +24,7 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=LISBON)
     ],
 )
 def test_moment_is_told_by_its_distance(days: int, words: str) -> None:
-    assert told(SUNDAY + timedelta(days=days), SUNDAY) == words
+    assert format_moment(SUNDAY + timedelta(days=days), SUNDAY) == words
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,18 @@ def test_moment_is_told_by_its_distance(days: int, words: str) -> None:
     ],
 )
 def test_moment_is_told_in_other_languages(language: str, words: list[str]) -> None:
-    assert [told(SUNDAY + timedelta(days=n), SUNDAY, language) for n in (0, 2, 40)] == words
+    assert [
+        format_moment(SUNDAY + timedelta(days=n), SUNDAY, language) for n in (0, 2, 40)
+    ] == words
 
 
 def test_days_are_those_of_the_moments_zone() -> None:
     late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
-    assert told(datetime(2026, 11, 23, 9, tzinfo=ZoneInfo("Asia/Tokyo")), late) == "today at 09:00"
+    assert (
+        format_moment(datetime(2026, 11, 23, 9, tzinfo=ZoneInfo("Asia/Tokyo")), late)
+        == "today at 09:00"
+    )
 
 
 @pytest.mark.parametrize("language", WORDS)

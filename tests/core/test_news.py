@@ -6,23 +6,23 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.sending.error_codes import RULES
-from gateway.core.sending.resend_policy import gap_of
-from gateway.core.sending.response import Responded, verdict
+from gateway.core.sending.error_codes import ERROR_POLICIES
+from gateway.core.sending.resend_policy import revealed_gap
+from gateway.core.sending.response import Responded, classify_response
 from gateway.core.sending.send import StatusUpdate
-from gateway.core.sending.status_update import follow_up, news_of
+from gateway.core.sending.status_update import follow_up, read_status_update
 from tests.made import ANA, NOW, a_status
 
 
 def news(status: str = "sent", **fields: Any) -> StatusUpdate:
-    found = news_of(a_status("wamid.o", status, **fields))
+    found = read_status_update(a_status("wamid.o", status, **fields))
     assert found
     return found
 
 
 @pytest.mark.parametrize("word", ["deleted", "warning", "", "SENT", "queued", "accepted"])
 def test_a_word_that_is_no_step_of_meta_is_no_news(word: str) -> None:
-    assert news_of(a_status("wamid.o", word)) is None
+    assert read_status_update(a_status("wamid.o", word)) is None
 
 
 UNDELIVERABLE = {
@@ -57,11 +57,11 @@ def test_a_failure_keeps_the_errors_of_meta(errors: Any, kept: Any) -> None:
     assert news("failed", code=131026, errors=tuple(errors)).error == kept
 
 
-@pytest.mark.parametrize("code", sorted(RULES))
+@pytest.mark.parametrize("code", sorted(ERROR_POLICIES))
 def test_a_failed_status_is_judged_like_an_answer(code: int) -> None:
     answer = Responded(400, orjson.dumps({"error": {"code": code}}))
 
-    assert news("failed", code=code).refusal == verdict(answer)
+    assert news("failed", code=code).refusal == classify_response(answer)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_the_price_is_kept_in_the_words_of_meta(told: Any, kept: Any) -> None:
 def test_news_tells_how_late_it_came_and_whom_of_a_group_it_is_about() -> None:
     found = news(at=NOW - timedelta(seconds=12), participant=ANA)
 
-    assert (found.late, found.participant) == (timedelta(seconds=12), ANA)
+    assert (found.delay, found.participant) == (timedelta(seconds=12), ANA)
 
 
 def test_a_replayed_status_is_as_old_as_it_is_and_says_nothing_of_the_stream() -> None:
     hours = timedelta(hours=3)
     found, replayed = (news(at=NOW - hours, replayed=said) for said in (False, True))
 
-    assert found.late == replayed.late == hours
-    assert (gap_of(found), gap_of(replayed)) == (hours, timedelta(0))
+    assert found.delay == replayed.delay == hours
+    assert (revealed_gap(found), revealed_gap(replayed)) == (hours, timedelta(0))

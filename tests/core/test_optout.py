@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.contacts.consent import STOPPED, refused, word
+from gateway.core.contacts.consent import OPTED_OUT_CODE, consent_change, opt_out_delivery
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, InternalEvent, Message, Notice
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan, PlanningInput, plan
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
@@ -28,7 +28,7 @@ class Book:
         if not isinstance(event, Message):
             return Decision()
         actions = (Action(event.text or "", {}), Action("send_text", text("As you wish.")))
-        return Decision((Fired("choice", "always", actions),))
+        return Decision((FiredRule("choice", "always", actions),))
 
 
 def planned(event: Event, contact: Contact | None = None) -> Plan:
@@ -51,15 +51,17 @@ def returned(body: bytes) -> InternalEvent:
     return event
 
 
-REFUSED = returned(refused(NUMBER, ANA, SEND, 2, NOW))
+REFUSED = returned(opt_out_delivery(NUMBER, ANA, SEND, 2, NOW))
 
 
 @pytest.mark.parametrize(
     ("event", "why"),
     [
         pytest.param(preference(), "their preference with Meta: stop", id="preference"),
-        pytest.param(a_status("w", "failed", code=STOPPED), "Meta's status with error 131050",
-                     id="status"),
+        pytest.param(
+            a_status("w", "failed", code=OPTED_OUT_CODE),
+            "Meta's status with error 131050", id="status",
+        ),
         pytest.param(REFUSED, "Meta's answer with error 131050", id="answer"),
     ],
 )  # fmt: skip
@@ -75,11 +77,11 @@ def test_a_word_against_marketing_changes_the_contact_and_leaves_a_record(
 
 @pytest.mark.parametrize("value", ["resume", "signup"])
 def test_a_preference_may_also_be_to_hear_again(value: str) -> None:
-    out = Contact(ANA).told(out=True, at=NOW - timedelta(days=1))
+    out = Contact(ANA).with_consent(opts_out=True, at=NOW - timedelta(days=1))
 
     made = planned(preference(value=value), out)
 
-    assert (made.contact.opted_out_at, made.contact.asked_at) == (None, NOW)
+    assert (made.contact.opted_out_at, made.contact.consent_at) == (None, NOW)
     assert made.records[0].changes == (f"opted in: their preference with Meta: {value}",)
 
 
@@ -92,14 +94,14 @@ def test_a_preference_may_also_be_to_hear_again(value: str) -> None:
         pytest.param(replace(preference(), raw="odd"), id="odd"),
         pytest.param(replace(preference(), field="messages"), id="another field"),
         pytest.param(a_status("w", "failed", code=131026), id="another error"),
-        pytest.param(a_status("w", "sent", code=STOPPED), id="not failed"),
-        pytest.param(a_status("w", "failed", code=STOPPED, wa_id=""), id="a group"),
+        pytest.param(a_status("w", "sent", code=OPTED_OUT_CODE), id="not failed"),
+        pytest.param(a_status("w", "failed", code=OPTED_OUT_CODE, wa_id=""), id="a group"),
         pytest.param(replace(REFUSED, what="timer"), id="something else returned"),
         pytest.param(a_message(text="stop"), id="a message, which rules read"),
     ],
 )
 def test_anything_else_is_no_word(event: Event) -> None:
-    assert word(event) is None
+    assert consent_change(event) is None
 
 
 def test_a_word_of_nobody_is_known_and_nothing_more() -> None:
@@ -109,7 +111,7 @@ def test_a_word_of_nobody_is_known_and_nothing_more() -> None:
 
 
 def test_a_late_word_changes_nothing_and_the_record_says_so() -> None:
-    newer = Contact(ANA).told(out=False, at=NOW + timedelta(seconds=1))
+    newer = Contact(ANA).with_consent(opts_out=False, at=NOW + timedelta(seconds=1))
 
     made = planned(preference(), newer)
 
@@ -121,12 +123,12 @@ def test_a_late_word_changes_nothing_and_the_record_says_so() -> None:
 def test_a_clock_ahead_of_ours_does_not_speak_for_tomorrow() -> None:
     ahead = replace(preference(), at=NOW + timedelta(hours=20))
 
-    assert planned(ahead).contact.asked_at == NOW
+    assert planned(ahead).contact.consent_at == NOW
 
 
 @pytest.mark.parametrize(("verb", "out"), [("opt_out", True), ("opt_in", False)])
 def test_a_rule_may_note_what_the_customer_wants(verb: str, out: bool) -> None:
-    before = Contact(ANA, wa_id=ANA).told(out=not out, at=NOW - timedelta(days=1))
+    before = Contact(ANA, wa_id=ANA).with_consent(opts_out=not out, at=NOW - timedelta(days=1))
 
     made = planned(a_message(text=verb), before)
 
@@ -146,6 +148,6 @@ def test_what_meta_answered_comes_back_as_an_event_of_its_own() -> None:
     assert (REFUSED.key, REFUSED.what) == (f"returned|opted_out|{SEND}.2", "opted_out")
     # The moment of the answer, not the one when it came back.
     assert (REFUSED.number, REFUSED.contact, REFUSED.at) == (NUMBER, ANA, NOW)
-    assert set(orjson.loads(refused(NUMBER, ANA, SEND, 2, NOW))) == {
+    assert set(orjson.loads(opt_out_delivery(NUMBER, ANA, SEND, 2, NOW))) == {
         "what", "key", "number", "contact", "timestamp",
     }  # fmt: skip

@@ -17,7 +17,7 @@ WAMIDS = st.binary(max_size=50).map(lambda raw: "wamid." + base64.b64encode(raw)
 def packed(text: str) -> bytes:
     packer = Packer()
     packer.text(text)
-    return packer.done()
+    return packer.to_bytes()
 
 
 @given(st.one_of(st.text(max_size=30), IDS, WAMIDS, WAMIDS.map(lambda text: text[:-1])))
@@ -45,7 +45,7 @@ def test_each_number_comes_out_as_it_went_in(count: int, offset: int) -> None:
     packer = Packer()
     packer.count(count)
     packer.offset(offset)
-    unpacker = Unpacker(packer.done())
+    unpacker = Unpacker(packer.to_bytes())
     assert (unpacker.count(), unpacker.offset()) == (count, offset)
 
 
@@ -53,7 +53,7 @@ def test_a_record_that_is_cut_or_of_another_release_is_an_error() -> None:
     with pytest.raises(ValueError, match="cut short"):
         Unpacker(packed("order-received")[:-1]).text()
     with pytest.raises(compact_record.UnknownFormError):
-        compact_record.row_of(b"\x7f")
+        compact_record.read_row(b"\x7f")
 
 
 def test_the_place_of_a_stage_in_a_record_never_changes() -> None:
@@ -70,6 +70,6 @@ def test_an_attempt_may_begin_in_the_millisecond_of_its_planning(
     row = {"stage": "accepted", "rung": "3", "rank": "reply", "lane": "1", "row": "{}"}
     row |= {"planned": "7", "expires": "9", "attempts": attempts, **begun}
 
-    _, found = compact_record.row_of(compact_record.pack("one", row, {}).record)
+    _, found = compact_record.read_row(compact_record.pack("one", row, {}).record)
 
     assert {name: found[name] for name in found if name.startswith(("first", "began"))} == begun

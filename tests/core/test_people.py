@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.grouping import groups
+from gateway.core.contacts.grouping import group_by_person
 from gateway.core.events import Event, Message, Notice
 from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.planning.decision import Decision
@@ -39,7 +39,7 @@ BY_PHONE, BY_USER, BY_BOTH = wrote("p", ANA), wrote("u", USER), wrote("b", ANA, 
 def test_strangers_are_known_by_their_phone_number_where_there_is_one(
     events: list[Message], key: str, others: list[str]
 ) -> None:
-    (group,) = groups({}, events)
+    (group,) = group_by_person({}, events)
 
     assert (group.contact.key, [one.key for one in group.others]) == (key, others)
     assert list(group.events) == events
@@ -61,7 +61,7 @@ PHONE, BOTH = Contact(ANA, wa_id=ANA, version="1"), Contact(USER, user_id=USER, 
 def test_a_contact_that_is_known_keeps_its_key(
     known: dict[str, Contact], key: str, others: list[str]
 ) -> None:
-    (group,) = groups(known, [BY_BOTH])
+    (group,) = group_by_person(known, [BY_BOTH])
 
     assert (group.contact.key, [one.key for one in group.others]) == (key, others)
     assert set(group.contact.aliases) == set(others)
@@ -70,7 +70,7 @@ def test_a_contact_that_is_known_keeps_its_key(
 def test_names_that_the_store_knows_as_one_need_no_event_with_both() -> None:
     known = {ANA: PHONE, USER: PHONE}
 
-    (group,) = groups(known, [BY_USER, BY_PHONE])
+    (group,) = group_by_person(known, [BY_USER, BY_PHONE])
 
     assert (group.contact, list(group.events)) == (PHONE, [BY_USER, BY_PHONE])
 
@@ -78,7 +78,7 @@ def test_names_that_the_store_knows_as_one_need_no_event_with_both() -> None:
 def test_what_was_named_by_an_event_is_known_of_the_joined_contact() -> None:
     event = a_message(contact=ANA, user_id=USER)
 
-    (group,) = groups({}, [event])
+    (group,) = group_by_person({}, [event])
 
     assert (group.contact.wa_id, group.contact.user_id) == (ANA, USER)
     assert group.contact.last_inbound_at is None
@@ -87,7 +87,7 @@ def test_what_was_named_by_an_event_is_known_of_the_joined_contact() -> None:
 def test_strangers_stay_apart_and_nobody_stands_alone() -> None:
     events = [BY_PHONE, wrote("n", BEN), wrote("0", ""), wrote("1", "")]
 
-    found = groups({}, events)
+    found = group_by_person({}, events)
 
     assert [(one.contact.key, one.others, list(one.events)) for one in found] == [
         (ANA, (), events[:1]), (BEN, (), events[1:2]), ("", (), events[2:3]), ("", (), events[3:]),
@@ -98,7 +98,7 @@ def test_a_chain_of_names_is_one_person() -> None:
     chain = [wrote(str(i), f"PT.{i}", f"PT.{i + 1}") for i in range(5)]
 
     for events in (chain, chain[::-1]):
-        (group,) = groups({}, events)
+        (group,) = group_by_person({}, events)
         assert len(group.others) == 5
 
 
@@ -106,7 +106,7 @@ def test_a_chain_of_names_is_one_person() -> None:
 def test_every_event_is_in_one_group_and_no_name_in_two(called: list[list[str]]) -> None:
     events = [wrote(str(i), first, *also) for i, (first, *also) in enumerate(called)]
 
-    found = groups({}, events)
+    found = group_by_person({}, events)
 
     assert sorted(e.key for one in found for e in one.events) == sorted(e.key for e in events)
     keys = [key for one in found for key in (one.contact.key, *(o.key for o in one.others))]

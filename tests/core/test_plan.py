@@ -15,7 +15,7 @@ from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message, Notice, Unreadable
 from gateway.core.messages import mark_read, text
 from gateway.core.planning.batch import PlanningInput, PlanningResult, plan
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.event import record_id
 from gateway.core.sending.send import StatusUpdate
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -36,7 +36,7 @@ class Echo:
             raise KeyError(event.text)
         said = f"{event.text}, {'stranger' if contact.is_new else 'again'}"
         reading = Action("mark_read", mark_read(event.id), repeatable=True)
-        return Decision((Fired("echo", "always", (reading, Action("send_text", text(said)))),))
+        return Decision((FiredRule("echo", "always", (reading, Action("send_text", text(said)))),))
 
 
 def planned(
@@ -184,7 +184,9 @@ def test_a_contact_gets_at_most_five_hundred_sends_at_once_and_those_of_one_even
         """Says three hundred things to whatever is written."""
 
         def decide(self, event: Event, contact: Contact, now: object) -> Decision:
-            return Decision((Fired("talk", "always", (Action("send_text", text("hi")),) * 300),))
+            return Decision(
+                (FiredRule("talk", "always", (Action("send_text", text("hi")),) * 300),)
+            )
 
     events = [a_message(f"wamid.{n}", at=NOW - timedelta(minutes=1)) for n in range(5)]
     found = plan(PlanningInput(NUMBER, NOW, {}, frozenset()), events, Talker())
@@ -201,7 +203,7 @@ def test_a_contact_gets_at_most_five_hundred_sends_at_once_and_those_of_one_even
 def test_a_status_becomes_news_of_its_send(callback: str, send: str, attempt: str) -> None:
     (one,) = planned(a_status("wamid.o", "delivered", callback)).plans
 
-    assert one.news == (StatusUpdate(send, attempt, "wamid.o", "delivered", NOW),)
+    assert one.status_updates == (StatusUpdate(send, attempt, "wamid.o", "delivered", NOW),)
     assert one.changed is False
 
 
@@ -210,20 +212,24 @@ def test_a_failed_status_tells_why() -> None:
 
     (one,) = planned(a_status("wamid.o", "failed", code=131026, errors=errors)).plans
 
-    assert one.news[0].error == {"code": 131026, "title": "Undeliverable", "source": "status"}
+    assert one.status_updates[0].error == {
+        "code": 131026,
+        "title": "Undeliverable",
+        "source": "status",
+    }
 
 
 def test_a_failed_status_without_an_error_is_news_all_the_same() -> None:
     (one,) = planned(a_status("wamid.o", "failed")).plans
 
-    assert one.news[0].error == {"code": None, "source": "status"}
+    assert one.status_updates[0].error == {"code": None, "source": "status"}
 
 
 @pytest.mark.parametrize("status", ["deleted", "", "queued", "unconfirmed", "accepted"])
 def test_a_status_that_is_no_step_of_meta_is_known_and_nothing_more(status: str) -> None:
     (one,) = planned(a_status("wamid.o", status)).plans
 
-    assert (len(one.events), one.news) == (1, ())
+    assert (len(one.events), one.status_updates) == (1, ())
 
 
 def test_what_belongs_to_nobody_stands_alone_and_leaves_contacts_unchanged() -> None:

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template, text
 from gateway.core.planning.batch import Plan, PlanningInput, plan
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.sending.send import Send
 from tests.made import ANA, NOW, NUMBER, a_message
 
@@ -22,7 +22,7 @@ class Says:
         self.action = Action("send_text", text("Hi"), **action)
 
     def decide(self, event: object, contact: Contact, now: object) -> Decision:
-        return Decision((Fired("it", "always", (self.action,)),))
+        return Decision((FiredRule("it", "always", (self.action,)),))
 
 
 def planned(rulebook: Says, *ages: timedelta) -> Plan:

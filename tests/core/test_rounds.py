@@ -5,20 +5,20 @@ from gateway.core.storage.looks import AGAIN_MS, AT_ONCE, LOOKS_A_ROUND, LookSch
 
 def knowing(count: int) -> LookSchedule:
     rounds = LookSchedule()
-    rounds.know([f"n{i}" for i in range(count)])
+    rounds.set_numbers([f"n{i}" for i in range(count)])
     return rounds
 
 
 def test_a_few_numbers_are_all_looked_at_each_time() -> None:
     rounds = knowing(AT_ONCE)
 
-    assert [len(rounds.take(0)) for _ in range(3)] == [AT_ONCE] * 3
+    assert [len(rounds.next_numbers(0)) for _ in range(3)] == [AT_ONCE] * 3
 
 
 def test_a_thousand_are_looked_at_within_one_round_and_not_all_at_once() -> None:
     rounds = knowing(1_000)
 
-    looks = [rounds.take(0) for _ in range(LOOKS_A_ROUND)]
+    looks = [rounds.next_numbers(0) for _ in range(LOOKS_A_ROUND)]
 
     assert {len(look) for look in looks} == {100}
     assert {name for look in looks for name in look} == set(rounds._names)
@@ -28,8 +28,8 @@ def test_whose_moment_has_come_is_looked_at_before_their_turn() -> None:
     rounds = knowing(1_000)
     rounds.note("n900", [5_000, 9_000])
 
-    assert "n900" not in rounds.take(4_999)
-    assert "n900" in rounds.take(5_000)
+    assert "n900" not in rounds.next_numbers(4_999)
+    assert "n900" in rounds.next_numbers(5_000)
 
 
 def test_whose_moment_is_past_for_many_takes_no_more_than_twice_the_room() -> None:
@@ -37,7 +37,7 @@ def test_whose_moment_is_past_for_many_takes_no_more_than_twice_the_room() -> No
     for i in range(1_000):
         rounds.note(f"n{i}", [i])
 
-    assert len(rounds.take(1_000)) <= 200
+    assert len(rounds.next_numbers(1_000)) <= 200
 
 
 def test_where_nothing_is_left_to_be_done_nobody_is_looked_at_out_of_turn() -> None:
@@ -45,15 +45,15 @@ def test_where_nothing_is_left_to_be_done_nobody_is_looked_at_out_of_turn() -> N
     rounds.note("n900", [5_000])
     rounds.note("n900", [])
 
-    assert "n900" not in rounds.take(5_000)
+    assert "n900" not in rounds.next_numbers(5_000)
 
 
 def test_numbers_that_are_gone_are_forgotten() -> None:
     rounds = knowing(1_000)
     rounds.note("n900", [5_000])
-    rounds.know([f"n{i}" for i in range(500)])
+    rounds.set_numbers([f"n{i}" for i in range(500)])
 
-    assert "n900" not in rounds.take(5_000)
+    assert "n900" not in rounds.next_numbers(5_000)
 
 
 def test_what_a_bell_did_not_move_is_rung_for_once_a_second() -> None:

@@ -7,11 +7,11 @@ import pytest
 from gateway.core.sending.send import (
     BULK,
     REPLY,
-    RUNGS,
+    STATUS_RANK,
     StatusUpdate,
-    callback,
-    from_callback,
+    callback_data,
     lifetime,
+    parse_callback_data,
     send_id,
 )
 from tests.made import NOW
@@ -37,7 +37,7 @@ def test_a_different_cause_rule_or_position_is_another_send() -> None:
 def test_callback_data_comes_back_as_send_and_attempt() -> None:
     ours = send_id("message|1|wamid.A", "colour", 0)
 
-    assert from_callback(callback(ours, 3)) == (ours, "3")
+    assert parse_callback_data(callback_data(ours, 3)) == (ours, "3")
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_callback_data_comes_back_as_send_and_attempt() -> None:
     ],
 )
 def test_callback_data_that_is_not_ours_names_nothing(text: str) -> None:
-    assert from_callback(text) == ("", "")
+    assert parse_callback_data(text) == ("", "")
 
 
 def test_failed_stands_between_sent_and_delivered() -> None:
-    order = sorted(RUNGS, key=RUNGS.__getitem__)
+    order = sorted(STATUS_RANK, key=STATUS_RANK.__getitem__)
 
     assert order == [
         "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
         "played",
     ]  # fmt: skip
-    assert StatusUpdate("", "", "wamid.o", "failed", NOW).rung == 5
+    assert StatusUpdate("", "", "wamid.o", "failed", NOW).status_rank == 5
 
 
 @pytest.mark.parametrize(

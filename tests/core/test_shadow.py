@@ -7,8 +7,8 @@ from datetime import timedelta
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import MOST_EVENTS, PlanningInput, PlanningResult
-from gateway.core.planning.decision import Action, Decision, Fired
-from gateway.core.planning.dry_run import NO_RULE, Shadow
+from gateway.core.planning.decision import Action, Decision, FiredRule
+from gateway.core.planning.dry_run import NO_RULE, DryRun
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 TEXT = Action("send_text", {"type": "text", "text": {"body": "Hi"}})
@@ -24,7 +24,7 @@ class Welcome:
             return Decision()
         if event.text == "old":
             return Decision(note="too old")
-        return Decision((Fired("welcome", "always", (TEXT,)),) if contact.is_new else ())
+        return Decision((FiredRule("welcome", "always", (TEXT,)),) if contact.is_new else ())
 
 
 def view(*contacts: Contact, known: Sequence[str] = ()) -> PlanningInput:
@@ -32,7 +32,7 @@ def view(*contacts: Contact, known: Sequence[str] = ()) -> PlanningInput:
     return PlanningInput(NUMBER, NOW, named, frozenset(known))
 
 
-def planned(shadow: Shadow, seen: PlanningInput, *events: Event) -> list[PlanningResult]:
+def planned(shadow: DryRun, seen: PlanningInput, *events: Event) -> list[PlanningResult]:
     return list(shadow.plan(seen, events))
 
 
@@ -41,7 +41,7 @@ def sends(found: Sequence[PlanningResult]) -> int:
 
 
 def test_a_customer_is_new_once_in_all_batches() -> None:
-    shadow = Shadow(Welcome())
+    shadow = DryRun(Welcome())
 
     assert sends(planned(shadow, view(), a_message("wamid.1"))) == 1
     assert sends(planned(shadow, view(), a_message("wamid.2"))) == 0
@@ -51,18 +51,18 @@ def test_a_customer_is_new_once_in_all_batches() -> None:
 def test_a_customer_whom_the_store_knows_is_not_new() -> None:
     known = Contact(ANA, last_inbound_at=NOW - timedelta(days=1), version="v")
 
-    assert sends(planned(Shadow(Welcome()), view(known), a_message("wamid.1"))) == 0
+    assert sends(planned(DryRun(Welcome()), view(known), a_message("wamid.1"))) == 0
 
 
 def test_what_the_store_knows_has_no_effect() -> None:
     message = a_message("wamid.1")
-    (found,) = planned(Shadow(Welcome()), view(known=[message.key]), message)
+    (found,) = planned(DryRun(Welcome()), view(known=[message.key]), message)
 
     assert (found.known, found.plans) == (1, ())
 
 
 def test_what_the_shadow_planned_once_is_known_there() -> None:
-    shadow, message = Shadow(Welcome()), a_message("wamid.1")
+    shadow, message = DryRun(Welcome()), a_message("wamid.1")
     planned(shadow, view(), message)
 
     (again,) = planned(shadow, view(), message)
@@ -70,7 +70,7 @@ def test_what_the_shadow_planned_once_is_known_there() -> None:
 
 
 def test_another_number_knows_nothing_of_it() -> None:
-    shadow = Shadow(Welcome())
+    shadow = DryRun(Welcome())
     planned(shadow, view(), a_message("wamid.1"))
     other = replace(view(), number="77")
 
@@ -79,7 +79,7 @@ def test_another_number_knows_nothing_of_it() -> None:
 
 
 def test_one_person_with_two_names_is_one_in_the_shadow() -> None:
-    shadow, both = Shadow(Welcome()), a_message("wamid.1", user_id="PT.1")
+    shadow, both = DryRun(Welcome()), a_message("wamid.1", user_id="PT.1")
     names = view(Contact("PT.1"))
     planned(shadow, names, both)
 
@@ -88,22 +88,22 @@ def test_one_person_with_two_names_is_one_in_the_shadow() -> None:
 
 
 def test_what_follows_under_one_name_is_known_under_the_other() -> None:
-    shadow, names = Shadow(Welcome()), view(Contact("PT.1"))
+    shadow, names = DryRun(Welcome()), view(Contact("PT.1"))
     planned(shadow, names, a_message("wamid.1", user_id="PT.1", also=("PT.1",), name="Ana"))
     planned(shadow, view(), a_message("wamid.2", name="Eva"))
 
-    assert shadow.over(names, ()).contacts["PT.1"].name == "Eva"
+    assert shadow.overlay(names, ()).contacts["PT.1"].name == "Eva"
 
 
 def test_more_than_a_commit_takes_is_planned_whole() -> None:
     many = [a_status(f"wamid.{i}", "read") for i in range(2 * MOST_EVENTS + 1)]
-    found = planned(Shadow(Welcome()), view(), *many)
+    found = planned(DryRun(Welcome()), view(), *many)
 
     assert sum(len(made.events) for one in found for made in one.plans) == len(many)
 
 
 def test_why_nobody_is_answered_is_counted() -> None:
-    shadow = Shadow(Welcome())
+    shadow = DryRun(Welcome())
     planned(shadow, view(), a_message("wamid.1", text="old"), a_message("wamid.2", text="old"))
 
     assert shadow.silent == {"too old": 2}

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gateway.core.sending.response import (
     Accepted,
-    Closed,
     Later,
     Lost,
     NotConnected,
@@ -18,7 +17,8 @@ from gateway.core.sending.response import (
     Responded,
     Unconfirmed,
     Verdict,
-    verdict,
+    WindowClosed,
+    classify_response,
 )
 
 
@@ -63,12 +63,12 @@ def refused(code: Any, details: Any = "", trace: Any = "", **more: Any) -> bytes
     ],
 )  # fmt: skip
 def test_any_2xx_is_accepted(status: int, body: object, expected: Verdict) -> None:
-    assert verdict(Responded(status, orjson.dumps(body))) == expected
+    assert classify_response(Responded(status, orjson.dumps(body))) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"messages":[{"id":"wamid.A"', b"\xff\xfe"])
 def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> None:
-    assert verdict(Responded(200, body)) == Accepted("", "")
+    assert classify_response(Responded(200, body)) == Accepted("", "")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
         (
             400,
             refused(131047, "24 hours", "AbC1"),
-            Closed(
+            WindowClosed(
                 "Send a template: the customer's last message is older than 24 hours.",
                 "24 hours (fbtrace_id AbC1)",
             ),
@@ -175,7 +175,7 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
     ],
 )  # fmt: skip
 def test_a_graph_error_is_a_definite_refusal(status: int, body: bytes, expected: Verdict) -> None:
-    assert verdict(Responded(status, body)) == expected
+    assert classify_response(Responded(status, body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -199,15 +199,17 @@ def test_a_graph_error_is_a_definite_refusal(status: int, body: bytes, expected:
 def test_any_other_answer_leaves_the_attempt_unconfirmed(status: int, body: bytes) -> None:
     expected = Unconfirmed(f"HTTP {status} without a Graph error")
 
-    assert verdict(Responded(status, body)) == expected
+    assert classify_response(Responded(status, body)) == expected
 
 
 def test_an_attempt_that_never_connected_is_made_again() -> None:
-    assert verdict(NotConnected("ConnectError")) == Later(None, "ConnectError", "send", None)
+    assert classify_response(NotConnected("ConnectError")) == Later(
+        None, "ConnectError", "send", None
+    )
 
 
 def test_an_attempt_without_an_answer_is_unconfirmed() -> None:
-    assert verdict(Lost("ReadTimeout")) == Unconfirmed("ReadTimeout")
+    assert classify_response(Lost("ReadTimeout")) == Unconfirmed("ReadTimeout")
 
 
 @pytest.mark.parametrize(
@@ -224,13 +226,15 @@ def test_an_attempt_without_an_answer_is_unconfirmed() -> None:
     ids=["digits", "spaced", "dotted", "token", "a limit", "lines", "long"],
 )
 def test_details_are_kept_short_and_without_numbers_and_tokens(details: str, kept: str) -> None:
-    judged = verdict(Responded(400, refused(100, details)))
+    judged = classify_response(Responded(400, refused(100, details)))
 
     assert judged == Refused(100, "Correct the parameter that Meta names.", kept)
 
 
 def test_metas_message_is_not_kept_for_it_may_quote_the_token() -> None:
-    judged = verdict(Responded(401, refused(190, message="Malformed access token EAAsecret")))
+    judged = classify_response(
+        Responded(401, refused(190, message="Malformed access token EAAsecret"))
+    )
 
     assert "EAAsecret" not in repr(judged)
 
@@ -253,7 +257,7 @@ JSON = st.recursive(
 
 @given(st.integers(100, 999), st.binary() | JSON.map(orjson.dumps))
 def test_whatever_is_answered_there_is_one_verdict(status: int, body: bytes) -> None:
-    judged = verdict(Responded(status, body))
+    judged = classify_response(Responded(status, body))
 
     assert isinstance(judged, Accepted) == (200 <= status <= 299)
 
@@ -262,8 +266,8 @@ def test_whatever_is_answered_there_is_one_verdict(status: int, body: bytes) -> 
 def test_a_graph_error_is_never_unconfirmed(
     code: int, status: int, details: str, trace: str
 ) -> None:
-    judged = verdict(Responded(status, refused(code, details, trace)))
+    judged = classify_response(Responded(status, refused(code, details, trace)))
 
-    assert isinstance(judged, Later | Paused | Closed | Refused)
+    assert isinstance(judged, Later | Paused | WindowClosed | Refused)
     assert getattr(judged, "code", code) == code
     assert len(judged.details) <= 700

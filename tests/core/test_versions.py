@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from gateway.config.settings import Settings
-from gateway.graph.admin.versions import ENDS, age
+from gateway.graph.admin.versions import ENDS, support_status
 
 TODAY = date(2026, 11, 22)
 
@@ -27,7 +27,7 @@ TODAY = date(2026, 11, 22)
 def test_a_version_is_served_ended_or_not_known_yet(
     version: str, today: date, told: tuple[str, date | None]
 ) -> None:
-    assert age(version, today) == told
+    assert support_status(version, today) == told
 
 
 def test_versions_end_in_the_order_in_which_they_came() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.contacts.loop_guard import MOST_QUICK, Volley, after_reply, is_loop, latest
+from gateway.core.contacts.loop_guard import MOST_QUICK, Volley, after_reply, is_loop, latest_volley
 from gateway.core.events import Event
 from tests.made import NOW, a_message, a_status
 
@@ -67,5 +67,10 @@ def test_nobody_loops_before_the_first_reply() -> None:
 def test_of_two_names_the_latest_reply_counts() -> None:
     later = Volley(NOW + seconds(1))
 
-    assert latest(LAST, later) == latest(later, LAST) == latest(later, None) == later
-    assert latest(None, None) is None
+    assert (
+        latest_volley(LAST, later)
+        == latest_volley(later, LAST)
+        == latest_volley(later, None)
+        == later
+    )
+    assert latest_volley(None, None) is None

@@ -49,7 +49,7 @@ def hurry(client: Any) -> None:
 
 def let_pass(client: Any, seconds: int) -> None:
     """Let the last look and the canary that is missing be so long ago."""
-    client.pexpire(f"{keys.RAN}watch", keys.DAY_MS - seconds * 1_000)
+    client.pexpire(f"{keys.LAST_RUN}watch", keys.DAY_MS - seconds * 1_000)
     if missing := client.hget(keys.CANARY, "missing"):
         client.hset(keys.CANARY, "missing", int(missing) - seconds * 1_000)
 
@@ -79,7 +79,7 @@ def test_when_all_workers_are_gone_the_web_process_tells_it(
 ) -> None:
     stack.start("inbound", "beat")
     with redis.Redis.from_url(stack.server.url) as client:
-        wait_until(lambda: bool(client.exists(f"{keys.RAN}watch")), "a worker looks", 60)
+        wait_until(lambda: bool(client.exists(f"{keys.LAST_RUN}watch")), "a worker looks", 60)
         stack.programs["inbound"].stop()
         stack.start("web")
         let_pass(client, 61)

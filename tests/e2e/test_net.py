@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.core.contacts.consent import refused
+from gateway.core.contacts.consent import opt_out_delivery
 from gateway.store import keys
 from tests.e2e.holding import HELD, RELEASED
 from tests.made import ANA, NUMBER, delivery_body, message_item
@@ -34,7 +34,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def led(stack: Stack) -> bool:
-    return bool(stack.server.command("EXISTS", keys.NET))
+    return bool(stack.server.command("EXISTS", keys.SAFETY_NET))
 
 
 def test_a_refusal_that_passes_is_followed_by_the_next_attempt(stack: Stack) -> None:
@@ -78,7 +78,7 @@ def test_a_timer_that_is_due_comes_back_as_an_event(stack: Stack) -> None:
     stack.start("sandbox", "web", "inbound", "outbound", sandbox={"statuses": False})
     stack.post(ASKED)
     wait_until(lambda: len(stack.posted()) == 1, "the number is known")
-    told = refused(NUMBER, ANA, "send", 1, datetime.now(UTC))
+    told = opt_out_delivery(NUMBER, ANA, "send", 1, datetime.now(UTC))
     with redis.Redis.from_url(stack.server.url) as client:
         due = (datetime.now(UTC) + timedelta(seconds=1)).timestamp() * 1000
         client.hset(f"{PREFIX}timer", "t", told)
@@ -97,9 +97,11 @@ def test_ticks_go_on_while_every_process_of_the_worker_is_busy(stack: Stack) -> 
     wait_until(lambda: stack.server.command("LLEN", HELD) == 2, "both processes are busy")
 
     for _ in range(2):
-        stack.server.command("DEL", f"{keys.RAN}tick", f"{keys.RAN}sweep")
+        stack.server.command("DEL", f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep")
         wait_until(
-            lambda: stack.server.command("EXISTS", f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2,
+            lambda: (
+                stack.server.command("EXISTS", f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep") == 2
+            ),
             "there was a tick and a sweep",
             10,
         )
@@ -110,20 +112,22 @@ def test_ticks_go_on_while_every_process_of_the_worker_is_busy(stack: Stack) -> 
 def test_another_main_process_goes_on_when_the_one_that_looked_is_killed(stack: Stack) -> None:
     first = stack.run("outbound#1")
     wait_until(lambda: led(stack), "one looks")
-    holder = stack.server.command("GET", keys.NET)
+    holder = stack.server.command("GET", keys.SAFETY_NET)
     stack.run("outbound#2")
 
     first.kill()
 
     wait_until(
-        lambda: stack.server.command("GET", keys.NET) not in (None, holder), "the other looks", 20
+        lambda: stack.server.command("GET", keys.SAFETY_NET) not in (None, holder),
+        "the other looks",
+        20,
     )
 
 
 def test_watch_and_cleanup_are_rung_for_while_no_beat_leads(stack: Stack) -> None:
     stack.run("inbound")
 
-    ran = [f"{keys.RAN}watch", f"{keys.RAN}cleanup"]
+    ran = [f"{keys.LAST_RUN}watch", f"{keys.LAST_RUN}cleanup"]
     wait_until(lambda: stack.server.command("EXISTS", *ran) == 2, "both ran")
 
 

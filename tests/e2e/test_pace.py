@@ -55,7 +55,7 @@ def stack(tmp_path: Path, per_second: int) -> Iterator[Stack]:
 def owe(server: Server, customers: int, each: int = 1) -> None:
     """Let the gateway owe templates to so many customers."""
     store = Store(server.url)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     expires = datetime.now(UTC) + timedelta(hours=1)
     plans = []
     for customer in range(customers):

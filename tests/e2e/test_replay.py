@@ -82,7 +82,7 @@ def keep_all(stack: Stack) -> None:
 def idle(stack: Stack) -> bool:
     """Say whether nothing waits in the inbox."""
     store = Store(stack.server.url)
-    waiting = sum(one.waiting for one in Inbox(store, Bodies()).look())
+    waiting = sum(one.waiting for one in Inbox(store, Bodies()).partition_states())
     store.close()
     return not waiting
 

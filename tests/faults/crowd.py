@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.response import Answer, Lost, Responded
-from gateway.core.sending.send import REPLY, callback, from_callback, send_id
+from gateway.core.sending.send import REPLY, callback_data, parse_callback_data, send_id
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import Batch, LeasedPartitions
 from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound
 from tasks.context import WorkerContext
-from tasks.inbound import effect
-from tasks.scheduled.unconfirmed import resolve
+from tasks.inbound import process_batch
+from tasks.scheduled.unconfirmed import repeat_lost_sends
 from tests.faults.ledger import PREFIX, places
 from tests.faults.passing import (
     end_confirm_waits,
@@ -67,7 +67,7 @@ class Crowd:
     def tell(self, status: str, which: int) -> str:
         """Let a status of something that Meta took come, and return its send."""
         contact, send, attempt = self.made[which % len(self.made)]
-        ours = callback(send, attempt)
+        ours = callback_data(send, attempt)
         keep(
             self.store,
             delivery_body(statuses=[status_item(f"wamid.out.{send}", status, ours, contact)]),
@@ -80,9 +80,9 @@ class Crowd:
         held = LeasedPartitions(self.store, Bodies(), process)
         self.stale.append((process, held, Batch()))
         with self.store.dying(dies_after):
-            batch = held.next()
+            batch = held.next_batch()
             self.stale[-1] = process, held, batch
-            held.close(effect(self.at_work, held, batch, Echo()))
+            held.close(process_batch(self.at_work, held, batch, Echo()))
             self.stale.pop()
 
     def report_death(self) -> None:
@@ -108,15 +108,15 @@ class Crowd:
     def resolve_unheard(self, loss: Loss | None = None) -> None:
         """Let an operator's `always` be carried out for all that is in doubt."""
         end_confirm_waits(self.store.redis)
-        standings = self.at_work.inbox.look()
+        standings = self.at_work.inbox.partition_states()
         with self.store.unheard(loss):
-            resolve(self.at_work, NUMBER, standings)
+            repeat_lost_sends(self.at_work, NUMBER, standings)
 
     def come_back(self) -> None:
         """Let those who were thought dead go on where they stood."""
         while self.stale:
             _, held, batch = self.stale.pop()
-            held.close(effect(self.at_work, held, batch, Echo()))
+            held.close(process_batch(self.at_work, held, batch, Echo()))
 
     def pump(self, fates: list[Fate]) -> int:
         """Take attempts, let each have its fate, and return how many there were."""
@@ -147,7 +147,7 @@ class Crowd:
 
     def post_message(self, _: str, body: Mapping[str, Any]) -> Answer:
         """Be Meta for the worker's own tasks."""
-        send, attempt = from_callback(body["biz_opaque_callback_data"])
+        send, attempt = parse_callback_data(body["biz_opaque_callback_data"])
         fate = self.fates.pop(0) if self.fates else "accepted"
         if fate == "refused" and int(attempt) <= MOST_REFUSED:
             return REFUSED
@@ -191,7 +191,7 @@ class Crowd:
         return places(self.store.redis)
 
     def waiting(self) -> int:
-        return sum(one.waiting for one in self.at_work.inbox.look())
+        return sum(one.waiting for one in self.at_work.inbox.partition_states())
 
 
 def reply_to(number: int) -> str:

@@ -100,9 +100,9 @@ class Halting:
             (Store, "call_many", self.scripts),
             (InboxWriter, "_append", self.keeps),
             (Graph, "post_message", lambda one: self.around("post", one)),
-            (inbox, "heard", lambda one: self.around("bell", one)),
-            (tasks.outbound, "heard", lambda one: self.around("bell", one)),
-            (tasks.context, "list_number", lambda one: self.around("list", one)),
+            (inbox, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.outbound, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.context, "add_number", lambda one: self.around("list", one)),
             (tasks.wakeup, "_ring", lambda one: self.around("ring", one)),
             (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
         )

@@ -142,13 +142,13 @@ def suspects(store: Any) -> int:
 
 def assert_each_had_its_effect_once(store: Any, bodies: Sequence[bytes]) -> None:
     """Judge deliveries that are worked off: nothing lost, doubled, buried, suspected or stuck."""
-    standings = Inbox(store, Bodies()).look()
+    standings = Inbox(store, Bodies()).partition_states()
     assert [one.index for one in standings if one.waiting] == []
     assert unknown(store, bodies) == set()
     found, wanted = counted_kinds(store), kinds_of(bodies)
     assert found == wanted, f"{found}, not {wanted}"
     assert dead_letters(store) == 0
-    assert not any(one.aside for one in standings)
+    assert not any(one.deferred for one in standings)
 
 
 def replies_to(larges: Sequence[Large], rule: str = "colour") -> set[str]:

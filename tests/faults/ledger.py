@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from gateway.core.sending.compact_record import row_of
+from gateway.core.sending.compact_record import read_row
 from gateway.store import keys
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import wait_until
@@ -55,7 +55,7 @@ def compacted(stack: Stack) -> dict[str, str]:
     """Return the same of those that were read, or ended, and have no row any more."""
     with redis.Redis.from_url(stack.server.url) as client:
         kept: Any = [client.xrange(f"{PREFIX}done:{rank}") for rank in ("reply", "bulk")]
-    records = (row_of(fields[b"r"]) for entries in kept for _, fields in entries)
+    records = (read_row(fields[b"r"]) for entries in kept for _, fields in entries)
     return {send: row["stage"] for send, row in records}
 
 

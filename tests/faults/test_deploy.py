@@ -99,7 +99,7 @@ def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
     stack.start()
     with Load(stack) as load:
         wait_until(lambda: bool(stack.posted()), "the workers are at work")
-        wait_until(lambda: bool(raw(store).exists(f"{keys.RAN}tick")), "beat is at work")
+        wait_until(lambda: bool(raw(store).exists(f"{keys.LAST_RUN}tick")), "beat is at work")
         began = time.monotonic()
         assert stack.programs[name].stop() == 0
         took = time.monotonic() - began

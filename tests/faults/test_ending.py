@@ -40,7 +40,7 @@ def stopped(pids: list[int]) -> Iterator[None]:
 
 def test_a_child_whose_report_nobody_reads_any_more_does_not_hold_up_the_end(stack: Stack) -> None:
     # Else the worker would ring for what no beat rings for, and its hands would be full.
-    stack.server.command("SET", keys.NET, "the test", "PX", 600_000)
+    stack.server.command("SET", keys.SAFETY_NET, "the test", "PX", 600_000)
     stack.start("sandbox", "web", "inbound")
     stack.post_all(asking(5))
     wait_until(lambda: stack.worked_off() == 5, "the worker works")

@@ -155,8 +155,10 @@ def test_a_kill_around_the_operators_again_posts_once_more_at_most(
 @pytest.mark.usefixtures("statuses")
 def test_beat_goes_on_after_its_deaths(stack: HaltedStack) -> None:
     with redis.Redis.from_url(stack.server.url) as client:
-        client.delete(f"{keys.RAN}tick", f"{keys.RAN}sweep")
-        wait_until(lambda: client.exists(f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2, "both run")
+        client.delete(f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep")
+        wait_until(
+            lambda: client.exists(f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep") == 2, "both run"
+        )
 
 
 def assert_right(stack: HaltedStack, talk: Talk, right: Callable[[Fate], bool]) -> None:

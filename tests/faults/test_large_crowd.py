@@ -17,7 +17,7 @@ from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.redis.client import Store
 from tasks import app, inbound
 from tasks.context import WorkerContext
-from tasks.inbound import effect
+from tasks.inbound import process_batch
 from tests.faults.large import (
     Large,
     assert_each_had_its_effect_once,
@@ -75,7 +75,7 @@ class Crowd:
 
     def drain(self) -> None:
         """Drain slice after slice until nothing waits for anybody, or patience is over."""
-        while any(one.waiting for one in self.worker().inbox.look()):
+        while any(one.waiting for one in self.worker().inbox.partition_states()):
             inbound.drain.run()
             if time.monotonic() > self.ends:
                 return
@@ -123,7 +123,7 @@ def test_those_who_live_side_by_side_do_everything_once(
     keep(store, *bodies)
     wire.fault = Fault(delay_s=distance_ms / 2_000)
     crowd = Crowd(settings, f"redis://127.0.0.1:{wire.port}/0", lease_ms)
-    monkeypatch.setattr(inbound, "worker", crowd.worker)
+    monkeypatch.setattr(inbound, "worker_context", crowd.worker)
     monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
 
     with ExitStack() as stack:
@@ -151,7 +151,7 @@ def test_those_who_hold_the_same_part_at_once_do_everything_once(
             end_partition_leases(raw(store))
             batch_by_batch(at_work, Echo(takes_over))
 
-    while any(one.waiting for one in at_work.inbox.look()):
+    while any(one.waiting for one in at_work.inbox.partition_states()):
         met.clear()
         batch_by_batch(at_work, Echo(takes_over))
 
@@ -162,8 +162,8 @@ def test_those_who_hold_the_same_part_at_once_do_everything_once(
 def batch_by_batch(at_work: WorkerContext, rulebook: Echo) -> None:
     """Do one part as a worker of its own, whoever holds the partition meanwhile."""
     held = LeasedPartitions(at_work.store, Bodies(), f"w-{secrets.token_hex(4)}")
-    batch = held.next()
-    held.close(effect(at_work, held, batch, rulebook))
+    batch = held.next_batch()
+    held.close(process_batch(at_work, held, batch, rulebook))
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_a_holder_that_works_keeps_its_partition(
     def works(_: Message) -> None:
         # Planning goes on for so long, and somebody asks all the while.
         while time.monotonic() - begun < works_s:
-            with other.slice() as held:
-                seen.append(len(held.next().events))
+            with other.lease() as held:
+                seen.append(len(held.next_batch().events))
 
     with ExitStack() as stack:
         if not renewed:
             stack.enter_context(without_renewal(monkeypatch))
-        with mine.slice() as held:
-            held.close(effect(at_work, held, held.next(), Echo(works)))
+        with mine.lease() as held:
+            held.close(process_batch(at_work, held, held.next_batch(), Echo(works)))
 
     assert len(seen) > 3
     assert set(seen) == {0}

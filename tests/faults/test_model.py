@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from gateway.config.settings import Settings
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.send import STATUS_RANK
 from gateway.graph.messages import Graph
 from tasks import app, inbound, outbound
 from tasks.context import WorkerContext
@@ -60,7 +60,7 @@ def at_work(
     app.finalize()  # As a worker does at its start: it binds the tasks.
     made = a_worker(Settings.from_env(), store)
     for task in (inbound, outbound):
-        monkeypatch.setattr(task, "worker", lambda: made)
+        monkeypatch.setattr(task, "worker_context", lambda: made)
     for loop in (inbound, served_numbers):
         monkeypatch.setattr(loop, "LINGER_S", 0)
     monkeypatch.setattr(inbound, "call_inbox", lambda _: None)
@@ -78,7 +78,7 @@ class Gateway(RuleBasedStateMachine):
         store = at_work.store
         assert isinstance(store, Unsteady)
         store.redis.flushall()
-        at_work.listed.clear()
+        at_work.listed_numbers.clear()
         at_work._lanes.clear()
         at_work.sender = Sender()
         self.crowd = Crowd(store, at_work)
@@ -178,7 +178,7 @@ class Gateway(RuleBasedStateMachine):
             return
         send = self.crowd.tell(status, which)
         self.said.add((send, status))
-        self.told[send] = max(self.told[send], RUNGS[status])
+        self.told[send] = max(self.told[send], STATUS_RANK[status])
 
     def teardown(self) -> None:
         self.come_to_rest()
@@ -197,8 +197,10 @@ class Gateway(RuleBasedStateMachine):
                 m for to, send, m in self.crowd.order if to == contact and send not in repeated
             ]
             assert first == sorted(first), "a conversation goes in order"
-        known = self.told | dict.fromkeys(self.crowd.answered - set(self.told), RUNGS["accepted"])
-        assert all(RUNGS[stages[send]] >= rung for send, rung in known.items())
+        known = self.told | dict.fromkeys(
+            self.crowd.answered - set(self.told), STATUS_RANK["accepted"]
+        )
+        assert all(STATUS_RANK[stages[send]] >= rung for send, rung in known.items())
         in_doubt = {send for send, stage in stages.items() if stage == "unconfirmed"}
         assert self.crowd.places() == dict.fromkeys(in_doubt, 1), "nothing waits but for evidence"
 

@@ -159,7 +159,7 @@ def test_a_server_in_trouble_loses_and_doubles_nothing(stack: Stack, fault: Faul
 def noted_alive(server: Server) -> bool:
     """Say whether a web process noted within a second that it keeps what comes."""
     seconds, _ = server.command("TIME")
-    return bool(int(server.command("HGET", keys.STREAM, "alive")) / 1000 > seconds - 1)
+    return bool(int(server.command("HGET", keys.STATUS_STREAM, "alive")) / 1000 > seconds - 1)
 
 
 def ready(stack: Stack) -> int:

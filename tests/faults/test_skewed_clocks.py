@@ -59,7 +59,7 @@ def test_hosts_with_wrong_clocks_do_the_main_job_once_and_in_time(stack: Stack) 
 
 
 def tick_and_sweep_run(stack: Stack) -> None:
-    ran = [f"{keys.RAN}tick", f"{keys.RAN}sweep"]
+    ran = [f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep"]
     with redis.Redis.from_url(stack.server.url) as client:
         client.delete(*ran)
         wait_until(lambda: client.exists(*ran) == 2, "tick and sweep run")

@@ -13,7 +13,7 @@ from gateway.rules.reloader import RulebookSource
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tasks.context import WorkerContext, build
+from tasks.context import WorkerContext, build_context
 from tests.made import NUMBER
 from tests.servers import Server
 from tests.tasks.rig import Echo
@@ -117,11 +117,11 @@ def environment(server: Server, rules: Path) -> dict[str, str]:
 
 def a_worker(settings: Settings, store: Store) -> WorkerContext:
     """Build what a worker process holds, on a store of ours; it rings for nobody."""
-    made = build(settings)
+    made = build_context(settings)
     made.store.close()
-    made.posting.shutdown()
+    made.post_pool.shutdown()
     made.graph.close()
     made.store, made.inbox = store, Inbox(store, Bodies())
-    made.ringing, made.posting = Unheard(1), AtOnce(1)
+    made.ring_pool, made.post_pool = Unheard(1), AtOnce(1)
     made.rules = cast(RulebookSource, SimpleNamespace(current=Echo))
     return made

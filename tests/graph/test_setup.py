@@ -75,9 +75,9 @@ def test_a_temporary_token_tells_when_it_ends(serve: Serve) -> None:
         scopes=("whatsapp_business_management",),
         targets={"whatsapp_business_management": (WABA,)},
     )
-    assert not info.lasting
-    assert info.lacks("whatsapp_business_messaging") == ("whatsapp_business_messaging",)
-    assert (info.sees(WABA), info.sees("7")) == (True, False)
+    assert not info.is_permanent
+    assert info.missing_scopes("whatsapp_business_messaging") == ("whatsapp_business_messaging",)
+    assert (info.may_manage(WABA), info.may_manage("7")) == (True, False)
     assert asked[0].startswith(f"GET /v25.0/debug_token?input_token={TOKEN} HTTP/1.1")
     assert f"Authorization: Bearer {APP}|{SECRET}" in asked[0]
 
@@ -87,8 +87,8 @@ def test_a_system_users_token_lasts(serve: Serve) -> None:
     with a_setup(serve, reply({"data": data})) as (setup, _):
         info = setup.token_info()
 
-    assert info.lasting
-    assert info.sees("any account, since no target is named")
+    assert info.is_permanent
+    assert info.may_manage("any account, since no target is named")
 
 
 def test_a_token_that_has_ended_is_told_and_no_error(serve: Serve) -> None:
@@ -113,7 +113,7 @@ def test_a_number_tells_its_state_and_its_callbacks(serve: Serve) -> None:
     assert (number.display, number.throughput) == ("+1 555-010-0100", "STANDARD")
     assert (number.messaging_limit, number.status) == ("TIER_250", "")
     assert number.callbacks == Callbacks(number="https://n", app="https://a")
-    assert number.callbacks.in_force == "https://n"
+    assert number.callbacks.effective == "https://n"
     assert f"Authorization: Bearer {TOKEN}" in asked[0]
 
 
@@ -173,7 +173,7 @@ def test_an_app_tells_its_callbacks(serve: Serve) -> None:
 def test_an_override_is_set_with_its_token_and_cleared_with_nothing(serve: Serve) -> None:
     done = reply({"success": True})
     with a_setup(serve, done, done) as (setup, asked):
-        setup.override(NUMBER, "https://n/webhook", "word")
+        setup.set_override(NUMBER, "https://n/webhook", "word")
         setup.clear_override(NUMBER)
 
     bodies = [json.loads(one.partition("\r\n\r\n")[2]) for one in asked]
@@ -258,7 +258,7 @@ def test_an_error_says_what_has_to_be_another_or_that_it_passes(
     with a_setup(serve, answer) as (setup, _), pytest.raises(SetupError) as raised:
         setup.number(NUMBER)
 
-    assert (raised.value.about, raised.value.passing) == (about, passing)
+    assert (raised.value.about, raised.value.is_transient) == (about, passing)
 
 
 def test_a_token_that_no_header_can_carry_is_told_and_never_leaves() -> None:
@@ -268,7 +268,7 @@ def test_a_token_that_no_header_can_carry_is_told_and_never_leaves() -> None:
     ):
         setup.number(NUMBER)
 
-    assert (raised.value.about, raised.value.passing) == ("token", False)
+    assert (raised.value.about, raised.value.is_transient) == ("token", False)
     assert "hush" not in str(raised.value)
 
 
@@ -287,7 +287,7 @@ def test_an_error_carries_what_metas_support_asks_for(serve: Serve) -> None:
 def test_an_error_holds_no_secret_that_meta_quotes(serve: Serve, secret: str) -> None:
     refusal = error(999, f"Malformed access token {secret}", fbtrace_id=secret * 9)
     with a_setup(serve, refusal) as (setup, _), pytest.raises(SetupError) as raised:
-        setup.override(NUMBER, "https://n", "verify word")
+        setup.set_override(NUMBER, "https://n", "verify word")
 
     assert secret not in str(raised.value) + raised.value.reference + repr(raised.value)
 
@@ -298,7 +298,7 @@ def test_facts_of_an_unexpected_kind_are_not_told(odd: Any) -> None:
     number = number_info(dict.fromkeys(names, odd) | {"id": NUMBER})
 
     assert number.id == NUMBER
-    assert number.callbacks.in_force == ""
+    assert number.callbacks.effective == ""
 
 
 @pytest.mark.parametrize("odd", [None, 7, -1, 10**30, 1.5, "x", [], {}, [1], [[]], True])

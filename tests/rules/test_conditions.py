@@ -112,4 +112,4 @@ def test_sender_is_known_from_the_contact_where_the_message_does_not_say() -> No
     ],
 )
 def test_why_a_rule_fired_is_told_in_its_own_words(when: str, why: str) -> None:
-    assert decided(f"- {{name: it, when: {when}, then: Yes.}}").fired[0].why == why
+    assert decided(f"- {{name: it, when: {when}, then: Yes.}}").fired[0].explanation == why

@@ -145,7 +145,7 @@ WHY = [
 def test_why_a_rule_fired_is_told(when: str, why: str, message: dict[str, Any]) -> None:
     (fired,) = decided(f"- {{name: it, when: {when}, then: Yes.}}", **message).fired
 
-    assert fired.why == why
+    assert fired.explanation == why
 
 
 def test_what_is_noted_of_a_contact_is_told_in_the_words_of_the_rule() -> None:
@@ -153,7 +153,7 @@ def test_what_is_noted_of_a_contact_is_told_in_the_words_of_the_rule() -> None:
 
     (fired,) = decided(f"- {{name: it, when: {when}, then: Yes.}}", KNOWN).fired
 
-    assert fired.why == (
+    assert fired.explanation == (
         'nothing was written for 1d before and tags have one of "a", "vip" and '
         'language is "pt_pt" and variable size is "l"'
     )

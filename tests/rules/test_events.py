@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, Notice
-from gateway.core.sending.send import answers_a_status, callback, from_callback
+from gateway.core.sending.send import answers_a_status, callback_data, parse_callback_data
 from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
 from tests.rules.booked import planned
@@ -89,7 +89,7 @@ def test_what_belongs_to_nobody_can_be_told_and_not_answered() -> None:
 
     (record,) = made.records
     assert (made.sends, made.changed, len(made.alerts)) == ((), False, 1)
-    assert record.fired[0].why == (
+    assert record.fired[0].explanation == (
         'event is "notice"; nobody can be answered, so nothing is sent; there is no contact'
     )
 
@@ -99,10 +99,10 @@ def test_a_failed_status_is_answered_to_its_contact() -> None:
 
     (send,) = made.sends
     assert (send.body["to"], send.body["template"]["name"]) == (f"+{ANA}", "we_answered")
-    assert made.records[0].fired[0].why == (
+    assert made.records[0].fired[0].explanation == (
         'event is "status" and status is "failed" and code is "131047"'
     )
-    assert len(made.news) == 1
+    assert len(made.status_updates) == 1
 
 
 def test_what_becomes_of_an_answer_to_a_status_is_not_answered_but_may_be_told() -> None:
@@ -110,13 +110,13 @@ def test_what_becomes_of_an_answer_to_a_status_is_not_answered_but_may_be_told()
     (first,) = planned(rules, FAILED).sends
     assert answers_a_status(first.id)
 
-    again = planned(rules, a_status("wamid.p", "failed", callback(first.id, 1), code=131047))
+    again = planned(rules, a_status("wamid.p", "failed", callback_data(first.id, 1), code=131047))
 
     assert (again.sends, len(again.alerts)) == ((), 1)
     assert (
         again.records[0]
         .fired[0]
-        .why.endswith("it tells of an answer to a status, so nothing is sent")
+        .explanation.endswith("it tells of an answer to a status, so nothing is sent")
     )
 
 
@@ -126,7 +126,7 @@ def test_each_attempt_that_fails_is_answered_by_the_same_send() -> None:
     one, other = planned(TEMPLATE_INSTEAD, FAILED, second).sends
 
     assert one.id == other.id
-    assert from_callback(callback(one.id, 1)) == (one.id, "1")
+    assert parse_callback_data(callback_data(one.id, 1)) == (one.id, "1")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_status_of_a_group_is_answered_to_nobody() -> None:
 def test_a_status_that_no_rule_names_leaves_its_contact_alone() -> None:
     made = planned("- {name: it, then: Hi}", FAILED)
 
-    assert (made.changed, made.records, len(made.news)) == (False, (), 1)
+    assert (made.changed, made.records, len(made.status_updates)) == (False, (), 1)
 
 
 def test_a_status_that_says_a_wish_and_is_answered_has_one_record() -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Notice
-from gateway.core.messages import addressed
+from gateway.core.messages import with_recipient
 from gateway.core.planning.decision import Decision
 from gateway.rules.checks.file import check as read
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.rulefile import Book
 from gateway.rules.loader import assemble_rulebook
-from gateway.sandbox.validation.message import check
+from gateway.sandbox.validation.message import check_message
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS
@@ -105,10 +105,10 @@ def test_rule_of_the_page_fires_and_meta_takes_what_it_sends(book: Book, name: s
     # What is turned off fires for nothing.
     assert bool(fired) is book.rules[0].enabled
     sent = {
-        str(action.body): addressed(action.body, CONTACTS[0])
+        str(action.body): with_recipient(action.body, CONTACTS[0])
         for one in fired
         for action in one.actions
         if action.verb in {*SENDS, "react"}
     }
-    assert [check(body) for body in sent.values() if check(body)] == []
+    assert [check_message(body) for body in sent.values() if check_message(body)] == []
     assert not re.search(r"\{\{|None", str(list(sent.values())))

@@ -185,7 +185,9 @@ def test_a_text_that_comes_out_empty_is_not_sent() -> None:
     decision = decided("- {name: echo, then: '{{ tapped }} '}\n- {name: next, then: x}")
 
     assert [(fired.rule, fired.actions) for fired in decision.fired] == [("echo", ())]
-    assert decision.fired[0].why == "always; a text came out empty, so its action is not done"
+    assert (
+        decision.fired[0].explanation == "always; a text came out empty, so its action is not done"
+    )
 
 
 ONLY = "only names and filters may stand between {{ and }}"

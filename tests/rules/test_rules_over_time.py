@@ -7,7 +7,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import MOST_QUICK
 from gateway.core.planning.batch import Plan
-from gateway.core.planning.event import LOOPED
+from gateway.core.planning.event import LOOP_ALERT
 from tests.made import ANA, NOW, a_message
 from tests.rules.booked import book, planned, texts
 
@@ -75,7 +75,7 @@ def test_a_rule_in_shadow_does_nothing_and_is_recorded() -> None:
     (fired,) = made.records[0].fired
     assert (made.sends, made.alerts, made.records[0].changes) == ((), (), ())
     assert (made.contact.tags, made.contact.opted_out_at) == ((), None)
-    assert (fired.rule, fired.why) == (
+    assert (fired.rule, fired.explanation) == (
         "it",
         "always; in shadow, so nothing is done of send_text, tag, alert, opt_out",
     )
@@ -147,7 +147,7 @@ def test_a_silence_begins_after_the_answer_that_tells_of_it() -> None:
 
     assert [send.body["text"]["body"] for send in made.sends] == ["A colleague will write."]
     assert (made.contact.tags, made.contact.muted_until) == (("handoff",), NOW + 12 * HOUR)
-    assert made.records[1].fired[0].why == (
+    assert made.records[1].fired[0].explanation == (
         "always; muted until 2026-11-23 00:00 UTC, so nothing is sent"
     )
 
@@ -192,7 +192,7 @@ def test_who_answers_as_fast_as_a_program_is_silenced_and_told_of() -> None:
     made = volley_of(MOST_QUICK + 2)
 
     assert (made.sends, len(made.alerts)) == ((), 1)
-    assert made.alerts[0].title == LOOPED.title
+    assert made.alerts[0].title == LOOP_ALERT.title
     assert (
         made.records[0]
         .changes[0]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.messages import addressed, length_limits
+from gateway.core.messages import length_limits, with_recipient
 from gateway.rules.problems import RulebookError
-from gateway.sandbox.validation.message import check
+from gateway.sandbox.validation.message import check_message
 from tests.made import ANA
 from tests.rules.booked import decided
 
@@ -94,15 +94,18 @@ def done(step: Any, text: str) -> Any:
     (fired,) = decided(
         f"- name: it\n  then: {json.dumps(step).replace(HERE, text)}\n", text="x" * 4_096
     ).fired
-    return addressed(fired.actions[0].body, Contact(ANA, wa_id=ANA))
+    return with_recipient(fired.actions[0].body, Contact(ANA, wa_id=ANA))
 
 
 @pytest.mark.parametrize(("step", "most"), PARTS, ids=range(len(PARTS)))
 def test_part_as_long_as_meta_takes_it_is_taken(step: Any, most: int) -> None:
     body = done(step, "x" * most)
 
-    assert check(body) is None
-    assert check(json.loads(json.dumps(body).replace("x" * most, "x" * (most + 1)))) is not None
+    assert check_message(body) is None
+    assert (
+        check_message(json.loads(json.dumps(body).replace("x" * most, "x" * (most + 1))))
+        is not None
+    )
 
 
 @pytest.mark.parametrize(("step", "most"), PARTS, ids=range(len(PARTS)))
@@ -119,7 +122,7 @@ def test_part_that_a_customer_makes_longer_is_cut(step: Any, most: int) -> None:
     body = done(step, "{{ text }}")
 
     assert f'"{"x" * most}"' in json.dumps(body)
-    assert check(body) is None
+    assert check_message(body) is None
 
 
 @pytest.mark.parametrize(

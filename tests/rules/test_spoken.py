@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.messages import addressed
+from gateway.core.messages import with_recipient
 from gateway.rules.language.actions import Step
 from gateway.rules.testing.notation import to_notation
 
@@ -47,7 +47,7 @@ WRITTEN: dict[str, Any] = {
 def test_a_message_is_told_as_it_is_written(written: Any) -> None:
     step = TypeAdapter[Any](Step).validate_python(written)
 
-    assert to_notation(addressed(step.body(), ANA)) == written
+    assert to_notation(with_recipient(step.body(), ANA)) == written
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.sandbox.validation.message import check
+from gateway.sandbox.validation.message import check_message
 from tests.sandbox.bodies import (
     LINK,
     button,
@@ -97,7 +97,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_a_body_within_all_limits_is_accepted(body: dict[str, Any]) -> None:
-    assert check(body) is None
+    assert check_message(body) is None
 
 
 LIMITS: dict[str, tuple[dict[str, Any], str]] = {
@@ -209,7 +209,7 @@ LIMITS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("body", "path"), LIMITS.values(), ids=LIMITS.keys())
 def test_a_value_beyond_a_limit_is_refused_by_name(body: dict[str, Any], path: str) -> None:
-    refusal = check(body)
+    refusal = check_message(body)
 
     assert refusal is not None
     assert refusal.code == 131009
@@ -251,7 +251,7 @@ MISSING = {
 def test_a_required_value_that_is_missing_is_refused_by_name(
     body: dict[str, Any], path: str
 ) -> None:
-    refusal = check(body)
+    refusal = check_message(body)
 
     assert refusal is not None
     assert refusal.code == 131008
@@ -280,14 +280,14 @@ OTHER_CODES = {
 
 @pytest.mark.parametrize(("body", "code"), OTHER_CODES.values(), ids=OTHER_CODES.keys())
 def test_what_is_wrong_in_kind_has_its_own_code(body: dict[str, Any], code: int) -> None:
-    refusal = check(body)
+    refusal = check_message(body)
 
     assert refusal is not None
     assert refusal.code == code
 
 
 def test_a_refusal_never_repeats_what_was_written() -> None:
-    refusal = check(text("secret" * 1000, to="+351900000001"))
+    refusal = check_message(text("secret" * 1000, to="+351900000001"))
 
     assert "secret" not in str(refusal)
     assert "351900000001" not in str(refusal)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.error_codes import RULES
+from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.sandbox.errors import CODES
 from tests.sandbox.bodies import template, text
 from tests.sandbox.rig import NUMBER_ID, TOKEN, a_rig
@@ -49,7 +49,7 @@ async def test_a_code_of_a_status_follows_an_accepted_message(code: int) -> None
 
 
 async def test_every_code_that_the_gateway_knows_is_in_the_table() -> None:
-    assert set(RULES) <= set(CODES)
+    assert set(ERROR_POLICIES) <= set(CODES)
 
 
 async def test_the_table_can_be_asked_for() -> None:

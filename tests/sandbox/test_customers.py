@@ -224,7 +224,7 @@ async def test_the_oldest_phones_and_messages_make_room() -> None:
     phones = CustomerPhones(most=1)
     first = phones.of("1")
     for number in range(5):
-        phones.wrote("1", f"wamid.{number}")
+        phones.note_author("1", f"wamid.{number}")
 
     assert phones.of("2") is phones.of("2")
     assert phones.of("1") is not first

@@ -7,7 +7,7 @@ from itertools import islice
 import httpx
 import pytest
 
-from gateway.sandbox.simulation.webhook_delivery import pauses, signature
+from gateway.sandbox.simulation.webhook_delivery import retry_pauses, signature
 from tests.sandbox.bodies import message, template, text
 from tests.sandbox.rig import ANA, DISPLAY, NUMBER_ID, SECRET, a_rig
 
@@ -215,7 +215,7 @@ async def test_updates_beyond_what_may_be_owed_are_dropped() -> None:
 
 
 def test_pauses_grow_then_repeat_the_last_until_the_time_is_over() -> None:
-    assert list(pauses((0, 1, 2, 5), 20)) == [0, 1, 2, 5, 5, 5]
-    assert list(pauses((0, 1, 30), 20)) == [0, 1]
-    assert list(pauses((), 20)) == []
-    assert list(islice(pauses((5,), 3600), 3)) == [5, 5, 5]
+    assert list(retry_pauses((0, 1, 2, 5), 20)) == [0, 1, 2, 5, 5, 5]
+    assert list(retry_pauses((0, 1, 30), 20)) == [0, 1]
+    assert list(retry_pauses((), 20)) == []
+    assert list(islice(retry_pauses((5,), 3600), 3)) == [5, 5, 5]

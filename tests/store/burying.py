@@ -16,7 +16,7 @@ def die(store: Store, send: Send, attempt: int = 1, code: int = 131047) -> None:
     take(store)
     error = {"code": code, "reason": "Send a template.", "details": "24 hours"}
     note = json.dumps({"outcome": "dead"} | error)
-    settle(store, send, "dead", attempt, error=json.dumps(error), note=note)
+    settle(store, send, "dead", attempt, error_json=json.dumps(error), history_json=note)
 
 
 def died(store: Store, send: Send) -> DeadSend:
@@ -29,8 +29,8 @@ def doubted(store: Store, send: Send) -> DeadSend:
     """Let a send die of which nobody knows whether Meta had it."""
     queue(store, send)
     take(store)
-    settle(store, send, "unconfirmed", wait_ms=1, note='{"outcome":"unconfirmed"}')
-    maintenance.list_number(store, NUMBER)
+    settle(store, send, "unconfirmed", wait_ms=1, history_json='{"outcome":"unconfirmed"}')
+    maintenance.add_number(store, NUMBER)
     maintenance.tick(store)
     return found(store, send)
 

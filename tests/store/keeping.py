@@ -36,7 +36,7 @@ def read(batch: Batch) -> list[str]:
 
 
 def standing(store: Store, index: int) -> PartitionState:
-    return inbox(store).look()[index]
+    return inbox(store).partition_states()[index]
 
 
 def lease(store: Store, index: int) -> dict[str, str]:

@@ -4,7 +4,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan, plan
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store
 from tests.made import NUMBER
@@ -19,7 +19,7 @@ class Greeter:
         if not isinstance(event, Message):
             return Decision()
         said = "welcome" if contact.is_new else "again"
-        return Decision((Fired(said, "always", (Action("send_text", text(said)),)),))
+        return Decision((FiredRule(said, "always", (Action("send_text", text(said)),)),))
 
 
 def planned(store: Store, *events: Event) -> list[Plan]:

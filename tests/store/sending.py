@@ -23,7 +23,7 @@ FAST = 1_000  # a pace that never holds a test up
 def a_send(name: str, lane: str = ANA, **others: Any) -> Send:
     """Make a send whose id is `name`, made as long as ids are."""
     given: dict[str, Any] = {
-        "id": name.ljust(24, "x"), "lane": lane, "rank": REPLY, "body": text(name),
+        "id": name.ljust(24, "x"), "lane": lane, "priority": REPLY, "body": text(name),
         "expires_at": datetime.now(UTC) + timedelta(hours=1), "rule": "r",
     }  # fmt: skip
     return Send(**(given | others))
@@ -55,7 +55,7 @@ def tell(
     error = {"code": 131026} if status == "failed" else None
     ours = (send.id, str(attempt)) if send else ("", "")
     news = StatusUpdate(*ours, wamid, status, event.at, error, **more)
-    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
     assert commit(store, [plan], WEEK) == [True]
 
 

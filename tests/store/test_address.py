@@ -86,7 +86,7 @@ def test_the_login_of_an_address_behind_sentinels_is_not_shown() -> None:
     needed = ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN")
     env = dict.fromkeys(needed, "s") | {"META_PHONE_NUMBER_ID": "1", "REDIS_URL": BEHIND}
 
-    shown = Settings.from_env(env).shown()["redis_url"]
+    shown = Settings.from_env(env).loggable_values()["redis_url"]
 
     assert shown == "redis-sentinel://***@one:1,two,three:3/main/2"
 
@@ -99,7 +99,7 @@ def test_the_login_of_a_cluster_is_not_shown() -> None:
     }
     env["REDIS_URL"] = "redis-cluster://ana:word@one:1,two"
 
-    assert Settings.from_env(env).shown()["redis_url"] == "redis-cluster://***@one:1,two"
+    assert Settings.from_env(env).loggable_values()["redis_url"] == "redis-cluster://***@one:1,two"
 
 
 def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:

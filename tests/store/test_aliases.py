@@ -14,8 +14,8 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
 from gateway.store.contact_codec import pack, unpack
-from gateway.store.planning.commit import call, commit
-from gateway.store.planning.contacts import find, load
+from gateway.store.planning.commit import commit, commit_call
+from gateway.store.planning.contacts import find_contact, load
 from gateway.store.redis.client import ScriptError, Store
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 from tests.store.failing import each_write, everything
@@ -53,7 +53,7 @@ def test_whoever_was_named_by_both_names_is_found_by_each(store: Store, known: s
 
     commits(store, both("wamid.1"))
 
-    by_phone, by_id = find(store, NUMBER, ANA), find(store, NUMBER, USER)
+    by_phone, by_id = find_contact(store, NUMBER, ANA), find_contact(store, NUMBER, USER)
     assert by_phone == by_id
     assert (by_phone.key, by_phone.user_id) == (known or ANA, USER)
     assert set(by_phone.aliases) == {ANA, USER} - {by_phone.key}
@@ -76,7 +76,7 @@ def test_two_contacts_that_turn_out_to_be_one_are_joined(store: Store) -> None:
 
     plan = commits(store, both("wamid.3"))
 
-    found = find(store, NUMBER, USER)
+    found = find_contact(store, NUMBER, USER)
     assert (found.key, found.name, found.last_inbound_at) == (ANA, "Ana B", NOW.replace(hour=13))
     assert found.aliases == (USER,)
     assert plan.records[0].is_new is False
@@ -96,7 +96,7 @@ def test_what_waits_under_the_former_name_is_still_sent(store: Store) -> None:
 def test_an_attempt_of_a_former_lane_is_judged_by_the_whole_contact(store: Store) -> None:
     commits(store, by_user("wamid.1"))
     plan = plan_of(store, both("wamid.2"))
-    out = plan.contact.told(out=True, at=NOW)
+    out = plan.contact.with_consent(opts_out=True, at=NOW)
     assert commit(store, [replace(plan, contact=out)], WEEK) == [True]
     queue(store, a_send("former", ANA))
 
@@ -113,7 +113,7 @@ def parked(store: Store, lane: str) -> Send:
     while send.id not in taken:
         went = [Outcome(one, 1, "accepted") for one in taken]
         taken = [one.send for one in lanes(store).pump(went, 9).attempts]
-    settle(store, send, "parked", error="{}")
+    settle(store, send, "parked", error_json="{}")
     assert row(store, send)["stage"] == "parked"
     return send
 
@@ -157,7 +157,7 @@ def test_what_is_parked_under_a_former_name_expires_like_any_other(store: Store)
 def test_a_status_teaches_a_name_too(store: Store) -> None:
     commits(store, a_status("wamid.out", "sent", also=(USER,), user_id=USER))
 
-    found = find(store, NUMBER, USER)
+    found = find_contact(store, NUMBER, USER)
     assert (found.key, found.wa_id, found.user_id, found.is_new) == (ANA, ANA, USER, True)
 
 
@@ -217,17 +217,17 @@ def test_a_plan_for_a_name_that_became_an_alias_is_refused(store: Store, first: 
 def test_what_somebody_wrote_before_a_join_was_finished_is_not_lost(store: Store) -> None:
     commits(store, a_message("wamid.1"))
     commits(store, by_user("wamid.2"))
-    for _ in each_write(store, call(plan_of(store, both("wamid.3")), WEEK)):
+    for _ in each_write(store, commit_call(plan_of(store, both("wamid.3")), WEEK)):
         if raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo"):
             break  # the commit point was reached, and the alias was not
     later = NOW.replace(hour=15)
     commits(store, by_user("wamid.4", at=later))
 
     commits(store, both("wamid.5"))
-    if find(store, NUMBER, USER).key != ANA:
+    if find_contact(store, NUMBER, USER).key != ANA:
         commits(store, both("wamid.6"))
 
-    found = find(store, NUMBER, USER)
+    found = find_contact(store, NUMBER, USER)
     assert (found.key, found.last_inbound_at) == (ANA, later)
 
 
@@ -243,13 +243,13 @@ def test_names_that_lead_in_a_circle_are_an_error_and_no_endless_loop(store: Sto
         raw(store).hset(f"{PREFIX}contact:{name}", "alias", other)
 
     with pytest.raises(ScriptError, match="alias leads nowhere"):
-        find(store, NUMBER, ANA)
+        find_contact(store, NUMBER, ANA)
 
 
 WHOLE = replace(
     Contact(ANA, "351900000009", USER, "Ana", NOW, version="v"),
     opted_out_at=NOW.replace(hour=1),
-    asked_at=NOW.replace(hour=2),
+    consent_at=NOW.replace(hour=2),
     named_at=NOW.replace(hour=3),
     aliases=(USER,),
     tags=("new", "vip"),
@@ -289,9 +289,9 @@ def test_however_many_numbers_are_seen_under_one_user_id_each_is_one_step_from_t
         commits(store, a_message(f"wamid.{i}", phone, wa_id=phone))
         commits(store, a_message(f"wamid.{i}.both", phone, wa_id=phone, user_id=USER))
 
-    last = find(store, NUMBER, USER)
+    last = find_contact(store, NUMBER, USER)
     leads = {name: raw(store).hget(f"{PREFIX}contact:{name}", "alias") for name in [*phones, USER]}
     assert {name for name, target in leads.items() if target is None} == {last.key}
     # The contact remembers its sixteen latest names; those before were led to it meanwhile.
     assert all(leads[name] == last.key.encode() for name in last.aliases)
-    assert all(find(store, NUMBER, phone).key == last.key for phone in phones)
+    assert all(find_contact(store, NUMBER, phone).key == last.key for phone in phones)

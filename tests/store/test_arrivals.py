@@ -18,7 +18,7 @@ def body(wamid: str) -> str:
 
 def ids(arrivals: Arrivals) -> list[str]:
     """Return the ids of the messages that came since the last time."""
-    return [kept.event.raw["id"] for kept in arrivals.new() if kept.event]
+    return [kept.event.raw["id"] for kept in arrivals.read_new() if kept.event]
 
 
 def test_what_was_there_before_is_not_told(store: Store) -> None:

@@ -20,11 +20,11 @@ ASIDE = f"{keys.partition(0)}aside"
 def one_pass(store: Store, *places: str, bodies: Bodies | None = None) -> list[str]:
     """Read all that is there, setting aside what cannot be opened and what is named."""
     found = []
-    with inbox(store, bodies).slice() as held:
-        batch = held.next()
-        while not batch.empty:
+    with inbox(store, bodies).lease() as held:
+        batch = held.next_batch()
+        while not batch.is_empty:
             found += read(batch)
-            batch = held.next(late(*batch.unopened, *places))
+            batch = held.next_batch(late(*batch.open_errors, *places))
     return found
 
 
@@ -42,21 +42,21 @@ def test_a_record_of_a_missing_key_is_set_aside_and_later_ones_go_on(store: Stor
     (sealed,) = keep(store, 0, "sealed", bodies=Bodies([KEY]))
     keep(store, 0, "plain")
 
-    with inbox(store).slice() as held:
-        batch = held.next()
-        assert list(batch.unopened) == [sealed]
-        assert batch.unopened[sealed].startswith("key ")
+    with inbox(store).lease() as held:
+        batch = held.next_batch()
+        assert list(batch.open_errors) == [sealed]
+        assert batch.open_errors[sealed].startswith("key ")
         assert read(batch) == ["plain"]
 
 
 def test_a_record_of_an_unknown_format_is_not_opened(store: Store) -> None:
     (entry,) = store.call("keep", keys.partition(0), "meta||", b"\x09from the future")
 
-    with inbox(store).slice() as held:
-        batch = held.next()
+    with inbox(store).lease() as held:
+        batch = held.next_batch()
 
-    assert batch.unopened == {f"0:{entry.decode()}": "format 09"}
-    assert not batch.empty
+    assert batch.open_errors == {f"0:{entry.decode()}": "format 09"}
+    assert not batch.is_empty
 
 
 def test_what_is_aside_counts_as_waiting_and_is_behind_the_cursor(store: Store) -> None:
@@ -68,7 +68,7 @@ def test_what_is_aside_counts_as_waiting_and_is_behind_the_cursor(store: Store) 
     assert one_pass(store) == ["plain"]
 
     found = standing(store, 0)
-    assert (found.aside, found.waiting, found.kept, found.oldest_ms) == (1, 1, 2, 0)
+    assert (found.deferred, found.waiting, found.kept, found.oldest_ms) == (1, 1, 2, 0)
     assert lease(store, 0)["at"] == plain.partition(":")[2]
     assert raw(store).zrange(ASIDE, 0, -1) == [sealed.partition(":")[2].encode()]
 
@@ -104,7 +104,7 @@ def test_what_can_be_opened_again_comes_back(store: Store) -> None:
     assert one_pass(store, bodies=Bodies([KEY])) == ["sealed", "plain"]
 
     found = standing(store, 0)
-    assert (found.aside, found.waiting, found.has_work) == (0, 0, False)
+    assert (found.deferred, found.waiting, found.has_work) == (0, 0, False)
     assert raw(store).exists(ASIDE, f"{ASIDE}:tries") == 0
 
 
@@ -113,35 +113,35 @@ def test_what_cannot_be_committed_is_set_aside_like_what_cannot_be_opened(store:
 
     assert one_pass(store, first) == ["first", "second"]
 
-    assert (standing(store, 0).aside, standing(store, 0).waiting) == (1, 1)
+    assert (standing(store, 0).deferred, standing(store, 0).waiting) == (1, 1)
 
 
 def test_closing_sets_aside_as_well(store: Store) -> None:
     (first, _) = keep(store, 0, "first", "second")
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
         held.close(late(first))
 
-    assert (standing(store, 0).aside, standing(store, 0).waiting) == (1, 1)
+    assert (standing(store, 0).deferred, standing(store, 0).waiting) == (1, 1)
 
 
 def test_what_is_aside_in_another_hand_is_not_read_twice(store: Store) -> None:
     (first,) = keep(store, 0, "first")
     one_pass(store, first)
     let_it_be_due(store)
-    with inbox(store).slice() as held:
-        assert read(held.next()) == ["first"]
-        assert not standing(store, 0).aside_due
+    with inbox(store).lease() as held:
+        assert read(held.next_batch()) == ["first"]
+        assert not standing(store, 0).is_deferred_due
 
 
 def test_a_slice_that_gives_up_leaves_aside_what_was_aside(store: Store) -> None:
     (first,) = keep(store, 0, "first")
     one_pass(store, first)
     let_it_be_due(store)
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
 
-    assert standing(store, 0).aside == 1
+    assert standing(store, 0).deferred == 1
 
 
 def test_a_crowd_aside_does_not_fill_a_batch(store: Store) -> None:
@@ -150,8 +150,8 @@ def test_a_crowd_aside_does_not_fill_a_batch(store: Store) -> None:
     let_it_be_due(store)
     keep(store, 0, "new")
 
-    with inbox(store).slice() as held:
-        found = read(held.next())
+    with inbox(store).lease() as held:
+        found = read(held.next_batch())
 
     assert (len(found), found[-1]) == (5, "new")
 

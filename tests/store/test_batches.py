@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import MOST_EVENTS, Batch
-from gateway.store.inbox.partitions import partition_of, partition_of_place
+from gateway.store.inbox.partitions import partition_of, partition_of_delivery
 from gateway.store.redis.client import Store
 from tests.made import delivery_body, message_item, status_item
 from tests.store.keeping import inbox, standing
@@ -35,8 +35,8 @@ def test_who_goes_on_in_the_middle_does_not_split_again(store: Store) -> None:
     bodies = Counting()
     mine, found = inbox(store, bodies), []
     for _ in range(3):
-        with mine.slice() as held:
-            found += names(held.next())
+        with mine.lease() as held:
+            found += names(held.next_batch())
             held.close()
 
     assert (found, bodies.opened) == ([f"w{i}" for i in range(3 * MOST_EVENTS)], 1)
@@ -48,20 +48,20 @@ def test_what_another_did_meanwhile_of_a_remembered_delivery_is_not_done_again(
     keep(store, large())
     mine = inbox(store)
     for one in (mine, inbox(store)):
-        with one.slice() as held:
-            held.next()
+        with one.lease() as held:
+            held.next_batch()
             held.close()
 
-    with mine.slice() as held:
-        assert names(held.next())[0] == f"w{2 * MOST_EVENTS}"
+    with mine.lease() as held:
+        assert names(held.next_batch())[0] == f"w{2 * MOST_EVENTS}"
 
 
 def test_a_partition_moves_also_within_a_delivery(store: Store) -> None:
     keep(store, large())
     seen = [standing(store, WHERE).cursor]
     for _ in range(4):
-        with inbox(store).slice() as held:
-            held.next()
+        with inbox(store).lease() as held:
+            held.next_batch()
             held.close()
         seen.append(standing(store, WHERE).cursor)
 
@@ -76,8 +76,8 @@ def test_the_room_that_others_leave_in_a_batch_is_for_who_has_more(store: Store)
     )
     keep(store, large(), other)
 
-    with inbox(store).slice() as held:
-        found = names(held.next())
+    with inbox(store).lease() as held:
+        found = names(held.next_batch())
 
     assert (len(found), found.count("o")) == (MOST_EVENTS, 1)
 
@@ -85,22 +85,22 @@ def test_the_room_that_others_leave_in_a_batch_is_for_who_has_more(store: Store)
 def test_statuses_of_a_batch_are_of_few_large_deliveries(store: Store) -> None:
     bodies = Counting()
     keep(store, *(some_statuses(contact) for contact in range(12)))
-    with inbox(store, bodies).slice() as held:
-        batch = held.next()
+    with inbox(store, bodies).lease() as held:
+        batch = held.next_batch()
 
     assert (len(batch.events), len(batch.deliveries), bodies.opened) == (MOST_EVENTS, 1, 1)
 
 
 def test_statuses_of_small_deliveries_come_from_all_partitions(store: Store) -> None:
     keep(store, *(some_statuses(contact, items=2) for contact in range(12)))
-    with inbox(store).slice() as held:
-        assert len(held.next().events) == 24
+    with inbox(store).lease() as held:
+        assert len(held.next_batch().events) == 24
 
 
 def test_statuses_get_the_room_that_messages_leave(store: Store) -> None:
     keep(store, some_statuses(1), delivery_body(message_item("wamid.o")))
-    with inbox(store).slice() as held:
-        kinds = [event.kind for event in held.next().events]
+    with inbox(store).lease() as held:
+        kinds = [event.kind for event in held.next_batch().events]
 
     assert (kinds.count("message"), kinds.count("status")) == (1, MOST_EVENTS - 1)
 
@@ -117,7 +117,7 @@ def full_of_statuses(store: Store, partitions: int = 1) -> set[int]:
 
 
 def partitions_of(batch: Batch) -> set[int]:
-    return {partition_of_place(one.id) for one in batch.deliveries}
+    return {partition_of_delivery(one.id) for one in batch.deliveries}
 
 
 def test_a_full_partition_is_worked_on_beside_messages_that_keep_coming(store: Store) -> None:
@@ -125,8 +125,8 @@ def test_a_full_partition_is_worked_on_beside_messages_that_keep_coming(store: S
     mine = inbox(store)
     for i in range(3):
         keep(store, delivery_body(message_item(f"wamid.{i}")))
-        with mine.slice() as held:
-            assert full in partitions_of(held.next())
+        with mine.lease() as held:
+            assert full in partitions_of(held.next_batch())
             held.close()
 
 
@@ -136,8 +136,8 @@ def test_what_is_given_away_for_others_is_kept_another_time_where_nobody_comes(
     full = full_of_statuses(store, partitions=2)
     mine, worked_on = inbox(store), set()
     for _ in range(64):
-        with mine.slice() as held:
-            batch = held.next()
+        with mine.lease() as held:
+            batch = held.next_batch()
             assert batch.is_shared
             worked_on |= partitions_of(batch)
         if worked_on == full:

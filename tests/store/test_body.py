@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.body_encryption import ONE, Bodies, UnknownRecordError
+from gateway.store.body_encryption import DICTIONARY_1, Bodies, UnknownRecordError
 from tests.made import delivery_body, message_item
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -74,7 +74,7 @@ def test_a_record_in_which_one_bit_was_turned_never_opens_as_something_else(
 
 
 def test_what_another_checksum_lets_pass_does_not_open() -> None:
-    packer = zlib.compressobj(level=1, zdict=ONE)
+    packer = zlib.compressobj(level=1, zdict=DICTIONARY_1)
     other = packer.compress(b"another body") + packer.flush()
 
     assert opened(b"\x01" + other) == b"another body"
@@ -83,7 +83,7 @@ def test_what_another_checksum_lets_pass_does_not_open() -> None:
 
 def test_the_dictionary_is_frozen() -> None:
     assert (
-        hashlib.sha256(ONE).hexdigest()
+        hashlib.sha256(DICTIONARY_1).hexdigest()
         == "aaa15924deece561f47a0102924bb1acdde999b81a8b7a2ccdc93aff911aff04"
     )
 

@@ -24,8 +24,8 @@ from gateway.store.redis.client import (  # fmt: skip
     Store,
     StoreUnavailableError,
     connect_async,
-    meaning,
     sha,
+    translate_error,
 )
 from tests.servers import Server
 from tests.store.raw import raw
@@ -51,7 +51,7 @@ P0, P1 = keys.partition(0), keys.partition(1)
     ids=lambda error: f"{type(error).__name__} {str(error)[:10]}",
 )
 def test_a_server_that_cannot_serve_now_is_away(error: RedisError) -> None:
-    assert isinstance(meaning(error), StoreUnavailableError)
+    assert isinstance(translate_error(error), StoreUnavailableError)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_server_that_cannot_serve_now_is_away(error: RedisError) -> None:
     ids=["wrong type", "an error that quotes a word", "no script"],
 )
 def test_anything_else_is_a_script_that_is_wrong(error: RedisError) -> None:
-    found = meaning(error)
+    found = translate_error(error)
 
     assert isinstance(found, ScriptError)
     assert str(found) == str(error)

@@ -17,7 +17,7 @@ from gateway.store.migration import Migration
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from gateway.store.traces import Traces
 from tests.clusters import ClusterOf, ask
 from tests.made import NUMBER, a_message, delivery_body, message_item
@@ -79,8 +79,8 @@ def test_calls_of_one_round_go_to_their_servers_and_come_back_in_order(
 def test_plain_commands_go_to_the_servers_of_their_keys(store: Store) -> None:
     names = [f"number{i}" for i in range(9)]
     for name in names:
-        maintenance.list_number(store, name)
-        maintenance.count(store, keys.number(name), "events.message", 2)
+        maintenance.add_number(store, name)
+        maintenance.increment_counter(store, keys.number(name), "events.message", 2)
 
     assert [one.total("events.message") for one in [read(store, 0)]] == [18]
     assert maintenance.numbers(store) == names
@@ -93,7 +93,7 @@ def test_a_transaction_stays_in_one_slot(store: Store) -> None:
     assert (store.mark("gw:x", 60_000), store.mark("gw:x", 60_000)) == (True, False)
     store.delete("gw:x")
     assert store.mark("gw:x", 60_000)
-    assert not maintenance.working(store, NUMBER, 1_000)
+    assert not maintenance.is_pump_active(store, NUMBER, 1_000)
 
 
 def test_an_error_of_one_call_is_its_own(cluster: ClusterOf, store: Store) -> None:
@@ -163,7 +163,7 @@ def test_a_server_that_is_gone_fails_its_own_calls_and_is_found_again(own: Clust
 
     failed = [prefix for prefix, one in zip(PLACES, found, strict=True) if _is_away(one)]
     assert failed == [prefix for prefix in PLACES if own.owner(prefix) is gone]
-    assert check(store).warnings == ("1 of the 3 servers of the cluster do not answer.",)
+    assert check_server(store).warnings == ("1 of the 3 servers of the cluster do not answer.",)
     with pytest.raises(StoreUnavailableError):
         store.run(lambda client: client.xlen(f"{P3}inbox"))
     gone.start()
@@ -180,7 +180,7 @@ def test_a_cluster_of_which_nothing_is_left_is_away(own: ClusterOf) -> None:
 
     assert all(map(_is_away, store.call_many(keep(*PLACES))))
     with pytest.raises(StoreUnavailableError):
-        check(store)
+        check_server(store)
     store.close()
 
 
@@ -194,25 +194,25 @@ def test_a_cluster_that_was_never_there_is_a_store_that_is_away() -> None:
 
 
 def test_every_server_is_judged_and_the_worst_counts(cluster: ClusterOf, store: Store) -> None:
-    assert (check(store).fatal, check(store).warnings) == ((), ())
+    assert (check_server(store).fatal, check_server(store).warnings) == ((), ())
     ask(cluster.primaries[2], "CONFIG", "SET", "maxmemory", 1)
     ask(cluster.primaries[1], "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 
-    found = check(store)
+    found = check_server(store)
 
     for one in cluster.primaries:
         ask(one, "CONFIG", "SET", "maxmemory", 0)
         ask(one, "CONFIG", "SET", "maxmemory-policy", "noeviction")
-    assert (found.full, found.limit_bytes) == (True, 1)
+    assert (found.is_full, found.limit_bytes) == (True, 1)
     assert [told[:21] for told in found.warnings] == ["Redis may evict what "]
 
 
 def test_the_layout_of_a_cluster_is_found_again(cluster: ClusterOf, store: Store) -> None:
-    check(store)
+    check_server(store)
     assert ask(cluster.owner(keys.LAYOUT_KEY), "GET", keys.LAYOUT_KEY) == b"2/12"
     ask(cluster.owner(keys.LAYOUT_KEY), "SET", keys.LAYOUT_KEY, "1/16")
 
-    assert len(check(store).fatal) == 1
+    assert len(check_server(store).fatal) == 1
 
 
 def test_an_address_of_the_other_form_is_told_at_the_start(
@@ -223,10 +223,10 @@ def test_an_address_of_the_other_form_is_told_at_the_start(
         Store(f"redis-cluster://127.0.0.1:{server.port}"),
     )
 
-    assert check(single).fatal == (
+    assert check_server(single).fatal == (
         "Redis is a server of a cluster: begin its address with redis-cluster://.",
     )
-    assert check(alone).fatal == ("Redis is no cluster: begin its address with redis://.",)
+    assert check_server(alone).fatal == ("Redis is no cluster: begin its address with redis://.",)
     single.close()
     alone.close()
 
@@ -244,17 +244,17 @@ def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
     with_an_address: Any = cluster
     live(store, with_an_address)
 
-    letters = list(dead_letters.letters(store, DeadLetterFilter()))
-    found = Traces(store, Bodies()).of_wamid(a_message().id)
+    letters = list(dead_letters.iter_dead_letters(store, DeadLetterFilter()))
+    found = Traces(store, Bodies()).find_by_wamid(a_message().id)
 
     assert {one.number for one in letters} == {NUMBER}
     assert dead_letters.find(store, letters[0].id) == letters[0]
     assert dead_letters.drop(store, letters[0])
-    assert found.found
+    assert found.has_results
     assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
     assert maintenance.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
     assert (
-        maintenance.forget_dead(store, dead_letters.now(store) + timedelta(days=1))
+        maintenance.forget_dead_letters(store, dead_letters.server_time(store) + timedelta(days=1))
         == len(letters) - 1
     )
 

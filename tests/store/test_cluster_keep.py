@@ -15,7 +15,7 @@ from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from gateway.store.server.health import Pressure, ServerHealth
+from gateway.store.server.health import HealthMonitor, ServerHealth
 from tests.clusters import ClusterOf, ask
 from tests.made import delivery_body, message_item
 from tests.servers import Server
@@ -83,7 +83,7 @@ def test_each_delivery_is_kept_once_and_the_bell_is_rung_once(cluster: ClusterOf
 
     store = Store(cluster.url)
     assert (told, rings) == ([None] * len(BODIES), 1)
-    assert sum(one.kept for one in inbox(store).look()) == len(BODIES)
+    assert sum(one.kept for one in inbox(store).partition_states()) == len(BODIES)
     store.close()
 
 
@@ -109,7 +109,7 @@ def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: Cluster
     assert keeping(cluster.url, all_of)[0] == [None] * len(BODIES)
 
     store = Store(cluster.url)
-    assert sum(one.kept for one in inbox(store).look()) == len(BODIES)
+    assert sum(one.kept for one in inbox(store).partition_states()) == len(BODIES)
     store.close()
 
 
@@ -152,13 +152,13 @@ def test_the_web_process_counts_and_looks_at_all_servers(cluster: ClusterOf) -> 
         client = connect_async(cluster.url)
         counters = Counters(client)
         await counters.add({"refused.store": 3})
-        found = await counters.read(), await Pressure(client, 1).look()
+        found = await counters.read(), await HealthMonitor(client, 1).refresh()
         await client.aclose()
         return found
 
     figures, health = asyncio.run(looking())
     assert (figures.web, len(figures.partitions)) == ({"refused.store": 3}, keys.PARTITIONS)
-    assert (health.full, health.limit_bytes) == (True, 1)
+    assert (health.is_full, health.limit_bytes) == (True, 1)
 
 
 def test_a_web_process_is_ready_while_one_server_is_away(tmp_path: Path) -> None:
@@ -166,12 +166,12 @@ def test_a_web_process_is_ready_while_one_server_is_away(tmp_path: Path) -> None
 
     async def looking() -> tuple[bool, tuple[str, ...]]:
         client = connect_async(own.url)
-        pressure = Pressure(client, 0)
-        await pressure.look()
+        pressure = HealthMonitor(client, 0)
+        await pressure.refresh()
         await asyncio.to_thread(own.owner(keys.LAYOUT_KEY).kill)
-        health = await pressure.look()
+        health = await pressure.refresh()
         await client.aclose()
-        return health.ready, health.warnings
+        return health.is_ready, health.warnings
 
     assert asyncio.run(looking()) == (True, ("1 of the 3 servers of the cluster do not answer.",))
     own.close()
@@ -183,11 +183,11 @@ def test_a_web_process_that_never_saw_the_layout_is_not_ready(tmp_path: Path) ->
 
     async def looking() -> bool:
         client = connect_async(own.url)
-        pressure = Pressure(client, 0)
+        pressure = HealthMonitor(client, 0)
         with pytest.raises(StoreUnavailableError):
-            await pressure.look()
+            await pressure.refresh()
         await client.aclose()
-        return pressure.health.ready
+        return pressure.health.is_ready
 
     assert not asyncio.run(looking())
     own.close()

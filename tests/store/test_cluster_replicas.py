@@ -9,7 +9,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from tests.clusters import ClusterOf, ask
 from tests.servers import wait_until
 from tests.store.raw import raw
@@ -59,8 +59,8 @@ def test_only_what_a_frozen_replica_would_have_does_not_count(
 def test_the_primary_with_the_fewest_replicas_is_told_of(cluster: ClusterOf, store: Store) -> None:
     lacking = Store(f"{cluster.url}?replicas=2")
 
-    assert check(store).warnings == ()
-    assert check(lacking).warnings == (
+    assert check_server(store).warnings == ()
+    assert check_server(lacking).warnings == (
         "Nothing counts before 2 replicas have it, and 1 are there.",
     )
     lacking.close()

@@ -11,7 +11,7 @@ from gateway.core.planning.batch import Failure, plan
 from gateway.core.planning.event import Record
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
-from gateway.store.planning.commit import bury, call, commit
+from gateway.store.planning.commit import commit, commit_call, store_dead_letters
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lanes import Lanes
@@ -134,7 +134,7 @@ def test_what_a_dead_script_left_is_finished_by_the_next_commit_of_the_contact(
 ) -> None:
     events: list[Event] = [a_message("wamid.1"), a_message("wamid.2")]
     (plan,) = planned(store, *events)
-    dying = call(plan, WEEK)
+    dying = commit_call(plan, WEEK)
     with pytest.raises(ResponseError, match="made to fail"):
         raw(store).eval(broken("commit", 20), 1, dying.prefix, *dying.args)
     assert raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo")
@@ -210,8 +210,8 @@ def a_failure(event: Event) -> Failure:
 
 def test_a_buried_event_is_a_dead_letter_with_all_that_is_needed(store: Store) -> None:
     event = a_message(raw={"text": {"body": "hi"}}, item=3)
-    bury(store, [a_failure(event)])
-    bury(store, [a_failure(event)])
+    store_dead_letters(store, [a_failure(event)])
+    store_dead_letters(store, [a_failure(event)])
 
     (name,) = raw(store).zrange(f"{PREFIX}dead", 0, -1)
     told = json.loads(raw(store).get(f"{PREFIX}dead:".encode() + name))
@@ -223,7 +223,7 @@ def test_a_buried_event_is_a_dead_letter_with_all_that_is_needed(store: Store) -
 
 
 def test_a_later_commit_of_a_buried_event_removes_its_dead_letter(store: Store) -> None:
-    bury(store, [a_failure(a_message("wamid.1")), a_failure(a_message("wamid.2"))])
+    store_dead_letters(store, [a_failure(a_message("wamid.1")), a_failure(a_message("wamid.2"))])
 
     commit(store, planned(store, a_message("wamid.1")), WEEK)
 
@@ -235,7 +235,7 @@ def test_a_burial_that_cannot_be_written_is_an_error(store: Store) -> None:
     raw(store).set(f"{PREFIX}dead", "of another type")
 
     with pytest.raises(ScriptError, match="WRONGTYPE"):
-        bury(store, [a_failure(a_message())])
+        store_dead_letters(store, [a_failure(a_message())])
 
 
 @pytest.mark.parametrize(

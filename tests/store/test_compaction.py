@@ -47,11 +47,11 @@ ON_THEIR_WAY = {"call", "attempting_at"}  # what says nothing of a send that is 
 def accepted(store: Store, send: Send = ONE, wamid: str = WAMID) -> None:
     queue(store, send)
     take(store)
-    settle(store, send, "accepted", wamid=wamid, note='{"outcome":"accepted","ms":231}')
+    settle(store, send, "accepted", wamid=wamid, history_json='{"outcome":"accepted","ms":231}')
 
 
 def left(store: Store, send: Send = ONE, bodies: Bodies | None = None) -> send_rows.SendRow:
-    (found,) = send_rows.read(store, bodies or Bodies(), NUMBER, [send.id])
+    (found,) = send_rows.read_rows(store, bodies or Bodies(), NUMBER, [send.id])
     return found
 
 
@@ -223,7 +223,7 @@ def test_what_a_participant_did_since_it_was_read_is_kept(store: Store, status: 
 
 @pytest.mark.parametrize("bulk", [False, True])
 def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
-    send = a_send("one", rank=BULK) if bulk else ONE
+    send = a_send("one", priority=BULK) if bulk else ONE
     accepted(store, send)
     before = left(store, send).fields
     compaction = Compaction(store, Bodies(), WEEK)
@@ -239,7 +239,7 @@ def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
         assert {n: told.fields.get(n) for n in ON_THEIR_WAY ^ before.keys() if n != "row"} == {
             name: before[name] for name in before if name not in ON_THEIR_WAY and name != "row"
         }, at
-        assert send_rows.of_wamid(store, NUMBER, WAMID) == send.id
+        assert send_rows.find_by_wamid(store, NUMBER, WAMID) == send.id
         assert raw(store).zcard(f"{PREFIX}finished") == 0
     assert at > 8
 
@@ -273,7 +273,7 @@ def test_a_record_of_another_release_is_passed_over(store: Store) -> None:
     assert (left(store).fields, left(store).is_compacted) == ({}, True)
     assert trace_records.stages(store, NUMBER, [ONE.id]) == [""]
     tell(store, "failed", ONE, WAMID)
-    assert late_failures.settle(store, Bodies(), [NUMBER]) == []
+    assert late_failures.apply_late_failures(store, Bodies(), [NUMBER]) == []
     assert raw(store).hlen(f"{PREFIX}late_failures") == 1
 
 
@@ -315,7 +315,7 @@ def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
     assert compact(store) == 600
     assert trace_records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
     assert all(
-        send_rows.of_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50]
+        send_rows.find_by_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50]
     )
     assert raw(store).llen(f"{PREFIX}index") > 1  # which filled up and grew
 
@@ -327,10 +327,10 @@ def test_a_group_keeps_its_participants_with_the_text(store: Store) -> None:
     compact(store)
     tell(store, "read", ONE, WAMID, participant="351900000003")
 
-    (trace,) = Traces(store, Bodies()).of_send(ONE.id).traces or (None,)
+    (trace,) = Traces(store, Bodies()).find_by_send(ONE.id).traces or (None,)
     assert trace
     (sent,) = trace.sends
-    assert {one.name: one.stage for one in sent.standing.members} == {
+    assert {one.name: one.stage for one in sent.state.members} == {
         "351900000002": "delivered",
         "351900000003": "read",
     }
@@ -338,7 +338,7 @@ def test_a_group_keeps_its_participants_with_the_text(store: Store) -> None:
 
 @pytest.fixture(autouse=True)
 def listed(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
 
 @pytest.mark.parametrize("asked", ["send", "wamid"])
@@ -347,12 +347,12 @@ def test_a_trace_finds_a_compacted_send_from_each_end(store: Store, asked: str) 
     compact(store)
     traces = Traces(store, Bodies())
 
-    found = traces.of_send(ONE.id) if asked == "send" else traces.of_wamid(WAMID)
+    found = traces.find_by_send(ONE.id) if asked == "send" else traces.find_by_wamid(WAMID)
 
     ((sent,),) = [one.sends for one in found.traces]
     assert (sent.stage, sent.wamid, sent.body) == ("accepted", WAMID, ONE.body)
     forget_texts(store)
-    ((sent,),) = [one.sends for one in traces.of_send(ONE.id).traces]
+    ((sent,),) = [one.sends for one in traces.find_by_send(ONE.id).traces]
     assert (sent.stage, sent.has_text, sent.body) == ("accepted", False, {})
 
 
@@ -362,7 +362,7 @@ def test_what_ends_again_is_compacted_again(store: Store) -> None:
     assert dead_letters.redrive(store, letter) == "redriven"
 
     take(store)
-    settle(store, ONE, "accepted", 2, wamid=WAMID, note='{"outcome":"accepted"}')
+    settle(store, ONE, "accepted", 2, wamid=WAMID, history_json='{"outcome":"accepted"}')
     told: dict[str, Any] = dict(row(store, ONE))
     assert (told["attempts"], told["redriven"], told["stage"]) == ("2", "1", "accepted")
     assert compact(store) == 1

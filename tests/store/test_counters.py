@@ -41,9 +41,9 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
 
 def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) -> None:
     for name in (NUMBER, "other", ""):
-        maintenance.list_number(store, name)
-        maintenance.count(store, keys.number(name), "events.known", 2)
-    queue(store, a_send("one"), a_send("bulk", rank=BULK))
+        maintenance.add_number(store, name)
+        maintenance.increment_counter(store, keys.number(name), "events.known", 2)
+    queue(store, a_send("one"), a_send("bulk", priority=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
     raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})
     keep(store, 3, "a", "b")

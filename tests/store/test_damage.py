@@ -11,7 +11,7 @@ from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
 from gateway.store import maintenance
 from gateway.store.dead_letters import dead_letters
-from gateway.store.maintenance import Due
+from gateway.store.maintenance import TickResult
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.sending import pauses
 from tests.made import NUMBER
@@ -74,9 +74,9 @@ def test_a_damaged_lane_rests_and_its_neighbours_go_on(
     taken = lanes(store).pump([], 9)
 
     assert [one.send for one in taken.attempts] == [WELL.id]
-    assert [one.what for one in taken.damaged] == ["lane"]
+    assert [one.kind for one in taken.damaged] == ["lane"]
     assert ready_in_s(store, "1") == 60
-    assert not taken.more
+    assert not taken.has_more
     settle(store, WELL, "accepted", wamid="wamid.w")
     assert stage(store, WELL) == "accepted"
 
@@ -113,7 +113,7 @@ def test_an_outcome_that_cannot_be_settled_holds_up_no_other(
 
     taken = lanes(store).pump(told, 9)
 
-    assert [(one.what, one.item) for one in taken.damaged] == [("outcome", ODD.id)]
+    assert [(one.kind, one.item) for one in taken.damaged] == [("outcome", ODD.id)]
     assert stage(store, WELL) == "accepted"
 
 
@@ -156,7 +156,7 @@ def contact_of_another_shape(store: Store) -> None:
 
 @pytest.fixture
 def listed(store: Store) -> Store:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     return store
 
 
@@ -176,7 +176,7 @@ def test_a_send_that_cannot_be_read_is_a_dead_letter_and_all_others_go(
 
     assert [one.send for one in taken.attempts] == [WELL.id]
     assert (raw(listed).hget(ROW, "stage"), after.damaged) == (b"dead", ())
-    (letter,) = dead_letters.letters(listed, DeadLetterFilter())
+    (letter,) = dead_letters.iter_dead_letters(listed, DeadLetterFilter())
     assert isinstance(letter, DeadSend)
     assert (letter.id, letter.cause, letter.open) == (ODD.id, "unopened", False)
 
@@ -186,7 +186,7 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
     whole = row(listed, ODD)["row"]
     unreadable_row(listed)
     lanes(listed).pump(lanes(listed).pump([], 9).unopened, 0)
-    (letter,) = dead_letters.letters(listed, DeadLetterFilter())
+    (letter,) = dead_letters.iter_dead_letters(listed, DeadLetterFilter())
 
     raw(listed).hset(ROW, "row", whole)
     assert dead_letters.redrive(listed, letter) == "redriven"
@@ -195,7 +195,7 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
     assert (attempt.body, attempt.ordinal) == (orjson.loads(whole)["body"], 2)
 
 
-def ticked(store: Store) -> Due:
+def ticked(store: Store) -> TickResult:
     (due,) = maintenance.tick(store)
     return due
 
@@ -221,7 +221,7 @@ def test_what_is_due_goes_beside_what_is_damaged(
 
     due = ticked(listed)
 
-    assert [(one.what, one.item) for one in due.damaged] == [("due", ODD.id)]
+    assert [(one.kind, one.item) for one in due.damaged] == [("due", ODD.id)]
     assert rests_s(listed, "due", ODD) == 300
     assert take(listed) == ["well"]
     assert ticked(listed).damaged == ()
@@ -235,7 +235,7 @@ def test_what_waited_too_long_for_its_customer_ends_beside_what_is_damaged(liste
 
     due = ticked(listed)
 
-    assert [one.what for one in due.damaged] == ["parked"]
+    assert [one.kind for one in due.damaged] == ["parked"]
     assert stage(listed, WELL) == "expired"
     assert rests_s(listed, "parked", ODD) == 300
 
@@ -249,7 +249,7 @@ def test_doubts_end_beside_one_that_is_damaged(listed: Store) -> None:
 
     due = ticked(listed)
 
-    assert [one.what for one in due.damaged] == ["unconfirmed"]
+    assert [one.kind for one in due.damaged] == ["unconfirmed"]
     assert (stage(listed, WELL), counted(listed, "sends.dead")) == ("dead", 1)
     assert rests_s(listed, "unconfirmed", ODD) == 300
 
@@ -263,7 +263,7 @@ def test_timers_that_cannot_be_read_hold_up_nothing_else(listed: Store) -> None:
 
     due = ticked(listed)
 
-    assert ([one.what for one in due.damaged], due.timers) == (["timers"], {})
+    assert ([one.kind for one in due.damaged], due.timers) == (["timers"], {})
     assert take(listed) == ["well"]
     assert rests_s(listed, "timers", ODD) == 300
 
@@ -278,7 +278,7 @@ def test_what_a_person_let_go_on_goes_beside_what_is_damaged(listed: Store) -> N
 
     due = ticked(listed)
 
-    assert [one.what for one in due.damaged] == ["held"]
+    assert [one.kind for one in due.damaged] == ["held"]
     assert take(listed) == ["well"]
     assert rests_s(listed, "due", odd) == 300
 

@@ -10,8 +10,8 @@ from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.store import keys, maintenance
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import DeadLetter
-from gateway.store.maintenance import list_number
-from gateway.store.planning.commit import bury, commit
+from gateway.store.maintenance import add_number
+from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Call, Store
 from tests.made import NUMBER, a_message
 from tests.store.burying import die, died
@@ -36,7 +36,7 @@ ONE, TWO = a_send("one"), a_send("two")
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
 
 
 def names(letters: Iterable[DeadLetter]) -> list[str]:
@@ -47,14 +47,14 @@ def test_letters_are_read_the_newest_first_from_all_numbers(store: Store) -> Non
     queue(store, ONE, TWO)
     for send in (ONE, TWO):
         die(store, send)
-    list_number(store, "1")
-    bury(store, [Failure(a_message(number="1"), "KeyError", "a trace")])
+    add_number(store, "1")
+    store_dead_letters(store, [Failure(a_message(number="1"), "KeyError", "a trace")])
     raw(store).zadd(f"{PREFIX}dead", {f"send:{TWO.id}": 1})
     raw(store).zadd(
         f"{keys.number('1')}dead", {raw(store).zrange(f"{keys.number('1')}dead", 0, 0)[0]: 2}
     )
 
-    read = list(dead_letters.letters(store, DeadLetterFilter()))
+    read = list(dead_letters.iter_dead_letters(store, DeadLetterFilter()))
 
     assert [(one.number, one.cause) for one in read] == [
         (NUMBER, "refused"),
@@ -87,7 +87,7 @@ def test_filters_choose(store: Store, wanted: DeadLetterFilter, expected: list[s
     take(store)
     raw(store).zadd(f"{PREFIX}dead", {f"send:{TWO.id}": 1_000, f"send:{ONE.id}": 2_000})
 
-    assert names(dead_letters.letters(store, wanted)) == expected
+    assert names(dead_letters.iter_dead_letters(store, wanted)) == expected
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "ff" * 16, "zz" * 16, "\ud800"])
@@ -103,18 +103,18 @@ def test_what_lives_or_is_gone_is_no_dead_letter(store: Store) -> None:
         f"{PREFIX}dead", {f"send:{ONE.id}": 1, "send:gone": 2, b"event:" + b"g" * 16: 3}
     )
 
-    assert list(dead_letters.letters(store, DeadLetterFilter())) == []
+    assert list(dead_letters.iter_dead_letters(store, DeadLetterFilter())) == []
 
 
 def delivered(store: Store) -> tuple[str, DeadLetter]:
     """Keep a delivery, pass it, and let the planning of its event have failed."""
     place, _ = keep(store, 2, "a delivery", "another, which holds the cursor")
-    with inbox(store).slice() as held:
-        held.next()
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
+        held.next_batch()
     event = a_message(delivery=place)
-    bury(store, [Failure(event, "KeyError", "a trace")])
-    (letter,) = dead_letters.letters(store, DeadLetterFilter())
+    store_dead_letters(store, [Failure(event, "KeyError", "a trace")])
+    (letter,) = dead_letters.iter_dead_letters(store, DeadLetterFilter())
     return place, letter
 
 
@@ -123,8 +123,8 @@ def test_the_delivery_of_a_redriven_event_comes_again_byte_for_byte(store: Store
 
     assert dead_letters.redrive(store, letter) == "redriven"
 
-    with inbox(store).slice() as held:
-        (again,) = held.next().deliveries
+    with inbox(store).lease() as held:
+        (again,) = held.next_batch().deliveries
     assert (again.body, again.origin, again.secret) == (b"a delivery", "meta", "0")
     assert again.id.startswith("2:")
     assert again.id != place
@@ -149,7 +149,9 @@ def test_an_event_that_dies_again_is_told_with_both_errors_and_lives_on(store: S
     raw(store).hset(f"{PREFIX}deaths:".encode() + member, "first_at", 1)
 
     for _ in range(2):  # the same delivery, read twice, is one death
-        bury(store, [Failure(a_message(delivery="0:9-0"), "ValueError", "another trace")])
+        store_dead_letters(
+            store, [Failure(a_message(delivery="0:9-0"), "ValueError", "another trace")]
+        )
 
     again = dead_letters.find(store, letter.id)
     assert isinstance(again, DeadEvent)
@@ -195,7 +197,7 @@ def test_each_write_of_a_drop_may_fail(store: Store) -> None:
 
 
 def test_now_is_the_servers(store: Store) -> None:
-    assert abs(dead_letters.now(store).timestamp() * 1000 - now_ms(store)) < 2_000
+    assert abs(dead_letters.server_time(store).timestamp() * 1000 - now_ms(store)) < 2_000
 
 
 def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> None:
@@ -204,22 +206,24 @@ def test_letters_of_one_moment_are_read_in_pages_and_each_once(store: Store) -> 
     told = '{"error":"KeyError","trace":"","key":"k","delivery":"0:1-0","item":0,"raw":{}}'
     raw(store).mset({f"{PREFIX}dead:".encode() + member: told for member in members})
 
-    found = [(one.died_ms, one.id) for one in dead_letters.letters(store, DeadLetterFilter())]
+    found = [
+        (one.died_ms, one.id) for one in dead_letters.iter_dead_letters(store, DeadLetterFilter())
+    ]
 
     assert len(found) == len(set(found)) == 900
     assert [died for died, _ in found] == sorted(members.values(), reverse=True)
-    assert len(list(dead_letters.letters(store, DeadLetterFilter(), most=7))) == 7
+    assert len(list(dead_letters.iter_dead_letters(store, DeadLetterFilter(), most=7))) == 7
 
 
 def test_a_number_has_room_for_so_many_and_the_oldest_makes_way(store: Store) -> None:
-    bury(store, [Failure(a_message("wamid.first"), "KeyError", "")])
+    store_dead_letters(store, [Failure(a_message("wamid.first"), "KeyError", "")])
     ((first, _),) = raw(store).zrange(f"{PREFIX}dead", 0, 0, withscores=True)
     raw(store).zadd(f"{PREFIX}dead", {first: 1})
     for start in range(0, 99_999, 9_999):
         some = range(start, min(start + 9_999, 99_999))
         raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": n + 2 for n in some})
 
-    bury(store, [Failure(a_message("wamid.last"), "KeyError", "")])
+    store_dead_letters(store, [Failure(a_message("wamid.last"), "KeyError", "")])
 
     assert raw(store).zcard(f"{PREFIX}dead") == 100_000
     assert raw(store).zscore(f"{PREFIX}dead", first) is None

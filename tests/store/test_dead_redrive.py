@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import DeadSend
-from gateway.core.sending.dead_letter_rows import TOLD
+from gateway.core.sending.dead_letter_rows import ATTEMPTS_KEPT
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import BULK
 from gateway.store.dead_letters import dead_letters
@@ -55,7 +55,7 @@ def test_a_redriven_send_is_sent_again_at_the_end_of_its_lane(store: Store) -> N
 
 @pytest.mark.parametrize(("rank", "hours"), [("reply", 1), (BULK, 24)])
 def test_a_redriven_send_lives_as_long_as_a_new_one(store: Store, rank: str, hours: int) -> None:
-    send = a_send("one", rank=rank, expires_at=datetime.now(UTC) + timedelta(minutes=1))
+    send = a_send("one", priority=rank, expires_at=datetime.now(UTC) + timedelta(minutes=1))
 
     dead_letters.redrive(store, died(store, send))
 
@@ -96,7 +96,7 @@ def test_a_failure_that_is_told_once_more_does_not_end_what_began_again(store: S
 def test_a_death_that_is_settled_once_more_does_not_end_what_began_again(store: Store) -> None:
     dead_letters.redrive(store, died(store, ONE))
 
-    settle(store, ONE, "dead", error="{}")
+    settle(store, ONE, "dead", error_json="{}")
 
     assert (stage(store, ONE), dead_members(store)) == ("queued", [])
 
@@ -110,7 +110,7 @@ def test_a_send_that_paused_its_number_long_ago_is_not_at_fault_when_it_begins_a
     dead_letters.redrive(store, found(store, ONE))
     take(store)
 
-    settle(store, ONE, "paused", 2, wait_ms=30_000, error="{}")
+    settle(store, ONE, "paused", 2, wait_ms=30_000, error_json="{}")
 
     assert stage(store, ONE) == "queued"
 
@@ -124,7 +124,14 @@ def try_for_good(store: Store, refusals: int) -> list[int]:
         tries.append(attempt.tries)
         step = "dead" if attempt.tries == MAX_ATTEMPTS else "later"
         note = f'{{"outcome":"{step}","ms":1,"code":2}}'
-        settle(store, ONE, step, attempt.ordinal, error='{"code":2,"gave_up_after":8}', note=note)
+        settle(
+            store,
+            ONE,
+            step,
+            attempt.ordinal,
+            error_json='{"code":2,"gave_up_after":8}',
+            history_json=note,
+        )
     return tries
 
 
@@ -149,7 +156,7 @@ def test_a_row_stays_small_however_often_its_send_is_tried(store: Store) -> None
 
     # Only that it was begun again, and what it had ended over, is added for each time.
     assert sizes[-1] - sizes[4] == 2 * (12 - 5)
-    assert sum(name.startswith("attempt:") for name in row(store, ONE)) == TOLD
+    assert sum(name.startswith("attempt:") for name in row(store, ONE)) == ATTEMPTS_KEPT
 
 
 def test_what_meta_may_have_had_long_ago_is_never_forgotten(store: Store) -> None:
@@ -243,7 +250,7 @@ def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double
 ) -> None:
     queue(store, ONE)
     take(store)
-    settle(store, ONE, "accepted", wamid="wamid.1", note='{"outcome":"accepted"}')
+    settle(store, ONE, "accepted", wamid="wamid.1", history_json='{"outcome":"accepted"}')
     tell(store, "failed", ONE, "wamid.1")
     letter = found(store, ONE)
 
@@ -253,7 +260,7 @@ def test_a_message_that_meta_failed_is_sent_as_a_new_one_and_counts_as_no_double
         "redriven",
     )
     assert take(store) == ["one"]
-    settle(store, ONE, "accepted", 2, wamid="wamid.2", note='{"outcome":"accepted"}')
+    settle(store, ONE, "accepted", 2, wamid="wamid.2", history_json='{"outcome":"accepted"}')
 
     told = row(store, ONE)
     assert json.loads(told["ended:1"]) == json.loads(told["first_error"]) == {"code": 131026}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.inspection import Examined, check, examine
+from gateway.store.server.inspection import Inspection, check_server, inspect_servers
 from tests.clusters import ClusterOf
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
@@ -21,29 +21,34 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOf]:
     made.close()
 
 
-def examined(url: str) -> Examined:
+def examined(url: str) -> Inspection:
     store = Store(url)
     try:
-        return examine(store)
+        return inspect_servers(store)
     finally:
         store.close()
 
 
 def test_a_server_tells_how_and_where_it_keeps(store: Store, server: Server) -> None:
-    found = examine(store)
+    found = inspect_servers(store)
 
     (told,) = found.servers
     assert (told.fsync, told.folder) == ("always", str(server.folder))
     assert told.info["aof_enabled"] == 1
     assert abs(told.ahead_s) < 5
-    assert (found.away, found.other_form, found.layout, found.replicas) == (0, "", "", 0)
+    assert (found.unavailable, found.address_problem, found.layout, found.replicas) == (
+        0,
+        "",
+        "",
+        0,
+    )
     assert raw(store).keys("*") == []
 
 
 def test_the_layout_is_the_one_that_was_marked(store: Store) -> None:
-    check(store)
+    check_server(store)
 
-    assert examine(store).layout == "2/12"
+    assert inspect_servers(store).layout == "2/12"
 
 
 def test_a_server_that_hides_its_configuration_tells_the_rest(server: Server) -> None:
@@ -73,20 +78,24 @@ def test_each_server_of_a_cluster_is_asked_and_one_that_is_away_is_counted(
     store.infos()  # it knows them all before one goes away
     cluster.primaries[0].kill()
     try:
-        halved = examine(store)
+        halved = inspect_servers(store)
     finally:
         store.close()
         cluster.primaries[0].start()
-        wait_until(lambda: not examined(cluster.url).away, "the cluster is whole again")
+        wait_until(lambda: not examined(cluster.url).unavailable, "the cluster is whole again")
 
-    assert (len(whole.servers), whole.away, whole.other_form) == (len(cluster.primaries), 0, "")
-    assert (len(halved.servers), halved.away) == (len(cluster.primaries) - 1, 1)
+    assert (len(whole.servers), whole.unavailable, whole.address_problem) == (
+        len(cluster.primaries),
+        0,
+        "",
+    )
+    assert (len(halved.servers), halved.unavailable) == (len(cluster.primaries) - 1, 1)
 
 
 def test_an_address_of_the_other_form_is_told(cluster: ClusterOf) -> None:
     alone = examined(cluster.primaries[0].url)
 
-    assert "begin its address with redis-cluster://" in alone.other_form
+    assert "begin its address with redis-cluster://" in alone.address_problem
 
 
 def test_a_server_that_is_away_cannot_be_examined() -> None:

@@ -41,7 +41,7 @@ def test_what_a_stale_holder_learned_is_a_fact_and_only_raises_the_stage(
     take(store)
     lose_lease(store)
 
-    settle(store, ONE, step, wamid="wamid.out" if step == "accepted" else "", note='"late"')
+    settle(store, ONE, step, wamid="wamid.out" if step == "accepted" else "", history_json='"late"')
 
     assert (stage(store, ONE), row(store, ONE)["attempt:1"]) == (after, '"late"')
     assert raw(store).zcard(f"{PREFIX}unconfirmed") == (after == "unconfirmed")
@@ -107,6 +107,6 @@ def test_an_outcome_that_nobody_knows_changes_nothing(store: Store) -> None:
     take(store)
 
     with pytest.raises(ScriptError, match="no such outcome"):
-        settle(store, ONE, "shrugged", error="{}")
+        settle(store, ONE, "shrugged", error_json="{}")
 
     assert "last_error" not in row(store, ONE)

@@ -13,7 +13,7 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, NOT_PASSED
 from gateway.store.inbox.leased_partition import UNCHANGED
-from gateway.store.planning.commit import call, commit
+from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import pauses
 from tests.made import ANA, NUMBER, a_message, a_status
@@ -65,7 +65,7 @@ def test_each_write_of_a_failure_that_may_pass_may_fail(store: Store, code: int)
     news = a_status("wamid.out", "failed", f"{send.id}.1", code=code)
     (plan,) = planned(store, news)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 8
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed"])
@@ -77,7 +77,7 @@ def test_each_write_of_a_commit_may_fail(store: Store, status: str) -> None:
     events = [a_message("wamid.1"), news, a_message("wamid.2")]
     (plan,) = planned(store, *events)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, *events)) > 25
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, *events)) > 25
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed"])
@@ -91,7 +91,7 @@ def test_each_write_of_a_commit_that_leaves_its_contact_alone_may_fail(
     news = a_status("wamid.out", status, f"{first.id}.1")
     (plan,) = planned(store, news)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 8
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 8
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed"])
@@ -104,7 +104,7 @@ def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, statu
     news = a_status("wamid.out", status, f"{first.id}.1", **told)
     (plan,) = planned(store, news)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, news)) > 10
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 10
 
 
 def by_both(wamid: str) -> Event:
@@ -118,7 +118,7 @@ def test_each_write_of_a_commit_that_joins_names_may_fail(store: Store, known: l
     event = by_both("wamid.both")
     (plan,) = planned(store, event)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, event)) > 15
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, event)) > 15
 
 
 def test_each_write_of_finishing_a_join_may_fail(store: Store) -> None:
@@ -126,10 +126,10 @@ def test_each_write_of_finishing_a_join_may_fail(store: Store) -> None:
     commit_all(store, a_message("wamid.2", "PT.1"))
     first, second = by_both("wamid.3"), by_both("wamid.4")
     (half_done,) = planned(store, first)
-    left_before_the_alias(store, call(half_done, WEEK))
+    left_before_the_alias(store, commit_call(half_done, WEEK))
     (plan,) = planned(store, second)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, second)) > 8
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, second)) > 8
 
 
 def left_before_the_alias(store: Store, one: Call) -> None:
@@ -155,26 +155,34 @@ def outcomes(store: Store) -> list[Outcome]:
     lanes(store).pump([], 50)
     tell(store, "sent", sends["doubled"], "wamid.first")
     return [
-        Outcome(sends["accepted"].id, 1, "accepted", "wamid.a", note="{}"),
-        Outcome(sends["doubled"].id, 1, "accepted", "wamid.second", note="{}"),
+        Outcome(sends["accepted"].id, 1, "accepted", "wamid.a", history_json="{}"),
+        Outcome(sends["doubled"].id, 1, "accepted", "wamid.second", history_json="{}"),
         Outcome(sends["soon"].id, 1, "later", "", 30_000, "{}", "{}"),
         Outcome(sends["late"].id, 1, "later", "", 100_000, "{}", "{}"),
         Outcome(sends["unconfirmed"].id, 1, "unconfirmed", "", now_ms(store) + 99_000, "{}", "{}"),
-        Outcome(sends["dead"].id, 1, "dead", error="{}", note="{}"),
-        Outcome(sends["dropped"].id, 1, "dropped", error="{}", note="{}"),
+        Outcome(sends["dead"].id, 1, "dead", error_json="{}", history_json="{}"),
+        Outcome(sends["dropped"].id, 1, "dropped", error_json="{}", history_json="{}"),
         Outcome(sends["rests"].id, 1, "rests", "", 30_000, "{}", "{}"),
         Outcome(sends["slower"].id, 1, "slower", "", 1_000, "{}", "{}"),
         Outcome(sends["pair"].id, 1, "pair", "", 16_000, "{}", "{}"),
         Outcome(sends["paused"].id, 1, "paused", "", 30_000, "{}", "{}"),
-        Outcome(sends["instead"].id, 1, "instead", error="{}", note="{}"),
-        Outcome(sends["parked"].id, 1, "parked", error="{}", note="{}"),
+        Outcome(sends["instead"].id, 1, "instead", error_json="{}", history_json="{}"),
+        Outcome(sends["parked"].id, 1, "parked", error_json="{}", history_json="{}"),
     ]
 
 
 def pumping(name: str, lost: str, most: int, settled: list[Outcome]) -> Call:
     args: list[object] = [30_000, most, 1_000, name, lost]
     for one in settled:
-        args += [one.send, one.attempt, one.step, one.wamid, one.wait_ms, one.error, one.note]
+        args += [
+            one.send,
+            one.attempt,
+            one.step,
+            one.wamid,
+            one.wait_ms,
+            one.error_json,
+            one.history_json,
+        ]
     return Call("pump", PREFIX, args)
 
 
@@ -255,7 +263,7 @@ def park(store: Store, *names: str) -> None:
     for name in names:
         make_ready(store)
         lanes(store).pump([], 9)
-        settle(store, a_send(name), "parked", error="{}")
+        settle(store, a_send(name), "parked", error_json="{}")
 
 
 def test_each_write_of_ending_what_waited_too_long_may_fail(store: Store) -> None:
@@ -273,7 +281,7 @@ def test_each_write_of_a_commit_that_wakes_what_waited_may_fail(store: Store) ->
     event = a_message("wamid.1")
     (plan,) = planned(store, event)
 
-    assert heals(store, call(plan, WEEK), lambda: commit_all(store, event)) > 25
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, event)) > 25
     assert [row(store, a_send(name))["stage"] for name in "ab"] == ["queued", "queued"]
 
 
@@ -290,9 +298,9 @@ def test_each_write_of_a_pause_may_fail(store: Store, paused: bool, late: int) -
 @pytest.mark.parametrize("late", [False, True])
 def test_each_write_of_a_probe_and_what_it_shows_may_fail(store: Store, late: bool) -> None:
     queue(store, a_send("a", "1"), a_send("b", "2"))
-    pauses.pause(store, [NUMBER], "{}", 0, late=late)
+    pauses.pause(store, [NUMBER], "{}", 0, from_status=late)
     lanes(store).pump([], 1)
-    told = [Outcome(a_send("a").id, 1, "accepted", "wamid.a", note="{}")]
+    told = [Outcome(a_send("a").id, 1, "accepted", "wamid.a", history_json="{}")]
     broken = pumping("one", "", 0, told)
 
     assert heals(store, broken, lambda: run(store, pumping("two", "one", 0, told))) > 5
@@ -311,10 +319,10 @@ def test_each_write_of_repeating_a_doubt_may_fail(store: Store) -> None:
 def drain(store: Store, late: str) -> None:
     """Pass everything in the partition but the first entry, which is set aside, as it stays."""
     raw(store).hset(f"{PARTITION}cursor", "till", 0)  # whoever failed is gone
-    with Inbox(store, Bodies()).slice() as held:
-        batch = held.next()
-        while not batch.empty:
-            batch = held.next({late: DeferReason("failed", "an error")})
+    with Inbox(store, Bodies()).lease() as held:
+        batch = held.next_batch()
+        while not batch.is_empty:
+            batch = held.next_batch({late: DeferReason("failed", "an error")})
 
 
 def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
@@ -324,7 +332,7 @@ def test_each_write_of_passing_a_batch_may_fail(store: Store) -> None:
     fence, *_ = store.call(
         "take", PARTITION, "me", LEASE_MS, 9, 9_999, 0, 0, 1, "", 0, "", "", 0, 0
     )
-    why = DeferReason("failed", "an error").packed()
+    why = DeferReason("failed", "an error").pack()
     passes = [last, 3, 0, "", 3, 1, first, 60_000, why, 0]
     args = ["me", LEASE_MS, 9, 9_999, 0, fence, 1, *passes]
     broken = Call("take", PARTITION, args)
@@ -337,11 +345,11 @@ def test_what_is_passed_once_more_counts_once(store: Store) -> None:
         store.call("keep", PARTITION, "meta||", Bodies().pack(text))
     last, _ = raw(store).xrevrange(f"{PARTITION}inbox")[0]
     anew = ["me", LEASE_MS, 9, 9_999, 0, 0, 1, *NOT_PASSED]
-    fence, *_ = store.call("next", PARTITION, *anew)
+    fence, *_ = store.call("take", PARTITION, *anew)
 
     for _ in range(2):
         passes = [last, 2, *UNCHANGED, 2, 0]
-        store.call("next", PARTITION, "me", LEASE_MS, 0, 0, 0, fence, 1, *passes)
+        store.call("take", PARTITION, "me", LEASE_MS, 0, 0, 0, fence, 1, *passes)
 
     assert raw(store).hmget(f"{PARTITION}cursor", "at", "holder") == [last, b"me"]
     assert raw(store).hget(f"{PARTITION}count", "passed") == b"2"

@@ -61,7 +61,7 @@ def test_more_than_one_step_of_a_partition_is_read_whole(store: Store) -> None:
 def test_only_what_was_kept_between_two_moments_is_read(
     store: Store, since: int | None, until: int | None, found: list[str]
 ) -> None:
-    began = dead_letters.now(store) - timedelta(seconds=60)
+    began = dead_letters.server_time(store) - timedelta(seconds=60)
     for second, text in enumerate("abc"):
         put(store, 0, f"{int((began.timestamp() + second) * 1000)}-0", text)
     moments = (None if at is None else began + timedelta(seconds=at) for at in (since, until))
@@ -77,7 +77,7 @@ def test_what_arrives_after_the_first_reading_is_in_no_other(store: Store) -> No
 
 
 def test_what_is_ahead_of_a_clock_that_stepped_back_is_read(store: Store) -> None:
-    ahead = int((dead_letters.now(store).timestamp() + 3600) * 1000)
+    ahead = int((dead_letters.server_time(store).timestamp() + 3600) * 1000)
     put(store, 0, f"{ahead}-0", "ahead")
     keep(store, 0, "now")
 
@@ -93,7 +93,7 @@ def test_a_delivery_is_told_with_where_and_when_it_was_kept(store: Store) -> Non
 
 
 def test_what_the_gateway_put_back_itself_is_left_out(store: Store) -> None:
-    inbox(store).put_back(b'{"what": "canary", "key": "1"}')
+    inbox(store).append_internal(b'{"what": "canary", "key": "1"}')
     keep(store, 0, "a")
 
     assert read(store) == ["a"]
@@ -114,8 +114,8 @@ def test_what_is_replayed_stands_in_its_order_and_is_told_from_what_meta_posted(
     bodies = [delivery_body(message_item(f"wamid.{i}")) for i in range(3)]
     inbox(store).replay(bodies)
 
-    with inbox(store).slice() as held:
-        found = held.next().deliveries
+    with inbox(store).lease() as held:
+        found = held.next_batch().deliveries
     assert [one.body for one in found] == bodies
     assert {one.origin for one in found} == {"replay"}
     assert all(event.replayed for one in found for event in split(one))

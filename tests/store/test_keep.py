@@ -25,8 +25,8 @@ def body(sender: int, text: str = "hi") -> bytes:
 
 
 def kept(store: Store) -> list[str]:
-    with inbox(store).slice() as held:
-        return read(held.next())
+    with inbox(store).lease() as held:
+        return read(held.next_batch())
 
 
 class Rings:
@@ -75,8 +75,8 @@ def round_trips(store: Store) -> int:
 def test_what_was_kept_is_in_the_inbox_with_its_secret(store: Store, server: Server) -> None:
     keeping(server.url, lambda keeper: keeper.keep(body(1), secret="1"))
 
-    with inbox(store).slice() as held:
-        (delivery,) = held.next().deliveries
+    with inbox(store).lease() as held:
+        (delivery,) = held.next_batch().deliveries
     assert (delivery.body, delivery.secret, delivery.origin) == (body(1), "1", "meta")
 
 
@@ -87,7 +87,7 @@ def test_two_hundred_at_once_are_kept_in_four_round_trips(store: Store, server: 
 
     assert answers == [None] * 200
     assert round_trips(store) <= 5
-    assert sum(one.kept for one in inbox(store).look()) == 200
+    assert sum(one.kept for one in inbox(store).partition_states()) == 200
 
 
 def test_the_deliveries_of_a_contact_are_kept_in_their_order(store: Store, server: Server) -> None:
@@ -164,7 +164,7 @@ def test_a_server_that_forgot_the_script_keeps_each_delivery_once(
     answers = keeping(server.url, lambda keeper: all_of(keeper, *(body(i) for i in range(20))))
 
     assert answers == [None] * 20
-    assert sum(one.kept for one in inbox(store).look()) == 20
+    assert sum(one.kept for one in inbox(store).partition_states()) == 20
 
 
 def test_the_bell_is_rung_once_until_a_worker_cleared_it(store: Store, server: Server) -> None:

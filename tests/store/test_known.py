@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.event_keys import digest
 from gateway.core.storage.event_places import pack
-from gateway.store.inbox.lookup import known
+from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Call, Store, source
@@ -69,7 +69,7 @@ def test_the_value_of_a_known_event_is_its_place_in_few_bytes(store: Store) -> N
     commit(store, planned(store, EVENT), WEEK)
 
     assert raw(store).hvals(bucket(store)) == [PLACE]
-    assert known(store, NUMBER, [EVENT.key]) == ["3:1763830000000-0/7"]
+    assert find_event_refs(store, NUMBER, [EVENT.key]) == ["3:1763830000000-0/7"]
     assert len(PLACE) == 9
 
 
@@ -180,4 +180,4 @@ def test_what_layout_1_wrote_stays_known(store: Store) -> None:
         fill(store, 1, 100)
 
         assert is_known(store)
-        assert known(store, NUMBER, [EVENT.key]) == ["3:1763830000000-0/7"]
+        assert find_event_refs(store, NUMBER, [EVENT.key]) == ["3:1763830000000-0/7"]

@@ -57,7 +57,7 @@ def test_two_pumps_never_get_the_same_send(store: Store) -> None:
 
 
 def test_replies_go_before_broadcasts(store: Store) -> None:
-    queue(store, a_send("bulk", BEN, rank=BULK), ONE)
+    queue(store, a_send("bulk", BEN, priority=BULK), ONE)
 
     assert take(store, 1) == ["one"]
     assert take(store) == ["bulk"]
@@ -69,7 +69,7 @@ def test_an_attempt_tells_all_that_is_needed_and_is_on_disk(store: Store) -> Non
     taken = lanes(store).pump([], 9)
 
     (attempt,) = taken.attempts
-    assert (attempt.ordinal, attempt.rule, attempt.rank, attempt.repeatable) == (
+    assert (attempt.ordinal, attempt.rule, attempt.priority, attempt.repeatable) == (
         1,
         "r",
         "reply",
@@ -85,8 +85,8 @@ def test_an_attempt_tells_all_that_is_needed_and_is_on_disk(store: Store) -> Non
 def test_taking_says_whether_more_is_ready(store: Store) -> None:
     queue(store, ONE, a_send("ben", BEN))
 
-    assert lanes(store).pump([], 1).more
-    assert not lanes(store).pump([], 1).more
+    assert lanes(store).pump([], 1).has_more
+    assert not lanes(store).pump([], 1).has_more
 
 
 @pytest.mark.parametrize("others", [{}, {"repeatable": True}], ids=["a reply", "repeatable"])
@@ -155,7 +155,7 @@ def test_a_short_wait_holds_the_lane(store: Store) -> None:
     queue(store, ONE, TWO)
     take(store)
 
-    settle(store, ONE, "later", wait_ms=60_000, error='{"code":131000}')
+    settle(store, ONE, "later", wait_ms=60_000, error_json='{"code":131000}')
 
     assert (ready_in_s(store), take(store)) == (60, [])
     make_ready(store)
@@ -178,7 +178,7 @@ def test_the_first_and_the_last_error_are_kept(store: Store) -> None:
     queue(store, ONE)
     for attempt, error in ((1, '"first"'), (2, '"second"'), (3, '"third"')):
         take(store)
-        settle(store, ONE, "later", attempt, wait_ms=1_000, error=error, note=error)
+        settle(store, ONE, "later", attempt, wait_ms=1_000, error_json=error, history_json=error)
         make_ready(store)
 
     found = row(store, ONE)
@@ -190,7 +190,7 @@ def test_a_dead_send_is_listed_and_lets_the_next_pass(store: Store) -> None:
     queue(store, ONE, TWO)
     take(store)
 
-    settle(store, ONE, "dead", error='{"code":131047}')
+    settle(store, ONE, "dead", error_json='{"code":131047}')
 
     assert take(store) == ["two"]
     assert dead_members(store) == [f"send:{ONE.id}"]
@@ -202,13 +202,13 @@ def test_a_dropped_send_is_counted_and_bothers_nobody(store: Store) -> None:
     queue(store, TYPING)
     take(store)
 
-    settle(store, TYPING, "dropped", error="{}")
+    settle(store, TYPING, "dropped", error_json="{}")
 
     assert (stage(store, TYPING), dead_members(store)) == ("dropped", [])
     assert counted(store, "sends.dropped") == 1
 
 
 def test_the_lanes_of_one_contact_are_one_for_each_rank(store: Store) -> None:
-    queue(store, ONE, a_send("bulk", ANA, rank=BULK))
+    queue(store, ONE, a_send("bulk", ANA, priority=BULK))
 
     assert sorted(take(store)) == ["bulk", "one"]

@@ -8,17 +8,17 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
-from gateway.core.sending.error_codes import rule_of
-from gateway.core.sending.response import by_rule
+from gateway.core.sending.error_codes import error_policy
+from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.store import keys, maintenance
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
-from gateway.store.planning.commit import call, commit
+from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.send_rows import SendRow
-from gateway.store.sending.unconfirmed import proved_to
+from gateway.store.sending.unconfirmed import last_proved_at
 from tests.made import ANA, NUMBER, a_status
 from tests.store.compacting import compact, due_in_ms
 from tests.store.failing import each_write
@@ -46,24 +46,24 @@ WAMID = "wamid.out"
 
 @pytest.fixture(autouse=True)
 def compacted(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     queue(store, ONE)
     take(store)
-    settle(store, ONE, "accepted", wamid=WAMID, note='{"outcome":"accepted"}')
+    settle(store, ONE, "accepted", wamid=WAMID, history_json='{"outcome":"accepted"}')
     assert compact(store) == 1
 
 
 def left(store: Store, send: Send = ONE) -> SendRow:
-    (found,) = send_rows.read(store, Bodies(), NUMBER, [send.id])
+    (found,) = send_rows.read_rows(store, Bodies(), NUMBER, [send.id])
     return found
 
 
 def failed(code: int, attempt: int = 1) -> Plan:
     event = a_status(f"{WAMID}.{code}.{attempt}", "failed")
-    refusal = by_rule(rule_of(code, 400), code, "")
+    refusal = refusal_by_policy(error_policy(code, 400), code, "")
     ours = (ONE.id, str(attempt), WAMID)
     news = StatusUpdate(*ours, "failed", event.at, {"code": code}, refusal)
-    return Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    return Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
 
 
 def fails(store: Store, code: int, attempt: int = 1) -> None:
@@ -71,7 +71,7 @@ def fails(store: Store, code: int, attempt: int = 1) -> None:
 
 
 def hear(store: Store, bodies: Bodies | None = None) -> list[str]:
-    return late_failures.settle(store, bodies or Bodies(), [NUMBER])
+    return late_failures.apply_late_failures(store, bodies or Bodies(), [NUMBER])
 
 
 def seal(store: Store) -> Bodies:
@@ -115,7 +115,7 @@ def test_no_status_goes_down_the_ladder(store: Store) -> None:
 def test_news_of_a_send_that_ended_is_noted_and_not_obeyed(store: Store) -> None:
     queue(store, a_send("two"))
     take(store)
-    settle(store, a_send("two"), "dead", error='{"code":131026}')
+    settle(store, a_send("two"), "dead", error_json='{"code":131026}')
     compact(store, early_ms=float("inf"))
 
     tell(store, "delivered", a_send("two"), "wamid.two")
@@ -134,12 +134,12 @@ def test_no_more_is_noted_than_has_room(store: Store) -> None:
 
 
 def test_a_status_of_a_compacted_send_still_proves(store: Store) -> None:
-    assert proved_to(store, NUMBER) is None
+    assert last_proved_at(store, NUMBER) is None
 
     tell(store, "delivered", ONE, WAMID)
 
     began = int(left(store).fields["began:1"])
-    proved = proved_to(store, NUMBER)
+    proved = last_proved_at(store, NUMBER)
     assert proved
     assert int(proved.timestamp() * 1000) == began
 
@@ -147,7 +147,7 @@ def test_a_status_of_a_compacted_send_still_proves(store: Store) -> None:
 def test_one_that_a_person_replays_proves_nothing(store: Store) -> None:
     tell(store, "delivered", ONE, WAMID, replayed=True)
 
-    assert proved_to(store, NUMBER) is None
+    assert last_proved_at(store, NUMBER) is None
 
 
 def test_a_second_wamid_is_told_of_after_the_row_has_gone(store: Store) -> None:
@@ -155,7 +155,7 @@ def test_a_second_wamid_is_told_of_after_the_row_has_gone(store: Store) -> None:
     tell(store, "read", ONE, "wamid.second")
 
     assert counted(store, "sends.doubled") == 1
-    assert send_rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id
+    assert send_rows.find_by_wamid(store, NUMBER, "wamid.second") == ONE.id
 
 
 def test_a_wamid_that_was_never_read_is_learned_later(store: Store) -> None:
@@ -166,7 +166,7 @@ def test_a_wamid_that_was_never_read_is_learned_later(store: Store) -> None:
 
     tell(store, "delivered", a_send("two"), "wamid.two")
 
-    assert send_rows.of_wamid(store, NUMBER, "wamid.two") == a_send("two").id
+    assert send_rows.find_by_wamid(store, NUMBER, "wamid.two") == a_send("two").id
     assert counted(store, "sends.doubled") == 0
 
 
@@ -294,13 +294,13 @@ def test_each_write_about_a_compacted_send_may_fail(store: Store, status: str) -
     event = a_status("wamid.news", status)
     error: dict[str, Any] = {"code": 131026}
     news = StatusUpdate(ONE.id, "1", "wamid.second", status, event.at, error)
-    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
 
-    for at in each_write(store, call(plan, WEEK)):
+    for at in each_write(store, commit_call(plan, WEEK)):
         commit(store, [plan], WEEK)
         assert left(store).fields["stage"] == status, at
         assert raw(store).hlen(f"{PREFIX}late_failures") == (status == "failed"), at
-        assert send_rows.of_wamid(store, NUMBER, "wamid.second") == ONE.id, at
+        assert send_rows.find_by_wamid(store, NUMBER, "wamid.second") == ONE.id, at
     assert at > 4
 
 
@@ -331,7 +331,7 @@ def test_news_since_it_was_read_is_not_overwritten_by_a_revival(store: Store) ->
 def test_a_process_that_dies_over_a_late_failure_is_followed_by_another(store: Store) -> None:
     fails(store, 131026)
     (spot,) = raw(store).hkeys(f"{PREFIX}late_failures")
-    (send,) = send_rows.of_spots(store, Bodies(), NUMBER, [spot], without="failed")
+    (send,) = send_rows.read_by_spots(store, Bodies(), NUMBER, [spot], without="failed")
     assert send
     assert send_rows.revive(store, NUMBER, send)
 

@@ -9,7 +9,7 @@ from gateway.store import keys, maintenance
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.redis.client import Call, Store
-from gateway.store.sending.unconfirmed import lost_to
+from gateway.store.sending.unconfirmed import lost_until
 from tests.made import NUMBER
 from tests.store.burying import died
 from tests.store.failing import each_write
@@ -24,14 +24,14 @@ ASIDE = f"{keys.partition(0)}aside"
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
 
 def set_aside(store: Store, *places: str, bodies: Bodies | None = None) -> None:
-    with inbox(store, bodies).slice() as held:
-        batch = held.next()
+    with inbox(store, bodies).lease() as held:
+        batch = held.next_batch()
         held.close(late(*places))
-    assert not batch.empty
+    assert not batch.is_empty
 
 
 def one_aside(store: Store) -> DeferredDelivery:
@@ -43,7 +43,7 @@ def one_aside(store: Store) -> DeferredDelivery:
 
 
 def found(store: Store, **wanted: object) -> list[str]:
-    return [one.cause for one in review_list.letters(store, DeadLetterFilter(**wanted))]  # type: ignore[arg-type]
+    return [one.cause for one in review_list.iter_letters(store, DeadLetterFilter(**wanted))]  # type: ignore[arg-type]
 
 
 def test_it_is_listed_with_the_dead_the_newest_first(store: Store) -> None:
@@ -87,11 +87,11 @@ def test_first_and_last_error_are_told_apart_and_tries_are_counted(store: Store)
 
 def test_a_redrive_tries_it_now(store: Store) -> None:
     letter = one_aside(store)
-    assert not standing(store, 0).aside_due
+    assert not standing(store, 0).is_deferred_due
 
     assert review_list.redrive(store, letter) == "redriven"
 
-    assert standing(store, 0).aside_due
+    assert standing(store, 0).is_deferred_due
     set_aside(store, bodies=Bodies([KEY]))
     assert review_list.find(store, letter.id) is None
     assert review_list.redrive(store, letter) == "changed"
@@ -102,8 +102,8 @@ def test_it_is_not_dropped_without_a_persons_word(store: Store) -> None:
     letter = one_aside(store)
 
     assert review_list.drop(store, letter) == "aside"
-    assert standing(store, 0).aside == 1
-    assert lost_to(store) is None
+    assert standing(store, 0).deferred == 1
+    assert lost_until(store) is None
 
 
 def test_what_is_given_up_is_gone_counted_and_no_evidence(store: Store) -> None:
@@ -113,9 +113,9 @@ def test_what_is_given_up_is_gone_counted_and_no_evidence(store: Store) -> None:
 
     assert came == ["dropped", "changed"]
     stands = standing(store, 0)
-    assert (stands.aside, stands.waiting, stands.given_up, stands.kept) == (0, 0, 1, 1)
+    assert (stands.deferred, stands.waiting, stands.given_up, stands.kept) == (0, 0, 1, 1)
     assert raw(store).exists(ASIDE, f"{ASIDE}:tries", f"{ASIDE}:why") == 0
-    lost = lost_to(store)
+    lost = lost_until(store)
     assert lost
     assert lost.timestamp() * 1000 > now_ms(store) + 100_000
 

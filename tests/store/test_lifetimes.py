@@ -18,18 +18,18 @@ from gateway.store.dead_letters import unreadable
 from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.leader import LeaderLock
 from gateway.store.migration import FENCE
-from gateway.store.migration import TURN_MS as TURN_OF_MIGRATION_MS
+from gateway.store.migration import LOCK_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alerts, snapshot
-from gateway.store.monitoring.canary import expect
+from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
 from gateway.store.planning import rulebooks
-from gateway.store.planning.commit import bury, commit
+from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
-from gateway.store.server.health import Pressure
-from gateway.store.server.inspection import check
+from gateway.store.server.health import HealthMonitor
+from gateway.store.server.inspection import check_server
 from tasks.monitoring.watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.made import NOW, NUMBER, a_message
@@ -153,34 +153,34 @@ def kind_of(key: bytes) -> list[str]:
 
 def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
-    check(store)
+    check_server(store)
     migrate_a_little(store)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     first, second, _ = keep(store, 2, "late", "given up", "passed")
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
         held.close(late(first, second))
     store.call("give_up", keys.partition(2), second.partition(":")[2])
-    maintenance.moved(store, 2, "0-0")
+    maintenance.has_cursor_moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
-    bury(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
-    unreadable.bury(store, Bodies(), [UNREAD])
+    store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
+    unreadable.store_unreadable(store, Bodies(), [UNREAD])
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
-    maintenance.worth_ringing(store, keys.INBOX_BELL)
+    maintenance.should_wake_again(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
-    maintenance.ran(store, "sweep")
+    maintenance.record_run(store, "sweep")
     maintenance.stop_planning(store, "release")
     workers_die(store)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
-        maintenance.worth_ringing(store, keys.number_bell(NUMBER, rank))
+        maintenance.should_wake_again(store, keys.number_bell(NUMBER, rank))
     maintenance.may_tick(store)
-    maintenance.ran(store, "cleanup", lifetime_ms=maintenance.CLEANED_MS)
+    maintenance.record_run(store, "cleanup", lifetime_ms=maintenance.CLEANUP_AGE_MS)
     store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
-    LeaderLock(store, keys.NET, TURN_MS).mine()
+    LeaderLock(store, keys.SAFETY_NET, TURN_MS).acquire()
     watch(store)
     asyncio.run(count(server))
 
@@ -189,36 +189,36 @@ def migrate_a_little(store: Store) -> None:
     store.call("fence_partition", keys.partition(2), FENCE)
     store.call("fence_number", PREFIX, FENCE)
     raw(store).set(keys.MIGRATED, "1/8")
-    LeaderLock(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).mine()
+    LeaderLock(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).acquire()
 
 
 def workers_die(store: Store) -> None:
     """Die over a delivery, once more with care, and lose a lease."""
     keep(store, 2, "deadly")
     for _ in range(2):
-        LeasedPartitions(store, Bodies(), "main/1").next()
+        LeasedPartitions(store, Bodies(), "main/1").next_batch()
         inbox(store).report_death("main/1")
-    LeasedPartitions(store, Bodies(), "main/2").next()
+    LeasedPartitions(store, Bodies(), "main/2").next_batch()
     run_out(store, 2)
-    LeasedPartitions(store, Bodies(), "main/3").next()
+    LeasedPartitions(store, Bodies(), "main/3").next_batch()
 
 
 def watch(store: Store) -> None:
-    store.mark(keys.WATCHED, GUARD_MS)
-    expect(store)
-    snapshot.note(store, now_ms(store), 1)
+    store.mark(keys.WATCH_GUARD, GUARD_MS)
+    record_departure(store)
+    snapshot.record_memory_use(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
-    alerts.note(store, alert, timedelta(hours=1))
+    alerts.record_alert(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
-    rulebooks.keep(store, "v1", ())
-    alerts.write(store, alert.cause.key, None, AlertState("id", alert, 1))
-    alerts.saw(store, "doubled", 1)
+    rulebooks.keep_files(store, "v1", ())
+    alerts.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
+    alerts.record_counter(store, "doubled", 1)
 
 
 async def count(server: Server) -> None:
     client = connect_async(server.url)
     await Counters(client).add({"refused.unsigned": 1})
-    await Pressure(client, 0).look()
+    await HealthMonitor(client, 0).refresh()
     await client.aclose()
 
 
@@ -247,11 +247,11 @@ def send_in_all_stages(store: Store) -> None:
     settle(store, sends["typing"], "accepted")
     tell(store, "read", sends["read"], "wamid.read", participant="351900000002")
     tell(store, "failed", sends["failed"], "wamid.failed")
-    settle(store, sends["dead"], "dead", error="{}")
+    settle(store, sends["dead"], "dead", error_json="{}")
     settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)
     settle(store, sends["parked"], "parked")
     settle(store, sends["later"], "later", wait_ms=100_000)
-    queue(store, a_send("queued", "queued", rank=BULK))
+    queue(store, a_send("queued", "queued", priority=BULK))
 
 
 def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(

@@ -13,7 +13,7 @@ from gateway.store.inbox.partitions import partition_of
 from gateway.store.migration import Migration, MigrationError, Progress
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.store.burying import died
 from tests.store.compacting import compact, due_in_ms
@@ -37,7 +37,7 @@ def keep(store: Store, *bodies: bytes, index: int) -> list[str]:
 
 def a_store_of_layout_1(store: Store) -> tuple[str, str, str]:
     """Write what layout 1 left; return an entry that is done, one aside, and one that waits."""
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     queue(store, ONE)
     take(store)
     settle(store, ONE, "accepted", wamid="wamid.one")
@@ -74,11 +74,11 @@ def migrate(store: Store, steps: int | None = None) -> list[Progress]:
 
 def test_a_store_of_layout_1_is_refused_until_it_is_migrated(store: Store) -> None:
     a_store_of_layout_1(store)
-    assert "gateway migrate" in " ".join(check(store).fatal)
+    assert "gateway migrate" in " ".join(check_server(store).fatal)
 
     assert migrate(store)
 
-    assert not check(store).fatal
+    assert not check_server(store).fatal
     assert raw(store).get(keys.LAYOUT_KEY) == b"2/12"
     assert migrate(store) == []
 
@@ -94,9 +94,9 @@ def test_wherever_a_migration_was_ended_the_next_one_completes_it(
     migrate(store)
 
     found = standing(store, 3)
-    assert (found.cursor, found.waiting, found.aside) == (aside, 2, 1)
-    with inbox(store).slice() as held:
-        batch = held.next()
+    assert (found.cursor, found.waiting, found.deferred) == (aside, 2, 1)
+    with inbox(store).lease() as held:
+        batch = held.next_batch()
         assert not batch.is_careful
         texts = [event.text for event in batch.events if isinstance(event, Message)]
     assert texts == ["1", "2"]  # what was aside, then what waits
@@ -129,8 +129,8 @@ def test_what_a_web_process_of_layout_1_still_keeps_is_taken_over(store: Store) 
 
     keep(store, statuses, index=5)
 
-    with inbox(store).slice() as held:
-        assert read(held.next())[-1].encode() == statuses
+    with inbox(store).lease() as held:
+        assert read(held.next_batch())[-1].encode() == statuses
 
 
 def test_what_was_known_before_is_known_afterwards(store: Store) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.error_codes import RULES
+from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
@@ -46,7 +46,7 @@ def test_the_bucket_holds_a_tenth_of_a_second(store: Store, per_second: int, at_
 def test_whoever_finds_the_bucket_empty_is_told_how_long_to_wait(store: Store) -> None:
     found = lanes(store, 10).pump([], 50)
 
-    assert (len(found.attempts), found.more) == (1, True)
+    assert (len(found.attempts), found.has_more) == (1, True)
     assert 0.09 <= found.wait_s <= 0.1
 
 
@@ -162,7 +162,7 @@ def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
 
 
 def test_the_longest_wait_that_a_code_asks_for_is_no_step_back(store: Store) -> None:
-    longest = max(rule.wait_s or 0 for rule in RULES.values())
+    longest = max(rule.wait_s or 0 for rule in ERROR_POLICIES.values())
 
     pauses.rest(store, [NUMBER], int(longest * 1_000))
 

@@ -56,7 +56,7 @@ def test_what_was_earned_again_may_be_sent(store: Store) -> None:
 
 def test_both_ranks_share_what_a_customer_may_get(store: Store) -> None:
     spend(store, BURST)
-    queue(store, a_send("bulk", rank=BULK))
+    queue(store, a_send("bulk", priority=BULK))
 
     assert take(store) == []
     assert ready_in_s(store, ANA, BULK) == 7

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.outcome import Outcome
-from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import Send
 from gateway.store import maintenance
 from gateway.store.redis.client import Store
@@ -42,8 +42,8 @@ def probe_comes(store: Store) -> None:
     raw(store).hset(f"{PREFIX}stops", "probe_at", now_ms(store))
 
 
-def standing(store: Store) -> Stops:
-    return stored(raw(store).hgetall(f"{PREFIX}stops"))
+def standing(store: Store) -> NumberPauses:
+    return parse_pauses(raw(store).hgetall(f"{PREFIX}stops"))
 
 
 def test_a_paused_number_sends_nothing_and_keeps_what_waits(store: Store) -> None:
@@ -67,7 +67,7 @@ def test_many_refusals_are_one_pause(store: Store) -> None:
 
     assert since
     assert standing(store).pause == since
-    assert since.told == {"code": 190}
+    assert since.error == {"code": 190}
     assert since.probe_at - since.since == timedelta(seconds=30)
 
 
@@ -100,7 +100,7 @@ def test_a_probe_that_is_accepted_ends_the_pause(store: Store) -> None:
 
     done = lanes(store).pump([Outcome(probe.send, probe.ordinal, "accepted", "wamid.p")], 50)
 
-    assert done.resumed == WHY
+    assert done.ended_pause == WHY
     assert len(done.attempts) == 2
     assert standing(store).pause is None
 
@@ -119,7 +119,7 @@ def test_an_answer_to_what_was_posted_before_the_pause_does_not_end_it(store: St
 def paused_by_a_status(store: Store, *others: Send) -> None:
     """Let a probe be accepted of a number that is paused for what Meta takes and fails later."""
     queue(store, ONE, *others)
-    pauses.pause(store, [NUMBER], WHY, 0, late=True)
+    pauses.pause(store, [NUMBER], WHY, 0, from_status=True)
     take(store)
     settle(store, ONE, "accepted", wamid="wamid.one")
 
@@ -141,13 +141,13 @@ def test_it_ends_where_no_other_failure_is_told_within_a_minute(store: Store) ->
 
     done = lanes(store).pump([], 50)
 
-    assert (done.resumed, len(done.attempts)) == (WHY, 2)
+    assert (done.ended_pause, len(done.attempts)) == (WHY, 2)
     assert standing(store).pause is None
 
 
 def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
     paused_by_a_status(store, TWO)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     (before,) = maintenance.tick(store)
 
     pass_trial(store)
@@ -159,19 +159,19 @@ def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
 def test_the_tick_rings_for_the_end_of_a_pause_also_where_nothing_waits(store: Store) -> None:
     paused_by_a_status(store)
     pass_trial(store)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
     (due,) = maintenance.tick(store)
 
     assert due.overdue_ms["reply"] == 0
-    assert lanes(store).pump([], 50).resumed == WHY
+    assert lanes(store).pump([], 50).ended_pause == WHY
 
 
 def test_another_failure_ends_the_trial_and_not_the_pause(store: Store) -> None:
     paused_by_a_status(store, TWO)
     pass_trial(store)
 
-    pauses.pause(store, [NUMBER], WHY, 30_000, late=True)
+    pauses.pause(store, [NUMBER], WHY, 30_000, from_status=True)
 
     assert take(store) == []
     assert standing(store).pause
@@ -190,7 +190,7 @@ def test_what_an_older_release_leaves_behind_ends_no_pause(store: Store) -> None
 def test_an_account_that_goes_on_goes_on_where_nothing_waits_to_be_a_probe(store: Store) -> None:
     pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    pauses.look(store, [NUMBER], 190)
+    pauses.probe_now(store, [NUMBER], 190)
 
     assert standing(store).pause is None
 
@@ -199,7 +199,7 @@ def test_an_account_that_goes_on_goes_on_where_nothing_waits_to_be_a_probe(store
 def test_what_goes_on_elsewhere_ends_no_other_pause(store: Store, code: int | None) -> None:
     pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    pauses.look(store, [NUMBER], code)
+    pauses.probe_now(store, [NUMBER], code)
 
     assert standing(store).pause
 
@@ -208,7 +208,7 @@ def test_what_waits_is_a_probe_before_an_accounts_pause_is_over(store: Store) ->
     queue(store, ONE, TWO)
     pauses.pause(store, [NUMBER], WHY, 300_000)
 
-    pauses.look(store, [NUMBER], 190)
+    pauses.probe_now(store, [NUMBER], 190)
 
     assert len(take(store)) == 1
     assert standing(store).pause

@@ -8,8 +8,8 @@ from redis.exceptions import ConnectionError
 
 from gateway.store import keys
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from gateway.store.server.health import Pressure, ServerHealth, judge, layout_name
-from gateway.store.server.inspection import check
+from gateway.store.server.health import HealthMonitor, ServerHealth, judge_server, layout_name
+from gateway.store.server.inspection import check_server
 from tests.servers import Server, free_port, wait_until
 from tests.store.raw import raw
 
@@ -20,7 +20,7 @@ INFO: dict[str, Any] = {
 
 
 def judged(layout: str = "2/12", limit: int = 0, **info: Any) -> ServerHealth:
-    return judge(INFO | info, layout, limit)
+    return judge_server(INFO | info, layout, limit)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_wrong_with_a_server_is_said(
     assert (bool(found.fatal), bool(found.warnings)) == (bool(fatal), bool(warning))
     assert fatal in " ".join(found.fatal)
     assert warning in " ".join(found.warnings)
-    assert found.ready is not bool(fatal)
+    assert found.is_ready is not bool(fatal)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
@@ -84,7 +84,7 @@ def test_a_server_is_full_from_three_quarters_of_its_limit(
 ) -> None:
     found = judged(limit=limit, **info)
 
-    assert (found.full, found.ready) == (full, not full)
+    assert (found.is_full, found.is_ready) == (full, not full)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_a_server_is_full_from_three_quarters_of_its_limit(
 def test_history_yields_before_deliveries_are_refused(used: int, short: bool, full: bool) -> None:
     found = judged(maxmemory=100, used_memory=used)
 
-    assert (found.short, found.full) == (short, full)
+    assert (found.is_short, found.is_full) == (short, full)
 
 
 @pytest.mark.store
 def test_a_real_server_is_good_and_takes_our_layout(store: Store) -> None:
-    found = check(store)
+    found = check_server(store)
 
-    assert (found.fatal, found.warnings, found.ready) == ((), (), True)
+    assert (found.fatal, found.warnings, found.is_ready) == ((), (), True)
     assert 0 < found.used_bytes < found.limit_bytes
     assert raw(store).get(keys.LAYOUT_KEY) == layout_name().encode() == b"2/12"
 
@@ -110,7 +110,7 @@ def test_a_real_server_is_good_and_takes_our_layout(store: Store) -> None:
 def test_a_store_of_another_layout_is_refused_and_left_alone(store: Store) -> None:
     raw(store).set(keys.LAYOUT_KEY, "1/16")
 
-    assert check(store).ready is False
+    assert check_server(store).is_ready is False
     assert raw(store).get(keys.LAYOUT_KEY) == b"1/16"
 
 
@@ -119,10 +119,10 @@ def test_a_replica_is_refused_and_not_marked(own: Server) -> None:
     store = Store(own.url)
     raw(store).replicaof("127.0.0.1", 1)
 
-    found = check(store)
+    found = check_server(store)
     store.close()
 
-    assert (found.ready, len(found.fatal)) == (False, 1)
+    assert (found.is_ready, len(found.fatal)) == (False, 1)
 
 
 @pytest.mark.store
@@ -131,19 +131,19 @@ def test_pressure_is_looked_at_beside_the_requests(store: Store, server: Server)
 
     async def looking() -> ServerHealth:
         client = connect_async(server.url)
-        pressure = Pressure(client, 1)
-        await pressure.look()
+        pressure = HealthMonitor(client, 1)
+        await pressure.refresh()
         await client.aclose()
         return pressure.health
 
     found = asyncio.run(looking())
-    assert (found.full, found.ready, len(found.fatal)) == (True, False, 1)
+    assert (found.is_full, found.is_ready, len(found.fatal)) == (True, False, 1)
 
 
 def test_a_server_that_is_not_there_is_away() -> None:
     async def looking() -> None:
         client = connect_async(f"redis://127.0.0.1:{free_port()}/0")
-        await Pressure(client, 0).look()
+        await HealthMonitor(client, 0).refresh()
 
     with pytest.raises(StoreUnavailableError):
         asyncio.run(looking())
@@ -171,7 +171,7 @@ def test_watching_outlives_a_server_that_was_away(store: Store, server: Server) 
     async def watching() -> tuple[int, int]:
         real = connect_async(server.url)
         client: Any = Away(real)
-        pressure = Pressure(client, 1_000)
+        pressure = HealthMonitor(client, 1_000)
         task = asyncio.create_task(pressure.watch())
         await asyncio.to_thread(wait_until, lambda: pressure.health.used_bytes > 0, "it is seen")
         task.cancel()

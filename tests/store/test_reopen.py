@@ -8,9 +8,9 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.error_codes import rule_of
-from gateway.core.sending.pauses import stored
-from gateway.core.sending.response import by_rule
+from gateway.core.sending.error_codes import error_policy
+from gateway.core.sending.pauses import parse_pauses
+from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
@@ -54,9 +54,9 @@ def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int 
         "failed",
         event.at,
         {"code": code},
-        by_rule(rule_of(code, 400), code, ""),
+        refusal_by_policy(error_policy(code, 400), code, ""),
     )
-    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), news=(news,))
+    plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
     assert commit(store, [plan], WEEK) == [True]
 
 
@@ -130,9 +130,9 @@ def test_a_failed_payment_pauses_the_number_and_keeps_the_send(store: Store) -> 
 
     fails(store, 131042)
 
-    pause = stored(raw(store).hgetall(f"{PREFIX}stops")).pause
+    pause = parse_pauses(raw(store).hgetall(f"{PREFIX}stops")).pause
     assert pause
-    assert pause.told["code"] == 131042
+    assert pause.error["code"] == 131042
     assert row(store, ONE)["spent"] == "1"
 
 
@@ -323,7 +323,7 @@ def test_a_failure_that_comes_before_its_answer_lets_the_send_begin_again(
     take(store, 1)
 
     fails(store, code, send)
-    settle(store, send, answer, wamid="wamid.1", wait_ms=1, error="{}")
+    settle(store, send, answer, wamid="wamid.1", wait_ms=1, error_json="{}")
 
     assert stage(store, send) == ("parked" if code == 131047 else "queued")
     assert raw(store).zrange(f"{PREFIX}lane:reply:{ANA}", 0, 0) == [TWO.id.encode()]

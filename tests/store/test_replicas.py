@@ -13,7 +13,7 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from tests.made import a_message, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.store.planning import planned
@@ -181,8 +181,8 @@ def test_the_address_says_how_many_replicas_are_asked_for(pair: Pair, count: int
 def test_replicas_that_are_missing_are_told_at_the_start(pair: Pair) -> None:
     lacking = Store(f"{pair.primary.url}?replicas=2")
 
-    assert check(pair.store).warnings == ()
-    assert check(lacking).warnings == (
+    assert check_server(pair.store).warnings == ()
+    assert check_server(lacking).warnings == (
         "Nothing counts before 2 replicas have it, and 1 are there.",
     )
     lacking.close()

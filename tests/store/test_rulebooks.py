@@ -22,7 +22,7 @@ def test_each_process_tells_what_it_has_in_force(store: Store) -> None:
     for process, version in (("a:1", "v1"), ("a:2", "v1"), ("a:1", "v2")):
         rulebooks.report(store, process, InForce(version))
 
-    assert rulebooks.versions(in_force(store)) == {"v2": 1, "v1": 1}
+    assert rulebooks.count_versions(in_force(store)) == {"v2": 1, "v1": 1}
 
 
 def test_a_process_that_says_nothing_for_long_has_ended(store: Store) -> None:
@@ -41,10 +41,10 @@ def test_a_long_problem_is_told_in_part(store: Store) -> None:
 
 
 def test_the_files_of_the_last_rules_that_were_right_are_kept(store: Store) -> None:
-    assert rulebooks.kept(store) == ()
+    assert rulebooks.read_kept_files(store) == ()
 
-    rulebooks.keep(store, "v1", (File("old.yaml", b"x"),))
-    rulebooks.keep(store, "v2", FILES)
-    rulebooks.keep(store, "v2", FILES[:1])
+    rulebooks.keep_files(store, "v1", (File("old.yaml", b"x"),))
+    rulebooks.keep_files(store, "v2", FILES)
+    rulebooks.keep_files(store, "v2", FILES[:1])
 
-    assert rulebooks.kept(store) == FILES
+    assert rulebooks.read_kept_files(store) == FILES

@@ -28,8 +28,8 @@ def run(spread: Spread, **answers: object) -> list[tuple[str, list[int]]]:
     went = []
     while groups := spread.groups():
         for group in groups:
-            went.append((group.node[0], list(group.places)))
-            spread.take(group, [answers[group.node[0]]] * len(group.places))
+            went.append((group.node[0], list(group.positions)))
+            spread.take(group, [answers[group.node[0]]] * len(group.positions))
     return went
 
 
@@ -90,9 +90,9 @@ def test_what_else_fails_is_not_repeated_and_the_map_is_doubted(error: Exception
 
     assert run(Spread(slots, commands(P0)), two=error) == [("two", [0])]
 
-    assert not slots.due()  # another look must wait a moment
+    assert not slots.is_refresh_due()  # another look must wait a moment
     slots.PAUSE_S = 0.0
-    assert slots.due()
+    assert slots.is_refresh_due()
 
 
 def test_a_command_that_is_wrong_says_nothing_of_the_map() -> None:
@@ -101,7 +101,7 @@ def test_a_command_that_is_wrong_says_nothing_of_the_map() -> None:
 
     run(Spread(slots, commands(P0)), two=ResponseError("WRONGTYPE"))
 
-    assert not slots.due()
+    assert not slots.is_refresh_due()
 
 
 def test_a_slot_that_nobody_has_is_down_and_its_neighbours_are_not() -> None:
@@ -126,7 +126,7 @@ def test_who_answered_last_is_asked_first_and_replicas_are_asked_too() -> None:
 
 def test_without_a_map_nobody_who_can_be_asked_is_an_error() -> None:
     with pytest.raises(ConnectionError):
-        Slots([ONE]).unread(ConnectionError("refused"))
+        Slots([ONE]).keep_old(ConnectionError("refused"))
     slots = a_map()
-    slots.unread(ConnectionError("refused"))
+    slots.keep_old(ConnectionError("refused"))
     assert slots.primaries == [ONE, TWO]

@@ -11,7 +11,7 @@ from gateway.store.leader import LeaderLock
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import LaneFigures, Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from tests.made import ANA, NUMBER
 from tests.servers import free_port
 from tests.store.keeping import inbox, keep
@@ -38,8 +38,8 @@ def test_what_is_kept_waits_until_it_is_passed(store: Store) -> None:
     keep(store, 2, "a", "b")
     keep(store, 5, "c")
     before = reading(store)
-    with inbox(store).slice() as held:
-        while not held.next().empty:
+    with inbox(store).lease() as held:
+        while not held.next_batch().is_empty:
             pass
     after = reading(store)
 
@@ -58,9 +58,9 @@ def test_the_oldest_is_the_oldest_of_all_partitions(store: Store) -> None:
 
 def test_each_number_is_told_apart(store: Store) -> None:
     for name in (NUMBER, "another"):
-        maintenance.list_number(store, name)
+        maintenance.add_number(store, name)
     due_at = datetime.now(UTC) + timedelta(hours=1)
-    queue(store, ONE, a_send("due", due_at=due_at), a_send("bulk", rank=BULK))
+    queue(store, ONE, a_send("due", due_at=due_at), a_send("bulk", priority=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
 
     ours, other = reading(store).numbers
@@ -72,11 +72,11 @@ def test_each_number_is_told_apart(store: Store) -> None:
 
 
 def test_dead_letters_are_told_by_cause(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     queue(store, ONE, a_send("two", lane="351900000002"))
     take(store)
-    settle(store, ONE, "dead", error='{"code":190}')
-    settle(store, a_send("two"), "dead", error='{"code":null,"gave_up_after":8}')
+    settle(store, ONE, "dead", error_json='{"code":190}')
+    settle(store, a_send("two"), "dead", error_json='{"code":null,"gave_up_after":8}')
 
     found = reading(store)
 
@@ -86,7 +86,7 @@ def test_dead_letters_are_told_by_cause(store: Store) -> None:
 
 def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) -> None:
     maintenance.may_tick(store)
-    raw(store).set(f"{keys.RAN}sweep", 1, px=keys.DAY_MS - 42_000)
+    raw(store).set(f"{keys.LAST_RUN}sweep", 1, px=keys.DAY_MS - 42_000)
 
     ago_s = reading(store).ago_s
 
@@ -96,17 +96,17 @@ def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) 
 
 def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) -> None:
     before = reading(store)
-    maintenance.ran(store, "watch", "0.1.0/abc")
-    LeaderLock(store, keys.BEAT_TURN, 10_000).mine()
+    maintenance.record_run(store, "watch", "0.1.0/abc")
+    LeaderLock(store, keys.BEAT_LOCK, 10_000).acquire()
     after = reading(store)
 
-    assert (before.release, before.leads) == ("", False)
-    assert (after.release, after.leads) == ("0.1.0/abc", True)
+    assert (before.release, before.has_beat_leader) == ("", False)
+    assert (after.release, after.has_beat_leader) == ("0.1.0/abc", True)
 
 
 def test_the_server_and_its_counters_are_told(store: Store) -> None:
-    check(store)
-    maintenance.count(store, keys.SPACE, "workers.default")
+    check_server(store)
+    maintenance.increment_counter(store, keys.SPACE, "workers.default")
 
     found = reading(store)
 
@@ -126,9 +126,9 @@ def test_a_store_that_is_away_tells_nothing() -> None:
 def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: Store) -> None:
     now = now_ms(store)
     for ago_h in (60, 24, 24, 0):
-        snapshot.note(store, now - ago_h * 3_600_000, 1_000 - ago_h)
+        snapshot.record_memory_use(store, now - ago_h * 3_600_000, 1_000 - ago_h)
 
-    assert reading(store).room == {now - 24 * 3_600_000: 976, now: 1_000}
+    assert reading(store).memory_samples == {now - 24 * 3_600_000: 976, now: 1_000}
     told = reading(store).forecast
     assert told
     assert told.hours == 24
@@ -136,7 +136,7 @@ def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: 
 
 def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
     for name in ("106", "107"):
-        maintenance.list_number(store, name)
+        maintenance.add_number(store, name)
     raw(store).set(f"{keys.number('106')}dead", "of another type")
     raw(store).hset(f"{keys.number('107')}count", "sends.sent", 7)
 

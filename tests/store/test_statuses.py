@@ -187,7 +187,7 @@ def test_a_status_ends_the_wait_for_another_attempt(store: Store) -> None:
 def test_late_news_of_a_dead_send_is_history_and_does_not_reopen_it(store: Store) -> None:
     queue(store, ONE)
     take(store)
-    settle(store, ONE, "dead", error="{}")
+    settle(store, ONE, "dead", error_json="{}")
 
     tell(store, "delivered", ONE)
 
@@ -233,7 +233,7 @@ def test_what_comes_after_a_higher_one_is_counted(
 def test_what_was_held_up_is_counted_whoever_it_is_about(
     store: Store, late_s: int, odd: dict[str, int]
 ) -> None:
-    tell(store, "sent", wamid="wamid.foreign", late=timedelta(seconds=late_s))
+    tell(store, "sent", wamid="wamid.foreign", delay=timedelta(seconds=late_s))
 
     assert odd_statuses(store) == {"unmatched": 1, **odd}
 

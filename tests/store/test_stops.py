@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import Send
 from gateway.store import maintenance
 from gateway.store.redis.client import Store
@@ -27,8 +27,8 @@ ONE, TWO = (a_send(name, name, rule=name) for name in ("one", "two"))
 WHY = '{"code":190}'
 
 
-def standing(store: Store) -> Stops:
-    return stored(raw(store).hgetall(f"{PREFIX}stops"))
+def standing(store: Store) -> NumberPauses:
+    return parse_pauses(raw(store).hgetall(f"{PREFIX}stops"))
 
 
 def test_a_number_at_rest_sends_nothing_until_it_is_over(store: Store) -> None:
@@ -38,7 +38,7 @@ def test_a_number_at_rest_sends_nothing_until_it_is_over(store: Store) -> None:
 
     found = lanes(store).pump([], 50)
 
-    assert (found.attempts, found.more) == ([], False)
+    assert (found.attempts, found.has_more) == ([], False)
     assert 59 < found.wait_s <= 60
     raw(store).hset(f"{PREFIX}tokens", "rest", now_ms(store))
     assert sorted(take(store)) == ["one", "two"]
@@ -58,7 +58,7 @@ def test_a_held_number_sends_nothing_and_its_probe_neither(store: Store) -> None
 @pytest.mark.parametrize("stop", ["held", "paused", "its rule held"])
 def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop: str) -> None:
     queue(store, ONE)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     rule = ONE.rule if stop == "its rule held" else ""
     if stop == "paused":
         pauses.pause(store, [NUMBER], WHY, 30_000)
@@ -68,7 +68,7 @@ def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop:
     raw(store).hset(f"{PREFIX}send:{ONE.id}", "expires", 1)
 
     pauses.release(store, [NUMBER], rule)
-    pauses.look(store, [NUMBER], 190)
+    pauses.probe_now(store, [NUMBER], 190)
     maintenance.tick(store)
 
     assert take(store) == []
@@ -110,7 +110,7 @@ def test_what_a_released_rule_had_to_say_comes_back_to_its_place(store: Store) -
     queue(store, a_send("after", rule="help"))
     pauses.release(store, [NUMBER], "offers")
 
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     maintenance.tick(store)
 
     assert take(store) == ["held"]
@@ -124,7 +124,7 @@ def released_before_what_is_posted(store: Store) -> Send:
     pauses.hold(store, [NUMBER], "offers", "why")
     assert take(store) == ["after"]
     pauses.release(store, [NUMBER], "offers")
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     maintenance.tick(store)
     return after
 
@@ -154,7 +154,7 @@ def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
     queue(store, a_send("held", rule="offers"))
     pauses.hold(store, [NUMBER], "offers", "why")
     take(store)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
     maintenance.tick(store)
 
@@ -164,7 +164,7 @@ def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
 @pytest.mark.parametrize("stop", ["held", "paused", "rests"])
 def test_nobody_is_rung_for_what_may_not_go(store: Store, stop: str) -> None:
     queue(store, ONE)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     (before,) = maintenance.tick(store)
     if stop == "held":
         pauses.hold(store, [NUMBER], "", "why")
@@ -224,7 +224,7 @@ def test_a_person_may_hold_so_many_rules_and_no_more(store: Store) -> None:
 
 
 def test_a_tick_brings_back_a_bounded_number_of_all_rules_together(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     for rule in ("a", "b"):
         raw(store).sadd(f"{PREFIX}holding", rule)
         raw(store).zadd(f"{PREFIX}held:{rule}", {f"{rule}{n}": n for n in range(700)})
@@ -232,7 +232,7 @@ def test_a_tick_brings_back_a_bounded_number_of_all_rules_together(store: Store)
     moved = []
     for _ in range(3):
         (found,) = maintenance.tick(store)
-        moved.append(found.moved)
+        moved.append(found.moved_items)
 
     assert moved == [1_000, 400, 0]
     assert raw(store).exists(f"{PREFIX}holding") == 0

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.store import keys, maintenance
 from gateway.store.redis.client import Store, connect_async
-from gateway.store.server.health import Pressure
+from gateway.store.server.health import HealthMonitor
 from tests.servers import Server, wait_until
 from tests.store.keeping import inbox, keep, late
 from tests.store.raw import raw
@@ -31,8 +31,8 @@ def small(tmp_path: Path) -> Iterator[Store]:
 def worked_off(store: Store, index: int, count: int) -> list[str]:
     """Keep and pass deliveries of which each fills a node of its own, and return their places."""
     places = keep(store, index, *(f"body {i} {'x' * 20}" for i in range(count)))
-    with inbox(store).slice() as held:
-        while not held.next().empty:
+    with inbox(store).lease() as held:
+        while not held.next_batch().is_empty:
             pass
     return [place.partition(":")[2] for place in places]
 
@@ -71,8 +71,8 @@ def test_history_yields_again_and_again_down_to_where_work_begins(store: Store) 
 
 def test_what_was_set_aside_yields_to_nothing(store: Store) -> None:
     places = keep(store, 0, *(f"body {i}" for i in range(300)))
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
         held.close(late(places[10]))
     entries = [place.partition(":")[2] for place in places]
 
@@ -94,7 +94,7 @@ def test_a_web_process_lets_history_yield_without_any_worker(store: Store, serve
 
     async def watching() -> None:
         client = connect_async(server.url)
-        task = asyncio.create_task(Pressure(client, A_TINY_LIMIT).watch())
+        task = asyncio.create_task(HealthMonitor(client, A_TINY_LIMIT).watch())
         await asyncio.to_thread(wait_until, lambda: len(left(store, 0)) == 1, "history yielded")
         task.cancel()
         await client.aclose()
@@ -113,8 +113,8 @@ def test_a_short_retention_drops_nothing_that_waits(store: Store) -> None:
 
 
 def set_aside(store: Store, index: int, *places: str) -> None:
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
         held.close(late(*places))
 
 
@@ -155,8 +155,8 @@ def test_what_a_release_before_set_aside_is_not_trimmed(store: Store) -> None:
 
     # It is in order from its next try on.
     raw(store).zadd(f"{keys.partition(0)}aside", {places[3].partition(":")[2]: 0})
-    with inbox(store).slice() as held:
-        held.next()
+    with inbox(store).lease() as held:
+        held.next_batch()
     assert trimmed(store) == 3
 
 

@@ -20,42 +20,47 @@ def turn(store: Store, lifetime_ms: int = 10_000) -> LeaderLock:
 def test_one_of_two_has_the_turn_however_often_they_ask(store: Store) -> None:
     one, other = turn(store), turn(store)
 
-    assert [one.mine(), other.mine(), one.mine(), other.mine()] == [True, False, True, False]
+    assert [one.acquire(), other.acquire(), one.acquire(), other.acquire()] == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_turn_that_is_given_back_is_free_at_once(store: Store) -> None:
     one, other = turn(store), turn(store)
-    one.mine()
+    one.acquire()
 
-    one.give_back()
+    one.release()
 
-    assert other.mine()
+    assert other.acquire()
 
 
 def test_the_turn_of_another_cannot_be_given_back(store: Store) -> None:
     one, other = turn(store), turn(store)
-    one.mine()
+    one.acquire()
 
-    other.give_back()
+    other.release()
 
-    assert not other.mine()
+    assert not other.acquire()
 
 
 def test_a_turn_runs_out_when_its_holder_stops_asking(store: Store) -> None:
     one, other = turn(store, 50), turn(store)
-    assert one.mine()
+    assert one.acquire()
 
-    wait_until(other.mine, "the turn ran out")
+    wait_until(other.acquire, "the turn ran out")
 
-    assert not one.mine()
+    assert not one.acquire()
 
 
 def test_asking_makes_a_turn_last_as_long_as_at_first(store: Store) -> None:
     one = turn(store)
-    one.mine()
+    one.acquire()
     raw(store).pexpire(KEY, 100)
 
-    one.mine()
+    one.acquire()
 
     assert 9_000 < raw(store).pttl(KEY) <= 10_000
 
@@ -67,10 +72,10 @@ def test_whoever_did_not_hear_that_it_has_the_turn_has_it_when_it_asks_again(
     with monkeypatch.context() as patched:
         patched.setattr(store, "call", unheard(store))
         with pytest.raises(StoreUnavailableError):
-            one.mine()
+            one.acquire()
 
     assert raw(store).exists(KEY)
-    assert one.mine()
+    assert one.acquire()
 
 
 def unheard(store: Store) -> Callable[..., None]:
@@ -86,4 +91,4 @@ def unheard(store: Store) -> Callable[..., None]:
 
 def test_a_store_that_is_away_gives_no_turn() -> None:
     with pytest.raises(StoreUnavailableError):
-        turn(Store(f"redis://127.0.0.1:{free_port()}/0")).mine()
+        turn(Store(f"redis://127.0.0.1:{free_port()}/0")).acquire()

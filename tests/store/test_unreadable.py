@@ -7,7 +7,7 @@ import pytest
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.phone_numbers import contact_key
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
-from gateway.core.webhook.damaged import of_customer, of_message
+from gateway.core.webhook.damaged import customer_matcher, message_matcher
 from gateway.core.webhook.parser import split
 from gateway.store import keys, maintenance
 from gateway.store.body_encryption import Bodies
@@ -24,7 +24,7 @@ PREFIX = keys.number("")
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    maintenance.list_number(store, "")
+    maintenance.add_number(store, "")
 
 
 def unread(body: bytes, place: str = "0:1-0") -> Unreadable:
@@ -35,13 +35,13 @@ def unread(body: bytes, place: str = "0:1-0") -> Unreadable:
 
 def bury(store: Store, *bodies: bytes, place: str = "0:1-0") -> None:
     events = [unread(body, place) for body in bodies]
-    assert unreadable.bury(store, Bodies(), events) == [None] * len(events)
+    assert unreadable.store_unreadable(store, Bodies(), events) == [None] * len(events)
 
 
 def letters(store: Store) -> Iterator[tuple[DeadEvent, bytes]]:
-    for letter in dead_letters.letters(store, DeadLetterFilter()):
+    for letter in dead_letters.iter_dead_letters(store, DeadLetterFilter()):
         assert isinstance(letter, DeadEvent)
-        yield letter, unreadable.held(store, Bodies(), letter).content
+        yield letter, unreadable.read_bytes(store, Bodies(), letter).content
 
 
 def test_only_the_newest_stay_and_the_rest_are_counted(
@@ -95,7 +95,7 @@ def test_what_is_old_is_forgotten_with_the_other_letters(store: Store) -> None:
     bury(store, b"no webhook")
     raw(store).zadd(f"{PREFIX}unreadable", {raw(store).zrange(f"{PREFIX}unreadable", 0, 0)[0]: 1})
 
-    maintenance.forget_dead(store, NOW)
+    maintenance.forget_dead_letters(store, NOW)
 
     assert raw(store).zcard(f"{PREFIX}unreadable") == 0
 
@@ -107,10 +107,10 @@ BODY = rb'no webhook of "wamid.ab\/c=" from 351900000001, 5511987654321 and PT.7
 def test_a_message_is_found_by_its_id(store: Store, wamid: str) -> None:
     bury(store, BODY)
 
-    (trace,) = Traces(store, Bodies()).of_wamid(wamid).traces
+    (trace,) = Traces(store, Bodies()).find_by_wamid(wamid).traces
 
-    assert trace.failed
-    assert len(trace.failed.unreadable) == 32
+    assert trace.failure
+    assert len(trace.failure.dead_letter_id) == 32
 
 
 @pytest.mark.parametrize("name", ["351900000001", "551187654321", "PT.7301x"])
@@ -118,15 +118,17 @@ def test_a_customer_is_found_by_any_name(store: Store, name: str) -> None:
     bury(store, BODY)
 
     key = contact_key(name) if name.isdigit() else name
-    found = Traces(store, Bodies()).of_contact(key, 10)
+    found = Traces(store, Bodies()).find_by_contact(key, 10)
 
-    assert [bool(trace.failed and trace.failed.unreadable) for trace in found.traces] == [True]
+    assert [bool(trace.failure and trace.failure.dead_letter_id) for trace in found.traces] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize("name", ["35190000000", "51900000001", "PT.7301"])
 def test_a_name_within_another_is_nobodys(name: str) -> None:
-    assert not of_customer({name})(BODY)
-    assert not of_message("wamid.ab/c")(BODY)
+    assert not customer_matcher({name})(BODY)
+    assert not message_matcher("wamid.ab/c")(BODY)
 
 
 def test_what_the_letter_does_not_hold_is_looked_for_in_its_delivery(store: Store) -> None:
@@ -134,14 +136,14 @@ def test_what_the_letter_does_not_hold_is_looked_for_in_its_delivery(store: Stor
     (place,) = keep(store, 2, body.decode())
     bury(store, body, place=place)
 
-    (trace,) = Traces(store, Bodies()).of_wamid("wamid.far=").traces
+    (trace,) = Traces(store, Bodies()).find_by_wamid("wamid.far=").traces
 
-    assert trace.failed
+    assert trace.failure
 
 
 def test_what_another_release_split_otherwise_is_told_without_its_event(store: Store) -> None:
     (place,) = keep(store, 2, delivery_body().decode())
 
-    kept = Traces(store, Bodies())._inbox.kept(f"{place}/7")
+    kept = Traces(store, Bodies())._inbox.find_event(f"{place}/7")
 
     assert (kept.delivery, kept.event) == (place, None)

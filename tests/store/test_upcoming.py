@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
-from gateway.store.monitoring.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, upcoming
+from gateway.store.monitoring.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import pauses
 from tests.made import NUMBER
@@ -19,7 +19,7 @@ PACE = f"{PREFIX}tokens"
 
 
 def look(store: Store, per_second: int = FAST) -> Upcoming:
-    (found,), failed = upcoming(store, [NUMBER], per_second)
+    (found,), failed = read_upcoming(store, [NUMBER], per_second)
     assert failed is None
     return found
 
@@ -34,7 +34,7 @@ def test_nothing_is_to_be_done_for_a_number_without_sends(store: Store) -> None:
 
 
 def test_a_send_that_is_ready_is_to_be_rung_for_now(store: Store) -> None:
-    queue(store, ONE, a_send("two", "351900000002", rank=BULK))
+    queue(store, ONE, a_send("two", "351900000002", priority=BULK))
 
     found = look(store)
 
@@ -125,9 +125,9 @@ def test_the_nearest_of_what_a_tick_moves_counts(store: Store) -> None:
     found = look(store)
     assert found.tick_ms is not None
     assert 2_000 < found.tick_ms - found.now_ms <= 3_000
-    assert not found.due
+    assert not found.is_due
     raw(store).zadd(f"{PREFIX}parked", {"c": now_ms(store) - 1})
-    assert look(store).due
+    assert look(store).is_due
 
 
 def test_sends_of_a_rule_that_was_released_are_for_the_tick(store: Store) -> None:
@@ -138,14 +138,14 @@ def test_sends_of_a_rule_that_was_released_are_for_the_tick(store: Store) -> Non
     raw(store).delete(f"{PREFIX}stops")
 
     assert held is None
-    assert look(store).due
+    assert look(store).is_due
 
 
 def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
     raw(store).set(f"{keys.number('bad')}due", "no set")
     queue(store, ONE)
 
-    found, failed = upcoming(store, ["bad", NUMBER], FAST)
+    found, failed = read_upcoming(store, ["bad", NUMBER], FAST)
 
     assert [one.number for one in found] == [NUMBER]
     assert isinstance(failed, ScriptError)

@@ -33,8 +33,8 @@ pytestmark = pytest.mark.store
 ONE, TWO = a_send("one"), a_send("two")
 
 
-def tick(store: Store) -> maintenance.Due:
-    maintenance.list_number(store, NUMBER)
+def tick(store: Store) -> maintenance.TickResult:
+    maintenance.add_number(store, NUMBER)
     (found,) = maintenance.tick(store)
     return found
 
@@ -47,12 +47,12 @@ def become_due(store: Store, name: str = "due") -> None:
 
 def test_a_send_enters_its_lane_when_it_is_due(store: Store) -> None:
     queue(store, a_send("later", due_at=datetime.now(UTC) + timedelta(hours=1)))
-    assert (tick(store).moved, take(store)) == (0, [])
+    assert (tick(store).moved_items, take(store)) == (0, [])
 
     become_due(store)
 
-    assert (tick(store).moved, take(store)) == (1, ["later"])
-    assert tick(store).moved == 0
+    assert (tick(store).moved_items, take(store)) == (1, ["later"])
+    assert tick(store).moved_items == 0
 
 
 def test_what_is_due_in_the_same_moment_keeps_the_order_of_its_plan(store: Store) -> None:
@@ -107,14 +107,14 @@ def test_an_unconfirmed_send_that_expired_is_a_dead_letter(store: Store) -> None
     queue(store, ONE)
     take(store)
     settle(store, ONE, "unconfirmed", wait_ms=now_ms(store) + 3_600_000)
-    assert (tick(store).moved, stage(store, ONE)) == (0, "unconfirmed")
+    assert (tick(store).moved_items, stage(store, ONE)) == (0, "unconfirmed")
 
     become_due(store, "unconfirmed")
 
-    assert tick(store).moved == 1
+    assert tick(store).moved_items == 1
     assert (stage(store, ONE), row(store, ONE)["final"]) == ("dead", "1")
     assert (dead_members(store), counted(store, "sends.dead")) == ([f"send:{ONE.id}"], 1)
-    assert tick(store).moved == 0
+    assert tick(store).moved_items == 0
 
 
 def test_what_was_confirmed_in_time_is_no_dead_letter(store: Store) -> None:
@@ -132,7 +132,7 @@ def test_what_was_confirmed_in_time_is_no_dead_letter(store: Store) -> None:
 def test_a_tick_moves_a_bounded_number(store: Store) -> None:
     raw(store).zadd(f"{PREFIX}due", {f"gone {i}": i for i in range(1_200)})
 
-    assert [tick(store).moved for _ in range(3)] == [1_000, 200, 0]
+    assert [tick(store).moved_items for _ in range(3)] == [1_000, 200, 0]
 
 
 def set_timer(store: Store, name: str, due: int) -> None:
@@ -173,9 +173,9 @@ def test_a_tick_tells_how_long_ready_lanes_have_waited(store: Store) -> None:
 
 def test_a_tick_runs_once_within_nine_tenths_of_a_second(store: Store) -> None:
     assert (maintenance.may_tick(store), maintenance.may_tick(store)) == (True, False)
-    assert 0 < raw(store).pttl(keys.TICKED) <= 900
+    assert 0 < raw(store).pttl(keys.TICK_GUARD) <= 900
 
-    raw(store).delete(keys.TICKED)
+    raw(store).delete(keys.TICK_GUARD)
 
     assert maintenance.may_tick(store)
 
@@ -189,19 +189,19 @@ def test_a_tick_that_is_wrong_is_told(store: Store) -> None:
 
 def test_numbers_are_listed_once_and_nobody_is_one_of_them(store: Store) -> None:
     for name in (NUMBER, "", NUMBER):
-        maintenance.list_number(store, name)
+        maintenance.add_number(store, name)
 
     assert maintenance.numbers(store) == ["", NUMBER]
 
 
 def test_whoever_sends_for_a_number_is_seen(store: Store) -> None:
-    assert not maintenance.working(store, NUMBER, 60_000)
+    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
     queue(store, ONE)
     take(store)
 
-    assert maintenance.working(store, NUMBER, 60_000)
+    assert maintenance.is_pump_active(store, NUMBER, 60_000)
     raw(store).hincrby(f"{PREFIX}tokens", "took", -60_000)
-    assert not maintenance.working(store, NUMBER, 60_000)
+    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
@@ -213,7 +213,7 @@ def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
     plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), inbound=1)
     assert commit(store, [plan], WEEK) == [True]
 
-    assert not maintenance.working(store, NUMBER, 60_000)
+    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Store) -> None:
@@ -221,11 +221,13 @@ def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Sto
     take(store)
     raw(store).hincrby(f"{PREFIX}tokens", "took", 3_600_000)
 
-    assert not maintenance.working(store, NUMBER, 60_000)
+    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_a_cursor_that_moved_is_seen(store: Store) -> None:
-    found = [maintenance.moved(store, 0, cursor) for cursor in ("0-0", "0-0", "1-0", "1-0")]
+    found = [
+        maintenance.has_cursor_moved(store, 0, cursor) for cursor in ("0-0", "0-0", "1-0", "1-0")
+    ]
 
     assert found == [False, False, True, False]
 
@@ -233,8 +235,8 @@ def test_a_cursor_that_moved_is_seen(store: Store) -> None:
 def passed(store: Store, index: int, count: int) -> list[str]:
     """Keep and pass so many deliveries, and return where they stand."""
     places = keep(store, index, *(f"body {i}" for i in range(count)))
-    with inbox(store).slice() as held:
-        while not held.next().empty:
+    with inbox(store).lease() as held:
+        while not held.next_batch().is_empty:
             pass
     return [place.partition(":")[2] for place in places]
 
@@ -273,17 +275,17 @@ def test_what_is_older_than_the_retention_goes(store: Store) -> None:
 
 
 def test_old_dead_letters_leave_the_list(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
-    maintenance.list_number(store, "")
+    maintenance.add_number(store, NUMBER)
+    maintenance.add_number(store, "")
     raw(store).zadd(f"{PREFIX}dead", {"old": now_ms(store) - 1_000_000, "new": now_ms(store)})
 
-    assert maintenance.forget_dead(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
+    assert maintenance.forget_dead_letters(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
     assert dead_members(store) == ["new"]
 
 
 def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
     for name in ("1", NUMBER):
-        maintenance.list_number(store, name)
+        maintenance.add_number(store, name)
     raw(store).set(f"{keys.number('1')}due", "no set")
 
     due = maintenance.tick(store)
@@ -294,19 +296,19 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
 
 
 def test_so_many_numbers_are_listed_and_no_more(store: Store) -> None:
-    assert maintenance.list_number(store, NUMBER)
+    assert maintenance.add_number(store, NUMBER)
     raw(store).sadd(keys.NUMBERS, *(f"n{n}" for n in range(maintenance.MOST_NUMBERS - 1)))
 
-    assert not maintenance.list_number(store, "one more")
+    assert not maintenance.add_number(store, "one more")
 
-    assert maintenance.list_number(store, NUMBER)
+    assert maintenance.add_number(store, NUMBER)
     assert raw(store).scard(keys.NUMBERS) == maintenance.MOST_NUMBERS
 
 
 def test_old_dead_letters_are_forgotten_in_steps(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": 1_000 + n for n in range(2_500)})
 
-    assert maintenance.forget_dead(store, datetime.fromtimestamp(3.4, UTC)) == 2_401
+    assert maintenance.forget_dead_letters(store, datetime.fromtimestamp(3.4, UTC)) == 2_401
 
     assert raw(store).zcard(f"{PREFIX}dead") == 99

@@ -33,7 +33,7 @@ INSTEAD = {"type": "template", "template": {"name": "we_answered"}}
 def park(store: Store, send: Send = ONE) -> None:
     queue(store, send)
     take(store)
-    settle(store, send, "parked", error='{"code":131047}')
+    settle(store, send, "parked", error_json='{"code":131047}')
 
 
 def write(store: Store, wamid: str = "wamid.again") -> None:
@@ -93,7 +93,7 @@ def test_what_nobody_asked_for_in_time_expires(store: Store) -> None:
     short = a_send("short", closed="wait", expires_at=datetime.now(UTC) + timedelta(seconds=60))
     park(store, short)
     raw(store).zadd(f"{PREFIX}parked", {short.id: 1})
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
     maintenance.tick(store)
 
@@ -119,7 +119,7 @@ def test_what_a_rule_lets_go_is_no_dead_letter(store: Store) -> None:
     queue(store, one)
     take(store)
 
-    settle(store, one, "dropped", error='{"code":131047}')
+    settle(store, one, "dropped", error_json='{"code":131047}')
 
     assert stage(store, one) == "dropped"
     assert dead_members(store) == []

@@ -8,7 +8,7 @@ import pytest
 from gateway.store import keys, maintenance
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, connect_async
-from gateway.store.server.health import Pressure
+from gateway.store.server.health import HealthMonitor
 from gateway.store.trace_records import find
 from tests.made import NUMBER, a_message
 from tests.servers import Server, wait_until
@@ -22,7 +22,7 @@ A_TINY_LIMIT, NO_LIMIT = 1, 1 << 50
 
 def record(store: Store, count: int, first: int = 0, retention: timedelta = WEEK) -> None:
     """Commit as many messages, each of a customer of its own, answered and recorded."""
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     for i in range(first, first + count):
         commit(store, planned(store, a_message(f"wamid.{i}", customer(i))), retention)
 
@@ -70,7 +70,7 @@ def test_an_eighth_goes_at_once_and_a_thousand_at_most(store: Store) -> None:
 
 
 def listed(store: Store, count: int) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     pipe = raw(store).pipeline(transaction=False)
     for i in range(count):
         pipe.xadd(f"{PREFIX}recorded", {f"{i:032x}": customer(i)})
@@ -105,7 +105,7 @@ def test_a_web_process_lets_records_yield_without_any_worker(store: Store, serve
 
     async def watching() -> None:
         client = connect_async(server.url)
-        task = asyncio.create_task(Pressure(client, A_TINY_LIMIT).watch())
+        task = asyncio.create_task(HealthMonitor(client, A_TINY_LIMIT).watch())
         await asyncio.to_thread(wait_until, lambda: not records(store), "records yielded")
         task.cancel()
         await client.aclose()
@@ -126,7 +126,7 @@ def test_the_list_of_records_forgets_those_whose_time_is_over(store: Store) -> N
 def test_records_of_every_number_yield(store: Store) -> None:
     other = keys.number("222")
     record(store, 1)
-    maintenance.list_number(store, "222")
+    maintenance.add_number(store, "222")
     raw(store).xadd(f"{other}recorded", {"0" * 32: "351"})
     raw(store).set(f"{other}record:{'0' * 32}", "{}")
 

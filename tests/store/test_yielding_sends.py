@@ -28,8 +28,8 @@ AT_ONCE, A_DAY = timedelta(0), timedelta(days=1)
 
 def finish(store: Store, count: int, rank: str = "reply", first: int = 0) -> list[str]:
     """Compact so many sends, each of a customer of its own."""
-    maintenance.list_number(store, NUMBER)
-    sends = [a_send(f"send{i}", f"3519{i:08d}", rank=rank) for i in range(first, first + count)]
+    maintenance.add_number(store, NUMBER)
+    sends = [a_send(f"send{i}", f"3519{i:08d}", priority=rank) for i in range(first, first + count)]
     queue(store, *sends)
     take(store, count)
     for send in sends:
@@ -40,7 +40,7 @@ def finish(store: Store, count: int, rank: str = "reply", first: int = 0) -> lis
 
 def left(store: Store, ids: list[str]) -> tuple[int, int]:
     """Return of how many sends something is left, and of how many the text."""
-    found = send_rows.read(store, Bodies(), NUMBER, ids)
+    found = send_rows.read_rows(store, Bodies(), NUMBER, ids)
     return sum(bool(one.fields) for one in found), sum(
         bool(one.fields and one.has_text) for one in found
     )
@@ -108,7 +108,7 @@ def test_the_fuller_the_store_the_earlier_sends_are_compacted(used: int, early_m
 
 
 def test_rows_of_dead_letters_are_the_last_to_yield_and_stay_on_the_list(store: Store) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     send = a_send("dead")
     died(store, send)
 
@@ -126,16 +126,16 @@ def test_answered_messages_are_kept_on_and_on_in_a_small_store(own: Server) -> N
     limit = 6 * MB
     answered = Answered(store, 200)
     compaction = Compaction(store, Bodies(), WEEK)
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
 
     for _ in range(12):  # twice what would fill the store if rows stayed
         answered.answer()
         for _ in range(8):  # what eight seconds do
-            health = maintenance.memory(store, limit)
-            if not health.short:
+            health = maintenance.memory_health(store, limit)
+            if not health.is_short:
                 break
             maintenance.make_room(store, limit, AT_ONCE)
             compaction.run([NUMBER], health.early_ms, budget_s=10)
-        assert not maintenance.memory(store, limit).full
+        assert not maintenance.memory_health(store, limit).is_full
 
     store.close()

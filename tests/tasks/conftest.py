@@ -36,11 +36,11 @@ def at_work(
         monkeypatch.setenv(name, value)
     app.finalize()  # As a worker does at its start: it binds the tasks, and looks at the store.
     monkeypatch.setattr(store_check, "_passed", [True])
-    holding._workers.pop(os.getpid(), None)  # Each test is a process that has just started.
-    made = holding.worker()
+    holding._contexts.pop(os.getpid(), None)  # Each test is a process that has just started.
+    made = holding.worker_context()
     yield made
-    made.posting.shutdown()
-    made.ringing.shutdown()  # what it has yet to ring for is no concern of the next test
+    made.post_pool.shutdown()
+    made.ring_pool.shutdown()  # what it has yet to ring for is no concern of the next test
     made.graph.close()
     made.store.close()
-    holding._workers.pop(os.getpid(), None)
+    holding._contexts.pop(os.getpid(), None)

@@ -8,7 +8,7 @@ import orjson
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
-from gateway.core.planning.decision import Action, Decision, Fired
+from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
@@ -16,7 +16,7 @@ from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext
-from tasks.inbound import effect
+from tasks.inbound import process_batch
 from tests.made import NUMBER
 
 PREFIX = keys.number(NUMBER)
@@ -34,7 +34,9 @@ class Echo:
         if not isinstance(event, Message):
             return Decision()
         self.meanwhile(event)
-        return Decision((Fired("echo", "always", (Action("send_text", text(event.text or "")),)),))
+        return Decision(
+            (FiredRule("echo", "always", (Action("send_text", text(event.text or "")),)),)
+        )
 
 
 def raw(store: Store) -> Any:
@@ -60,12 +62,12 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
 def take_effect(at_work: WorkerContext, rulebook: Echo) -> Deferred:
     """Give all that waits its effect, pass it, and return what was set aside."""
     aside: dict[str, DeferReason] = {}
-    with at_work.inbox.slice() as held:
-        batch = held.next()
-        while not batch.empty:
-            late = effect(at_work, held, batch, rulebook)
+    with at_work.inbox.lease() as held:
+        batch = held.next_batch()
+        while not batch.is_empty:
+            late = process_batch(at_work, held, batch, rulebook)
             aside |= late
-            batch = held.next(late)
+            batch = held.next_batch(late)
     return aside
 
 
@@ -86,7 +88,7 @@ def counted(store: Store, name: str, number: str = NUMBER) -> int:
 
 
 def waiting(at_work: WorkerContext) -> int:
-    return sum(one.waiting for one in at_work.inbox.look())
+    return sum(one.waiting for one in at_work.inbox.partition_states())
 
 
 def rung(store: Store, queue: str) -> int:

@@ -22,7 +22,7 @@ from tests.servers import Server, free_port
 from tests.tasks.rig import raw, rung
 
 pytestmark = pytest.mark.store
-LOCK, TICK = keys.BEAT_TURN, "gw:{beat}:process-scheduled-messages"
+LOCK, TICK = keys.BEAT_LOCK, "gw:{beat}:process-scheduled-messages"
 ENV = {
     "META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v", "META_ACCESS_TOKEN": "t",
     "META_PHONE_NUMBER_ID": "1",

@@ -10,7 +10,7 @@ from kombu import Connection, Producer, Queue
 from redbeat.schedulers import get_redis
 
 from gateway.store.redis.cluster.client import Cluster
-from tasks.celery_setup.broker import SCHEDULE_STORE, broker, use_store
+from tasks.celery_setup.broker import SCHEDULE_STORE, broker_settings, use_store
 from tests.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
@@ -19,16 +19,16 @@ BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
 def test_replicas_are_no_matter_of_celery() -> None:
     url = "redis://host:6379/0?replicas=1"
 
-    assert broker(url)["broker_url"] == "redis://host:6379/0"
+    assert broker_settings(url)["broker_url"] == "redis://host:6379/0"
 
 
 def test_the_broker_behind_sentinels_is_found_by_its_name() -> None:
-    told = broker(BEHIND)
+    told = broker_settings(BEHIND)
 
     assert told["broker_url"] == ("sentinel://ana:a%2Fb@one:1/2;sentinel://ana:a%2Fb@two:26379/2")
     assert told["broker_transport_options"]["master_name"] == "main"
     assert told["broker_transport_options"]["global_keyprefix"] == "gw:celery:"
-    assert broker("redis-sentinel://one/main")["broker_url"] == "sentinel://one:26379/0"
+    assert broker_settings("redis-sentinel://one/main")["broker_url"] == "sentinel://one:26379/0"
 
 
 def redbeats(url: str) -> Any:
@@ -65,16 +65,16 @@ def test_redbeat_reaches_a_server_in_the_store_whatever_the_broker_is() -> None:
 
 @pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//", "memory://"])
 def test_another_kind_of_broker_is_given_nothing_of_redis(url: str) -> None:
-    told = broker(url)
+    told = broker_settings(url)
 
     assert (told["broker_url"], told["broker_transport_options"]) == (url, {})
 
 
 def test_rabbitmq_behind_tls_has_to_prove_that_it_is_the_host_of_the_address() -> None:
-    told = broker("amqps://host//")
+    told = broker_settings("amqps://host//")
 
     assert told["broker_use_ssl"] == {"cert_reqs": 2, "server_hostname": None}
-    assert broker("amqp://host//")["broker_use_ssl"] is None
+    assert broker_settings("amqp://host//")["broker_use_ssl"] is None
 
 
 @pytest.mark.store
@@ -82,7 +82,7 @@ def test_a_bell_is_done_with_though_the_broker_goes_away_before_it_is_acknowledg
     tmp_path: Path,
 ) -> None:
     server = Server(tmp_path).start()
-    told = broker(server.url)
+    told = broker_settings(server.url)
     options = told["broker_transport_options"]
     with Connection(told["broker_url"], transport_options=options) as connection:
         channel: Any = connection.channel()

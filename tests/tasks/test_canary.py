@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from gateway.cli.common.masking import Masking
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.sending import canary
-from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
@@ -44,7 +44,7 @@ def heard(at_work: WorkerContext, receiver: Receiver) -> WorkerContext:
 
 def fly(at_work: WorkerContext) -> None:
     """Let a canary go the whole way."""
-    flying.set_off()
+    flying.send_canary()
     assert not take_effect(at_work, Echo())
     outbound.pump(canary.NUMBER, REPLY)
 
@@ -70,7 +70,7 @@ def test_it_goes_the_whole_way_and_the_heartbeat_is_pinged(
 
 
 def test_keeping_it_rings_for_whoever_drains(at_work: WorkerContext) -> None:
-    flying.set_off()
+    flying.send_canary()
 
     assert rung(at_work.store, "default") == 1
 
@@ -85,8 +85,8 @@ def test_without_an_address_it_arrives_all_the_same(at_work: WorkerContext) -> N
 def test_two_that_set_off_within_a_second_are_one(
     heard: WorkerContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flying, "expect", lambda _: 1_795_374_900_123)
-    flying.set_off()
+    monkeypatch.setattr(flying, "record_departure", lambda _: 1_795_374_900_123)
+    flying.send_canary()
 
     fly(heard)
 
@@ -96,7 +96,7 @@ def test_two_that_set_off_within_a_second_are_one(
 def test_one_that_waited_for_too_long_is_not_pinged_and_leaves_no_dead_letter(
     heard: WorkerContext, receiver: Receiver
 ) -> None:
-    flying.set_off()
+    flying.send_canary()
     assert not take_effect(heard, Echo())
     raw(heard.store).hset(the_send(heard.store), "expires", 1)
 
@@ -115,14 +115,14 @@ def test_a_ping_that_fails_is_repeated_and_the_canary_has_arrived(
     fly(heard)
     assert raw(heard.store).hget(the_send(heard.store), "stage") == b"queued"
     assert stands(heard.store).canary.age_s is not None
-    assert HEARTBEAT_UNHEARD.cause.key in alerts.noted(heard.store, 0)
+    assert HEARTBEAT_UNHEARD.cause.key in alerts.active_alerts(heard.store, 0)
 
     receiver.status = 200
     raw(heard.store).zadd(f"{PREFIX}ready:{REPLY}", {canary.WHAT: 0})
     outbound.pump(canary.NUMBER, REPLY)
 
     assert len(receiver.asked) == 2
-    assert alerts.noted(heard.store, 0) == {}
+    assert alerts.active_alerts(heard.store, 0) == {}
 
 
 def test_a_ping_that_fails_for_long_is_dropped(heard: WorkerContext, receiver: Receiver) -> None:
@@ -143,7 +143,7 @@ def test_a_store_that_is_away_is_tried_again(
     def away(*_: object) -> None:
         raise StoreUnavailableError("away")
 
-    monkeypatch.setattr(canary_sink, "arrived", away)
+    monkeypatch.setattr(canary_sink, "record_arrival", away)
     fly(heard)
 
     assert receiver.asked == []
@@ -168,7 +168,7 @@ def test_it_can_be_traced(at_work: WorkerContext) -> None:
     fly(at_work)
     send = the_send(at_work.store).rpartition(":")[2]
 
-    found = Traces(at_work.store, Bodies()).of_send(send)
-    (line,) = Teller(Masking(), moment(0), at_work.settings.gateway_retention).tell(found)
+    found = Traces(at_work.store, Bodies()).find_by_send(send)
+    (line,) = Teller(Masking(), datetime_from_ms(0), at_work.settings.gateway_retention).tell(found)
 
     assert "canary, by no rule, reply: accepted" in orjson.dumps(line, default=str).decode()

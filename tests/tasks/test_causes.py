@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from gateway.core.planning.event import LOOPED, asked_for
-from gateway.core.sending.pauses import Hold, Pause, Stops
+from gateway.core.planning.event import LOOP_ALERT, rule_alert
+from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
-from tasks.monitoring.alert_conditions import causes
+from tasks.monitoring.alert_conditions import find_alerts
 from tasks.monitoring.alerts import (
     BEAT_SILENT,
-    DOUBLED,
     HEARTBEAT_UNHEARD,
-    damaged,
-    refused,
+    SENDS_DOUBLED,
+    damaged_alert,
+    refused_alert,
 )
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
@@ -29,12 +29,12 @@ WELL = replace(FINE, ago_s={"watch": 5.0})
 LATE_MS = NOW_MS - 61_000
 
 
-def stopped(code: int) -> Stops:
-    return Stops(Pause(NOW, NOW, {"code": code, "reason": "Renew the token."}))
+def stopped(code: int) -> NumberPauses:
+    return NumberPauses(Pause(NOW, NOW, {"code": code, "reason": "Renew the token."}))
 
 
-def held(rule: str) -> Stops:
-    return Stops(None, (Hold(rule, NOW, "why"),))
+def held(rule: str) -> NumberPauses:
+    return NumberPauses(None, (Hold(rule, NOW, "why"),))
 
 
 MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -44,10 +44,10 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a delivery waits": (partition(oldest_ms=NOW_MS - 60_000), set()),
     "a delivery waits for long": (partition(oldest_ms=LATE_MS), {"deliveries_wait"}),
     "it waits as planning is stopped": (
-        {"stopped": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
+        {"stopped_release": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
         {"planning_stopped"},
     ),
-    "a delivery was set aside": (partition(aside=1), {"deliveries_aside"}),
+    "a delivery was set aside": (partition(deferred=1), {"deliveries_aside"}),
     "a partition is damaged": (partition(damaged="WRONGTYPE"), {"partition_damaged 0"}),
     "a reply waits": (number(lanes={"reply": LaneFigures(1, 60.0)}), set()),
     "a reply waits for long": (number(lanes={"reply": LaneFigures(1, 61.0)}), {"replies_wait"}),
@@ -55,13 +55,13 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         number(lanes={"reply": LaneFigures(), "bulk": LaneFigures(1, 999.0)}), set(),
     ),
     "the token was refused": (
-        number(stops=stopped(code=190), lanes={"reply": LaneFigures(1, 999.0)}), {"paused 190"},
+        number(pauses=stopped(code=190), lanes={"reply": LaneFigures(1, 999.0)}), {"paused 190"},
     ),
     "a person holds the number": (
-        number(stops=held(""), lanes={"reply": LaneFigures(1, 999.0)}), set(),
+        number(pauses=held(""), lanes={"reply": LaneFigures(1, 999.0)}), set(),
     ),
     "a person holds a rule": (
-        number(stops=held("colour"), lanes={"reply": LaneFigures(1, 999.0)}), {"replies_wait"},
+        number(pauses=held("colour"), lanes={"reply": LaneFigures(1, 999.0)}), {"replies_wait"},
     ),
     "a template is paused": (
         {"letters": {DeadLetterGroup("1", "refused", 132015): 5}}, {"dead_letters refused 132015"},
@@ -99,7 +99,7 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 @pytest.mark.parametrize(("fields", "found"), MATTERS.values(), ids=MATTERS)
 def test_what_is_the_matter(fields: dict[str, Any], found: set[str]) -> None:
-    told = [one.cause for one in causes(replace(WELL, **fields)).values()]
+    told = [one.cause for one in find_alerts(replace(WELL, **fields)).values()]
 
     assert {f"{cause.kind} {cause.detail}".strip() for cause in told} == found
 
@@ -109,30 +109,32 @@ def a_reading(**fields: Any) -> Snapshot:
 
 
 def test_a_cause_of_a_number_names_it_and_says_what_to_do() -> None:
-    (alert,) = causes(a_reading(letters={DeadLetterGroup("106", "gave_up", 131000): 9})).values()
+    (alert,) = find_alerts(
+        a_reading(letters={DeadLetterGroup("106", "gave_up", 131000): 9})
+    ).values()
 
     assert alert.cause.number == "106"
     assert alert.advice.startswith("Meta does not know why")
 
 
 def test_what_stops_a_whole_account_is_one_cause() -> None:
-    both = tuple(replace(WELL.numbers[0], number=n, stops=stopped(190)) for n in ("1", "2"))
+    both = tuple(replace(WELL.numbers[0], number=n, pauses=stopped(190)) for n in ("1", "2"))
 
-    (alert,) = causes(a_reading(numbers=both)).values()
+    (alert,) = find_alerts(a_reading(numbers=both)).values()
 
     assert (alert.cause.number, alert.cause.detail) == ("", "190")
     assert alert.advice == "Renew the token. Sends wait, and go on by themselves."
 
 
 def test_what_stops_a_number_is_a_cause_of_its_own() -> None:
-    both = tuple(replace(WELL.numbers[0], number=n, stops=stopped(131045)) for n in ("1", "2"))
+    both = tuple(replace(WELL.numbers[0], number=n, pauses=stopped(131045)) for n in ("1", "2"))
 
-    assert {one.cause.number for one in causes(a_reading(numbers=both)).values()} == {"1", "2"}
+    assert {one.cause.number for one in find_alerts(a_reading(numbers=both)).values()} == {"1", "2"}
 
 
 def test_what_grows_is_the_same_cause() -> None:
     few, many = (
-        causes(a_reading(letters={DeadLetterGroup("1", "planning"): n})) for n in (1, 1_000)
+        find_alerts(a_reading(letters={DeadLetterGroup("1", "planning"): n})) for n in (1, 1_000)
     )
 
     assert few == many
@@ -143,9 +145,15 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
 
-    found = [DOUBLED, HEARTBEAT_UNHEARD, BEAT_SILENT, refused(131048, "106"), LOOPED]
-    found.append(damaged("lane", "106"))
-    found.append(asked_for("a rule", "Somebody waits.", "106"))
+    found = [
+        SENDS_DOUBLED,
+        HEARTBEAT_UNHEARD,
+        BEAT_SILENT,
+        refused_alert(131048, "106"),
+        LOOP_ALERT,
+    ]
+    found.append(damaged_alert("lane", "106"))
+    found.append(rule_alert("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
-        found += causes(a_reading(**fields)).values()
+        found += find_alerts(a_reading(**fields)).values()
     assert rows == {alert.cause.kind: alert.severity for alert in found}

@@ -24,7 +24,7 @@ class Gone(Children):
     def __init__(self) -> None:
         self.pids = list(PIDS)
 
-    def ended(self) -> list[int]:
+    def poll_ended(self) -> list[int]:
         gone, self.pids = self.pids, []
         return gone
 
@@ -32,7 +32,7 @@ class Gone(Children):
 def holds(store: Store, index: int, pid: int) -> None:
     """Let a process hold a partition for good."""
     keep(store, index, "body")
-    assert not LeasedPartitions(store, Bodies(), process_name(pid)).next().empty
+    assert not LeasedPartitions(store, Bodies(), process_name(pid)).next_batch().is_empty
 
 
 def test_each_end_is_told_though_a_partition_is_damaged(
@@ -45,7 +45,10 @@ def test_each_end_is_told_though_a_partition_is_damaged(
 
     ChildWatch(store, Gone()).work()
 
-    assert [one.leased for one in Inbox(store, Bodies()).look()[1:3]] == [False, False]
+    assert [one.is_leased for one in Inbox(store, Bodies()).partition_states()[1:3]] == [
+        False,
+        False,
+    ]
 
 
 def test_an_end_is_told_again_where_the_store_was_away(

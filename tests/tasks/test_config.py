@@ -13,7 +13,7 @@ from redbeat.schedulers import RedBeatConfig
 
 from gateway.config.settings import Settings
 from tasks.celery_setup.broker import use_store
-from tasks.celery_setup.config import UnknownOptionError, check, config
+from tasks.celery_setup.config import UnknownOptionError, config, reject_unknown_options
 from tasks.celery_setup.schedule import SCHEDULE
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_each_queue_is_reached_by_its_own_name_only() -> None:
 @pytest.mark.parametrize("name", ["task_max_retries", "task_default_retry_delay", "nonsense"])
 def test_an_option_that_nobody_reads_is_refused(name: str) -> None:
     with pytest.raises(UnknownOptionError, match=name):
-        check({name: 3})
+        reject_unknown_options({name: 3})
 
 
 def test_the_broker_is_the_store_unless_set_apart() -> None:

@@ -9,9 +9,9 @@ from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from gateway.store.sending.unconfirmed import note, note_lost
+from gateway.store.sending.unconfirmed import note_lost, stream_call
 from tasks.context import WorkerContext
-from tasks.scheduled.unconfirmed import resolve
+from tasks.scheduled.unconfirmed import repeat_lost_sends
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.rig import PREFIX, Echo, keep, raw, take_effect
 
@@ -22,7 +22,7 @@ AGO_MS = 200_000
 @pytest.fixture
 def doubted(at_work: WorkerContext, store: Store) -> str:
     """Give a send that became unconfirmed 200 s ago, with a later one that had its status."""
-    call = note(alive=True)
+    call = stream_call(alive=True)
     store.call(call.script, call.prefix, *call.args)
     keep(store, delivery_body(message_item("wamid.in1", "one")))
     take_effect(at_work, Echo())
@@ -37,7 +37,9 @@ def doubted(at_work: WorkerContext, store: Store) -> str:
 
 def resolved(at_work: WorkerContext, **settings: str) -> int:
     changed = at_work.settings.model_copy(update=settings)
-    return resolve(replace(at_work, settings=changed), NUMBER, at_work.inbox.look())
+    return repeat_lost_sends(
+        replace(at_work, settings=changed), NUMBER, at_work.inbox.partition_states()
+    )
 
 
 def test_on_whole_evidence_it_is_repeated_once(
@@ -74,11 +76,11 @@ def is_damaged(store: Store) -> None:
 
 
 def met_a_gap(store: Store) -> None:
-    raw(store).hset(keys.STREAM, "whole", (int(raw(store).time()[0]) + 600) * 1000)
+    raw(store).hset(keys.STATUS_STREAM, "whole", (int(raw(store).time()[0]) + 600) * 1000)
 
 
 def has_no_web_process(store: Store) -> None:
-    raw(store).hset(keys.STREAM, "alive", 1_000)
+    raw(store).hset(keys.STATUS_STREAM, "alive", 1_000)
 
 
 def lacks_proof(store: Store) -> None:
@@ -128,5 +130,5 @@ def test_a_status_that_comes_late_reveals_a_gap(at_work: WorkerContext, store: S
 
     take_effect(at_work, Echo())
 
-    whole = int(raw(store).hget(keys.STREAM, "whole"))
+    whole = int(raw(store).hget(keys.STATUS_STREAM, "whole"))
     assert whole / 1000 - raw(store).time()[0] == pytest.approx(300, abs=5)

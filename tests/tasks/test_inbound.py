@@ -209,7 +209,7 @@ def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     inbound.drain()
 
     assert planned(store) == [REPLY]
-    (letter,) = review_list.letters(store, DeadLetterFilter())
+    (letter,) = review_list.iter_letters(store, DeadLetterFilter())
     assert (letter.cause, letter.error["class"], letter.number) == ("aside", "unopened", "")
     assert store.redis.zcard(f"{keys.number('')}dead") == 0
 
@@ -228,13 +228,13 @@ def test_an_upgrade_by_meta_raises_the_pace_of_our_number(
 def test_the_time_it_takes_to_begin_is_not_of_the_slice(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, begin = [0.0], LeasedPartitions.next
+    clock, begin = [0.0], LeasedPartitions.next_batch
 
     def begins_slowly(held: LeasedPartitions, *late: Deferred) -> Batch:
         clock[0] += 0 if clock[0] else 2 * inbound.SLICE_S
         return begin(held, *late)
 
-    monkeypatch.setattr(LeasedPartitions, "next", begins_slowly)
+    monkeypatch.setattr(LeasedPartitions, "next_batch", begins_slowly)
     monkeypatch.setattr(
         inbound, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda _: None)
     )

@@ -14,7 +14,7 @@ from gateway.store.inbox.partitions import partition_of
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
-from tasks.context import WorkerContext, build
+from tasks.context import WorkerContext, build_context
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.tasks.rig import (
@@ -42,15 +42,15 @@ BOBS = delivery_body(message_item("wamid.2", "bob's", sender=BOB))
 def own(tmp_path: Path, at_work: WorkerContext) -> Iterator[tuple[Server, WorkerContext]]:
     """A server that a test may kill, and a worker that works with it."""
     server = Server(tmp_path / "own").start()
-    made = build(at_work.settings.model_copy(update={"redis_url": server.url}))
+    made = build_context(at_work.settings.model_copy(update={"redis_url": server.url}))
     yield server, made
-    made.posting.shutdown()
+    made.post_pool.shutdown()
     made.store.close()
     server.kill()
 
 
 def aside(at_work: WorkerContext) -> int:
-    return sum(one.aside for one in at_work.inbox.look())
+    return sum(one.deferred for one in at_work.inbox.partition_states())
 
 
 def test_a_contact_that_somebody_else_always_changes_is_set_aside(
@@ -138,7 +138,7 @@ def test_what_is_set_aside_is_tried_after_growing_pauses(
     pauses = []
     for _ in range(3):
         take_effect(at_work, Echo())
-        (one,) = [one for one in at_work.inbox.look() if one.aside]
+        (one,) = [one for one in at_work.inbox.partition_states() if one.deferred]
         (row,) = raw(store).zrange(f"{keys.partition(one.index)}aside", 0, 0, withscores=True)
         pauses.append(round((row[1] - one.now_ms) / 1000))
         make_due(store)
@@ -157,7 +157,10 @@ def test_a_store_that_goes_away_leaves_all_waiting_and_no_lease(
     server.start()
 
     assert waiting(at_work) == 1
-    wait_until(lambda: not any(one.leased for one in at_work.inbox.look()), "the lease is over")
+    wait_until(
+        lambda: not any(one.is_leased for one in at_work.inbox.partition_states()),
+        "the lease is over",
+    )
     take_effect(at_work, Echo())
     assert (planned(at_work.store), waiting(at_work)) == (["first"], 0)
 
@@ -166,8 +169,10 @@ def test_a_worker_that_dies_after_its_commit_doubles_nothing(
     at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, FIRST)
-    with at_work.inbox.slice() as held:
-        inbound.effect(at_work, held, held.next(), Echo())  # and then it is gone, unpassed
+    with at_work.inbox.lease() as held:
+        inbound.process_batch(
+            at_work, held, held.next_batch(), Echo()
+        )  # and then it is gone, unpassed
 
     assert waiting(at_work) == 1
     take_effect(at_work, Echo())
@@ -195,5 +200,5 @@ def test_a_damaged_partition_is_told_of_and_the_others_have_their_effect(
     inbound.drain.run()
 
     assert waiting(at_work) == 1
-    assert f"partition_damaged|{index}|" in alerts.noted(store, 0)
+    assert f"partition_damaged|{index}|" in alerts.active_alerts(store, 0)
     assert not raw(store).exists(keys.INBOX_BELL)  # whoever hears it would come no further

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.core.sending.send import REPLY
 from gateway.store import keys, maintenance
-from gateway.store.maintenance import list_number
+from gateway.store.maintenance import add_number
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from tasks.context import WorkerContext, access
+from tasks.context import WorkerContext, open_store_access
 from tasks.monitoring.alerts import BEAT_SILENT
 from tasks.processes.loop import Loop
 from tasks.scheduled import safety_net as nets
@@ -27,7 +27,7 @@ READY, BELL = f"{PREFIX}ready:{REPLY}", keys.number_bell(NUMBER, REPLY)
 @pytest.fixture
 def made(at_work: WorkerContext) -> Iterator[list[SafetyNet]]:
     """Hold two nets, as the main processes of two workers have them."""
-    two = [SafetyNet(access(at_work.settings)) for _ in range(2)]
+    two = [SafetyNet(open_store_access(at_work.settings)) for _ in range(2)]
     yield two
     for one in two:
         with contextlib.suppress(StoreUnavailableError):
@@ -46,15 +46,15 @@ def now_ms(store: Store) -> int:
 
 def make_ready(store: Store, number: str = NUMBER) -> None:
     """Let a lane be ready, long after a pump took the last."""
-    list_number(store, number)
+    add_number(store, number)
     raw(store).zadd(f"{keys.number(number)}ready:{REPLY}", {ANA: now_ms(store) - 10})
 
 
 def let_beat_work(store: Store) -> None:
     """Let everything have run a moment ago."""
-    raw(store).set(keys.BEAT_TURN, "some beat")
+    raw(store).set(keys.BEAT_LOCK, "some beat")
     for what in ("tick", "sweep", "watch", "cleanup"):
-        maintenance.ran(store, what)
+        maintenance.record_run(store, what)
 
 
 def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: SafetyNet, store: Store) -> None:
@@ -80,7 +80,7 @@ def test_who_has_not_the_turn_rings_for_nothing(made: list[SafetyNet], store: St
 def test_a_number_whose_keys_are_damaged_stops_no_other(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
     make_ready(store)
-    list_number(store, "bad")
+    add_number(store, "bad")
     raw(store).set(f"{keys.number('bad')}due", "no set")
 
     with pytest.raises(ScriptError):
@@ -92,30 +92,30 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(net: SafetyNet, store: S
 def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(
     net: SafetyNet, store: Store
 ) -> None:
-    list_number(store, "bad")
+    add_number(store, "bad")
     raw(store).set(f"{keys.number('bad')}due", "no set")
 
     with pytest.raises(ScriptError):
         net.work()
 
-    assert raw(store).exists(f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2
+    assert raw(store).exists(f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep") == 2
     assert rung(store, "scheduled") == 2
 
 
 def test_while_beat_works_the_net_does_nothing_of_beats(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
-    before = maintenance.ago_s(store, "tick")
+    before = maintenance.seconds_since_run(store, "tick")
 
     net.work()
 
     assert rung(store, "scheduled") == 0
-    assert (maintenance.ago_s(store, "tick") or 0) >= (before or 0)
+    assert (maintenance.seconds_since_run(store, "tick") or 0) >= (before or 0)
 
 
 def test_without_beat_watch_and_cleanup_are_rung_for_once(net: SafetyNet, store: Store) -> None:
     for _ in range(3):
         net.work()
-        net._ask_at = 0.0
+        net._next_ask_at = 0.0
 
     assert rung(store, "scheduled") == 2
 
@@ -123,17 +123,17 @@ def test_without_beat_watch_and_cleanup_are_rung_for_once(net: SafetyNet, store:
 def test_what_beat_rings_for_in_time_is_left_to_it_though_nobody_hears(
     net: SafetyNet, store: Store
 ) -> None:
-    raw(store).set(keys.BEAT_TURN, "some beat")
+    raw(store).set(keys.BEAT_LOCK, "some beat")
 
     net.work()
 
     assert rung(store, "scheduled") == 0
-    assert raw(store).exists(f"{keys.RAN}tick", f"{keys.RAN}sweep") == 2
+    assert raw(store).exists(f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep") == 2
 
 
 def test_what_is_due_is_moved_by_the_look_itself(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
     raw(store).zadd(f"{PREFIX}timers", {"t1": now_ms(store) - 1})
 
@@ -145,8 +145,8 @@ def test_what_is_due_is_moved_by_the_look_itself(net: SafetyNet, store: Store) -
 def test_who_cannot_ring_leaves_the_turn_to_another(made: list[SafetyNet], store: Store) -> None:
     one, other = made
     one.work()
-    one._line.failed()
-    one._ask_at = 0.0
+    one._broker.mark_failed()
+    one._next_ask_at = 0.0
     make_ready(store)
 
     one.work()
@@ -159,14 +159,14 @@ def test_a_beat_that_is_gone_for_a_minute_is_told_of(
     net: SafetyNet, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net.work()
-    early = alerts.noted(store, now_ms(store))
+    early = alerts.active_alerts(store, now_ms(store))
     monkeypatch.setattr(nets, "BEAT_GONE_S", 0.0)
-    net._ask_at = 0.0
+    net._next_ask_at = 0.0
 
     net.work()
 
     assert early == {}
-    assert set(alerts.noted(store, now_ms(store))) == {BEAT_SILENT.cause.key}
+    assert set(alerts.active_alerts(store, now_ms(store))) == {BEAT_SILENT.cause.key}
 
 
 def test_a_thousand_idle_numbers_cost_one_small_script_each_a_second(
@@ -174,9 +174,9 @@ def test_a_thousand_idle_numbers_cost_one_small_script_each_a_second(
 ) -> None:
     let_beat_work(store)
     for i in range(1_000):
-        list_number(store, f"n{i}")
+        add_number(store, f"n{i}")
     net.work()
-    net._ask_at = float("inf")
+    net._next_ask_at = float("inf")
     raw(store).config_resetstat()
 
     for _ in range(10):
@@ -227,7 +227,7 @@ def test_a_loop_outlives_every_error() -> None:
 def test_a_broker_that_failed_is_not_asked_again_at_once(at_work: WorkerContext) -> None:
     own = OwnConnection()
     first = own.producer()
-    own.failed()
+    own.mark_failed()
 
-    assert own.pauses
+    assert own.is_pausing
     assert own.producer() is not first

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
-from tasks.monitoring.alerts import ASKED_FOR, DOUBLED, note_asked
+from tasks.monitoring.alerts import RULE_ALERT_FOR, SENDS_DOUBLED, note_rule_alerts
 from tests.made import NOW, a_message
 from tests.rules.booked import planned
 from tests.store.raw import now_ms
@@ -21,17 +21,17 @@ def test_the_alert_of_a_rule_is_noted_once_however_many_events_it_answers(store:
     made = planned(RULES, *events, a_message("wamid.9", text="Now!"))
     assert len(made.alerts) == 4
 
-    note_asked(store, [made])
-    note_asked(store, [made])
+    note_rule_alerts(store, [made])
+    note_rule_alerts(store, [made])
 
-    noted = alerts.noted(store, now_ms(store)).values()
+    noted = alerts.active_alerts(store, now_ms(store)).values()
     assert sorted(alert.title for alert in noted) == ["Somebody is angry.", "Somebody waits."]
 
 
 def test_five_minutes_without_one_end_it(store: Store) -> None:
-    note_asked(store, [planned(RULES, a_message(text="agent", at=NOW))])
+    note_rule_alerts(store, [planned(RULES, a_message(text="agent", at=NOW))])
 
-    assert alerts.noted(store, now_ms(store) + 301_000) == {}
+    assert alerts.active_alerts(store, now_ms(store) + 301_000) == {}
 
 
 def test_however_many_rules_ask_there_is_room_for_what_the_gateway_has_to_tell(
@@ -39,6 +39,6 @@ def test_however_many_rules_ask_there_is_room_for_what_the_gateway_has_to_tell(
 ) -> None:
     rules = "".join(f"- {{name: r{n}, then: {{alert: x}}}}\n" for n in range(alerts.MOST_NOTED))
 
-    note_asked(store, [planned(rules, a_message())])
+    note_rule_alerts(store, [planned(rules, a_message())])
 
-    assert alerts.note(store, DOUBLED, ASKED_FOR)
+    assert alerts.record_alert(store, SENDS_DOUBLED, RULE_ALERT_FOR)

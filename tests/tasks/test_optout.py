@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.contacts.consent import refused
+from gateway.core.contacts.consent import opt_out_delivery
 from gateway.store.body_encryption import Bodies
-from gateway.store.planning.contacts import find
+from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.traces import Traces
 from tasks import inbound
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.store
 USER = "PT.7301120458129930"
 STOP = Path(__file__).parents[1].joinpath("deliveries", "user_preferences__stop.json").read_bytes()
 FAILED = status_item("wamid.out", "failed") | {"errors": [{"code": 131050}]}
-ANSWERED = refused(NUMBER, ANA, "a" * 24, 1, datetime.now(UTC))
+ANSWERED = opt_out_delivery(NUMBER, ANA, "a" * 24, 1, datetime.now(UTC))
 
 
 def preference(at_work: WorkerContext) -> None:
@@ -32,7 +32,7 @@ def status(at_work: WorkerContext) -> None:
 
 
 def answer(at_work: WorkerContext) -> None:
-    at_work.inbox.put_back(ANSWERED)
+    at_work.inbox.append_internal(ANSWERED)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_word_against_marketing_is_heard_once_and_told(
         comes(at_work)
         inbound.drain()
 
-    assert find(store, NUMBER, ANA).opted_out_at
-    (conversation,) = Traces(store, Bodies()).of_contact(ANA, 10).conversations
+    assert find_contact(store, NUMBER, ANA).opted_out_at
+    (conversation,) = Traces(store, Bodies()).find_by_contact(ANA, 10).conversations
     assert [one.key.partition("|")[0] for one in conversation.traces] == [kind]
 
 
@@ -63,7 +63,7 @@ def test_a_preference_that_names_both_is_known_of_the_user_id_alone(
     preference(at_work)
     inbound.drain()
 
-    assert find(store, NUMBER, USER).opted_out_at
+    assert find_contact(store, NUMBER, USER).opted_out_at
 
 
 def test_an_answer_that_comes_back_late_undoes_no_newer_resume(
@@ -74,10 +74,10 @@ def test_an_answer_that_comes_back_late_undoes_no_newer_resume(
     keep(store, said.replace(b"1795348057", str(int(resumed_at.timestamp())).encode()))
     inbound.drain()
     before = resumed_at - timedelta(seconds=1)
-    at_work.inbox.put_back(refused(NUMBER, ANA, "a" * 24, 1, before))
+    at_work.inbox.append_internal(opt_out_delivery(NUMBER, ANA, "a" * 24, 1, before))
     inbound.drain()
 
-    assert find(store, NUMBER, ANA).opted_out_at is None
+    assert find_contact(store, NUMBER, ANA).opted_out_at is None
 
 
 def test_what_was_said_before_does_not_stop_a_reply(at_work: WorkerContext, store: Store) -> None:

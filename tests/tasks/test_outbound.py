@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.response import Responded
-from gateway.core.sending.send import REPLY, from_callback
+from gateway.core.sending.send import REPLY, parse_callback_data
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
 from tasks import outbound
-from tasks.context import WorkerContext, build
+from tasks.context import WorkerContext, build_context
 from tasks.processes import served_numbers as sending
 from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.sending import attempts, send_rounds
@@ -37,11 +37,11 @@ def sender(
     at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there."""
-    reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
+    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
     monkeypatch.setattr(at_work, "graph", reached.graph)
     yield at_work
     reached.graph.close()
-    reached.posting.shutdown()
+    reached.post_pool.shutdown()
     reached.store.close()
 
 
@@ -147,7 +147,7 @@ def test_every_post_carries_the_send_and_its_attempt(sender: WorkerContext, meta
 
     (body,) = meta.posted
     (key,) = raw(sender.store).keys(f"{PREFIX}send:*")
-    send, attempt = from_callback(body.pop("biz_opaque_callback_data"))
+    send, attempt = parse_callback_data(body.pop("biz_opaque_callback_data"))
     assert key.decode().endswith(f"send:{send}")
     assert attempt == "1"
     assert body == {
@@ -257,7 +257,7 @@ def test_an_attempt_whose_lease_is_nearly_over_is_not_begun(
     (attempt,) = taken.attempts
 
     waited = time.monotonic() - attempts.LATEST_START_S - 0.1
-    came = attempts.make(sender, NUMBER, attempt, taken.now, waited)
+    came = attempts.run_attempt(sender, NUMBER, attempt, taken.now, waited)
 
     assert (came.step, meta.posted) == ("later", [])
 
@@ -269,9 +269,9 @@ def apart(
     """A server that a test may kill, with a worker that sends from it."""
     server = Server(tmp_path / "apart").start()
     changes = {"redis_url": server.url, "meta_graph_url": meta.url}
-    made = build(at_work.settings.model_copy(update=changes))
+    made = build_context(at_work.settings.model_copy(update=changes))
     yield server, made
-    made.posting.shutdown()
+    made.post_pool.shutdown()
     made.graph.close()
     made.store.close()
     server.kill()
@@ -279,7 +279,16 @@ def apart(
 
 def hold(monkeypatch: pytest.MonkeyPatch, at_work: WorkerContext, made: WorkerContext) -> None:
     """Let this process hold another worker's parts."""
-    for name in ("store", "inbox", "graph", "posting", "_lanes", "listed", "settings", "sender"):
+    for name in (
+        "store",
+        "inbox",
+        "graph",
+        "post_pool",
+        "_lanes",
+        "listed_numbers",
+        "settings",
+        "sender",
+    ):
         monkeypatch.setattr(at_work, name, getattr(made, name))
 
 

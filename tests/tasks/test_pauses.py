@@ -9,15 +9,15 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.core.sending import canary
-from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import REPLY
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tasks import outbound
-from tasks.context import WorkerContext, build
-from tasks.monitoring.watch import look
+from tasks.context import WorkerContext, build_context
+from tasks.monitoring.watch import update_alerts
 from tasks.sending import send_rounds
 from tests.made import NUMBER, delivery_body, message_item, status_item
 from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
@@ -49,27 +49,29 @@ def sender(
     at_work: WorkerContext, meta: Meta, token_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there and the token of the file."""
-    reached = build(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
+    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
     reached.graph.use_token(token_file.read_text())
     monkeypatch.setattr(at_work, "graph", reached.graph)
     yield at_work
     reached.graph.close()
-    reached.posting.shutdown()
+    reached.post_pool.shutdown()
     reached.store.close()
 
 
 def owe(at_work: WorkerContext, messages: int, number: str = NUMBER) -> None:
     """Let the gateway owe replies to as many customers."""
-    maintenance.list_number(at_work.store, number)
+    maintenance.add_number(at_work.store, number)
     for i in range(messages):
         item = message_item(f"wamid.{number}.{i}", str(i), f"35190000{i:04}")
         keep(at_work.store, delivery_body(item, number=number))
-    while at_work.inbox.look() and sum(one.waiting for one in at_work.inbox.look()):
+    while at_work.inbox.partition_states() and sum(
+        one.waiting for one in at_work.inbox.partition_states()
+    ):
         take_effect(at_work, Echo())
 
 
-def standing(store: Store, prefix: str = PREFIX) -> Stops:
-    return stored(raw(store).hgetall(f"{prefix}stops"))
+def standing(store: Store, prefix: str = PREFIX) -> NumberPauses:
+    return parse_pauses(raw(store).hgetall(f"{prefix}stops"))
 
 
 def test_a_dead_token_costs_no_send(sender: WorkerContext, meta: Meta) -> None:
@@ -82,14 +84,14 @@ def test_a_dead_token_costs_no_send(sender: WorkerContext, meta: Meta) -> None:
     assert counted(sender.store, "sends.dead") == 0
     pause = standing(sender.store).pause
     assert pause
-    assert pause.told["code"] == 190
+    assert pause.error["code"] == 190
 
 
 def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -101,7 +103,7 @@ def test_what_is_wrong_with_one_number_leaves_the_others_alone(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(133010)
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -114,7 +116,7 @@ def test_a_limit_of_the_account_lets_all_its_numbers_rest(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(80007)
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -166,7 +168,7 @@ def test_a_file_that_is_being_written_changes_nothing(
 def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
     sender: WorkerContext, meta: Meta
 ) -> None:
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
     pauses.pause(sender.store, [OTHER], '{"code":190}', 300_000)
     owe(sender, 1)
@@ -183,7 +185,7 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
 def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
     sender: WorkerContext, meta: Meta, code: int, paused: bool
 ) -> None:
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
     owe(sender, 1)
 
@@ -212,18 +214,18 @@ def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
 ) -> None:
     meta.answer = refuse(190, 401)
     owe(sender, 1_000)
-    maintenance.ran(sender.store, "watch")
+    maintenance.record_run(sender.store, "watch")
 
     with a_receiver() as receiver:
         url = SecretStr(receiver.url)
         settings = sender.settings.model_copy(update={"gateway_alert_url": url})
         for _ in range(3):
             outbound.pump(NUMBER, REPLY)
-            look(sender.store, settings)
+            update_alerts(sender.store, settings)
         raw(sender.store).delete(f"{PREFIX}stops")
-        look(sender.store, settings)
+        update_alerts(sender.store, settings)
         pass_time(sender.store, 61)
-        look(sender.store, settings)
+        update_alerts(sender.store, settings)
 
     told = [(one["state"], one["cause"], one["detail"]) for one in receiver.told]
     assert told == [("begun", "paused", "190"), ("ended", "paused", "190")]
@@ -233,7 +235,7 @@ def test_the_canary_is_stopped_by_nothing_that_stops_an_account(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
-    maintenance.list_number(sender.store, canary.NUMBER)
+    maintenance.add_number(sender.store, canary.NUMBER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -251,7 +253,7 @@ def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
 
     outbound.pump(NUMBER, REPLY)
 
-    assert [one.cause.kind for one in alerts.noted(sender.store, 0).values()] == noted
+    assert [one.cause.kind for one in alerts.active_alerts(sender.store, 0).values()] == noted
 
 
 def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(
@@ -282,7 +284,7 @@ def fail(at_work: WorkerContext, code: int, ago_s: int = 0, *, replayed: bool = 
 def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
     sender: WorkerContext, meta: Meta
 ) -> None:
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
 
     fail(sender, 131042)
 
@@ -299,7 +301,7 @@ def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
 def test_old_news_of_a_failure_stops_nobody(
     sender: WorkerContext, code: int, replayed: bool
 ) -> None:
-    maintenance.list_number(sender.store, OTHER)
+    maintenance.add_number(sender.store, OTHER)
 
     fail(sender, code, ago_s=3_600, replayed=replayed)
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
-from gateway.store.maintenance import list_number
+from gateway.store.maintenance import add_number
 from gateway.store.redis.client import Store
 from gateway.store.trace_records import stages
 from tasks.context import WorkerContext
@@ -38,7 +38,7 @@ def keep_since(store: Store, age_ms: int) -> str:
 
 def make_ready_since(store: Store, age_ms: int) -> None:
     """Let a lane of the number be ready for so long already."""
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     raw(store).zadd(READY, {ANA: now_ms(store) - age_ms})
 
 
@@ -107,8 +107,8 @@ def test_a_long_backlog_with_a_live_holder_is_not_rung_for(
     at_work: WorkerContext, store: Store
 ) -> None:
     keep_since(store, 60_000)
-    with at_work.inbox.slice() as held:
-        assert not held.next().empty
+    with at_work.inbox.lease() as held:
+        assert not held.next_batch().is_empty
         maintenance.sweep()
 
     assert rung(store, "default") == 0
@@ -178,7 +178,7 @@ def test_two_ticks_at_once_are_one(at_work: WorkerContext, store: Store) -> None
     maintenance.tick()
 
     assert rung(store, "critical") == 1
-    assert 0 < raw(store).pttl(keys.TICKED) <= 900
+    assert 0 < raw(store).pttl(keys.TICK_GUARD) <= 900
 
 
 def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
@@ -186,7 +186,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
 ) -> None:
     keep(store, BODY)
     take_effect(at_work, Echo())
-    at_work.ringing.submit(lambda: None).result(10)  # what the commit rang for is rung
+    at_work.ring_pool.submit(lambda: None).result(10)  # what the commit rang for is rung
     raw(store).delete(f"{keys.SPACE}celery:critical", keys.number_bell(NUMBER, REPLY))
     lane = f"{PREFIX}lane:{REPLY}:{ANA}"
     (send,) = raw(store).zrange(lane, 0, 0)
@@ -202,7 +202,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
 def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
     at_work: WorkerContext, store: Store
 ) -> None:
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
     raw(store).zadd(f"{PREFIX}timers", {"t1": now_ms(store) - 1})
 
@@ -219,7 +219,7 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(
     entries = [keep_since(store, week + age) for age in (9000, 8000, 7000)]
     raw(store).hset(f"{PARTITION}cursor", "at", entries[1])
     month = datetime.now(UTC) - timedelta(days=30)
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}
     raw(store).zadd(f"{PREFIX}dead", stamps)
 
@@ -234,7 +234,7 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(
 def finished(at_work: WorkerContext, store: Store, name: str) -> Send:
     """Let Meta take a send; its moment to be compacted has come."""
     send = a_send(name)
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     queue(store, send)
     take(store)
     settle(store, send, "accepted", wamid=f"wamid.{name}")
@@ -260,7 +260,7 @@ def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
     maintenance.tick()
     assert len(raw(store).keys(f"{PREFIX}send:*")) == 1
 
-    raw(store).delete(keys.TICKED)
+    raw(store).delete(keys.TICK_GUARD)
     at_work.settings = at_work.settings.model_copy(update={"gateway_store_bytes": 1})
     maintenance.tick()
     assert raw(store).keys(f"{PREFIX}send:*") == []
@@ -272,7 +272,7 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
     send = finished(at_work, store, "one")
     maintenance.tick()
     tell(store, "failed", send, "wamid.one")
-    raw(store).delete(keys.TICKED)
+    raw(store).delete(keys.TICK_GUARD)
 
     maintenance.tick()
 

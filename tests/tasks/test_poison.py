@@ -14,9 +14,9 @@ from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from tasks import inbound
-from tasks.context import WorkerContext, release
-from tasks.inbound import PlanningStoppedError, effect
-from tasks.receiving.poison import give_up
+from tasks.context import WorkerContext, release_id
+from tasks.inbound import PlanningStoppedError, process_batch
+from tasks.receiving.poison import give_up_event
 from tests.made import NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, keep, make_due, planned, raw
 
@@ -48,9 +48,9 @@ def drained(at_work: WorkerContext, rulebook: Deadly) -> bool:
     """Drain until nothing waits, as one process; False where it died on the way."""
     held = LeasedPartitions(at_work.store, Bodies(), PROCESS)
     try:
-        batch = held.next()
-        while not batch.empty:
-            batch = held.next(effect(at_work, held, batch, rulebook))
+        batch = held.next_batch()
+        while not batch.is_empty:
+            batch = held.next_batch(process_batch(at_work, held, batch, rulebook))
     except DeathError:
         return False
     held.close()
@@ -85,15 +85,15 @@ def test_poison_is_a_dead_letter_after_three_deaths_and_its_neighbours_have_thei
     assert sorted(planned(store)) == ["a", "c", "one", "three"]
     prefix = keys.number(NUMBER)
     assert raw(store).zcard(f"{prefix}dead") == 2
-    assert not any(one.has_work for one in at_work.inbox.look())
+    assert not any(one.has_work for one in at_work.inbox.partition_states())
 
 
 def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
     at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, *same_contact("poison"))
-    with at_work.inbox.slice() as held:
-        held.close({one.id: DeferReason("failed") for one in held.next().deliveries})
+    with at_work.inbox.lease() as held:
+        held.close({one.id: DeferReason("failed") for one in held.next_batch().deliveries})
     make_due(store)
     rulebook = Deadly()
 
@@ -105,12 +105,12 @@ def test_poison_that_was_set_aside_before_is_found_in_three_deaths_as_well(
 
     assert rulebook.deaths == 3
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 1
-    assert sum(one.waiting for one in at_work.inbox.look()) == 0
+    assert sum(one.waiting for one in at_work.inbox.partition_states()) == 0
 
 
 def test_a_single_death_makes_nothing_a_dead_letter(at_work: WorkerContext, store: Store) -> None:
     keep(store, *same_contact("one", "two"))
-    assert not LeasedPartitions(store, Bodies(), PROCESS).next().empty
+    assert not LeasedPartitions(store, Bodies(), PROCESS).next_batch().is_empty
     assert at_work.inbox.report_death(PROCESS)
 
     assert drained(at_work, Deadly())
@@ -126,9 +126,9 @@ def test_what_a_dead_worker_had_committed_is_passed_in_one_call_and_never_a_dead
 ) -> None:
     keep(store, delivery_body(*(message_item(f"wamid.c{i}", f"{i}") for i in range(200))))
     dead = LeasedPartitions(store, Bodies(), PROCESS)
-    effect(at_work, dead, dead.next(), Deadly())  # and then it dies, unpassed
+    process_batch(at_work, dead, dead.next_batch(), Deadly())  # and then it dies, unpassed
     at_work.inbox.report_death(PROCESS)
-    LeasedPartitions(store, Bodies(), PROCESS).next()
+    LeasedPartitions(store, Bodies(), PROCESS).next_batch()
     at_work.inbox.report_death(PROCESS)
     calls: list[str] = []
     monkeypatch.setattr(LeasedPartitions, "hold_in_hand", lambda *_: calls.append("in hand"))
@@ -144,25 +144,25 @@ def test_care_makes_progress_in_a_slice_of_no_time_at_all(
     at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, delivery_body(*(message_item(f"wamid.t{i}", f"{i}") for i in range(20))))
-    LeasedPartitions(store, Bodies(), PROCESS).next()
+    LeasedPartitions(store, Bodies(), PROCESS).next_batch()
     at_work.inbox.report_death(PROCESS)
 
     for slices in range(1, 21):
-        with at_work.inbox.slice() as held:
-            held.close(effect(at_work, held, held.next(), Deadly(), ends=0.0))
+        with at_work.inbox.lease() as held:
+            held.close(process_batch(at_work, held, held.next_batch(), Deadly(), deadline=0.0))
         assert len(planned(store)) == slices
-    assert not any(one.waiting for one in at_work.inbox.look())
+    assert not any(one.waiting for one in at_work.inbox.partition_states())
 
 
 def test_an_event_that_another_worker_committed_meanwhile_becomes_no_dead_letter(
     at_work: WorkerContext, store: Store
 ) -> None:
     keep(store, *same_contact("one"))
-    with at_work.inbox.slice() as held:
-        batch = held.next()
-        effect(at_work, held, batch, Deadly())
+    with at_work.inbox.lease() as held:
+        batch = held.next_batch()
+        process_batch(at_work, held, batch, Deadly())
 
-        give_up(at_work, batch.events[0])
+        give_up_event(at_work, batch.events[0])
 
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") == 0
 
@@ -175,10 +175,10 @@ class Broken(Echo):
 
 
 def take_all(at_work: WorkerContext, rulebook: Echo) -> None:
-    with at_work.inbox.slice() as held:
-        batch = held.next()
-        while not batch.empty:
-            batch = held.next(effect(at_work, held, batch, rulebook))
+    with at_work.inbox.lease() as held:
+        batch = held.next_batch()
+        while not batch.is_empty:
+            batch = held.next_batch(process_batch(at_work, held, batch, rulebook))
 
 
 def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
@@ -192,10 +192,10 @@ def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
     with pytest.raises(PlanningStoppedError):
         take_all(at_work, broken)
 
-    assert raw(store).get(keys.STOPPED).decode() == release(broken)
+    assert raw(store).get(keys.STOPPED_RELEASE).decode() == release_id(broken)
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") < 20
     inbound.drain.run()
-    assert sum(one.waiting for one in at_work.inbox.look()) > 70
+    assert sum(one.waiting for one in at_work.inbox.partition_states()) > 70
 
 
 def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
@@ -206,7 +206,7 @@ def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
     with pytest.raises(PlanningStoppedError):
         take_all(at_work, Broken())
 
-    while any(one.waiting for one in at_work.inbox.look()):
+    while any(one.waiting for one in at_work.inbox.partition_states()):
         inbound.drain.run()
 
     assert len(planned(store)) > 70
@@ -214,7 +214,7 @@ def test_rules_that_were_taken_up_meanwhile_are_not_stopped_with_those_before(
 
 def test_a_rollback_goes_on_where_planning_stopped(at_work: WorkerContext, store: Store) -> None:
     keep(store, *same_contact("one"))
-    raw(store).set(keys.STOPPED, "another release/another rulebook")
+    raw(store).set(keys.STOPPED_RELEASE, "another release/another rulebook")
 
     assert drained(at_work, Deadly())
 

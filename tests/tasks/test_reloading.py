@@ -10,8 +10,8 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
-from tasks.context import WorkerContext, build
-from tasks.processes.rule_reloading import Reloading
+from tasks.context import WorkerContext, build_context
+from tasks.processes.rule_reloading import RuleReloader
 from tests.rules.booked import HEAD
 from tests.stack import RULES
 
@@ -26,12 +26,12 @@ class Process:
     def __init__(self, at_work: WorkerContext) -> None:
         self.now = 100.0
         self.source = RulebookSource(at_work.settings.gateway_rules, lambda: self.now)
-        self.reloading = Reloading(at_work.store, self.source)
+        self.reloading = RuleReloader(at_work.store, self.source)
 
     def pass_time(self, seconds: int = 3) -> str:
         for _ in range(seconds):
             self.now += 1
-            self.reloading.look()
+            self.reloading.reload_and_report()
         return self.source.current().version
 
 
@@ -54,7 +54,7 @@ def test_what_is_in_force_is_told_and_kept(process: Process, store: Store) -> No
     version = process.pass_time()
 
     assert in_force(store) == (InForce(version),)
-    assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
+    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]
 
 
 def test_a_change_is_told_and_kept(process: Process, at_work: WorkerContext, store: Store) -> None:
@@ -64,7 +64,7 @@ def test_a_change_is_told_and_kept(process: Process, at_work: WorkerContext, sto
 
     assert after != before
     assert in_force(store) == (InForce(after),)
-    assert [one.content.decode() for one in rulebooks.kept(store)] == [OTHER]
+    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [OTHER]
 
 
 def test_a_broken_change_is_told_and_not_kept(
@@ -76,7 +76,7 @@ def test_a_broken_change_is_told_and_not_kept(
 
     problem = f"{file}:1:10: version: '2' is not known; this gateway reads 1"
     assert in_force(store) == (InForce(before, problem[:300]),)
-    assert [one.content.decode() for one in rulebooks.kept(store)] == [RULES]
+    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]
 
 
 def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_of_before(
@@ -85,7 +85,7 @@ def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_
     version = process.pass_time()
     write(at_work, BROKEN)
 
-    again = build(at_work.settings)
+    again = build_context(at_work.settings)
     again.graph.close()
     again.store.close()
 
@@ -96,4 +96,4 @@ def test_rules_that_were_never_right_stop_a_process(at_work: WorkerContext) -> N
     write(at_work, BROKEN)
 
     with pytest.raises(RulebookError):
-        build(at_work.settings)
+        build_context(at_work.settings)

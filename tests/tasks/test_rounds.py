@@ -202,7 +202,9 @@ def test_who_rings_while_others_wait_for_their_last_answers_is_served(
     meta.answer = hang
     owe(sender.store, "hangs", 1)
     first = pool.threads.submit(outbound.pump, "hangs", REPLY)
-    wait_until(lambda: not sender.sender.relieved and bool(meta.in_hand), "its slice is over", 30)
+    wait_until(
+        lambda: not sender.sender.is_relieved and bool(meta.in_hand), "its slice is over", 30
+    )
 
     owe(sender.store, "well", 3)
     pool.ring_all([("well", REPLY)])
@@ -307,8 +309,8 @@ def owe_by_hand(sender: WorkerContext, number: str, sends: int) -> None:
     ("owner", "name", "stages"),
     [
         ("graph", "post_message", {"accepted": 9, "unconfirmed": 1}),
-        ("attempts", "refusal", {"accepted": 9, "queued": 1}),
-        ("attempts", "warn", {"accepted": 10}),
+        ("attempts", "preflight_refusal", {"accepted": 9, "queued": 1}),
+        ("attempts", "alert_on_throttling", {"accepted": 10}),
     ],
     ids=["while it posts", "before it posts", "after it was posted"],
 )
@@ -352,7 +354,7 @@ def test_what_is_damaged_is_counted_and_an_alert(sender: WorkerContext, meta: Me
 
     outbound.pump("n", REPLY)
 
-    noted = alerts.noted(sender.store, now_ms(sender.store))
+    noted = alerts.active_alerts(sender.store, now_ms(sender.store))
     assert accepted(sender.store, ["n"]) == 1
     assert {(one.cause.kind, one.cause.detail) for one in noted.values()} == {
         ("damaged", "lane"), ("damaged", "send"),

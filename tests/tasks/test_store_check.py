@@ -10,7 +10,7 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from tasks import app, inbound
 from tasks.celery_setup.schedule import TASKS
-from tasks.context import WorkerContext, access
+from tasks.context import WorkerContext, open_store_access
 from tasks.processes import store_check
 from tasks.processes.store_check import UnfitStoreError, look, refuse_unfit
 from tasks.scheduled.safety_net import SafetyNet
@@ -49,7 +49,7 @@ def test_no_task_touches_a_store_of_another_layout(
 
 
 def test_nor_does_the_net(unseen: WorkerContext, store: Store) -> None:
-    net, before = SafetyNet(access(unseen.settings)), everything(store)
+    net, before = SafetyNet(open_store_access(unseen.settings)), everything(store)
 
     with pytest.raises(UnfitStoreError, match="gateway migrate"):
         net.work()

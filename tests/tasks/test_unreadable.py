@@ -13,9 +13,9 @@ from gateway.store.dead_letters import dead_letters, unreadable
 from gateway.store.inbox import leased_partition
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.sending.unconfirmed import lost_to
+from gateway.store.sending.unconfirmed import lost_until
 from tasks.context import WorkerContext
-from tasks.monitoring.alert_conditions import causes
+from tasks.monitoring.alert_conditions import find_alerts
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, counted, keep, planned, raw, take_effect, waiting
 
@@ -28,12 +28,14 @@ GARBAGE = b'\xff\xfe no webhook of wamid.lost= and "351900000008"'
 
 def letters(store: Store) -> list[DeadEvent]:
     return [
-        one for one in dead_letters.letters(store, DeadLetterFilter()) if isinstance(one, DeadEvent)
+        one
+        for one in dead_letters.iter_dead_letters(store, DeadLetterFilter())
+        if isinstance(one, DeadEvent)
     ]
 
 
 def content(store: Store, letter: DeadEvent, bodies: Bodies | None = None) -> bytes:
-    return unreadable.held(store, bodies or Bodies(), letter).content
+    return unreadable.read_bytes(store, bodies or Bodies(), letter).content
 
 
 def test_what_cannot_be_read_is_a_dead_letter_with_its_bytes_and_hurts_no_neighbour(
@@ -63,7 +65,7 @@ def test_it_is_told_of_once_whatever_number_of_them_there_is(
         take_effect(at_work, Echo())
 
     reading = read(store, 0)
-    told = [one for one in causes(reading).values() if one.cause.kind == "dead_letters"]
+    told = [one for one in find_alerts(reading).values() if one.cause.kind == "dead_letters"]
 
     assert [(one.cause.detail, one.cause.number) for one in told] == [("unreadable", NUMBER)]
     assert [one.unreadable for one in reading.numbers if one.number == NUMBER] == [20]
@@ -75,7 +77,7 @@ def test_its_silence_is_no_evidence(at_work: WorkerContext, store: Store) -> Non
 
     take_effect(at_work, Echo())
 
-    assert lost_to(store) is not None
+    assert lost_until(store) is not None
 
 
 def test_a_redelivery_is_the_same_letter(at_work: WorkerContext, store: Store) -> None:
@@ -94,7 +96,7 @@ def test_a_flood_stops_no_planning(at_work: WorkerContext, store: Store) -> None
     while waiting(at_work):
         take_effect(at_work, Echo())
 
-    assert not raw(store).exists(keys.STOPPED)
+    assert not raw(store).exists(keys.STOPPED_RELEASE)
     assert planned(store) == ["hi"]
 
 
@@ -106,7 +108,7 @@ def test_after_a_better_release_a_redriven_event_has_its_effect_once(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def split_as_before(delivery: Any) -> Any:
-        return [event_readers.unparsed(delivery, "not_json")]
+        return [event_readers.unreadable_body(delivery, "not_json")]
 
     with monkeypatch.context() as older:
         older.setattr(leased_partition, "split", split_as_before)
@@ -151,7 +153,7 @@ def test_the_cursor_stays_where_the_store_goes_away(
 ) -> None:
     keep(store, GARBAGE)
     away = StoreUnavailableError()
-    monkeypatch.setattr("tasks.receiving.unreadable.bury", lambda *_: [away])
+    monkeypatch.setattr("tasks.receiving.unreadable.store_unreadable", lambda *_: [away])
 
     with pytest.raises(StoreUnavailableError):
         take_effect(at_work, Echo())
@@ -174,5 +176,5 @@ def test_at_rest_it_is_as_closed_as_the_inbox(
         for name in raw(store).keys("*dead:*") + raw(store).keys("*unreadable:*")
     ]
     assert not any(b"who am I?" in one or ANA.encode() in one for one in kept)
-    assert unreadable.held(store, Bodies(), letter).problem
+    assert unreadable.read_bytes(store, Bodies(), letter).problem
     assert b"who am I?" in content(store, letter, Bodies([key]))

@@ -13,9 +13,9 @@ from gateway.http_out import client
 from gateway.store import keys, maintenance
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
-from tasks.context import WorkerContext, release
+from tasks.context import WorkerContext, release_id
 from tasks.monitoring import watch as watching
-from tasks.monitoring.watch import StandIn, look
+from tasks.monitoring.watch import StandIn, update_alerts
 from tests.made import NUMBER
 from tests.servers import wait_until
 from tests.tasks.receiver import Receiver, a_receiver
@@ -35,24 +35,24 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def settings(at_work: WorkerContext, receiver: Receiver) -> Settings:
-    maintenance.ran(at_work.store, "watch")
+    maintenance.record_run(at_work.store, "watch")
     return at_work.settings.model_copy(update={"gateway_alert_url": SecretStr(receiver.url)})
 
 
 @pytest.fixture
 def watched(store: Store, settings: Settings) -> Watched:
     """Look once, as a worker does."""
-    return lambda: look(store, settings)
+    return lambda: update_alerts(store, settings)
 
 
 def fail(store: Store, times: int = 1) -> None:
     for _ in range(times):
-        alerts.note(store, TOKEN, timedelta(hours=1))
+        alerts.record_alert(store, TOKEN, timedelta(hours=1))
 
 
 def end(store: Store, watched: Watched) -> None:
     """Let the cause be over, and look until that is told."""
-    alerts.clear(store, TOKEN.cause)
+    alerts.clear_cause(store, TOKEN.cause)
     watched()
     pass_time(store, 61)
     watched()
@@ -83,7 +83,7 @@ def test_a_thousand_of_the_same_are_one_post_and_their_end_another(
 
 def test_two_causes_are_two_posts(store: Store, watched: Watched, receiver: Receiver) -> None:
     fail(store)
-    raw(store).set(keys.STOPPED, "1.0/v1")
+    raw(store).set(keys.STOPPED_RELEASE, "1.0/v1")
 
     watched()
 
@@ -96,7 +96,7 @@ def test_what_comes_and_goes_is_told_once(
     for _ in range(5):
         fail(store)
         watched()
-        alerts.clear(store, TOKEN.cause)
+        alerts.clear_cause(store, TOKEN.cause)
         watched()
 
     assert receiver.states == [BEGUN]
@@ -171,8 +171,8 @@ def test_a_redirect_is_no_answer(store: Store, watched: Watched, receiver: Recei
 
     watched()
 
-    (row,) = alerts.rows(store).values()
-    assert not row.told.heard
+    (row,) = alerts.read_rows(store).values()
+    assert not row.state.heard
 
 
 def test_a_receiver_that_hangs_is_asked_once_in_a_look(
@@ -181,12 +181,12 @@ def test_a_receiver_that_hangs_is_asked_once_in_a_look(
     monkeypatch.setattr(client.post, "__defaults__", (0.3,))
     receiver.status = None
     fail(store)
-    raw(store).set(keys.STOPPED, "1.0/v1")
+    raw(store).set(keys.STOPPED_RELEASE, "1.0/v1")
 
     watched()
 
     assert len(receiver.asked) == 1
-    assert len(alerts.rows(store)) == 2
+    assert len(alerts.read_rows(store)) == 2
 
 
 def test_who_died_while_telling_is_followed_by_another(
@@ -211,12 +211,12 @@ def test_who_died_while_telling_is_followed_by_another(
 def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
     store: Store, at_work: WorkerContext
 ) -> None:
-    maintenance.ran(store, "watch")
+    maintenance.record_run(store, "watch")
     fail(store)
-    look(store, at_work.settings)
-    assert len(alerts.rows(store)) == 1
+    update_alerts(store, at_work.settings)
+    assert len(alerts.read_rows(store)) == 1
 
-    end(store, lambda: look(store, at_work.settings))
+    end(store, lambda: update_alerts(store, at_work.settings))
 
     assert raw(store).exists(keys.TOLD) == 0
 
@@ -224,7 +224,7 @@ def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
 def test_sends_that_were_doubled_since_the_last_look_are_told_of(
     store: Store, watched: Watched, receiver: Receiver
 ) -> None:
-    maintenance.list_number(store, NUMBER)
+    maintenance.add_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}count", "sends.doubled", 5)
     watched()
     before = list(receiver.states)
@@ -240,13 +240,13 @@ def test_bells_that_piled_up_are_one_look(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Store] = []
-    monkeypatch.setattr(watching, "look", lambda store, _: looked.append(store))
+    monkeypatch.setattr(watching, "update_alerts", lambda store, _: looked.append(store))
 
     for _ in range(20):
         watching.watch()
 
     assert len(looked) == 1
-    assert maintenance.ago_s(store, "watch") is not None
+    assert maintenance.seconds_since_run(store, "watch") is not None
     assert rung(store, "scheduled") == 0
 
 
@@ -261,7 +261,7 @@ def stand_in(settings: Settings) -> Iterator[StandIn]:
 def test_where_no_worker_looks_somebody_else_tells_so(
     store: Store, stand_in: StandIn, receiver: Receiver
 ) -> None:
-    raw(store).delete(f"{keys.RAN}watch")
+    raw(store).delete(f"{keys.LAST_RUN}watch")
 
     stand_in.start()
 
@@ -277,8 +277,8 @@ def test_where_a_worker_looks_nobody_stands_in(
         asked.append(watching_silent(store))
         return asked[-1]
 
-    watching_silent = watching.silent
-    monkeypatch.setattr(watching, "silent", silent)
+    watching_silent = watching.are_workers_silent
+    monkeypatch.setattr(watching, "are_workers_silent", silent)
     fail(store)
 
     stand_in.start()
@@ -293,4 +293,4 @@ def test_a_worker_that_looks_says_by_which_release_it_does(
 ) -> None:
     watching.watch()
 
-    assert store.redis.get(f"{keys.RAN}watch") == release(at_work.rules.current()).encode()
+    assert store.redis.get(f"{keys.LAST_RUN}watch") == release_id(at_work.rules.current()).encode()

@@ -135,4 +135,4 @@ def counted(store: Store) -> dict[str, int]:
 
 def is_whole(store: Store) -> bool:
     """Say whether the stream of statuses never had a gap."""
-    return store.redis.hget(keys.STREAM, "whole") is None
+    return store.redis.hget(keys.STATUS_STREAM, "whole") is None

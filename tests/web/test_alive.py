@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.web.background import Alive
+from gateway.web.background import Heartbeat
 
 pytestmark = pytest.mark.anyio
 
@@ -34,17 +34,17 @@ class Clock:
 async def test_while_all_is_kept_there_is_no_gap() -> None:
     noted = Noted()
 
-    await Alive(noted).beat()
+    await Heartbeat(noted).beat()
 
     assert noted.gaps == [0.0]
 
 
 async def test_a_refusal_begins_a_gap_that_ends_with_the_next_beat() -> None:
     noted, clock = Noted(), Clock()
-    alive = Alive(noted, clock)
-    alive.refused()
+    alive = Heartbeat(noted, clock)
+    alive.note_refusal()
     clock.now += 2
-    alive.refused()
+    alive.note_refusal()
     clock.now += 3
 
     await alive.beat()
@@ -55,7 +55,7 @@ async def test_a_refusal_begins_a_gap_that_ends_with_the_next_beat() -> None:
 
 async def test_a_store_that_is_away_is_a_gap_from_the_first_beat_it_missed() -> None:
     noted, clock = Noted(), Clock()
-    alive = Alive(noted, clock)
+    alive = Heartbeat(noted, clock)
     noted.away = True
     await alive.beat()
     clock.now += 60
@@ -70,8 +70,8 @@ async def test_a_store_that_is_away_is_a_gap_from_the_first_beat_it_missed() -> 
 
 async def test_a_refusal_is_a_gap_however_soon_the_beat_follows() -> None:
     noted = Noted()
-    alive = Alive(noted, Clock())
-    alive.refused()
+    alive = Heartbeat(noted, Clock())
+    alive.note_refusal()
 
     await alive.beat()
 
@@ -88,8 +88,8 @@ async def test_a_beat_that_is_cut_off_leaves_its_gap_to_the_last_one() -> None:
             await super().alive(gap)
 
     noted, clock = Hanging(), Clock()
-    alive = Alive(noted, clock)
-    alive.refused()
+    alive = Heartbeat(noted, clock)
+    alive.note_refusal()
     beat = asyncio.create_task(alive.beat())
     await asyncio.sleep(0)
     beat.cancel()

@@ -10,8 +10,8 @@ from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.maintenance import count, list_number
-from gateway.store.monitoring.canary import arrived
+from gateway.store.maintenance import add_number, increment_counter
+from gateway.store.monitoring.canary import record_arrival
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
@@ -61,7 +61,7 @@ async def test_a_process_is_up_whatever_the_store_does() -> None:
 async def test_whoever_asks_whether_it_is_ready_hears_what_is_held_and_paused(
     web: Web, store: Store
 ) -> None:
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     pauses.hold(store, [NUMBER], "", "the shop burns")
     pauses.pause(store, [NUMBER], '{"code":190,"reason":"Renew the token."}', 0)
 
@@ -172,8 +172,8 @@ async def test_figures_tell_what_was_kept_and_what_waits(web: Web, store: Store)
 @pytest.mark.store
 async def test_figures_tell_what_was_set_aside(web: Web, store: Store) -> None:
     await web.deliver()
-    with Inbox(store, Bodies()).slice() as held:
-        held.close(late(held.next().deliveries[0].id))
+    with Inbox(store, Bodies()).lease() as held:
+        held.close(late(held.next_batch().deliveries[0].id))
 
     found = await figures(web)
 
@@ -188,12 +188,12 @@ async def test_figures_tell_what_was_set_aside(web: Web, store: Store) -> None:
 @pytest.mark.store
 async def test_figures_of_all_numbers_and_processes_are_added_up(web: Web, store: Store) -> None:
     for number in (NUMBER, "2"):
-        list_number(store, number)
-        count(store, keys.number(number), "events.message", 2)
-        count(store, keys.number(number), "events.known", 1)
-        count(store, keys.number(number), "sends.accepted", 5)
+        add_number(store, number)
+        increment_counter(store, keys.number(number), "events.message", 2)
+        increment_counter(store, keys.number(number), "events.known", 1)
+        increment_counter(store, keys.number(number), "sends.accepted", 5)
     for name in ("refused.signature_missing", "sweep.inbox", "workers.critical"):
-        count(store, keys.SPACE, name)
+        increment_counter(store, keys.SPACE, name)
 
     found = await figures(web)
 
@@ -207,7 +207,7 @@ async def test_figures_of_all_numbers_and_processes_are_added_up(web: Web, store
 
 @pytest.mark.store
 async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> None:
-    list_number(store, NUMBER)
+    add_number(store, NUMBER)
     now = int(store.redis.time()[0]) * 1000
     store.redis.zadd(f"{keys.number(NUMBER)}ready:reply", {"ana": now - 60_000, "bob": now})
     store.redis.zadd(f"{keys.number(NUMBER)}dead", {"send:1": now})
@@ -224,10 +224,10 @@ async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> Non
 
 @pytest.mark.store
 async def test_figures_tell_of_the_canary_and_leave_its_number_out(web: Web, store: Store) -> None:
-    list_number(store, canary.NUMBER)
-    count(store, keys.number(canary.NUMBER), "sends.accepted", 5)
+    add_number(store, canary.NUMBER)
+    increment_counter(store, keys.number(canary.NUMBER), "sends.accepted", 5)
     before = await figures(web)
-    arrived(store, int(store.redis.time()[0]) * 1000 - 30_000, timedelta(seconds=0.25))
+    record_arrival(store, int(store.redis.time()[0]) * 1000 - 30_000, timedelta(seconds=0.25))
 
     found = await figures(web)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.server.health import judge
+from gateway.store.server.health import judge_server
 
 GB = 1 << 30
 GOOD: dict[str, Any] = {
@@ -14,9 +14,9 @@ GOOD: dict[str, Any] = {
 
 
 def test_a_good_server_is_ready_without_a_word() -> None:
-    health = judge(GOOD, "", 0)
+    health = judge_server(GOOD, "", 0)
 
-    assert (health.ready, health.fatal, health.warnings) == (True, (), ())
+    assert (health.is_ready, health.fatal, health.warnings) == (True, (), ())
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_a_good_server_is_ready_without_a_word() -> None:
 def test_a_server_that_cannot_keep_is_refused(
     said: dict[str, Any], layout: str, sentence: str
 ) -> None:
-    health = judge(GOOD | said, layout, 0)
+    health = judge_server(GOOD | said, layout, 0)
 
     assert health.fatal == (sentence,)
-    assert not health.ready
+    assert not health.is_ready
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_server_that_cannot_keep_is_refused(
 def test_deliveries_are_refused_from_three_quarters_of_the_limit(
     said: dict[str, Any], limit: int, used: int, full: bool
 ) -> None:
-    assert judge(GOOD | said | {"used_memory": used}, "2/12", limit).full is full
+    assert judge_server(GOOD | said | {"used_memory": used}, "2/12", limit).is_full is full

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.cli.common import errors
-from gateway.core.capture.file_format import BEGINS, CapturedError, place_at, read
+from gateway.core.capture.file_format import (
+    BEGINS,
+    CaptureFormatError,
+    make_delivery_id,
+    parse_line,
+)
 from gateway.core.events import Delivery
 from gateway.store.inbox.history import History
 
@@ -106,8 +111,8 @@ def _read_lines(path: Path, file: BinaryIO) -> Iterator[Item]:
         if not line.strip():
             continue
         try:
-            yield Item(f"{_printable_name(path)}:{line_number}", read(line))
-        except CapturedError as error:
+            yield Item(f"{_printable_name(path)}:{line_number}", parse_line(line))
+        except CaptureFormatError as error:
             raise errors.fail(f"{path}:{line_number} {error}.") from None
 
 
@@ -122,4 +127,6 @@ def _read_body(path: Path, file: BinaryIO, nth: int) -> Item:
     if len(body) == MOST_BYTES:
         raise errors.fail(f"{path} is larger than anything that Meta posts.")
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Item(_printable_name(path), Delivery(place_at(at, nth), at, body), is_timed=False)
+    return Item(
+        _printable_name(path), Delivery(make_delivery_id(at, nth), at, body), is_timed=False
+    )

@@ -10,7 +10,7 @@ from rich.markup import escape
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 
 BAD_INPUT = 2
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -47,7 +47,7 @@ def check_store(given: Settings) -> None:
     """
     store = Store(given.redis_url)
     try:
-        health = check(store, given.gateway_store_bytes)
+        health = check_server(store, given.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             raise fail("Redis refuses the password in REDIS_URL.") from None

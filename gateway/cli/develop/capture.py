@@ -10,8 +10,8 @@ from gateway.cli.common import errors, options
 from gateway.cli.common.capture_file import STANDARD_OUTPUT, open_atomic
 from gateway.cli.common.output import pluralize, progress_bar
 from gateway.cli.local import target
-from gateway.core.capture.anonymize import Anonymous
-from gateway.core.capture.file_format import line
+from gateway.core.capture.anonymize import Anonymizer
+from gateway.core.capture.file_format import format_line
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
@@ -43,7 +43,9 @@ def capture(
     store = Store(given.redis_url)
     history = History(store, Bodies(given.encryption_keys))
     try:
-        wanted = options.build_filter(since, until, number, kind, contains, dead_letters.now(store))
+        wanted = options.build_filter(
+            since, until, number, kind, contains, dead_letters.server_time(store)
+        )
         with open_atomic(file) as out:
             count = _write(history, wanted, limit, out, anonymous=anonymous)
     except StoreUnavailableError:
@@ -61,15 +63,15 @@ def _write(
     history: History, wanted: DeliveryFilter, limit: int | None, out: BinaryIO, *, anonymous: bool
 ) -> int:
     """Write what is wanted, and return how many it was."""
-    anonymizer = Anonymous(secrets.token_bytes(32)) if anonymous else None
+    anonymizer = Anonymizer(secrets.token_bytes(32)) if anonymous else None
     count = 0
     # How many there are between two moments nobody knows before they are read.
     total = None if wanted.since or wanted.until else history.count()
     with progress_bar() as progress:
         deliveries = history.deliveries(wanted.since, wanted.until)
         tracked = progress.track(deliveries, total=total, description="Capturing")
-        for delivery in islice(filter(wanted.takes, tracked), limit):
-            out.write(line(anonymizer.delivery(delivery) if anonymizer else delivery))
+        for delivery in islice(filter(wanted.matches, tracked), limit):
+            out.write(format_line(anonymizer.delivery(delivery) if anonymizer else delivery))
             count += 1
     return count
 
@@ -87,7 +89,7 @@ def _report(count: int, unopened: int, *, anonymous: bool) -> None:
     if unopened:
         skipped = pluralize(unopened, "delivery", "deliveries")
         errors.errors.print(
-            f"[yellow]warning:[/] {skipped} left out: GATEWAY_ENCRYPTION_KEYS has no key that opens "
-            "them, or they are damaged."
+            f"[yellow]warning:[/] {skipped} left out: GATEWAY_ENCRYPTION_KEYS has no key that "
+            "opens them, or they are damaged."
         )
         raise typer.Exit(1)

@@ -13,8 +13,8 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.local import target
 from gateway.config.settings import Settings
-from gateway.core.sending.pauses import Stops
-from gateway.core.text import nearest
+from gateway.core.sending.pauses import NumberPauses
+from gateway.core.text import suggestion_for
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store import maintenance
@@ -43,7 +43,7 @@ def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
     """Print what keeps each number from sending."""
-    by_number = pauses.of(store, numbers)
+    by_number = pauses.pauses_by_number(store, numbers)
     if json:
         shown = {number: pauses_to_dict(one) for number, one in by_number.items()}
         typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
@@ -55,11 +55,11 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
     Console().print(table)
 
 
-def pauses_to_dict(state: Stops) -> dict[str, Any]:
+def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:
     """Return the stops of a number as JSON has them."""
     pause = state.pause
     return {
-        "paused": {"since": pause.since, "probe_at": pause.probe_at, **pause.told}
+        "paused": {"since": pause.since, "probe_at": pause.probe_at, **pause.error}
         if pause
         else None,
         "held": [{"rule": one.rule, "since": one.since, "why": one.why} for one in state.holds],
@@ -70,10 +70,10 @@ def _select_numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the numbers that are meant; one that has not sent yet may be held as well."""
     known = {*maintenance.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
-        raise errors.fail(f"{number} is none of our numbers; {nearest(number, known)}")
+        raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
     numbers = [number] if number else sorted(known)
     for one in numbers:
-        maintenance.list_number(store, one)
+        maintenance.add_number(store, one)
     return numbers
 
 
@@ -83,7 +83,7 @@ def _check_rule(settings: Settings, rule: str) -> None:
     except RulebookError:
         return  # the rules are elsewhere, or broken, which is no reason not to hold one
     if rule not in names:
-        raise errors.fail(f"There is no rule of this name; {nearest(rule, names)}")
+        raise errors.fail(f"There is no rule of this name; {suggestion_for(rule, names)}")
 
 
 def hold(
@@ -113,7 +113,11 @@ def release(number: Number = "", rule: Rule = "", json: Json = False) -> None:
     """
     with open_numbers(number, rule) as (store, numbers):
         if not pauses.release(store, numbers, rule):
-            holds = [one for state in pauses.of(store, numbers).values() for one in state.holds]
+            holds = [
+                one
+                for state in pauses.pauses_by_number(store, numbers).values()
+                for one in state.holds
+            ]
             names = ", ".join(sorted({one.rule or "all of a number" for one in holds}))
             raise errors.fail(f"That is not held. Held: {names or 'nothing'}.")
         show(store, numbers, json=json)

@@ -76,7 +76,7 @@ def serve(
 def web() -> Starlette:
     """Build the application inside a web process."""
     settings = Settings.from_env()
-    log.info("web_started", **settings.shown())
+    log.info("web_started", **settings.loggable_values())
     ringer = WakeupThread()
     ringer.start()
     atexit.register(ringer.close)

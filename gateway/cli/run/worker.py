@@ -19,7 +19,7 @@ from gateway.cli.common import errors
 from gateway.config import logs
 from gateway.rules.loader import load
 from gateway.store import keys
-from gateway.store.maintenance import count
+from gateway.store.maintenance import increment_counter
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -118,7 +118,7 @@ def _keep_running(kind: Kind, store: Store) -> None:
     if kind.process is not None and kind.process.poll() is not None:
         _handle_death(kind, kind.process, now)
         try:
-            count(store, keys.SPACE, f"workers.{kind.name}")
+            increment_counter(store, keys.SPACE, f"workers.{kind.name}")
         except (StoreUnavailableError, ScriptError):
             log.warning("restart_uncounted", worker=kind.name)
     if kind.process is None and now >= kind.start_at:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Delivery
-from gateway.core.phone_numbers import one_form
+from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.salvage import loads
 
 # No country has this code, so a stand-in for a number is nobody's number.
@@ -35,26 +35,26 @@ class StandIns:
         """Take what makes them; forget it, and nobody finds out whom they stand for."""
         self._secret = secret
 
-    def text(self, said: str) -> str:
+    def text(self, value: str) -> str:
         """Return what takes the place of a text, in the form that its readers look for.
 
         All ways to write a phone number have one stand-in, a message's id looks like one, and so
         does a user id; anything else becomes letters, as many as it was long or a few more.
         """
-        if not said:
-            return said
-        if _DIGITS.fullmatch(said):
-            plus = "+" if said.startswith("+") else ""
-            return plus + self.phone(re.sub(r"[^0-9]", "", said))
-        if said.startswith("wamid."):
-            return "wamid." + base64.b64encode(self._bytes("wamid", said.encode(), 33)).decode()
-        if _USER_ID.fullmatch(said):
-            return f"ZZ.{self._number('user', said, 10**16):016}"
-        return self.letters(said.encode(), max(LEAST_LETTERS, len(said)))
+        if not value:
+            return value
+        if _DIGITS.fullmatch(value):
+            plus = "+" if value.startswith("+") else ""
+            return plus + self.phone(re.sub(r"[^0-9]", "", value))
+        if value.startswith("wamid."):
+            return "wamid." + base64.b64encode(self._bytes("wamid", value.encode(), 33)).decode()
+        if _USER_ID.fullmatch(value):
+            return f"ZZ.{self._number('user', value, 10**16):016}"
+        return self.letters(value.encode(), max(LEAST_LETTERS, len(value)))
 
     def phone(self, digits: str) -> str:
         """Return the number that takes the place of a phone number."""
-        return f"{NOBODYS}{self._number('phone', one_form(digits), 10**12):012}"
+        return f"{NOBODYS}{self._number('phone', normalize_phone(digits), 10**12):012}"
 
     def integer(self, number: int) -> int:
         """Return what takes the place of a whole number, which may be anybody's phone number."""
@@ -64,16 +64,16 @@ class StandIns:
         """Return what takes the place of a number with a fraction, such as a latitude."""
         return self._number("fraction", repr(number), 10**6) / 10**4
 
-    def letters(self, said: bytes, count: int) -> str:
+    def letters(self, data: bytes, count: int) -> str:
         """Return so many letters in the place of any bytes."""
-        return self._bytes("letters", said, count).translate(_LETTERS).decode()
+        return self._bytes("letters", data, count).translate(_LETTERS).decode()
 
-    def _number(self, kind: str, said: str, below: int) -> int:
-        return int.from_bytes(self._bytes(kind, said.encode(), 16)) % below
+    def _number(self, kind: str, value: str, below: int) -> int:
+        return int.from_bytes(self._bytes(kind, value.encode(), 16)) % below
 
-    def _bytes(self, kind: str, said: bytes, count: int) -> bytes:
+    def _bytes(self, kind: str, data: bytes, count: int) -> bytes:
         # Secret and kind have a fixed length, or an end, so that nothing can imitate another kind.
-        seed = hashlib.sha256(self._secret).digest() + kind.encode() + b"\0" + said
+        seed = hashlib.sha256(self._secret).digest() + kind.encode() + b"\0" + data
         return hashlib.shake_256(seed).digest(count)
 
 
@@ -114,7 +114,7 @@ _NAME = re.compile(r"(?!.*[0-9]{4})[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TOO_DEEP = (orjson.JSONEncodeError, RecursionError)
 
 
-class Anonymous:
+class Anonymizer:
     """Makes deliveries anonymous, one like the other: a person has one stand-in in all of them."""
 
     def __init__(self, secret: bytes) -> None:
@@ -132,26 +132,26 @@ class Anonymous:
         except (orjson.JSONDecodeError, *_TOO_DEEP):
             return b"x" + self._stand_ins.letters(body, len(body) - 1).encode() if body else body
 
-    def _value(self, said: Any, *, metas: bool) -> Any:
-        match said:
+    def _value(self, value: Any, *, metas: bool) -> Any:
+        match value:
             case None | bool():
-                return said
+                return value
             case dict():
-                return {self._name(k): self._field(k, v, metas) for k, v in said.items()}
+                return {self._name(k): self._field(k, v, metas) for k, v in value.items()}
             case list():
-                return [self._value(one, metas=metas) for one in said]
+                return [self._value(one, metas=metas) for one in value]
             case str():
-                return self._stand_ins.text(said)
+                return self._stand_ins.text(value)
             case int():
-                return self._stand_ins.integer(said)
+                return self._stand_ins.integer(value)
             case _:
-                return self._stand_ins.fraction(said)
+                return self._stand_ins.fraction(value)
 
-    def _field(self, name: str, said: Any, metas: bool) -> Any:
+    def _field(self, name: str, value: Any, metas: bool) -> Any:
         shape = _HARMLESS.get(name) if metas else None
-        if shape and type(said) in (str, int) and shape.fullmatch(str(said)):
-            return said
-        return self._value(said, metas=metas and (name in _METAS))
+        if shape and type(value) in (str, int) and shape.fullmatch(str(value)):
+            return value
+        return self._value(value, metas=metas and (name in _METAS))
 
     def _name(self, name: str) -> str:
         return name if _NAME.fullmatch(name) else self._stand_ins.text(name)

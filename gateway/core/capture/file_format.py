@@ -17,93 +17,95 @@ from gateway.core.events import Delivery
 
 # How every line begins that `line` writes.
 BEGINS = b'{"delivery":'
-_PLACE = re.compile(r"[0-9]{1,4}:[0-9]{1,15}-[0-9]{1,20}")
+_DELIVERY_ID = re.compile(r"[0-9]{1,4}:[0-9]{1,15}-[0-9]{1,20}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class CapturedError(Exception):
+class CaptureFormatError(Exception):
     """A line that is no captured delivery; the message says why and quotes nothing of it."""
 
 
-def line(delivery: Delivery) -> bytes:
+def format_line(delivery: Delivery) -> bytes:
     """Return the line of a delivery, with its end."""
-    told = {
+    fields = {
         "delivery": delivery.id,
         "received_at": delivery.received_at.isoformat(timespec="milliseconds"),
         "origin": delivery.origin,
         "account": delivery.account,
         "secret": delivery.secret,
     }
-    return orjson.dumps(told | _written(delivery.body), option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(fields | _encode_body(delivery.body), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def read(written: bytes) -> Delivery:
+def parse_line(line: bytes) -> Delivery:
     """Return the delivery of a line. Raises CapturedError."""
     try:
-        told = orjson.loads(written)
+        fields = orjson.loads(line)
     except orjson.JSONDecodeError:
         # Only the last line of a file may lack its end.
-        is_cut = not written.endswith(b"\n")
-        raise CapturedError("is cut in the middle" if is_cut else "is no JSON") from None
-    if not isinstance(told, dict):
-        raise CapturedError("is no JSON object")
-    received_at = _moment(told.get("received_at"))
+        is_cut = not line.endswith(b"\n")
+        raise CaptureFormatError("is cut in the middle" if is_cut else "is no JSON") from None
+    if not isinstance(fields, dict):
+        raise CaptureFormatError("is no JSON object")
+    received_at = _parse_moment(fields.get("received_at"))
     return Delivery(
-        id=_place(told.get("delivery"), received_at),
+        id=_read_delivery_id(fields.get("delivery"), received_at),
         received_at=received_at,
-        body=_body(told),
-        account=_text(told, "account"),
-        secret=_text(told, "secret"),
-        origin=_text(told, "origin"),
+        body=_decode_body(fields),
+        account=_text(fields, "account"),
+        secret=_text(fields, "secret"),
+        origin=_text(fields, "origin"),
     )
 
 
-def place_at(received_at: datetime, nth: int = 0) -> str:
+def make_delivery_id(received_at: datetime, nth: int = 0) -> str:
     """Return what names a delivery that no inbox has named, the nth of its moment."""
     return f"0:{int(received_at.timestamp() * 1000)}-{nth}"
 
 
-def _written(body: bytes) -> dict[str, str]:
+def _encode_body(body: bytes) -> dict[str, str]:
     try:
         return {"body": body.decode()}
     except UnicodeDecodeError:
         return {"body_base64": base64.b64encode(body).decode()}
 
 
-def _body(told: Mapping[str, Any]) -> bytes:
-    match told:
+def _decode_body(fields: Mapping[str, Any]) -> bytes:
+    match fields:
         case {"body": str(body)}:
             return body.encode()
         case {"body_base64": str(encoded)}:
             try:
                 return base64.b64decode(encoded, validate=True)
             except (binascii.Error, ValueError):
-                raise CapturedError("has a body_base64 that is no base64") from None
+                raise CaptureFormatError("has a body_base64 that is no base64") from None
         case _:
-            raise CapturedError("has neither body nor body_base64")
+            raise CaptureFormatError("has neither body nor body_base64")
 
 
-def _moment(said: Any) -> datetime:
+def _parse_moment(value: Any) -> datetime:
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise CapturedError("has no received_at, such as 2026-11-22T14:00:00.000Z") from None
+        raise CaptureFormatError("has no received_at, such as 2026-11-22T14:00:00.000Z") from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if at < _EPOCH:
-        raise CapturedError("has a received_at before 1970")
+        raise CaptureFormatError("has a received_at before 1970")
     return at
 
 
-def _place(said: Any, received_at: datetime) -> str:
-    if said is None:
-        return place_at(received_at)
-    if not isinstance(said, str) or not _PLACE.fullmatch(said):
-        raise CapturedError("has a delivery that is no place in an inbox, as 3:1795375301552-0")
-    return said
+def _read_delivery_id(value: Any, received_at: datetime) -> str:
+    if value is None:
+        return make_delivery_id(received_at)
+    if not isinstance(value, str) or not _DELIVERY_ID.fullmatch(value):
+        raise CaptureFormatError(
+            "has a delivery that is no place in an inbox, as 3:1795375301552-0"
+        )
+    return value
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
-    said = told.get(name, "")
-    if not isinstance(said, str):
-        raise CapturedError(f"has a value of {name} that is no text")
-    return said
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise CaptureFormatError(f"has a value of {name} that is no text")
+    return value

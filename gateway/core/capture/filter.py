@@ -23,7 +23,7 @@ class DeliveryFilter:
     kinds: frozenset[str] = frozenset()
     contains: str = ""  # anywhere in it, whatever the case
 
-    def takes(self, delivery: Delivery) -> bool:
+    def matches(self, delivery: Delivery) -> bool:
         """Say whether a delivery is asked for; number and kind are those of one event."""
         if self.since and delivery.received_at < self.since:
             return False

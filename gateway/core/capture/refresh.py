@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from gateway.core.webhook.customers import integer, listed, text, within
+from gateway.core.webhook.customers import integer, list_field, object_field, text_field
 from gateway.core.webhook.salvage import loads
 
 _FIRST_MILLISECONDS = 10**11
 
 
-def fresh(body: bytes, seed: bytes, by: timedelta) -> bytes:
+def refresh_messages(body: bytes, seed: bytes, by: timedelta) -> bytes:
     """Return a body whose messages have new ids, made from `seed`, and times that are later `by`.
 
     Only what customers sent is made new. A status keeps its id, for it tells of a send of ours, and
@@ -26,42 +26,42 @@ def fresh(body: bytes, seed: bytes, by: timedelta) -> bytes:
         parsed = loads(body)
     except orjson.JSONDecodeError:
         return body
-    found = list(_messages(parsed))
-    for message in found:
-        message["id"] = _renewed(message["id"], seed)
+    messages = list(_messages(parsed))
+    for message in messages:
+        message["id"] = _new_wamid(message["id"], seed)
         _delay(message, by)
-    return _written(parsed, body) if found else body
+    return _encode(parsed, body) if messages else body
 
 
 def _messages(parsed: Any) -> Iterator[dict[str, Any]]:
     """Give what the walk of a delivery makes messages of, where it has an id."""
     if not isinstance(parsed, dict) or parsed.get("object") != "whatsapp_business_account":
         return
-    for entry in listed(parsed, "entry"):
-        for change in listed(entry, "changes") if isinstance(entry, dict) else ():
+    for entry in list_field(parsed, "entry"):
+        for change in list_field(entry, "changes") if isinstance(entry, dict) else ():
             if isinstance(change, dict) and change.get("field") == "messages":
-                for message in listed(within(change, "value"), "messages"):
-                    if isinstance(message, dict) and text(message, "id"):
+                for message in list_field(object_field(change, "value"), "messages"):
+                    if isinstance(message, dict) and text_field(message, "id"):
                         yield message
 
 
-def _renewed(wamid: object, seed: bytes) -> str:
-    made = sha256(len(seed).to_bytes(2) + seed + str(wamid).encode()).digest()
-    return "wamid." + base64.b64encode(made).decode()
+def _new_wamid(wamid: object, seed: bytes) -> str:
+    digest = sha256(len(seed).to_bytes(2) + seed + str(wamid).encode()).digest()
+    return "wamid." + base64.b64encode(digest).decode()
 
 
 def _delay(message: dict[str, Any], by: timedelta) -> None:
     """Move when a message was sent, written as Meta wrote it."""
-    said = message.get("timestamp")
-    stamp = integer(said)
+    timestamp = message.get("timestamp")
+    stamp = integer(timestamp)
     if stamp is None:
         return
     unit = timedelta(milliseconds=1) if stamp >= _FIRST_MILLISECONDS else timedelta(seconds=1)
     moved = stamp + by // unit
-    message["timestamp"] = str(moved) if isinstance(said, str) else moved
+    message["timestamp"] = str(moved) if isinstance(timestamp, str) else moved
 
 
-def _written(parsed: Any, body: bytes) -> bytes:
+def _encode(parsed: Any, body: bytes) -> bytes:
     try:
         return orjson.dumps(parsed)
     except orjson.JSONEncodeError:

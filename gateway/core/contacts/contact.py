@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.core.contacts.frequency import Used, merged
-from gateway.core.contacts.loop_guard import Volley, latest
+from gateway.core.contacts.frequency import Used, merge_used
+from gateway.core.contacts.loop_guard import Volley, latest_volley
 from gateway.core.events import Event, Message
 
 MOST_BYTES = 8 * 1024
@@ -21,9 +21,9 @@ class Notes(NamedTuple):
     vars: Mapping[str, str]
 
 
-def fits(tags: Iterable[str], kept: Mapping[str, str]) -> bool:
+def fits(tags: Iterable[str], variables: Mapping[str, str]) -> bool:
     """Say whether tags and variables together are small enough to be kept."""
-    return len(orjson.dumps([tuple(tags), dict(kept)])) <= MOST_BYTES
+    return len(orjson.dumps([tuple(tags), dict(variables)])) <= MOST_BYTES
 
 
 def merge_notes(newer: Notes, older: Notes) -> Notes:
@@ -32,11 +32,11 @@ def merge_notes(newer: Notes, older: Notes) -> Notes:
     both = Notes(tags if fits(tags, newer.vars) else newer.tags, {**older.vars, **newer.vars})
     if fits(*both):
         return both
-    kept = dict(newer.vars)
-    for name, said in sorted(older.vars.items()):
-        if name not in kept and fits(both.tags, {**kept, name: said}):
-            kept[name] = said
-    return both._replace(vars=kept)
+    variables = dict(newer.vars)
+    for name, value in sorted(older.vars.items()):
+        if name not in variables and fits(both.tags, {**variables, name: value}):
+            variables[name] = value
+    return both._replace(vars=variables)
 
 
 # How many other keys a contact remembers; the store finds it by older ones all the same.
@@ -54,7 +54,7 @@ class Contact:
     name: str = field(default="", repr=False)
     last_inbound_at: datetime | None = None
     opted_out_at: datetime | None = None  # since when they want no marketing; None where they may
-    asked_at: datetime | None = None  # of their last word about marketing, whichever it was
+    consent_at: datetime | None = None  # of their last word about marketing, whichever it was
     named_at: datetime | None = None  # of the last message that named them
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
     tags: tuple[str, ...] = field(default=(), repr=False)  # that rules gave them, sorted
@@ -70,7 +70,7 @@ class Contact:
         """Say whether the customer has never written to this number."""
         return self.last_inbound_at is None
 
-    def after(self, message: Message) -> "Contact":
+    def with_message(self, message: Message) -> "Contact":
         """Return the contact as it is once `message` was received.
 
         What a customer writes in a group, and what Meta says of them, opens no window.
@@ -88,29 +88,31 @@ class Contact:
             named_at=_later(self.named_at, message.at),
         )
 
-    def filled(self, event: Event) -> "Contact":
+    def with_names(self, event: Event) -> "Contact":
         """Return the contact with names that were missing and that `event` tells."""
         wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
         if (wa_id, user_id) == (self.wa_id, self.user_id):
             return self
         return replace(self, wa_id=wa_id, user_id=user_id)
 
-    def told(self, *, out: bool, at: datetime) -> "Contact":
+    def with_consent(self, *, opts_out: bool, at: datetime) -> "Contact":
         """Return the contact once they wanted out of marketing, or in; itself where `at` is late.
 
         A word counts by the moment when it was said, so that a late one undoes no newer one.
         """
-        if at < (self.asked_at or _NEVER):
+        if at < (self.consent_at or _NEVER):
             return self
-        since = (self.opted_out_at or at) if out else None
-        return replace(self, opted_out_at=since, asked_at=at)
+        since = (self.opted_out_at or at) if opts_out else None
+        return replace(self, opted_out_at=since, consent_at=at)
 
-    def joined(self, other: "Contact") -> "Contact":
+    def merged_with(self, other: "Contact") -> "Contact":
         """Return the contact once `other` turned out to be the same person, as if known always."""
         newer, older = (self, other)
         if (other.named_at or _NEVER) > (self.named_at or _NEVER):
             newer, older = (other, self)
-        asked = max(self, other, key=lambda one: (one.asked_at or _NEVER, bool(one.opted_out_at)))
+        latest_consent = max(
+            self, other, key=lambda one: (one.consent_at or _NEVER, bool(one.opted_out_at))
+        )
         aliases = dict.fromkeys((*other.aliases, *self.aliases, other.key))
         notes = merge_notes(Notes(newer.tags, newer.vars), Notes(older.tags, older.vars))
         return replace(
@@ -119,15 +121,15 @@ class Contact:
             user_id=newer.user_id or older.user_id,
             name=newer.name or older.name,
             last_inbound_at=_later(self.last_inbound_at, other.last_inbound_at),
-            opted_out_at=asked.opted_out_at,
-            asked_at=asked.asked_at,
+            opted_out_at=latest_consent.opted_out_at,
+            consent_at=latest_consent.consent_at,
             named_at=newer.named_at,
             aliases=tuple(aliases)[-MOST_ALIASES:],
             tags=notes.tags,
             vars=notes.vars,
             muted_until=_later(self.muted_until, other.muted_until),
-            used=merged(self.used, other.used),
-            volley=latest(self.volley, other.volley),
+            used=merge_used(self.used, other.used),
+            volley=latest_volley(self.volley, other.volley),
             more={**other.more, **self.more} if other.more else self.more,
         )
 

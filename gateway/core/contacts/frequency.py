@@ -21,7 +21,7 @@ class Limit:
     within: timedelta
 
 
-def reached(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Limit | None:
+def reached_limit(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Limit | None:
     """Return the limit that keeps a rule from firing now, None where it may.
 
     What a clock that stepped back puts into the future counts as well.
@@ -35,36 +35,39 @@ def reached(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Li
     return None
 
 
-def counted(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Used:
+def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Used:
     """Return what is remembered once a rule fired: itself where nothing limits the rule."""
     if not limits:
         return used
     most = min(MOST_TIMES, max(limit.times for limit in limits))
     moments = sorted((*used.get(rule, ())[1:], _ms(now)))[-most:]
     until = _ms(now) + max(limit.within for limit in limits) // MILLISECOND
-    return _bounded({**used, rule: (until, *moments)}, _ms(now))
+    return _trim({**used, rule: (until, *moments)}, _ms(now))
 
 
-def merged(one: Used, other: Used) -> Used:
+def merge_used(one: Used, other: Used) -> Used:
     """Return what is remembered of a person who was known as two; doing so again adds nothing."""
-    both = {rule: _both(one.get(rule, (0,)), other.get(rule, (0,))) for rule in {**one, **other}}
-    return _bounded(both, 0)
+    both = {
+        rule: _merge_moments(one.get(rule, (0,)), other.get(rule, (0,)))
+        for rule in {**one, **other}
+    }
+    return _trim(both, 0)
 
 
-def _both(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+def _merge_moments(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
     # Several moments of one batch are equal, so the larger number of each counts.
     moments = sorted((Counter(one[1:]) | Counter(other[1:])).elements())
     return (max(one[0], other[0]), *moments[-MOST_TIMES:])
 
 
-def _bounded(used: dict[str, tuple[int, ...]], now_ms: int) -> Used:
+def _trim(used: dict[str, tuple[int, ...]], now_ms: int) -> Used:
     """Forget what is of no use any more, and beyond the bound what will be so first."""
     room = MOST_MOMENTS
     kept = {}
-    for rule, told in sorted(used.items(), key=lambda one: (-one[1][0], one[0])):
-        room -= len(told) - 1
-        if told[0] > now_ms and room >= 0:
-            kept[rule] = told
+    for rule, moments in sorted(used.items(), key=lambda one: (-one[1][0], one[0])):
+        room -= len(moments) - 1
+        if moments[0] > now_ms and room >= 0:
+            kept[rule] = moments
     return dict(sorted(kept.items()))
 
 

@@ -15,30 +15,30 @@ class PersonGroup(NamedTuple):
     events: Sequence[Event]
 
 
-def names(event: Event) -> tuple[str, ...]:
+def contact_keys(event: Event) -> tuple[str, ...]:
     """Return all keys by which an event names its customer, the first one first."""
     return (event.contact, *event.also) if event.contact else ()
 
 
-def groups(known: Mapping[str, Contact], events: Iterable[Event]) -> list[PersonGroup]:
+def group_by_person(known: Mapping[str, Contact], events: Iterable[Event]) -> list[PersonGroup]:
     """Group by person, events in their order; what belongs to nobody stands alone.
 
     Names are of one person when an event has both, or when the store knows both as one contact.
     """
     listed = list(events)
-    first = _joined(known, listed)
-    found: dict[str, list[Event]] = {}
+    resolve = _name_resolver(known, listed)
+    by_person: dict[str, list[Event]] = {}
     for event in listed:
-        key = first(event.contact) if event.contact else f"\0{event.key}"
-        found.setdefault(key, []).append(event)
-    return [_group(known, one) for one in found.values()]
+        key = resolve(event.contact) if event.contact else f"\0{event.key}"
+        by_person.setdefault(key, []).append(event)
+    return [_group(known, one) for one in by_person.values()]
 
 
-def _joined(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[str], str]:
+def _name_resolver(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[str], str]:
     """Return what leads from each name to the one that stands for its person in these events."""
     same: dict[str, str] = {}
 
-    def first(name: str) -> str:
+    def resolve(name: str) -> str:
         key = known[name].key if name in known else name
         while key in same:
             key = same[key]
@@ -46,16 +46,16 @@ def _joined(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[
 
     for event in events:
         for name in event.also:
-            one, other = first(event.contact), first(name)
+            one, other = resolve(event.contact), resolve(name)
             if one != other:
                 same[other] = one
-    return first
+    return resolve
 
 
 def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> PersonGroup:
     contacts: dict[str, Contact] = {}
     for event in events:
-        for name in names(event):
+        for name in contact_keys(event):
             contact = known.get(name) or Contact(name)
             contacts.setdefault(contact.key, contact)
     if len(contacts) < 2:
@@ -64,12 +64,14 @@ def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> PersonGroup
     chosen = min(contacts.values(), key=lambda one: (not one.version, not one.key.isdecimal()))
     del contacts[chosen.key]
     others = tuple(contacts.values())
-    return PersonGroup(_whole(chosen, others, events), others, events)
+    return PersonGroup(_merge_contacts(chosen, others, events), others, events)
 
 
-def _whole(contact: Contact, others: Iterable[Contact], events: Iterable[Event]) -> Contact:
+def _merge_contacts(
+    contact: Contact, others: Iterable[Contact], events: Iterable[Event]
+) -> Contact:
     for other in others:
-        contact = contact.joined(other)
+        contact = contact.merged_with(other)
     for event in events:
-        contact = contact.filled(event)
+        contact = contact.with_names(event)
     return contact

@@ -39,7 +39,7 @@ def after_reply(volley: Volley | None, event: Event, now: datetime) -> Volley:
     return Volley(now, volley.quick + 1 if volley and _is_quick(volley, event) else 0)
 
 
-def latest(one: Volley | None, other: Volley | None) -> Volley | None:
+def latest_volley(one: Volley | None, other: Volley | None) -> Volley | None:
     """Return what is remembered of a person who was known as two."""
     known = [volley for volley in (one, other) if volley]
     return max(known, key=lambda volley: (volley.replied_at, volley.quick), default=None)

@@ -42,12 +42,13 @@ def template(name: str, language: str, components: list[Any] | None = None) -> B
 def parameters(values: Mapping[str, str] | Sequence[str]) -> list[Any]:
     """Build the components of a template whose text has parameters, in order or by name."""
     if isinstance(values, Mapping):
-        made = [
-            {"type": "text", "parameter_name": name, "text": said} for name, said in values.items()
+        items = [
+            {"type": "text", "parameter_name": name, "text": value}
+            for name, value in values.items()
         ]
     else:
-        made = [{"type": "text", "text": said} for said in values]
-    return [{"type": "body", "parameters": made}]
+        items = [{"type": "text", "text": value} for value in values]
+    return [{"type": "body", "parameters": items}]
 
 
 def buttons(body: str, titles: Mapping[str, str], header: str = "", footer: str = "") -> Body:
@@ -62,8 +63,10 @@ def choices(
     body: str, button: str, sections: Sequence[Section], header: str = "", footer: str = ""
 ) -> Body:
     """Build a message with a list that opens behind a button."""
-    made = [_section(section) for section in sections]
-    return _interactive("list", body, {"button": button, "sections": made}, header, footer)
+    section_bodies = [_section(section) for section in sections]
+    return _interactive(
+        "list", body, {"button": button, "sections": section_bodies}, header, footer
+    )
 
 
 def _section(section: Section) -> Body:
@@ -110,7 +113,7 @@ def typing(message_id: str) -> Body:
     return mark_read(message_id) | {"typing_indicator": {"type": "text"}}
 
 
-def addressed(body: Mapping[str, Any], contact: Contact) -> Body:
+def with_recipient(body: Mapping[str, Any], contact: Contact) -> Body:
     """Complete a body with what every request carries and whom it is for.
 
     A phone number goes out with its plus sign, since Meta may otherwise prepend the business's own

@@ -63,6 +63,6 @@ def is_line(path: str) -> bool:
     return path.startswith("template.components.") and path.endswith(".parameters.text")
 
 
-def too_long(count: int, most: int) -> str:
+def too_long_reason(count: int, most: int) -> str:
     """Tell that a text has more characters than Meta takes."""
     return f"has {count:,} characters; Meta takes {most:,}"

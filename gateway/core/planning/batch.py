@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.grouping import PersonGroup, groups, names
+from gateway.core.contacts.grouping import PersonGroup, contact_keys, group_by_person
 from gateway.core.events import Event, InternalEvent, Message, Status
 from gateway.core.planning.decision import RuleDecider
-from gateway.core.planning.event import Record, follows
+from gateway.core.planning.event import Record, plan_event
 from gateway.core.sending import canary
 from gateway.core.sending.send import Send, StatusUpdate
-from gateway.core.sending.status_update import news_of
+from gateway.core.sending.status_update import read_status_update
 
 # A commit script blocks the server for everybody, so it gets no more events than this at once, and
 # none once there are so many sends, which take it some 20 ms.
@@ -51,7 +51,7 @@ class Plan:
     events: tuple[Event, ...]
     joins: tuple[Contact, ...] = ()  # what becomes another name of the contact, as it was
     sends: tuple[Send, ...] = ()
-    news: tuple[StatusUpdate, ...] = ()
+    status_updates: tuple[StatusUpdate, ...] = ()
     inbound: int = 0  # messages of a moment ago: they use the number's throughput too
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
@@ -63,7 +63,10 @@ class Plan:
         They led to what it was joined from. Were they left so, the way would grow with each join.
         """
         joined = {self.contact.key, *(one.key for one in self.joins)}
-        called = [*self.contact.aliases, *(name for event in self.events for name in names(event))]
+        called = [
+            *self.contact.aliases,
+            *(name for event in self.events for name in contact_keys(event)),
+        ]
         return tuple(name for name in dict.fromkeys(called) if self.joins and name not in joined)
 
 
@@ -90,75 +93,77 @@ class PlanningResult:
 
 def plan(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) -> PlanningResult:
     """Plan the events of one number, each contact's in their order."""
-    fresh = _fresh(view, events)
-    repeated = _statuses(events) - _statuses(fresh)
-    known = len(events) - len(fresh)
-    blocked = tuple((event, why) for event in fresh if (why := _obstacle(view, event)))
+    new_events = _drop_known(view, events)
+    repeated = _count_statuses(events) - _count_statuses(new_events)
+    known = len(events) - len(new_events)
+    blocked = tuple((event, why) for event in new_events if (why := _blocked_reason(view, event)))
     stuck = {event.key for event, _ in blocked}
-    fresh = [event for event in fresh if event.key not in stuck]
+    new_events = [event for event in new_events if event.key not in stuck]
     plans, failures, rest = [], [], list[Event]()
-    for group in groups(view.contacts, fresh):
-        made, failed = _fold(view, group, rulebook)
-        if made.events:
-            plans.append(made)
+    for group in group_by_person(view.contacts, new_events):
+        contact_plan, failed = _plan_group(view, group, rulebook)
+        if contact_plan.events:
+            plans.append(contact_plan)
         failures += failed
-        rest += group.events[len(made.events) + len(failed) :]
+        rest += group.events[len(contact_plan.events) + len(failed) :]
     return PlanningResult(tuple(plans), tuple(failures), known, tuple(rest), repeated, blocked)
 
 
-def _obstacle(view: PlanningInput, event: Event) -> str:
+def _blocked_reason(view: PlanningInput, event: Event) -> str:
     """Say why an event cannot be planned now: what it needs cannot be read; "" where it can."""
-    needs = (event.key, *names(event)) if view.unreadable else ()
+    needs = (event.key, *contact_keys(event)) if view.unreadable else ()
     return next((view.unreadable[one] for one in needs if one in view.unreadable), "")
 
 
-def _fresh(view: PlanningInput, events: Iterable[Event]) -> list[Event]:
+def _drop_known(view: PlanningInput, events: Iterable[Event]) -> list[Event]:
     """Drop events that are known, or repeated within the batch."""
     seen = set(view.known)
-    fresh = []
+    new_events = []
     for event in events:
         if event.key not in seen:
             seen.add(event.key)
-            fresh.append(event)
-    return fresh
+            new_events.append(event)
+    return new_events
 
 
-def _statuses(events: Iterable[Event]) -> int:
+def _count_statuses(events: Iterable[Event]) -> int:
     return sum(isinstance(event, Status) for event in events)
 
 
-def _fold(
+def _plan_group(
     view: PlanningInput, group: PersonGroup, rulebook: RuleDecider
 ) -> tuple[Plan, list[Failure]]:
     """Plan a person's events in their order, as many as one commit may hold."""
     others = group.others
-    made = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
+    contact_plan = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
     failures = []
     for event in group.events[:MOST_EVENTS]:
-        if len(made.sends) >= MOST_SENDS:
+        if len(contact_plan.sends) >= MOST_SENDS:
             break
         try:
-            made = _after(made, event, rulebook, view.now)
+            contact_plan = _add_event(contact_plan, event, rulebook, view.now)
         except Exception as error:  # a bug of ours or of a rule must hurt this event only
             failures.append(Failure(event, type(error).__name__, traceback.format_exc()))
-    return made, failures
+    return contact_plan, failures
 
 
-def _after(made: Plan, event: Event, rulebook: RuleDecider, now: datetime) -> Plan:
+def _add_event(contact_plan: Plan, event: Event, rulebook: RuleDecider, now: datetime) -> Plan:
     """Add what follows from one event to what is planned for its contact."""
-    found = follows(event, made.contact, rulebook, now)
-    is_message = isinstance(event, Message) and bool(made.contact.key)
-    is_changed = is_message or (made.contact.key and found.contact != made.contact)
-    back = canary.send(event, now) if isinstance(event, InternalEvent) else None
-    news = news_of(event) if isinstance(event, Status) else None
+    event_plan = plan_event(event, contact_plan.contact, rulebook, now)
+    is_message = isinstance(event, Message) and bool(contact_plan.contact.key)
+    is_changed = is_message or (
+        contact_plan.contact.key and event_plan.contact != contact_plan.contact
+    )
+    canary_send = canary.send(event, now) if isinstance(event, InternalEvent) else None
+    status_update = read_status_update(event) if isinstance(event, Status) else None
     return replace(
-        made,
-        contact=found.contact,
-        changed=made.changed or bool(is_changed),
-        events=(*made.events, event),
-        sends=(*made.sends, *found.sends, *((back,) if back else ())),
-        news=(*made.news, *((news,) if news else ())),
-        alerts=(*made.alerts, *found.alerts),
-        inbound=made.inbound + (is_message and now - event.at < MOMENT),
-        records=(*made.records, *((found.record,) if found.record else ())),
+        contact_plan,
+        contact=event_plan.contact,
+        changed=contact_plan.changed or bool(is_changed),
+        events=(*contact_plan.events, event),
+        sends=(*contact_plan.sends, *event_plan.sends, *((canary_send,) if canary_send else ())),
+        status_updates=(*contact_plan.status_updates, *((status_update,) if status_update else ())),
+        alerts=(*contact_plan.alerts, *event_plan.alerts),
+        inbound=contact_plan.inbound + (is_message and now - event.at < MOMENT),
+        records=(*contact_plan.records, *((event_plan.record,) if event_plan.record else ())),
     )

@@ -12,74 +12,80 @@ from gateway.core.planning.decision import Action
 FULL = "nothing, for the tags and variables of a contact may take 8 KB together"
 
 
-class Done(NamedTuple):
+class ContactChange(NamedTuple):
     """The contact after an action, and what changed in words, which hold no value."""
 
     contact: Contact
     change: str
 
 
-def done(contact: Contact, action: Action, why: str, at: datetime, now: datetime) -> Done | None:
+def apply_action(
+    contact: Contact, action: Action, why: str, at: datetime, now: datetime
+) -> ContactChange | None:
     """Do an action of an event that happened `at`; None for one that leaves contacts alone."""
     if action.verb in consent.VERBS:
-        word = consent.Word(consent.VERBS[action.verb], why)
-        return Done(*consent.heard(contact, word, min(at, now)))
-    if action.verb not in NOTED:
+        change = consent.ConsentChange(consent.VERBS[action.verb], why)
+        return ContactChange(*consent.apply_consent(contact, change, min(at, now)))
+    if action.verb not in CHANGES_BY_VERB:
         return None
-    after = NOTED[action.verb](contact, action, now)
+    after = CHANGES_BY_VERB[action.verb](contact, action, now)
     return after._replace(change=f"{after.change}: {why}")
 
 
-def muted(contact: Contact, lasts: timedelta, since: datetime) -> Done:
+def mute_contact(contact: Contact, lasts: timedelta, since: datetime) -> ContactChange:
     """Silence rules for a contact for a while; of two silences the longer counts."""
     until = since + lasts
     if contact.muted_until and contact.muted_until >= until:
-        return Done(contact, f"nothing, for it is muted until {_moment(contact.muted_until)}")
-    return Done(replace(contact, muted_until=until), f"muted until {_moment(until)}")
+        return ContactChange(
+            contact, f"nothing, for it is muted until {_format_moment(contact.muted_until)}"
+        )
+    return ContactChange(
+        replace(contact, muted_until=until), f"muted until {_format_moment(until)}"
+    )
 
 
-def _tag(contact: Contact, action: Action, _: datetime) -> Done:
-    tags = tuple(sorted({*contact.tags, *_names(action)}))
+def _tag(contact: Contact, action: Action, _: datetime) -> ContactChange:
+    tags = tuple(sorted({*contact.tags, *_action_tags(action)}))
     if not fits(tags, contact.vars):
-        return Done(contact, FULL)
-    return Done(replace(contact, tags=tags), f"tagged {action.told}")
+        return ContactChange(contact, FULL)
+    return ContactChange(replace(contact, tags=tags), f"tagged {action.label}")
 
 
-def _untag(contact: Contact, action: Action, _: datetime) -> Done:
-    names = _names(action)
+def _untag(contact: Contact, action: Action, _: datetime) -> ContactChange:
+    names = _action_tags(action)
     tags = tuple(tag for tag in contact.tags if tag not in names)
-    return Done(replace(contact, tags=tags), f"untagged {action.told}")
+    return ContactChange(replace(contact, tags=tags), f"untagged {action.label}")
 
 
-def _names(action: Action) -> set[str]:
+def _action_tags(action: Action) -> set[str]:
     """Return the tags of an action; what a placeholder left empty is none."""
     return {tag for tag in map(str.strip, action.body[action.verb]) if tag}
 
 
-def _set(contact: Contact, action: Action, _: datetime) -> Done:
-    kept = {**contact.vars, **dict(action.body[action.verb])}
-    if not fits(contact.tags, kept):
-        return Done(contact, FULL)
-    return Done(replace(contact, vars=kept), f"set {action.told}")
+def _set(contact: Contact, action: Action, _: datetime) -> ContactChange:
+    variables = {**contact.vars, **dict(action.body[action.verb])}
+    if not fits(contact.tags, variables):
+        return ContactChange(contact, FULL)
+    return ContactChange(replace(contact, vars=variables), f"set {action.label}")
 
 
-def _unset(contact: Contact, action: Action, _: datetime) -> Done:
+def _unset(contact: Contact, action: Action, _: datetime) -> ContactChange:
     names = action.body[action.verb]
-    kept = {name: said for name, said in contact.vars.items() if name not in names}
-    return Done(replace(contact, vars=kept), f"unset {action.told}")
+    variables = {name: value for name, value in contact.vars.items() if name not in names}
+    return ContactChange(replace(contact, vars=variables), f"unset {action.label}")
 
 
-def _mute(contact: Contact, action: Action, now: datetime) -> Done:
-    return muted(contact, timedelta(seconds=action.body[action.verb]), now)
+def _mute(contact: Contact, action: Action, now: datetime) -> ContactChange:
+    return mute_contact(contact, timedelta(seconds=action.body[action.verb]), now)
 
 
-def _unmute(contact: Contact, _: Action, now: datetime) -> Done:
+def _unmute(contact: Contact, _: Action, now: datetime) -> ContactChange:
     if not contact.muted_until or contact.muted_until <= now:
-        return Done(contact, "nothing, for it was not muted")
-    return Done(replace(contact, muted_until=None), "not muted any more")
+        return ContactChange(contact, "nothing, for it was not muted")
+    return ContactChange(replace(contact, muted_until=None), "not muted any more")
 
 
-NOTED: Mapping[str, Callable[[Contact, Action, datetime], Done]] = {
+CHANGES_BY_VERB: Mapping[str, Callable[[Contact, Action, datetime], ContactChange]] = {
     "tag": _tag,
     "untag": _untag,
     "set": _set,
@@ -89,5 +95,5 @@ NOTED: Mapping[str, Callable[[Contact, Action, datetime], Done]] = {
 }
 
 
-def _moment(at: datetime) -> str:
+def _format_moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -29,18 +29,18 @@ class Action:
     repeatable: bool = False
     marketing: bool = False  # not for those who asked for no more of it
     when_closed: WhenClosed = ""
-    told: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class FiredRule:
     """A rule that fired: its name, the conditions that held in words, and its actions in order.
 
     A rule in shadow has no effect but that it is recorded, and that its own limits count.
     """
 
     rule: str
-    why: str
+    explanation: str
     actions: tuple[Action, ...]
     shadow: bool = False
     limits: tuple[Limit, ...] = ()
@@ -50,15 +50,15 @@ class Fired:
 class Decision:
     """What the rulebook says about one event; `note` tells why no rule answered."""
 
-    fired: tuple[Fired, ...] = ()
+    fired: tuple[FiredRule, ...] = ()
     note: str = ""
-    mutes: timedelta = timedelta(0)  # for how long rules fall silent, whatever they say
+    mute_for: timedelta = timedelta(0)  # for how long rules fall silent, whatever they say
 
     @property
-    def speaks(self) -> bool:
+    def has_message(self) -> bool:
         """Say whether the customer gets a message."""
-        done = (action for one in self.fired if not one.shadow for action in one.actions)
-        return any("type" in action.body and not action.repeatable for action in done)
+        actions = (action for one in self.fired if not one.shadow for action in one.actions)
+        return any("type" in action.body and not action.repeatable for action in actions)
 
 
 class RuleDecider(Protocol):

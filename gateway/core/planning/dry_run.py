@@ -41,14 +41,14 @@ class CountingRulebook:
         return decision
 
 
-class Shadow:
+class DryRun:
     """The contacts and known events of one replay; it grows with these, not with deliveries."""
 
     def __init__(self, rulebook: RuleDecider) -> None:
         """Begin with nothing that differs from the store."""
         self._rulebook = CountingRulebook(rulebook)
         self._contacts: dict[tuple[str, str], Contact] = {}
-        self._joined: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
+        self._aliases: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
         self._known: set[bytes] = set()
 
     @property
@@ -60,31 +60,31 @@ class Shadow:
         """Plan the events of one number, all of them, from what the store said of it."""
         left = events
         while left:
-            planned = plan(self.over(view, left), left, self._rulebook)
-            for made in planned.plans:
-                self._commit(made)
-            yield planned
-            left = planned.rest
+            result = plan(self.overlay(view, left), left, self._rulebook)
+            for contact_plan in result.plans:
+                self._commit(contact_plan)
+            yield result
+            left = result.rest
 
     def remember(self, number: str, contact: Contact) -> None:
         """Take a contact as it is, whatever the store says of it."""
         self._contacts[number, contact.key] = replace(contact, version=_HERE)
 
-    def over(self, view: PlanningInput, events: Sequence[Event]) -> PlanningInput:
+    def overlay(self, view: PlanningInput, events: Sequence[Event]) -> PlanningInput:
         """Lay what happened in the shadow over what the store said."""
         here = {event.key for event in events if digest(event.key) in self._known}
-        contacts = {name: self._now(view, one) for name, one in view.contacts.items()}
+        contacts = {name: self._current_contact(view, one) for name, one in view.contacts.items()}
         return replace(view, contacts=contacts, known=view.known | here)
 
-    def _now(self, view: PlanningInput, contact: Contact) -> Contact:
+    def _current_contact(self, view: PlanningInput, contact: Contact) -> Contact:
         key = contact.key
-        while joined := self._joined.get((view.number, key)):
+        while joined := self._aliases.get((view.number, key)):
             key = joined
         return self._contacts.get((view.number, key), contact)
 
-    def _commit(self, made: Plan) -> None:
-        self._known.update(digest(event.key) for event in made.events)
-        if made.changed:
-            self.remember(made.number, made.contact)
-            for one in made.joins:
-                self._joined[made.number, one.key] = made.contact.key
+    def _commit(self, contact_plan: Plan) -> None:
+        self._known.update(digest(event.key) for event in contact_plan.events)
+        if contact_plan.changed:
+            self.remember(contact_plan.number, contact_plan.contact)
+            for one in contact_plan.joins:
+                self._aliases[contact_plan.number, one.key] = contact_plan.contact.key

@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 from gateway.core.alerts import Alert, Cause
 from gateway.core.contacts import consent, loop_guard
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.frequency import counted
+from gateway.core.contacts.frequency import record_firing
 from gateway.core.contacts.loop_guard import after_reply
 from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message, Status
-from gateway.core.messages import addressed
-from gateway.core.planning.contact_changes import done, muted
-from gateway.core.planning.decision import Action, Fired, RuleDecider
+from gateway.core.messages import with_recipient
+from gateway.core.planning.contact_changes import apply_action, mute_contact
+from gateway.core.planning.decision import Action, FiredRule, RuleDecider
 from gateway.core.sending.send import (
     REPLY,
-    Closed,
+    ClosedWindowAction,
     Send,
     answering_id,
-    from_callback,
     lifetime,
+    parse_callback_data,
     send_id,
 )
 
@@ -39,7 +39,7 @@ class RuleEffects:
     changes: tuple[str, ...] = ()
 
 
-class _Asked(NamedTuple):
+class _PlanningContext(NamedTuple):
     """An event that rules answer, its record, and the moment of planning."""
 
     event: Event
@@ -48,7 +48,7 @@ class _Asked(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Doing:
+class _EffectsBuilder:
     """What rules asked for so far."""
 
     contact: Contact
@@ -56,85 +56,91 @@ class _Doing:
     alerts: list[Alert] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
-    def do(self, rule: str, position: int, action: Action, asked: _Asked) -> None:
+    def apply(self, rule: str, position: int, action: Action, context: _PlanningContext) -> None:
         """Add what one action asks for."""
         if action.verb == ALERT:
             text = str(action.body[ALERT])
-            self.alerts.append(asked_for(rule, text, asked.event.number))
-        elif did := done(self.contact, action, f"rule {rule}", asked.event.at, asked.now):
-            self.contact = did.contact
-            self.changes.append(did.change)
+            self.alerts.append(rule_alert(rule, text, context.event.number))
+        elif change := apply_action(
+            self.contact, action, f"rule {rule}", context.event.at, context.now
+        ):
+            self.contact = change.contact
+            self.changes.append(change.change)
         else:
-            self.sends.append(_send(rule, position, action, self.contact, asked))
+            self.sends.append(_plan_send(rule, position, action, self.contact, context))
 
 
-def answers(
-    event: Event, fired: Sequence[Fired], contact: Contact, record: str, now: datetime
+def apply_rules(
+    event: Event, fired: Sequence[FiredRule], contact: Contact, record: str, now: datetime
 ) -> RuleEffects:
     """Do what the rules that fired ask for, in their order; what is in shadow only counts."""
-    doing, asked = _Doing(contact), _Asked(event, record, now)
+    builder, context = _EffectsBuilder(contact), _PlanningContext(event, record, now)
     used, volley = contact.used, contact.volley
     for one in fired:
         for position, action in enumerate(() if one.shadow else one.actions):
-            doing.do(one.rule, position, action, asked)
-        used = counted(used, one.rule, one.limits, now)
-    if not all(send.repeatable for send in doing.sends):
+            builder.apply(one.rule, position, action, context)
+        used = record_firing(used, one.rule, one.limits, now)
+    if not all(send.repeatable for send in builder.sends):
         volley = after_reply(volley, event, now)
-    after = doing.contact
+    after = builder.contact
     if used is not after.used or volley is not after.volley:
         after = replace(after, used=used, volley=volley)
-    return RuleEffects(after, tuple(doing.sends), tuple(doing.alerts), tuple(doing.changes))
+    return RuleEffects(after, tuple(builder.sends), tuple(builder.alerts), tuple(builder.changes))
 
 
-def asked_for(rule: str, text: str, number: str) -> Alert:
+def rule_alert(rule: str, text: str, number: str) -> Alert:
     """Make the alert of a rule: one cause, however many events the rule answers."""
     return Alert(Cause("rule", rule, number), "warning", text, ADVICE)
 
 
-def _send(rule: str, position: int, action: Action, contact: Contact, asked: _Asked) -> Send:
+def _plan_send(
+    rule: str, position: int, action: Action, contact: Contact, context: _PlanningContext
+) -> Send:
     closed, instead = _when_closed(action, contact)
     lasts = lifetime(REPLY, repeatable=action.repeatable, waits=closed == "wait")
     return Send(
-        id=_id(asked.event, rule, position),
+        id=_send_id(context.event, rule, position),
         lane=contact.key,
-        rank=REPLY,
-        body=addressed(action.body, contact),
-        expires_at=asked.now + lasts,
+        priority=REPLY,
+        body=with_recipient(action.body, contact),
+        expires_at=context.now + lasts,
         repeatable=action.repeatable,
         rule=rule,
-        record=asked.record,
+        record=context.record,
         marketing=action.marketing,
         closed=closed,
         instead=instead,
     )
 
 
-def _id(event: Event, rule: str, position: int) -> str:
+def _send_id(event: Event, rule: str, position: int) -> str:
     """Make the id from its cause alone: of a status the send that it tells of, where it is ours.
 
     A send that is tried again has a status for each attempt, and is answered once all the same.
     """
     if not isinstance(event, Status):
         return send_id(event.key, rule, position)
-    ours, _ = from_callback(event.callback)
+    ours, _ = parse_callback_data(event.callback)
     cause = f"{event.status} of {ours}" if ours else event.key
     return answering_id(cause, rule, position)
 
 
-def _when_closed(action: Action, contact: Contact) -> tuple[Closed, Mapping[str, Any] | None]:
+def _when_closed(
+    action: Action, contact: Contact
+) -> tuple[ClosedWindowAction, Mapping[str, Any] | None]:
     if isinstance(action.when_closed, Mapping):
-        return "template", addressed(action.when_closed, contact)
+        return "template", with_recipient(action.when_closed, contact)
     return action.when_closed, None
 
 
-LOOPED = Alert(
+LOOP_ALERT = Alert(
     Cause("loop"),
     "warning",
     "A contact answers as fast as a program, and gets no replies for ten minutes.",
     "gateway trace shows who it is; where it was a person, nothing but these minutes is lost.",
 )
-LOOP = "it answers as fast as a program, and two programs would go on for ever"
-HUMAN = "a person answered from the phone"
+LOOP_REASON = "it answers as fast as a program, and two programs would go on for ever"
+HUMAN_REASON = "a person answered from the phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ class Record:
     event: Event
     rulebook: str
     is_new: bool
-    fired: tuple[Fired, ...] = field(repr=False)
+    fired: tuple[FiredRule, ...] = field(repr=False)
     sends: tuple[str, ...]
     planned_at: datetime
     changes: tuple[str, ...] = ()  # of what is noted of the contact, in words
@@ -166,7 +172,7 @@ def record_id(event: Event) -> str:
     return digest(event.key).hex()
 
 
-def follows(event: Event, before: Contact, rulebook: RuleDecider, now: datetime) -> EventPlan:
+def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: datetime) -> EventPlan:
     """Fold an event into its contact, and ask the rules with the contact as it was before.
 
     What is no message leaves the contact alone unless something is noted of it.
@@ -174,46 +180,46 @@ def follows(event: Event, before: Contact, rulebook: RuleDecider, now: datetime)
     message = event if isinstance(event, Message) else None
     if message and not before.key:
         return EventPlan(before)
-    own = _heard(event, before if message else before.filled(event), now)
-    own, fired = _asked(event, own, rulebook, now)
-    contact = own.contact.after(message) if message else own.contact
+    own = _apply_consent(event, before if message else before.with_names(event), now)
+    own, fired = _ask_rules(event, own, rulebook, now)
+    contact = own.contact.with_message(message) if message else own.contact
     if not fired and not own.changes:
         return EventPlan(contact if message else before)
-    made = answers(event, fired, contact, record_id(event), now)
-    ids, changes = tuple(send.id for send in made.sends), (*own.changes, *made.changes)
+    effects = apply_rules(event, fired, contact, record_id(event), now)
+    ids, changes = tuple(send.id for send in effects.sends), (*own.changes, *effects.changes)
     version, is_new = rulebook.version, before.is_new
     record = Record(record_id(event), event, version, is_new, fired, ids, now, changes)
-    return EventPlan(made.contact, made.sends, (*own.alerts, *made.alerts), record)
+    return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
 
 
-def _asked(
+def _ask_rules(
     event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
-) -> tuple[RuleEffects, tuple[Fired, ...]]:
+) -> tuple[RuleEffects, tuple[FiredRule, ...]]:
     """Ask the rules, and silence them where a program or a person answers."""
     decision = rulebook.decide(event, own.contact, now)
-    if decision.speaks and loop_guard.is_loop(own.contact.volley, event):
-        own = _looped(own, event.number, now)
+    if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
+        own = _break_loop(own, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
-    if decision.mutes and own.contact.key:
-        own = _muted(own, decision.mutes, HUMAN, min(event.at, now))
+    if decision.mute_for and own.contact.key:
+        own = _mute(own, decision.mute_for, HUMAN_REASON, min(event.at, now))
     return own, decision.fired
 
 
-def _heard(event: Event, contact: Contact, now: datetime) -> RuleEffects:
+def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:
     """Note what an event that is no message says of marketing."""
-    word = consent.word(event) if contact.key else None
-    if not word:
+    consent_change = consent.consent_change(event) if contact.key else None
+    if not consent_change:
         return RuleEffects(contact)
-    contact, change = consent.heard(contact, word, min(event.at, now))
+    contact, change = consent.apply_consent(contact, consent_change, min(event.at, now))
     return RuleEffects(contact, changes=(change,))
 
 
-def _looped(made: RuleEffects, number: str, now: datetime) -> RuleEffects:
-    alert = replace(LOOPED, cause=replace(LOOPED.cause, number=number))
-    made = _muted(made, loop_guard.SILENCE, LOOP, now)
-    return replace(made, contact=replace(made.contact, volley=None), alerts=(alert,))
+def _break_loop(effects: RuleEffects, number: str, now: datetime) -> RuleEffects:
+    alert = replace(LOOP_ALERT, cause=replace(LOOP_ALERT.cause, number=number))
+    effects = _mute(effects, loop_guard.SILENCE, LOOP_REASON, now)
+    return replace(effects, contact=replace(effects.contact, volley=None), alerts=(alert,))
 
 
-def _muted(made: RuleEffects, lasts: timedelta, why: str, since: datetime) -> RuleEffects:
-    contact, change = muted(made.contact, lasts, since)
-    return replace(made, contact=contact, changes=(*made.changes, f"{change}: {why}"))
+def _mute(effects: RuleEffects, lasts: timedelta, why: str, since: datetime) -> RuleEffects:
+    contact, change = mute_contact(effects.contact, lasts, since)
+    return replace(effects, contact=contact, changes=(*effects.changes, f"{change}: {why}"))

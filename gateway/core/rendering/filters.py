@@ -55,7 +55,7 @@ WORDS: Mapping[str, DayWords] = {
 }  # fmt: skip
 
 
-def told(moment: datetime, now: datetime, language: str = "en") -> str:
+def format_moment(moment: datetime, now: datetime, language: str = "en") -> str:
     """Tell a moment as a person would who looks at the calendar of its zone."""
     words = WORDS[language]
     days = (moment.date() - now.astimezone(moment.tzinfo).date()).days
@@ -81,9 +81,9 @@ class PlaceholderFilter:
     """A function from a value to a text, and the arguments that it may be given."""
 
     run: Callable[..., str]  # of the value, and of now where that is a moment; then the arguments
-    says: str
+    description: str
     example: str = ""  # of its arguments
-    takes: Kind = "text"
+    input_kind: Kind = "text"
     arguments: tuple[Argument, ...] = ()  # none of which must be given
 
 
@@ -93,23 +93,23 @@ def kind_of(name: str) -> Kind:
     return "moment" if is_moment else "text"
 
 
-def _text(said: Any) -> str:
-    return "" if isinstance(said, str) else "takes a text"
+def _check_text(value: Any) -> str:
+    return "" if isinstance(value, str) else "takes a text"
 
 
-def _length(said: Any) -> str:
-    is_length = isinstance(said, int) and 0 < said <= 4096
+def _check_length(value: Any) -> str:
+    is_length = isinstance(value, int) and 0 < value <= 4096
     return "" if is_length else "takes a number from 1 to 4096"
 
 
-def _pattern(said: Any) -> str:
-    if isinstance(said, str) and PATTERN.fullmatch(said):
+def _check_pattern(value: Any) -> str:
+    if isinstance(value, str) and PATTERN.fullmatch(value):
         return ""
     return "takes a pattern such as '%d/%m/%Y'"
 
 
-def _language(said: Any) -> str:
-    return "" if said in WORDS else f"takes one of {', '.join(map(repr, WORDS))}"
+def _check_language(value: Any) -> str:
+    return "" if value in WORDS else f"takes one of {', '.join(map(repr, WORDS))}"
 
 
 def _truncate(text: str, length: int = 80) -> str:
@@ -120,18 +120,18 @@ def _first_word(text: str) -> str:
     return next(iter(text.split(maxsplit=1)), "")
 
 
-def _when(moment: datetime | None, now: datetime, language: str = "en") -> str:
-    return told(moment, now, language) if moment else ""
+def _format_when(moment: datetime | None, now: datetime, language: str = "en") -> str:
+    return format_moment(moment, now, language) if moment else ""
 
 
-def _shown(default: str) -> Callable[..., str]:
+def _strftime_filter(default: str) -> Callable[..., str]:
     def show(moment: datetime | None, _: datetime, pattern: str = default) -> str:
         return moment.strftime(pattern) if moment else ""
 
     return show
 
 
-def escaped(text: str) -> str:
+def escape_url_part(text: str) -> str:
     """Write a text so that it is one part of a URL and nothing more."""
     return quote(text, safe="")
 
@@ -141,7 +141,7 @@ FILTERS: Mapping[str, PlaceholderFilter] = {
         lambda text, fallback="": text or fallback,
         "this instead, where the text is empty",
         "('there')",
-        arguments=(_text,),
+        arguments=(_check_text,),
     ),
     "lower": PlaceholderFilter(str.lower, "the text in small letters"),
     "upper": PlaceholderFilter(str.upper, "the text in capital letters"),
@@ -149,30 +149,30 @@ FILTERS: Mapping[str, PlaceholderFilter] = {
     "title": PlaceholderFilter(str.title, "the text with a capital letter in front of each word"),
     "trim": PlaceholderFilter(str.strip, "the text without the space around it"),
     "truncate": PlaceholderFilter(
-        _truncate, "the text, of which so many characters stay", "(20)", arguments=(_length,)
+        _truncate, "the text, of which so many characters stay", "(20)", arguments=(_check_length,)
     ),
     "first_word": PlaceholderFilter(_first_word, "the first word of the text"),
-    "urlencode": PlaceholderFilter(escaped, "the text as a part of a URL"),
+    "urlencode": PlaceholderFilter(escape_url_part, "the text as a part of a URL"),
     "when": PlaceholderFilter(
-        _when,
+        _format_when,
         "of a moment: today at 18:00, tomorrow at 09:00, Monday at 09:00, 7 January at 09:00; "
         f"other languages are {', '.join(sorted(WORDS.keys() - {'en'}))}",
         "('pt')",
         "moment",
-        (_language,),
+        (_check_language,),
     ),
     "date": PlaceholderFilter(
-        _shown("%Y-%m-%d"),
+        _strftime_filter("%Y-%m-%d"),
         "of a moment: 2026-11-23, or the letters of strftime that are given",
         "('%d/%m')",
         "moment",
-        (_pattern,),
+        (_check_pattern,),
     ),
     "time": PlaceholderFilter(
-        _shown("%H:%M"),
+        _strftime_filter("%H:%M"),
         "of a moment: 09:00, or the letters of strftime that are given",
         "('%I:%M %p')",
         "moment",
-        (_pattern,),
+        (_check_pattern,),
     ),
 }

@@ -17,10 +17,10 @@ OPTIONAL = frozenset({"header", "footer", "caption", "description", "filename"})
 
 def prepare(body: Any) -> Any:
     """Compile every text with placeholders inside a body of Meta's; raises PlaceholderError."""
-    return _prepared(body, length_limits.of(body), "")
+    return _prepare(body, length_limits.of(body), "")
 
 
-def _prepared(body: Any, most: Mapping[str, int], path: str) -> Any:
+def _prepare(body: Any, most: Mapping[str, int], path: str) -> Any:
     match body:
         case str():
             limit, is_line = most.get(path, length_limits.TEXT), length_limits.is_line(path)
@@ -29,11 +29,11 @@ def _prepared(body: Any, most: Mapping[str, int], path: str) -> Any:
             return one_line(body) if is_line else body
         case dict():
             return {
-                key: _prepared(value, most, f"{path}.{key}" if path else key)
+                key: _prepare(value, most, f"{path}.{key}" if path else key)
                 for key, value in body.items()
             }
         case list() | tuple():
-            return [_prepared(value, most, path) for value in body]
+            return [_prepare(value, most, path) for value in body]
         case _:
             return body
 
@@ -48,12 +48,12 @@ def fill(prepared: Any, values: Lookup) -> Any:
     A header, footer, caption, description or filename that came out empty is left out.
     """
     try:
-        return _filled(prepared, values)
+        return _fill(prepared, values)
     except _Empty:
         return None
 
 
-def _filled(prepared: Any, values: Lookup) -> Any:
+def _fill(prepared: Any, values: Lookup) -> Any:
     match prepared:
         case Template():
             text = prepared.render(values)
@@ -61,11 +61,11 @@ def _filled(prepared: Any, values: Lookup) -> Any:
                 raise _Empty
             return text
         case dict() if OPTIONAL.isdisjoint(prepared):
-            return {key: _filled(value, values) for key, value in prepared.items()}
+            return {key: _fill(value, values) for key, value in prepared.items()}
         case dict():
             return dict(_items(prepared, values))
         case list():
-            return [_filled(value, values) for value in prepared]
+            return [_fill(value, values) for value in prepared]
         case _:
             return prepared
 
@@ -73,7 +73,7 @@ def _filled(prepared: Any, values: Lookup) -> Any:
 def _items(prepared: dict[str, Any], values: Lookup) -> Iterator[tuple[str, Any]]:
     for key, value in prepared.items():
         try:
-            yield key, _filled(value, values)
+            yield key, _fill(value, values)
         except _Empty:
             if key not in OPTIONAL:
                 raise

@@ -10,8 +10,15 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.filters import FILTERS, Kind, PlaceholderFilter, Value, escaped, kind_of
-from gateway.core.text import nearest
+from gateway.core.rendering.filters import (
+    FILTERS,
+    Kind,
+    PlaceholderFilter,
+    Value,
+    escape_url_part,
+    kind_of,
+)
+from gateway.core.text import suggestion_for
 
 Lookup = Callable[[str], Value]
 Part = Callable[[Lookup], Any]  # a text, or a moment where a filter takes one
@@ -28,7 +35,7 @@ class PlaceholderError(Exception):
     """The text of a rule holds a placeholder that cannot be used; the message says why."""
 
 
-class Made(NamedTuple):
+class CompiledPart(NamedTuple):
     """A part of a text, what it gives, and the names that it asks for."""
 
     part: Any
@@ -36,18 +43,18 @@ class Made(NamedTuple):
     names: frozenset[str] = frozenset()
 
 
-def made(node: Any, depth: int = 0) -> Made:
+def compile_part(node: Any, depth: int = 0) -> CompiledPart:
     """Make a function of a node of Jinja2's; raises PlaceholderError."""
     match node:
-        case nodes.Const(value=str(said)):
-            return Made(lambda _: said)
+        case nodes.Const(value=str(value)):
+            return CompiledPart(lambda _: value)
         case nodes.Name() | nodes.Getattr():
             name = _dotted(node)
             if "." in name and not FAMILIES.fullmatch(name):
                 raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {NO_PARTS}")
-            return Made(lambda values: values(name), kind_of(name), frozenset({name}))
+            return CompiledPart(lambda values: values(name), kind_of(name), frozenset({name}))
         case nodes.Filter(node=nodes.Node() as inner) if depth < MAX_FILTERS:
-            return _filtered(node, made(inner, depth + 1), depth)
+            return _apply_filter(node, compile_part(inner, depth + 1), depth)
         case _:
             raise PlaceholderError(ONLY_NAMES)
 
@@ -62,45 +69,59 @@ def _dotted(node: Any) -> str:
             raise PlaceholderError(ONLY_NAMES)
 
 
-def _filtered(node: nodes.Filter, inner: Made, depth: int) -> Made:
-    found = _filter(node)
-    if found.takes != inner.kind:
-        raise PlaceholderError(_misplaced(node.name, found.takes, inner))
-    given = [_argument(node.name, found, n, arg, depth) for n, arg in enumerate(node.args)]
-    run, part, texts = found.run, inner.part, tuple(one.part for one in given)
+def _apply_filter(node: nodes.Filter, inner: CompiledPart, depth: int) -> CompiledPart:
+    placeholder_filter = _find_filter(node)
+    if placeholder_filter.input_kind != inner.kind:
+        raise PlaceholderError(_kind_error(node.name, placeholder_filter.input_kind, inner))
+    given = [
+        _compile_argument(node.name, placeholder_filter, n, arg, depth)
+        for n, arg in enumerate(node.args)
+    ]
+    run, part, texts = placeholder_filter.run, inner.part, tuple(one.part for one in given)
     names = inner.names.union(*(one.names for one in given))
-    if found.takes == "moment":
-        return Made(lambda of: run(part(of), of("now"), *[text(of) for text in texts]), names=names)
+    if placeholder_filter.input_kind == "moment":
+        return CompiledPart(
+            lambda of: run(part(of), of("now"), *[text(of) for text in texts]), names=names
+        )
     if not texts:
-        return Made(lambda of: run(part(of) or ""), names=names)
-    return Made(lambda of: run(part(of) or "", *[text(of) for text in texts]), names=names)
+        return CompiledPart(lambda of: run(part(of) or ""), names=names)
+    return CompiledPart(lambda of: run(part(of) or "", *[text(of) for text in texts]), names=names)
 
 
-def _filter(node: nodes.Filter) -> PlaceholderFilter:
+def _find_filter(node: nodes.Filter) -> PlaceholderFilter:
     if node.name not in FILTERS:
-        raise PlaceholderError(f"unknown filter '{node.name}'; {nearest(node.name, FILTERS)}")
-    found = FILTERS[node.name]
-    if len(node.args) > len(found.arguments) or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        raise PlaceholderError(
+            f"unknown filter '{node.name}'; {suggestion_for(node.name, FILTERS)}"
+        )
+    placeholder_filter = FILTERS[node.name]
+    if (
+        len(node.args) > len(placeholder_filter.arguments)
+        or node.kwargs
+        or node.dyn_args
+        or node.dyn_kwargs
+    ):
         raise PlaceholderError(f"filter '{node.name}' is given too much")
-    return found
+    return placeholder_filter
 
 
-def _misplaced(name: str, takes: Kind, inner: Made) -> str:
+def _kind_error(name: str, takes: Kind, inner: CompiledPart) -> str:
     if takes == "moment":
         return f"filter '{name}' takes a moment, such as now or hours.shop.opens"
-    said = ", ".join(sorted(inner.names))
-    return f"filter '{name}' takes a text; '{said}' {A_MOMENT % said}"
+    names = ", ".join(sorted(inner.names))
+    return f"filter '{name}' takes a text; '{names}' {A_MOMENT % names}"
 
 
-def _argument(name: str, found: PlaceholderFilter, position: int, node: Any, depth: int) -> Made:
+def _compile_argument(
+    name: str, placeholder_filter: PlaceholderFilter, position: int, node: Any, depth: int
+) -> CompiledPart:
     if isinstance(node, nodes.Const):
-        said = node.value
-        if problem := found.arguments[position](said):
+        value = node.value
+        if problem := placeholder_filter.arguments[position](value):
             raise PlaceholderError(f"filter '{name}' {problem}")
-        return Made(lambda _: said)
-    inner = made(node, depth + 1)
-    if inner.kind != "text" or found.arguments[position]("") != "":
-        raise PlaceholderError(f"filter '{name}' {found.arguments[position](None)}")
+        return CompiledPart(lambda _: value)
+    inner = compile_part(node, depth + 1)
+    if inner.kind != "text" or placeholder_filter.arguments[position]("") != "":
+        raise PlaceholderError(f"filter '{name}' {placeholder_filter.arguments[position](None)}")
     return inner
 
 
@@ -140,13 +161,13 @@ def template(source: str, most: int = length_limits.TEXT, *, is_line: bool = Fal
     Raises PlaceholderError for statements, comments, unknown filters and everything else that is
     not a name with filters.
     """
-    _bounded(source)
+    _check_size(source)
     parts = list(_parts(source))
     names = frozenset(name for one in parts for name in one.names)
     return Template(names, tuple(one.part for one in parts), most, is_line)
 
 
-def _bounded(source: str) -> None:
+def _check_size(source: str) -> None:
     """Refuse what would take long to be read."""
     _, *others = source.split("{{")
     if len(others) > MAX_PLACEHOLDERS:
@@ -155,22 +176,22 @@ def _bounded(source: str) -> None:
         raise PlaceholderError(f"a placeholder is longer than {MAX_LENGTH} characters")
 
 
-def _parts(source: str) -> Iterator[Made]:
+def _parts(source: str) -> Iterator[CompiledPart]:
     url = _Url()
-    for node in _parsed(source):
+    for node in _parse(source):
         if isinstance(node, nodes.TemplateData):
             url.read(node.data)
-            yield Made(node.data)
+            yield CompiledPart(node.data)
             continue
-        one = made(node)
+        one = compile_part(node)
         if one.kind == "moment":
             (name,) = one.names
             raise PlaceholderError(f"'{name}' {A_MOMENT % name}")
         is_part = url.is_open and not (isinstance(node, nodes.Filter) and node.name == "urlencode")
-        yield one._replace(part=_escaping(one.part)) if is_part else one
+        yield one._replace(part=_escape_part(one.part)) if is_part else one
 
 
-def _parsed(source: str) -> list[nodes.Expr]:
+def _parse(source: str) -> list[nodes.Expr]:
     if "{%" in source or "{#" in source:
         raise PlaceholderError(NO_STATEMENTS)
     try:
@@ -193,11 +214,11 @@ class _Url:
         self.is_open = "://" in last or (self.is_open and not before)
 
 
-def _escaping(part: Part) -> Part:
-    return lambda values: escaped(part(values) or "")
+def _escape_part(part: Part) -> Part:
+    return lambda values: escape_url_part(part(values) or "")
 
 
-def literal(text: str) -> str:
+def without_placeholders(text: str) -> str:
     """Give what stays of a text where nothing stands for its placeholders."""
     # In one go, whatever the text is: a pattern would look for each end from each beginning.
     first, *others = text.split("{{")

@@ -32,7 +32,7 @@ def send(event: InternalEvent, now: datetime) -> Send | None:
     return Send(
         id=send_id(event.key, WHAT, 0),
         lane=WHAT,
-        rank=REPLY,
+        priority=REPLY,
         body={"type": WHAT},
         expires_at=expires_at,
         repeatable=True,

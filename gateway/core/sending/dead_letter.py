@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.error_codes import error_policy
 from gateway.core.text import sanitize
 
 Cause = Literal[
@@ -38,7 +38,7 @@ _ADVICE: Mapping[Cause, str] = {
     "aside": "Remove the obstacle that it names; it is tried again by itself.",
     "unopened": "Start the release that can read it and its contact, then redrive it.",
 }
-_ADVICE_ASIDE: Mapping[str, str] = {
+_DEFERRED_ADVICE: Mapping[str, str] = {
     "unopened": "Give the workers the encryption key or the release that it needs.",
     "unreadable": "Mend what is stored of the contact, or run the release that wrote it.",
     "failed": "Mend the store as the error says.",
@@ -60,7 +60,7 @@ class DeadLetterBase:
     @property
     def at(self) -> datetime:
         """Return when it died."""
-        return moment(self.died_ms)
+        return datetime_from_ms(self.died_ms)
 
     @property
     def advice(self) -> str:
@@ -74,7 +74,7 @@ class HistoryStep:
 
     what: str
     at: datetime | None = None
-    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class DeadSend(DeadLetterBase):
     """A send that ended without reaching the customer, as far as is known."""
 
     lane: str = field(repr=False)
-    rank: str
+    priority: str
     rule: str
     record: str
     body: Mapping[str, Any] = field(repr=False)
@@ -130,7 +130,7 @@ class DeferredDelivery(DeadLetterBase):
     def advice(self) -> str:
         """Say what to do about the obstacle."""
         kind = str(self.error.get("class"))
-        return _ADVICE_ASIDE.get(kind, _ADVICE["aside"])
+        return _DEFERRED_ADVICE.get(kind, _ADVICE["aside"])
 
 
 Letter = DeadSend | DeadEvent | DeferredDelivery
@@ -146,26 +146,26 @@ class DeadLetterFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def takes(self, letter: Letter) -> bool:
+    def matches(self, dead_letter: Letter) -> bool:
         """Say whether a letter of the right number and time is asked for."""
-        if self.causes and letter.cause not in self.causes:
+        if self.causes and dead_letter.cause not in self.causes:
             return False
-        return not self.codes or letter.code in self.codes
+        return not self.codes or dead_letter.code in self.codes
 
 
 def advice(cause: Cause, code: int | None) -> str:
     """Say what to do about a dead letter, by Meta's table where there is a code."""
-    return _ADVICE[cause] if code is None else rule_of(code, 400).advice
+    return _ADVICE[cause] if code is None else error_policy(code, 400).advice
 
 
-def asks_a_person(cause: Cause, code: int | None) -> bool:
+def needs_operator(cause: Cause, code: int | None) -> bool:
     """Say whether somebody has to be told at once; what concerns one customer can wait."""
     if cause not in ("refused", "failed_status"):
         return True
-    return code is not None and rule_of(code, 400).alert
+    return code is not None and error_policy(code, 400).alert
 
 
-def moment(milliseconds: str | float) -> datetime:
+def datetime_from_ms(milliseconds: str | float) -> datetime:
     """Return a moment of the store."""
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
@@ -173,7 +173,7 @@ def moment(milliseconds: str | float) -> datetime:
 # A record that the worker cannot open; a contact, or what is known, that it cannot read; a commit
 # that the store refused; a contact that somebody else always changed first.
 Kind = Literal["unopened", "unreadable", "failed", "contended"]
-_UNTOLD = {"class": "untold", "reason": "no reason was written down"}
+_NO_REASON = {"class": "untold", "reason": "no reason was written down"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +199,19 @@ class DeferReason:
             case "contended":
                 return "somebody else always changed its contact first"
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         """Return what is written down of it."""
-        told = {"class": self.kind, "reason": self.reason, "number": self.number[:64]}
-        return orjson.dumps(told)
+        fields = {"class": self.kind, "reason": self.reason, "number": self.number[:64]}
+        return orjson.dumps(fields)
 
 
-def aside(delivery: str, tries: int, next_ms: float, first: str, last: str) -> DeferredDelivery:
+def read_deferred(
+    delivery: str, tries: int, next_ms: float, first: str, last: str
+) -> DeferredDelivery:
     """Read what is stored of a delivery that was set aside, "" for a reason that is not there."""
     kept_ms = int(delivery.partition(":")[2].partition("-")[0])
-    first_at, first_error = _noted(first)
-    last_at, last_error = _noted(last)
+    first_at, first_error = _parse_note(first)
+    last_at, last_error = _parse_note(last)
     return DeferredDelivery(
         id=delivery,
         number=last_error.get("number", ""),
@@ -217,15 +219,15 @@ def aside(delivery: str, tries: int, next_ms: float, first: str, last: str) -> D
         cause="aside",
         code=None,
         error=last_error,
-        kept_at=moment(kept_ms),
+        kept_at=datetime_from_ms(kept_ms),
         attempts=tries,
         first_error=first_error,
         last_error=last_error,
-        last_at=moment(last_at or kept_ms),
-        next_at=moment(max(next_ms, last_at)),
+        last_at=datetime_from_ms(last_at or kept_ms),
+        next_at=datetime_from_ms(max(next_ms, last_at)),
     )
 
 
-def _noted(text: str) -> tuple[int, Mapping[str, Any]]:
-    at, _, told = text.partition(" ")
-    return (int(at), orjson.loads(told)) if told else (0, _UNTOLD)
+def _parse_note(text: str) -> tuple[int, Mapping[str, Any]]:
+    at, _, error_json = text.partition(" ")
+    return (int(at), orjson.loads(error_json)) if error_json else (0, _NO_REASON)

@@ -18,23 +18,23 @@ from gateway.core.sending.dead_letter import (
     DeadEvent,
     DeadSend,
     HistoryStep,
-    moment,
+    datetime_from_ms,
 )
 
 _OPEN = frozenset({"unconfirmed", "killed"})
-TOLD = 24  # as the pump script has it: so many of the latest attempts are never forgotten
+ATTEMPTS_KEPT = 24  # as the pump script has it: so many of the latest attempts are never forgotten
 _DELIVERED = frozenset({"delivered", "read", "played"})
 
 
 def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> DeadSend:
     """Read the row of a send that is final."""
     error, first, last = (_json(row.get(key)) for key in ("error", "first_error", "last_error"))
-    planned = _readable(row.get("row"))
+    planned = _read_plan(row.get("row"))
     attempts = int(row["attempts"])
     has_text = "body" in planned
     # What became of the attempts goes with the text.
-    told = _told(row, attempts) if has_text else ()
-    notes = {n: _json(row.get(f"attempt:{n}")) for n in told}
+    attempt_numbers = _attempt_numbers(row, attempts) if has_text else ()
+    notes = {n: _json(row.get(f"attempt:{n}")) for n in attempt_numbers}
     cause = _cause(row["stage"], error)
     seen = _statuses(row)
     return DeadSend(
@@ -45,17 +45,17 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
         code=error.get("code") or last.get("code"),
         error=error,
         lane=row["lane"],
-        rank=row["rank"],
+        priority=row["rank"],
         rule=planned.get("rule", ""),
         record=planned.get("record", ""),
         body=planned.get("body", {}),
-        expires_at=moment(row["expires"]),
+        expires_at=datetime_from_ms(row["expires"]),
         attempts=attempts,
         redriven=int(row.get("redriven", 0)),
         first_error=first or error,
         last_error=error if row["stage"] == "failed" else last or error,
         story=_story(row, notes, seen, died_ms),
-        accepted=any(_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
+        accepted=any(_is_accepted(notes.get(n), seen, n) for n in {*notes, *seen}),
         open=any(_is_open(note, seen.get(n, {})) for n, note in notes.items())
         or (cause == "unconfirmed" and not has_text),
         fields=len(row),
@@ -63,27 +63,27 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
 
 
 def dead_event(
-    name: str, number: str, died_ms: int, told: Mapping[str, Any], deaths: Mapping[str, str]
+    name: str, number: str, died_ms: int, fields: Mapping[str, Any], deaths: Mapping[str, str]
 ) -> DeadEvent:
     """Read what was kept of an event, and how often it died."""
-    killed = told["error"] == KILLED_WORKER
+    killed = fields["error"] == KILLED_WORKER
     cause: Cause = "killed_worker" if killed else "planning"
     return DeadEvent(
         id=name,
         number=number,
         died_ms=died_ms,
-        cause="unreadable" if "unreadable" in told else cause,
+        cause="unreadable" if "unreadable" in fields else cause,
         code=None,
-        error={"reason": told["error"]},
-        key=told["key"],
-        delivery=told["delivery"],
-        item=told["item"],
-        raw=told["raw"],
-        trace=told["trace"],
+        error={"reason": fields["error"]},
+        key=fields["key"],
+        delivery=fields["delivery"],
+        item=fields["item"],
+        raw=fields["raw"],
+        trace=fields["trace"],
         attempts=int(deaths.get("times", 1)),
-        first_error={"reason": deaths.get("first", told["error"])},
-        first_at=moment(deaths.get("first_at", died_ms)),
-        size=told.get("unreadable", 0),
+        first_error={"reason": deaths.get("first", fields["error"])},
+        first_at=datetime_from_ms(deaths.get("first_at", died_ms)),
+        size=fields.get("unreadable", 0),
     )
 
 
@@ -102,61 +102,63 @@ def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
             return "refused" if "code" in error else "unconfirmed"
 
 
-def _told(row: Mapping[str, str], attempts: int) -> list[int]:
+def _attempt_numbers(row: Mapping[str, str], attempts: int) -> list[int]:
     """Return the attempts that left something; old ones that were refused are forgotten.
 
     A moment without its attempt is of one that was given back before it was made.
     """
-    latest = range(max(1, attempts - TOLD + 1), attempts + 1)
+    latest = range(max(1, attempts - ATTEMPTS_KEPT + 1), attempts + 1)
     fields = (name.partition(":") for name in row)
     named = {int(n) for name, _, n in fields if name in ("attempt", "began")}
     return sorted({*latest, *(n for n in named if n <= attempts)})
 
 
-Seen = dict[int, dict[str, datetime]]  # attempt (0 where it is not known) -> what -> when
+StatusTimes = dict[int, dict[str, datetime]]  # attempt (0 where it is not known) -> what -> when
 
 
-def _statuses(row: Mapping[str, str]) -> Seen:
-    seen: Seen = {}
+def _statuses(row: Mapping[str, str]) -> StatusTimes:
+    seen: StatusTimes = {}
     for key, at in row.items():
         if key.startswith("at:"):
             _, what, attempt = key.split(":", 2)
-            seen.setdefault(int(attempt or 0), {})[what] = moment(at)
+            seen.setdefault(int(attempt or 0), {})[what] = datetime_from_ms(at)
     return seen
 
 
-def _accepted(note: Mapping[str, Any] | None, seen: Seen, attempt: int) -> bool:
+def _is_accepted(note: Mapping[str, Any] | None, seen: StatusTimes, attempt: int) -> bool:
     """Say whether Meta had an attempt and did not fail it."""
-    told = seen.get(attempt, {})
-    if not _DELIVERED.isdisjoint(told):
+    statuses = seen.get(attempt, {})
+    if not _DELIVERED.isdisjoint(statuses):
         return True
-    had = "sent" in told or (note or {}).get("outcome") == "accepted"
-    return had and "failed" not in told and "failed" not in seen.get(0, {})
+    had = "sent" in statuses or (note or {}).get("outcome") == "accepted"
+    return had and "failed" not in statuses and "failed" not in seen.get(0, {})
 
 
-def _is_open(note: Mapping[str, Any], told: Mapping[str, datetime]) -> bool:
+def _is_open(note: Mapping[str, Any], statuses: Mapping[str, datetime]) -> bool:
     """Say whether Meta may have had an attempt; one without a note may be on its way still."""
-    unheard = told.keys() <= {"redriven"}
-    return unheard and note.get("outcome", "unconfirmed") in _OPEN
+    without_status = statuses.keys() <= {"redriven"}
+    return without_status and note.get("outcome", "unconfirmed") in _OPEN
 
 
 def _story(
-    row: Mapping[str, str], notes: Mapping[int, Mapping[str, Any]], seen: Seen, died_ms: int
+    row: Mapping[str, str], notes: Mapping[int, Mapping[str, Any]], seen: StatusTimes, died_ms: int
 ) -> tuple[HistoryStep, ...]:
     """Tell what happened in order: attempts by number, each with the news that came of it."""
-    steps = [HistoryStep("planned", moment(row["planned"]))]
+    steps = [HistoryStep("planned", datetime_from_ms(row["planned"]))]
     for attempt in sorted({0, *notes, *seen}):
         if attempt in notes:
             began = row.get(f"began:{attempt}")
-            at = moment(began) if began else None
+            at = datetime_from_ms(began) if began else None
             steps.append(HistoryStep(f"attempt {attempt}", at, notes[attempt]))
-        news = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
+        statuses = sorted(seen.get(attempt, {}).items(), key=lambda one: one[1])
         ended = _json(row.get(f"ended:{attempt}"))
-        steps += [HistoryStep(what, at, ended if what == "redriven" else {}) for what, at in news]
-    return (*steps, HistoryStep(row["stage"], moment(died_ms), _json(row.get("error"))))
+        steps += [
+            HistoryStep(what, at, ended if what == "redriven" else {}) for what, at in statuses
+        ]
+    return (*steps, HistoryStep(row["stage"], datetime_from_ms(died_ms), _json(row.get("error"))))
 
 
-def _readable(text: str | None) -> dict[str, Any]:
+def _read_plan(text: str | None) -> dict[str, Any]:
     """Read what a send was planned as; what cannot be read is told without."""
     try:
         return _json(text)

@@ -39,11 +39,13 @@ class ErrorPolicy:
     alert: bool = False
 
 
-def rule_of(code: int, status: int, subcode: int | None = None) -> ErrorPolicy:
+def error_policy(code: int, status: int, subcode: int | None = None) -> ErrorPolicy:
     """Look up `code`; the HTTP status decides only for a code that the table does not know."""
     if code == INVALID_PARAMETER and subcode == UNKNOWN_NUMBER:
-        return RULES[UNKNOWN_NUMBER]
-    known = RULES.get(code) or next((rule for codes, rule in _RANGES if code in codes), None)
+        return ERROR_POLICIES[UNKNOWN_NUMBER]
+    known = ERROR_POLICIES.get(code) or next(
+        (policy for codes, policy in _RANGES if code in codes), None
+    )
     return known or _by_status(status)
 
 
@@ -82,7 +84,7 @@ _RANGES = (
 # https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 # The HTTP status misleads both ways: 3, 131045 and 133000 come with a 5xx and never pass, while
 # 4, 80007, 130429 and 131056 come with a 400 and do. So the status is no column of this table.
-RULES = MappingProxyType(
+ERROR_POLICIES = MappingProxyType(
     {
         0: _pause("account", "Renew the access token: Meta cannot tell whose it is."),
         1: _again("Meta may have trouble; if it goes on, check the Graph address and version."),

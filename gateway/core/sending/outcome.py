@@ -10,15 +10,15 @@ import orjson
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.response import (
     Accepted,
-    Closed,
     Later,
     Paused,
     Refused,
     Unconfirmed,
     Verdict,
+    WindowClosed,
 )
-from gateway.core.sending.retry import given_up, next_try
-from gateway.core.sending.send import Closed as WhenClosed
+from gateway.core.sending.retry import is_given_up, retry_delay_s
+from gateway.core.sending.send import ClosedWindowAction as WhenClosed
 
 # What may be repeated is repeated plainly for so long, then dropped: nobody misses an old "typing".
 REPEAT_FOR = timedelta(seconds=10)
@@ -46,7 +46,7 @@ class Attempt:
     expires_at: datetime
     body: dict[str, Any] = field(repr=False)
     rule: str
-    rank: str
+    priority: str
     repeatable: bool
     contact: Contact
     marketing: bool = False
@@ -69,29 +69,29 @@ class Outcome:
     step: Step
     wamid: str = ""
     wait_ms: int = 0  # for unconfirmed the moment until which evidence is waited for
-    error: str = ""
-    note: str = ""
+    error_json: str = ""
+    history_json: str = ""
 
 
-def outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) -> Outcome:
+def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) -> Outcome:
     """Say what follows from the verdict on an attempt."""
     match verdict:
         case Accepted(wamid, message_status):
-            held = {"message_status": message_status}
-            return _made(attempt, "accepted", held, now, wamid=wamid)
+            extra = {"message_status": message_status}
+            return _build_outcome(attempt, "accepted", extra, now, wamid=wamid)
         case Refused(code, reason, details):
-            told = {"code": code, "reason": reason, "details": details}
-            return _failed(attempt, "dropped" if attempt.repeatable else "dead", told, now)
+            error = {"code": code, "reason": reason, "details": details}
+            return _failed_outcome(attempt, "dropped" if attempt.repeatable else "dead", error, now)
         case Later():
-            return _later(attempt, verdict, now, jitter)
+            return _postpone(attempt, verdict, now, jitter)
         case Paused(code, reason, _, details):
-            told = {"code": code, "reason": reason, "details": details}
-            return _failed(attempt, "paused", told, now, wait_ms=PROBE_AFTER_MS)
-        case Closed(reason, details):
-            told = {"code": WINDOW_CLOSED, "reason": reason, "details": details}
-            return _failed(attempt, _CLOSED[attempt.closed], told, now)
+            error = {"code": code, "reason": reason, "details": details}
+            return _failed_outcome(attempt, "paused", error, now, wait_ms=PROBE_AFTER_MS)
+        case WindowClosed(reason, details):
+            error = {"code": WINDOW_CLOSED, "reason": reason, "details": details}
+            return _failed_outcome(attempt, _CLOSED[attempt.closed], error, now)
         case Unconfirmed(reason):
-            return _unknown(attempt, reason, now)
+            return _handle_unconfirmed(attempt, reason, now)
         case _:
             assert_never(verdict)
 
@@ -101,61 +101,63 @@ _CLOSED: Mapping[WhenClosed, Step] = {
 }  # fmt: skip
 
 
-def _later(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
-    told = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
+def _postpone(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
+    error = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
     if attempt.repeatable and now - attempt.first_at > REPEAT_FOR:
-        return _failed(attempt, "dropped", told, now)
+        return _failed_outcome(attempt, "dropped", error, now)
     match verdict.scope:
         case "send":
-            return _again(attempt, verdict, told, now, jitter)
+            return _retry_or_give_up(attempt, verdict, error, now, jitter)
         case "pair":
-            wait_s = next_try(attempt.pair_refusals + 1, verdict.wait_s, jitter, "pair")
-            return _failed(attempt, "pair", told, now, wait_ms=int(wait_s * 1000))
+            wait_s = retry_delay_s(attempt.pair_refusals + 1, verdict.wait_s, jitter, "pair")
+            return _failed_outcome(attempt, "pair", error, now, wait_ms=int(wait_s * 1000))
         case "number" | "account" | "app":
             step: Step = "slower" if verdict.code == THROUGHPUT else "rests"
-            return _failed(attempt, step, told, now, wait_ms=int((verdict.wait_s or 0) * 1000))
+            return _failed_outcome(
+                attempt, step, error, now, wait_ms=int((verdict.wait_s or 0) * 1000)
+            )
         case _:
             assert_never(verdict.scope)
 
 
-def _again(
-    attempt: Attempt, verdict: Later, told: Mapping[str, Any], now: datetime, jitter: float
+def _retry_or_give_up(
+    attempt: Attempt, verdict: Later, error: Mapping[str, Any], now: datetime, jitter: float
 ) -> Outcome:
     if attempt.repeatable:
-        return _failed(attempt, "later", told, now, wait_ms=REPEAT_AFTER_MS)
-    wait_s = next_try(attempt.tries, verdict.wait_s, jitter)
-    if given_up(attempt.tries, now + timedelta(seconds=wait_s), attempt.expires_at):
-        return _failed(attempt, "dead", {**told, "gave_up_after": attempt.tries}, now)
-    return _failed(attempt, "later", told, now, wait_ms=int(wait_s * 1000))
+        return _failed_outcome(attempt, "later", error, now, wait_ms=REPEAT_AFTER_MS)
+    wait_s = retry_delay_s(attempt.tries, verdict.wait_s, jitter)
+    if is_given_up(attempt.tries, now + timedelta(seconds=wait_s), attempt.expires_at):
+        return _failed_outcome(attempt, "dead", {**error, "gave_up_after": attempt.tries}, now)
+    return _failed_outcome(attempt, "later", error, now, wait_ms=int(wait_s * 1000))
 
 
-def _unknown(attempt: Attempt, reason: str, now: datetime) -> Outcome:
-    told = {"code": None, "reason": reason}
+def _handle_unconfirmed(attempt: Attempt, reason: str, now: datetime) -> Outcome:
+    error = {"code": None, "reason": reason}
     if not attempt.repeatable:
         till = int(attempt.expires_at.timestamp() * 1000)
-        return _failed(attempt, "unconfirmed", told, now, wait_ms=till)
+        return _failed_outcome(attempt, "unconfirmed", error, now, wait_ms=till)
     if now - attempt.first_at > REPEAT_FOR:
-        return _failed(attempt, "dropped", told, now)
-    return _failed(attempt, "later", told, now, wait_ms=REPEAT_AFTER_MS)
+        return _failed_outcome(attempt, "dropped", error, now)
+    return _failed_outcome(attempt, "later", error, now, wait_ms=REPEAT_AFTER_MS)
 
 
-def _failed(
-    attempt: Attempt, step: Step, told: Mapping[str, Any], now: datetime, *, wait_ms: int = 0
+def _failed_outcome(
+    attempt: Attempt, step: Step, error: Mapping[str, Any], now: datetime, *, wait_ms: int = 0
 ) -> Outcome:
-    error = orjson.dumps(told).decode()
-    return _made(attempt, step, told, now, wait_ms=wait_ms, error=error)
+    error_json = orjson.dumps(error).decode()
+    return _build_outcome(attempt, step, error, now, wait_ms=wait_ms, error_json=error_json)
 
 
-def _made(
+def _build_outcome(
     attempt: Attempt,
     step: Step,
-    told: Mapping[str, Any],
+    details: Mapping[str, Any],
     now: datetime,
     *,
     wamid: str = "",
     wait_ms: int = 0,
-    error: str = "",
+    error_json: str = "",
 ) -> Outcome:
     took_ms = max(0, round((now - attempt.began_at).total_seconds() * 1000))
-    note = orjson.dumps({"outcome": step, "ms": took_ms, **told}).decode()
-    return Outcome(attempt.send, attempt.ordinal, step, wamid, wait_ms, error, note)
+    history_json = orjson.dumps({"outcome": step, "ms": took_ms, **details}).decode()
+    return Outcome(attempt.send, attempt.ordinal, step, wamid, wait_ms, error_json, history_json)

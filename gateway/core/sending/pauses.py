@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.dead_letter import datetime_from_ms
 
 RULE = "rule:"
 
@@ -27,11 +27,11 @@ class Pause:
 
     since: datetime
     probe_at: datetime
-    told: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Stops:
+class NumberPauses:
     """All that keeps one number from sending."""
 
     pause: Pause | None = None
@@ -40,10 +40,10 @@ class Stops:
     def sentences(self) -> Iterator[str]:
         """Tell each of them, after "the number is"."""
         if self.pause:
-            told = self.pause.told
+            error = self.pause.error
             yield (
-                f"paused since {self.pause.since:%Y-%m-%d %H:%M:%S} UTC: {told.get('reason', '')} "
-                f"(code {told.get('code')}); asked again at {self.pause.probe_at:%H:%M:%S}"
+                f"paused since {self.pause.since:%Y-%m-%d %H:%M:%S} UTC: {error.get('reason', '')} "
+                f"(code {error.get('code')}); asked again at {self.pause.probe_at:%H:%M:%S}"
             )
         for one in self.holds:
             what = f"held for rule {one.rule}" if one.rule else "held"
@@ -51,21 +51,21 @@ class Stops:
             yield f"{what} since {one.since:%Y-%m-%d %H:%M:%S} UTC{why}"
 
 
-def stored(raw: Mapping[bytes, bytes]) -> Stops:
+def parse_pauses(raw: Mapping[bytes, bytes]) -> NumberPauses:
     """Read the stops of one number as they are stored."""
-    found = {name.decode(): value.decode() for name, value in raw.items()}
-    holds = [_hold("", found["held"])] if "held" in found else []
+    fields = {name.decode(): value.decode() for name, value in raw.items()}
+    holds = [_parse_hold("", fields["held"])] if "held" in fields else []
     holds += [
-        _hold(name.removeprefix(RULE), told)
-        for name, told in sorted(found.items())
+        _parse_hold(name.removeprefix(RULE), value)
+        for name, value in sorted(fields.items())
         if name.startswith(RULE)
     ]
-    if "paused" not in found:
-        return Stops(None, tuple(holds))
-    since, probe_at = moment(found["paused_at"]), moment(found["probe_at"])
-    return Stops(Pause(since, probe_at, orjson.loads(found["paused"])), tuple(holds))
+    if "paused" not in fields:
+        return NumberPauses(None, tuple(holds))
+    since, probe_at = datetime_from_ms(fields["paused_at"]), datetime_from_ms(fields["probe_at"])
+    return NumberPauses(Pause(since, probe_at, orjson.loads(fields["paused"])), tuple(holds))
 
 
-def _hold(rule: str, told: str) -> Hold:
-    since, _, why = told.partition("|")
-    return Hold(rule, moment(since), why)
+def _parse_hold(rule: str, value: str) -> Hold:
+    since, _, why = value.partition("|")
+    return Hold(rule, datetime_from_ms(since), why)

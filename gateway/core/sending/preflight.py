@@ -7,31 +7,31 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/messag
 from datetime import datetime, timedelta
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.error_codes import RULES
+from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.core.sending.outcome import WINDOW_CLOSED, Attempt
-from gateway.core.sending.response import Closed, Refused
+from gateway.core.sending.response import Refused, WindowClosed
 from gateway.core.sending.send import BULK
 
 WINDOW = timedelta(hours=24)
-OPTED_OUT = 131050
+OPTED_OUT_CODE = 131050
 NOT_POSTED = "known before it was posted"
 
 
-def refusal(attempt: Attempt, now: datetime) -> Closed | Refused | None:
+def preflight_refusal(attempt: Attempt, now: datetime) -> WindowClosed | Refused | None:
     """Say what stands against posting an attempt, as Meta would, None where nothing does.
 
     Judged at the moment of sending: what was right when it was planned may have waited since.
     """
     if attempt.repeatable:
         return None  # a tick or a "typing" is no message
-    if attempt.contact.opted_out_at and (attempt.marketing or attempt.rank == BULK):
-        return Refused(OPTED_OUT, RULES[OPTED_OUT].advice, NOT_POSTED)
-    if attempt.body.get("type") == "template" or window_open(attempt.contact, now):
+    if attempt.contact.opted_out_at and (attempt.marketing or attempt.priority == BULK):
+        return Refused(OPTED_OUT_CODE, ERROR_POLICIES[OPTED_OUT_CODE].advice, NOT_POSTED)
+    if attempt.body.get("type") == "template" or is_window_open(attempt.contact, now):
         return None
-    return Closed(RULES[WINDOW_CLOSED].advice, NOT_POSTED)
+    return WindowClosed(ERROR_POLICIES[WINDOW_CLOSED].advice, NOT_POSTED)
 
 
-def window_open(contact: Contact, now: datetime) -> bool:
+def is_window_open(contact: Contact, now: datetime) -> bool:
     """Say whether a customer wrote within the last 24 hours."""
     last = contact.last_inbound_at
     return last is not None and now - last < WINDOW

@@ -46,7 +46,9 @@ class StatusStream:
     lost_to: datetime | None = None  # a person gave up deliveries that may have held statuses
 
 
-def choose(doubt: DoubtEvidence, stream: StatusStream, policy: Policy, now: datetime) -> Choice:
+def decide_resend(
+    doubt: DoubtEvidence, stream: StatusStream, policy: Policy, now: datetime
+) -> Choice:
     """Say what to do about a doubt now; to wait is always safe."""
     if policy == "never" or doubt.repeated or doubt.overtaken:
         return "leave"
@@ -63,12 +65,12 @@ def choose(doubt: DoubtEvidence, stream: StatusStream, policy: Policy, now: date
     return "again" if whole and proved and worked_off else "wait"
 
 
-def gap_of(news: StatusUpdate) -> timedelta:
+def revealed_gap(status_update: StatusUpdate) -> timedelta:
     """Return the gap that a status reveals, nothing for one in time, or put back by a person."""
-    reveals = not news.replayed and LATE < news.late < NOT_LATE_BUT_OLD
-    return news.late if reveals else timedelta(0)
+    reveals = not status_update.replayed and LATE < status_update.delay < NOT_LATE_BUT_OLD
+    return status_update.delay if reveals else timedelta(0)
 
 
-def whole_after(gap_end: datetime, length: timedelta) -> datetime:
+def whole_again_at(gap_end: datetime, length: timedelta) -> datetime:
     """Return the moment from which the stream counts as whole again after a gap."""
     return gap_end + max(CONFIRM_WAIT, GAP_FACTOR * length)

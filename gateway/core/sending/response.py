@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 import orjson
 
-from gateway.core.sending.error_codes import ErrorPolicy, Scope, rule_of
+from gateway.core.sending.error_codes import ErrorPolicy, Scope, error_policy
 from gateway.core.text import sanitize
 from gateway.core.webhook.customers import integer
 
@@ -68,7 +68,7 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class WindowClosed:
     """The customer has been silent for 24 hours: only a template reaches them."""
 
     reason: str
@@ -92,15 +92,15 @@ class Refused:
     opted_out: bool = False
 
 
-Refusal = Later | Paused | Closed | Refused
+Refusal = Later | Paused | WindowClosed | Refused
 Verdict = Accepted | Unconfirmed | Refusal
 
 
-def verdict(answer: Answer) -> Verdict:
+def classify_response(answer: Answer) -> Verdict:
     """Judge one attempt by what was seen of it."""
     match answer:
         case Responded(status, body):
-            return _accepted(body) if 200 <= status <= 299 else _refused(status, body)
+            return _read_accepted(body) if 200 <= status <= 299 else _classify_error(status, body)
         case NotConnected(reason):
             return Later(None, reason, "send", None)
         case Lost(reason):
@@ -109,43 +109,43 @@ def verdict(answer: Answer) -> Verdict:
             assert_never(answer)
 
 
-def _accepted(body: bytes) -> Accepted:
+def _read_accepted(body: bytes) -> Accepted:
     """Read what can be read; a 2xx stands, because asking again might send twice."""
-    match _parsed(body):
+    match _parse_json(body):
         case {"messages": [{"id": str(wamid), **more}, *_]} if len(wamid) <= _MAX_WAMID:
             return Accepted(wamid, sanitize(more.get("message_status")))
         case _:
             return Accepted("", "")
 
 
-def _refused(status: int, body: bytes) -> Verdict:
-    match _parsed(body):
+def _classify_error(status: int, body: bytes) -> Verdict:
+    match _parse_json(body):
         # True is an int to Python, and no code to Meta.
         case {"error": {"code": int(code)} as error} if not isinstance(code, bool):
-            rule = rule_of(code, status, integer(error.get("error_subcode")))
-            return by_rule(rule, code, _told(error))
+            policy = error_policy(code, status, integer(error.get("error_subcode")))
+            return refusal_by_policy(policy, code, _error_details(error))
         case _:
             # Also a redirect, or a 404 in HTML that a mistyped address gives: what is no Graph
             # error was said by something between us and Meta, which may have passed the request on.
             return Unconfirmed(f"HTTP {status} without a Graph error")
 
 
-def by_rule(rule: ErrorPolicy, code: int, details: str) -> Refusal:
+def refusal_by_policy(policy: ErrorPolicy, code: int, details: str) -> Refusal:
     """Judge a refusal by what the table says of its code."""
-    match rule.kind:
+    match policy.kind:
         case "again" | "later":
-            return Later(code, rule.advice, rule.scope, rule.wait_s, details)
+            return Later(code, policy.advice, policy.scope, policy.wait_s, details)
         case "pause":
-            return Paused(code, rule.advice, rule.scope, details)
+            return Paused(code, policy.advice, policy.scope, details)
         case "window":
-            return Closed(rule.advice, details)
+            return WindowClosed(policy.advice, details)
         case "never" | "opted_out":
-            return Refused(code, rule.advice, details, opted_out=rule.kind == "opted_out")
+            return Refused(code, policy.advice, details, opted_out=policy.kind == "opted_out")
         case _:
-            assert_never(rule.kind)
+            assert_never(policy.kind)
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _error_details(error: Mapping[str, Any]) -> str:
     """Keep Meta's details and its trace id; `message` is left out, for it may quote the token."""
     error_data = error.get("error_data")
     details = sanitize(error_data.get("details")) if isinstance(error_data, Mapping) else ""
@@ -153,7 +153,7 @@ def _told(error: Mapping[str, Any]) -> str:
     return f"{details} (fbtrace_id {trace})".strip() if trace else details
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

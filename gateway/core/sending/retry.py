@@ -9,7 +9,9 @@ MAX_BACKOFF_S = 300.0
 _MAX_POWER = 5  # 4^5 is above the cap.
 
 
-def next_try(attempts: int, wait_s: float | None, jitter: float, scope: Scope = "send") -> float:
+def retry_delay_s(
+    attempts: int, wait_s: float | None, jitter: float, scope: Scope = "send"
+) -> float:
     """Return the seconds until the next attempt, after `attempts` of them.
 
     `wait_s` is what Meta's code asks for at least, `jitter` a random number in [0, 1). The jitter
@@ -21,6 +23,6 @@ def next_try(attempts: int, wait_s: float | None, jitter: float, scope: Scope = 
     return (wait_s or 0.0) + (backoff if scope == "pair" else backoff * jitter)
 
 
-def given_up(attempts: int, next_at: datetime, expires_at: datetime) -> bool:
+def is_given_up(attempts: int, next_at: datetime, expires_at: datetime) -> bool:
     """Say whether a send that was tried `attempts` times has no attempt left at `next_at`."""
     return attempts >= MAX_ATTEMPTS or next_at >= expires_at

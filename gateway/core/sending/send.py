@@ -12,11 +12,11 @@ from gateway.core.sending.response import Refusal
 REPLY, BULK = "reply", "bulk"
 
 # What follows where the customer has been silent for 24 hours: "" is a dead letter.
-Closed = Literal["", "drop", "wait", "template"]
+ClosedWindowAction = Literal["", "drop", "wait", "template"]
 
 # The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
 # was delivered cannot fail any more. The commit and pump scripts know these numbers.
-RUNGS: Mapping[str, int] = {
+STATUS_RANK: Mapping[str, int] = {
     "queued": 0,
     "attempting": 1,
     "unconfirmed": 2,
@@ -43,7 +43,7 @@ class Send:
 
     id: str
     lane: str = field(repr=False)
-    rank: str
+    priority: str
     body: Mapping[str, Any] = field(repr=False)
     expires_at: datetime
     repeatable: bool = False
@@ -51,7 +51,7 @@ class Send:
     record: str = ""
     due_at: datetime | None = None  # None is now
     marketing: bool = False
-    closed: Closed = ""
+    closed: ClosedWindowAction = ""
     instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
 
 
@@ -66,15 +66,15 @@ class StatusUpdate:
     at: datetime
     error: Mapping[str, Any] | None = None
     refusal: Refusal | None = None  # what its code means, where it tells of a failure
-    late: timedelta = timedelta(0)  # between what it tells of and its being kept
+    delay: timedelta = timedelta(0)  # between what it tells of and its being kept
     replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
     participant: str = field(default="", repr=False)  # of a group, whom it is about
     pricing: Mapping[str, Any] | None = None
 
     @property
-    def rung(self) -> int:
+    def status_rank(self) -> int:
         """Return how high on the ladder this news stands."""
-        return RUNGS[self.stage]
+        return STATUS_RANK[self.stage]
 
 
 def send_id(cause: str, rule: str, position: int) -> str:
@@ -97,22 +97,22 @@ def answers_a_status(send: str) -> bool:
     return send.startswith(ANSWERS_A_STATUS)
 
 
-def callback(send: str, attempt: int) -> str:
+def callback_data(send: str, attempt: int) -> str:
     """Return what a request carries in `biz_opaque_callback_data`, which every status repeats."""
     return f"{send}.{attempt}"
 
 
-def from_callback(text: str) -> tuple[str, str]:
+def parse_callback_data(text: str) -> tuple[str, str]:
     """Return send and attempt named by a status, ("", "") where the data is not ours."""
     send, dot, attempt = text.partition(".")
     ours = dot and len(send) == 24 and send.isalnum() and attempt.isdecimal()
     return (send, attempt) if ours else ("", "")
 
 
-def lifetime(rank: str, *, repeatable: bool, waits: bool = False) -> timedelta:
+def lifetime(priority: str, *, repeatable: bool, waits: bool = False) -> timedelta:
     """Return how long a send may be tried, or may wait for its customer to write."""
     if repeatable:
         return REPEATABLE_LIFETIME
     if waits:
         return WAITING_LIFETIME
-    return REPLY_LIFETIME if rank == REPLY else BULK_LIFETIME
+    return REPLY_LIFETIME if priority == REPLY else BULK_LIFETIME

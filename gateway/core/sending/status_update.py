@@ -5,10 +5,17 @@ from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from gateway.core.events import Status
-from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.outcome import PROBE_AFTER_MS, THROUGHPUT
-from gateway.core.sending.response import Closed, Later, Paused, Refusal, Refused, by_rule
-from gateway.core.sending.send import RUNGS, StatusUpdate, from_callback
+from gateway.core.sending.response import (
+    Later,
+    Paused,
+    Refusal,
+    Refused,
+    WindowClosed,
+    refusal_by_policy,
+)
+from gateway.core.sending.send import STATUS_RANK, StatusUpdate, parse_callback_data
 from gateway.core.text import sanitize
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
@@ -16,15 +23,15 @@ MOST_ERRORS = 5
 # What Meta could not deliver is not tried again at once; each try has a pause of its own besides.
 AGAIN_AFTER_MS = 30_000
 
-After = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
+FollowUp = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
 _PRICE = ("pricing_model", "type", "category")
 
 
-def news_of(event: Status) -> StatusUpdate | None:
+def read_status_update(event: Status) -> StatusUpdate | None:
     """Return what a status tells, None where its word is no step of the ladder."""
-    if RUNGS.get(event.status, 0) <= RUNGS["accepted"]:
+    if STATUS_RANK.get(event.status, 0) <= STATUS_RANK["accepted"]:
         return None
-    send, attempt = from_callback(event.callback)
+    send, attempt = parse_callback_data(event.callback)
     return StatusUpdate(
         send=send,
         attempt=attempt,
@@ -33,14 +40,14 @@ def news_of(event: Status) -> StatusUpdate | None:
         at=event.at,
         error=_failure(event) if event.status == "failed" else None,
         refusal=_refusal(event) if event.status == "failed" else None,
-        late=_kept_at(event) - event.at,
+        delay=_kept_at(event) - event.at,
         replayed=event.replayed,
         participant=event.participant,
         pricing=_pricing(event.pricing),
     )
 
 
-def follow_up(refusal: Refusal | None) -> tuple[After, int]:
+def follow_up(refusal: Refusal | None) -> tuple[FollowUp, int]:
     """Say what follows a failure that Meta told by a status, and after how many milliseconds.
 
     Meta took the message and did not deliver it, so another attempt doubles nothing.
@@ -48,7 +55,7 @@ def follow_up(refusal: Refusal | None) -> tuple[After, int]:
     match refusal:
         case None | Refused():
             return "", 0
-        case Closed():
+        case WindowClosed():
             return "window", 0
         case Paused():
             return "paused", PROBE_AFTER_MS
@@ -64,7 +71,7 @@ def follow_up(refusal: Refusal | None) -> tuple[After, int]:
 def _refusal(event: Status) -> Refusal | None:
     """Judge a failure by the table that judges answers; the HTTP status is not known here."""
     code = event.code
-    return None if code is None else by_rule(rule_of(code, 400), code, "")
+    return None if code is None else refusal_by_policy(error_policy(code, 400), code, "")
 
 
 def _failure(event: Status) -> Mapping[str, Any]:
@@ -76,21 +83,23 @@ def _failure(event: Status) -> Mapping[str, Any]:
 
 def _error(error: Mapping[str, Any]) -> dict[str, Any]:
     data = error.get("error_data")
-    told = {
+    fields = {
         "title": error.get("title"),
         "details": data.get("details") if isinstance(data, Mapping) else None,
         "fbtrace_id": error.get("fbtrace_id"),
     }
-    kept: dict[str, Any] = {name: said for name, value in told.items() if (said := sanitize(value))}
+    kept: dict[str, Any] = {
+        name: text for name, value in fields.items() if (text := sanitize(value))
+    }
     code = error.get("code")
     return kept | ({"code": code} if type(code) is int else {})
 
 
-def _pricing(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if not told:
+def _pricing(pricing: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if not pricing:
         return None
-    price: dict[str, Any] = {name: said for name in _PRICE if (said := sanitize(told.get(name)))}
-    billable = told.get("billable")
+    price: dict[str, Any] = {name: text for name in _PRICE if (text := sanitize(pricing.get(name)))}
+    billable = pricing.get("billable")
     return price | ({"billable": billable} if isinstance(billable, bool) else {}) or None
 
 

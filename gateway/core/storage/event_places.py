@@ -6,23 +6,23 @@ sequence and the item as varints (LEB128). What does not fit stays text, which b
 
 import re
 
-_PLACE = re.compile(r"(\d{1,2}):(\d{1,15})-(\d{1,20})/(\d{1,10})", re.ASCII)
+_EVENT_REF = re.compile(r"(\d{1,2}):(\d{1,15})-(\d{1,20})/(\d{1,10})", re.ASCII)
 _PACKED = 0x80
 _MOST_PARTITIONS = 64
 _MS_BYTES = 6
 
 
-def pack(place: str) -> bytes:
+def pack(event_ref: str) -> bytes:
     """Return what stands for a place where space matters."""
-    found = _PLACE.fullmatch(place)
-    if found:
-        partition, ms, sequence, item = map(int, found.groups())
+    match = _EVENT_REF.fullmatch(event_ref)
+    if match:
+        partition, ms, sequence, item = map(int, match.groups())
         fits = partition < _MOST_PARTITIONS and ms < 1 << 8 * _MS_BYTES
         # "01:1-0/0" is another text than "1:1-0/0", and is given back as it was.
-        if fits and place == f"{partition}:{ms}-{sequence}/{item}":
+        if fits and event_ref == f"{partition}:{ms}-{sequence}/{item}":
             head = bytes([_PACKED + partition]) + ms.to_bytes(_MS_BYTES, "big")
             return head + _varint(sequence) + _varint(item)
-    return place.encode()
+    return event_ref.encode()
 
 
 def unpack(stored: bytes) -> str:

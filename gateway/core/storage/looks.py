@@ -19,16 +19,16 @@ class LookSchedule:
         self._names: Sequence[str] = ()
         self._at = 0
         self._moments: dict[str, int] = {}  # when the next thing of a number is to be done
-        self._rung: dict[tuple[str, str], tuple[int, int]] = {}
+        self._last_wakeups: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def know(self, names: Sequence[str]) -> None:
+    def set_numbers(self, names: Sequence[str]) -> None:
         """Take the names of all numbers."""
         if set(names) != set(self._names):
             self._moments = {k: v for k, v in self._moments.items() if k in set(names)}
-            self._rung = {k: v for k, v in self._rung.items() if k[0] in set(names)}
+            self._last_wakeups = {k: v for k, v in self._last_wakeups.items() if k[0] in set(names)}
         self._names = names
 
-    def take(self, now_ms: int) -> list[str]:
+    def next_numbers(self, now_ms: int) -> list[str]:
         """Return whom to look at now, at most twice a tenth of all, or twice 64."""
         most = max(AT_ONCE, math.ceil(len(self._names) / LOOKS_A_ROUND))
         if most >= len(self._names):
@@ -46,16 +46,16 @@ class LookSchedule:
         else:
             self._moments[number] = first
 
-    def may_ring(self, number: str, rank: str, moment_ms: int, now_ms: int) -> bool:
+    def may_ring(self, number: str, priority: str, moment_ms: int, now_ms: int) -> bool:
         """Say whether to ring for what is ready since `moment_ms`, and note that it is done.
 
         Where the last bell changed nothing, as with keys that no pump can read, one a second is
         enough.
         """
-        before = self._rung.get((number, rank))
+        before = self._last_wakeups.get((number, priority))
         if before and before[0] == moment_ms and 0 <= now_ms - before[1] < AGAIN_MS:
             return False
-        self._rung[number, rank] = moment_ms, now_ms
+        self._last_wakeups[number, priority] = moment_ms, now_ms
         return True
 
     def _due(self, now_ms: int, most: int) -> list[str]:

@@ -35,11 +35,11 @@ class Packer:
 
     def text(self, value: str) -> None:
         """Write a text in its shortest form."""
-        form, packed = _packed(value)
+        form, packed = _pack_text(value)
         self.count(len(packed) << 2 | form)
         self._bytes += packed
 
-    def done(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return what was written."""
         return bytes(self._bytes)
 
@@ -80,7 +80,7 @@ class Unpacker:
         return taken
 
 
-def _packed(text: str) -> tuple[int, bytes]:
+def _pack_text(text: str) -> tuple[int, bytes]:
     if text.startswith(_WAMID_START) and (packed := _from_wamid(text)) is not None:
         return _WAMID, packed
     if len(text) % 2 == 0 and _HEX_DIGITS.issuperset(text):

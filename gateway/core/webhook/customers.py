@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from gateway.core.phone_numbers import contact_key, one_form
+from gateway.core.phone_numbers import contact_key, normalize_phone
 from gateway.core.webhook.salvage import is_marred
 
 NOTHING: Mapping[str, Any] = {}
@@ -28,38 +28,38 @@ class Customer(NamedTuple):
 NOBODY = Customer()
 
 
-def text(holder: Mapping[str, Any], name: str) -> str:
+def text_field(holder: Mapping[str, Any], name: str) -> str:
     """Return a string or whole number as a string, else ""."""
-    said = holder.get(name)
-    if isinstance(said, str):
-        return said
-    return str(said) if type(said) is int else ""
+    value = holder.get(name)
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else ""
 
 
-def listed(holder: Mapping[str, Any], name: str) -> list[Any]:
+def list_field(holder: Mapping[str, Any], name: str) -> list[Any]:
     """Return the items of a list; anything else that is there counts as its only item."""
-    said = holder.get(name)
-    if said is None:
+    value = holder.get(name)
+    if value is None:
         return []
-    return said if isinstance(said, list) else [said]
+    return value if isinstance(value, list) else [value]
 
 
-def within(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def object_field(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return an object, or an empty one."""
-    said = holder.get(name)
-    return said if isinstance(said, dict) else NOTHING
+    value = holder.get(name)
+    return value if isinstance(value, dict) else NOTHING
 
 
-def integer(said: Any) -> int | None:
+def integer(value: Any) -> int | None:
     """Return what is written as a number or as a string of digits, or None."""
-    if isinstance(said, str) and len(said) < 20 and said.isascii() and said.isdigit():
-        return int(said)
-    return said if type(said) is int else None
+    if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
+        return int(value)
+    return value if type(value) is int else None
 
 
-def moment(said: Any, received_at: datetime) -> datetime | None:
+def read_moment(value: Any, received_at: datetime) -> datetime | None:
     """Return a time given in seconds or milliseconds, or None where it cannot be true."""
-    stamp = integer(said)
+    stamp = integer(value)
     if stamp is None or not 0 < stamp < _FIRST_MILLISECONDS * 1000:
         return None
     seconds = stamp / 1000 if stamp >= _FIRST_MILLISECONDS else stamp
@@ -67,67 +67,69 @@ def moment(said: Any, received_at: datetime) -> datetime | None:
     return at if at >= _WHATSAPP_BEGAN and at - _CLOCKS_DIFFER_BY <= received_at else None
 
 
-def people(value: Mapping[str, Any]) -> dict[str, Customer]:
+def named_customers(value: Mapping[str, Any]) -> dict[str, Customer]:
     """Return whom `contacts` names, by phone number and user id, and by "" whoever is alone."""
-    found: dict[str, Customer] = {}
-    contacts = [contact for contact in listed(value, "contacts") if isinstance(contact, dict)]
+    customers: dict[str, Customer] = {}
+    contacts = [contact for contact in list_field(value, "contacts") if isinstance(contact, dict)]
     for contact in contacts:
-        wa_id, user_id = _told_apart(_intact(contact, "wa_id"), _intact(contact, "user_id"))
-        person = Customer(wa_id, user_id, text(within(contact, "profile"), "name"))
-        found[one_form(wa_id)] = found[user_id] = found[""] = person
+        wa_id, user_id = _phone_and_user_id(
+            _intact_text(contact, "wa_id"), _intact_text(contact, "user_id")
+        )
+        person = Customer(wa_id, user_id, text_field(object_field(contact, "profile"), "name"))
+        customers[normalize_phone(wa_id)] = customers[user_id] = customers[""] = person
     if len(contacts) > 1:
-        del found[""]
-    return found
+        del customers[""]
+    return customers
 
 
-def customer(known: Mapping[str, Customer], phone: str = "", user: str = "") -> Customer:
+def find_customer(known: Mapping[str, Customer], phone: str = "", user: str = "") -> Customer:
     """Return the customer with what is known of the same one, or of the only one named."""
-    wa_id, user_id = _told_apart(phone, user)
-    same = (wa_id and known.get(one_form(wa_id))) or (user_id and known.get(user_id))
-    same = same or _alone(known, wa_id, user_id)
+    wa_id, user_id = _phone_and_user_id(phone, user)
+    same = (wa_id and known.get(normalize_phone(wa_id))) or (user_id and known.get(user_id))
+    same = same or _only_customer(known, wa_id, user_id)
     return Customer(wa_id or same.wa_id, user_id or same.user_id, same.name)
 
 
-def keys_of(*called: Customer) -> tuple[str, ...]:
+def customer_keys(*called: Customer) -> tuple[str, ...]:
     """Return all keys of one customer, phone numbers first."""
-    found = [contact_key(one.wa_id) for one in called if one.wa_id]
-    found += [one.user_id for one in called if one.user_id]
-    return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))
+    keys = [contact_key(one.wa_id) for one in called if one.wa_id]
+    keys += [one.user_id for one in called if one.user_id]
+    return tuple(keys) if len(keys) < 2 else tuple(dict.fromkeys(keys))
 
 
-def _alone(known: Mapping[str, Customer], wa_id: str, user_id: str) -> Customer:
+def _only_customer(known: Mapping[str, Customer], wa_id: str, user_id: str) -> Customer:
     """Return the only one named, unless that is somebody else."""
     alone = known.get("") or NOBODY
     differs = (wa_id and alone.wa_id) or (user_id and alone.user_id)
     return NOBODY if differs else alone
 
 
-def words(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def read_content(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return what the customer wrote or saw on what was tapped, and the id of what was tapped."""
-    said = within(message, kind)
+    content = object_field(message, kind)
     if kind == "text":
-        return _words(said, "body"), None
+        return _string_field(content, "body"), None
     if kind == "button":
-        return _words(said, "text"), text(said, "payload") or None
+        return _string_field(content, "text"), text_field(content, "payload") or None
     if kind == "interactive":
-        reply = within(said, "button_reply") or within(said, "list_reply")
-        return _words(reply, "title"), text(reply, "id") or None
-    return _words(said, "caption"), None
+        reply = object_field(content, "button_reply") or object_field(content, "list_reply")
+        return _string_field(reply, "title"), text_field(reply, "id") or None
+    return _string_field(content, "caption"), None
 
 
-def _intact(holder: Mapping[str, Any], name: str) -> str:
+def _intact_text(holder: Mapping[str, Any], name: str) -> str:
     """Return the same as `text`, and "" where a part of it could not be read."""
-    said = text(holder, name)
-    return "" if is_marred(said) else said
+    value = text_field(holder, name)
+    return "" if is_marred(value) else value
 
 
-def _told_apart(phone: str, user: str) -> tuple[str, str]:
+def _phone_and_user_id(phone: str, user: str) -> tuple[str, str]:
     # Some bodies carry the user id where the phone number belongs.
     if phone.isascii() and phone.isdigit():
         return phone, user
     return "", user or phone
 
 
-def _words(holder: Mapping[str, Any], name: str) -> str | None:
-    said = holder.get(name)
-    return said if isinstance(said, str) else None
+def _string_field(holder: Mapping[str, Any], name: str) -> str | None:
+    value = holder.get(name)
+    return value if isinstance(value, str) else None

@@ -13,14 +13,14 @@ from gateway.core.webhook.customers import (
     NOBODY,
     NOTHING,
     Customer,
-    customer,
+    customer_keys,
+    find_customer,
     integer,
-    keys_of,
-    listed,
-    moment,
-    text,
-    within,
-    words,
+    list_field,
+    object_field,
+    read_content,
+    read_moment,
+    text_field,
 )
 from gateway.core.webhook.salvage import Scanned, is_marred, is_torn
 
@@ -30,7 +30,7 @@ Raw = dict[str, Any]
 _RENAMED = frozenset({"user_changed_number", "user_changed_user_id"})
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where an item stands: what it does not say itself."""
 
     delivery: Delivery
@@ -42,99 +42,109 @@ class Place(NamedTuple):
     damage: str = ""  # why the body had to be read a second time
 
 
-Reader = Callable[[Place, int, Raw], Event | None]
+Reader = Callable[[Location, int, Raw], Event | None]
 
 
-def read(reader: Reader, place: Place, item: int, raw: Any) -> Event:
+def read_event(reader: Reader, location: Location, item: int, raw: Any) -> Event:
     """Let `reader` make an event, and make an Unreadable of what it cannot tell apart."""
     if not isinstance(raw, dict):
-        return _unreadable(place, item, raw, "not_an_object")
-    if place.damage and is_torn(raw):
-        return _unreadable(place, item, raw, place.damage)
-    event = reader(place, item, raw)
-    if event is None or (place.damage and _is_marred(event)):
-        return _unreadable(place, item, raw, "no_identity")
+        return _unreadable(location, item, raw, "not_an_object")
+    if location.damage and is_torn(raw):
+        return _unreadable(location, item, raw, location.damage)
+    event = reader(location, item, raw)
+    if event is None or (location.damage and _is_marred(event)):
+        return _unreadable(location, item, raw, "no_identity")
     return event
 
 
-def unparsed(delivery: Delivery, reason: str, item: int = 0) -> Unreadable:
+def unreadable_body(delivery: Delivery, reason: str, item: int = 0) -> Unreadable:
     """Make an Unreadable of a whole body, which is known by its bytes."""
     key = event_keys.of_bytes("unreadable", delivery.body)
-    fields = stands(Place(delivery), item, None)
+    fields = common_fields(Location(delivery), item, None)
     return Unreadable(key=key, **fields, reason=reason, source=delivery.body)
 
 
-def message(place: Place, item: int, raw: Raw) -> Message | None:
+def message(location: Location, item: int, raw: Raw) -> Message | None:
     """Make a Message of an item of `messages`."""
-    if not (wamid := text(raw, "id")):
+    if not (wamid := text_field(raw, "id")):
         return None
-    kind = text(raw, "type") or "unknown"
-    said, tapped = words(kind, raw)
-    sender = customer(place.people, text(raw, "from"), text(raw, "from_user_id"))
-    now, before = _names(sender, within(raw, kind)) if kind == "system" else (sender, ())
+    kind = text_field(raw, "type") or "unknown"
+    content, tapped = read_content(kind, raw)
+    sender = find_customer(
+        location.people, text_field(raw, "from"), text_field(raw, "from_user_id")
+    )
+    now, before = (
+        _current_and_former(sender, object_field(raw, kind)) if kind == "system" else (sender, ())
+    )
     return Message(
-        key=event_keys.join("message", place.number, wamid),
-        **stands(place, item, raw, now, before),
+        key=event_keys.join("message", location.number, wamid),
+        **common_fields(location, item, raw, now, before),
         id=wamid,
         type=kind,
-        text=said,
+        text=content,
         tapped=tapped,
         name=sender.name,
-        group=text(raw, "group_id"),
+        group=text_field(raw, "group_id"),
     )
 
 
-def status(place: Place, item: int, raw: Raw) -> Status | None:
+def status(location: Location, item: int, raw: Raw) -> Status | None:
     """Make a Status of an item of `statuses`."""
-    if not (parts := reached(raw)):
+    if not (parts := status_identity(raw)):
         return None
-    errors = tuple(error for error in listed(raw, "errors") if isinstance(error, dict))
+    errors = tuple(error for error in list_field(raw, "errors") if isinstance(error, dict))
     return Status(
-        key=event_keys.join("status", place.number, *parts),
-        **stands(place, item, raw, whom(place, raw, "recipient_id", "recipient_user_id")),
+        key=event_keys.join("status", location.number, *parts),
+        **common_fields(
+            location, item, raw, customer_of(location, raw, "recipient_id", "recipient_user_id")
+        ),
         id=parts[0],
         status=parts[1],
-        callback=text(raw, "biz_opaque_callback_data"),
+        callback=text_field(raw, "biz_opaque_callback_data"),
         code=integer(errors[0].get("code")) if errors else None,
         errors=errors,
         participant=_participant(raw),
-        pricing=within(raw, "pricing"),
+        pricing=object_field(raw, "pricing"),
     )
 
 
-def returned(place: Place, item: int, raw: Raw) -> InternalEvent | None:
+def internal_event(location: Location, item: int, raw: Raw) -> InternalEvent | None:
     """Make a Returned of what we put back into the inbox ourselves."""
-    what, key = text(raw, "what"), text(raw, "key")
+    what, key = text_field(raw, "what"), text_field(raw, "key")
     if not what or not key:
         return None
-    ours = stands(place._replace(number=text(raw, "number")), item, raw)
+    fields = common_fields(location._replace(number=text_field(raw, "number")), item, raw)
     return InternalEvent(
-        key=f"returned|{key}", **ours | {"contact": text(raw, "contact")}, what=what
+        key=f"returned|{key}", **fields | {"contact": text_field(raw, "contact")}, what=what
     )
 
 
-def stands(
-    place: Place, item: int, raw: Any, person: Customer = NOBODY, before: Sequence[Customer] = ()
+def common_fields(
+    location: Location,
+    item: int,
+    raw: Any,
+    person: Customer = NOBODY,
+    before: Sequence[Customer] = (),
 ) -> dict[str, Any]:
     """Return the fields that all events have, without the key; `before` are former names."""
-    called = keys_of(*before, person)
+    keys = customer_keys(*before, person)
     return {
-        "delivery": place.delivery.id,
+        "delivery": location.delivery.id,
         "item": item,
-        "number": place.number,
-        "contact": called[0] if called else "",
-        "also": called[1:],
+        "number": location.number,
+        "contact": keys[0] if keys else "",
+        "also": keys[1:],
         "wa_id": person.wa_id,
         "user_id": person.user_id,
-        "at": _at(place, raw),
-        "replayed": place.delivery.origin == "replay",
+        "at": _at(location, raw),
+        "replayed": location.delivery.origin == "replay",
         "raw": raw,
     }
 
 
-def reached(raw: Raw) -> tuple[str, ...]:
+def status_identity(raw: Raw) -> tuple[str, ...]:
     """Return which message a status is about, how far it got and with whom; () if it says not."""
-    wamid, stage = text(raw, "id"), text(raw, "status")
+    wamid, stage = text_field(raw, "id"), text_field(raw, "status")
     if not wamid or not stage:
         return ()
     # A message to a group has a status for each participant.
@@ -144,55 +154,57 @@ def reached(raw: Raw) -> tuple[str, ...]:
 
 def _participant(raw: Raw) -> str:
     """Return whom of a group a status is about; only groups name one."""
-    found = text(raw, "recipient_participant_id")
-    return found or text(raw, "recipient_participant_user_id")
+    phone = text_field(raw, "recipient_participant_id")
+    return phone or text_field(raw, "recipient_participant_user_id")
 
 
-def _names(sender: Customer, system: Mapping[str, Any]) -> tuple[Customer, tuple[Customer, ...]]:
+def _current_and_former(
+    sender: Customer, system: Mapping[str, Any]
+) -> tuple[Customer, tuple[Customer, ...]]:
     """Return what the sender is called, and what they were where they changed that."""
-    if text(system, "type") not in _RENAMED:
+    if text_field(system, "type") not in _RENAMED:
         return sender, ()
-    wa_id, user_id = text(system, "wa_id"), text(system, "user_id")
+    wa_id, user_id = text_field(system, "wa_id"), text_field(system, "user_id")
     now = Customer(wa_id or sender.wa_id, user_id or sender.user_id, sender.name)
-    return now, (sender, Customer("", text(system, "previous_user_id")))
+    return now, (sender, Customer("", text_field(system, "previous_user_id")))
 
 
-def whom(place: Place, raw: Raw, phone: str, user: str) -> Customer:
+def customer_of(location: Location, raw: Raw, phone: str, user: str) -> Customer:
     """Return the customer whom two fields name; a group is nobody's name."""
-    if text(raw, "recipient_type") == "group" or text(raw, "group_id"):
+    if text_field(raw, "recipient_type") == "group" or text_field(raw, "group_id"):
         return NOBODY
-    return customer(place.people, text(raw, phone), text(raw, user))
+    return find_customer(location.people, text_field(raw, phone), text_field(raw, user))
 
 
-def _at(place: Place, raw: Any) -> datetime:
-    received_at = place.delivery.received_at
-    said = raw.get("timestamp") if isinstance(raw, dict) else None
-    at = moment(said, received_at) or moment(place.entry.get("time"), received_at)
+def _at(location: Location, raw: Any) -> datetime:
+    received_at = location.delivery.received_at
+    timestamp = raw.get("timestamp") if isinstance(raw, dict) else None
+    at = read_moment(timestamp, received_at) or read_moment(location.entry.get("time"), received_at)
     return at or received_at
 
 
 def _is_marred(event: Event) -> bool:
     """Say whether something that an event is told apart by could not be read."""
-    told = [event.number, event.contact, *event.also]
+    identifiers = [event.number, event.contact, *event.also]
     match event:
         case Message():
-            told += [event.id]
+            identifiers += [event.id]
         case Status():
-            told += [event.id, event.status, event.participant]
+            identifiers += [event.id, event.status, event.participant]
         case Notice():
-            told += [event.field]
+            identifiers += [event.field]
         case _:
             pass
-    return any(map(is_marred, told))
+    return any(map(is_marred, identifiers))
 
 
-def _unreadable(place: Place, item: int, raw: Any, reason: str) -> Unreadable:
-    source = place.delivery.body[raw.begins : raw.ends] if isinstance(raw, Scanned) else b""
+def _unreadable(location: Location, item: int, raw: Any, reason: str) -> Unreadable:
+    source = location.delivery.body[raw.begins : raw.ends] if isinstance(raw, Scanned) else b""
     # What is torn may read like another that is torn.
-    torn = reason == place.damage
+    torn = reason == location.damage
     key = (
         event_keys.of_bytes("unreadable", source)
         if torn
         else event_keys.of_content("unreadable", raw)
     )
-    return Unreadable(key=key, **stands(place, item, raw), reason=reason, source=source)
+    return Unreadable(key=key, **common_fields(location, item, raw), reason=reason, source=source)

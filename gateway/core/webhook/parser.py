@@ -15,15 +15,15 @@ import orjson
 from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, Unreadable
 from gateway.core.webhook import damaged, event_readers, notice_readers
-from gateway.core.webhook.customers import listed, people, text, within
-from gateway.core.webhook.event_readers import Place, Reader
+from gateway.core.webhook.customers import list_field, named_customers, object_field, text_field
+from gateway.core.webhook.event_readers import Location, Reader
 from gateway.core.webhook.salvage import Scanned, is_torn, salvage
 
 # orjson reads 1,024 levels but writes 254, and what was read must be written again.
 _SURELY_FLAT = 250
 
 Lists = Mapping[str, tuple[tuple[str, Reader], ...]]
-Found = tuple[Reader, Place, Any]
+WalkItem = tuple[Reader, Location, Any]
 
 _ECHOES = (("message_echoes", notice_readers.by_id),)
 _GROUPS = (("groups", notice_readers.by_content),)
@@ -70,12 +70,12 @@ def split(delivery: Delivery) -> list[Event]:
     except orjson.JSONEncodeError:
         return _split_damaged(delivery, "too_deep")
     if not isinstance(body, dict):
-        return [event_readers.unparsed(delivery, "not_an_object")]
-    whole = Place(delivery)
+        return [event_readers.unreadable_body(delivery, "not_an_object")]
+    whole = Location(delivery)
     events: list[Event] = []
-    for reader, place, raw in _walk(whole, body):
-        events.append(event_readers.read(reader, place, len(events), raw))
-    return events or [notice_readers.whole(whole._replace(field="empty"), 0, body)]
+    for reader, location, raw in _walk(whole, body):
+        events.append(event_readers.read_event(reader, location, len(events), raw))
+    return events or [notice_readers.whole_body(whole._replace(field="empty"), 0, body)]
 
 
 def _split_damaged(delivery: Delivery, reason: str) -> list[Event]:
@@ -84,18 +84,18 @@ def _split_damaged(delivery: Delivery, reason: str) -> list[Event]:
     What no item of it can stand for is told by one Unreadable of the whole body, the last event.
     """
     documents = salvage(delivery.body)
-    whole = Place(delivery, damage=reason)
+    whole = Location(delivery, damage=reason)
     events: list[Event] = []
     for body in documents:
         if isinstance(body, Scanned) and (len(documents) == 1 or _is_known(body.get("object"))):
-            for reader, place, raw in _walk(whole, body):
-                events.append(event_readers.read(reader, place, len(events), raw))
+            for reader, location, raw in _walk(whole, body):
+                events.append(event_readers.read_event(reader, location, len(events), raw))
     unread = [event for event in events if isinstance(event, Unreadable)]
     if len(events) == len(unread) < 2:
-        return [event_readers.unparsed(delivery, reason)]
-    is_told = len(documents) == 1 and any(event.reason == reason for event in unread)
-    if not is_told and (len(documents) > 1 or is_torn(documents)):
-        events.append(event_readers.unparsed(delivery, reason, len(events)))
+        return [event_readers.unreadable_body(delivery, reason)]
+    is_reported = len(documents) == 1 and any(event.reason == reason for event in unread)
+    if not is_reported and (len(documents) > 1 or is_torn(documents)):
+        events.append(event_readers.unreadable_body(delivery, reason, len(events)))
     return events
 
 
@@ -106,57 +106,63 @@ def _parse(body: bytes) -> Any:
     return parsed
 
 
-def _walk(whole: Place, body: dict[str, Any]) -> Iterator[Found]:
+def _walk(whole: Location, body: dict[str, Any]) -> Iterator[WalkItem]:
     kind = body.get("object")
     if whole.delivery.origin == "internal":
-        yield event_readers.returned, whole, body
+        yield event_readers.internal_event, whole, body
     elif _is_known(kind):
-        for entry in listed(body, "entry"):
-            yield from _entry(whole, entry, _OBJECTS[kind])
+        for entry in list_field(body, "entry"):
+            yield from _walk_entry(whole, entry, _OBJECTS[kind])
     else:
         field = kind if isinstance(kind, str) else "unknown object"
-        yield notice_readers.whole, whole._replace(field=field), body
+        yield notice_readers.whole_body, whole._replace(field=field), body
 
 
 def _is_known(kind: Any) -> TypeGuard[str]:
     return isinstance(kind, str) and kind in _OBJECTS
 
 
-def _entry(whole: Place, entry: Any, lists: Lists) -> Iterator[Found]:
+def _walk_entry(whole: Location, entry: Any, lists: Lists) -> Iterator[WalkItem]:
     if not isinstance(entry, dict):
         yield notice_readers.change, whole, entry
         return
-    place = whole._replace(entry=entry)
-    for change in listed(entry, "changes"):
-        yield from _change(place, change, lists)
+    location = whole._replace(entry=entry)
+    for change in list_field(entry, "changes"):
+        yield from _walk_change(location, change, lists)
     for field in ("messaging", "standby"):
-        for raw in listed(entry, field):
-            yield notice_readers.messaging, place._replace(field=field), raw
+        for raw in list_field(entry, field):
+            yield notice_readers.messaging, location._replace(field=field), raw
 
 
-def _change(entry: Place, change: Any, lists: Lists) -> Iterator[Found]:
+def _walk_change(entry_location: Location, change: Any, lists: Lists) -> Iterator[WalkItem]:
     if not isinstance(change, dict):
-        yield notice_readers.change, entry, change
+        yield notice_readers.change, entry_location, change
         return
-    said, value = change.get("field"), within(change, "value")
-    field = said if isinstance(said, str) else ""
-    number = text(within(value, "metadata"), "phone_number_id")
-    if entry.damage:
-        trusted = damaged.field_of(change)
+    raw_field, value = change.get("field"), object_field(change, "value")
+    field = raw_field if isinstance(raw_field, str) else ""
+    number = text_field(object_field(value, "metadata"), "phone_number_id")
+    if entry_location.damage:
+        trusted = damaged.trusted_field(change)
         if trusted is None:
-            yield damaged.unread, entry, change
+            yield damaged.unreadable_change, entry_location, change
             return
         field = trusted
-    bears = within(value, "standby") if field == "standby" else value
+    holder = object_field(value, "standby") if field == "standby" else value
     # Made once, for a value may bear a thousand errors.
     value_key = event_keys.of_content(field, value) if value.get("errors") else ""
-    place = Place(
-        entry.delivery, entry.entry, field, number, people(bears), value_key, entry.damage
+    location = Location(
+        entry_location.delivery,
+        entry_location.entry,
+        field,
+        number,
+        named_customers(holder),
+        value_key,
+        entry_location.damage,
     )
     is_silent = True
     for name, reader in lists.get(field, ()):
-        for raw in listed(bears, name):
+        for raw in list_field(holder, name):
             is_silent = False
-            yield reader, place, raw
+            yield reader, location, raw
     if is_silent:
-        yield notice_readers.change, place, change
+        yield notice_readers.change, location, change

@@ -140,10 +140,10 @@ class _Scanner:
     def _read_string(self) -> None:
         is_name = self._wants_a_name()
         where = "name" if is_name else "member" if self._in_object() else "item"
-        found = self._take(_STRINGS[where])
-        text, is_whole = _text(found[1])
+        match = self._take(_STRINGS[where])
+        text, is_whole = _decode_string(match[1])
         if not is_name:
-            self._put(text if found[2] is None else text + LOST)
+            self._put(text if match[2] is None else text + LOST)
         elif not self.beyond:
             self.name = text
             self._tear(not is_whole)
@@ -157,9 +157,9 @@ class _Scanner:
 
     def _take(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """Read what a pattern says, each of which fits wherever it is asked for."""
-        found = cast("re.Match[bytes]", pattern.match(self.body, self.at))
-        self.at = found.end()
-        return found
+        match = cast("re.Match[bytes]", pattern.match(self.body, self.at))
+        self.at = match.end()
+        return match
 
     def _in_object(self) -> bool:
         return isinstance(self.holders[-1], Scanned)
@@ -232,19 +232,19 @@ class _Scanner:
         self.name = None
 
 
-def _text(inner: bytes) -> tuple[str, bool]:
+def _decode_string(inner: bytes) -> tuple[str, bool]:
     """Return the text of a string, and whether all of it could be read."""
     try:
         return str(orjson.loads(b'"' + inner + b'"')), True
     except orjson.JSONDecodeError:
         pass
-    units = _ESCAPED.sub(_unescaped, inner.decode("utf-8", "replace"))
+    units = _ESCAPED.sub(_unescape, inner.decode("utf-8", "replace"))
     # Two halves that belong together become one character, and one alone becomes U+FFFD.
     return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), False
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    unit, short = found.groups()
+def _unescape(match: re.Match[str]) -> str:
+    unit, short = match.groups()
     if unit:
         return chr(int(unit, 16))
     return _MEANT.get(short, short) if short else LOST

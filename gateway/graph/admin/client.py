@@ -35,9 +35,9 @@ class AdminClient:
     ) -> None:
         """Take what is known so far; what a call needs beyond it fails at Meta with a sentence."""
         self._app_id = app_id
-        self._as_app = f"{app_id}|{app_secret}"
+        self._app_token = f"{app_id}|{app_secret}"
         self._token = token
-        self._caller = Caller(base_url, version, total_s, (app_secret, self._as_app, token))
+        self._caller = Caller(base_url, version, total_s, (app_secret, self._app_token, token))
 
     def __enter__(self) -> Self:
         """Give itself; leaving closes the connection."""
@@ -56,13 +56,13 @@ class AdminClient:
         """Return the app, which shows that the secret belongs to it."""
         query = {"fields": "id,name"}
         return facts.app_info(
-            self._caller.call("GET", _node(self._app_id), self._as_app, query=query)
+            self._caller.call("GET", _node(self._app_id), self._app_token, query=query)
         )
 
     def token_info(self) -> facts.TokenInfo:
         """Return what the token is; one that is not valid is told, and not an error."""
         query = {"input_token": self._token}
-        answer = self._caller.call("GET", "debug_token", self._as_app, query=query)
+        answer = self._caller.call("GET", "debug_token", self._app_token, query=query)
         data = answer.get("data")
         return facts.token_info(data if isinstance(data, dict) else {})
 
@@ -72,12 +72,12 @@ class AdminClient:
 
     def numbers(self, waba_id: str) -> tuple[facts.NumberInfo, ...]:
         """Return all phone numbers of an account, page by page."""
-        found = self._pages(f"{_node(waba_id)}/phone_numbers")
-        return tuple(facts.number_info(one) for one in found)
+        rows = self._pages(f"{_node(waba_id)}/phone_numbers")
+        return tuple(facts.number_info(one) for one in rows)
 
     def subscribed_apps(self, waba_id: str) -> tuple[facts.SubscribedApp, ...]:
         """Return the apps that get an account's webhooks."""
-        answer = self._caller.call("GET", _subscribed(waba_id), self._token)
+        answer = self._caller.call("GET", _subscribed_apps_path(waba_id), self._token)
         return tuple(facts.subscribed_app(one) for one in _rows(answer))
 
     def subscribe(self, waba_id: str) -> None:
@@ -85,16 +85,18 @@ class AdminClient:
 
         An override of the account is taken away by it, so look at `subscribed_apps` first.
         """
-        _done(self._caller.call("POST", _subscribed(waba_id), self._token))
+        _require_success(self._caller.call("POST", _subscribed_apps_path(waba_id), self._token))
 
     def unsubscribe(self, waba_id: str) -> None:
         """Let the token's app get an account's webhooks no more."""
-        _done(self._caller.call("DELETE", _subscribed(waba_id), self._token))
+        _require_success(self._caller.call("DELETE", _subscribed_apps_path(waba_id), self._token))
 
     def callbacks(self) -> tuple[facts.AppCallback, ...]:
         """Return the app's own callbacks, one for each kind of object."""
         path = f"{_node(self._app_id)}/subscriptions"
-        return tuple(map(facts.app_callback, _rows(self._caller.call("GET", path, self._as_app))))
+        return tuple(
+            map(facts.app_callback, _rows(self._caller.call("GET", path, self._app_token)))
+        )
 
     def set_callback(self, uri: str, verify_token: str, fields: Sequence[str]) -> None:
         """Set the app's callback for WhatsApp; Meta asks it for the handshake before it answers."""
@@ -105,28 +107,30 @@ class AdminClient:
             "fields": ",".join(fields),
         }
         path = f"{_node(self._app_id)}/subscriptions"
-        _done(self._caller.call("POST", path, self._as_app, body=body, hide=(verify_token,)))
+        _require_success(
+            self._caller.call("POST", path, self._app_token, body=body, hide=(verify_token,))
+        )
 
     def clear_callback(self) -> None:
         """Leave the app without a callback for WhatsApp; also where it has none."""
         path, query = f"{_node(self._app_id)}/subscriptions", {"object": facts.WHATSAPP}
-        _done(self._caller.call("DELETE", path, self._as_app, query=query))
+        _require_success(self._caller.call("DELETE", path, self._app_token, query=query))
 
-    def override(self, phone_number_id: str, uri: str, verify_token: str) -> None:
+    def set_override(self, phone_number_id: str, uri: str, verify_token: str) -> None:
         """Set a number's own callback; Meta asks it for the handshake before it answers."""
-        self._configure(phone_number_id, uri, verify_token)
+        self._configure_webhook(phone_number_id, uri, verify_token)
 
     def clear_override(self, phone_number_id: str) -> None:
         """Let a number's webhooks go where those of its account go; also where they do already."""
-        self._configure(phone_number_id, "", "")
+        self._configure_webhook(phone_number_id, "", "")
 
-    def _configure(self, phone_number_id: str, uri: str, verify_token: str) -> None:
+    def _configure_webhook(self, phone_number_id: str, uri: str, verify_token: str) -> None:
         configuration = {"override_callback_uri": uri}
         if uri:
             configuration["verify_token"] = verify_token
         body = {"webhook_configuration": configuration}
         path, hide = _node(phone_number_id), (verify_token,)
-        _done(self._caller.call("POST", path, self._token, body=body, hide=hide))
+        _require_success(self._caller.call("POST", path, self._token, body=body, hide=hide))
 
     def _pages(self, path: str) -> Iterator[Json]:
         """Give the rows of all pages; Meta's address of the next one, token and all, is unused."""
@@ -135,7 +139,7 @@ class AdminClient:
             answer = self._with_fields(path, after)
             yield from _rows(answer)
             paging = answer.get("paging")
-            cursor = _after(paging) if isinstance(paging, dict) else ""
+            cursor = _next_cursor(paging) if isinstance(paging, dict) else ""
             if not cursor:
                 return
             after = {"after": cursor}
@@ -143,9 +147,9 @@ class AdminClient:
     def _with_fields(self, path: str, query: dict[str, str]) -> Json:
         fields = list(_NUMBER_FIELDS)
         while True:
-            asked = query | {"fields": ",".join(fields)}
+            params = query | {"fields": ",".join(fields)}
             try:
-                return self._caller.call("GET", path, self._token, query=asked)
+                return self._caller.call("GET", path, self._token, query=params)
             except SetupError as error:
                 if error.field not in fields:
                     raise
@@ -156,7 +160,7 @@ def _node(id_: str) -> str:
     return quote(id_, safe="")
 
 
-def _subscribed(waba_id: str) -> str:
+def _subscribed_apps_path(waba_id: str) -> str:
     return f"{_node(waba_id)}/subscribed_apps"
 
 
@@ -165,13 +169,13 @@ def _rows(answer: Json) -> list[Json]:
     return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
 
 
-def _after(paging: dict[str, Any]) -> str:
+def _next_cursor(paging: dict[str, Any]) -> str:
     cursors = paging.get("cursors")
     after = cursors.get("after") if "next" in paging and isinstance(cursors, dict) else ""
     return after if isinstance(after, str) else ""
 
 
-def _done(answer: Json) -> None:
+def _require_success(answer: Json) -> None:
     if answer.get("success") not in (True, "true"):
         raise SetupError(
             "Meta did not say that it is done: look at the app's page before going on."

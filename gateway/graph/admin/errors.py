@@ -15,10 +15,10 @@ _RENEW = (
 About: TypeAlias = Literal["app_id", "app_secret", "token", "id", ""]
 APP_SECRET: Literal["app_secret"] = "app_secret"  # noqa: S105 - the name of one
 TOKEN: Literal["token"] = "token"  # noqa: S105 - the name of one
-_Told: TypeAlias = tuple[About, str]
+_Advice: TypeAlias = tuple[About, str]
 _BAD_TOKEN, _HANDSHAKE = 190, 2200
 _PAGE = "the app's page under WhatsApp > API Setup"
-_BY_SUBCODE: Mapping[tuple[int, int], _Told] = {
+_BY_SUBCODE: Mapping[tuple[int, int], _Advice] = {
     (190, 460): ("token", f"The token ended when its owner changed the password. {_RENEW}"),
     (190, 463): ("token", f"The access token has expired. {_RENEW}"),
     (190, 467): ("token", f"The token was revoked, or its owner logged out. {_RENEW}"),
@@ -28,22 +28,22 @@ _BY_SUBCODE: Mapping[tuple[int, int], _Told] = {
         "give the system user access to the WhatsApp account.",
     ),
 }
-_PERMISSION: _Told = (
+_PERMISSION: _Advice = (
     "token",
     "The token lacks a permission: generate it with whatsapp_business_management and "
     "whatsapp_business_messaging, and give its system user full control of the WhatsApp account.",
 )
-_BUSY: _Told = "", f"Meta limits how often its administration may be called. {_AGAIN}"
-_NO_SUCH_APP: _Told = (
+_BUSY: _Advice = "", f"Meta limits how often its administration may be called. {_AGAIN}"
+_NO_SUCH_APP: _Advice = (
     "app_id",
     "Meta knows no app with this id: copy the app id from the app's page, Settings > Basic.",
 )
-_NOT_OF_THE_APP: _Told = (
+_NOT_OF_THE_APP: _Advice = (
     "app_secret",
     "The app secret does not belong to the app id: copy both from the app's page, "
     "Settings > Basic.",
 )
-_BY_CODE: Mapping[int, _Told] = {
+_BY_CODE: Mapping[int, _Advice] = {
     1: ("", f"Meta could not answer. {_AGAIN}"),
     2: ("", f"Meta's service is down for the moment. {_AGAIN}"),
     3: _PERMISSION,
@@ -60,7 +60,7 @@ _BY_CODE: Mapping[int, _Told] = {
 # Nothing is said of what was given: Meta was not reached, or could not answer at that moment.
 _PASSING = frozenset({0, *(code for code, told in _BY_CODE.items() if told[1].endswith(_AGAIN))})
 # Meta says these with code 100, and only its words tell them apart.
-_BY_WORDS: tuple[tuple[str, _Told], ...] = (
+_BY_WORDS: tuple[tuple[str, _Advice], ...] = (
     (
         "did not match the viewing app",
         ("token", "The access token belongs to another app: make one for the app of this app id."),
@@ -109,7 +109,7 @@ class SetupError(Exception):
         self.code, self.subcode, self.trace, self.status = code, subcode, trace, status
 
     @property
-    def passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Say whether it tells nothing of what was given, and asking again may help."""
         return self.code in _PASSING and not self.about
 
@@ -120,14 +120,14 @@ class SetupError(Exception):
         return ", ".join(f"{name} {value}" for name, value in parts if value)
 
 
-def refused(
+def setup_error(
     status: int, error: Mapping[str, Any], *, as_app: bool, secrets: Iterable[str]
 ) -> SetupError:
     """Make the error of Graph's own refusal; `as_app` says that the app's id and secret asked."""
-    code, subcode = _whole(error.get("code")), _whole(error.get("error_subcode"))
-    words = _told(error.get("message"), secrets)
-    about, sentence = _judged(code, subcode, words, as_app=as_app)
-    named = _FIELD.search(str(error.get("message")))
+    code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
+    words = _redact(error.get("message"), secrets)
+    about, sentence = _explain(code, subcode, words, as_app=as_app)
+    field_match = _FIELD.search(str(error.get("message")))
     return SetupError(
         sentence,
         code=code,
@@ -135,16 +135,16 @@ def refused(
         trace=_trace(error.get("fbtrace_id")),
         status=status,
         about=about,
-        field=named[1] if named else "",
+        field=field_match[1] if field_match else "",
     )
 
 
-def of_token(code: int, subcode: int) -> str:
+def explain_token(code: int, subcode: int) -> str:
     """Return what is wrong with a token that Meta tells not to be valid, by its reason."""
-    return _judged(code or _BAD_TOKEN, subcode, "", as_app=False)[1]
+    return _explain(code or _BAD_TOKEN, subcode, "", as_app=False)[1]
 
 
-def _told(words: object, secrets: Iterable[str]) -> str:
+def _redact(words: object, secrets: Iterable[str]) -> str:
     """Return Meta's words without what is secret: it quotes tokens that it cannot read."""
     text = words if isinstance(words, str) else ""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
@@ -157,17 +157,17 @@ def _trace(trace: object) -> str:
     return trace if isinstance(trace, str) and trace.isascii() and len(trace) < 40 else ""
 
 
-def _judged(code: int, subcode: int, words: str, *, as_app: bool) -> tuple[About, str]:
+def _explain(code: int, subcode: int, words: str, *, as_app: bool) -> tuple[About, str]:
     if code == _BAD_TOKEN and as_app:
         return _NO_SUCH_APP if "application id" in words.lower() else _NOT_OF_THE_APP
     if code == _HANDSHAKE:
         return "", f"Meta asked the callback for its handshake and did not get it: {words}"
-    for part, told in _BY_WORDS:
+    for part, advice in _BY_WORDS:
         if part in words.lower():
-            return told
-    unknown: _Told = "", f"Meta refuses this with code {code}: {words or 'it gives no reason'}"
+            return advice
+    unknown: _Advice = "", f"Meta refuses this with code {code}: {words or 'it gives no reason'}"
     return _BY_SUBCODE.get((code, subcode)) or _BY_CODE.get(code) or unknown
 
 
-def _whole(value: object) -> int:
+def _integer(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

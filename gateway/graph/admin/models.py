@@ -12,33 +12,33 @@ from gateway.core.text import sanitize
 class EntityHealth:
     """How one of those who take part in each message stands: a number, an account, an app."""
 
-    what: str  # PHONE_NUMBER, WABA, BUSINESS or APP
+    entity_type: str  # PHONE_NUMBER, WABA, BUSINESS or APP
     state: str  # AVAILABLE, LIMITED or BLOCKED
-    why: str = ""  # in Meta's words
+    reason: str = ""  # in Meta's words
 
 
-def health(found: Mapping[str, Any]) -> tuple[EntityHealth, ...]:
+def health(data: Mapping[str, Any]) -> tuple[EntityHealth, ...]:
     """Read the field health_status; what is malformed in it is left out."""
-    status = found.get("health_status")
+    status = data.get("health_status")
     entities = status.get("entities") if isinstance(status, dict) else None
     rows = entities if isinstance(entities, list) else []
     return tuple(_entity(one) for one in rows if isinstance(one, dict))
 
 
-def _entity(found: Mapping[str, Any]) -> EntityHealth:
-    what, state = sanitize(found.get("entity_type")), sanitize(found.get("can_send_message"))
-    errors, more = found.get("errors"), found.get("additional_info")
+def _entity(data: Mapping[str, Any]) -> EntityHealth:
+    what, state = sanitize(data.get("entity_type")), sanitize(data.get("can_send_message"))
+    errors, more = data.get("errors"), data.get("additional_info")
     rows = errors if isinstance(errors, list) else []
-    told = [_error(one) for one in rows if isinstance(one, dict)]
-    told += [sanitize(one) for one in more] if isinstance(more, list) else []
-    return EntityHealth(what, state, " ".join(filter(None, told)))
+    messages = [_error(one) for one in rows if isinstance(one, dict)]
+    messages += [sanitize(one) for one in more] if isinstance(more, list) else []
+    return EntityHealth(what, state, " ".join(filter(None, messages)))
 
 
-def _error(found: Mapping[str, Any]) -> str:
-    code = found.get("error_code")
-    parts = (sanitize(found.get("error_description")), sanitize(found.get("possible_solution")))
-    told = " ".join(filter(None, parts))
-    return f"{told} (code {code})" if isinstance(code, int) else told
+def _error(data: Mapping[str, Any]) -> str:
+    code = data.get("error_code")
+    parts = (sanitize(data.get("error_description")), sanitize(data.get("possible_solution")))
+    message = " ".join(filter(None, parts))
+    return f"{message} (code {code})" if isinstance(code, int) else message
 
 
 MANAGEMENT, MESSAGING = "whatsapp_business_management", "whatsapp_business_messaging"
@@ -60,15 +60,15 @@ class TokenInfo:
     subcode: int = 0
 
     @property
-    def lasting(self) -> bool:
+    def is_permanent(self) -> bool:
         """Say whether it is a system user's that does not run out."""
         return self.type == SYSTEM_USER and self.expires_at is None
 
-    def lacks(self, *scopes: str) -> tuple[str, ...]:
+    def missing_scopes(self, *scopes: str) -> tuple[str, ...]:
         """Return those of the scopes that it was not given."""
         return tuple(scope for scope in scopes if scope not in self.scopes)
 
-    def sees(self, waba_id: str) -> bool:
+    def may_manage(self, waba_id: str) -> bool:
         """Say whether it may manage this account, as far as its scopes tell."""
         return waba_id in self.targets.get(MANAGEMENT, (waba_id,))
 
@@ -82,7 +82,7 @@ class Callbacks:
     app: str = ""
 
     @property
-    def in_force(self) -> str:
+    def effective(self) -> str:
         """Return where Meta posts the number's messages."""
         return self.number or self.account or self.app
 
@@ -133,72 +133,72 @@ class AppCallback:
     fields: tuple[str, ...]
 
 
-def token_info(found: Mapping[str, Any]) -> TokenInfo:
+def token_info(data: Mapping[str, Any]) -> TokenInfo:
     """Read the data of /debug_token."""
-    error = _mapping(found.get("error"))
-    granular = [_mapping(one) for one in _list(found.get("granular_scopes"))]
+    error = _mapping(data.get("error"))
+    granular = [_mapping(one) for one in _list(data.get("granular_scopes"))]
     return TokenInfo(
-        valid=found.get("is_valid") is True,
-        app_id=_text(found.get("app_id")),
-        type=_text(found.get("type")),
-        expires_at=_moment(found.get("expires_at")),
-        scopes=_texts(found.get("scopes")),
+        valid=data.get("is_valid") is True,
+        app_id=_text(data.get("app_id")),
+        type=_text(data.get("type")),
+        expires_at=_moment(data.get("expires_at")),
+        scopes=_texts(data.get("scopes")),
         targets={
             _text(one.get("scope")): _texts(one["target_ids"])
             for one in granular
             if "target_ids" in one
         },
-        code=_number(error.get("code")),
-        subcode=_number(error.get("subcode")),
+        code=_integer(error.get("code")),
+        subcode=_integer(error.get("subcode")),
     )
 
 
-def number_info(found: Mapping[str, Any]) -> NumberInfo:
+def number_info(data: Mapping[str, Any]) -> NumberInfo:
     """Read a phone number."""
-    callbacks = _mapping(found.get("webhook_configuration"))
+    callbacks = _mapping(data.get("webhook_configuration"))
     return NumberInfo(
-        id=_text(found.get("id")),
-        display=_text(found.get("display_phone_number")),
-        name=_text(found.get("verified_name")),
-        quality=_text(found.get("quality_rating")),
-        status=_text(found.get("status")),
-        code_verification=_text(found.get("code_verification_status")),
-        name_status=_text(found.get("name_status")),
-        mode=_text(found.get("account_mode")),
-        platform=_text(found.get("platform_type")),
-        throughput=_text(_mapping(found.get("throughput")).get("level")),
-        messaging_limit=_text(found.get("whatsapp_business_manager_messaging_limit")),
+        id=_text(data.get("id")),
+        display=_text(data.get("display_phone_number")),
+        name=_text(data.get("verified_name")),
+        quality=_text(data.get("quality_rating")),
+        status=_text(data.get("status")),
+        code_verification=_text(data.get("code_verification_status")),
+        name_status=_text(data.get("name_status")),
+        mode=_text(data.get("account_mode")),
+        platform=_text(data.get("platform_type")),
+        throughput=_text(_mapping(data.get("throughput")).get("level")),
+        messaging_limit=_text(data.get("whatsapp_business_manager_messaging_limit")),
         callbacks=Callbacks(
             number=_text(callbacks.get("phone_number")),
             account=_text(callbacks.get("whatsapp_business_account")),
             app=_text(callbacks.get("application")),
         ),
-        health=health(found),
+        health=health(data),
     )
 
 
-def app_info(found: Mapping[str, Any]) -> AppInfo:
+def app_info(data: Mapping[str, Any]) -> AppInfo:
     """Read an app."""
-    return AppInfo(_text(found.get("id")), _text(found.get("name")))
+    return AppInfo(_text(data.get("id")), _text(data.get("name")))
 
 
-def subscribed_app(found: Mapping[str, Any]) -> SubscribedApp:
+def subscribed_app(data: Mapping[str, Any]) -> SubscribedApp:
     """Read one of the apps that are subscribed to an account."""
-    app = _mapping(found.get("whatsapp_business_api_data"))
-    override = _text(found.get("override_callback_uri"))
+    app = _mapping(data.get("whatsapp_business_api_data"))
+    override = _text(data.get("override_callback_uri"))
     return SubscribedApp(_text(app.get("id")), _text(app.get("name")), override)
 
 
-def app_callback(found: Mapping[str, Any]) -> AppCallback:
+def app_callback(data: Mapping[str, Any]) -> AppCallback:
     """Read one of an app's subscriptions; its fields are names, or objects with a name."""
     fields = (
         one if isinstance(one, str) else _text(_mapping(one).get("name"))
-        for one in _list(found.get("fields"))
+        for one in _list(data.get("fields"))
     )
     return AppCallback(
-        object=_text(found.get("object")),
-        uri=_text(found.get("callback_url")),
-        active=found.get("active") is True,
+        object=_text(data.get("object")),
+        uri=_text(data.get("callback_url")),
+        active=data.get("active") is True,
         fields=tuple(filter(None, fields)),
     )
 
@@ -209,7 +209,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: object) -> int:
+def _integer(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
@@ -228,6 +228,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _moment(seconds: object) -> datetime | None:
     """Read a moment; Meta writes 0 for never."""
     try:
-        return datetime.fromtimestamp(_number(seconds), UTC) if _number(seconds) > 0 else None
+        return datetime.fromtimestamp(_integer(seconds), UTC) if _integer(seconds) > 0 else None
     except (OverflowError, ValueError, OSError):
         return None

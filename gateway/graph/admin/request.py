@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from gateway import __version__
-from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, refused
+from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, setup_error
 from gateway.http_out.transport import DeadlineTransport, limits
 
 Json: TypeAlias = dict[str, Any]
@@ -49,11 +49,11 @@ class Caller:
         Raises SetupError.
         """
         status, raw = self._exchange(method, path, bearer, query or {}, body)
-        answer = _object(status, raw)
+        answer = _parse_object(status, raw)
         error = answer.get("error")
         if isinstance(error, dict):
             secrets = self._secrets | {bearer} | set(hide)
-            raise refused(status, error, as_app="|" in bearer, secrets=secrets)
+            raise setup_error(status, error, as_app="|" in bearer, secrets=secrets)
         if status != httpx.codes.OK:
             raise SetupError(f"Meta answered with HTTP {status} and no reason.", status=status)
         return answer
@@ -62,11 +62,11 @@ class Caller:
         self, method: str, path: str, bearer: str, query: Mapping[str, str], body: Json | None
     ) -> tuple[int, bytes]:
         if not (bearer.isascii() and bearer.isprintable() and " " not in bearer):
-            raise _unfit(as_app="|" in bearer)
+            raise _bad_credential(as_app="|" in bearer)
         try:
             request = self._request(method, path, bearer, query, body)
             with contextlib.closing(self._transport.handle_request(request)) as response:
-                return response.status_code, _read(response)
+                return response.status_code, _read_body(response)
         # The kind of an error says enough: its text may quote the address, and that the token.
         except httpx.TimeoutException:
             raise SetupError(
@@ -94,13 +94,13 @@ class Caller:
         )
 
 
-def _unfit(*, as_app: bool) -> SetupError:
+def _bad_credential(*, as_app: bool) -> SetupError:
     what, about = ("app secret", APP_SECRET) if as_app else ("access token", TOKEN)
-    told = f"The {what} holds characters that Meta uses in none: copy it whole, without spaces."
-    return SetupError(told, about=about)
+    message = f"The {what} holds characters that Meta uses in none: copy it whole, without spaces."
+    return SetupError(message, about=about)
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read_body(response: httpx.Response) -> bytes:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -112,7 +112,7 @@ def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _object(status: int, raw: bytes) -> Json:
+def _parse_object(status: int, raw: bytes) -> Json:
     if status in range(300, 400):
         raise SetupError(
             f"What answered sends elsewhere (HTTP {status}), where the token must not go. "

@@ -18,15 +18,15 @@ ENDS: Mapping[str, date | None] = {
     "v25.0": date(2028, 7, 29),
     "v26.0": None,
 }
-_NUMBERS = {name: tuple(int(part) for part in name[1:].split(".")) for name in ENDS}
+_VERSION_NUMBERS = {name: tuple(int(part) for part in name[1:].split(".")) for name in ENDS}
 
-Age = Literal["ended", "served", "unknown"]
+SupportStatus = Literal["ended", "served", "unknown"]
 
 
-def age(version: str, today: date) -> tuple[Age, date | None]:
+def support_status(version: str, today: date) -> tuple[SupportStatus, date | None]:
     """Say whether Meta serves a version, and until when where that is known."""
     if version in ENDS:
         end = ENDS[version]
         return ("ended" if end and end <= today else "served"), end
-    number = tuple(int(part) for part in version[1:].split("."))
-    return ("ended" if number < min(_NUMBERS.values()) else "unknown"), None
+    version_number = tuple(int(part) for part in version[1:].split("."))
+    return ("ended" if version_number < min(_VERSION_NUMBERS.values()) else "unknown"), None

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import iter_texts
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
@@ -90,7 +90,7 @@ def _unknown_templates(each: Iterable[Map], defined: _DefinedNames) -> Iterator[
         for sent in (step, as_mapping(step.get("window_closed"))):
             for name in iter_scalars(sent.get("send_template")):
                 if name not in defined.templates:
-                    hint = nearest(name, defined.templates)
+                    hint = suggestion_for(name, defined.templates)
                     yield (
                         name.mark,
                         f"{quote_word(name)} is not among the known `templates`; {hint}",
@@ -109,7 +109,7 @@ def _misspelled_verbs(rule: Map) -> Iterator[MarkedMessage]:
 
 
 def _hint(word: str, known: Collection[str]) -> str:
-    hint = nearest(word, known)
+    hint = suggestion_for(word, known)
     return f"; {hint}" if hint.startswith("did") else ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.matching.placeholder_values import HOURS_FIELDS, NAMES
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern
@@ -61,7 +61,7 @@ def _unknown_in_text(
         return
     for name in sorted(names):
         if known is not None and name not in known and not name.startswith("vars."):
-            yield mark, f"unknown placeholder {quote_word(name)}; {nearest(name, known)}"
+            yield mark, f"unknown placeholder {quote_word(name)}; {suggestion_for(name, known)}"
 
 
 def _group_patterns(when: Any) -> Iterator[Scalar]:

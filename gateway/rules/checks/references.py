@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import literal
-from gateway.core.text import nearest
+from gateway.core.rendering.placeholders import without_placeholders
+from gateway.core.text import suggestion_for
 from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import (
     known_names,
@@ -89,7 +89,7 @@ def _unknown_hours(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str
     for when in iter_conditions(rule.get("when")):
         for word in (*iter_scalars(when.get("inside")), *iter_scalars(when.get("outside"))):
             if word.strip() not in hours:
-                hint = nearest(word, hours) if hours else "there are no `hours` at the top"
+                hint = suggestion_for(word, hours) if hours else "there are no `hours` at the top"
                 yield word.mark, f"unknown hours {quote_word(word)}; {hint}"
 
 
@@ -107,8 +107,8 @@ def oversized_parts(body: Any) -> Iterator[tuple[Mark, str]]:
 
 
 def _oversized_below(node: Any, most: Mapping[str, int], path: str) -> Iterator[tuple[Mark, str]]:
-    if isinstance(node, Scalar) and path in most and len(literal(node)) > most[path]:
-        yield node.mark, length_limits.too_long(len(literal(node)), most[path])
+    if isinstance(node, Scalar) and path in most and len(without_placeholders(node)) > most[path]:
+        yield node.mark, length_limits.too_long_reason(len(without_placeholders(node)), most[path])
     if isinstance(node, Map):
         for key, inner in node.items():
             yield from _oversized_below(inner, most, f"{path}.{key}" if path else key)

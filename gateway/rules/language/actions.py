@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.language import contact_actions, send_actions
 from gateway.rules.language.types import SCALAR, refuse
 from gateway.rules.problems import QUOTES, quote_word
@@ -56,7 +56,7 @@ def _no_action(value: dict[str, Any]) -> str:
     word = next(iter(value), "")
     if word in BARE:
         return f"{word} stands alone, without a colon"
-    hint = nearest(word, [*VERBS, *BARE])
+    hint = suggestion_for(word, [*VERBS, *BARE])
     return f"{quote_word(word)} is no action (if it is a text, {QUOTES}); {hint}"
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.language.types import VarName, refuse
 from gateway.rules.opening_hours import DAYS, Hours, Span
 from gateway.rules.problems import quote_word
@@ -67,7 +67,7 @@ def _days(key: str) -> list[int]:
     first, dash, last = key.partition("-")
     for word in (first, last) if dash else (first,):
         if word not in DAYS:
-            refuse(f"{quote_word(word)} is no day; {nearest(word, KEYS)}")
+            refuse(f"{quote_word(word)} is no day; {suggestion_for(word, KEYS)}")
     start = DAYS.index(first)
     count = (DAYS.index(last) - start) % len(DAYS) if dash else 0
     return [(start + n) % len(DAYS) for n in range(count + 1)]

@@ -19,8 +19,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway.core.contacts.frequency import MOST_TIMES
 from gateway.core.messages import LINKS, length_limits
-from gateway.core.rendering.placeholders import literal
-from gateway.core.text import nearest
+from gateway.core.rendering.placeholders import without_placeholders
+from gateway.core.text import suggestion_for
 from gateway.rules.problems import QUOTES, Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
 
@@ -83,7 +83,7 @@ def _word_enum(words: tuple[str, ...]) -> Any:
 
 def _require_known(word: Any, words: tuple[str, ...]) -> str:
     if not isinstance(word, str) or word not in words:
-        refuse(f"{quote_word(word)} is not known; {nearest(str(word), words)}")
+        refuse(f"{quote_word(word)} is not known; {suggestion_for(str(word), words)}")
     return str(word)
 
 
@@ -95,8 +95,8 @@ class Limited(TextCheck):
 
     def check(self, text: str) -> str:
         """Refuse what is too long, and what is empty."""
-        if (count := len(literal(text))) > self.max_length:
-            refuse(length_limits.too_long(count, self.max_length))
+        if (count := len(without_placeholders(text))) > self.max_length:
+            refuse(length_limits.too_long_reason(count, self.max_length))
         return text if text.strip() else refuse(f"empty; if the text begins with `#`, {QUOTES}")
 
     def schema(self) -> dict[str, Any]:

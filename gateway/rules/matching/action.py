@@ -49,7 +49,7 @@ class CompiledAction:
             repeatable=self.verb in TO_THE_MESSAGE,
             marketing=self.marketing,
             when_closed=fill(self.when_closed, values) or "",
-            told=self.label,
+            label=self.label,
         )
 
 

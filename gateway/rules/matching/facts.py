@@ -7,9 +7,9 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Status
-from gateway.core.phone_numbers import one_form
-from gateway.core.sending.send import answers_a_status, from_callback
-from gateway.core.webhook.customers import NOTHING, integer, text, within, words
+from gateway.core.phone_numbers import normalize_phone
+from gateway.core.sending.send import answers_a_status, parse_callback_data
+from gateway.core.webhook.customers import NOTHING, integer, object_field, read_content, text_field
 from gateway.rules.event_kinds import kind_of
 from gateway.rules.language.conditions import MEDIA
 from gateway.rules.opening_hours import Hours
@@ -41,8 +41,8 @@ class EventFacts:
         if isinstance(event, Message):
             self.type, written, self.tapped = event.type, event.text, event.tapped
         else:
-            self.type = text(self.raw, "type")
-            written, self.tapped = words(self.type, self.raw)
+            self.type = text_field(self.raw, "type")
+            written, self.tapped = read_content(self.type, self.raw)
         self.text = ComparableText(written)
         self._was_muted = self._is_muted()
         # A phone's history is never new.
@@ -53,7 +53,7 @@ class EventFacts:
         """What kind of file came, in all words that a rule may use."""
         if self.type not in MEDIA:
             return frozenset()
-        is_voice = within(self.raw, "audio").get("voice") is True
+        is_voice = object_field(self.raw, "audio").get("voice") is True
         return frozenset({self.type, "voice"} if is_voice else {self.type})
 
     @cached_property
@@ -61,17 +61,17 @@ class EventFacts:
         """The reaction that came, "" where there is none or one was taken back."""
         if self.type != "reaction":
             return ""
-        return plain_emoji(text(within(self.raw, "reaction"), "emoji"))
+        return plain_emoji(text_field(object_field(self.raw, "reaction"), "emoji"))
 
     @cached_property
     def referral(self) -> Mapping[str, Any]:
         """The ad or post that the message came from."""
-        return within(self.raw, "referral")
+        return object_field(self.raw, "referral")
 
     @cached_property
     def headline(self) -> ComparableText:
         """The headline of the ad or post."""
-        return ComparableText(text(self.referral, "headline") or None)
+        return ComparableText(text_field(self.referral, "headline") or None)
 
     @cached_property
     def codes(self) -> frozenset[int]:
@@ -85,7 +85,7 @@ class EventFacts:
     def senders(self) -> frozenset[str]:
         """The ids by which a rule may mean the customer."""
         event, contact = self.event, self.contact
-        known = {one_form(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
+        known = {normalize_phone(event.wa_id or contact.wa_id), event.user_id or contact.user_id}
         return frozenset(known - {""})
 
     @property
@@ -97,7 +97,7 @@ class EventFacts:
         event, contact = self.event, self.contact
         if not event.number or not contact.key or not has_recipient(event, contact):
             return "nobody can be answered"
-        if isinstance(event, Status) and answers_a_status(from_callback(event.callback)[0]):
+        if isinstance(event, Status) and answers_a_status(parse_callback_data(event.callback)[0]):
             return "it tells of an answer to a status"
         if self._was_muted and self._is_muted():
             return f"muted until {contact.muted_until:%Y-%m-%d %H:%M} UTC"
@@ -107,7 +107,7 @@ class EventFacts:
     def last_inbound_at(self) -> datetime | None:
         """When the customer wrote last, the event itself included."""
         contact = self.contact
-        now = contact.after(self.event) if isinstance(self.event, Message) else contact
+        now = contact.with_message(self.event) if isinstance(self.event, Message) else contact
         return now.last_inbound_at
 
     @property

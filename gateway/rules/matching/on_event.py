@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gateway.core.events import Notice, Status
-from gateway.core.phone_numbers import one_form
-from gateway.core.webhook.customers import text
+from gateway.core.phone_numbers import normalize_phone
+from gateway.core.webhook.customers import text_field
 from gateway.rules.language.conditions import ANY, Conditions, Referral
 from gateway.rules.matching.condition import (
     IS,
@@ -117,7 +117,7 @@ def _referral(wanted: Referral | bool) -> Iterator[Condition]:
 
 
 def _ad_condition(name: str, words: tuple[str, ...]) -> SingleCondition:
-    return _word_condition(name, words, lambda facts: text(facts.referral, name) in words)
+    return _word_condition(name, words, lambda facts: text_field(facts.referral, name) in words)
 
 
 def _sender_condition(senders: frozenset[str]) -> SingleCondition:
@@ -130,7 +130,7 @@ def _sender_condition(senders: frozenset[str]) -> SingleCondition:
 def normalize_sender(word: str) -> str:
     """Give the form in which a customer's number or id is compared."""
     digits = word.translate(SEPARATORS)
-    return one_form(digits) if digits.isdecimal() else word
+    return normalize_phone(digits) if digits.isdecimal() else word
 
 
 def _status(facts: EventFacts) -> str:

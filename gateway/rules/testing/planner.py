@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.grouping import names
+from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput
 from gateway.core.planning.decision import RuleDecider
-from gateway.core.planning.dry_run import Shadow
-from gateway.core.sending.preflight import window_open
+from gateway.core.planning.dry_run import DryRun
+from gateway.core.sending.preflight import is_window_open
 from gateway.core.sending.send import Send
 
 Body = Mapping[str, Any]
@@ -61,7 +61,7 @@ class EventPlanner:
 
     def __init__(self, rulebook: RuleDecider) -> None:
         """Take what answers."""
-        self._shadow = Shadow(rulebook)
+        self._shadow = DryRun(rulebook)
 
     def remember(self, number: str, contact: Contact) -> None:
         """Take a contact as known."""
@@ -69,8 +69,8 @@ class EventPlanner:
 
     def plan_next(self, event: Event, now: datetime) -> PlannedEvent:
         """Plan one event, and remember what follows from it."""
-        nobody = {name: Contact(name) for name in names(event)}
-        view = self._shadow.over(PlanningInput(event.number, now, nobody, frozenset()), [event])
+        nobody = {name: Contact(name) for name in contact_keys(event)}
+        view = self._shadow.overlay(PlanningInput(event.number, now, nobody, frozenset()), [event])
         before = _pick_contact(view.contacts.values())
         (planned,) = self._shadow.plan(view, [event])
         if planned.failures:
@@ -90,6 +90,6 @@ def body_to_post(send: Send, contact: Contact, now: datetime) -> Body | None:
         return send.body
     if send.marketing and contact.opted_out_at:
         return None
-    if send.body.get("type") == "template" or window_open(contact, now):
+    if send.body.get("type") == "template" or is_window_open(contact, now):
         return send.body
     return send.instead if send.closed == "template" else None

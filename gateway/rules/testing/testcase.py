@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import MEDIA, STATUSES
 from gateway.rules.language.types import (
@@ -61,10 +61,10 @@ def _message(value: Any) -> Any:
     verbs = [key for key in value if key in MESSAGES]
     if len(verbs) != 1:
         word = next(iter(value), "")
-        refuse(f"{quote_word(word)} is no message; {nearest(word, MESSAGES)}")
+        refuse(f"{quote_word(word)} is no message; {suggestion_for(word, MESSAGES)}")
     known = MESSAGES[verbs[0]].keys()
     if unknown := next((key for key in value if key not in known), None):
-        refuse(f"unknown key {quote_word(unknown)}; {nearest(unknown, known)}")
+        refuse(f"unknown key {quote_word(unknown)}; {suggestion_for(unknown, known)}")
     return dict(value)
 
 

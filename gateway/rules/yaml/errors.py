@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic_core import ErrorDetails
 
-from gateway.core.text import nearest
+from gateway.core.text import suggestion_for
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.yaml.nodes import Map, Seq
 
@@ -69,4 +69,4 @@ def node_at(tree: Any, path: Path) -> Any:
 
 def _suggest_key(key: str, parent: Path, neighbours: Any, known: KnownKeys) -> str:
     names = [part for part in parent if isinstance(part, str)]
-    return nearest(key, known(names[-1] if names else "", neighbours))
+    return suggestion_for(key, known(names[-1] if names else "", neighbours))

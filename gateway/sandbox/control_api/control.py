@@ -10,17 +10,17 @@ from starlette.responses import Response
 from gateway.sandbox.config import CATEGORIES, is_templates
 from gateway.sandbox.errors import CODES
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.customer_messages import ControlError, asked, number_named
+from gateway.sandbox.simulation.customer_messages import ControlError, find_number, read_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import TYPES
 from gateway.sandbox.wire import Json, as_json
 
-Wishes: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
+ParamRules: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
 
 
-def check(wish: Json, known: Wishes) -> None:
+def check_params(params: Json, known: ParamRules) -> None:
     """Raise ControlError at the first value that is none."""
-    for name, value in wish.items():
+    for name, value in params.items():
         holds, wanted = known[name]
         if not holds(value):
             raise ControlError(f"{name} must be {wanted}.")
@@ -49,7 +49,7 @@ def _is_names(value: object) -> bool:
 _FLAG = (_is_flag, "true or false")
 _TEXTS = (_is_texts, "a list of strings that are not empty")
 
-TOKEN: Wishes = {
+TOKEN: ParamRules = {
     "access_token": (_is_text, "a string that is not empty"),
     "revoked": _FLAG,
     "type": (lambda value: value in TYPES, f"one of {', '.join(TYPES)}"),
@@ -57,7 +57,7 @@ TOKEN: Wishes = {
     "scopes": _TEXTS,
     "of_another_app": _TEXTS,
 }
-ACCOUNT: Wishes = {
+ACCOUNT: ParamRules = {
     "callback": (lambda value: isinstance(value, str), "a web address, or empty for none"),
     "fields": _TEXTS,
     "subscribed": _FLAG,
@@ -78,7 +78,7 @@ class Control:
 
     async def arm_faults(self, request: Request) -> Response:
         """Arm faults and show all."""
-        self._sandbox.faults.arm(await asked(request))
+        self._sandbox.faults.arm(await read_params(request))
         return as_json(self._sandbox.faults.show())
 
     async def clear_faults(self, _: Request) -> Response:
@@ -92,17 +92,17 @@ class Control:
 
     async def set_token(self, request: Request) -> Response:
         """Accept another token, refuse the accepted one, or say what kind of token it is."""
-        sandbox, wish = self._sandbox, await asked(request, *TOKEN)
+        sandbox, params = self._sandbox, await read_params(request, *TOKEN)
         token = sandbox.token
-        check(wish, TOKEN)
-        if "access_token" in wish:
-            token.change(wish["access_token"])
-        if "expires_in_s" in wish:
-            lasts_s = wish["expires_in_s"]
+        check_params(params, TOKEN)
+        if "access_token" in params:
+            token.change(params["access_token"])
+        if "expires_in_s" in params:
+            lasts_s = params["expires_in_s"]
             token.expires_at = 0.0 if lasts_s is None else sandbox.clock() + lasts_s
-        sandbox.foreign_tokens |= set(wish.get("of_another_app", ()))
+        sandbox.foreign_tokens |= set(params.get("of_another_app", ()))
         for name in ("revoked", "type", "scopes"):
-            setattr(token, name, wish.get(name, getattr(token, name)))
+            setattr(token, name, params.get(name, getattr(token, name)))
         return as_json({"revoked": token.revoked})
 
     async def show_account(self, _: Request) -> Response:
@@ -111,30 +111,30 @@ class Control:
 
     async def set_account(self, request: Request) -> Response:
         """Set up the app or its account without the handshake, and show how they are."""
-        wish, account = await asked(request, *ACCOUNT), self._sandbox.account
-        check(wish, ACCOUNT)
-        for name, value in wish.items():
+        params, account = await read_params(request, *ACCOUNT), self._sandbox.account
+        check_params(params, ACCOUNT)
+        for name, value in params.items():
             setattr(account, name, tuple(value) if name == "fields" else value)
         return as_json(account.show())
 
     async def set_number(self, request: Request) -> Response:
         """Grant a number another throughput, and announce it if asked."""
-        number = number_named(self._sandbox, request.path_params["phone_number_id"])
-        wish = await asked(request, "messages_per_second", "announce")
-        rate = wish.get("messages_per_second")
+        number = find_number(self._sandbox, request.path_params["phone_number_id"])
+        params = await read_params(request, "messages_per_second", "announce")
+        rate = params.get("messages_per_second")
         if type(rate) is not int or rate < 1:
             raise ControlError("messages_per_second must be a whole number, 1 or more.")
         self._sandbox.limits.grant(number.id, rate)
-        if wish.get("announce") is True:
-            self._sandbox.tell(webhook_payloads.throughput_change(number))
+        if params.get("announce") is True:
+            self._sandbox.post_update(webhook_payloads.throughput_change(number))
         return as_json({"id": number.id, "messages_per_second": rate})
 
     async def set_templates(self, request: Request) -> Response:
         """Name the categories of templates, and show all that are named."""
-        wish = await asked(request)
-        if not is_templates(wish):
+        params = await read_params(request)
+        if not is_templates(params):
             raise ControlError(f"Give names of templates, each with {', '.join(CATEGORIES)}.")
-        self._sandbox.policy.templates.update(wish)
+        self._sandbox.policy.templates.update(params)
         return as_json(self._sandbox.policy.templates)
 
     async def show_pace(self, _: Request) -> Response:

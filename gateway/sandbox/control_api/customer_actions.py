@@ -6,10 +6,10 @@ from starlette.responses import Response
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.customer_messages import (
     ControlError,
-    asked,
-    customer_named,
-    number_asked,
-    query,
+    path_customer,
+    query_number,
+    read_params,
+    requested_number,
 )
 from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.simulation.policy import is_open
@@ -19,7 +19,7 @@ from gateway.sandbox.wire import Json, as_json, is_user_id, phone_digits
 WAIT_MAX_S = 60.0
 
 
-class Acting:
+class CustomerActions:
     """Everything under `/sandbox/customers/{customer}`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -28,49 +28,49 @@ class Acting:
 
     async def write(self, request: Request) -> Response:
         """Let a customer write, tap or react."""
-        wish = await asked(request)
-        customer = customer_named(request)
-        if not isinstance(wish.get("name", "-"), str):
+        params = await read_params(request)
+        customer = path_customer(request)
+        if not isinstance(params.get("name", "-"), str):
             raise ControlError("name must be a string.")
-        number = number_asked(self._sandbox, wish)
-        return as_json({"id": self._sandbox.say(customer, number, wish)})
+        number = requested_number(self._sandbox, params)
+        return as_json({"id": self._sandbox.send_customer_message(customer, number, params)})
 
     async def events(self, request: Request) -> Response:
         """Give what a customer's phone shows, waiting a while for something new if asked."""
-        person = self._sandbox.customers.of(customer_named(request))
-        wait_s = min(query(request, "wait"), WAIT_MAX_S)
-        after = int(query(request, "after"))
+        person = self._sandbox.customers.of(path_customer(request))
+        wait_s = min(query_number(request, "wait"), WAIT_MAX_S)
+        after = int(query_number(request, "after"))
         return as_json(await self._sandbox.phones.of(person.key).wait_after(after, wait_s))
 
-    async def identify(self, request: Request) -> Response:
+    async def set_identity(self, request: Request) -> Response:
         """Say by what a customer is known, without telling the business."""
-        wish = await asked(request, "phone", "user_id", "username", "hides_phone")
-        names, person = _names(wish), self._person(request)
-        hides, username = wish.get("hides_phone", person.hides_phone), wish.get("username", "")
+        params = await read_params(request, "phone", "user_id", "username", "hides_phone")
+        names, person = _names(params), self._person(request)
+        hides, username = params.get("hides_phone", person.hides_phone), params.get("username", "")
         if not isinstance(hides, bool) or not isinstance(username, str):
             raise ControlError("username must be a string, and hides_phone true or false.")
         if hides and not (names.get("user_id") or person.user_id):
             raise ControlError("Whoever hides the phone number needs a user_id.")
         self._sandbox.customers.rename(person, **names)
         person.hides_phone, person.username = hides, username or person.username
-        return as_json(_shown(person))
+        return as_json(_identity_json(person))
 
-    async def change(self, request: Request) -> Response:
+    async def change_identity(self, request: Request) -> Response:
         """Let a customer change phone number or user id, told to the business as Meta tells it."""
-        wish = await asked(request, "phone", "user_id", "number")
-        names, person = _names(wish), self._person(request)
+        params = await read_params(request, "phone", "user_id", "number")
+        names, person = _names(params), self._person(request)
         if not names:
             raise ControlError("Give the new phone or the new user_id.")
-        number = number_asked(self._sandbox, wish)
-        system = _renamed(person, self._sandbox.phones.of(person.key).name, **names)
+        number = requested_number(self._sandbox, params)
+        system = _change_message(person, self._sandbox.phones.of(person.key).name, **names)
         wamid = self._sandbox.announce(person, number, system)
         self._sandbox.customers.rename(person, **names)
-        return as_json({"id": wamid, **_shown(person)})
+        return as_json({"id": wamid, **_identity_json(person)})
 
-    async def age(self, request: Request) -> Response:
+    async def set_last_written(self, request: Request) -> Response:
         """Say how long ago a customer wrote last; null is never."""
-        wish = await asked(request, "age_s", "number")
-        number, age_s = number_asked(self._sandbox, wish), wish.get("age_s")
+        params = await read_params(request, "age_s", "number")
+        number, age_s = requested_number(self._sandbox, params), params.get("age_s")
         if age_s is not None and (type(age_s) not in (int, float) or age_s < 0):
             raise ControlError("age_s must be a number of seconds, or null for never.")
         person, now = self._person(request), self._sandbox.clock()
@@ -79,50 +79,52 @@ class Acting:
             person.wrote_at[number.id] = now - age_s
         return as_json({"open": is_open(person, number.id, now)})
 
-    async def prefer(self, request: Request) -> Response:
+    async def set_preference(self, request: Request) -> Response:
         """Let a customer stop or resume marketing messages, and tell the business."""
-        wish = await asked(request, "marketing", "number")
-        number, value = number_asked(self._sandbox, wish), wish.get("marketing")
+        params = await read_params(request, "marketing", "number")
+        number, value = requested_number(self._sandbox, params), params.get("marketing")
         if value not in ("stop", "resume"):
             raise ControlError("marketing must be stop or resume.")
         person = self._person(request)
         (person.stopped.add if value == "stop" else person.stopped.discard)(number.id)
         name, now = self._sandbox.phones.of(person.key).name, self._sandbox.clock()
-        self._sandbox.tell(webhook_payloads.preference_change(number, person, name, value, now))
+        self._sandbox.post_update(
+            webhook_payloads.preference_change(number, person, name, value, now)
+        )
         return as_json({"marketing": value})
 
     def _person(self, request: Request) -> SimulatedPerson:
-        return self._sandbox.customers.remembered(customer_named(request))
+        return self._sandbox.customers.remember(path_customer(request))
 
 
-def _names(wish: Json) -> dict[str, str]:
+def _names(params: Json) -> dict[str, str]:
     """Give the names of a wish, each in its one form."""
-    found = {}
-    if "phone" in wish:
-        found["phone"] = phone_digits(wish["phone"]) if isinstance(wish["phone"], str) else None
-    if "user_id" in wish:
-        user_id = wish["user_id"]
-        found["user_id"] = user_id if isinstance(user_id, str) and is_user_id(user_id) else None
-    names = {key: name for key, name in found.items() if name}
-    if len(names) != len(found):
+    given = {}
+    if "phone" in params:
+        given["phone"] = phone_digits(params["phone"]) if isinstance(params["phone"], str) else None
+    if "user_id" in params:
+        user_id = params["user_id"]
+        given["user_id"] = user_id if isinstance(user_id, str) and is_user_id(user_id) else None
+    names = {key: name for key, name in given.items() if name}
+    if len(names) != len(given):
         raise ControlError("phone must be a phone number, and user_id a user id.")
     return names
 
 
-def _renamed(person: SimulatedPerson, name: str, phone: str = "", user_id: str = "") -> Json:
+def _change_message(person: SimulatedPerson, name: str, phone: str = "", user_id: str = "") -> Json:
     """Word the system message of a change."""
     if phone:
         body = f"User {name} changed from {person.phone} to {phone}"
-        told = {"body": body, "wa_id": phone, "type": "user_changed_number"}
+        message = {"body": body, "wa_id": phone, "type": "user_changed_number"}
     else:
-        told = {"body": f"User {name} changed their user id", "type": "user_changed_user_id"}
+        message = {"body": f"User {name} changed their user id", "type": "user_changed_user_id"}
     if user_id:
-        told["user_id"] = user_id
+        message["user_id"] = user_id
     if user_id and person.user_id:
-        told["previous_user_id"] = person.user_id
-    return told
+        message["previous_user_id"] = person.user_id
+    return message
 
 
-def _shown(person: SimulatedPerson) -> Json:
+def _identity_json(person: SimulatedPerson) -> Json:
     names = {"phone": person.phone, "user_id": person.user_id, "username": person.username}
     return {**names, "hides_phone": person.hides_phone}

@@ -9,7 +9,7 @@ from gateway.sandbox.config import Number
 from gateway.sandbox.errors import INVALID, NO_SUCH_OBJECT, Refusal
 from gateway.sandbox.graph_api.auth import Credentials
 from gateway.sandbox.simulation.account import Account
-from gateway.sandbox.simulation.customer_messages import parameters
+from gateway.sandbox.simulation.customer_messages import read_graph_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MANAGEMENT
 from gateway.sandbox.wire import Json, as_json
@@ -53,19 +53,19 @@ _FIELDS: dict[str, _Read] = {
 
 def number_node(number: Number, account: Account, fields: str) -> Json | Refusal:
     """Tell of a number what is asked for, and always its id."""
-    names = _named(fields) or _USUAL
+    names = _split_fields(fields) or _USUAL
     for name in names:
         if name not in _FIELDS and name != "id":
-            return _unknown(name)
-    told = {name: _FIELDS[name](number, account) for name in names if name != "id"}
-    return {**told, "id": number.id}
+            return _unknown_field(name)
+    values = {name: _FIELDS[name](number, account) for name in names if name != "id"}
+    return {**values, "id": number.id}
 
 
-def _named(fields: str) -> Sequence[str]:
+def _split_fields(fields: str) -> Sequence[str]:
     return [name.strip() for name in fields.split(",") if name.strip()]
 
 
-def _unknown(name: str) -> Refusal:
+def _unknown_field(name: str) -> Refusal:
     message = (
         f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type "
         "(WhatsAppBusinessPhoneNumber)"
@@ -75,7 +75,7 @@ def _unknown(name: str) -> Refusal:
 
 _WHATSAPP = "whatsapp_business_account"
 _SUCCESS: Json = {"success": True}
-_Asked = Callable[[Request, Json], Awaitable[Json | Refusal]]
+_Handler = Callable[[Request, Json], Awaitable[Json | Refusal]]
 
 
 class Administration:
@@ -93,7 +93,9 @@ class Administration:
 
     async def node(self, request: Request) -> Response:
         """Tell of a number or an app, or set a number's own callback."""
-        return await self._answer(request, self._set if request.method == "POST" else self._tell)
+        return await self._answer(
+            request, self._set_number_callback if request.method == "POST" else self._describe_node
+        )
 
     async def numbers(self, request: Request) -> Response:
         """List the numbers of an account."""
@@ -101,109 +103,113 @@ class Administration:
 
     async def subscribed_apps(self, request: Request) -> Response:
         """List, join or leave those who get an account's webhooks."""
-        doing = {"POST": self._subscribe, "DELETE": self._unsubscribe}
-        return await self._answer(request, doing.get(request.method, self._subscribed))
+        handlers = {"POST": self._subscribe, "DELETE": self._unsubscribe}
+        return await self._answer(request, handlers.get(request.method, self._list_subscribed))
 
     async def subscriptions(self, request: Request) -> Response:
         """List, set or remove the app's callback."""
-        doing = {"POST": self._set_callback, "DELETE": self._drop_callback}
-        return await self._answer(request, doing.get(request.method, self._callbacks))
+        handlers = {"POST": self._set_callback, "DELETE": self._drop_callback}
+        return await self._answer(request, handlers.get(request.method, self._callbacks))
 
-    async def _answer(self, request: Request, act: _Asked) -> Response:
-        asked = await parameters(request)
-        found = self._credentials.wrong_version(request) or await act(request, asked)
-        if isinstance(found, Refusal):
-            self._sandbox.log.refuse(found, self._sandbox.clock())
-            return as_json(found.body(), found.http_status)
-        return as_json(found)
+    async def _answer(self, request: Request, act: _Handler) -> Response:
+        params = await read_graph_params(request)
+        result = self._credentials.version_refusal(request) or await act(request, params)
+        if isinstance(result, Refusal):
+            self._sandbox.log.refuse(result, self._sandbox.clock())
+            return as_json(result.body(), result.http_status)
+        return as_json(result)
 
-    async def _debug_token(self, request: Request, asked: Json) -> Json | Refusal:
-        return self._credentials.not_the_app(request, asked) or self._credentials.inspect(asked)
+    async def _debug_token(self, request: Request, params: Json) -> Json | Refusal:
+        return self._credentials.app_refusal(request, params) or self._credentials.inspect(params)
 
-    async def _tell(self, request: Request, asked: Json) -> Json | Refusal:
-        if self._credentials.is_an_app(request, asked):
-            told = {"id": self._sandbox.config.app_id, "name": "Sandbox app"}
-            return self._not_our_app(request, asked) or told
-        number = self._number(request, asked)
+    async def _describe_node(self, request: Request, params: Json) -> Json | Refusal:
+        if self._credentials.is_app(request, params):
+            node = {"id": self._sandbox.config.app_id, "name": "Sandbox app"}
+            return self._app_refusal(request, params) or node
+        number = self._number(request, params)
         if isinstance(number, Refusal):
             return number
-        return number_node(number, self._account, str(asked.get("fields", "")))
+        return number_node(number, self._account, str(params.get("fields", "")))
 
-    async def _set(self, request: Request, asked: Json) -> Json | Refusal:
-        number = self._number(request, asked)
+    async def _set_number_callback(self, request: Request, params: Json) -> Json | Refusal:
+        number = self._number(request, params)
         if isinstance(number, Refusal):
             return number
-        wish = asked.get("webhook_configuration")
-        if not isinstance(wish, dict) or not isinstance(wish.get("override_callback_uri"), str):
+        configuration = params.get("webhook_configuration")
+        if not isinstance(configuration, dict) or not isinstance(
+            configuration.get("override_callback_uri"), str
+        ):
             return Refusal(INVALID, "", message="(#100) Invalid parameter")
-        uri = wish["override_callback_uri"]
-        if uri and (refusal := await self._may_override(uri, wish.get("verify_token"))):
+        uri = configuration["override_callback_uri"]
+        if uri and (
+            refusal := await self._override_refusal(uri, configuration.get("verify_token"))
+        ):
             return refusal
         self._account.number_overrides.pop(number.id, None)
         if uri:
             self._account.number_overrides[number.id] = uri
         return _SUCCESS
 
-    async def _numbers(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+    async def _numbers(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
             return refusal
         numbers = self._sandbox.config.accounts.get(request.path_params["node"])
         if numbers is None:
-            return _no_such(request)
-        fields = str(asked.get("fields", ""))
-        told = [number_node(number, self._account, fields) for number in numbers]
-        return next((one for one in told if isinstance(one, Refusal)), {"data": told})
+            return _no_such_object(request)
+        fields = str(params.get("fields", ""))
+        nodes = [number_node(number, self._account, fields) for number in numbers]
+        return next((one for one in nodes if isinstance(one, Refusal)), {"data": nodes})
 
-    async def _subscribed(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_ours(request, asked):
+    async def _list_subscribed(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._account_refusal(request, params):
             return refusal
         ours = {self._sandbox.config.app_id: "Sandbox app"} if self._account.subscribed else {}
         apps = ours | self._account.other_apps
         return {"data": [self._row(id_, name) for id_, name in apps.items()]}
 
-    async def _subscribe(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_ours(request, asked):
+    async def _subscribe(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._account_refusal(request, params):
             return refusal
-        uri = str(asked.get("override_callback_uri", ""))
-        if uri and (refusal := await self._may_override(uri, asked.get("verify_token"))):
+        uri = str(params.get("override_callback_uri", ""))
+        if uri and (refusal := await self._override_refusal(uri, params.get("verify_token"))):
             return refusal
         self._account.subscribed, self._account.override = True, uri
         return _SUCCESS
 
-    async def _unsubscribe(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_ours(request, asked):
+    async def _unsubscribe(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._account_refusal(request, params):
             return refusal
         self._account.subscribed, self._account.override = False, ""
         return _SUCCESS
 
-    async def _callbacks(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_our_app(request, asked):
+    async def _callbacks(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._app_refusal(request, params):
             return refusal
         account = self._account
         row = {"object": _WHATSAPP, "callback_url": account.callback, "active": True}
         fields = [{"name": name, "version": "v25.0"} for name in account.fields]
         return {"data": [{**row, "fields": fields}] if account.callback else []}
 
-    async def _set_callback(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_our_app(request, asked):
+    async def _set_callback(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._app_refusal(request, params):
             return refusal
-        uri, fields = asked.get("callback_url"), asked.get("fields", "")
+        uri, fields = params.get("callback_url"), params.get("fields", "")
         names = fields if isinstance(fields, list) else str(fields).split(",")
-        if asked.get("object") != _WHATSAPP or not isinstance(uri, str) or not all(names):
+        if params.get("object") != _WHATSAPP or not isinstance(uri, str) or not all(names):
             return Refusal(INVALID, "", message="(#100) Invalid parameter")
-        if refusal := await self._sandbox.handshakes.refusal(uri, str(asked.get("verify_token"))):
+        if refusal := await self._sandbox.handshakes.refusal(uri, str(params.get("verify_token"))):
             return refusal
         self._account.callback, self._account.fields = uri, tuple(names)
         return _SUCCESS
 
-    async def _drop_callback(self, request: Request, asked: Json) -> Json | Refusal:
-        if refusal := self._not_our_app(request, asked):
+    async def _drop_callback(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._app_refusal(request, params):
             return refusal
         self._account.callback = ""
         return _SUCCESS
 
-    async def _may_override(self, uri: str, verify_token: object) -> Refusal | None:
-        if not self._account.listens:
+    async def _override_refusal(self, uri: str, verify_token: object) -> Refusal | None:
+        if not self._account.is_listening:
             message = (
                 "(#100) Before override the current callback uri, your app must be subscribed to "
                 "receive messages for WhatsApp Business Account"
@@ -211,24 +217,24 @@ class Administration:
             return Refusal(INVALID, "", message=message)
         return await self._sandbox.handshakes.refusal(uri, str(verify_token or ""))
 
-    def _number(self, request: Request, asked: Json) -> Number | Refusal:
-        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+    def _number(self, request: Request, params: Json) -> Number | Refusal:
+        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
             return refusal
         node = request.path_params["node"]
         every = (one for numbers in self._sandbox.config.accounts.values() for one in numbers)
-        return next((one for one in every if one.id == node), None) or _no_such(request)
+        return next((one for one in every if one.id == node), None) or _no_such_object(request)
 
-    def _not_ours(self, request: Request, asked: Json) -> Refusal | None:
-        if refusal := self._credentials.not_the_token(request, asked, MANAGEMENT):
+    def _account_refusal(self, request: Request, params: Json) -> Refusal | None:
+        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
             return refusal
         ours = request.path_params["node"] == self._sandbox.config.waba_id
-        return None if ours else _no_such(request)
+        return None if ours else _no_such_object(request)
 
-    def _not_our_app(self, request: Request, asked: Json) -> Refusal | None:
-        if refusal := self._credentials.not_the_app(request, asked):
+    def _app_refusal(self, request: Request, params: Json) -> Refusal | None:
+        if refusal := self._credentials.app_refusal(request, params):
             return refusal
         ours = request.path_params["node"] == self._sandbox.config.app_id
-        return None if ours else _no_such(request)
+        return None if ours else _no_such_object(request)
 
     def _row(self, id_: str, name: str) -> Json:
         link = f"https://www.facebook.com/games/?app_id={id_}"
@@ -238,7 +244,7 @@ class Administration:
         return row
 
 
-def _no_such(request: Request) -> Refusal:
+def _no_such_object(request: Request) -> Refusal:
     message = (
         f"Unsupported {request.method.lower()} request. Object with ID "
         f"'{request.path_params['node'][:40]}' does not exist, cannot be loaded due to missing "

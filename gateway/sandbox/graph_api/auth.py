@@ -22,19 +22,19 @@ class Credentials:
         self._config, self._token, self._clock = sandbox.config, sandbox.token, sandbox.clock
         self._foreign = sandbox.foreign_tokens
 
-    def wrong_version(self, request: Request) -> Refusal | None:
+    def version_refusal(self, request: Request) -> Refusal | None:
         """Refuse a path that does not begin with a version."""
         if _VERSION.fullmatch(request.path_params["version"]):
             return None
         return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
 
-    def is_an_app(self, request: Request, asked: Json) -> bool:
+    def is_app(self, request: Request, params: Json) -> bool:
         """Tell whether it is an app that asks, be it the right one or not."""
-        return "|" in _bearer(request, asked)
+        return "|" in _bearer(request, params)
 
-    def not_the_app(self, request: Request, asked: Json) -> Refusal | None:
+    def app_refusal(self, request: Request, params: Json) -> Refusal | None:
         """Refuse whoever is not the app itself."""
-        id_, bar, secret = _bearer(request, asked).partition("|")
+        id_, bar, secret = _bearer(request, params).partition("|")
         if not bar:
             message = "(#15) This method must be called with an app access_token."
             return Refusal(_NEEDS_APP, "", 400, message=message)
@@ -45,22 +45,22 @@ class Credentials:
             return Refusal(BAD_TOKEN, "", 400, message="Invalid OAuth access token signature.")
         return None
 
-    def not_the_token(self, request: Request, asked: Json, scope: str) -> Refusal | None:
+    def token_refusal(self, request: Request, params: Json, scope: str) -> Refusal | None:
         """Refuse whoever does not hold the token, or a token without this scope."""
-        return self._token.refusal(f"Bearer {_bearer(request, asked)}", self._clock(), scope)
+        return self._token.refusal(f"Bearer {_bearer(request, params)}", self._clock(), scope)
 
-    def inspect(self, asked: Json) -> Json | Refusal:
+    def inspect(self, params: Json) -> Json | Refusal:
         """Tell the app what a token is that it was given."""
-        token = str(asked.get("input_token", ""))
+        token = str(params.get("input_token", ""))
         if token in self._foreign:
             return Refusal(INVALID, "", message=_OTHER_APP)
-        if not self._token.is_(token):
+        if not self._token.matches(token):
             error = {"code": BAD_TOKEN, "message": "Invalid OAuth access token."}
             return {"data": {"error": error, "is_valid": False, "scopes": []}}
         shown = self._token.show(self._clock(), self._config.waba_id)
         return {"data": {"app_id": self._config.app_id, "application": "Sandbox app", **shown}}
 
 
-def _bearer(request: Request, asked: Json) -> str:
+def _bearer(request: Request, params: Json) -> str:
     header = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return header or str(asked.get("access_token", ""))
+    return header or str(params.get("access_token", ""))

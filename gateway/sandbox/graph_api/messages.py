@@ -14,10 +14,10 @@ from gateway.sandbox.errors import (
     UNKNOWN_PATH,
     Refusal,
 )
-from gateway.sandbox.simulation.faults import ASKED
+from gateway.sandbox.simulation.faults import ON_REQUEST
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MESSAGING
-from gateway.sandbox.validation.message import check, is_read_mark
+from gateway.sandbox.validation.message import check_message, is_read_mark
 from gateway.sandbox.wire import Json, as_json, read_body
 
 # The server puts a function under this name into the scope that cuts the connection.
@@ -38,16 +38,16 @@ class GraphApi:
         """Answer one request, late if the configuration or a fault says so."""
         raw = await read_body(request)
         verdict = self._judge(request, raw)
-        slow = self._sandbox.config.answer_after_s
+        delay_s = self._sandbox.config.answer_after_s
         if isinstance(verdict, Refusal):
             answer: Response = self._refuse(verdict)
         else:
             number, body = verdict
             if not is_read_mark(body) and (fault := self._sandbox.faults.take("slow", number.id)):
-                slow += fault.seconds
+                delay_s += fault.seconds
             answer = await self._send(request, number, body, raw)
-        if slow:
-            await asyncio.sleep(slow)
+        if delay_s:
+            await asyncio.sleep(delay_s)
         return answer
 
     def _judge(self, request: Request, raw: bytes) -> Refusal | tuple[Number, Json]:
@@ -62,7 +62,7 @@ class GraphApi:
         body = _decode(request, raw)
         if isinstance(body, Refusal):
             return body
-        return check(body) or (number, body)
+        return check_message(body) or (number, body)
 
     async def _send(self, request: Request, number: Number, body: Json, raw: bytes) -> Response:
         if is_read_mark(body):
@@ -71,12 +71,12 @@ class GraphApi:
         if broken := faults.take("http", number.id):
             return HTMLResponse(_GATEWAY_PAGE.format(broken.status), broken.status)
         if error := faults.take("error", number.id):
-            return self._refuse(Refusal(error.code, ASKED, error.status), number)
+            return self._refuse(Refusal(error.code, ON_REQUEST, error.status), number)
         answer = self._sandbox.take(number, body, raw)
         if isinstance(answer, Refusal):
             return self._refuse(answer, number)
         if faults.take("lose"):
-            await _cut(request)
+            await _cut_connection(request)
         return as_json(answer)
 
     def _refuse(self, refusal: Refusal, number: Number | None = None) -> Response:
@@ -96,7 +96,7 @@ def _decode(request: Request, raw: bytes) -> Json | Refusal:
     return body if isinstance(body, dict) else Refusal(INVALID, "The body must be a JSON object.")
 
 
-async def _cut(request: Request) -> None:
+async def _cut_connection(request: Request) -> None:
     abort = request.scope.get("extensions", {}).get(CUT, {}).get("abort")
     if abort is None:
         raise ConnectionAbortedError("This answer is lost on purpose.")

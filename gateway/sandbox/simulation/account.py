@@ -36,7 +36,7 @@ class Account:
         return cls(config.webhook_url)
 
     @property
-    def listens(self) -> bool:
+    def is_listening(self) -> bool:
         """Tell whether the app is one whose callback may be overridden."""
         return self.subscribed and bool(self.callback) and "messages" in self.fields
 
@@ -76,39 +76,39 @@ class Handshakes:
 
     async def refusal(self, uri: str, token: str) -> Refusal | None:
         """Ask a callback; give why Meta would not take it, or None."""
-        if wrong := _address(uri):
-            return wrong
+        if address_refusal := _address_refusal(uri):
+            return address_refusal
         challenge = str(secrets.randbelow(10**10))
         query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": token}
         try:
             async with asyncio.timeout(self._within_s):
                 answer = await self._client.get(httpx.URL(uri).copy_merge_params(query))
         except (TimeoutError, httpx.TimeoutException):
-            return _failed("curl_errno = 28; curl_error = Operation timed out")
+            return _callback_refusal("curl_errno = 28; curl_error = Operation timed out")
         except httpx.HTTPError:
-            return _failed("curl_errno = 7; curl_error = Failed to connect")
-        return _judged(answer, challenge)
+            return _callback_refusal("curl_errno = 7; curl_error = Failed to connect")
+        return _challenge_refusal(answer, challenge)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
 
-def _judged(answer: httpx.Response, challenge: str) -> Refusal | None:
+def _challenge_refusal(answer: httpx.Response, challenge: str) -> Refusal | None:
     if answer.status_code != httpx.codes.OK:
-        return _failed(
+        return _callback_refusal(
             f"HTTP Status Code = {answer.status_code}; HTTP Message = {answer.reason_phrase}"
         )
     if answer.text != challenge:
         received = answer.text[:_QUOTED_MAX]
-        return _failed(
+        return _callback_refusal(
             f'Response does not match challenge, expected value="{challenge}", '
             f'received="{received}..."'
         )
     return None
 
 
-def _address(uri: str) -> Refusal | None:
+def _address_refusal(uri: str) -> Refusal | None:
     try:
         url = httpx.URL(uri)
     except httpx.InvalidURL:
@@ -127,6 +127,6 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _failed(details: str) -> Refusal:
+def _callback_refusal(details: str) -> Refusal:
     message = f"(#2200) Callback verification failed with the following errors: {details}"
     return Refusal(CALLBACK_FAILED, "", 400, message=message)

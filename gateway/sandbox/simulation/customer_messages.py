@@ -15,36 +15,36 @@ class ControlError(ValueError):
     """A request to the sandbox itself is wrong; the message is one sentence."""
 
 
-async def asked(request: Request, *names: str) -> Json:
+async def read_params(request: Request, *names: str) -> Json:
     """Give the object of a request; where names are given, it may have no others."""
     try:
-        found = orjson.loads(await read_body(request))
+        body = orjson.loads(await read_body(request))
     except orjson.JSONDecodeError:
         raise ControlError("The body must be JSON.") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise ControlError("The body must be a JSON object.")
-    if names and not (found and set(found) <= set(names)):
+    if names and not (body and set(body) <= set(names)):
         raise ControlError(f"Give {' or '.join(names)}, and nothing else.")
-    return found
+    return body
 
 
-async def parameters(request: Request) -> Json:
+async def read_graph_params(request: Request) -> Json:
     """Give what Graph is asked with: the query, and a form or a JSON object over it."""
     raw = await read_body(request)
     given: Json = dict(request.query_params)
     try:
-        found = orjson.loads(raw)
+        body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        found = dict(parse_qsl(raw.decode(errors="replace")))
-    return given | found if isinstance(found, dict) else given
+        body = dict(parse_qsl(raw.decode(errors="replace")))
+    return given | body if isinstance(body, dict) else given
 
 
-def number_asked(sandbox: Sandbox, wish: Json) -> Number:
+def requested_number(sandbox: Sandbox, params: Json) -> Number:
     """Give the number that a wish names, the first where it names none."""
-    return number_named(sandbox, wish.get("number", sandbox.config.numbers[0].id))
+    return find_number(sandbox, params.get("number", sandbox.config.numbers[0].id))
 
 
-def number_named(sandbox: Sandbox, wanted: object) -> Number:
+def find_number(sandbox: Sandbox, wanted: object) -> Number:
     """Give one of our numbers by its id."""
     number = sandbox.number(wanted) if isinstance(wanted, str) else None
     if number is None:
@@ -52,7 +52,7 @@ def number_named(sandbox: Sandbox, wanted: object) -> Number:
     return number
 
 
-def customer_named(request: Request) -> str:
+def path_customer(request: Request) -> str:
     """Give the phone number or user id in the path."""
     customer = customer_id(request.path_params["customer"])
     if customer is None:
@@ -60,7 +60,7 @@ def customer_named(request: Request) -> str:
     return customer
 
 
-def query(request: Request, name: str) -> float:
+def query_number(request: Request, name: str) -> float:
     """Give a number of the query, 0 where it is not there."""
     try:
         value = float(request.query_params.get(name, "0"))

@@ -42,12 +42,12 @@ class CustomerPhone:
 
     async def wait_after(self, seq: int, wait_s: float) -> list[Json]:
         """Give what came after an event, waiting for it if there is nothing yet."""
-        if not (found := self.after(seq)) and wait_s > 0:
+        if not (events := self.after(seq)) and wait_s > 0:
             self._changed = self._changed or asyncio.Event()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
-            found = self.after(seq)
-        return found
+            events = self.after(seq)
+        return events
 
 
 class CustomerPhones:
@@ -67,7 +67,7 @@ class CustomerPhones:
             phone = self._phones[customer] = CustomerPhone()
         return phone
 
-    def wrote(self, customer: str, message_id: str) -> None:
+    def note_author(self, customer: str, message_id: str) -> None:
         """Remember who wrote a message, for the day it is marked as read."""
         make_room(self._authors, self._most * _AUTHORS_PER_PHONE)
         self._authors[message_id] = customer
@@ -115,7 +115,7 @@ class Customers:
         """Give the customer of a phone number or user id; a stranger is not remembered."""
         return self._by_name.get(name) or _stranger(name)
 
-    def remembered(self, name: str) -> SimulatedPerson:
+    def remember(self, name: str) -> SimulatedPerson:
         """Give the customer of a phone number or user id, and remember them."""
         person = self.of(name)
         self._name(name, person)

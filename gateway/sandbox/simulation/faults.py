@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.sandbox.errors import code_of
 from gateway.sandbox.wire import Json
 
-ASKED = "The sandbox was asked to."
+ON_REQUEST = "The sandbox was asked to."
 _TIMES_MAX = 1_000_000
 _SECONDS_MAX = 600
 
@@ -65,12 +65,12 @@ class Faults:
         """
         if not isinstance(wishes, dict) or not wishes:
             raise FaultError(f"Name at least one of {', '.join(_FORMS)}.")
-        read = [
-            _as_meta_tells(name, _read(name, wish))
+        parsed = [
+            _resolve_code(name, _parse_fault(name, wish))
             for name, given in wishes.items()
             for wish in (given if isinstance(given, list) else [given])
         ]
-        self._armed.update({(name, fault.number): fault for name, fault in read})
+        self._armed.update({(name, fault.number): fault for name, fault in parsed})
 
     def clear(self) -> None:
         """Disarm all."""
@@ -89,14 +89,14 @@ class Faults:
 
     def show(self) -> Json:
         """Give what is armed still; a list where a name is armed for several numbers."""
-        found: defaultdict[str, list[object]] = defaultdict(list)
+        armed: defaultdict[str, list[object]] = defaultdict(list)
         for (name, _), fault in self._armed.items():
             if fault.times:
-                found[name].append(fault.show(name))
-        return {name: shown[0] if len(shown) == 1 else shown for name, shown in found.items()}
+                armed[name].append(fault.show(name))
+        return {name: shown[0] if len(shown) == 1 else shown for name, shown in armed.items()}
 
 
-def _as_meta_tells(name: str, fault: Fault) -> tuple[str, Fault]:
+def _resolve_code(name: str, fault: Fault) -> tuple[str, Fault]:
     """Make of a bare code the fault in the way that Meta tells this one."""
     if name != "code":
         return name, fault
@@ -105,11 +105,11 @@ def _as_meta_tells(name: str, fault: Fault) -> tuple[str, Fault]:
     return ("fail_status" if known.by_status else "error"), fault
 
 
-def _read(name: str, wish: object) -> Fault:
+def _parse_fault(name: str, wish: object) -> Fault:
     if name not in _FORMS:
         raise FaultError(f"There is no such fault; there are {', '.join(_FORMS)}.")
     if not _FORMS[name]:
-        return Fault(**_ranged(name, {"times": wish}))
+        return Fault(**_check_ranges(name, {"times": wish}))
     if not isinstance(wish, dict):
         raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
     given = {"times": 1, **wish}
@@ -119,10 +119,10 @@ def _read(name: str, wish: object) -> Fault:
     allowed = {*_FORMS[name], "times"}
     if set(given) != allowed or not isinstance(number, str):
         raise FaultError(f"{name} takes {', '.join(sorted({*allowed, 'number'}))}, nothing else.")
-    return Fault(**_ranged(name, given), number=number)
+    return Fault(**_check_ranges(name, given), number=number)
 
 
-def _ranged(name: str, given: Json) -> Json:
+def _check_ranges(name: str, given: Json) -> Json:
     for key, value in given.items():
         kind, least, most = _RANGES[key]
         right = isinstance(value, (int, kind)) and not isinstance(value, bool)

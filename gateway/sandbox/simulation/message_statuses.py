@@ -16,7 +16,7 @@ Steps = list[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowedMessage:
     """A message to report on; `failure` is the error with which it fails."""
 
     number: Number
@@ -28,7 +28,7 @@ class Followed:
     failure: Json | None = None
 
 
-class Reports:
+class StatusReports:
     """Sends statuses at their moments."""
 
     def __init__(
@@ -40,46 +40,48 @@ class Reports:
         self._faults = faults
         self._webhooks = webhooks
 
-    def follow(self, one: Followed) -> None:
+    def follow(self, followed: FollowedMessage) -> None:
         """Report on a message from now on."""
-        steps = self._steps(one)
+        steps = self._steps(followed)
         if len(steps) > 1 and self._faults.take("reorder"):
             latest = max(after_s for _, after_s in steps)
             steps = [(word, latest) for word, _ in reversed(steps)]
         if steps:
-            self._webhooks.owe(len(steps), self._tell(one, steps))
+            self._webhooks.owe(len(steps), self._send_statuses(followed, steps))
 
-    def _steps(self, one: Followed) -> Steps:
-        if one.failure is not None:
+    def _steps(self, followed: FollowedMessage) -> Steps:
+        if followed.failure is not None:
             return [("failed", self._config.sent_after_s)]
         sent = [("sent", self._config.sent_after_s)]
-        if one.kind == "reaction":  # Meta tells no more of a reaction.
+        if followed.kind == "reaction":  # Meta tells no more of a reaction.
             return sent
         read_after_s = self._config.read_after_s
         opened = [] if read_after_s is None else [("read", read_after_s)]
         return [*sent, ("delivered", self._config.delivered_after_s), *opened]
 
-    async def _tell(self, one: Followed, steps: Steps) -> None:
+    async def _send_statuses(self, followed: FollowedMessage, steps: Steps) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         for word, after_s in steps:
             await asyncio.sleep(started + after_s - loop.time())
-            status = self._status(one, word)
-            change = webhook_payloads.status_change(one.number, one.person, one.name, status)
+            status = self._status(followed, word)
+            change = webhook_payloads.status_change(
+                followed.number, followed.person, followed.name, status
+            )
             # One status waits for the one before it, so that only the fault changes their order.
-            await self._webhooks.send(change, _nobody_hears)
+            await self._webhooks.send(change, _ignore_attempt)
 
-    def _status(self, one: Followed, word: str) -> Json:
-        message = one.message
-        made = webhook_payloads.status(
-            message.wamid, word, one.person, at=self._clock(), callback=message.callback
+    def _status(self, followed: FollowedMessage, word: str) -> Json:
+        message = followed.message
+        status = webhook_payloads.status(
+            message.wamid, word, followed.person, at=self._clock(), callback=message.callback
         )
         if word in ("sent", "delivered"):
-            made["pricing"] = webhook_payloads.price(one.category)
-        if one.failure is not None:
-            made["errors"] = [one.failure]
-        return made
+            status["pricing"] = webhook_payloads.price(followed.category)
+        if followed.failure is not None:
+            status["errors"] = [followed.failure]
+        return status
 
 
-def _nobody_hears(_: int) -> None:
+def _ignore_attempt(_: int) -> None:
     """Let the attempts of a status pass unheard: a phone shows only what its owner wrote."""

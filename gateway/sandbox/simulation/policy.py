@@ -139,5 +139,5 @@ def is_open(person: SimulatedPerson, number_id: str, now: float) -> bool:
     return wrote_at is not None and now - wrote_at < WINDOW_S
 
 
-def _breach(refusal: Refusal, told_by: str) -> Breach | None:
-    return None if told_by == "off" else Breach(refusal, at_once=told_by == "answer")
+def _breach(refusal: Refusal, enforcement: str) -> Breach | None:
+    return None if enforcement == "off" else Breach(refusal, at_once=enforcement == "answer")

@@ -10,13 +10,13 @@ from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import Account, Handshakes
 from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
-from gateway.sandbox.simulation.faults import ASKED, Faults
-from gateway.sandbox.simulation.message_statuses import Followed, Reports
+from gateway.sandbox.simulation.faults import ON_REQUEST, Faults
+from gateway.sandbox.simulation.message_statuses import FollowedMessage, StatusReports
 from gateway.sandbox.simulation.policy import Breach, Policy, ThroughputLimits
 from gateway.sandbox.simulation.tokens import Token
 from gateway.sandbox.simulation.traffic import AcceptedMessage, Log, Paces
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
-from gateway.sandbox.simulation.webhook_payloads import write
+from gateway.sandbox.simulation.webhook_payloads import build_content
 from gateway.sandbox.wire import Json, new_wamid, phone_digits
 
 Clock = Callable[[], float]
@@ -44,7 +44,7 @@ class Sandbox:
         self.paces = Paces(number.id for number in config.numbers)
         self.webhooks = Webhooks(config, self.account, self.faults, self.log.tally, transport)
         self.handshakes = Handshakes(config.webhook_timeout_s, transport)
-        self._reports = Reports(config, clock, self.faults, self.webhooks)
+        self._reports = StatusReports(config, clock, self.faults, self.webhooks)
         self._numbers = {number.id: number for number in config.numbers}
 
     def number(self, number_id: str) -> Number | None:
@@ -81,34 +81,34 @@ class Sandbox:
                 phone.show("typing")
         return {"success": True}
 
-    def say(self, customer: str, number: Number, wish: Json) -> str:
+    def send_customer_message(self, customer: str, number: Number, params: Json) -> str:
         """Let a customer write, tap or react; give the message's id, or raise WritingError."""
-        person = self.customers.remembered(customer)
+        person = self.customers.remember(customer)
         phone = self.phones.of(person.key)
-        made = write(wish, number, phone.last_message)
-        phone.name = wish.get("name", phone.name)
-        message = self._message(person, made)
+        content = build_content(params, number, phone.last_message)
+        phone.name = params.get("name", phone.name)
+        message = self._message(person, content)
         wamid: str = message["id"]
-        self.phones.wrote(person.key, wamid)
+        self.phones.note_author(person.key, wamid)
         person.wrote_at[number.id] = now = self.clock()
         self.limits.count_inbound(number.id, now)
-        self.paces.of(number.id).hear()
+        self.paces.of(number.id).count_inbound()
         change = webhook_payloads.message_change(number, person, phone.name, message)
 
-        def hear(http_status: int) -> None:
+        def on_attempt(http_status: int) -> None:
             phone.show("webhook", message_id=wamid, http_status=http_status)
 
-        self.webhooks.owe(1, self.webhooks.send(change, hear))
+        self.webhooks.owe(1, self.webhooks.send(change, on_attempt))
         return wamid
 
     def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
         """Tell by a system message what became of a customer; give the message's id."""
         message = self._message(person, {"type": "system", "system": system})
-        self.tell(webhook_payloads.system_change(number, message))
+        self.post_update(webhook_payloads.system_change(number, message))
         wamid: str = message["id"]
         return wamid
 
-    def tell(self, change: Json) -> None:
+    def post_update(self, change: Json) -> None:
         """Post an update that nobody's phone shows."""
         self.webhooks.owe(1, self.webhooks.send(change, lambda _: None))
 
@@ -117,9 +117,9 @@ class Sandbox:
         await self.webhooks.aclose()
         await self.handshakes.aclose()
 
-    def _message(self, person: SimulatedPerson, made: Json) -> Json:
+    def _message(self, person: SimulatedPerson, content: Json) -> Json:
         stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
-        return {**webhook_payloads.sender(person), **stamp, **made}
+        return {**webhook_payloads.sender(person), **stamp, **content}
 
     def _accept(
         self,
@@ -138,12 +138,12 @@ class Sandbox:
             phone.show("message", id=message.wamid, body=message.body, at=message.at)
         if self.config.statuses:
             kind, category = body.get("type", "text"), self.policy.category(body)
-            followed = Followed(number, message, person, phone.name, kind, category, failure)
+            followed = FollowedMessage(number, message, person, phone.name, kind, category, failure)
             self._reports.follow(followed)
 
     def _failure(self, number: Number, breach: Breach | None) -> Json | None:
-        if asked := self.faults.take("fail_status", number.id):
-            return webhook_payloads.failure(asked.code, ASKED)
+        if fault := self.faults.take("fail_status", number.id):
+            return webhook_payloads.failure(fault.code, ON_REQUEST)
         if breach is not None:
             return webhook_payloads.failure(breach.refusal.code, breach.refusal.details)
         return None
@@ -158,7 +158,7 @@ def _recipient(body: Json) -> str:
 def _answer(body: Json, name: str, person: SimulatedPerson, wamid: str) -> Json:
     contact = {
         "input": body.get("to") or name,
-        **webhook_payloads.named("wa_id", "user_id", person),
+        **webhook_payloads.identity_fields("wa_id", "user_id", person),
     }
     if body.get("to"):
         contact["wa_id"] = name

@@ -27,26 +27,26 @@ class Token:
         """Accept another token instead."""
         self._text = text.encode()
 
-    def is_(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Tell whether this is the token, accepted or not."""
         return hmac.compare_digest(text.encode(), self._text)
 
-    def fits(self, authorization: str) -> bool:
+    def is_accepted(self, authorization: str) -> bool:
         """Tell whether a header holds the accepted token."""
         kind, _, text = authorization.partition(" ")
-        return kind == "Bearer" and self.is_(text) and not self.revoked
+        return kind == "Bearer" and self.matches(text) and not self.revoked
 
     def refusal(self, authorization: str, now: float, scope: str) -> Refusal | None:
         """Give why a header does not allow what needs this scope, or None."""
-        if not self.fits(authorization):
+        if not self.is_accepted(authorization):
             return BAD_TOKEN_REFUSAL
-        if self.ended(now):
+        if self.has_expired(now):
             return Refusal(BAD_TOKEN, "", subcode=EXPIRED, message=_EXPIRED)
         if scope not in self.scopes:
             return Refusal(_NEEDS, "", message=f"(#200) Requires {scope} permission")
         return None
 
-    def ended(self, now: float) -> bool:
+    def has_expired(self, now: float) -> bool:
         """Tell whether it has run out."""
         return 0 < self.expires_at <= now
 
@@ -55,11 +55,11 @@ class Token:
         shown: Json = {
             "type": self.type,
             "expires_at": int(self.expires_at),
-            "is_valid": not (self.revoked or self.ended(now)),
+            "is_valid": not (self.revoked or self.has_expired(now)),
             "scopes": self.scopes,
             "granular_scopes": [{"scope": scope, "target_ids": [waba_id]} for scope in self.scopes],
         }
-        if self.ended(now):
+        if self.has_expired(now):
             shown["error"] = {"code": BAD_TOKEN, "message": _EXPIRED, "subcode": EXPIRED}
         elif self.revoked:
             shown["error"] = {"code": BAD_TOKEN, "message": BAD_TOKEN_REFUSAL.message}

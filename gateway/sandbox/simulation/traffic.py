@@ -80,7 +80,7 @@ class MessagePace:
         self._refused: Counter[int] = Counter()
         self._accepted = self._inbound = 0
 
-    def hear(self) -> None:
+    def count_inbound(self) -> None:
         """Count a message of a customer."""
         self._inbound += 1
 
@@ -108,16 +108,16 @@ class Paces:
 
     def __init__(self, number_ids: Iterable[str]) -> None:
         """Start with nothing counted."""
-        self._of = {number_id: MessagePace() for number_id in number_ids}
+        self._by_number = {number_id: MessagePace() for number_id in number_ids}
 
     def of(self, number_id: str) -> MessagePace:
         """Give the counts of a number; one that was not counted yet begins with nothing."""
-        return self._of.setdefault(number_id, MessagePace())
+        return self._by_number.setdefault(number_id, MessagePace())
 
     def clear(self) -> None:
         """Begin to count anew."""
-        self._of = {number_id: MessagePace() for number_id in self._of}
+        self._by_number = {number_id: MessagePace() for number_id in self._by_number}
 
     def show(self) -> Json:
         """Give the counts of each number."""
-        return {number_id: pace.show() for number_id, pace in self._of.items()}
+        return {number_id: pace.show() for number_id, pace in self._by_number.items()}

@@ -13,7 +13,7 @@ from gateway.sandbox.simulation.account import Account
 from gateway.sandbox.simulation.faults import Faults
 from gateway.sandbox.simulation.traffic import WebhookTally
 from gateway.sandbox.simulation.webhook_payloads import envelope
-from gateway.sandbox.wire import Json, escaped
+from gateway.sandbox.wire import Json, encode_escaped
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 NO_ANSWER = 0
@@ -30,16 +30,16 @@ def signature(app_secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def pauses(first: tuple[float, ...], total_s: float) -> Iterator[float]:
+def retry_pauses(delays: tuple[float, ...], total_s: float) -> Iterator[float]:
     """Give the pauses between attempts; the last one repeats until the total would be exceeded."""
     waited = 0.0
-    for pause in first:
+    for pause in delays:
         waited += pause
         if waited > total_s:
             return
         yield pause
-    while first and (waited := waited + first[-1]) <= total_s:
-        yield first[-1]
+    while delays and (waited := waited + delays[-1]) <= total_s:
+        yield delays[-1]
 
 
 class _Batch:
@@ -47,7 +47,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.changes: list[Json] = []
-        self.hear: list[OnAttempt] = []
+        self.listeners: list[OnAttempt] = []
         self.full = asyncio.Event()
         self.settled = asyncio.Event()
 
@@ -89,7 +89,7 @@ class Webhooks:
         self._tally.pending += updates
         self._start(work)
 
-    async def send(self, change: Json, hear: OnAttempt) -> None:
+    async def send(self, change: Json, on_attempt: OnAttempt) -> None:
         """Post one owed update until it is taken or given up; `hear` is told of every attempt.
 
         One that nobody is subscribed to goes nowhere.
@@ -99,9 +99,9 @@ class Webhooks:
                 self._tally.nowhere += 1
                 return
             if self._config.batch_max == 1:
-                await self._deliver([change], [hear])
+                await self._deliver([change], [on_attempt])
             else:
-                await self._ride(change, hear)
+                await self._send_batched(change, on_attempt)
         finally:
             self._tally.pending -= 1
 
@@ -118,38 +118,38 @@ class Webhooks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ride(self, change: Json, hear: OnAttempt) -> None:
+    async def _send_batched(self, change: Json, on_attempt: OnAttempt) -> None:
         uri = self._account.uri_for(change)
         batch = self._batches.get(uri)
         if batch is None:
             batch = self._batches[uri] = _Batch()
-            self._start(self._depart(uri, batch))
+            self._start(self._deliver_batch(uri, batch))
         batch.changes.append(change)
-        batch.hear.append(hear)
+        batch.listeners.append(on_attempt)
         if len(batch.changes) >= self._config.batch_max:
             self._batches.pop(uri, None)
             batch.full.set()
         await batch.settled.wait()
 
-    async def _depart(self, uri: str, batch: _Batch) -> None:
+    async def _deliver_batch(self, uri: str, batch: _Batch) -> None:
         try:
             await asyncio.wait_for(batch.full.wait(), self._config.batch_wait_s)
         except TimeoutError:
             if self._batches.get(uri) is batch:
                 del self._batches[uri]
-        await self._deliver(batch.changes, batch.hear)
+        await self._deliver(batch.changes, batch.listeners)
         batch.settled.set()
 
-    async def _deliver(self, changes: list[Json], hear: list[OnAttempt]) -> None:
-        body = escaped(envelope(self._config.waba_id, changes))
+    async def _deliver(self, changes: list[Json], listeners: list[OnAttempt]) -> None:
+        body = encode_escaped(envelope(self._config.waba_id, changes))
         if self._faults.take("duplicate"):
             self.owe(1, self._repeat(changes[0], body))
-        status = await self._attempt(changes[0], body, hear)
-        for pause in pauses(self._config.retry_pauses_s, self._config.retry_for_s):
+        status = await self._attempt(changes[0], body, listeners)
+        for pause in retry_pauses(self._config.retry_pauses_s, self._config.retry_for_s):
             if status == httpx.codes.OK:
                 return
             await asyncio.sleep(pause)
-            status = await self._attempt(changes[0], body, hear)
+            status = await self._attempt(changes[0], body, listeners)
 
     async def _repeat(self, first: Json, body: bytes) -> None:
         try:
@@ -157,7 +157,7 @@ class Webhooks:
         finally:
             self._tally.pending -= 1
 
-    async def _attempt(self, first: Json, body: bytes, hear: list[OnAttempt]) -> int:
+    async def _attempt(self, first: Json, body: bytes, listeners: list[OnAttempt]) -> int:
         """Post to where such an update goes just now, which may change from try to try."""
         client = await self._idle.get()
         try:
@@ -169,7 +169,7 @@ class Webhooks:
             self._tally.ok += 1
         else:
             self._tally.failed += 1
-        for listener in hear:
+        for listener in listeners:
             listener(status)
         return status
 

@@ -14,15 +14,15 @@ class WritingError(ValueError):
     """The wish of a customer cannot be understood; the message is one sentence."""
 
 
-def write(wish: Json, number: Number, shown: str | None) -> Json:
+def build_content(params: Json, number: Number, last_message: str | None) -> Json:
     """Make type and content of a message; `shown` is the message that a tap answers."""
-    acts = [name for name in _ACTS if name in wish]
-    if len(acts) != 1 or not set(wish) <= {*_ACTS, "name", "number"}:
+    acts = [name for name in _ACTS if name in params]
+    if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number"}:
         raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name and number.")
-    made = _ACTS[acts[0]](wish[acts[0]])
-    if acts[0] == "tap" and shown is not None:
-        made["context"] = {"from": number.display.lstrip("+"), "id": shown}
-    return made
+    content = _ACTS[acts[0]](params[acts[0]])
+    if acts[0] == "tap" and last_message is not None:
+        content["context"] = {"from": number.display.lstrip("+"), "id": last_message}
+    return content
 
 
 def _text(body: object) -> Json:
@@ -32,7 +32,7 @@ def _text(body: object) -> Json:
 
 
 def _tap(tap: object) -> Json:
-    if not isinstance(tap, dict) or not _strings(tap, "id", "title"):
+    if not isinstance(tap, dict) or not _has_strings(tap, "id", "title"):
         raise WritingError("tap must have id and title, both strings.")
     kind = tap.get("kind", "button")
     if kind == "template":
@@ -44,7 +44,7 @@ def _tap(tap: object) -> Json:
 
 
 def _react(react: object) -> Json:
-    if not isinstance(react, dict) or not _strings(react, "message_id", "emoji"):
+    if not isinstance(react, dict) or not _has_strings(react, "message_id", "emoji"):
         raise WritingError("react must have message_id and emoji, both strings.")
     # Taking a reaction back is told by leaving the emoji out.
     emoji = {"emoji": react["emoji"]} if react["emoji"] else {}
@@ -52,15 +52,15 @@ def _react(react: object) -> Json:
 
 
 def _raw(message: object) -> Json:
-    if not isinstance(message, dict) or not _strings(message, "type"):
+    if not isinstance(message, dict) or not _has_strings(message, "type"):
         raise WritingError("raw must be a message object with a type.")
-    if "id" in message and not (_strings(message, "id") and message["id"]):
+    if "id" in message and not (_has_strings(message, "id") and message["id"]):
         raise WritingError("id of a raw message must be a string that is not empty.")
     return dict(message)
 
 
-def _strings(found: dict[str, Any], *names: str) -> bool:
-    return all(isinstance(found.get(name), str) for name in names)
+def _has_strings(mapping: dict[str, Any], *names: str) -> bool:
+    return all(isinstance(mapping.get(name), str) for name in names)
 
 
 _ACTS: dict[str, Callable[[object], Json]] = {
@@ -104,40 +104,40 @@ def preference_change(
 ) -> Json:
     """Tell the business that a customer stopped or resumed its marketing messages."""
     preference = {
-        **named("wa_id", "user_id", person),
+        **identity_fields("wa_id", "user_id", person),
         "detail": f"User requested to {value} marketing messages",
         "category": "marketing_messages",
         "value": value,
         "timestamp": int(at),
     }
-    told = {"contacts": [_contact(person, name)], "user_preferences": [preference]}
-    return _change(number, told, "user_preferences")
+    fields = {"contacts": [_contact(person, name)], "user_preferences": [preference]}
+    return _change(number, fields, "user_preferences")
 
 
 def throughput_change(number: Number) -> Json:
     """Tell the business that a number may send more a second."""
-    told = {
+    update = {
         "display_phone_number": number.display,
         "event": "THROUGHPUT_UPGRADE",
         "current_limit": "TIER_UNLIMITED",
     }
-    return {"value": told, "field": QUALITY_UPDATE}
+    return {"value": update, "field": QUALITY_UPDATE}
 
 
 def sender(person: SimulatedPerson) -> Json:
     """Name the customer in a message; one who is known by a user id only has no `from`."""
-    return named("from", "from_user_id", person)
+    return identity_fields("from", "from_user_id", person)
 
 
 def status(
     wamid: str, word: str, person: SimulatedPerson, *, at: float, callback: str | None
 ) -> Json:
     """Make one status."""
-    made: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
-    made |= named("recipient_id", "recipient_user_id", person)
+    payload: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
+    payload |= identity_fields("recipient_id", "recipient_user_id", person)
     if callback is not None:
-        made["biz_opaque_callback_data"] = callback
-    return made
+        payload["biz_opaque_callback_data"] = callback
+    return payload
 
 
 def failure(code: int, details: str) -> Json:
@@ -163,7 +163,7 @@ def price(category: str) -> Json:
     }
 
 
-def named(phone_key: str, user_key: str, person: SimulatedPerson) -> Json:
+def identity_fields(phone_key: str, user_key: str, person: SimulatedPerson) -> Json:
     """Name a customer by all that the business may know."""
     names = {phone_key: person.shown_phone, user_key: person.user_id}
     return {key: name for key, name in names.items() if name}
@@ -171,7 +171,7 @@ def named(phone_key: str, user_key: str, person: SimulatedPerson) -> Json:
 
 def _contact(person: SimulatedPerson, name: str) -> Json:
     profile = {"name": name} | ({"username": person.username} if person.username else {})
-    return {"profile": profile, **named("wa_id", "user_id", person)}
+    return {"profile": profile, **identity_fields("wa_id", "user_id", person)}
 
 
 def _change(number: Number, rest: Json, field: str = "messages") -> Json:

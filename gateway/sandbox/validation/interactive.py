@@ -46,14 +46,14 @@ def _distinct(key: Callable[[Any], Hashable]) -> Rule:
     return check
 
 
-def _rows_in_all(sections: list[dict[str, Any]], path: str) -> Refusal | None:
+def _check_row_count(sections: list[dict[str, Any]], path: str) -> Refusal | None:
     rows = [row for section in sections for row in section["rows"]]
     if len(rows) > ROWS_MAX:
         return invalid(path, f"must have at most {ROWS_MAX} rows in all")
     return _distinct(lambda row: row["id"])(rows, path)
 
 
-def _titled(sections: list[dict[str, Any]], path: str) -> Refusal | None:
+def _check_titles(sections: list[dict[str, Any]], path: str) -> Refusal | None:
     untitled = [index for index, section in enumerate(sections) if not section.get("title")]
     return missing(f"{path}[{untitled[0]}].title") if untitled and len(sections) > 1 else None
 
@@ -89,7 +89,7 @@ _ROW = record(
     {"description": text(ROW_DESCRIPTION_MAX)},
 )
 _SECTION = record({"rows": array(_ROW, least=1)}, {"title": text(SECTION_TITLE_MAX)})
-_SECTIONS = all_of(array(_SECTION, least=1, most=SECTIONS_MAX), _rows_in_all, _titled)
+_SECTIONS = all_of(array(_SECTION, least=1, most=SECTIONS_MAX), _check_row_count, _check_titles)
 
 _PRODUCTS = array(record({"product_retailer_id": text()}), least=1, most=_PRODUCTS_MAX)
 _PRODUCT_SECTION = record({"product_items": _PRODUCTS}, {"title": text(SECTION_TITLE_MAX)})
@@ -122,7 +122,7 @@ def _bodiless(action: Rule) -> Rule:
     return record({"action": action}, {**_AROUND, "body": _body(BODY_MAX)})
 
 
-def _named(name: str, parameters: Rule | None = None) -> Rule:
+def _named_action(name: str, parameters: Rule | None = None) -> Rule:
     return record(
         {"name": one_of(name)} | ({"parameters": parameters} if parameters else {}),
         {} if parameters else {"parameters": anything},
@@ -139,17 +139,17 @@ INTERACTIVE: Rule = tagged(
             record({"button": text(LIST_BUTTON_MAX), "sections": _SECTIONS}), body=LIST_BODY_MAX
         ),
         "cta_url": _message(
-            _named(
+            _named_action(
                 "cta_url",
                 record(
                     {"display_text": text(CTA_DISPLAY_TEXT_MAX), "url": media_and_templates.LINK}
                 ),
             )
         ),
-        "flow": _message(_named("flow", _FLOW)),
-        "location_request_message": _message(_named("send_location")),
-        "request_contact_info": _message(_named("request_contact_info")),
-        "call_permission_request": _bodiless(_named("call_permission_request")),
+        "flow": _message(_named_action("flow", _FLOW)),
+        "location_request_message": _message(_named_action("send_location")),
+        "request_contact_info": _message(_named_action("request_contact_info")),
+        "call_permission_request": _bodiless(_named_action("call_permission_request")),
         "product": _bodiless(record({"catalog_id": text(), "product_retailer_id": text()})),
         "product_list": record(
             {
@@ -164,8 +164,8 @@ INTERACTIVE: Rule = tagged(
             },
             {"footer": _AROUND["footer"]},
         ),
-        "catalog_message": _message(_named("catalog_message")),
-        "order_details": _message(_named("review_and_pay", _ORDER)),
-        "order_status": _message(_named("review_order", _ORDER)),
+        "catalog_message": _message(_named_action("catalog_message")),
+        "order_details": _message(_named_action("review_and_pay", _ORDER)),
+        "order_status": _message(_named_action("review_order", _ORDER)),
     },
 )

@@ -77,7 +77,7 @@ def _recipient(body: Json, _: str) -> Refusal | None:
     return None if body.get("to") or body.get("recipient") else missing("to")
 
 
-def _typed(body: Json, _: str) -> Refusal | None:
+def _check_type(body: Json, _: str) -> Refusal | None:
     kind = body.get("type", "text")
     if not isinstance(kind, str):
         return wrong_type("type", "a string")
@@ -100,7 +100,7 @@ _MESSAGE = all_of(
         },
     ),
     _recipient,
-    _typed,
+    _check_type,
 )
 _READ = all_of(
     _product,
@@ -119,6 +119,6 @@ def is_read_mark(body: Json) -> bool:
     return "status" in body
 
 
-def check(body: Json) -> Refusal | None:
+def check_message(body: Json) -> Refusal | None:
     """Judge one request body; None means that Meta would accept it."""
     return _READ(body, "") if is_read_mark(body) else _MESSAGE(body, "")

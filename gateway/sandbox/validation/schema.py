@@ -94,10 +94,10 @@ def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = N
             return wrong_type(path, "an object")
         prefix = f"{path}." if path else ""
         for name, rule in fields.items():
-            found = value.get(name)
-            if found is None and name in required:
+            item = value.get(name)
+            if item is None and name in required:
                 return missing(prefix + name)
-            if found is not None and (refusal := rule(found, prefix + name)):
+            if item is not None and (refusal := rule(item, prefix + name)):
                 return refusal
         return None
 

@@ -10,38 +10,38 @@ from typing import Literal
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, Letter
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
-from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS, Redriven
+from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS, RedriveResult
 from gateway.store.inbox import deferred
 from gateway.store.redis.client import Store
 from gateway.store.sending import unconfirmed
 
-Dropped = Literal["dropped", "aside", "changed"]
+DropResult = Literal["dropped", "aside", "changed"]
 
 
-def letters(store: Store, wanted: DeadLetterFilter) -> Iterator[Letter]:
+def iter_letters(store: Store, wanted: DeadLetterFilter) -> Iterator[Letter]:
     """Yield what is wanted, the newest first."""
-    both = (dead_letters.letters(store, wanted), deferred.deliveries(store, wanted))
-    return merge(*both, key=lambda one: one.died_ms, reverse=True)
+    sources = (dead_letters.iter_dead_letters(store, wanted), deferred.deliveries(store, wanted))
+    return merge(*sources, key=lambda one: one.died_ms, reverse=True)
 
 
 def find(
-    store: Store, name: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
+    store: Store, letter_id: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
 ) -> Letter | None:
     """Return what has an id, None where there is nothing; by default of any number."""
-    return deferred.find(store, name) or dead_letters.find(store, name, numbers, bodies)
+    return deferred.find(store, letter_id) or dead_letters.find(store, letter_id, numbers, bodies)
 
 
 def redrive(
     store: Store, letter: Letter, *, unconfirmed: bool = False, bodies: Bodies = WITHOUT_KEYS
-) -> Redriven:
+) -> RedriveResult:
     """Let it begin again; what was set aside is tried now instead of later."""
     if isinstance(letter, DeferredDelivery):
-        tried = deferred.try_now(store, letter, dead_letters.now(store))
+        tried = deferred.try_now(store, letter, dead_letters.server_time(store))
         return "redriven" if tried else "changed"
     return dead_letters.redrive(store, letter, unconfirmed=unconfirmed, bodies=bodies)
 
 
-def drop(store: Store, letter: Letter, *, given_up: bool = False) -> Dropped:
+def drop(store: Store, letter: Letter, *, given_up: bool = False) -> DropResult:
     """Take it away; what was set aside waits for its effect, so it takes a person's word.
 
     What is given up may hold statuses. So first it is noted that some are lost: else their silence

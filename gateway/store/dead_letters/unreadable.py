@@ -17,7 +17,7 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.dead_letters.dead_letters import read_events
 from gateway.store.inbox.lookup import TracedInbox
-from gateway.store.planning.commit import burial
+from gateway.store.planning.commit import dead_letter_call
 from gateway.store.redis.client import Call, Store
 
 # Of each number the newest letters stay, which is some 30 MB at most: of so many of them so much is
@@ -40,23 +40,25 @@ class UnreadableBytes:
     problem: str = ""
 
 
-def bury(store: Store, bodies: Bodies, events: Sequence[Unreadable]) -> list[Exception | None]:
+def store_unreadable(
+    store: Store, bodies: Bodies, events: Sequence[Unreadable]
+) -> list[Exception | None]:
     """Set events before a person; return for each None, or why it cannot be done now.
 
     They are not known: a redelivery is the same letter, and is read again. The bytes come first,
     so that there is no letter without them.
     """
-    replies = store.call_many([call for event in events for call in _calls(bodies, event)])
+    replies = store.call_many([call for event in events for call in _store_calls(bodies, event)])
     errors = [one if isinstance(one, Exception) else None for one in replies]
-    return [first or then for first, then in zip(errors[::2], errors[1::2], strict=True)]
+    return [first or second for first, second in zip(errors[::2], errors[1::2], strict=True)]
 
 
-def held(store: Store, bodies: Bodies, letter: DeadEvent) -> UnreadableBytes:
+def read_bytes(store: Store, bodies: Bodies, dead_letter: DeadEvent) -> UnreadableBytes:
     """Return the bytes of a letter, or their beginning where `letter.size` is more."""
-    return next(_opened(store, bodies, letter.number, [letter]))
+    return next(_open_bytes(store, bodies, dead_letter.number, [dead_letter]))
 
 
-def search(
+def search_dead_letters(
     store: Store, bodies: Bodies, numbers: Sequence[str], mentions: Mentions
 ) -> Iterator[DeadEvent]:
     """Yield the letters whose bytes mention somebody, the newest of each number first.
@@ -65,35 +67,37 @@ def search(
     """
     inbox = TracedInbox(store, bodies)
     for number in numbers:
-        for letter, content in _letters(store, bodies, number):
+        for dead_letter, content in _iter_letters(store, bodies, number):
             if mentions(content) or (
-                len(content) < letter.size and mentions(inbox.body(letter.delivery))
+                len(content) < dead_letter.size and mentions(inbox.read_body(dead_letter.delivery))
             ):
-                yield letter
+                yield dead_letter
 
 
-def _letters(store: Store, bodies: Bodies, number: str) -> Iterator[tuple[DeadEvent, bytes]]:
+def _iter_letters(store: Store, bodies: Bodies, number: str) -> Iterator[tuple[DeadEvent, bytes]]:
     key, last = f"{keys.number(number)}unreadable", MOST_SEARCHED - 1
     listed: Any = store.run(lambda client: client.zrevrange(key, 0, last, withscores=True))
     for start in range(0, len(listed), STEP):
         letters = read_events(store, number, listed[start : start + STEP])
-        for letter, found in zip(letters, _opened(store, bodies, number, letters), strict=True):
-            yield letter, found.content
+        for letter, kept_bytes in zip(
+            letters, _open_bytes(store, bodies, number, letters), strict=True
+        ):
+            yield letter, kept_bytes.content
 
 
-def _calls(bodies: Bodies, event: Unreadable) -> tuple[Call, Call]:
+def _store_calls(bodies: Bodies, event: Unreadable) -> tuple[Call, Call]:
     content = event.source or orjson.dumps(event.raw)
     member = b"event:" + digest(event.key)
     whole, beginning = bodies.pack(content[:MOST_BYTES]), bodies.pack(content[:BEGINNING])
     args = [member, whole, beginning, LIFETIME_MS, MOST_LETTERS, MOST_WHOLE]
-    told = {"error": event.reason, "trace": "", "raw": None, "unreadable": len(content)}
+    details = {"error": event.reason, "trace": "", "raw": None, "unreadable": len(content)}
     return (
         Call("hold", keys.number(event.number), args),
-        burial(event, told, "events.unreadable"),
+        dead_letter_call(event, details, "events.unreadable"),
     )
 
 
-def _opened(
+def _open_bytes(
     store: Store, bodies: Bodies, number: str, letters: Sequence[DeadEvent]
 ) -> Iterator[UnreadableBytes]:
     prefix = f"{keys.number(number)}unreadable:event:".encode()

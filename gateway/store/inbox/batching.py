@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from gateway.store.redis.client import StoreUnavailableError, meaning
+from gateway.store.redis.client import StoreUnavailableError, translate_error
 
 MOST_DELIVERIES = 64
 MOST_BYTES = 256 * 1024
@@ -20,7 +20,7 @@ class PendingDelivery:
     partition: int
     header: bytes
     record: bytes
-    kept: asyncio.Future[None]
+    future: asyncio.Future[None]
 
 
 class Batcher:
@@ -38,12 +38,12 @@ class Batcher:
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self.bytes = 0
+        self.waiting_bytes = 0
 
-    def add(self, one: PendingDelivery) -> None:
+    def add(self, delivery: PendingDelivery) -> None:
         """Let one more wait."""
-        self._waiting.append(one)
-        self.bytes += len(one.record)
+        self._waiting.append(delivery)
+        self.waiting_bytes += len(delivery.record)
         self._wake.set()
 
     def start(self) -> None:
@@ -65,17 +65,17 @@ class Batcher:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch = self._batch()
+            batch = self._next_batch()
             try:
                 await self._keep(batch)
             except (RedisError, StoreUnavailableError) as error:
                 while self._waiting:
-                    batch += self._batch()
+                    batch += self._next_batch()
                 fail(batch, error)
             except Exception as error:  # the line outlives any one batch
                 fail(batch, error)
 
-    def _batch(self) -> list[PendingDelivery]:
+    def _next_batch(self) -> list[PendingDelivery]:
         """Take what waits, up to what a script may hold; a large body travels alone."""
         batch: list[PendingDelivery] = []
         size = 0
@@ -84,7 +84,7 @@ class Batcher:
             if batch and size > MOST_BYTES:
                 break
             batch.append(self._waiting.popleft())
-        self.bytes -= sum(len(one.record) for one in batch)
+        self.waiting_bytes -= sum(len(one.record) for one in batch)
         return batch
 
 
@@ -94,15 +94,17 @@ def answer(group: Sequence[PendingDelivery], reply: object) -> None:
         return fail(group, reply)
     for one in group:
         # A future that is done already belongs to somebody who no longer waits.
-        if not one.kept.done():
-            one.kept.set_result(None)
+        if not one.future.done():
+            one.future.set_result(None)
     return None
 
 
 def fail(group: Sequence[PendingDelivery], error: Exception) -> None:
     """Tell deliveries that they are not kept."""
-    told = meaning(error) if isinstance(error, RedisError) else error
-    reason = str(told) if isinstance(told, StoreUnavailableError) else type(error).__name__
+    translated = translate_error(error) if isinstance(error, RedisError) else error
+    reason = (
+        str(translated) if isinstance(translated, StoreUnavailableError) else type(error).__name__
+    )
     for one in group:
-        if not one.kept.done():
-            one.kept.set_exception(StoreUnavailableError(reason))
+        if not one.future.done():
+            one.future.set_exception(StoreUnavailableError(reason))

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, aside
+from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, read_deferred
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
@@ -21,24 +21,24 @@ _ID = re.compile(r"[0-9]{1,2}:[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 
 def deliveries(store: Store, wanted: DeadLetterFilter) -> list[DeferredDelivery]:
     """Return what is wanted, the newest first."""
-    found = (one for index in range(keys.PARTITIONS) for one in _in_partition(store, index))
-    chosen = (one for one in found if _in_time(one, wanted) and wanted.takes(one))
+    candidates = (one for index in range(keys.PARTITIONS) for one in _iter_partition(store, index))
+    chosen = (one for one in candidates if _is_in_scope(one, wanted) and wanted.matches(one))
     return sorted(chosen, key=lambda one: one.died_ms, reverse=True)
 
 
-def find(store: Store, name: str) -> DeferredDelivery | None:
+def find(store: Store, delivery_id: str) -> DeferredDelivery | None:
     """Return the delivery of an id, None where it is not aside."""
-    if not _ID.fullmatch(name):
+    if not _ID.fullmatch(delivery_id):
         return None
-    index, _, entry = name.partition(":")
+    index, _, entry = delivery_id.partition(":")
     if int(index) >= keys.PARTITIONS:
         return None
     return next(_read(store, int(index), [entry.encode()]), None)
 
 
-def try_now(store: Store, one: DeferredDelivery, now: datetime) -> bool:
+def try_now(store: Store, delivery: DeferredDelivery, now: datetime) -> bool:
     """Let a delivery be tried again at once; false where it is aside no more."""
-    prefix, entry = _place(one)
+    prefix, entry = _prefix_and_entry(delivery)
     moment = int(now.timestamp() * 1000)
 
     def ask(client: Redis) -> Any:
@@ -48,31 +48,31 @@ def try_now(store: Store, one: DeferredDelivery, now: datetime) -> bool:
     return store.run(ask) is not None
 
 
-def give_up(store: Store, one: DeferredDelivery) -> bool:
+def give_up(store: Store, delivery: DeferredDelivery) -> bool:
     """Let a delivery go without its effect; false where it is aside no more."""
-    prefix, entry = _place(one)
+    prefix, entry = _prefix_and_entry(delivery)
     return bool(store.call("give_up", prefix, entry))
 
 
-def _place(one: DeferredDelivery) -> tuple[str, str]:
-    index, _, entry = one.id.partition(":")
+def _prefix_and_entry(delivery: DeferredDelivery) -> tuple[str, str]:
+    index, _, entry = delivery.id.partition(":")
     return keys.partition(int(index)), entry
 
 
-def _in_time(one: DeferredDelivery, wanted: DeadLetterFilter) -> bool:
-    if wanted.number is not None and one.number != wanted.number:
+def _is_in_scope(delivery: DeferredDelivery, wanted: DeadLetterFilter) -> bool:
+    if wanted.number is not None and delivery.number != wanted.number:
         return False
     since, until = wanted.since, wanted.until
-    return (since is None or one.at >= since) and (until is None or one.at <= until)
+    return (since is None or delivery.at >= since) and (until is None or delivery.at <= until)
 
 
-def _in_partition(store: Store, index: int) -> Iterator[DeferredDelivery]:
+def _iter_partition(store: Store, index: int) -> Iterator[DeferredDelivery]:
     """Read them bit by bit; what is set aside or comes back meanwhile may be missed."""
     key, cursor = f"{keys.partition(index)}aside", 0
     seen: set[bytes] = set()
     while True:
-        cursor, found = _scan(store, key, cursor)
-        entries = [entry for entry, _ in found if entry not in seen]
+        cursor, members = _scan(store, key, cursor)
+        entries = [entry for entry, _ in members if entry not in seen]
         seen.update(entries)  # a scan may give one twice
         for start in range(0, len(entries), AT_ONCE):
             yield from _read(store, index, entries[start : start + AT_ONCE])
@@ -102,4 +102,6 @@ def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[Deferr
     for n, entry in enumerate(entries):
         if due[n] is not None:
             first, last = ((text or b"").decode() for text in why[2 * n : 2 * n + 2])
-            yield aside(f"{index}:{entry.decode()}", int(tries[n] or 0), due[n], first, last)
+            yield read_deferred(
+                f"{index}:{entry.decode()}", int(tries[n] or 0), due[n], first, last
+            )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.core.events import Delivery
-from gateway.core.sending.dead_letter import moment
+from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
@@ -16,7 +16,7 @@ from gateway.store.redis.client import Store
 # A delivery may have 3 MB, and so many of each partition are in memory at once.
 STEP = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_At = tuple[int, int]  # a millisecond, and which entry of it
+_EntryId = tuple[int, int]  # a millisecond, and which entry of it
 
 
 class _Entry(NamedTuple):
@@ -38,11 +38,11 @@ class History:
         self._store = store
         self._bodies = bodies
         self.unopened = 0  # deliveries of the last reading that this process cannot open
-        self._lasts: list[_At] | None = None
+        self._last_entries: list[_EntryId] | None = None
 
     def count(self) -> int:
         """Return how many deliveries are kept, ours among them. Raises StoreUnavailableError."""
-        return sum(self._length(index) for index in range(keys.PARTITIONS))
+        return sum(self._count_entries(index) for index in range(keys.PARTITIONS))
 
     def deliveries(
         self, since: datetime | None = None, until: datetime | None = None
@@ -53,11 +53,13 @@ class History:
         StoreUnavailableError.
         """
         self.unopened = 0
-        first = _stamp(since or _EPOCH)
+        first = _to_stream_ms(since or _EPOCH)
         # By what is there and not by the clock: after one stepped back, entries are ahead of it.
-        self._lasts = self._lasts or [self._last(index) for index in range(keys.PARTITIONS)]
-        ends = [_end(last, until) for last in self._lasts]
-        partitions = [self._entries(index, first, end) for index, end in enumerate(ends)]
+        self._last_entries = self._last_entries or [
+            self._last_entry(index) for index in range(keys.PARTITIONS)
+        ]
+        ends = [_range_end(last, until) for last in self._last_entries]
+        partitions = [self._iter_entries(index, first, end) for index, end in enumerate(ends)]
         for entry in heapq.merge(*partitions, key=lambda one: one[:3]):
             origin, secret, account = entry.fields[b"h"].decode().split("|", 2)
             if origin == "internal":
@@ -67,42 +69,42 @@ class History:
             except UnknownRecordError:
                 self.unopened += 1
                 continue
-            place, at = f"{entry.partition}:{entry.id}", moment(entry.at_ms)
-            yield Delivery(place, at, body, account, secret, origin)
+            delivery_id, at = f"{entry.partition}:{entry.id}", datetime_from_ms(entry.at_ms)
+            yield Delivery(delivery_id, at, body, account, secret, origin)
 
-    def _entries(self, index: int, first_ms: int, end: str) -> Iterator[_Entry]:
+    def _iter_entries(self, index: int, first_ms: int, end: str) -> Iterator[_Entry]:
         name, start = f"{keys.partition(index)}inbox", f"{first_ms}"
-        while found := self._range(name, start, end):
-            for raw, fields in found:
-                yield _Entry(*_at(raw), index, fields)
-            start = f"({found[-1][0].decode()}"
+        while rows := self._read_range(name, start, end):
+            for raw, fields in rows:
+                yield _Entry(*_parse_entry_id(raw), index, fields)
+            start = f"({rows[-1][0].decode()}"
 
-    def _last(self, index: int) -> _At:
+    def _last_entry(self, index: int) -> _EntryId:
         name = f"{keys.partition(index)}inbox"
-        found: Any = self._store.run(lambda client: client.xrevrange(name, count=1))
-        return _at(found[0][0]) if found else (0, 0)
+        rows: Any = self._store.run(lambda client: client.xrevrange(name, count=1))
+        return _parse_entry_id(rows[0][0]) if rows else (0, 0)
 
-    def _length(self, index: int) -> int:
+    def _count_entries(self, index: int) -> int:
         length: Any = self._store.run(lambda client: client.xlen(f"{keys.partition(index)}inbox"))
         return int(length)
 
-    def _range(self, name: str, first: str, last: str) -> Any:
+    def _read_range(self, name: str, first: str, last: str) -> Any:
         return self._store.run(lambda client: client.xrange(name, first, last, count=STEP))
 
 
-def _at(raw: bytes) -> _At:
+def _parse_entry_id(raw: bytes) -> _EntryId:
     at_ms, _, nth = raw.decode().partition("-")
     return int(at_ms), int(nth)
 
 
-def _end(last: _At, until: datetime | None) -> str:
+def _range_end(last: _EntryId, until: datetime | None) -> str:
     """Return where to end: at the last entry, or with all of an earlier millisecond."""
-    if until is not None and _stamp(until) < last[0]:
-        return f"{_stamp(until)}"
+    if until is not None and _to_stream_ms(until) < last[0]:
+        return f"{_to_stream_ms(until)}"
     return f"{last[0]}-{last[1]}"
 
 
-def _stamp(at: datetime) -> int:
+def _to_stream_ms(at: datetime) -> int:
     """Return a moment as entries of a stream bear it, which have none before 1970."""
     return max(0, milliseconds(at))
 
@@ -113,13 +115,15 @@ class Arrivals:
     def __init__(self, store: Store, bodies: Bodies) -> None:
         """Begin after what is kept already."""
         self._inbox = TracedInbox(store, bodies)
-        self._after = {index: self._inbox.newest(index) for index in range(keys.PARTITIONS)}
+        self._last_seen = {
+            index: self._inbox.newest_entry(index) for index in range(keys.PARTITIONS)
+        }
 
-    def new(self) -> list[KeptEvent]:
+    def read_new(self) -> list[KeptEvent]:
         """Return the events kept since the last time, each once."""
-        found: list[KeptEvent] = []
-        for index, entry in self._after.items():
-            for seen, events in self._inbox.after(index, entry):
-                self._after[index] = seen
-                found += events
-        return sorted(found, key=lambda one: one.at)
+        new_events: list[KeptEvent] = []
+        for index, entry in self._last_seen.items():
+            for seen, events in self._inbox.read_after(index, entry):
+                self._last_seen[index] = seen
+                new_events += events
+        return sorted(new_events, key=lambda one: one.at)

@@ -12,7 +12,7 @@ from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.maintenance import heard
+from gateway.store.maintenance import clear_wakeup
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 
@@ -23,11 +23,11 @@ class PartitionState:
     index: int
     now_ms: int
     cursor: str
-    leased: bool
+    is_leased: bool
     oldest_ms: int  # 0 where nothing waits after the cursor
     waiting: int
-    aside: int
-    aside_due: bool
+    deferred: int
+    is_deferred_due: bool
     kept: int
     given_up: int  # deliveries that a person let go without their effect
     damaged: str = ""  # why none of this can be read
@@ -35,12 +35,12 @@ class PartitionState:
     @property
     def passed(self) -> int:
         """Return how many deliveries the cursor ever passed."""
-        return self.kept - (self.waiting - self.aside)
+        return self.kept - (self.waiting - self.deferred)
 
     @property
     def has_work(self) -> bool:
         """Say whether a worker would find something."""
-        return bool(self.oldest_ms) or self.aside_due
+        return bool(self.oldest_ms) or self.is_deferred_due
 
 
 class Inbox:
@@ -59,14 +59,14 @@ class Inbox:
         self._begun: dict[str, HeldDelivery] = {}
 
     @contextmanager
-    def slice(self) -> Iterator[LeasedPartitions]:
+    def lease(self) -> Iterator[LeasedPartitions]:
         """Hold partitions for a while, and give every lease back, also where something raised.
 
         Leases are renewed from a thread meanwhile. A process that is ended, as by the hard time
         limit, which asks before it kills, gives none back: its parent reports that it died over
         what it had in hand. What needs care takes turns with everything else.
         """
-        held = LeasedPartitions(
+        leases = LeasedPartitions(
             self._store,
             self._bodies,
             self._process,
@@ -74,19 +74,19 @@ class Inbox:
             avoids_care=self._was_careful,
             begun=self._begun,
         )
-        self._renewal.follow(held)
+        self._renewal.follow(leases)
         try:
-            yield held
+            yield leases
         except Exception:
-            _give_back(held)
+            _release_leases(leases)
             raise
         finally:
             self._renewal.follow(None)
-            self._was_careful = held.took_care
-        _give_back(held)
-        self._begun = held.unfinished
+            self._was_careful = leases.took_care
+        _release_leases(leases)
+        self._begun = leases.unfinished
 
-    def look(self) -> list[PartitionState]:
+    def partition_states(self) -> list[PartitionState]:
         """Tell how each partition stands, in one round trip; a damaged one hides no other.
 
         Raises StoreUnavailableError, or ScriptError where all of them are damaged.
@@ -94,8 +94,8 @@ class Inbox:
         calls = [Call("inspect", keys.partition(i), ()) for i in range(keys.PARTITIONS)]
         replies = self._store.call_many(calls)
         whole = [one for one in replies if not isinstance(one, ScriptError)] or replies
-        now_ms = _checked(whole[0])[0]
-        return [_standing(i, reply, now_ms) for i, reply in enumerate(replies)]
+        now_ms = _unwrap_reply(whole[0])[0]
+        return [_parse_partition_state(i, reply, now_ms) for i, reply in enumerate(replies)]
 
     def report_death(self, process: str) -> bool:
         """Say that a process has ended; what it held is free at once, and taken with care.
@@ -106,11 +106,11 @@ class Inbox:
         calls = [
             Call("report_death", keys.partition(i), (process,)) for i in range(keys.PARTITIONS)
         ]
-        return any(_checked(reply) for reply in self._store.call_many(calls))
+        return any(_unwrap_reply(reply) for reply in self._store.call_many(calls))
 
-    def put_back(self, body: bytes) -> None:
+    def append_internal(self, body: bytes) -> None:
         """Append something of our own, which comes back as an event."""
-        self._keep("internal||", [body])
+        self._append("internal||", [body])
 
     def replay(self, bodies: Sequence[bytes]) -> None:
         """Append what a person replays, in its order; what is known of it stays without effect.
@@ -118,19 +118,19 @@ class Inbox:
         That it is a replay is said by its origin here, which no request can name. Raises
         StoreUnavailableError, and then any part of it may have been appended.
         """
-        self._keep("replay||", bodies)
+        self._append("replay||", bodies)
 
-    def _keep(self, header: str, bodies: Sequence[bytes]) -> None:
+    def _append(self, header: str, bodies: Sequence[bytes]) -> None:
         args: dict[int, list[Any]] = {}
         for body in bodies:
             args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body)))
         calls = [Call("keep", keys.partition(index), given) for index, given in args.items()]
         for reply in self._store.call_many(calls):
-            _checked(reply)
+            _unwrap_reply(reply)
 
     def clear_bell(self) -> None:
         """Let the next delivery ring again; done before looking, so that none goes unheard."""
-        heard(self._store, keys.INBOX_BELL)
+        clear_wakeup(self._store, keys.INBOX_BELL)
 
     def set_bell(self) -> bool:
         """Mark a bell as on its way; false where one is already."""
@@ -141,31 +141,33 @@ class Inbox:
         self._store.run(lambda client: client.pexpire(keys.INBOX_BELL, lives_ms))
 
 
-def _standing(index: int, reply: object, now_ms: int) -> PartitionState:
+def _parse_partition_state(index: int, reply: object, now_ms: int) -> PartitionState:
     if isinstance(reply, ScriptError):
         nothing = PartitionState(index, now_ms, "", False, 0, 0, 0, False, 0, 0)
         return replace(nothing, damaged=sanitize(str(reply)))
-    now, cursor, leased, oldest, kept, passed, aside, due, given_up = _checked(reply)
+    now, cursor, leased, oldest, kept, passed, deferred, deferred_due, given_up = _unwrap_reply(
+        reply
+    )
     return PartitionState(
         index=index,
         now_ms=now,
         cursor=cursor.decode(),
-        leased=leased == b"1",
+        is_leased=leased == b"1",
         oldest_ms=int(oldest),
-        waiting=int(kept) - int(passed) + aside,
-        aside=aside,
-        aside_due=due == b"1",
+        waiting=int(kept) - int(passed) + deferred,
+        deferred=deferred,
+        is_deferred_due=deferred_due == b"1",
         kept=int(kept),
         given_up=int(given_up),
     )
 
 
-def _checked(reply: Any) -> Any:
+def _unwrap_reply(reply: Any) -> Any:
     if isinstance(reply, Exception):
         raise reply
     return reply
 
 
-def _give_back(held: LeasedPartitions) -> None:
+def _release_leases(leases: LeasedPartitions) -> None:
     with suppress(StoreUnavailableError):  # the leases run out by themselves
-        held.abandon()
+        leases.abandon()

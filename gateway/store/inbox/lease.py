@@ -12,12 +12,12 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.leased_partition import (
     MANY_DELIVERIES,
-    NONE_LATE,
+    NONE_DEFERRED,
     UNCHANGED,
     Deferred,
     HeldDelivery,
     HeldPartition,
-    fill,
+    fill_batch,
 )
 from gateway.store.inbox.partitions import holds_messages
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
@@ -44,16 +44,16 @@ class Batch:
 
     events: list[Event] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)  # those that the events are of
-    unopened: dict[str, str] = field(default_factory=dict)  # delivery id -> why
+    open_errors: dict[str, str] = field(default_factory=dict)  # delivery id -> why
     is_shared: bool = False  # much waits, so half was given back for a worker that is to be called
     # A worker died over one of the events, which are of one delivery, or over that itself.
     is_careful: bool = False
-    deadly: str = ""  # the id of a delivery that cannot even be opened without dying
+    deadly_delivery: str = ""  # the id of a delivery that cannot even be opened without dying
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Say whether there is nothing to do."""
-        return not self.events and not self.unopened and not self.deadly
+        return not self.events and not self.open_errors and not self.deadly_delivery
 
 
 class LeasedPartitions:
@@ -79,7 +79,7 @@ class LeasedPartitions:
         self._holder = f"{process}/{secrets.token_hex(8)}"
         self._lease_ms = lease_ms
         self._avoids_care = avoids_care
-        self._first = secrets.randbelow(keys.STATUS_PARTITIONS)
+        self._first_status_partition = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self._begun = begun
         self.unfinished: dict[str, HeldDelivery] = {}
@@ -92,7 +92,7 @@ class LeasedPartitions:
         """Say whether a partition is held in which a worker died; then it is the only one."""
         return any(held.is_careful for held in self._held.values())
 
-    def next(self, late: Deferred = NONE_LATE) -> Batch:
+    def next_batch(self, deferred: Deferred = NONE_DEFERRED) -> Batch:
         """Pass the batch in hand, and return the next one of every partition that has something.
 
         What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
@@ -100,12 +100,12 @@ class LeasedPartitions:
         damaged, which costs no other its turn. Of partitions in which much waits every second is
         given back, once, so that a worker that is called finds work.
         """
-        self._exchange({i: self._passed(held, late) for i, held in self._held.items()})
+        self._exchange({i: self._pass_args(held, deferred) for i, held in self._held.items()})
         if self._avoids_care and not self._held:
             self._avoids_care = False
             self._exchange({})
         shares = self._share()
-        batch = self._batch()
+        batch = self._build_batch()
         batch.is_shared = shares
         return batch
 
@@ -124,7 +124,7 @@ class LeasedPartitions:
         """Let only the first events of a careful batch count as done; others are not touched."""
         for held in self._held.values():
             for one in held.deliveries:
-                one.given = min(one.given, one.done + count)
+                one.batch_end = min(one.batch_end, one.done + count)
 
     def renew(self) -> None:
         """Keep the leases for longer; called from another thread while the holder works."""
@@ -136,34 +136,34 @@ class LeasedPartitions:
             ]
         )
 
-    def close(self, late: Deferred = NONE_LATE) -> None:
+    def close(self, deferred: Deferred = NONE_DEFERRED) -> None:
         """Pass the batch in hand, and give everything back."""
-        self._release({i: self._passed(held, late) for i, held in self._held.items()})
+        self._release({i: self._pass_args(held, deferred) for i, held in self._held.items()})
 
     def abandon(self) -> None:
         """Give everything back unpassed; it is read again by whoever comes next."""
-        self._release({i: self._unread(held) for i, held in self._held.items()})
+        self._release({i: self._release_args(held) for i, held in self._held.items()})
 
-    def _args(self, fence: int, most: int, *, release: bool = False) -> list[object]:
+    def _take_args(self, fence: int, most: int, *, release: bool = False) -> list[object]:
         takes = int(not self._avoids_care)
         return [self._holder, self._lease_ms, most, MOST_BYTES, int(release), fence, takes]
 
-    def _unread(self, held: HeldPartition) -> list[object]:
-        return [*self._args(held.fence, 0, release=True), *NOT_PASSED]
+    def _release_args(self, held: HeldPartition) -> list[object]:
+        return [*self._take_args(held.fence, 0, release=True), *NOT_PASSED]
 
-    def _passed(self, held: HeldPartition, late: Deferred) -> list[object]:
-        passed = held.pass_batch(late)
+    def _pass_args(self, held: HeldPartition, deferred: Deferred) -> list[object]:
+        passed = held.pass_batch(deferred)
         most = 0 if held.deliveries else MOST_DELIVERIES
-        return [*self._args(held.fence, most), *passed]
+        return [*self._take_args(held.fence, most), *passed]
 
-    def _exchange(self, asked: dict[int, list[object]]) -> None:
+    def _exchange(self, args_by_partition: dict[int, list[object]]) -> None:
         """Pass what is done, and read where nothing is left, or where nothing was held."""
         if not self.is_shared and not self.is_careful:
-            anew = [*self._args(0, MOST_DELIVERIES), *NOT_PASSED]
-            free = set(range(keys.PARTITIONS)) - asked.keys() - self.damaged.keys()
-            asked |= dict.fromkeys(sorted(free), anew)
+            take_args = [*self._take_args(0, MOST_DELIVERIES), *NOT_PASSED]
+            free = set(range(keys.PARTITIONS)) - args_by_partition.keys() - self.damaged.keys()
+            args_by_partition |= dict.fromkeys(sorted(free), take_args)
         away: StoreUnavailableError | None = None
-        for i, reply in self._calls(asked):
+        for i, reply in self._call_take(args_by_partition):
             if isinstance(reply, StoreUnavailableError):
                 away = reply
             elif reply is None:
@@ -173,7 +173,7 @@ class LeasedPartitions:
         if away:  # only now, so that every lease that was given is known and given back
             raise away
         damaged = sorted(self.damaged.keys() & self._held.keys())
-        self._release({i: self._unread(self._held[i]) for i in damaged})
+        self._release({i: self._release_args(self._held[i]) for i in damaged})
         self._hold_careful_alone()
 
     def _hold(self, index: int, reply: Sequence[object]) -> None:
@@ -190,14 +190,14 @@ class LeasedPartitions:
             return
         held.is_careful = bool(is_careful)
         for raw_id, header, record, tries, deaths in entries:
-            place = f"{index}:{raw_id.decode()}"
-            held.deliveries.append(HeldDelivery(place, header, record, tries, deaths))
+            delivery_id = f"{index}:{raw_id.decode()}"
+            held.deliveries.append(HeldDelivery(delivery_id, header, record, tries, deaths))
         first = next((one for one in held.deliveries if one.tries == 0), None)
         if first:
             first.resume = (item, seal.decode())
         for one in held.deliveries:
-            if one.place in self._begun and not held.is_careful:
-                one.read_as(self._begun[one.place])
+            if one.id in self._begun and not held.is_careful:
+                one.reuse_reading(self._begun[one.id])
 
     def _share(self) -> bool:
         full = [i for i, held in self._held.items() if held.is_full]
@@ -205,8 +205,8 @@ class LeasedPartitions:
             return False
         self.is_shared = True
         # Nobody may come, and then the next slice must not keep the same ones again.
-        given = full[secrets.randbelow(2) :: 2]
-        self._release({i: self._unread(self._held[i]) for i in given})
+        released = full[secrets.randbelow(2) :: 2]
+        self._release({i: self._release_args(self._held[i]) for i in released})
         return True
 
     def _hold_careful_alone(self) -> None:
@@ -214,25 +214,25 @@ class LeasedPartitions:
         careful = next((i for i, held in self._held.items() if held.is_careful), None)
         if careful is not None:
             self.took_care = True
-            others = {i: self._unread(held) for i, held in self._held.items() if i != careful}
+            others = {i: self._release_args(held) for i, held in self._held.items() if i != careful}
             self._release(others)
 
-    def _batch(self) -> Batch:
+    def _build_batch(self) -> Batch:
         batch = Batch(is_careful=self.is_careful)
         for held in self._held.values():
             if held.is_careful and held.deliveries[0].deaths >= MOST_DEATHS:
-                batch.deadly = held.deliveries[0].place
+                batch.deadly_delivery = held.deliveries[0].id
                 held.deliveries[0].give_up()
                 return batch
-        for one in self._given():
-            if one.unopened:
-                batch.unopened[one.place] = one.unopened
+        for one in self._mark_batch():
+            if one.open_error:
+                batch.open_errors[one.id] = one.open_error
             elif one.delivery:
                 batch.deliveries.append(one.delivery)
-                batch.events += (one.events or ())[one.done : one.given]
+                batch.events += (one.events or ())[one.done : one.batch_end]
         return batch
 
-    def _given(self) -> list[HeldDelivery]:
+    def _mark_batch(self) -> list[HeldDelivery]:
         """Mark what the batch in hand holds: messages of all partitions, then statuses.
 
         A message never waits for another partition's. Statuses are taken from one partition after
@@ -240,21 +240,23 @@ class LeasedPartitions:
         """
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
-        statuses.sort(key=lambda held: (held.index + self._first) % keys.STATUS_PARTITIONS)
+        statuses.sort(
+            key=lambda held: (held.index + self._first_status_partition) % keys.STATUS_PARTITIONS
+        )
         most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
-        touched = fill(messages, most, ceil(most / max(1, len(messages))), self._bodies)
+        marked = fill_batch(messages, most, ceil(most / max(1, len(messages))), self._bodies)
         room = MOST_EVENTS - sum(held.in_hand for held in messages)
-        touched |= fill(statuses, room, room, self._bodies)
-        return [one for i in self._held for one in touched[i]]
+        marked |= fill_batch(statuses, room, room, self._bodies)
+        return [one for i in self._held for one in marked[i]]
 
-    def _release(self, asked: dict[int, list[object]]) -> None:
-        for i, args in asked.items():
+    def _release(self, args_by_partition: dict[int, list[object]]) -> None:
+        for i, args in args_by_partition.items():
             args[READ], args[RELEASE] = 0, 1
             self.unfinished |= self._held.pop(i).unfinished
-        self._calls(asked)
+        self._call_take(args_by_partition)
 
-    def _calls(self, asked: dict[int, list[object]]) -> list[tuple[int, Any]]:
-        calls = [Call("take", keys.partition(i), args) for i, args in asked.items()]
-        replies = list(zip(asked, self._store.call_many(calls), strict=True))
+    def _call_take(self, args_by_partition: dict[int, list[object]]) -> list[tuple[int, Any]]:
+        calls = [Call("take", keys.partition(i), args) for i, args in args_by_partition.items()]
+        replies = list(zip(args_by_partition, self._store.call_many(calls), strict=True))
         self.damaged |= {i: str(told) for i, told in replies if isinstance(told, ScriptError)}
         return replies

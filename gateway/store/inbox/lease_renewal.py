@@ -17,12 +17,12 @@ class LeaseRenewal:
     def __init__(self, every_s: float) -> None:
         """Take how often; the thread starts with the first slice."""
         self._every_s = every_s
-        self._slice: LeasedPartitions | None = None
+        self._leases: LeasedPartitions | None = None
         self._started = False
 
     def follow(self, held: LeasedPartitions | None) -> None:
         """Renew the leases of this slice from now on, None for no slice."""
-        self._slice = held
+        self._leases = held
         if held and not self._started:
             self._started = True
             arguments = (weakref.ref(self), threading.Event(), self._every_s)
@@ -30,7 +30,7 @@ class LeaseRenewal:
 
     def renew(self) -> None:
         """Renew now, if a slice is held; a store that is away is asked again next time."""
-        held = self._slice
+        held = self._leases
         if held:
             try:
                 held.renew()

@@ -13,11 +13,11 @@ from gateway.core.webhook.parser import split
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 
 # A delivery that cannot be committed for a reason that is not its own is tried again after these.
-PAUSES_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
+RETRY_DELAYS_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Deferred = Mapping[str, DeferReason]  # deliveries that cannot be committed now, and why
 # So much of one partition is work for a batch of its own: 256 statuses of one delivery have 8 KB.
 MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
-NONE_LATE: Deferred = MappingProxyType({})
+NONE_DEFERRED: Deferred = MappingProxyType({})
 UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 
 
@@ -25,7 +25,7 @@ UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
 class HeldDelivery:
     """A delivery as it was read, opened when its turn comes."""
 
-    place: str
+    id: str
     header: bytes
     record: bytes
     tries: int  # how often it was set aside before, 0 where it stands after the cursor
@@ -33,21 +33,21 @@ class HeldDelivery:
     resume: tuple[int, str] = (0, "")  # events done before, and their seal
     delivery: Delivery | None = None
     events: Sequence[Event] | None = None
-    unopened: str = ""
+    open_error: str = ""
     done: int = 0  # events that are passed
-    given: int = 0  # events that will be, once the batch in hand is passed
-    is_late: bool = False  # set aside meanwhile
-    obstacle: DeferReason | None = None
+    batch_end: int = 0  # events that will be, once the batch in hand is passed
+    is_deferred: bool = False  # set aside meanwhile
+    defer_reason: DeferReason | None = None
 
     @property
     def entry(self) -> str:
         """Return its id within the partition."""
-        return self.place.partition(":")[2]
+        return self.id.partition(":")[2]
 
     @property
     def is_done(self) -> bool:
         """Say whether nothing of it is left once the batch in hand is passed."""
-        return self.events is not None and self.given >= len(self.events)
+        return self.events is not None and self.batch_end >= len(self.events)
 
     def read(self, bodies: Bodies) -> Sequence[Event]:
         """Return all its events, none where it cannot be opened; then `unopened` says why."""
@@ -55,16 +55,16 @@ class HeldDelivery:
             try:
                 self.events = self._split(bodies)
             except UnknownRecordError as error:
-                self.unopened, self.events = str(error), ()
+                self.open_error, self.events = str(error), ()
             except Exception as error:  # a bug must cost this delivery only, which waits for a mend
-                self.unopened, self.events = f"reading it raised {type(error).__name__}", ()
+                self.open_error, self.events = f"reading it raised {type(error).__name__}", ()
         return self.events
 
-    def read_as(self, before: "HeldDelivery") -> None:
+    def reuse_reading(self, before: "HeldDelivery") -> None:
         """Take over what was read of the same delivery before."""
         if before.record == self.record and before.events:
             self.delivery, self.events = before.delivery, before.events
-            self._go_on(before.events)
+            self._resume(before.events)
 
     def give_up(self) -> None:
         """Have it done without being opened."""
@@ -74,7 +74,7 @@ class HeldDelivery:
         origin, secret, account = self.header.decode().split("|", 2)
         received = int(self.entry.partition("-")[0])
         self.delivery = Delivery(
-            id=self.place,
+            id=self.id,
             received_at=datetime.fromtimestamp(received / 1000, UTC),
             body=bodies.open(self.record),
             account=account,
@@ -82,10 +82,10 @@ class HeldDelivery:
             origin=origin,
         )
         events = split(self.delivery)
-        self._go_on(events)
+        self._resume(events)
         return events
 
-    def _go_on(self, events: Sequence[Event]) -> None:
+    def _resume(self, events: Sequence[Event]) -> None:
         """Go on behind what was done before.
 
         Another release may split it in another way. Then it is begun anew: what is committed is
@@ -93,7 +93,7 @@ class HeldDelivery:
         """
         count, before = self.resume
         if 0 < count < len(events) and seal(events[:count]) == before:
-            self.done = self.given = count
+            self.done = self.batch_end = count
 
 
 @dataclass(slots=True)
@@ -115,26 +115,26 @@ class HeldPartition:
     def unfinished(self) -> dict[str, HeldDelivery]:
         """Return what was begun and is not done, by its place."""
         begun = (one for one in self.deliveries if one.events)
-        return {one.place: one for one in begun if one.done < len(one.events or ())}
+        return {one.id: one for one in begun if one.done < len(one.events or ())}
 
     @property
     def in_hand(self) -> int:
         """Return how many of its events the batch in hand has."""
-        return sum(one.given - one.done for one in self.deliveries)
+        return sum(one.batch_end - one.done for one in self.deliveries)
 
-    def give(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
+    def mark_batch(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
         """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
-        touched = []
+        deliveries = []
         for one in self.deliveries:
             if most <= 0:
                 break
             count = min(most, len(one.read(bodies)) - one.done)
-            one.given = one.done + count
+            one.batch_end = one.done + count
             most -= count
-            touched.append(one)
-        return touched
+            deliveries.append(one)
+        return deliveries
 
-    def pass_batch(self, late: Deferred) -> list[object]:
+    def pass_batch(self, deferred: Deferred) -> list[object]:
         """Forget what is done; return the script's arguments that say so.
 
         These are the cursor to move to, how many deliveries that passes, how far the next one is
@@ -142,46 +142,50 @@ class HeldPartition:
         """
         cursor, count, events = "", 0, 0
         progress: tuple[object, str] = UNCHANGED
-        fours: list[object] = []
-        back: list[object] = []
+        deferrals: list[object] = []
+        returned: list[object] = []
         for one in list(self.deliveries):
-            fours += self._set_aside(one, late)
+            deferrals += self._defer(one, deferred)
             if one.tries == 0:
-                events += one.given - one.done
-            one.done = one.given
+                events += one.batch_end - one.done
+            one.done = one.batch_end
             if one.is_done:
                 self.deliveries.remove(one)
-            if one.is_done and one.tries and not one.is_late:
-                back.append(one.entry)
+            if one.is_done and one.tries and not one.is_deferred:
+                returned.append(one.entry)
             if one.tries == 0 and one.is_done:
                 cursor, count, progress = one.entry, count + 1, (0, "")
             elif one.tries == 0 and one.events is not None:
                 progress = (one.done, seal(one.events[: one.done]))
-        return [cursor, count, *progress, events, len(fours) // 4, *fours, *back]
+        return [cursor, count, *progress, events, len(deferrals) // 4, *deferrals, *returned]
 
-    def _set_aside(self, one: HeldDelivery, late: Deferred) -> list[object]:
+    def _defer(self, delivery: HeldDelivery, deferred: Deferred) -> list[object]:
         """Set a delivery aside at once where the cursor leaves it, else when it is done."""
-        one.obstacle = one.obstacle or late.get(one.place)
-        if not one.obstacle or one.is_late or (one.tries and not one.is_done):
+        delivery.defer_reason = delivery.defer_reason or deferred.get(delivery.id)
+        if (
+            not delivery.defer_reason
+            or delivery.is_deferred
+            or (delivery.tries and not delivery.is_done)
+        ):
             return []
-        one.is_late = True
-        pause_ms = PAUSES_MS[min(one.tries, len(PAUSES_MS) - 1)]
-        return [one.entry, pause_ms, one.obstacle.packed(), int(one.tries > 0)]
+        delivery.is_deferred = True
+        delay_ms = RETRY_DELAYS_MS[min(delivery.tries, len(RETRY_DELAYS_MS) - 1)]
+        return [delivery.entry, delay_ms, delivery.defer_reason.pack(), int(delivery.tries > 0)]
 
 
-def fill(
+def fill_batch(
     partitions: Sequence[HeldPartition], most: int, each: int, bodies: Bodies
 ) -> dict[int, list[HeldDelivery]]:
     """Mark up to `most` events as those of the batch in hand; return their deliveries.
 
     Every partition gives `each` first, in turn; what room is left is for those that have more.
     """
-    touched: dict[int, list[HeldDelivery]] = {}
+    marked: dict[int, list[HeldDelivery]] = {}
     for limit in (each, most):
         for held in partitions:
             room = most - sum(one.in_hand for one in partitions) + held.in_hand
-            touched[held.index] = held.give(min(limit, room), bodies)
-    return touched
+            marked[held.index] = held.mark_batch(min(limit, room), bodies)
+    return marked
 
 
 def seal(events: Sequence[Event]) -> str:

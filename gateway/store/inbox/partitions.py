@@ -2,7 +2,7 @@
 
 import zlib
 
-from gateway.core.event_keys import conversation, holds_only_statuses
+from gateway.core.event_keys import conversation_key, holds_only_statuses
 from gateway.store import keys
 
 
@@ -12,7 +12,7 @@ def partition_of(body: bytes) -> int:
     What holds nothing but statuses has partitions of its own, so that no message waits behind the
     statuses of a broadcast. Meta promises no order between a message and a status.
     """
-    contact = zlib.crc32(conversation(body) or body[:4096])
+    contact = zlib.crc32(conversation_key(body) or body[:4096])
     if holds_only_statuses(body):
         return keys.MESSAGE_PARTITIONS + contact % keys.STATUS_PARTITIONS
     return contact % keys.MESSAGE_PARTITIONS
@@ -23,6 +23,6 @@ def holds_messages(partition: int) -> bool:
     return partition < keys.MESSAGE_PARTITIONS
 
 
-def partition_of_place(place: str) -> int:
+def partition_of_delivery(delivery_id: str) -> int:
     """Return the partition in which a delivery of this id stands."""
-    return int(place.partition(":")[0])
+    return int(delivery_id.partition(":")[0])

@@ -33,23 +33,23 @@ class InboxWriter:
         self._packing = 0  # bytes
         self._closing = False
         self._bell = _Bell(client, ring) if client.is_cluster else None
-        self._lines = [Batcher(self._keep) for _ in range(keys.PARTITIONS if self._bell else 1)]
+        self._batchers = [Batcher(self._keep) for _ in range(keys.PARTITIONS if self._bell else 1)]
 
     async def keep(self, body: bytes, *, secret: str = "", origin: str = "meta") -> None:
         """Return once `body` is on disk. Raises StoreUnavailableError, and then it is not."""
-        if self._packing + sum(line.bytes for line in self._lines) > WAITING_BYTES:
+        if self._packing + sum(line.waiting_bytes for line in self._batchers) > WAITING_BYTES:
             raise StoreUnavailableError("too much waits to be kept")
-        record = await self._packed(body)
+        record = await self._pack(body)
         if self._closing:
             raise StoreUnavailableError("closing")
-        kept = asyncio.get_running_loop().create_future()
+        future = asyncio.get_running_loop().create_future()
         partition = partition_of(body)
-        line = self._lines[partition % len(self._lines)]
-        line.add(PendingDelivery(partition, f"{origin}|{secret}|".encode(), record, kept))
+        batcher = self._batchers[partition % len(self._batchers)]
+        batcher.add(PendingDelivery(partition, f"{origin}|{secret}|".encode(), record, future))
         # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
-        await asyncio.shield(kept)
+        await asyncio.shield(future)
 
-    async def _packed(self, body: bytes) -> bytes:
+    async def _pack(self, body: bytes) -> bytes:
         if len(body) <= LARGE_BODY:
             return self._bodies.pack(body)
         self._packing += len(body)  # Many may wait for a thread, and none of them is small.
@@ -60,7 +60,7 @@ class InboxWriter:
 
     def start(self) -> None:
         """Begin to keep; call it inside the event loop."""
-        for line in self._lines:
+        for line in self._batchers:
             line.start()
         if self._bell:
             self._bell.start()
@@ -68,7 +68,7 @@ class InboxWriter:
     async def close(self) -> None:
         """Keep what still waits, then end."""
         self._closing = True
-        await asyncio.gather(*(line.close() for line in self._lines))
+        await asyncio.gather(*(line.close() for line in self._batchers))
         if self._bell:
             await self._bell.close()
 
@@ -76,17 +76,19 @@ class InboxWriter:
         groups: dict[int, list[PendingDelivery]] = {}
         for one in batch:
             groups.setdefault(one.partition, []).append(one)
-        replies, rung = await self._append(groups, by_hash=True)
+        replies, bell_reply = await self._append(groups, by_hash=True)
         lost = [i for i, reply in replies.items() if isinstance(reply, NoScriptError)]
         if lost:
             # Nothing of these ran: a server was restarted and has forgotten its scripts.
-            again, too = await self._append({i: groups[i] for i in lost}, by_hash=False)
-            replies, rung = replies | again, rung or too
+            retried, second_bell_reply = await self._append(
+                {i: groups[i] for i in lost}, by_hash=False
+            )
+            replies, bell_reply = replies | retried, bell_reply or second_bell_reply
         for partition, reply in replies.items():
             answer(groups[partition], reply)
         if self._bell:
-            self._bell.ask()
-        elif rung is True:
+            self._bell.request()
+        elif bell_reply is True:
             self._ring()
 
     async def _append(
@@ -107,8 +109,8 @@ class InboxWriter:
         if not self._bell:
             pipe.set(keys.INBOX_BELL, 1, nx=True, px=keys.BELL_MS)
         replies = await pipe.answers(self._redis.replicas)
-        rung = None if self._bell else replies.pop()
-        return dict(zip(groups, replies, strict=True)), rung
+        bell_reply = None if self._bell else replies.pop()
+        return dict(zip(groups, replies, strict=True)), bell_reply
 
 
 class _Bell:
@@ -117,12 +119,12 @@ class _Bell:
     def __init__(self, client: AsyncClient, ring: Callable[[], None]) -> None:
         self._redis = client
         self._ring = ring
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
-    def ask(self) -> None:
-        self._asked.set()
+    def request(self) -> None:
+        self._requested.set()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="bell")
@@ -130,20 +132,20 @@ class _Bell:
     async def close(self) -> None:
         """Ring for what was asked for last, then end."""
         self._closing = True
-        self._asked.set()
+        self._requested.set()
         if self._task:
             await self._task
 
     async def _run(self) -> None:
         closing = False
         while not closing:
-            await self._asked.wait()
-            self._asked.clear()
+            await self._requested.wait()
+            self._requested.clear()
             # Looked at before the bell, so that what was asked for before the end is rung for.
             closing = self._closing
-            await self._toll()
+            await self._notify()
 
-    async def _toll(self) -> None:
+    async def _notify(self) -> None:
         try:
             first = await self._redis.set(keys.INBOX_BELL, 1, nx=True, px=keys.BELL_MS)
         except RedisError:

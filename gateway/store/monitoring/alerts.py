@@ -24,11 +24,11 @@ MOST_SWAPS = 5
 class AlertRow:
     """What is told of one cause, and the bytes that stand for it in the store."""
 
-    told: AlertState
-    seen: bytes
+    state: AlertState
+    raw: bytes
 
 
-def note(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_NOTED) -> bool:
+def record_alert(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_NOTED) -> bool:
     """Say that a cause is true now; it is over once it was not said for so long.
 
     Cheap enough to be said of each of a thousand failures; false where `most` causes are noted.
@@ -38,69 +38,74 @@ def note(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_NOTED) -
     return bool(store.call("note", keys.NOTED, *args))
 
 
-def clear(store: Store, cause: Cause) -> None:
+def clear_cause(store: Store, cause: Cause) -> None:
     """Say that a cause is over."""
     store.run(lambda client: client.hdel(keys.NOTED, cause.key))
 
 
-def noted(store: Store, now_ms: int) -> dict[str, Alert]:
+def active_alerts(store: Store, now_ms: int) -> dict[str, Alert]:
     """Return what is noted and true at `now_ms`, and forget what was true before."""
-    found: Any = store.run(lambda client: client.hgetall(keys.NOTED))
-    true: dict[str, Alert] = {}
-    for key, seen in found.items():
+    raw_alerts: Any = store.run(lambda client: client.hgetall(keys.NOTED))
+    active: dict[str, Alert] = {}
+    for key, seen in raw_alerts.items():
         till, _, alert = seen.partition(b"|")
         if int(till) > now_ms:
-            true[key.decode()] = _alert(orjson.loads(alert))
+            active[key.decode()] = _parse_alert(orjson.loads(alert))
         else:
             store.call("compare_and_swap", keys.NOTED, key, seen, "")
-    return true
+    return active
 
 
-def rows(store: Store) -> dict[str, AlertRow]:
+def read_rows(store: Store) -> dict[str, AlertRow]:
     """Return what is told, by the key of its cause, the oldest first."""
-    found: Any = store.run(lambda client: client.hgetall(keys.TOLD))
-    read = {key.decode(): AlertRow(_told(orjson.loads(seen)), seen) for key, seen in found.items()}
-    return dict(sorted(read.items(), key=lambda one: one[1].told.since_ms))
+    raw_rows: Any = store.run(lambda client: client.hgetall(keys.TOLD))
+    alert_rows = {
+        key.decode(): AlertRow(_parse_state(orjson.loads(seen)), seen)
+        for key, seen in raw_rows.items()
+    }
+    return dict(sorted(alert_rows.items(), key=lambda one: one[1].state.since_ms))
 
 
-def write(store: Store, key: str, before: AlertRow | None, after: AlertState | None) -> bool:
+def replace_row(store: Store, key: str, before: AlertRow | None, after: AlertState | None) -> bool:
     """Replace what is told of a cause; false where somebody else has done so meanwhile."""
-    seen = before.seen if before else b""
+    expected = before.raw if before else b""
     return bool(
-        store.call("compare_and_swap", keys.TOLD, key, seen, orjson.dumps(after) if after else b"")
+        store.call(
+            "compare_and_swap", keys.TOLD, key, expected, orjson.dumps(after) if after else b""
+        )
     )
 
 
-def answered(store: Store, key: str, told: AlertState) -> None:
+def record_answer(store: Store, key: str, state: AlertState) -> None:
     """Note that what was told was heard, whatever became of the cause meanwhile."""
     for _ in range(MOST_SWAPS):
-        row = rows(store).get(key)
-        if row is None or (row.told.id, row.told.tries) != (told.id, told.tries):
+        row = read_rows(store).get(key)
+        if row is None or (row.state.id, row.state.tries) != (state.id, state.tries):
             return  # it was told once more meanwhile, and that answer will count
-        if write(store, key, row, row.told.answered()):
+        if replace_row(store, key, row, row.state.after_delivery()):
             return
 
 
-def grown(store: Store, counter: str, value: int) -> bool:
+def has_grown(store: Store, counter: str, value: int) -> bool:
     """Say whether a counter is higher than `saw` has noted; false before the first time."""
     before: Any = store.run(lambda client: client.hget(keys.SEEN, counter))
     return before is not None and value > int(before)
 
 
-def saw(store: Store, counter: str, value: int) -> None:
+def record_counter(store: Store, counter: str, value: int) -> None:
     """Note how high a counter stands."""
     store.run(lambda client: client.hset(keys.SEEN, counter, value))
 
 
-def _told(kept: Mapping[str, Any]) -> AlertState:
-    return _read(AlertState, {**kept, "alert": _alert(kept["alert"])})
+def _parse_state(stored: Mapping[str, Any]) -> AlertState:
+    return _build(AlertState, {**stored, "alert": _parse_alert(stored["alert"])})
 
 
-def _alert(kept: Mapping[str, Any]) -> Alert:
-    return _read(Alert, {**kept, "cause": _read(Cause, kept["cause"])})
+def _parse_alert(stored: Mapping[str, Any]) -> Alert:
+    return _build(Alert, {**stored, "cause": _build(Cause, stored["cause"])})
 
 
-def _read(kind: type[T], kept: Mapping[str, Any]) -> T:
+def _build(kind: type[T], stored: Mapping[str, Any]) -> T:
     """Make a `kind` of what was kept; what another release put beside it is left out."""
     names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in kept.items() if name in names})
+    return kind(**{name: value for name, value in stored.items() if name in names})

@@ -21,7 +21,7 @@ class Canary:
 NONE_YET = Canary()
 
 
-def expect(store: Store) -> int:
+def record_departure(store: Store) -> int:
     """Note that a canary sets off, and return the server's time in ms."""
     seconds, micros = store.run(lambda client: client.time())
     now_ms: int = seconds * 1000 + micros // 1000
@@ -30,17 +30,17 @@ def expect(store: Store) -> int:
     return now_ms
 
 
-def arrived(store: Store, at_ms: int, took: timedelta) -> None:
+def record_arrival(store: Store, at_ms: int, took: timedelta) -> None:
     """Note that one has gone the whole way."""
     took_ms = max(0, int(took.total_seconds() * 1000))
 
-    def noted(client: Any) -> None:
+    def write(client: Any) -> None:
         pipe = client.pipeline(transaction=True)
         pipe.hset(keys.CANARY, mapping={"arrived": at_ms, "took": took_ms})
         pipe.hdel(keys.CANARY, "missing")
         pipe.execute()
 
-    store.run(noted)
+    store.run(write)
 
 
 def read(row: Mapping[bytes, bytes], now_ms: int) -> Canary:

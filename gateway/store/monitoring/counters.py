@@ -11,9 +11,9 @@ from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
-from gateway.store.redis.client import meaning, source
+from gateway.store.redis.client import source, translate_error
 from gateway.store.redis.driver import AsyncClient
-from gateway.store.sending.unconfirmed import note
+from gateway.store.sending.unconfirmed import stream_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class PartitionFigures:
     index: int
     kept: int
     waiting: int
-    aside: int
+    deferred: int
     oldest_s: float
     given_up: int = 0
 
@@ -58,7 +58,7 @@ class Counters:
 
     async def alive(self, gap: timedelta) -> None:
         """Say that a web process is alive, and how long until now it could not keep."""
-        call = note(gap, alive=True)
+        call = stream_call(gap, alive=True)
         pipe = self._redis.pipeline(transaction=False)
         pipe.eval(source(call.script), 1, call.prefix, *call.args)
         await _execute(pipe)
@@ -71,17 +71,17 @@ class Counters:
         pipe.hgetall(keys.CANARY)
         for index in range(keys.PARTITIONS):
             pipe.eval(source("inspect"), 1, keys.partition(index))
-        web, numbers, flown, *looks = await _execute(pipe)
+        web, numbers, canary_row, *inspections = await _execute(pipe)
         # The canary's own number has nobody's messages.
         names = [name.decode() for name in numbers if name.decode() != canary.NUMBER]
-        figures = await self._numbers(
+        figures = await self._read_numbers(
             [keys.number(name) for name in names],
             _counts(web),
-            [_partition(i, look) for i, look in enumerate(looks)],
+            [_parse_partition(i, look) for i, look in enumerate(inspections)],
         )
-        return replace(figures, canary=read_canary(flown, looks[0][0]))
+        return replace(figures, canary=read_canary(canary_row, inspections[0][0]))
 
-    async def _numbers(
+    async def _read_numbers(
         self, prefixes: list[str], web: dict[str, int], partitions: list[PartitionFigures]
     ) -> Figures:
         pipe = self._redis.pipeline(transaction=False)
@@ -90,9 +90,9 @@ class Counters:
             pipe.hgetall(f"{prefix}count")
             pipe.zcard(f"{prefix}dead")
             pipe.zcard(f"{prefix}unconfirmed")
-            for rank in ("reply", "bulk"):
-                pipe.zcard(f"{prefix}ready:{rank}")
-                pipe.zrange(f"{prefix}ready:{rank}", 0, 0, withscores=True)
+            for priority in ("reply", "bulk"):
+                pipe.zcard(f"{prefix}ready:{priority}")
+                pipe.zrange(f"{prefix}ready:{priority}", 0, 0, withscores=True)
         (seconds, _), *rows = await _execute(pipe)
         figures = Figures(web, Counter(), partitions, {"reply": 0, "bulk": 0})
         dead = unconfirmed = 0
@@ -100,12 +100,12 @@ class Counters:
             counts, buried, unknown, *lanes = rows[start : start + 7]
             figures.numbers.update(_counts(counts))
             dead, unconfirmed = dead + buried, unconfirmed + unknown
-            for rank, size, head in (("reply", *lanes[:2]), ("bulk", *lanes[2:])):
-                figures.ready[rank] += size
+            for priority, size, head in (("reply", *lanes[:2]), ("bulk", *lanes[2:])):
+                figures.ready[priority] += size
                 if head:
                     waited = max(0.0, seconds - float(head[0][1]) / 1000)
-                    before = figures.oldest_ready_s.get(rank, 0.0)
-                    figures.oldest_ready_s[rank] = max(before, waited)
+                    before = figures.oldest_ready_s.get(priority, 0.0)
+                    figures.oldest_ready_s[priority] = max(before, waited)
         return Figures(
             figures.web, figures.numbers, partitions, figures.ready, figures.oldest_ready_s,
             dead, unconfirmed,
@@ -116,15 +116,15 @@ async def _execute(pipe: Any) -> list[Any]:
     try:
         return list(await pipe.execute())
     except RedisError as error:
-        raise meaning(error) from error
+        raise translate_error(error) from error
 
 
 def _counts(raw: dict[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(value) for name, value in raw.items()}
 
 
-def _partition(index: int, look: list[Any]) -> PartitionFigures:
-    now, _, _, oldest, kept, passed, aside, _, given_up = look
+def _parse_partition(index: int, inspection: list[Any]) -> PartitionFigures:
+    now, _, _, oldest, kept, passed, deferred, _, given_up = inspection
     waited = (now - int(oldest)) / 1000 if int(oldest) else 0.0
-    waiting = int(kept) - int(passed) + aside
-    return PartitionFigures(index, int(kept), waiting, aside, waited, int(given_up))
+    waiting = int(kept) - int(passed) + deferred
+    return PartitionFigures(index, int(kept), waiting, deferred, waited, int(given_up))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
-from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.core.text import sanitize
 from gateway.store import keys, maintenance
@@ -18,32 +18,32 @@ from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store
-from gateway.store.sending.lookup import ask
-from gateway.store.server.health import REFUSE_FROM, ServerHealth, worst
+from gateway.store.sending.lookup import run_commands
+from gateway.store.server.health import REFUSE_FROM, ServerHealth, judge_servers
 
 
-def note(store: Store, now_ms: int, used_bytes: int) -> None:
+def record_memory_use(store: Store, now_ms: int, used_bytes: int) -> None:
     """Note what is used once an hour, by the hour, and forget what is older than two days."""
     hour = now_ms // HOUR_MS * HOUR_MS
     row = f"{now_ms}:{used_bytes}"
-    if not store.run(lambda client: client.hsetnx(keys.ROOM, str(hour), row)):
+    if not store.run(lambda client: client.hsetnx(keys.MEMORY_HISTORY, str(hour), row)):
         return
-    found: Any = store.run(lambda client: client.hkeys(keys.ROOM))
-    if old := [name for name in found if not 0 <= hour - int(name) <= 2 * MOST_MS]:
-        store.run(lambda client: client.hdel(keys.ROOM, *old))
+    hours: Any = store.run(lambda client: client.hkeys(keys.MEMORY_HISTORY))
+    if old := [name for name in hours if not 0 <= hour - int(name) <= 2 * MOST_MS]:
+        store.run(lambda client: client.hdel(keys.MEMORY_HISTORY, *old))
 
 
 def samples(raw: Mapping[bytes, bytes]) -> dict[int, int]:
     """Return how many bytes were used, by moment, from what the store holds of it."""
-    told = (value.split(b":") for value in raw.values())
-    return {int(at): int(used) for at, used in told}
+    pairs = (value.split(b":") for value in raw.values())
+    return {int(at): int(used) for at, used in pairs}
 
 
-RANKS = ("reply", "bulk")
-BY_THE_CLOCK = ("tick", "sweep", "watch", "web")
+PRIORITIES = ("reply", "bulk")
+SCHEDULED_RUNS = ("tick", "sweep", "watch", "web")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
-_COUNTED = ("dead", "unconfirmed", "due", "parked", "unreadable")
+_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class LaneFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberStanding:
+class NumberState:
     """One of our numbers."""
 
     number: str
@@ -64,7 +64,7 @@ class NumberStanding:
     unconfirmed: int
     due: int
     parked: int  # until their customers write again
-    stops: Stops
+    pauses: NumberPauses
     lanes: Mapping[str, LaneFigures]  # by rank
     unreadable: int = 0  # of the dead
     damaged: str = ""  # why none of this can be read
@@ -72,16 +72,16 @@ class NumberStanding:
     @property
     def stages(self) -> dict[str, int]:
         """Return how many sends ever reached each stage."""
-        return self._of("sends.")
+        return self._counts_with_prefix("sends.")
 
     @property
     def statuses(self) -> dict[str, int]:
         """Return how many statuses were odd, by what was odd about them."""
-        return self._of("statuses.")
+        return self._counts_with_prefix("statuses.")
 
-    def _of(self, group: str) -> dict[str, int]:
-        found = sorted(one for one in self.counts.items() if one[0].startswith(group))
-        return {name.removeprefix(group): count for name, count in found}
+    def _counts_with_prefix(self, group: str) -> dict[str, int]:
+        matching = sorted(one for one in self.counts.items() if one[0].startswith(group))
+        return {name.removeprefix(group): count for name, count in matching}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +100,34 @@ class Snapshot:
     now_ms: int
     health: ServerHealth
     partitions: tuple[PartitionState, ...]
-    numbers: tuple[NumberStanding, ...]
+    numbers: tuple[NumberState, ...]
     letters: Mapping[DeadLetterGroup, int] = field(default_factory=dict)
     ago_s: Mapping[str, float] = field(default_factory=dict)  # what ran by the clock
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
-    stopped: str = ""  # the release that must not plan now
+    stopped_release: str = ""  # the release that must not plan now
     canary: Canary = NONE_YET
     rulebooks: tuple[InForce, ...] = ()  # one for each worker process
     release: str = ""  # of the worker that looked last, with its rules; "" where none has
-    leads: bool = False  # some beat has the turn
-    room: Mapping[int, int] = field(default_factory=dict)  # bytes used, by moment, hour by hour
+    has_beat_leader: bool = False  # some beat has the turn
+    memory_samples: Mapping[int, int] = field(
+        default_factory=dict
+    )  # bytes used, by moment, hour by hour
 
     @property
     def forecast(self) -> Forecast | None:
         """Say when deliveries will be refused at the present rate, None where none is known."""
         health = self.health
         full_bytes = REFUSE_FROM * health.limit_bytes
-        return forecast(self.now_ms, health.used_bytes, full_bytes, self.room)
+        return forecast(self.now_ms, health.used_bytes, full_bytes, self.memory_samples)
 
     @property
     def causes(self) -> dict[str, int]:
         """Count what `gateway dead-letters` lists; what was set aside is told by the partitions."""
-        found: Counter[str] = Counter()
-        for of, count in self.letters.items():
-            found[of.cause] += count
-        late = sum(one.aside for one in self.partitions)
-        return dict(found) | ({"aside": late} if late else {})
+        cause_counts: Counter[str] = Counter()
+        for group, count in self.letters.items():
+            cause_counts[group.cause] += count
+        deferred = sum(one.deferred for one in self.partitions)
+        return dict(cause_counts) | ({"aside": deferred} if deferred else {})
 
     @property
     def kept(self) -> int:
@@ -155,87 +157,104 @@ class Snapshot:
 
 def read(store: Store, limit_bytes: int) -> Snapshot:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
-    partitions = tuple(Inbox(store, Bodies()).look())
+    partitions = tuple(Inbox(store, Bodies()).partition_states())
     infos = store.infos()
-    layout, counts, stopped, flown, books, release, leads, used, *lives = ask(
+    (
+        layout,
+        counts,
+        stopped_release,
+        canary_row,
+        rulebook_rows,
+        release,
+        beat_lock,
+        memory_rows,
+        *ttls,
+    ) = run_commands(
         store,
         ("GET", keys.LAYOUT_KEY),
         ("HGETALL", f"{keys.SPACE}count"),
-        ("GET", keys.STOPPED),
+        ("GET", keys.STOPPED_RELEASE),
         ("HGETALL", keys.CANARY),
         ("HGETALL", keys.RULEBOOKS),
-        ("GET", f"{keys.RAN}watch"),
-        ("EXISTS", keys.BEAT_TURN),
-        ("HGETALL", keys.ROOM),
-        *(("PTTL", f"{keys.RAN}{what}") for what in BY_THE_CLOCK),
+        ("GET", f"{keys.LAST_RUN}watch"),
+        ("EXISTS", keys.BEAT_LOCK),
+        ("HGETALL", keys.MEMORY_HISTORY),
+        *(("PTTL", f"{keys.LAST_RUN}{what}") for what in SCHEDULED_RUNS),
     )
     return Snapshot(
         now_ms=partitions[0].now_ms,
-        health=worst(infos, layout.decode() if layout else "", limit_bytes),
+        health=judge_servers(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
-        numbers=tuple(_whole_number(store, name) for name in maintenance.numbers_at_meta(store)),
-        letters=_letters(store),
+        numbers=tuple(
+            _read_number_safely(store, name) for name in maintenance.numbers_at_meta(store)
+        ),
+        letters=_count_dead_letters(store),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
-            for what, left in zip(BY_THE_CLOCK, lives, strict=True)
+            for what, left in zip(SCHEDULED_RUNS, ttls, strict=True)
             if left > 0
         },
         counts=_counts(counts),
-        stopped=stopped.decode() if stopped else "",
-        canary=read_canary(flown, partitions[0].now_ms),
-        rulebooks=rulebooks.reported(books, partitions[0].now_ms),
+        stopped_release=stopped_release.decode() if stopped_release else "",
+        canary=read_canary(canary_row, partitions[0].now_ms),
+        rulebooks=rulebooks.parse_reports(rulebook_rows, partitions[0].now_ms),
         release=release.decode() if release else "",
-        leads=bool(leads),
-        room=samples(used),
+        has_beat_leader=bool(beat_lock),
+        memory_samples=samples(memory_rows),
     )
 
 
-def _letters(store: Store) -> Counter[DeadLetterGroup]:
+def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
     """Count the newest dead letters by their causes, none where a list of them is damaged."""
-    newest = dead_letters.letters(store, DeadLetterFilter(), MOST_LETTERS)
+    newest = dead_letters.iter_dead_letters(store, DeadLetterFilter(), MOST_LETTERS)
     try:
         return Counter(DeadLetterGroup(one.number, one.cause, one.code) for one in newest)
     except ScriptError:
         return Counter()
 
 
-def _whole_number(store: Store, name: str) -> NumberStanding:
+def _read_number_safely(store: Store, name: str) -> NumberState:
     """Read how a number stands; one whose keys are damaged hides no other."""
     try:
-        return _number(store, name)
+        return _read_number(store, name)
     except ScriptError as error:
-        idle = {rank: LaneFigures() for rank in RANKS}
-        return NumberStanding(name, {}, 0, 0, 0, 0, stored({}), idle, damaged=sanitize(str(error)))
+        idle = {rank: LaneFigures() for rank in PRIORITIES}
+        return NumberState(
+            name, {}, 0, 0, 0, 0, parse_pauses({}), idle, damaged=sanitize(str(error))
+        )
 
 
-def _number(store: Store, name: str) -> NumberStanding:
+def _read_number(store: Store, name: str) -> NumberState:
     prefix = keys.number(name)
     commands: list[tuple[Any, ...]] = [
         ("TIME",),
         ("HGETALL", f"{prefix}count"),
-        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED),
+        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
         ("HGETALL", f"{prefix}stops"),
     ]
-    for rank in RANKS:
-        ready = f"{prefix}ready:{rank}"
+    for priority in PRIORITIES:
+        ready = f"{prefix}ready:{priority}"
         commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
-    (seconds, _), counts, buried, unconfirmed, due, parked, unread, stopped, *lanes = ask(
-        store, *commands
+    (seconds, _), counts, dead, unconfirmed, due, parked, unreadable, raw_pauses, *lanes = (
+        run_commands(store, *commands)
     )
-    return NumberStanding(
+    return NumberState(
         name,
         _counts(counts),
-        buried,
+        dead,
         unconfirmed,
         due,
         parked,
-        stored(stopped),
-        {rank: _lanes(seconds, *lanes[2 * i : 2 * i + 2]) for i, rank in enumerate(RANKS)},
-        unread,
+        parse_pauses(raw_pauses),
+        {
+            rank: _lane_figures(seconds, *lanes[2 * i : 2 * i + 2])
+            for i, rank in enumerate(PRIORITIES)
+        },
+        unreadable,
     )
 
 
-def _lanes(seconds: int, ready: int, head: Any) -> LaneFigures:
+def _lane_figures(seconds: int, ready: int, head: Any) -> LaneFigures:
     overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
     return LaneFigures(ready, overdue_s)
 

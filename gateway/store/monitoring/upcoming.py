@@ -28,12 +28,12 @@ class Upcoming:
         return [*self.ready_ms.values(), *([] if self.tick_ms is None else [self.tick_ms])]
 
     @property
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Say whether a tick has something to move now."""
         return self.tick_ms is not None and self.tick_ms <= self.now_ms
 
 
-def upcoming(
+def read_upcoming(
     store: Store, numbers: Sequence[str], per_second: int
 ) -> tuple[list[Upcoming], Exception | None]:
     """Look at numbers in one round trip; return what was found, and an error that one of them gave.
@@ -47,15 +47,21 @@ def upcoming(
     ]
     replies = list(zip(numbers, store.call_many(calls), strict=True))
     failed = next((reply for _, reply in replies if isinstance(reply, Exception)), None)
-    found = [_upcoming(name, reply) for name, reply in replies if not isinstance(reply, Exception)]
-    return found, failed
+    results = [
+        _parse_upcoming(name, reply) for name, reply in replies if not isinstance(reply, Exception)
+    ]
+    return results, failed
 
 
-def _upcoming(number: str, reply: Sequence[int]) -> Upcoming:
+def _parse_upcoming(number: str, reply: Sequence[int]) -> Upcoming:
     now_ms, *ready, tick_ms = reply
     return Upcoming(
         number,
         now_ms,
-        {rank: moment for rank, moment in zip((REPLY, BULK), ready, strict=True) if moment >= 0},
+        {
+            priority: moment
+            for priority, moment in zip((REPLY, BULK), ready, strict=True)
+            if moment >= 0
+        },
         tick_ms if tick_ms >= 0 else None,
     )

@@ -28,11 +28,11 @@ def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bo
     Raises StoreUnavailableError where nothing can be said: what was committed is known by then, and
     what was not is planned again.
     """
-    replies = store.call_many([call(plan, retention) for plan in plans])
+    replies = store.call_many([commit_call(plan, retention) for plan in plans])
     return [reply if isinstance(reply, Exception) else reply == 1 for reply in replies]
 
 
-def call(plan: Plan, retention: timedelta) -> Call:
+def commit_call(plan: Plan, retention: timedelta) -> Call:
     """Return the script call that commits a plan; its version is new with every call."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
@@ -42,19 +42,19 @@ def call(plan: Plan, retention: timedelta) -> Call:
         args += _verb("alias", name)
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
-        args += _verb("record", record.id, _record(record), lifetime, plan.contact.key)
+        args += _verb("record", record.id, _record_json(record), lifetime, plan.contact.key)
     for send in plan.sends:
-        args += _verb("action", *_action(send))
-    for news in plan.news:
-        args += _verb("stage", *_stage(news))
+        args += _verb("action", *_send_args(send))
+    for update in plan.status_updates:
+        args += _verb("stage", *_status_args(update))
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     for event in plan.events:
-        args += _verb("know", digest(event.key), event_places.pack(_place(event)), event.kind)
+        args += _verb("know", digest(event.key), event_places.pack(_event_ref(event)), event.kind)
     return Call("commit", keys.number(plan.number), args)
 
 
-def bury(store: Store, failures: Iterable[Failure]) -> None:
+def store_dead_letters(store: Store, failures: Iterable[Failure]) -> None:
     """Set events whose planning raised before a person, with all that is needed to look again.
 
     They are not known: a later commit of the event removes its dead letter, and what was committed
@@ -62,22 +62,24 @@ def bury(store: Store, failures: Iterable[Failure]) -> None:
     """
     calls = []
     for failure in failures:
-        told = {"error": failure.error, "trace": failure.trace, "raw": failure.event.raw}
-        calls.append(burial(failure.event, told))
+        details = {"error": failure.error, "trace": failure.trace, "raw": failure.event.raw}
+        calls.append(dead_letter_call(failure.event, details))
     for reply in store.call_many(calls):
         if isinstance(reply, Exception):
             raise reply
 
 
-def burial(event: Event, told: Mapping[str, Any], *counter: str) -> Call:
+def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) -> Call:
     """Return the script call that sets an event before a person, with what is `told` of it.
 
     `counter` is what counts it instead of its deaths.
     """
-    row = {**told, "key": event.key, "delivery": event.delivery, "item": event.item}
+    row = {**details, "key": event.key, "delivery": event.delivery, "item": event.item}
     args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
     return Call(
-        "bury_event", keys.number(event.number), [*args, _place(event), told["error"], *counter]
+        "bury_event",
+        keys.number(event.number),
+        [*args, _event_ref(event), details["error"], *counter],
     )
 
 
@@ -90,34 +92,41 @@ def _verb(name: str, *args: Any) -> list[Any]:
     return [name, len(args), *args]
 
 
-def _place(event: Event) -> str:
+def _event_ref(event: Event) -> str:
     """Return where an event stands; packed, it is the value under which the event is known."""
     return f"{event.delivery}/{event.item}"
 
 
-def _action(send: Send) -> list[Any]:
+def _send_args(send: Send) -> list[Any]:
     due = milliseconds(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
     # Most sends have none of these, and a row is kept for a month.
     row |= {"instead": send.instead} if send.instead else {}
     row |= {"marketing": True} if send.marketing else {}
     expires = milliseconds(send.expires_at)
-    told = [int(send.repeatable), send.closed, send.rule, _json(row)]
-    return [send.id, send.lane, send.rank, due, expires, *told]
+    details = [int(send.repeatable), send.closed, send.rule, _json(row)]
+    return [send.id, send.lane, send.priority, due, expires, *details]
 
 
-def _stage(news: StatusUpdate) -> list[Any]:
-    error: Any = _json(news.error) if news.error else ""
-    if news.participant:
-        error = str((news.error or {}).get("code") or "")  # a thousand rows of it are kept
-    pricing = _json(news.pricing) if news.pricing else ""
-    told = [news.send, news.wamid, news.stage, news.rung, milliseconds(news.at), error]
-    came = "replayed" if news.replayed else int(news.late > LATE)
-    told += [news.attempt, came, news.participant[:_MAX_NAME], pricing]
-    return [*told, *follow_up(news.refusal)]
+def _status_args(update: StatusUpdate) -> list[Any]:
+    error: Any = _json(update.error) if update.error else ""
+    if update.participant:
+        error = str((update.error or {}).get("code") or "")  # a thousand rows of it are kept
+    pricing = _json(update.pricing) if update.pricing else ""
+    args = [
+        update.send,
+        update.wamid,
+        update.stage,
+        update.status_rank,
+        milliseconds(update.at),
+        error,
+    ]
+    arrival = "replayed" if update.replayed else int(update.delay > LATE)
+    args += [update.attempt, arrival, update.participant[:_MAX_NAME], pricing]
+    return [*args, *follow_up(update.refusal)]
 
 
-def _record(record: Record) -> bytes:
+def _record_json(record: Record) -> bytes:
     event = record.event
     return _json(
         {
@@ -129,7 +138,7 @@ def _record(record: Record) -> bytes:
             "planned": milliseconds(record.planned_at),
             "rulebook": record.rulebook,
             "first_contact": record.is_new,
-            "fired": [{"rule": one.rule, "why": one.why} for one in record.fired],
+            "fired": [{"rule": one.rule, "why": one.explanation} for one in record.fired],
             "sends": record.sends,
             "changes": record.changes,
         }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.grouping import names
+from gateway.core.contacts.grouping import contact_keys
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import PlanningInput
@@ -19,64 +19,66 @@ def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[PlanningI
 
     Raises StoreUnavailableError or ScriptError.
     """
-    asked = [_asked(number, events) for number, events in batches.items()]
-    replies = store.call_many([call for call, _ in asked])
+    prepared = [_load_call(number, events) for number, events in batches.items()]
+    replies = store.call_many([call for call, _ in prepared])
     return [
-        _view(number, events, contacts, reply)
+        _planning_input(number, events, contacts, reply)
         for (number, events), (_, contacts), reply in zip(
-            batches.items(), asked, replies, strict=True
+            batches.items(), prepared, replies, strict=True
         )
     ]
 
 
-def find(store: Store, number: str, name: str) -> Contact:
+def find_contact(store: Store, number: str, name: str) -> Contact:
     """Return the contact that a name stands for. Raises StoreUnavailableError or ScriptError."""
     _, (key, version, state), _ = store.call("load", keys.number(number), 1, name)
-    contact = _read(key, version, state)
+    contact = _parse_contact(key, version, state)
     if isinstance(contact, str):
         raise ScriptError(f"a contact cannot be read: {contact}")
     return contact
 
 
-def _asked(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
-    contacts = list(dict.fromkeys(name for event in events for name in names(event)))
+def _load_call(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
+    contacts = list(dict.fromkeys(name for event in events for name in contact_keys(event)))
     digests = [digest(event.key) for event in events]
     return Call("load", keys.number(number), [len(contacts), *contacts, *digests]), contacts
 
 
-def _view(number: str, events: Sequence[Event], contacts: list[str], reply: Any) -> PlanningInput:
+def _planning_input(
+    number: str, events: Sequence[Event], contacts: list[str], reply: Any
+) -> PlanningInput:
     if isinstance(reply, Exception):
         raise reply
     now, rows, places = reply
-    read, unreadable = _contacts(contacts, rows)
+    parsed, unreadable = _parse_contacts(contacts, rows)
     known = dict(zip((event.key for event in events), places, strict=True))
     return PlanningInput(
         number=number,
         now=datetime.fromtimestamp(now / 1000, UTC),
-        contacts=read,
+        contacts=parsed,
         known=frozenset(key for key, place in known.items() if isinstance(place, bytes)),
         unreadable=unreadable
         | {key: "whether it is known cannot be read" for key, place in known.items() if place == 0},
     )
 
 
-def _contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
+def _parse_contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
     """Return the contact of each name, and why that of a name cannot be read.
 
     The state of one that has several names came with the first.
     """
-    found: dict[bytes, Contact | str] = {}
+    by_key: dict[bytes, Contact | str] = {}
     for key, version, state in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
-        if key not in found:
-            found[key] = _read(key, version, state)
-    of_names = dict(zip(names, (found[key] for key in rows[::3]), strict=True))
+        if key not in by_key:
+            by_key[key] = _parse_contact(key, version, state)
+    of_names = dict(zip(names, (by_key[key] for key in rows[::3]), strict=True))
     return (
         {name: one for name, one in of_names.items() if isinstance(one, Contact)},
         {name: one for name, one in of_names.items() if isinstance(one, str)},
     )
 
 
-def _read(key: bytes, version: Any, state: Any) -> Contact | str:
+def _parse_contact(key: bytes, version: Any, state: Any) -> Contact | str:
     """Return a contact, or why it cannot be read; another release may have written it."""
     if version == 0:
         return str(state.decode(errors="replace"))

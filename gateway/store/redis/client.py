@@ -71,8 +71,10 @@ def connect(url: str, **more: Any) -> Client:
         return Cluster(address, options)
     if not address.sentinels:
         return cast(Client, Client.from_url(address.url, **options))
-    asked: Any = Sentinel
-    sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+    sentinel_class: Any = Sentinel
+    sentinels = sentinel_class(
+        address.sentinels, sentinel_kwargs=options, **options, **address.login
+    )
     return cast(Client, sentinels.master_for(address.primary, redis_class=Client))
 
 
@@ -83,8 +85,10 @@ def connect_async(url: str) -> AsyncClient:
     if address.nodes:
         client = AsyncCluster(address, options)
     elif address.sentinels:
-        asked: Any = AsyncSentinel
-        sentinels = asked(address.sentinels, sentinel_kwargs=options, **options, **address.login)
+        sentinel_class: Any = AsyncSentinel
+        sentinels = sentinel_class(
+            address.sentinels, sentinel_kwargs=options, **options, **address.login
+        )
         client = sentinels.master_for(address.primary, redis_class=AsyncClient)
     else:
         client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
@@ -118,9 +122,9 @@ def sha(script: str) -> str:
     return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
 
 
-def meaning(error: RedisError) -> Exception:
+def translate_error(error: RedisError) -> Exception:
     """Translate a driver's error: the store is away, or a script is wrong."""
-    is_away = isinstance(error, _AWAY) or _said(error).startswith(_AWAY_WORDS)
+    is_away = isinstance(error, _AWAY) or _server_message(error).startswith(_AWAY_WORDS)
     if isinstance(error, NotReplicatedError):
         return StoreUnavailableError(str(error))
     if isinstance(error, ResponseError) and not is_away:
@@ -128,18 +132,18 @@ def meaning(error: RedisError) -> Exception:
     return StoreUnavailableError(type(error).__name__)
 
 
-def _said(error: RedisError) -> str:
+def _server_message(error: RedisError) -> str:
     """Return what the server said; the driver's pipelines put words of their own before it."""
     return str(error).rpartition(" of pipeline caused error: ")[2].lstrip("('\"")
 
 
-def heard(infos: list[Any]) -> list[Any]:
+def require_any_answer(infos: list[Any]) -> list[Any]:
     """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
     if any(not isinstance(one, RedisError) for one in infos):
         return infos
     if not infos:
         raise StoreUnavailableError("no server has any slot")
-    raise meaning(infos[0]) from infos[0]
+    raise translate_error(infos[0]) from infos[0]
 
 
 class Store:
@@ -169,10 +173,10 @@ class Store:
         lost = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
         if lost:
             # A server that was restarted, or promoted, knows no scripts; none of these ran.
-            again = self._run([calls[i] for i in lost], by_hash=False)
-            for i, result in zip(lost, again, strict=True):
+            retried = self._run([calls[i] for i in lost], by_hash=False)
+            for i, result in zip(lost, retried, strict=True):
                 results[i] = result
-        return [meaning(r) if isinstance(r, RedisError) else r for r in results]
+        return [translate_error(r) if isinstance(r, RedisError) else r for r in results]
 
     def _run(self, calls: Sequence[Call], *, by_hash: bool) -> list[Any]:
         pipe = self.redis.pipeline(transaction=False)
@@ -185,7 +189,7 @@ class Store:
         try:
             return pipe.answers(replicas)
         except RedisError as error:
-            raise meaning(error) from error
+            raise translate_error(error) from error
 
     def mark(self, key: str, lifetime_ms: int) -> bool:
         """Set a key that vanishes by itself; false where it is set already."""
@@ -194,13 +198,13 @@ class Store:
     def mark_all(self, names: Sequence[str], lifetime_ms: int) -> list[bool]:
         """Do the same for many keys, of any slots, in one round trip."""
 
-        def marked(client: Client) -> list[Any]:
+        def set_marks(client: Client) -> list[Any]:
             pipe = client.pipeline(transaction=False)
             for name in names:
                 pipe.set(name, 1, nx=True, px=lifetime_ms)
             return pipe.answers()
 
-        return [one is True for one in self.run(marked)] if names else []
+        return [one is True for one in self.run(set_marks)] if names else []
 
     def delete(self, *names: str) -> None:
         """Remove keys of one slot."""
@@ -211,14 +215,14 @@ class Store:
         try:
             return command(self.redis)
         except RedisError as error:
-            raise meaning(error) from error
+            raise translate_error(error) from error
 
     def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO); of a cluster, or its error.
 
         Raises StoreUnavailableError where none of them does.
         """
-        return heard(self.run(lambda client: client.infos()))
+        return require_any_answer(self.run(lambda client: client.infos()))
 
     def close(self) -> None:
         """Give the connections back."""

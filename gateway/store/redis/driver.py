@@ -31,14 +31,14 @@ class Pipe(redis.client.Pipeline):
 
         Raises RedisError where nothing can be said of any, or where too few replicas have them.
         """
-        return _replicated(self.in_place(replicas))
+        return _require_replicated(self.in_place(replicas))
 
     def in_place(self, replicas: int) -> list[Any]:
         """Do the same, and let only what was written tell of too few replicas."""
         if replicas:
             # It tells of what its own connection wrote, so it goes with the commands.
             self.wait(replicas, REPLICATED_WITHIN_MS)
-        return _counted(list(self.execute(raise_on_error=False)), replicas)
+        return _check_replicas(list(self.execute(raise_on_error=False)), replicas)
 
 
 class Client(redis.Redis):
@@ -52,12 +52,12 @@ class Client(redis.Redis):
         """Return what every server that writes says of itself (INFO), or its error."""
         return [self.info()]
 
-    def of_each(self, ask: Callable[["Client"], T]) -> list[T | RedisError]:
+    def ask_each(self, ask: Callable[["Client"], T]) -> list[T | RedisError]:
         """Ask every server that writes something of itself; one that fails gives its error."""
-        return [asked(self, ask)]
+        return [ask_server(self, ask)]
 
 
-def asked(server: Client, ask: Callable[[Client], T]) -> T | RedisError:
+def ask_server(server: Client, ask: Callable[[Client], T]) -> T | RedisError:
     """Return what one server answers, or its error."""
     try:
         return ask(server)
@@ -73,13 +73,13 @@ class AsyncPipe(redis.asyncio.client.Pipeline):
 
         Raises RedisError where nothing can be said of any, or where too few replicas have them.
         """
-        return _replicated(await self.in_place(replicas))
+        return _require_replicated(await self.in_place(replicas))
 
     async def in_place(self, replicas: int) -> list[Any]:
         """Do the same, and let only what was written tell of too few replicas."""
         if replicas:
             self.wait(replicas, REPLICATED_WITHIN_MS)
-        return _counted(list(await self.execute(raise_on_error=False)), replicas)
+        return _check_replicas(list(await self.execute(raise_on_error=False)), replicas)
 
 
 class AsyncClient(redis.asyncio.Redis):
@@ -97,19 +97,19 @@ class AsyncClient(redis.asyncio.Redis):
         return [await self.info()]
 
 
-def _counted(found: list[Any], replicas: int) -> list[Any]:
+def _check_replicas(answers: list[Any], replicas: int) -> list[Any]:
     """Take the answer of WAIT away, and judge what it answers for."""
     if not replicas:
-        return found
-    there = found.pop()
+        return answers
+    acknowledged = answers.pop()
     # Only a replica refuses to wait: it has become one.
-    if not isinstance(there, RedisError) and there >= replicas:
-        return found
-    return [one if isinstance(one, RedisError) else NotReplicatedError() for one in found]
+    if not isinstance(acknowledged, RedisError) and acknowledged >= replicas:
+        return answers
+    return [one if isinstance(one, RedisError) else NotReplicatedError() for one in answers]
 
 
-def _replicated(found: Sequence[Any]) -> list[Any]:
-    for one in found:
+def _require_replicated(answers: Sequence[Any]) -> list[Any]:
+    for one in answers:
         if isinstance(one, NotReplicatedError):
             raise one
-    return list(found)
+    return list(answers)

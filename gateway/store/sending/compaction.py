@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from gateway.core.sending.compact_record import Packed, pack, spot_of
+from gateway.core.sending.compact_record import CompactedSend, index_slot, pack
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import ScriptError, Store
@@ -28,13 +28,13 @@ POSTPONED_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedSend:
     """A send whose moment has come, as its row was read."""
 
     id: str
     row: dict[str, str]
     members: dict[str, str]
-    packed: Packed
+    packed: CompactedSend
 
 
 class Compaction:
@@ -51,27 +51,27 @@ class Compaction:
 
         Numbers take turns, so that none waits for another's backlog.
         """
-        till = time.monotonic() + budget_s
+        deadline = time.monotonic() + budget_s
         waiting, done = list(numbers), 0
-        while waiting and time.monotonic() < till:
+        while waiting and time.monotonic() < deadline:
             for number in list(waiting):
-                found, compacted = self._try_step(number, early_ms)
+                due, compacted = self._try_step(number, early_ms)
                 done += compacted
                 # What changed under our hands is due still, and may as well wait for the next tick.
-                if found < AT_ONCE or compacted < found // 2:
+                if due < AT_ONCE or compacted < due // 2:
                     waiting.remove(number)
-                if time.monotonic() >= till:
+                if time.monotonic() >= deadline:
                     break
         return done
 
     def _try_step(self, number: str, early_ms: float) -> tuple[int, int]:
         try:
-            return self.step(number, early_ms)
+            return self.compact_step(number, early_ms)
         except ScriptError as error:  # a number whose keys are damaged holds up no other
             log.warning("number_not_compacted", number=number, error=str(error))
             return 0, 0
 
-    def step(self, number: str, early_ms: float) -> tuple[int, int]:
+    def compact_step(self, number: str, early_ms: float) -> tuple[int, int]:
         """Compact the oldest that are due, a bounded number; return how many, and how many did."""
         ids = self._due(keys.number(number), early_ms)
         finished = [one for one in self._read(number, ids) if one]
@@ -87,7 +87,7 @@ class Compaction:
 
         return [one.decode() for one in self._store.run(ask)]
 
-    def _read(self, number: str, ids: Sequence[str]) -> list[Finished | None]:
+    def _read(self, number: str, ids: Sequence[str]) -> list[FinishedSend | None]:
         prefix = keys.number(number)
 
         def ask(client: Any) -> list[Any]:
@@ -103,36 +103,44 @@ class Compaction:
                 members = pipe.execute(raise_on_error=False)
             return list(zip(ids, rows, members, strict=True))
 
-        found = self._store.run(ask) if ids else []
-        return [self._finished(number, *one) for one in found]
+        raw_rows = self._store.run(ask) if ids else []
+        return [self._to_finished(number, *one) for one in raw_rows]
 
-    def _finished(self, number: str, name: str, raw: Any, raw_members: Any) -> Finished | None:
+    def _to_finished(
+        self, number: str, name: str, raw: Any, raw_members: Any
+    ) -> FinishedSend | None:
         try:
-            row, members = _text(raw), _text(raw_members)
+            row, members = _decode_row(raw), _decode_row(raw_members)
             if row:
-                return Finished(name, row, members, pack(name, row, members))
+                return FinishedSend(name, row, members, pack(name, row, members))
             self._forget(number, name)
         except Exception as error:
             log.warning("send_not_compacted", send=name, error=type(error).__name__)
             self._postpone(number, name)
         return None
 
-    def _write(self, number: str, finished: Sequence[Finished]) -> int:
+    def _write(self, number: str, finished: Sequence[FinishedSend]) -> int:
         done = 0
         for start in range(0, len(finished), IN_A_CALL):
             args: list[Any] = [*self._lives]
-            for one in finished[start : start + IN_A_CALL]:
-                args += self._args(one)
+            for send in finished[start : start + IN_A_CALL]:
+                args += self._args(send)
             done += sum(self._store.call("compact", keys.number(number), *args))
         return done
 
-    def _args(self, one: Finished) -> list[Any]:
-        row, packed = one.row, one.packed
-        args: list[Any] = [one.id, spot_of("s", one.id), row["stage"], row["attempts"], len(row)]
-        args += ["".join(part for member in one.members.items() for part in member)]
+    def _args(self, send: FinishedSend) -> list[Any]:
+        row, packed = send.row, send.packed
+        args: list[Any] = [
+            send.id,
+            index_slot("s", send.id),
+            row["stage"],
+            row["attempts"],
+            len(row),
+        ]
+        args += ["".join(part for member in send.members.items() for part in member)]
         args += [packed.record, self._bodies.pack(packed.text), packed.head, len(packed.wamids)]
         for wamid in packed.wamids:
-            args += [wamid, spot_of("w", wamid)]
+            args += [wamid, index_slot("w", wamid)]
         return args
 
     def _forget(self, number: str, name: str) -> None:
@@ -150,7 +158,7 @@ def _counted(reply: Any) -> int:
     return int(reply)
 
 
-def _text(raw: Any) -> dict[str, str]:
+def _decode_row(raw: Any) -> dict[str, str]:
     if isinstance(raw, Exception):
         raise ScriptError(str(raw))
     return {name.decode(): value.decode() for name, value in raw.items()}

@@ -20,14 +20,14 @@ from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailabl
 class Damage:
     """One item that a script could not work on, and why; neither names a customer."""
 
-    what: str  # "lane", "outcome", "due", ...
+    kind: str  # "lane", "outcome", "due", ...
     item: str  # the id of a send or a timer, "" of a lane
-    why: str
+    reason: str
 
 
-def damages(told: Sequence[bytes]) -> tuple[Damage, ...]:
+def parse_damages(fields: Sequence[bytes]) -> tuple[Damage, ...]:
     """Read what a script tells of it: what, item and why of each, one after the other."""
-    words = [word.decode(errors="replace") for word in told]
+    words = [word.decode(errors="replace") for word in fields]
     return tuple(Damage(*words[i : i + 3]) for i in range(0, len(words), 3))
 
 
@@ -35,21 +35,21 @@ LEASE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PumpResult:
     """The attempts to make, the server's time, and whether more is ready, and in how long."""
 
     attempts: list[Attempt]
     now: datetime
-    more: bool
+    has_more: bool
     wait_s: float
     probes: bool  # the number is paused, and its one attempt shows whether it still has to be
-    resumed: str  # why it was paused, where an attempt showed that it need not be any longer
+    ended_pause: str  # why it was paused, where an attempt showed that it need not be any longer
     unopened: list[Outcome] = field(default_factory=list)  # of attempts that cannot be made
     damaged: tuple[Damage, ...] = ()  # what the script passed over
 
 
 @dataclass(frozen=True, slots=True)
-class Pumping:
+class PumpCall:
     """One call of the pump script, and what goes with the next where nobody hears its answer."""
 
     call: Call
@@ -70,7 +70,7 @@ class Lanes:
         self._unsettled: list[Outcome] = []
         self._unanswered: list[str] = []
 
-    def pump(self, outcomes: Sequence[Outcome], most: int) -> Taken:
+    def pump(self, outcomes: Sequence[Outcome], most: int) -> PumpResult:
         """Settle `outcomes`, then take up to `most` attempts, in one script call.
 
         Raises StoreUnavailableError or ScriptError. What was to be settled then goes with this
@@ -82,7 +82,7 @@ class Lanes:
             raise answer
         return answer
 
-    def begin(self, outcomes: Sequence[Outcome], most: int) -> Pumping:
+    def prepare_pump(self, outcomes: Sequence[Outcome], most: int) -> PumpCall:
         """Return the call that settles `outcomes`, and those of lost calls, and then takes."""
         name = secrets.token_hex(6)
         with self._lock:
@@ -90,10 +90,18 @@ class Lanes:
             lost, self._unanswered = self._unanswered, []
         args: list[Any] = [LEASE_MS, most, self._per_second, name, ",".join(lost)]
         for one in settled:
-            args += [one.send, one.attempt, one.step, one.wamid, one.wait_ms, one.error, one.note]
-        return Pumping(Call("pump", self._prefix, args), name, settled, lost)
+            args += [
+                one.send,
+                one.attempt,
+                one.step,
+                one.wamid,
+                one.wait_ms,
+                one.error_json,
+                one.history_json,
+            ]
+        return PumpCall(Call("pump", self._prefix, args), name, settled, lost)
 
-    def give_up(self, pumping: Pumping) -> None:
+    def keep_for_next(self, pumping: PumpCall) -> None:
         """Keep for the next call what a call brought whose answer nobody heard."""
         with self._lock:
             self._unsettled = pumping.settled + self._unsettled
@@ -102,73 +110,78 @@ class Lanes:
 
 def pump_all(
     store: Store, wanted: Sequence[tuple[Lanes, Sequence[Outcome], int]]
-) -> list[Taken | StoreUnavailableError | ScriptError]:
+) -> list[PumpResult | StoreUnavailableError | ScriptError]:
     """Do for several numbers what `Lanes.pump` does for one, all in one round trip.
 
     A number whose call failed has the error in its place, and loses nothing by it.
     """
-    begun = [(lanes, lanes.begin(outcomes, most)) for lanes, outcomes, most in wanted]
+    prepared = [(lanes, lanes.prepare_pump(outcomes, most)) for lanes, outcomes, most in wanted]
     try:
-        answers = store.call_many([pumping.call for _, pumping in begun])
+        answers = store.call_many([pumping.call for _, pumping in prepared])
     except StoreUnavailableError as error:
-        answers = [error] * len(begun)
-    for (lanes, pumping), answer in zip(begun, answers, strict=True):
+        answers = [error] * len(prepared)
+    for (lanes, pumping), answer in zip(prepared, answers, strict=True):
         if isinstance(answer, Exception):
-            lanes.give_up(pumping)
-    return [_taken(one) if isinstance(one, list) else one for one in answers]
+            lanes.keep_for_next(pumping)
+    return [_parse_answer(one) if isinstance(one, list) else one for one in answers]
 
 
-def _taken(answer: Any) -> Taken:
+def _parse_answer(answer: Any) -> PumpResult:
     now, wait, more, probes, resumed, damaged, rows = answer
     began = _moment(now)
-    attempts, unopened = _attempts(rows, began)
-    return Taken(
+    attempts, unopened = _parse_attempts(rows, began)
+    return PumpResult(
         attempts=attempts,
         now=began,
-        more=bool(more),
+        has_more=bool(more),
         wait_s=wait / 1000,
         probes=bool(probes),
-        resumed=resumed.decode(),
+        ended_pause=resumed.decode(),
         unopened=unopened,
-        damaged=damages(damaged),
+        damaged=parse_damages(damaged),
     )
 
 
-def _attempts(rows: Sequence[Any], began: datetime) -> tuple[list[Attempt], list[Outcome]]:
+def _parse_attempts(rows: Sequence[Any], began: datetime) -> tuple[list[Attempt], list[Outcome]]:
     """Read what was taken; what cannot be read was surely not posted, and a person has to look."""
-    attempts, unopened = [], []
+    attempts, unreadable = [], []
     for row in rows:
         try:
-            attempts.append(_attempt(row, began))
+            attempts.append(_parse_attempt(row, began))
         # Of another release, or of a broken disk: nobody knows beforehand what is wrong with it.
         except Exception as error:
-            unopened.append(_unopened(row, type(error).__name__))
-    return attempts, unopened
+            unreadable.append(_unreadable_outcome(row, type(error).__name__))
+    return attempts, unreadable
 
 
-def _unopened(row: Sequence[Any], error: str) -> Outcome:
-    why = {"code": None, "reason": UNOPENED, "details": error}
-    told, note = orjson.dumps(why).decode(), orjson.dumps({"outcome": "dead", **why}).decode()
-    return Outcome(row[0].decode(), row[1], "dead", error=told, note=note)
+def _unreadable_outcome(row: Sequence[Any], error: str) -> Outcome:
+    failure = {"code": None, "reason": UNOPENED, "details": error}
+    error_json, history_json = (
+        orjson.dumps(failure).decode(),
+        orjson.dumps({"outcome": "dead", **failure}).decode(),
+    )
+    return Outcome(
+        row[0].decode(), row[1], "dead", error_json=error_json, history_json=history_json
+    )
 
 
-def _attempt(row: list[Any], began: datetime) -> Attempt:
-    send, number, planned, first, packed, rank, repeatable, expires, spent, *more = row
-    closed, instead, pair_refusals, contact, state = more
-    told = orjson.loads(packed)
+def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
+    send, ordinal, planned, first, packed, priority, repeatable, expires, spent, *rest = row
+    closed, instead, pair_refusals, contact, state = rest
+    row_json = orjson.loads(packed)
     return Attempt(
         send=send.decode(),
-        ordinal=number,
+        ordinal=ordinal,
         planned_at=_moment(planned),
         first_at=_moment(first),
         began_at=began,
         expires_at=_moment(expires),
-        body=told["instead"] if instead else told["body"],
-        rule=told["rule"],
-        rank=rank.decode(),
+        body=row_json["instead"] if instead else row_json["body"],
+        rule=row_json["rule"],
+        priority=priority.decode(),
         repeatable=repeatable == b"1",
         contact=unpack(contact.decode(), b"", state),
-        marketing=told.get("marketing", False),
+        marketing=row_json.get("marketing", False),
         closed="" if instead else closed.decode(),
         spent=int(spent),
         pair_refusals=int(pair_refusals),

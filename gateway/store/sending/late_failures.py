@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from gateway.core.sending.compact_record import rung_of
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.compact_record import status_rank_of
+from gateway.core.sending.send import STATUS_RANK
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import ScriptError, Store
@@ -32,73 +32,75 @@ class LateFailure:
     spot: bytes
     attempt: str
     at_ms: int
-    after: str  # what its code lets follow, "" for nothing
+    follow_up: str  # what its code lets follow, "" for nothing
     wait_ms: int
     failure: str
 
 
-def settle(store: Store, bodies: Bodies, numbers: Sequence[str]) -> list[str]:
+def apply_late_failures(store: Store, bodies: Bodies, numbers: Sequence[str]) -> list[str]:
     """Hear what was noted, a bounded number; return the numbers that have something to send."""
     begun = []
-    for number, failures in _noted(store, numbers):
+    for number, failures in _read_failures(store, numbers):
         try:
-            if _heard(store, bodies, number, failures):
+            if _apply_failures(store, bodies, number, failures):
                 begun.append(number)
         except ScriptError as error:  # a number whose keys are damaged holds up no other
             log.warning("late_failures_unheard", number=number, error=str(error))
     return begun
 
 
-def _noted(store: Store, numbers: Sequence[str]) -> list[tuple[str, list[LateFailure]]]:
+def _read_failures(store: Store, numbers: Sequence[str]) -> list[tuple[str, list[LateFailure]]]:
     def ask(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
         for number in numbers:
             pipe.hrandfield(f"{keys.number(number)}late_failures", AT_ONCE, withvalues=True)
         return list(pipe.execute(raise_on_error=False))
 
-    found = store.run(ask) if numbers else []
+    replies = store.run(ask) if numbers else []
     return [
-        (number, [_failure(*raw[i : i + 2]) for i in range(0, len(raw), 2)])
-        for number, raw in zip(numbers, found, strict=True)
+        (number, [_parse_failure(*raw[i : i + 2]) for i in range(0, len(raw), 2)])
+        for number, raw in zip(numbers, replies, strict=True)
         if raw and not isinstance(raw, Exception)
     ]
 
 
-def _failure(spot: bytes, told: bytes) -> LateFailure:
-    attempt, at_ms, after, wait_ms, failure = told.decode().split("|", 4)
-    return LateFailure(spot, attempt, int(float(at_ms)), after, int(float(wait_ms)), failure)
+def _parse_failure(spot: bytes, value: bytes) -> LateFailure:
+    attempt, at_ms, follow_up, wait_ms, failure = value.decode().split("|", 4)
+    return LateFailure(spot, attempt, int(float(at_ms)), follow_up, int(float(wait_ms)), failure)
 
 
-def _heard(store: Store, bodies: Bodies, number: str, failures: Sequence[LateFailure]) -> bool:
+def _apply_failures(
+    store: Store, bodies: Bodies, number: str, failures: Sequence[LateFailure]
+) -> bool:
     spots = [one.spot for one in failures]
-    found = send_rows.of_spots(store, bodies, number, spots, without="failed")
-    _tell_unopened(number, found)
+    sends = send_rows.read_by_spots(store, bodies, number, spots, without="failed")
+    _warn_unopened(number, sends)
     begun = False
-    for failure, send in zip(failures, found, strict=True):
+    for failure, send in zip(failures, sends, strict=True):
         # Delivered after all, or nothing is left of it.
-        if send is None or rung_of(send.value) > RUNGS["failed"]:
+        if send is None or status_rank_of(send.value) > STATUS_RANK["failed"]:
             _forget(store, number, failure.spot)
-        elif send.unopened:
+        elif send.is_unopened:
             continue
         elif send.fields and send_rows.revive(store, number, send):
-            _fail(store, number, send, failure)
+            _commit_failure(store, number, send, failure)
             _forget(store, number, failure.spot)
-            begun = begun or bool(failure.after and send.has_text)
+            begun = begun or bool(failure.follow_up and send.has_text)
     return begun
 
 
-def _tell_unopened(number: str, sends: Sequence[SendRow | None]) -> None:
+def _warn_unopened(number: str, sends: Sequence[SendRow | None]) -> None:
     """Warn of texts that this process cannot open: each of its ticks passes them over."""
-    if unopened := sum(one is not None and one.unopened for one in sends):
-        log.warning("late_failures_unopened", number=number, sends=unopened)
+    if count := sum(one is not None and one.is_unopened for one in sends):
+        log.warning("late_failures_unopened", number=number, sends=count)
 
 
-def _fail(store: Store, number: str, send: SendRow, failure: LateFailure) -> None:
+def _commit_failure(store: Store, number: str, send: SendRow, failure: LateFailure) -> None:
     """Commit the news once more, now that there is a row; it shows nothing of how statuses come."""
-    after = failure.after if send.has_text else ""
-    news = [send.id, "", "failed", RUNGS["failed"], failure.at_ms, failure.failure]
-    news += [failure.attempt, "replayed", "", "", after, failure.wait_ms]
-    store.call("commit", keys.number(number), "", "", "", "", "stage", len(news), *news)
+    follow_up = failure.follow_up if send.has_text else ""
+    args = [send.id, "", "failed", STATUS_RANK["failed"], failure.at_ms, failure.failure]
+    args += [failure.attempt, "replayed", "", "", follow_up, failure.wait_ms]
+    store.call("commit", keys.number(number), "", "", "", "", "stage", len(args), *args)
 
 
 def _forget(store: Store, number: str, spot: bytes) -> None:

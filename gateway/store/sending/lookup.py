@@ -8,19 +8,19 @@ from typing import Any
 import orjson
 
 from gateway.core.event_keys import join
-from gateway.core.sending.dead_letter import moment
-from gateway.core.sending.pauses import Stops, stored
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.dead_letter import datetime_from_ms
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
+from gateway.core.sending.send import STATUS_RANK
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
-from gateway.store.inbox.lookup import known
+from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class GroupMember:
     """How far a message to a group got with one participant; `code` is Meta's, where it failed."""
 
     name: str = field(repr=False)
@@ -29,10 +29,10 @@ class Member:
     code: int | None = None
 
 
-def member(name: str, row: str) -> Member:
+def parse_member(name: str, row: str) -> GroupMember:
     """Read a row of the members of a send."""
     _, stage, at, code = row.split(" ", 3)
-    return Member(name, stage, moment(at), int(code) if code else None)
+    return GroupMember(name, stage, datetime_from_ms(at), int(code) if code else None)
 
 
 Note = Mapping[str, Any]
@@ -56,12 +56,12 @@ class SendState:
     due_at: datetime | None = None
     unconfirmed_till: datetime | None = None
     dead_at: datetime | None = None
-    ahead: int | None = None  # sends before it in its lane
+    sends_ahead: int | None = None  # sends before it in its lane
     lane_at: datetime | None = None  # when its lane may next be worked
     parked_till: datetime | None = None  # it waits until its customer writes
     is_held: bool = False  # its rule is, by a person
-    stops: Stops = field(default_factory=Stops)  # what keeps its number from sending
-    members: tuple[Member, ...] = ()
+    pauses: NumberPauses = field(default_factory=NumberPauses)  # what keeps its number from sending
+    members: tuple[GroupMember, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class TracedSend:
     stage: str = ""
     rule: str = ""
     record: str = ""
-    rank: str = ""
+    priority: str = ""
     wamid: str = ""
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     planned_at: datetime | None = None
@@ -86,10 +86,10 @@ class TracedSend:
     pricing: Note = field(default_factory=dict)
     is_final: bool = False
     has_text: bool = True  # what was to be sent is kept still
-    standing: SendState = SendState()
+    state: SendState = SendState()
 
 
-def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
+def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
     """Run plain commands in one round trip. Raises StoreUnavailableError or ScriptError."""
 
     def run(client: Any) -> list[Any]:
@@ -101,131 +101,139 @@ def ask(store: Store, *commands: Sequence[Any]) -> list[Any]:
     return store.run(run) if commands else []
 
 
-def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[TracedSend]:
+def read_sends(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[TracedSend]:
     """Return sends by their ids, in a few round trips. Raises StoreUnavailableError."""
-    found = send_rows.read(store, bodies, number, ids)
-    standings = _standings(store, keys.number(number), found)
-    known = _kept_at(store, number, [one.fields for one in found])
+    rows = send_rows.read_rows(store, bodies, number, ids)
+    states = _read_states(store, keys.number(number), rows)
+    kept_at = _kept_at(store, number, [one.fields for one in rows])
     return [
-        _sent(one.id, one.fields, standing, known) if one.fields else TracedSend(one.id)
-        for one, standing in zip(found, standings, strict=True)
+        _to_traced_send(one.id, one.fields, standing, kept_at) if one.fields else TracedSend(one.id)
+        for one, standing in zip(rows, states, strict=True)
     ]
 
 
-def _standings(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[SendState]:
+def _read_states(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[SendState]:
     commands: list[Sequence[Any]] = []
     for send in sends:
         one, row = send.id, send.fields
-        rank, lane = row.get("rank", ""), row.get("lane", "")
+        priority, lane = row.get("rank", ""), row.get("lane", "")
         commands += [
             ("ZSCORE", f"{prefix}due", one),
             ("ZSCORE", f"{prefix}unconfirmed", one),
             ("ZSCORE", f"{prefix}dead", f"send:{one}"),
-            ("ZRANK", f"{prefix}lane:{rank}:{lane}", one),
-            ("ZSCORE", f"{prefix}ready:{rank}", lane),
+            ("ZRANK", f"{prefix}lane:{priority}:{lane}", one),
+            ("ZSCORE", f"{prefix}ready:{priority}", lane),
             ("ZSCORE", f"{prefix}parked", one),
             ("ZSCORE", f"{prefix}held:{row.get('rule', '')}", one),
             ("HGETALL", f"{prefix}stops"),
             ("HGETALL", f"{prefix}members:{one}"),
         ]
-    found = ask(store, *commands)
+    replies = run_commands(store, *commands)
     each = len(commands) // len(sends) if sends else 1
     return [
-        _standing(send.members, *found[i * each : (i + 1) * each]) for i, send in enumerate(sends)
+        _parse_state(send.members, *replies[i * each : (i + 1) * each])
+        for i, send in enumerate(sends)
     ]
 
 
-def _standing(compacted: Row, *found: Any) -> SendState:
-    due, unconfirmed, dead, ahead, ready, parked, held, stops, members = found
-    since = {name.decode(): told.decode() for name, told in members.items()}
-    participants = sorted(({**compacted, **since}).items())
+def _parse_state(compacted: Row, *replies: Any) -> SendState:
+    due, unconfirmed, dead, ahead, ready, parked, held, raw_pauses, members = replies
+    current = {name.decode(): told.decode() for name, told in members.items()}
+    participants = sorted(({**compacted, **current}).items())
     return SendState(
         due_at=_moment(due),
         unconfirmed_till=_moment(unconfirmed),
         dead_at=_moment(dead),
-        ahead=ahead,
+        sends_ahead=ahead,
         lane_at=_moment(ready) if ahead is not None else None,
         parked_till=_moment(parked),
         is_held=held is not None,
-        stops=stored(stops),
-        members=tuple(member(name, told) for name, told in participants),
+        pauses=parse_pauses(raw_pauses),
+        members=tuple(parse_member(name, told) for name, told in participants),
     )
 
 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
     """Return when statuses were kept, by wamid and stage, as far as they are still known."""
-    asked = [
+    status_keys = [
         (wamid, stage)
         for row in rows
-        for stage, attempt in (_status(name) for name in row if name.startswith("at:"))
-        if (wamid := _wamid(row, attempt))
+        for stage, attempt in (_split_status_field(name) for name in row if name.startswith("at:"))
+        if (wamid := _wamid_of_attempt(row, attempt))
     ]
-    places = known(store, number, [join("status", number, *one) for one in asked])
+    event_refs = find_event_refs(
+        store, number, [join("status", number, *one) for one in status_keys]
+    )
     return {
-        one: moment(place.partition(":")[2].partition("-")[0])
-        for one, place in zip(asked, places, strict=True)
-        if place
+        one: datetime_from_ms(event_ref.partition(":")[2].partition("-")[0])
+        for one, event_ref in zip(status_keys, event_refs, strict=True)
+        if event_ref
     }
 
 
-def _sent(
-    name: str, row: Row, standing: SendState, kept_at: Mapping[tuple[str, str], datetime]
+def _to_traced_send(
+    name: str, row: Row, state: SendState, kept_at: Mapping[tuple[str, str], datetime]
 ) -> TracedSend:
-    told = orjson.loads(row["row"])
+    planned = orjson.loads(row["row"])
     statuses = [
-        StatusEntry(stage, attempt, moment(row[field]), kept_at.get((_wamid(row, attempt), stage)))
+        StatusEntry(
+            stage,
+            attempt,
+            datetime_from_ms(row[field]),
+            kept_at.get((_wamid_of_attempt(row, attempt), stage)),
+        )
         for field in row
         if field.startswith("at:")
-        for stage, attempt in [_status(field)]
+        for stage, attempt in [_split_status_field(field)]
     ]
     return TracedSend(
         id=name,
         stage=row["stage"],
-        rule=told["rule"],
-        record=told["record"],
-        rank=row["rank"],
+        rule=planned["rule"],
+        record=planned["record"],
+        priority=row["rank"],
         wamid=row.get("wamid", ""),
-        body=told.get("body", {}),
+        body=planned.get("body", {}),
         planned_at=_moment(row["planned"]),
         attempts=int(row["attempts"]),
-        began={n: moment(at) for n, at in _numbered(row, "began")},
-        notes={n: _note(text) for n, text in _numbered(row, "attempt")},
-        messages=dict(_numbered(row, "wamid")),
-        ended={n: _note(text) for n, text in _numbered(row, "ended")},
-        statuses=tuple(sorted(statuses, key=lambda one: (one.at, RUNGS.get(one.stage, 0)))),
-        error=_note(row.get("error", "{}")),
-        pricing=_note(row.get("pricing", "{}")),
+        began={n: datetime_from_ms(at) for n, at in _iter_by_attempt(row, "began")},
+        notes={n: _parse_note(text) for n, text in _iter_by_attempt(row, "attempt")},
+        messages=dict(_iter_by_attempt(row, "wamid")),
+        ended={n: _parse_note(text) for n, text in _iter_by_attempt(row, "ended")},
+        statuses=tuple(sorted(statuses, key=lambda one: (one.at, STATUS_RANK.get(one.stage, 0)))),
+        error=_parse_note(row.get("error", "{}")),
+        pricing=_parse_note(row.get("pricing", "{}")),
         is_final="final" in row,
-        has_text="body" in told,
-        standing=standing,
+        has_text="body" in planned,
+        state=state,
     )
 
 
-def _numbered(row: Row, name: str) -> Iterator[tuple[int, str]]:
+def _iter_by_attempt(row: Row, name: str) -> Iterator[tuple[int, str]]:
     """Give what is stored of each attempt under a name."""
     for field_, value in row.items():
         if field_.startswith(f"{name}:"):
             yield int(field_.removeprefix(f"{name}:")), value
 
 
-def _wamid(row: Row, attempt: str) -> str:
+def _wamid_of_attempt(row: Row, attempt: str) -> str:
     """Return the message that an attempt became, as far as is known."""
     return row.get(f"wamid:{attempt}") or row.get("wamid", "")
 
 
-def _status(field: str) -> tuple[str, str]:
+def _split_status_field(field: str) -> tuple[str, str]:
     _, stage, attempt = field.split(":", 2)
     return stage, attempt
 
 
-def _note(text: str) -> Note:
+def _parse_note(text: str) -> Note:
     """Read what was noted; a note that is no object is shown as it is."""
     try:
-        told = orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        told = text
-    return told if isinstance(told, dict) else {"outcome": str(told)}
+        value = text
+    return value if isinstance(value, dict) else {"outcome": str(value)}
 
 
 def _moment(milliseconds: Any) -> datetime | None:
-    return None if milliseconds is None else moment(milliseconds)
+    return None if milliseconds is None else datetime_from_ms(milliseconds)

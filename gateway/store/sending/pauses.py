@@ -5,92 +5,97 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core.sending.pauses import Stops, stored
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.store import keys
-from gateway.store.redis.client import Call, Store, meaning
+from gateway.store.redis.client import Call, Store, translate_error
 from gateway.store.redis.driver import AsyncClient
-from gateway.store.sending.lookup import ask
+from gateway.store.sending.lookup import run_commands
 
 NO_ROOM = -1
 
 
 def pause(
-    store: Store, numbers: Iterable[str], why: str, probe_after_ms: int, *, late: bool = False
+    store: Store,
+    numbers: Iterable[str],
+    reason: str,
+    probe_after_ms: int,
+    *,
+    from_status: bool = False,
 ) -> None:
     """Pause numbers; one that is paused already stays so since it was. Repeatable, like all here.
 
     It is `late` where a status told it, after Meta had taken the message: what Meta takes next then
     shows nothing for a minute. Each of these raises StoreUnavailableError.
     """
-    _ask(store, numbers, "pause", why, probe_after_ms, int(late))
+    _control(store, numbers, "pause", reason, probe_after_ms, int(from_status))
 
 
-def look(store: Store, numbers: Iterable[str], code: int | None) -> None:
+def probe_now(store: Store, numbers: Iterable[str], code: int | None) -> None:
     """Let those that are paused be probed at once.
 
     The pause of a whole account, for a code, is over also where nothing waits to be a probe.
     """
-    _ask(store, numbers, "look", "" if code is None else code)
+    _control(store, numbers, "look", "" if code is None else code)
 
 
 def rest(store: Store, numbers: Iterable[str], wait_ms: int) -> None:
     """Let numbers send nothing for a while."""
-    _ask(store, numbers, "rest", wait_ms)
+    _control(store, numbers, "rest", wait_ms)
 
 
 def grant(store: Store, number: str, per_second: int) -> bool:
     """Note that Meta grants a number more; what it granted is never taken back here."""
-    return bool(_ask(store, [number], "grant", per_second))
+    return bool(_control(store, [number], "grant", per_second))
 
 
-def hold(store: Store, numbers: Sequence[str], rule: str, why: str) -> list[str]:
+def hold(store: Store, numbers: Sequence[str], rule: str, reason: str) -> list[str]:
     """Let a person stop numbers, or what a rule sends from them; `why` is shown to others.
 
     Returns the numbers of which so many rules are held that this one is not.
     """
-    replies = _replies(store, numbers, "hold", rule, why)
+    replies = _control_each(store, numbers, "hold", rule, reason)
     return [one for one, reply in zip(numbers, replies, strict=True) if reply == NO_ROOM]
 
 
 def release(store: Store, numbers: Iterable[str], rule: str) -> int:
     """Let what was held go on; return for how many numbers that changed something."""
-    return _ask(store, numbers, "release", rule)
+    return _control(store, numbers, "release", rule)
 
 
-def of(store: Store, numbers: Sequence[str]) -> dict[str, Stops]:
+def pauses_by_number(store: Store, numbers: Sequence[str]) -> dict[str, NumberPauses]:
     """Return what keeps each of these numbers from sending."""
-    found = ask(store, *(("HGETALL", key(one)) for one in numbers))
-    return {one: stored(raw) for one, raw in zip(numbers, found, strict=True)}
+    replies = run_commands(store, *(("HGETALL", pauses_key(one)) for one in numbers))
+    return {one: parse_pauses(raw) for one, raw in zip(numbers, replies, strict=True)}
 
 
-async def sentences(client: AsyncClient) -> list[str]:
+async def pause_sentences(client: AsyncClient) -> list[str]:
     """Tell what keeps any number from sending. Raises StoreUnavailableError."""
     try:
-        found: Any = client.smembers(keys.NUMBERS)
-        numbers = sorted(name.decode() for name in await found)
+        members: Any = client.smembers(keys.NUMBERS)
+        numbers = sorted(name.decode() for name in await members)
         pipe = client.pipeline(transaction=False)
         for one in numbers:
-            pipe.hgetall(key(one))
-        stops = [stored(raw) for raw in await pipe.execute()]
+            pipe.hgetall(pauses_key(one))
+        pauses = [parse_pauses(raw) for raw in await pipe.execute()]
     except RedisError as error:
-        raise meaning(error) from error
+        raise translate_error(error) from error
     return [
         f"Number {number} is {told}."
-        for number, one in zip(numbers, stops, strict=True)
+        for number, one in zip(numbers, pauses, strict=True)
         for told in one.sentences()
     ]
 
 
-def key(number: str) -> str:
+def pauses_key(number: str) -> str:
     """Return where the stops of a number are stored."""
     return f"{keys.number(number)}stops"
 
 
-def _ask(store: Store, numbers: Iterable[str], *args: Any) -> int:
-    return sum(_replies(store, numbers, *args))
+def _control(store: Store, numbers: Iterable[str], *args: Any) -> int:
+    return sum(_control_each(store, numbers, *args))
 
 
-def _replies(store: Store, numbers: Iterable[str], *args: Any) -> list[int]:
+def _control_each(store: Store, numbers: Iterable[str], *args: Any) -> list[int]:
     replies = store.call_many([Call("control_number", keys.number(one), args) for one in numbers])
     for reply in replies:
         if isinstance(reply, Exception):

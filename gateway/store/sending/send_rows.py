@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.compact_record import row_of, whole, with_news
+from gateway.core.sending.compact_record import read_row, restore_row, with_late_statuses
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
@@ -29,7 +29,7 @@ class SendRow:
     members: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a compacted one
     value: bytes = field(default=b"", repr=False)
     has_text: bool = True
-    unopened: bool = False  # there is a text, which only a process with another key can open
+    is_unopened: bool = False  # there is a text, which only a process with another key can open
 
     @property
     def is_compacted(self) -> bool:
@@ -37,7 +37,7 @@ class SendRow:
         return bool(self.value)
 
 
-def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[SendRow]:
+def read_rows(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[SendRow]:
     """Return the rows of sends by their ids, in two round trips where some were compacted."""
     prefix = keys.number(number)
 
@@ -47,74 +47,74 @@ def read(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[
             pipe.hgetall(f"{prefix}send:{one}")
         return list(pipe.execute())
 
-    found = store.run(ask) if ids else []
-    missing = [one for one, raw in zip(ids, found, strict=True) if not raw]
+    raw_rows = store.run(ask) if ids else []
+    missing = [one for one, raw in zip(ids, raw_rows, strict=True) if not raw]
     recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
-    left = dict(zip(missing, recalled, strict=True))
+    recalled_by_id = dict(zip(missing, recalled, strict=True))
     return [
-        SendRow(one, _texts(raw)) if raw else left.get(one) or SendRow(one)
-        for one, raw in zip(ids, found, strict=True)
+        SendRow(one, _decode_row(raw)) if raw else recalled_by_id.get(one) or SendRow(one)
+        for one, raw in zip(ids, raw_rows, strict=True)
     ]
 
 
-def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+def _decode_row(raw: Mapping[bytes, bytes]) -> dict[str, str]:
     """Return a row as texts, also one that holds bytes which are none."""
     return {name.decode(): value.decode(errors="replace") for name, value in raw.items()}
 
 
-def of_wamid(store: Store, number: str, wamid: str) -> str:
+def find_by_wamid(store: Store, number: str, wamid: str) -> str:
     """Return the id of the send that became a message, "" where it is forgotten."""
     prefix = keys.number(number)
     send: Any = store.run(lambda client: client.get(f"{prefix}wamid:{wamid}"))
     if send:
         return str(send.decode())
-    (found,) = _recall(store, Bodies(), number, [f"w{wamid}"])
-    return found.id if found else ""
+    (recalled,) = _recall(store, Bodies(), number, [f"w{wamid}"])
+    return recalled.id if recalled else ""
 
 
-def of_spots(
+def read_by_spots(
     store: Store, bodies: Bodies, number: str, spots: Sequence[bytes], *, without: str = ""
 ) -> list[SendRow | None]:
     """Return what is left of sends by their places in the index; None where nothing is."""
     return _recall(store, bodies, number, [b"@" + spot for spot in spots], without)
 
 
-def revive(store: Store, number: str, one: SendRow) -> bool:
+def revive(store: Store, number: str, send: SendRow) -> bool:
     """Give a compacted send its row back; false where news came since it was read."""
-    wamids = [value for name, value in one.fields.items() if name.partition(":")[0] == "wamid"]
-    args: list[Any] = [one.id, one.value, len(wamids), *wamids]
-    for name, value in one.fields.items():
+    wamids = [value for name, value in send.fields.items() if name.partition(":")[0] == "wamid"]
+    args: list[Any] = [send.id, send.value, len(wamids), *wamids]
+    for name, value in send.fields.items():
         args += [name, value]
-    if one.members:
-        args += ["", *(part for member in one.members.items() for part in member)]
+    if send.members:
+        args += ["", *(part for member in send.members.items() for part in member)]
     return bool(store.call("revive", keys.number(number), *args))
 
 
 def _recall(
     store: Store, bodies: Bodies, number: str, names: Sequence[str | bytes], without: str = ""
 ) -> list[SendRow | None]:
-    found: list[SendRow | None] = []
+    rows: list[SendRow | None] = []
     for start in range(0, len(names), AT_ONCE):
-        told = store.call("recall", keys.number(number), *names[start : start + AT_ONCE])
-        found += [_left(bodies, one, without) for one in told]
-    return found
+        replies = store.call("recall", keys.number(number), *names[start : start + AT_ONCE])
+        rows += [_parse_recalled(bodies, one, without) for one in replies]
+    return rows
 
 
-def _left(bodies: Bodies, told: Any, without: str) -> SendRow | None:
-    if not told or not told[1]:
+def _parse_recalled(bodies: Bodies, reply: Any, without: str) -> SendRow | None:
+    if not reply or not reply[1]:
         return None
-    value, record, text, _ = told
-    opened = _opened(bodies, text)
+    value, record, text, _ = reply
+    plaintext = _open_text(bodies, text)
     try:
-        name, row = row_of(record)
-        row, members = whole(row, opened) if opened else (row, {})
-        raised = with_news(row, value, without=without)
+        name, row = read_row(record)
+        row, members = restore_row(row, plaintext) if plaintext else (row, {})
+        updated = with_late_statuses(row, value, without=without)
     except (ValueError, LookupError):
         return SendRow("", value=value, has_text=False)
-    return SendRow(name, raised, members, value, bool(opened), unopened=opened is None)
+    return SendRow(name, updated, members, value, bool(plaintext), is_unopened=plaintext is None)
 
 
-def _opened(bodies: Bodies, text: bytes | None) -> bytes | None:
+def _open_text(bodies: Bodies, text: bytes | None) -> bytes | None:
     """Return a text, b"" where it is no longer kept, None where this process cannot open it."""
     try:
         return bodies.open(text) if text else b""

@@ -20,17 +20,19 @@ class UnconfirmedSend:
 
     send: str
     attempt: int
-    doubt: DoubtEvidence
+    evidence: DoubtEvidence
 
 
-def doubts(store: Store, number: str, turn: int = 0, most: int = 100) -> list[UnconfirmedSend]:
+def read_unconfirmed(
+    store: Store, number: str, page: int = 0, most: int = 100
+) -> list[UnconfirmedSend]:
     """Return unconfirmed sends of a number, those that expire first; where they are many, in turns.
 
     Many may be left to a person, and must not hide the others until they expire.
     """
     prefix = keys.number(number)
     count: Any = store.run(lambda client: client.zcard(f"{prefix}unconfirmed"))
-    first = turn % max(1, math.ceil(count / most)) * most
+    first = page % max(1, math.ceil(count / most)) * most
     sends: Any = store.run(
         lambda client: client.zrange(f"{prefix}unconfirmed", first, first + most - 1)
     )
@@ -43,34 +45,34 @@ def doubts(store: Store, number: str, turn: int = 0, most: int = 100) -> list[Un
 
     rows: Any = store.run(read) if sends else []
     return [
-        _doubted(send.decode(), row)
+        _parse_unconfirmed(send.decode(), row)
         for send, row in zip(sends, rows, strict=True)
         if row[0] == b"unconfirmed"
     ]
 
 
-def proved_to(store: Store, number: str) -> datetime | None:
+def last_proved_at(store: Store, number: str) -> datetime | None:
     """Return the latest attempt of the number whose message had a status."""
     key = f"{keys.number(number)}evidence"
     moment: Any = store.run(lambda client: client.hget(key, "proved"))
     return _moment(moment) if moment else None
 
 
-def again(store: Store, number: str, doubted: UnconfirmedSend) -> bool:
+def resend(store: Store, number: str, unconfirmed: UnconfirmedSend) -> bool:
     """Put a send back into its lane, once; false where something became known meanwhile."""
-    args = (doubted.send, doubted.attempt)
+    args = (unconfirmed.send, unconfirmed.attempt)
     return bool(store.call("resend", keys.number(number), *args) == 1)
 
 
-def _doubted(send: str, row: list[Any]) -> UnconfirmedSend:
-    _, attempts, doubted, repeated, overtaken, packed, instead = row
+def _parse_unconfirmed(send: str, row: list[Any]) -> UnconfirmedSend:
+    _, attempts, doubted_at, repeated, overtaken, packed, instead = row
     # What was posted of a closed window is the template in the place of the body.
     body = orjson.loads(packed)["instead" if instead else "body"]
     return UnconfirmedSend(
         send,
         int(attempts),
         DoubtEvidence(
-            attempted_at=_moment(doubted),
+            attempted_at=_moment(doubted_at),
             is_template=body.get("type") == "template",
             repeated=repeated is not None,
             overtaken=overtaken is not None,
@@ -86,16 +88,18 @@ def _moment(milliseconds: Any) -> datetime:
 SILENT_MS = 3_000
 
 
-def note(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
+def stream_call(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
     """Return the call that notes a gap which ends now, or that a web process is alive."""
     wait_ms = int(CONFIRM_WAIT.total_seconds() * 1000)
     gap_ms = max(0, int(gap.total_seconds() * 1000))
-    return Call("status_stream", keys.STREAM, [gap_ms, int(alive), SILENT_MS, wait_ms, GAP_FACTOR])
+    return Call(
+        "status_stream", keys.STATUS_STREAM, [gap_ms, int(alive), SILENT_MS, wait_ms, GAP_FACTOR]
+    )
 
 
-def whole_from(store: Store) -> datetime:
+def stream_whole_since(store: Store) -> datetime:
     """Return the moment from which the stream counts as whole; in the future after a gap."""
-    moment: Any = store.call("status_stream", keys.STREAM, *note().args)
+    moment: Any = store.call("status_stream", keys.STATUS_STREAM, *stream_call().args)
     return datetime.fromtimestamp(moment / 1000, UTC)
 
 
@@ -103,15 +107,15 @@ def note_lost(store: Store) -> None:
     """Note that statuses of what was tried until a little after now may be lost for good."""
     seconds, _ = store.run(lambda client: client.time())
     until_ms = (seconds + int(CONFIRM_WAIT.total_seconds())) * 1000
-    store.run(lambda client: client.hset(keys.STREAM, "lost", str(until_ms)))
+    store.run(lambda client: client.hset(keys.STATUS_STREAM, "lost", str(until_ms)))
 
 
-def lost_to(store: Store) -> datetime | None:
+def lost_until(store: Store) -> datetime | None:
     """Return the moment until which statuses may be lost for good, None where none are."""
-    until_ms: Any = store.run(lambda client: client.hget(keys.STREAM, "lost"))
+    until_ms: Any = store.run(lambda client: client.hget(keys.STATUS_STREAM, "lost"))
     return datetime.fromtimestamp(int(until_ms) / 1000, UTC) if until_ms else None
 
 
 def note_gap(store: Store, length: timedelta) -> None:
     """Note that something was late or missing for so long until now."""
-    store.call("status_stream", keys.STREAM, *note(length).args)
+    store.call("status_stream", keys.STATUS_STREAM, *stream_call(length).args)

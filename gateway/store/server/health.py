@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from gateway.store import keys
-from gateway.store.redis.client import Call, heard, meaning, source
+from gateway.store.redis.client import Call, require_any_answer, source, translate_error
 from gateway.store.redis.driver import AsyncClient
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ COMPACT_FROM, COMPACT_ALL_FROM = YIELD_FROM, 0.70
 # How much of the history goes each second while it yields.
 AN_EIGHTH = 8
 POLL_S = 1.0
-RESULTS = timedelta(days=1)
+RESULTS_RETENTION = timedelta(days=1)
 
 NO_FILE = (
     "Redis has no append-only file: what was acknowledged is lost when it stops. "
@@ -46,19 +46,19 @@ class ServerHealth:
     refusal: str = ""  # what the server said when something was to be written
 
     @property
-    def short(self) -> bool:
+    def is_short(self) -> bool:
         """Say whether what was worked off has to give way, before its retention is over."""
         return self._beyond(YIELD_FROM)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Say whether deliveries have to be refused, so that what was kept can be worked off."""
         return self._beyond(REFUSE_FROM)
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Say whether deliveries are kept."""
-        return not (self.fatal or self.refusal or self.full)
+        return not (self.fatal or self.refusal or self.is_full)
 
     @property
     def early_ms(self) -> float:
@@ -71,9 +71,13 @@ class ServerHealth:
         return bool(self.limit_bytes) and self.used_bytes > share * self.limit_bytes
 
 
-def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> ServerHealth:
+def judge_server(info: Mapping[str, Any], layout: str, limit_bytes: int) -> ServerHealth:
     """Judge what the server says of itself (INFO) and the layout found in it; pure."""
-    fatal = [told for told in (too_old(info), other_layout(layout), replica(info)) if told]
+    fatal = [
+        problem
+        for problem in (version_problem(info), layout_problem(layout), replica_problem(info))
+        if problem
+    ]
     warnings = []
     if not int(info.get("aof_enabled", 0)):
         warnings.append(NO_FILE)
@@ -86,7 +90,7 @@ def judge(info: Mapping[str, Any], layout: str, limit_bytes: int) -> ServerHealt
     )
 
 
-def too_old(info: Mapping[str, Any]) -> str:
+def version_problem(info: Mapping[str, Any]) -> str:
     """Say that a server lacks what our scripts need; "" where it does not."""
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version >= OLDEST_SERVER:
@@ -94,7 +98,7 @@ def too_old(info: Mapping[str, Any]) -> str:
     return f"Redis {info['redis_version']} is too old: 6.2 or newer is needed."
 
 
-def other_layout(layout: str) -> str:
+def layout_problem(layout: str) -> str:
     """Say that what is stored is laid out in a way that we do not read; "" where it is not."""
     if layout in ("", layout_name()):
         return ""
@@ -103,7 +107,7 @@ def other_layout(layout: str) -> str:
     return f"The store has layout {layout}; this version needs {layout_name()}."
 
 
-def replica(info: Mapping[str, Any]) -> str:
+def replica_problem(info: Mapping[str, Any]) -> str:
     """Say that a server takes no writes of ours; "" where it does."""
     if info.get("role") not in ("slave", "replica"):
         return ""
@@ -115,17 +119,21 @@ def _limit(info: Mapping[str, Any], limit_bytes: int) -> int:
     return int(info.get("maxmemory", 0)) or limit_bytes or half
 
 
-def worst(infos: Sequence[Any], layout: str, limit_bytes: int) -> ServerHealth:
+def judge_servers(infos: Sequence[Any], layout: str, limit_bytes: int) -> ServerHealth:
     """Judge every server that writes: what is wrong with any, and how full the fullest is; pure."""
-    there = [judge(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)]
-    away = len(infos) - len(there)
+    answering = [
+        judge_server(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)
+    ]
+    away = len(infos) - len(answering)
     missing = f"{away} of the {len(infos)} servers of the cluster do not answer."
-    told = (one for health in there for one in health.warnings)
-    fullest = max(there, key=lambda one: one.used_bytes / (one.limit_bytes or one.used_bytes or 1))
+    warnings = (one for health in answering for one in health.warnings)
+    fullest = max(
+        answering, key=lambda one: one.used_bytes / (one.limit_bytes or one.used_bytes or 1)
+    )
     return replace(
         fullest,
-        fatal=tuple(dict.fromkeys(one for health in there for one in health.fatal)),
-        warnings=tuple(dict.fromkeys([*told, *([missing] if away else [])])),
+        fatal=tuple(dict.fromkeys(one for health in answering for one in health.fatal)),
+        warnings=tuple(dict.fromkeys([*warnings, *([missing] if away else [])])),
     )
 
 
@@ -134,7 +142,7 @@ def layout_name() -> str:
     return f"{keys.LAYOUT}/{keys.PARTITIONS}"
 
 
-def yielding(numbers: Iterable[str], results: timedelta) -> list[Call]:
+def history_drop_calls(numbers: Iterable[str], results: timedelta) -> list[Call]:
     """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
 
     History is what was worked off, the records of why something was planned for it, what sends
@@ -156,10 +164,12 @@ PLANNING_STOPPED = (
 UNSEEN = "The store has not been seen yet."
 
 
-class Pressure:
+class HealthMonitor:
     """Looks at the server beside the requests, once a second."""
 
-    def __init__(self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS) -> None:
+    def __init__(
+        self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS_RETENTION
+    ) -> None:
         """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
         self._redis = client
         self._limit_bytes = limit_bytes
@@ -167,16 +177,16 @@ class Pressure:
         self._layout: bytes | None = None  # as it was seen last, b"" of an empty store
         self.health = ServerHealth(fatal=(UNSEEN,))  # it may be of another layout
 
-    async def look(self) -> ServerHealth:
+    async def refresh(self) -> ServerHealth:
         """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
         try:
             layout = await self._look_at_layout()
-            stopped = await self._ask(self._redis.get(keys.STOPPED))
-            infos = heard(await self._redis.infos())
-            refusal = await self._refusal()
+            stopped = await self._ask(self._redis.get(keys.STOPPED_RELEASE))
+            infos = require_any_answer(await self._redis.infos())
+            refusal = await self._write_refusal()
         except RedisError as error:
-            raise meaning(error) from error
-        health = worst(infos, layout.decode(), self._limit_bytes)
+            raise translate_error(error) from error
+        health = judge_servers(infos, layout.decode(), self._limit_bytes)
         self.health = replace(health, refusal=refusal)
         if stopped:
             self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
@@ -193,10 +203,10 @@ class Pressure:
         self._layout = found or b""
         return self._layout
 
-    async def _refusal(self) -> str:
+    async def _write_refusal(self) -> str:
         """Try to write: a server may refuse to for reasons that it does not tell of itself."""
         try:
-            await self._ask(self._redis.set(f"{keys.RAN}web", 1, px=keys.DAY_MS))
+            await self._ask(self._redis.set(f"{keys.LAST_RUN}web", 1, px=keys.DAY_MS))
         except ResponseError as error:
             return str(error)
         return ""
@@ -215,8 +225,8 @@ class Pressure:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                health = await self.look()
-                if health.short and not health.fatal:
+                health = await self.refresh()
+                if health.is_short and not health.fatal:
                     await self._make_room()
             except Exception:  # noqa: S112 - whoever keeps finds out by itself
                 continue
@@ -225,7 +235,7 @@ class Pressure:
         """Let history yield, as a tick does: a full server may carry no bell for a tick."""
         found: Any = self._redis.smembers(keys.NUMBERS)
         pipe = self._redis.pipeline(transaction=False)
-        for call in yielding((name.decode() for name in await found), self._results):
+        for call in history_drop_calls((name.decode() for name in await found), self._results):
             pipe.eval(source(call.script), 1, call.prefix, *call.args)
         if dropped := sum(await pipe.execute()):
             log.warning("history_yields", dropped=dropped)

@@ -138,7 +138,7 @@ def _open_store(*, needed: bool) -> Iterator[Store | None]:
 
 def _clock(store: Store | None) -> Callable[[], datetime]:
     """Return a clock: the server's where there is a server, asked once."""
-    ahead = dead_letters.now(store) - datetime.now(UTC) if store else None
+    ahead = dead_letters.server_time(store) - datetime.now(UTC) if store else None
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)
 
 

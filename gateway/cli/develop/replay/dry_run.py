@@ -14,11 +14,11 @@ from rich.text import Text
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import pluralize, progress_bar
-from gateway.core.capture.file_format import place_at
+from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
 from gateway.core.planning.decision import RuleDecider
-from gateway.core.planning.dry_run import Shadow
+from gateway.core.planning.dry_run import DryRun
 from gateway.core.sending.send import Send
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
@@ -74,7 +74,7 @@ class Shadowing:
     def __init__(self, store: Store, rulebook: RuleDecider) -> None:
         """Take where contacts and known events are read, and the rules."""
         self._store = store
-        self._shadow = Shadow(rulebook)
+        self._shadow = DryRun(rulebook)
         self.counts = DryRunCounts(rulebook.version, silent=self._shadow.silent)
 
     def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
@@ -97,7 +97,7 @@ class Shadowing:
 
     def _with_unique_id(self, item: Item) -> Delivery:
         """Name a delivery anew: those of several files may be called the same."""
-        delivery_id = place_at(item.delivery.received_at, self.counts.deliveries)
+        delivery_id = make_delivery_id(item.delivery.received_at, self.counts.deliveries)
         return replace(item.delivery, id=delivery_id)
 
     def _plan_batch(self, events: Sequence[Event], where: Mapping[str, str]) -> Iterator[Planning]:

@@ -19,7 +19,7 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.server.inspection import check
+from gateway.store.server.inspection import check_server
 from tasks.wakeup import ring_inbox
 
 # No more of them, and no more bytes, go into one script: it blocks the server for everybody.
@@ -50,7 +50,7 @@ class Sending:
         with progress_bar(silent=silent) as progress:
             task = progress.add_task("Replaying", total=count)
             for batch in batches:
-                if check(self._store, self._limit_bytes).full:
+                if check_server(self._store, self._limit_bytes).is_full:
                     raise FullError
                 self._inbox.replay(batch)
                 self.put_count += len(batch)

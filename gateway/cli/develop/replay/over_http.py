@@ -22,7 +22,7 @@ from gateway.cli.common.output import pluralize, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
-from gateway.core.event_keys import conversation
+from gateway.core.event_keys import conversation_key
 from gateway.core.webhook.signature import HEADER, sign
 
 # Longer than the gateway ever takes: Meta itself would have given up before.
@@ -80,7 +80,7 @@ class PostLanes:
     def post(self, item: Item) -> None:
         """Post it, as soon as its lane is free."""
         body = item.delivery.body
-        lane = zlib.crc32(conversation(body) or body[:4096]) % len(self._queues)
+        lane = zlib.crc32(conversation_key(body) or body[:4096]) % len(self._queues)
         self._queues[lane].put(item)
 
     def _work(self, queue: Queue[Item | None]) -> None:

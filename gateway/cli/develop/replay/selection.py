@@ -9,7 +9,7 @@ from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.output import pluralize
 from gateway.core.capture.filter import DeliveryFilter
-from gateway.core.capture.refresh import fresh
+from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 
@@ -29,7 +29,7 @@ class DeliverySelection:
 
     def __iter__(self) -> Iterator[Item]:
         """Give them in order, as they were captured."""
-        return islice((one for one in self.source if self.wanted.takes(one.delivery)), self.limit)
+        return islice((one for one in self.source if self.wanted.matches(one.delivery)), self.limit)
 
     def prepare(self, item: Item) -> Item:
         """Return one as it is replayed at this moment."""
@@ -58,7 +58,7 @@ class DeliverySelection:
 
     def _refresh_body(self, item: Item, seed: bytes) -> bytes:
         received_at = item.delivery.received_at if item.is_timed else _sent_at(item.delivery)
-        return fresh(item.delivery.body, seed, self.clock() - received_at)
+        return refresh_messages(item.delivery.body, seed, self.clock() - received_at)
 
 
 def _sent_at(delivery: Delivery) -> datetime:
@@ -69,7 +69,7 @@ def _sent_at(delivery: Delivery) -> datetime:
 def _describe_old(count: int, first: str) -> str:
     were = "was" if count == 1 else "were"
     return (
-        f"{pluralize(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, the first "
-        f"at {first}: what they hold may be forgotten, and would have its effect a second time. "
+        f"{pluralize(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, "
+        f"the first at {first}: what they hold may be forgotten, and would have its effect a second time. "
         "Add --since 8d to leave them out, or --again to replay them all the same."
     )

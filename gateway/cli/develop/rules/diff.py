@@ -167,7 +167,9 @@ def _to_dict(result: ComparisonTotals) -> dict[str, Any]:
         "customers": len(result.contacts),
         "rules": {
             rule: {
-                "old": result.old[rule], "new": result.new[rule], "changed": result.changed_by[rule],
+                "old": result.old[rule],
+                "new": result.new[rule],
+                "changed": result.changed_by[rule],
             }
             for rule in result.rules
         },

@@ -61,8 +61,10 @@ def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent 
     """Find a message, or the one that a message of ours answered; None where it is not kept."""
     store = Store(given.redis_url)
     try:
-        search = Traces(store, Bodies(given.encryption_keys)).of_wamid(wamid)
-        trace = next((one for one in search.traces if one.kept and one.kept.event), None)
+        search = Traces(store, Bodies(given.encryption_keys)).find_by_wamid(wamid)
+        trace = next(
+            (one for one in search.traces if one.kept_event and one.kept_event.event), None
+        )
         return _load_stored_event(store, trace, version) if trace else None
     except StoreUnavailableError:
         raise errors.fail("Redis does not answer, so nothing can be told.") from None
@@ -71,7 +73,7 @@ def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent 
 
 
 def _load_stored_event(store: Store, trace: Trace, version: str) -> StoredEvent | None:
-    event = trace.kept.event if trace.kept else None
+    event = trace.kept_event.event if trace.kept_event else None
     if event is None:
         return None
     (view,) = contacts.load(store, {event.number: [event]})

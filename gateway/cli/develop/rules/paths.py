@@ -92,7 +92,7 @@ def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
     store = Store(given.redis_url)
     try:
         history = History(store, Bodies(given.encryption_keys))
-        yield _iter_timed(StoredDeliveries(history, None, dead_letters.now(store)))
+        yield _iter_timed(StoredDeliveries(history, None, dead_letters.server_time(store)))
     except StoreUnavailableError as error:
         raise errors.fail(f"Redis does not answer ({error}).") from None
     finally:

@@ -14,7 +14,7 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.common.output import pluralize
 from gateway.cli.local import target, workspace
-from gateway.cli.operate.dead_letters import view as told
+from gateway.cli.operate.dead_letters import view
 from gateway.cli.operate.dead_letters.selection import (
     Dropper,
     Filters,
@@ -30,8 +30,8 @@ from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
-from gateway.store.dead_letters.unreadable import UnreadableBytes, held
-from gateway.store.inbox.lookup import Inside, TracedInbox
+from gateway.store.dead_letters.unreadable import UnreadableBytes, read_bytes
+from gateway.store.inbox.lookup import DeliveryContent, TracedInbox
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 LEFT = {
@@ -80,19 +80,19 @@ def list_letters(
     shown: list[Letter] = []
     causes = Counter[str]()
     with _open_store() as store:
-        now = dead_letters.now(store)
+        now = dead_letters.server_time(store)
         wanted = Filters(number, cause or (), code or (), since, until).to_filter(now)
-        for letter in review_list.letters(store, wanted):
+        for letter in review_list.iter_letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
                 shown.append(letter)
     if json:
         _print_json(
-            {"dead_letters": [told.summary_to_dict(letter) for letter in shown], "causes": causes}
+            {"dead_letters": [view.summary_to_dict(letter) for letter in shown], "causes": causes}
         )
         return
     if shown:
-        Console().print(told.render_table(shown, now))
+        Console().print(view.render_table(shown, now))
     by_cause = f" ({format_causes(causes)})" if causes else ""
     typer.echo(f"{pluralize(causes.total(), 'dead letter')}{by_cause}")
 
@@ -108,16 +108,16 @@ def show(
         letter = find_letter(store, name, _bodies())
         inside = _open_delivery(store, letter) if isinstance(letter, DeferredDelivery) else None
         unread = _read_unreadable(store, letter) if letter.cause == "unreadable" else None
-        whole = told.letter_to_dict(letter, inside, unread, reveal=reveal)
+        whole = view.letter_to_dict(letter, inside, unread, reveal=reveal)
     if json:
         _print_json(whole)
         return
     facts = Table.grid(padding=(0, 2))
-    for label, value in told.iter_lines(whole):
+    for label, value in view.iter_lines(whole):
         facts.add_row(Text(label, "dim"), Text(value, overflow="fold"))
     console = Console(highlight=False)
     console.print(facts)
-    for part in (told.render_story(whole), Text(printable(whole.get("trace", "")))):
+    for part in (view.render_story(whole), Text(printable(whole.get("trace", "")))):
         console.print(part)
     console.print_json(data=whole["body"], highlight=False)
 
@@ -187,9 +187,9 @@ def _open_store() -> Iterator[Store]:
         store.close()
 
 
-def _open_delivery(store: Store, letter: DeferredDelivery) -> Inside:
+def _open_delivery(store: Store, letter: DeferredDelivery) -> DeliveryContent:
     """Open a delivery, if this process has what it takes."""
-    return TracedInbox(store, _bodies()).inside(letter.id)
+    return TracedInbox(store, _bodies()).read_content(letter.id)
 
 
 def _bodies() -> Bodies:
@@ -199,7 +199,7 @@ def _bodies() -> Bodies:
 def _read_unreadable(store: Store, letter: Letter) -> UnreadableBytes | None:
     """Open what could not be read, if this process has what it takes."""
     bodies = Bodies(target.settings().encryption_keys)
-    return held(store, bodies, letter) if isinstance(letter, DeadEvent) else None
+    return read_bytes(store, bodies, letter) if isinstance(letter, DeadEvent) else None
 
 
 def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:

@@ -70,7 +70,9 @@ def choose(
         raise errors.fail("Say which dead letters: ids, filters such as --cause, or --all.")
     return [
         _select(letter)
-        for letter in review_list.letters(store, filters.to_filter(dead_letters.now(store)))
+        for letter in review_list.iter_letters(
+            store, filters.to_filter(dead_letters.server_time(store))
+        )
     ]
 
 
@@ -142,7 +144,7 @@ class Redriver:
 
     def _ring(self, letter: Letter) -> None:
         if isinstance(letter, DeadSend):
-            ring_number(self._store, letter.number, letter.rank)
+            ring_number(self._store, letter.number, letter.priority)
         elif self._store.mark(keys.INBOX_BELL, keys.BELL_MS):
             ring_inbox()
 

@@ -17,7 +17,7 @@ from gateway.core.sending.dead_letter import (
     Letter,
 )
 from gateway.store.dead_letters.unreadable import UnreadableBytes
-from gateway.store.inbox.lookup import Inside
+from gateway.store.inbox.lookup import DeliveryContent
 
 SHOWN_DIGITS = 4
 _KINDS = {DeadSend: "send", DeadEvent: "event", DeferredDelivery: "delivery"}
@@ -77,7 +77,7 @@ def summary_to_dict(letter: Letter) -> dict[str, Any]:
 
 def letter_to_dict(
     letter: Letter,
-    inside: Inside | None = None,
+    inside: DeliveryContent | None = None,
     unread: UnreadableBytes | None = None,
     *,
     reveal: bool,
@@ -93,7 +93,9 @@ def letter_to_dict(
             more = _event_fields(letter, reveal)
             more |= _unreadable_fields(letter, unread, reveal) if unread else {}
         case DeferredDelivery():
-            more = _deferred_fields(letter, inside or Inside("it was not looked at"), reveal)
+            more = _deferred_fields(
+                letter, inside or DeliveryContent("it was not looked at"), reveal
+            )
     return summary_to_dict(letter) | more
 
 
@@ -137,7 +139,7 @@ def _send_fields(letter: DeadSend, reveal: bool) -> dict[str, Any]:
     return {
         "to": letter.lane if reveal else mask_contact(letter.lane),
         "rule": letter.rule,
-        "rank": letter.rank,
+        "rank": letter.priority,
         "record": letter.record,
         "expires": _iso_time(letter.expires_at),
         "first_error": _format_error(letter.first_error),
@@ -181,7 +183,9 @@ def _unreadable_fields(letter: DeadEvent, unread: UnreadableBytes, reveal: bool)
     }
 
 
-def _deferred_fields(letter: DeferredDelivery, inside: Inside, reveal: bool) -> dict[str, Any]:
+def _deferred_fields(
+    letter: DeferredDelivery, inside: DeliveryContent, reveal: bool
+) -> dict[str, Any]:
     steps = [
         HistoryStep("kept", letter.kept_at),
         HistoryStep("set aside", letter.at, letter.first_error),
@@ -205,8 +209,8 @@ def _iso_time(moment: datetime) -> str:
 
 def _step_to_dict(step: HistoryStep) -> dict[str, Any]:
     at = _iso_time(step.at) if step.at else None
-    outcome = step.told.get("outcome", "")
-    details = ": ".join(filter(None, [outcome, _format_error(step.told)]))
+    outcome = step.details.get("outcome", "")
+    details = ": ".join(filter(None, [outcome, _format_error(step.details)]))
     return {"at": at, "what": step.what, "told": details}
 
 

@@ -8,7 +8,7 @@ from gateway.cli.common.output import pluralize
 from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.send import REPLY
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.planning.rulebooks import sentences
+from gateway.store.planning.rulebooks import problem_sentences
 
 MOST_WAIT_S = 60
 TICK_EVERY_S = 10
@@ -42,7 +42,7 @@ def describe_problems(reading: Snapshot | None) -> list[str]:
 def find_problems(reading: Snapshot) -> Iterator[StatusProblem]:
     """Tell everything that is wrong, part by part."""
     yield from _server_problems(reading)
-    yield from (StatusProblem("rules", message) for message in sentences(reading.rulebooks))
+    yield from (StatusProblem("rules", message) for message in problem_sentences(reading.rulebooks))
     yield from _partitions(reading)
     yield from _waiting_problems(reading)
     yield from _send_problems(reading)
@@ -72,12 +72,12 @@ def _partitions(reading: Snapshot) -> Iterator[StatusProblem]:
 
 
 def _waiting_problems(reading: Snapshot) -> Iterator[StatusProblem]:
-    if reading.stopped:
+    if reading.stopped_release:
         yield StatusProblem("deliveries", STOPPED)
     elif reading.oldest_s > MOST_WAIT_S:
         message = f"A delivery has waited for {reading.oldest_s:.0f} s: is a worker running?"
         yield StatusProblem("deliveries", message)
-    if deferred_count := sum(one.aside for one in reading.partitions):
+    if deferred_count := sum(one.deferred for one in reading.partitions):
         deferred = pluralize(deferred_count, "delivery", "deliveries")
         yield StatusProblem(
             "aside", f"{deferred} set aside: see gateway dead-letters list --cause aside."
@@ -97,7 +97,7 @@ def _waiting_problems(reading: Snapshot) -> Iterator[StatusProblem]:
 
 def _send_problems(reading: Snapshot) -> Iterator[StatusProblem]:
     for number in reading.numbers:
-        for message in number.stops.sentences():
+        for message in number.pauses.sentences():
             part: Part = "paused" if message.startswith("paused") else "held"
             yield StatusProblem(part, f"Number {number.number} is {message}.")
     if letters := sum(one.dead for one in reading.numbers):

@@ -11,10 +11,10 @@ from rich.text import Text
 from gateway.cli.common.output import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
 from gateway.cli.operate.status.status_judge import describe_problems
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import NumberStanding, Snapshot
-from gateway.store.planning.rulebooks import versions
+from gateway.store.monitoring.snapshot import NumberState, Snapshot
+from gateway.store.planning.rulebooks import count_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class StatusView:
             "partitions": [
                 {
                     "waiting": one.waiting,
-                    "aside": one.aside,
+                    "aside": one.deferred,
                     "moves": self.is_moving(one.index),
                     "passed_per_s": self.passed_per_s(one.index),
                 }
@@ -96,7 +96,7 @@ class StatusView:
             "dead_letters": dict(now.causes),
             "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
-            "rulebooks": versions(now.rulebooks),
+            "rulebooks": count_versions(now.rulebooks),
             "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
             "used_bytes": now.health.used_bytes,
             "limit_bytes": now.health.limit_bytes,
@@ -113,7 +113,7 @@ def restart_counts(now: Snapshot) -> dict[str, int]:
     return {name.removeprefix("workers."): count for name, count in sorted(counts)}
 
 
-def _number_to_dict(number: NumberStanding) -> dict[str, Any]:
+def _number_to_dict(number: NumberState) -> dict[str, Any]:
     return {
         "sends": number.stages,
         "odd_statuses": number.statuses,
@@ -122,7 +122,7 @@ def _number_to_dict(number: NumberStanding) -> dict[str, Any]:
         "unconfirmed": number.unconfirmed,
         "due_later": number.due,
         "parked": number.parked,
-        **pauses_to_dict(number.stops),
+        **pauses_to_dict(number.pauses),
         "lanes": {
             priority: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
             for priority, lanes in number.lanes.items()
@@ -131,7 +131,7 @@ def _number_to_dict(number: NumberStanding) -> dict[str, Any]:
 
 
 NOBODY = "none"
-STAGES = (*list(RUNGS)[3:], "dead", "expired", "dropped", "doubled")
+STAGES = (*list(STATUS_RANK)[3:], "dead", "expired", "dropped", "doubled")
 
 
 def screen(view: StatusView) -> RenderableType:
@@ -187,7 +187,7 @@ def _memory(now: Snapshot) -> str:
 
 def _rulebook(view: StatusView, now: Snapshot) -> str:
     """Tell what is in force, and what the files here hold where that is something else."""
-    counts = versions(now.rulebooks)
+    counts = count_versions(now.rulebooks)
     parts = [
         f"{one} in {pluralize(count, 'process', 'processes')}" for one, count in counts.items()
     ]
@@ -203,7 +203,7 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
         state = {
             "damaged": bool(one.damaged),
             "moving": view.is_moving(one.index),
-            f"{one.aside} aside": one.aside > 0,
+            f"{one.deferred} aside": one.deferred > 0,
         }
         note = ", ".join(name for name, holds in state.items() if holds)
         rate = _format_rate(view.passed_per_s(one.index))
@@ -215,7 +215,7 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
     return table
 
 
-def _sends(number: NumberStanding) -> str:
+def _sends(number: NumberState) -> str:
     """Tell how many sends ever reached each stage, and how many wait for something."""
     stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
     now = {

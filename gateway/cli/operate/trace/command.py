@@ -50,21 +50,21 @@ def trace(
     finally:
         store.close()
     teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
-    _show(teller.tell(search), is_found=search.found, json=json)
-    if not search.found:
+    _show(teller.tell(search), is_found=search.has_results, json=json)
+    if not search.has_results:
         raise typer.Exit(NOT_FOUND)
 
 
 def _find(traces: Traces, query: str, limit: int) -> Search:
     if re.fullmatch(r"wamid\.[!-~]{1,250}", query):
-        return traces.of_wamid(query)
+        return traces.find_by_wamid(query)
     if re.fullmatch(r"[a-z0-9]{24}", query):
-        return traces.of_send(query)
+        return traces.find_by_send(query)
     digits = re.sub(r"[\s().-]", "", query)
     if re.fullmatch(r"\+[0-9]{7,15}", digits):
-        return traces.of_contact(contact_key(digits.removeprefix("+")), limit)
+        return traces.find_by_contact(contact_key(digits.removeprefix("+")), limit)
     if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", query):
-        return traces.of_contact(contact_key("", query), limit)
+        return traces.find_by_contact(contact_key("", query), limit)
     raise errors.fail(
         "Give a wamid, the id of a send (24 letters and digits), a number such as +351900000001, "
         "or Meta's user id."

@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine, Tone, format_duration, format_time, pluralize
-from gateway.core.sending.error_codes import rule_of
+from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.resend_policy import LATE
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.send import STATUS_RANK
 from gateway.store.sending.lookup import StatusEntry, TracedSend
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
@@ -27,7 +27,7 @@ def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
         return StoryLine(f"send {send.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {send.rule}" if send.rule else "by no rule"
     request = masking.request(send.body) if send.has_text else TEXTLESS
-    details = f"{request}, {cause}, {send.rank}: {send.stage}"
+    details = f"{request}, {cause}, {send.priority}: {send.stage}"
     head = StoryLine(f"send {send.id}", details, send.planned_at, _TONES.get(send.stage, ""))
     more = (*_price_line(send), *_member_lines(send, masking))
     return head.with_below(*_attempt_lines(send), *more, *_standing_lines(send))
@@ -115,7 +115,7 @@ def _reason_parts(note: Mapping[str, Any]) -> Iterator[str]:
     code = note.get("code")
     advice = str(note.get("reason") or "")
     if code is not None:
-        advice = advice or rule_of(code, 400).advice
+        advice = advice or error_policy(code, 400).advice
         yield f"code {code}: {advice.rstrip('.')}"
     elif advice:
         yield advice.rstrip(".")
@@ -163,11 +163,11 @@ def _price_line(send: TracedSend) -> Iterator[StoryLine]:
 
 def _member_lines(send: TracedSend, masking: Masking) -> Iterator[StoryLine]:
     """Tell how far a message got with a group, and with whom of them it failed."""
-    stages = Counter(one.stage for one in send.standing.members)
+    stages = Counter(one.stage for one in send.state.members)
     if not stages:
         return
-    counts = ", ".join(f"{stage} {stages[stage]:,}" for stage in RUNGS if stages[stage])
-    failed = [one for one in send.standing.members if one.stage == "failed"]
+    counts = ", ".join(f"{stage} {stages[stage]:,}" for stage in STATUS_RANK if stages[stage])
+    failed = [one for one in send.state.members if one.stage == "failed"]
     below = (
         StoryLine(
             masking.person(one.name), "; ".join(_reason_parts({"code": one.code})), one.at, "bad"
@@ -184,19 +184,21 @@ def _is_applied(status: StatusEntry, send: TracedSend) -> bool:
         return True  # What it was before it began again is not noted.
     if status.stage == "failed":
         return send.stage == "failed" or int(status.attempt or 0) in send.ended
-    return RUNGS.get(status.stage, 0) <= RUNGS.get(send.stage, -1)
+    return STATUS_RANK.get(status.stage, 0) <= STATUS_RANK.get(send.stage, -1)
 
 
 def _waiting_lines(send: TracedSend) -> Iterator[StoryLine]:
     """Tell where a send waits, and what keeps its number from sending."""
-    standing = send.standing
-    if standing.ahead is not None:
+    standing = send.state
+    if standing.sends_ahead is not None:
         before = (
-            f"{pluralize(standing.ahead, 'send')} before it" if standing.ahead else "it is next"
+            f"{pluralize(standing.sends_ahead, 'send')} before it"
+            if standing.sends_ahead
+            else "it is next"
         )
         until = f", not before {format_time(standing.lane_at)}" if standing.lane_at else ""
         yield StoryLine("in its lane", before + until, tone="odd")
-        for reason in standing.stops.sentences():
+        for reason in standing.pauses.sentences():
             yield StoryLine("its number", reason, tone="bad")
     if standing.parked_till:
         yield StoryLine(
@@ -209,7 +211,7 @@ def _waiting_lines(send: TracedSend) -> Iterator[StoryLine]:
 
 
 def _standing_lines(send: TracedSend) -> Iterator[StoryLine]:
-    standing = send.standing
+    standing = send.state
     yield from _waiting_lines(send) if not send.is_final else ()
     if standing.due_at:
         yield StoryLine("waits", "until its moment comes", standing.due_at, "odd")

@@ -28,9 +28,9 @@ class Teller:
         """Tell all that was found, and what could not be looked through."""
         lines = [self._conversation(one) for one in search.conversations]
         lines += [self._trace(one) for one in search.traces]
-        if not search.found:
+        if not search.has_results:
             lines.append(StoryLine("nothing", NOTHING, tone="bad"))
-        if search.cut:
+        if search.is_truncated:
             lines.append(StoryLine("more waits", "not all of it was looked through", tone="odd"))
         if search.unopened:
             unopened = pluralize(search.unopened, "delivery", "deliveries")
@@ -40,8 +40,8 @@ class Teller:
 
     def _trace(self, trace: Trace) -> StoryLine:
         head = self._head(trace)
-        if trace.foreign:
-            details = f"{', '.join(trace.foreign)}; no send of ours became this message"
+        if trace.foreign_statuses:
+            details = f"{', '.join(trace.foreign_statuses)}; no send of ours became this message"
             return head.with_below(StoryLine("statuses", details, tone="odd"))
         return head.with_below(
             *self._kept_lines(trace), *self._planned_lines(trace), *self._send_lines(trace)
@@ -51,7 +51,7 @@ class Teller:
         number = f"number {trace.number}"
         if not trace.key:
             return StoryLine(number)
-        event = trace.kept.event if trace.kept else None
+        event = trace.kept_event.event if trace.kept_event else None
         details = [self.masking.event(event)] if event else []
         kind, *_, wamid = trace.key.split("|")
         # What is no message may have the customer's number in its key.
@@ -88,7 +88,7 @@ class Teller:
         return StoryLine(f"customer of number {conversation.number}").with_below(*lines)
 
     def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
-        kept = trace.kept
+        kept = trace.kept_event
         if kept is None:
             yield StoryLine(
                 "kept", "by which event it was caused is not known any more", tone="odd"
@@ -100,25 +100,26 @@ class Teller:
             kept.problem,
         ]
         yield StoryLine("kept", "; ".join(filter(None, details)), kept.at)
-        if deferred := trace.aside:
-            tried = f"tried {pluralize(deferred.attempts, 'time')}, next at {format_time(deferred.next_at)}"
+        if deferred := trace.deferred:
+            next_at = format_time(deferred.next_at)
+            tried = f"tried {pluralize(deferred.attempts, 'time')}, next at {next_at}"
             yield StoryLine(
                 "set aside", f"{deferred.last_error['reason']}; {tried}", deferred.at, "odd"
             )
-        if trace.waits == "given_up":
+        if trace.waiting_state == "given_up":
             yield StoryLine("planned", "never: a person gave its delivery up", tone="bad")
-        elif trace.waits:
-            how = "set aside" if trace.waits == "aside" else "still waiting"
+        elif trace.waiting_state:
+            how = "set aside" if trace.waiting_state == "aside" else "still waiting"
             yield StoryLine("planned", f"not yet: {how} in partition {kept.partition}", tone="odd")
 
     def _planned_lines(self, trace: Trace) -> Iterator[StoryLine]:
-        if trace.failed:
-            details = f"planning failed: {trace.failed.error}"
-            if letter_id := trace.failed.unreadable:
+        if trace.failure:
+            details = f"planning failed: {trace.failure.error}"
+            if letter_id := trace.failure.dead_letter_id:
                 details = (
-                    f"not readable ({trace.failed.error}): gateway dead-letters show {letter_id}"
+                    f"not readable ({trace.failure.error}): gateway dead-letters show {letter_id}"
                 )
-            yield StoryLine("dead letter", details, trace.failed.at, "bad")
+            yield StoryLine("dead letter", details, trace.failure.at, "bad")
         elif trace.record:
             first = "first contact" if trace.record.first_contact else "not the first contact"
             fired = [
@@ -129,12 +130,12 @@ class Teller:
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
                 *fired, *changes
             )
-        elif trace.known:
+        elif trace.is_known:
             yield StoryLine("planned", self._explain_no_record(trace))
 
     def _explain_no_record(self, trace: Trace) -> str:
         """Say why there is no record, as far as that can be told."""
-        if trace.kept and self.now - trace.kept.at > self.retention:
+        if trace.kept_event and self.now - trace.kept_event.at > self.retention:
             old = f"records are kept for {format_duration(self.retention)}"
             return f"known, but there is no record: no rule fired, or it is too old ({old})"
         return "known, but no rule fired: no record is kept"

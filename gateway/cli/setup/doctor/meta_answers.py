@@ -74,13 +74,13 @@ def answer_or_unseen(result: MetaResult[T]) -> T | Unseen:
     if credential := refused_credential(result):
         return Unseen(f"Meta does not take the {credential}")
     return Unseen(
-        result.sentence if result.passing else f"Meta refuses to say it (code {result.code})"
+        result.sentence if result.is_transient else f"Meta refuses to say it (code {result.code})"
     )
 
 
 def error_finding(error: SetupError, prefix: str = "") -> Finding:
     """Say what Meta has against what was given, unless it only could not answer."""
-    if error.passing:
+    if error.is_transient:
         return unseen(error.sentence)
     return broken(f"{prefix}{error.sentence}", advised=True)
 
@@ -97,7 +97,7 @@ def by_token(meta: MetaAnswers, result: MetaResult[T]) -> MetaResult[T]:
     if isinstance(result, SetupError):
         if refused_credential(result):
             return answer_or_unseen(result)
-        if isinstance(meta.token, TokenInfo) and meta.token.lacks(MANAGEMENT):
+        if isinstance(meta.token, TokenInfo) and meta.token.missing_scopes(MANAGEMENT):
             return Unseen(f"the token lacks {MANAGEMENT}")
     return result
 

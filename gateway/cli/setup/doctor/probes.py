@@ -19,7 +19,7 @@ from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from gateway.store.server.inspection import examine
+from gateway.store.server.inspection import inspect_servers
 from tasks.celery_setup.config import QUEUES
 from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
 
@@ -84,7 +84,7 @@ def redis(settings: Settings) -> Redis:
     # A server whose disk is full refuses the driver's own PING, and tells why in INFO.
     store = Store(settings.redis_url, health_check_interval=0)
     try:
-        return Redis(examined=examine(store), limit_bytes=settings.gateway_store_bytes)
+        return Redis(examined=inspect_servers(store), limit_bytes=settings.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             return Redis("Redis wants another user or password than REDIS_URL has.")

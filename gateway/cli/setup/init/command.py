@@ -16,7 +16,7 @@ from gateway.cli.local.log_view import own_command
 from gateway.cli.setup.init import dotenv_file
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
-from gateway.config.settings import Settings, environment, in_process, said
+from gateway.config.settings import Settings, environment, read_process_settings, read_settings
 from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
 
@@ -54,10 +54,10 @@ def init(
 
 def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
     names = [question.name for question in QUESTIONS]
-    before = said(names, dotenv_file.parse_values(dotenv_file.read(ENV)))
+    before = read_settings(names, dotenv_file.parse_values(dotenv_file.read(ENV)))
     dotenv_file.check_writable(ENV)
     with errors.exit_on_config_error():
-        here = in_process([*names, *_GENERATED])
+        here = read_process_settings([*names, *_GENERATED])
         meta = _meta_factory()
     asker = Asker(_out)
     answers = PromptAnswers(asker, {**here, **options}, before, meta).collect()
@@ -108,7 +108,7 @@ def _write(
 
 def _missing_answers(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
     """Return the answers that neither the text says nor a file that it names, which stays so."""
-    known = said(answers, dotenv_file.parse_values(text))
+    known = read_settings(answers, dotenv_file.parse_values(text))
     return {name: value for name, value in answers.items() if known.get(name) != value}
 
 

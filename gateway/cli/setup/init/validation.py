@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.cli.setup.init import questions as asked
+from gateway.cli.setup.init import questions
 from gateway.graph.admin.client import AdminClient
-from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.errors import SetupError, explain_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
 
 Answers = Mapping[str, str]
@@ -14,13 +14,13 @@ LASTING = (
     "For one that lasts: business.facebook.com > Settings > Users > System users, Generate token, "
     "expiry Never, with both WhatsApp permissions."
 )
-_ABOUT = {"app_id": asked.APP_ID, "app_secret": asked.APP_SECRET, "token": asked.TOKEN}
+_ABOUT = {"app_id": questions.APP_ID, "app_secret": questions.APP_SECRET, "token": questions.TOKEN}
 
 
 class MistakeError(Exception):
     """An answer is wrong; `again` is what to ask anew, None where it is nobody's answer."""
 
-    def __init__(self, sentence: str, again: asked.Question | None) -> None:
+    def __init__(self, sentence: str, again: questions.Question | None) -> None:
         """Keep both."""
         super().__init__(sentence)
         self.sentence, self.again = sentence, again
@@ -36,7 +36,7 @@ class ValidAnswer:
 
 
 def check(
-    question: asked.Question, answers: Answers, meta: AdminClient, now: datetime
+    question: questions.Question, answers: Answers, meta: AdminClient, now: datetime
 ) -> ValidAnswer:
     """Ask Meta of the last answer, given those before. Raises MistakeError."""
     if not question.fits(answers[question.name]):
@@ -54,30 +54,30 @@ def _app_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
 
 
 def _app_secret(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
-    return ValidAnswer(f"it is that of the app {meta.app().name or answers[asked.APP_ID.name]}")
+    return ValidAnswer(f"it is that of the app {meta.app().name or answers[questions.APP_ID.name]}")
 
 
 def _token(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
     info = meta.token_info()
     if not info.valid:
-        raise MistakeError(of_token(info.code, info.subcode), asked.TOKEN)
-    if info.app_id != answers[asked.APP_ID.name]:
+        raise MistakeError(explain_token(info.code, info.subcode), questions.TOKEN)
+    if info.app_id != answers[questions.APP_ID.name]:
         raise MistakeError(
             "The access token belongs to another app: make one for the app of this app id.",
-            asked.TOKEN,
+            questions.TOKEN,
         )
-    if missing := info.lacks(MANAGEMENT, MESSAGING):
+    if missing := info.missing_scopes(MANAGEMENT, MESSAGING):
         raise MistakeError(
             f"The access token lacks {' and '.join(missing)}: generate it with both permissions.",
-            asked.TOKEN,
+            questions.TOKEN,
         )
     accounts = info.targets.get(MANAGEMENT, ())
-    suggested = {asked.WABA_ID.name: accounts[0]} if len(accounts) == 1 else {}
+    suggested = {questions.WABA_ID.name: accounts[0]} if len(accounts) == 1 else {}
     return ValidAnswer(*_describe_expiry(info, now), suggested)
 
 
 def _describe_expiry(info: TokenInfo, now: datetime) -> tuple[str, tuple[str, ...]]:
-    if info.lasting:
+    if info.is_permanent:
         return "a system user's, which does not run out", ()
     kind = "a system user's" if info.type == "SYSTEM_USER" else "the temporary one"
     if info.expires_at is None:
@@ -93,25 +93,25 @@ def _format_span(left: timedelta) -> str:
 
 
 def _waba_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
-    numbers = meta.numbers(answers[asked.WABA_ID.name])
+    numbers = meta.numbers(answers[questions.WABA_ID.name])
     if not numbers:
         raise MistakeError(
             "This WhatsApp account has no phone number: add one on the app's page under "
             "WhatsApp > API Setup.",
-            asked.WABA_ID,
+            questions.WABA_ID,
         )
-    suggested = {asked.NUMBER_ID.name: numbers[0].id} if len(numbers) == 1 else {}
+    suggested = {questions.NUMBER_ID.name: numbers[0].id} if len(numbers) == 1 else {}
     many = "1 number" if len(numbers) == 1 else f"{len(numbers)} numbers"
     return ValidAnswer(f"an account with {many}", (), suggested)
 
 
 def _number_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
-    wanted = answers[asked.NUMBER_ID.name]
-    ids = [number.id for number in meta.numbers(answers[asked.WABA_ID.name])]
+    wanted = answers[questions.NUMBER_ID.name]
+    ids = [number.id for number in meta.numbers(answers[questions.WABA_ID.name])]
     if wanted not in ids:
         raise MistakeError(
             f"This number is not one of the account's: its numbers have the ids {', '.join(ids)}.",
-            asked.NUMBER_ID,
+            questions.NUMBER_ID,
         )
     number = meta.number(wanted)
     display_name = " ".join(part for part in (number.display, number.name) if part)
@@ -134,9 +134,9 @@ def _number_warnings(number: NumberInfo) -> list[str]:
 
 
 _CHECKS: Mapping[str, Callable[[Answers, AdminClient, datetime], ValidAnswer]] = {
-    asked.APP_ID.name: _app_id,
-    asked.APP_SECRET.name: _app_secret,
-    asked.TOKEN.name: _token,
-    asked.WABA_ID.name: _waba_id,
-    asked.NUMBER_ID.name: _number_id,
+    questions.APP_ID.name: _app_id,
+    questions.APP_SECRET.name: _app_secret,
+    questions.TOKEN.name: _token,
+    questions.WABA_ID.name: _waba_id,
+    questions.NUMBER_ID.name: _number_id,
 }

@@ -151,7 +151,7 @@ class CallbackClient:
         return f"the app is subscribed to account {self._waba}, and stays so"
 
     def _override(self, callback: str) -> str:
-        self._client.override(self._number, callback, self._verify_token)
+        self._client.set_override(self._number, callback, self._verify_token)
         return f"Meta shook hands; the number's is {callback}, until this ends"
 
 

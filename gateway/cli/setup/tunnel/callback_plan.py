@@ -123,7 +123,7 @@ def plan(state: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
 
 def warn_of_takeover(state: CallbackState, wanted: str) -> ProbeCheck | None:
     """Say who gets the number's messages now, and will not while this runs."""
-    now = state.number.callbacks.in_force
+    now = state.number.callbacks.effective
     if now in ("", wanted):
         return None
     message = f"the number's messages go to {now} now: while this runs they come here instead"
@@ -135,7 +135,7 @@ def undo(state: CallbackState, note: CallbackNote) -> tuple[Undo, ...]:
     steps: list[Undo] = []
     callbacks = state.number.callbacks
     # Where Meta tells of no callback at all, it does not tell that ours is gone.
-    if callbacks.number == note.callback or not callbacks.in_force:
+    if callbacks.number == note.callback or not callbacks.effective:
         steps.append("clear_override")
     callback = state.callback
     if note.gave_app and callback is not None and callback.uri == note.callback:

@@ -11,7 +11,7 @@ from gateway.cli.operate.trace.story import Teller
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.core.sending.send import RUNGS
+from gateway.core.sending.send import STATUS_RANK
 from gateway.store.inbox.history import Arrivals
 from gateway.store.traces import Trace, Traces
 
@@ -22,10 +22,10 @@ def check_reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
     """Judge what is known of a message; a waiting line is worth another look."""
     if trace is None:
         return ProbeCheck("reply", "wait", "the message is being worked off")
-    if trace.failed:
+    if trace.failure:
         advice = "It is the gateway's fault: report it with the line event_dead of its log."
-        return ProbeCheck("reply", "bad", f"planning failed: {trace.failed.error}", advice)
-    if not trace.known:
+        return ProbeCheck("reply", "bad", f"planning failed: {trace.failure.error}", advice)
+    if not trace.is_known:
         return ProbeCheck("reply", "wait", "a worker has yet to plan it")
     if trace.record is None or not trace.record.sends:
         advice = "See rules/: which rule should have answered?"
@@ -35,7 +35,10 @@ def check_reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
 
 def _check_sends(trace: Trace, *, real: bool) -> ProbeCheck:
     stages = [one.stage for one in trace.sends]
-    if all(RUNGS.get(stage, -1) >= RUNGS["accepted"] and stage != "failed" for stage in stages):
+    if all(
+        STATUS_RANK.get(stage, -1) >= STATUS_RANK["accepted"] and stage != "failed"
+        for stage in stages
+    ):
         by = ", ".join(rule for rule, _ in trace.record.fired) if trace.record else ""
         message = "Meta took it: look at the phone" if real else REHEARSED
         return ProbeCheck("reply", "good", f"by rule {by}; {message}")
@@ -52,7 +55,7 @@ def _check_sends(trace: Trace, *, real: bool) -> ProbeCheck:
 def check_delivered(trace: Trace | None) -> ProbeCheck:
     """Judge how far a reply got, by the statuses that come back the same way as messages."""
     stages = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
-    if all(RUNGS.get(stage, 0) >= RUNGS["delivered"] for stage in stages):
+    if all(STATUS_RANK.get(stage, 0) >= STATUS_RANK["delivered"] for stage in stages):
         return ProbeCheck(
             "status", "good", ", ".join(stages) or "of what was sent Meta tells nothing"
         )
@@ -106,7 +109,7 @@ class Messages:
 
     def _new_messages(self) -> list[Message]:
         """Return the messages to our number that came since; one that comes twice is one."""
-        events = (kept.event for kept in self.arrivals.new())
+        events = (kept.event for kept in self.arrivals.read_new())
         ours = self.settings.meta_phone_number_id
         messages = [one for one in events if isinstance(one, Message) and one.number == ours]
         new_messages = {one.id: one for one in messages if one.id not in self._seen}
@@ -122,10 +125,10 @@ class Messages:
         if answer.tone == "good":
             show(wait(lambda: check_delivered(self._trace(message)), DELIVERED_WITHIN_S))
         teller = Teller(self.masking, datetime.now(UTC), self.settings.gateway_retention)
-        self.watch.screen.story(teller.tell(self.traces.of_wamid(message.id)))
+        self.watch.screen.story(teller.tell(self.traces.find_by_wamid(message.id)))
 
     def _trace(self, message: Message) -> Trace | None:
-        traces = self.traces.of_wamid(message.id).traces
+        traces = self.traces.find_by_wamid(message.id).traces
         return next((one for one in traces if one.number == message.number), None)
 
     def _check_address(self, probe: Probe) -> None:

@@ -29,7 +29,8 @@ def read_settings(given: Mapping[str, str]) -> Settings:
     except SettingsError as error:
         problems = "\n  ".join(error.problems)
         raise errors.fail(
-            f"The settings are not complete, and gateway init asks for what Meta gave:\n  {problems}"
+            "The settings are not complete, and gateway init asks for what Meta gave:\n"
+            f"  {problems}"
         ) from None
 
 

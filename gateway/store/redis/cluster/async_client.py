@@ -7,7 +7,7 @@ from typing import Any, cast
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.config.redis_address import Address
-from gateway.store.redis.cluster.client import alone
+from gateway.store.redis.cluster.client import single_node_slots
 from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
 from gateway.store.redis.driver import AsyncClient, AsyncPipe
 
@@ -23,14 +23,14 @@ class AsyncCluster(AsyncClient):
         self._options = options
         self._clients: dict[Node, AsyncClient] = {}
         self._slots = Slots(address.nodes)
-        self._looking = asyncio.Lock()
+        self._refresh_lock = asyncio.Lock()
         super().__init__(connection_pool=self.node(address.nodes[0]).connection_pool)
 
     def node(self, node: Node) -> AsyncClient:
         """Return the client of one server."""
         if node not in self._clients:
-            made = AsyncClient.from_url(self._address.url_of(node), **self._options)
-            self._clients[node] = cast(AsyncClient, made)
+            client = AsyncClient.from_url(self._address.url_of(node), **self._options)
+            self._clients[node] = cast(AsyncClient, client)
         return self._clients[node]
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -51,7 +51,7 @@ class AsyncCluster(AsyncClient):
 
         Raises RedisError where no server can be asked which of them has which slot.
         """
-        await self._look()
+        await self._refresh_slots()
         spread = Spread(self._slots, commands)
         while groups := spread.groups():
             runs = (self._run(group, replicas, transaction=transaction) for group in groups)
@@ -61,7 +61,7 @@ class AsyncCluster(AsyncClient):
 
     async def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""
-        await self._look()
+        await self._refresh_slots()
         return await asyncio.gather(*map(self._info, self._slots.primaries))
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
@@ -73,10 +73,10 @@ class AsyncCluster(AsyncClient):
         pipe: Any = self.node(group.node).pipeline(transaction)
         pipe.command_stack = list(group.commands)
         try:
-            found: list[Any] = await pipe.in_place(replicas)
+            answers: list[Any] = await pipe.in_place(replicas)
         except RedisError as error:
             return [error] * len(group.commands)
-        return found
+        return answers
 
     async def _info(self, node: Node) -> Any:
         try:
@@ -84,13 +84,13 @@ class AsyncCluster(AsyncClient):
         except RedisError as error:
             return error
 
-    async def _look(self) -> None:
+    async def _refresh_slots(self) -> None:
         """Ask for the map where that is due."""
-        if not self._slots.due():
+        if not self._slots.is_refresh_due():
             return
-        async with self._looking:
+        async with self._refresh_lock:
             failed: RedisError | None = None
-            for node in self._slots.known if self._slots.due() else ():
+            for node in self._slots.known if self._slots.is_refresh_due() else ():
                 try:
                     self._slots.read(await self._map(node), node)
                 except RedisError as error:
@@ -98,14 +98,14 @@ class AsyncCluster(AsyncClient):
                 else:
                     return
             if failed:
-                self._slots.unread(failed)
+                self._slots.keep_old(failed)
 
     async def _map(self, node: Node) -> Any:
         try:
             ask: Any = self.node(node)
             return await ask.execute_command("CLUSTER SLOTS")
         except ResponseError as error:
-            return alone(error, node)
+            return single_node_slots(error, node)
 
 
 class _AsyncClusterPipe(AsyncPipe):
@@ -128,8 +128,8 @@ class _AsyncClusterPipe(AsyncPipe):
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Run them. Raises the first error."""
-        found = await self.answers()
-        for one in found if raise_on_error else ():
+        answers = await self.answers()
+        for one in answers if raise_on_error else ():
             if isinstance(one, Exception):
                 raise one
-        return found
+        return answers

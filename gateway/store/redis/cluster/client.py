@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from gateway.config.redis_address import Address
 from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
-from gateway.store.redis.driver import Client, Pipe, asked
+from gateway.store.redis.driver import Client, Pipe, ask_server
 
 T = TypeVar("T")
 
@@ -32,15 +32,15 @@ class Cluster(Client):
         self._options = options
         self._clients: dict[Node, Client] = {}
         self._slots = Slots(address.nodes)
-        self._looking = threading.Lock()
+        self._refresh_lock = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="node")
         super().__init__(connection_pool=self.node(address.nodes[0]).connection_pool)
 
     def node(self, node: Node) -> Client:
         """Return the client of one server."""
         if node not in self._clients:
-            made = Client.from_url(self._address.url_of(node), **self._options)
-            self._clients.setdefault(node, cast(Client, made))
+            client = Client.from_url(self._address.url_of(node), **self._options)
+            self._clients.setdefault(node, cast(Client, client))
         return self._clients[node]
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -61,7 +61,7 @@ class Cluster(Client):
 
         Raises RedisError where no server can be asked which of them has which slot.
         """
-        self._look()
+        self._refresh_slots()
         spread = Spread(self._slots, commands)
 
         def run(group: NodeGroup) -> list[Any]:
@@ -76,13 +76,13 @@ class Cluster(Client):
 
     def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""
-        return self.of_each(lambda server: server.info())
+        return self.ask_each(lambda server: server.info())
 
-    def of_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
+    def ask_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
         """Ask every server that writes something of itself; one that fails gives its error."""
-        self._look()
+        self._refresh_slots()
         servers = [self.node(node) for node in self._slots.primaries]
-        return list(self._threads.map(lambda server: asked(server, ask), servers))
+        return list(self._threads.map(lambda server: ask_server(server, ask), servers))
 
     def close(self) -> None:
         """Give all connections back."""
@@ -98,13 +98,13 @@ class Cluster(Client):
         except RedisError as error:
             return [error] * len(group.commands)
 
-    def _look(self) -> None:
+    def _refresh_slots(self) -> None:
         """Ask for the map where that is due."""
-        if not self._slots.due():
+        if not self._slots.is_refresh_due():
             return
-        with self._looking:
+        with self._refresh_lock:
             failed: RedisError | None = None
-            for node in self._slots.known if self._slots.due() else ():
+            for node in self._slots.known if self._slots.is_refresh_due() else ():
                 try:
                     self._slots.read(self._map(node), node)
                 except RedisError as error:
@@ -112,14 +112,14 @@ class Cluster(Client):
                 else:
                     return
             if failed:
-                self._slots.unread(failed)
+                self._slots.keep_old(failed)
 
     def _map(self, node: Node) -> Any:
         try:
             ask: Any = self.node(node)
             return ask.execute_command("CLUSTER SLOTS")
         except ResponseError as error:
-            return alone(error, node)
+            return single_node_slots(error, node)
 
 
 class _ClusterPipe(Pipe):
@@ -142,14 +142,14 @@ class _ClusterPipe(Pipe):
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Run them. Raises the first error."""
-        found = self.answers()
-        for one in found if raise_on_error else ():
+        answers = self.answers()
+        for one in answers if raise_on_error else ():
             if isinstance(one, Exception):
                 raise one
-        return found
+        return answers
 
 
-def alone(error: ResponseError, node: Node) -> Any:
+def single_node_slots(error: ResponseError, node: Node) -> Any:
     """Take a server that is in no cluster for one that has all slots: it tells so by its INFO."""
     if _NO_CLUSTER not in str(error):
         raise error

@@ -39,13 +39,13 @@ class Slots:
         self._seeds = tuple(seeds)
         self._known = list(self._seeds)
         self._owners: list[Node | None] = []
-        self._doubted = False
+        self._is_doubted = False
         self._read_at = 0.0
 
-    def due(self) -> bool:
+    def is_refresh_due(self) -> bool:
         """Say whether a server has to be asked; while the map is doubted, now and then."""
         paused = time.monotonic() - self._read_at < self.PAUSE_S
-        return not self._owners or (self._doubted and not paused)
+        return not self._owners or (self._is_doubted and not paused)
 
     @property
     def known(self) -> list[Node]:
@@ -57,18 +57,18 @@ class Slots:
         """Return the servers that hold slots."""
         return sorted({one for one in self._owners if one})
 
-    def read(self, rows: Any, asked: Node) -> None:
+    def read(self, rows: Any, source: Node) -> None:
         """Take up what `asked` answered to CLUSTER SLOTS."""
         owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
-        heard = [asked]
+        nodes_seen = [source]
         for first, last, *nodes in rows:
-            named = [_node(one, asked) for one in nodes]
+            named = [_parse_node(one, source) for one in nodes]
             owners[first : last + 1] = named[:1] * (last + 1 - first)
-            heard += named
-        self._known = list(dict.fromkeys([*heard, *self._seeds]))
-        self._owners, self._doubted, self._read_at = owners, False, time.monotonic()
+            nodes_seen += named
+        self._known = list(dict.fromkeys([*nodes_seen, *self._seeds]))
+        self._owners, self._is_doubted, self._read_at = owners, False, time.monotonic()
 
-    def unread(self, error: RedisError) -> None:
+    def keep_old(self, error: RedisError) -> None:
         """Go on with the old map where nobody could be asked. Raises `error` without one."""
         if not self._owners:
             raise error
@@ -81,11 +81,11 @@ class Slots:
             return self._known[0]
         return self._owners[key_slot(key.encode() if isinstance(key, str) else key)]
 
-    def heed(self, answer: Any) -> None:
+    def learn(self, answer: Any) -> None:
         """Learn from an answer where a slot is, or that the map may be wrong."""
         if isinstance(answer, MovedError) and answer.host:
             self._owners[answer.slot_id] = (answer.host, answer.port)
-        self._doubted = self._doubted or isinstance(answer, _DOUBTFUL)
+        self._is_doubted = self._is_doubted or isinstance(answer, _DOUBTFUL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class NodeGroup:
     """Commands of one server, and their places among all."""
 
     node: Node
-    places: Sequence[int]
+    positions: Sequence[int]
     commands: Sequence[Command]
 
 
@@ -104,8 +104,8 @@ class Spread:
         """Take the commands; one without a key goes with the first that has one."""
         self._slots = slots
         self._commands = commands
-        self._led = next((one for one in commands if key_of(one) is not None), None)
-        self._left: Sequence[int] = range(len(commands))
+        self._leading = next((one for one in commands if key_of(one) is not None), None)
+        self._pending: Sequence[int] = range(len(commands))
         self._rounds = 2
         self.answers: list[Any] = [None] * len(commands)
 
@@ -117,26 +117,26 @@ class Spread:
         self._rounds -= 1
         if self._rounds < 0:
             return []
-        places: dict[Node, list[int]] = {}
-        for place in self._left:
-            if node := self._node(self._commands[place]):
-                places.setdefault(node, []).append(place)
+        positions: dict[Node, list[int]] = {}
+        for position in self._pending:
+            if node := self._node(self._commands[position]):
+                positions.setdefault(node, []).append(position)
             else:
-                self.answers[place] = ClusterDownError("no server has its slot")
+                self.answers[position] = ClusterDownError("no server has its slot")
         return [
             NodeGroup(node, theirs, [self._commands[i] for i in theirs])
-            for node, theirs in places.items()
+            for node, theirs in positions.items()
         ]
 
     def take(self, group: NodeGroup, answers: Sequence[Any]) -> None:
         """Take the answers of one server."""
-        for place, answer in zip(group.places, answers, strict=True):
-            self.answers[place] = answer
-            self._slots.heed(answer)
-        self._left = [i for i, one in enumerate(self.answers) if isinstance(one, MovedError)]
+        for position, answer in zip(group.positions, answers, strict=True):
+            self.answers[position] = answer
+            self._slots.learn(answer)
+        self._pending = [i for i, one in enumerate(self.answers) if isinstance(one, MovedError)]
 
     def _node(self, command: Command) -> Node | None:
-        keyed = self._led if self._led and key_of(command) is None else command
+        keyed = self._leading if self._leading and key_of(command) is None else command
         return self._slots.owner(keyed)
 
 
@@ -148,7 +148,7 @@ def key_of(command: Command) -> Any:
     return None if words[0] in _KEYLESS or len(words) < 2 else words[1]
 
 
-def _node(told: Any, asked: Node) -> Node:
+def _parse_node(endpoint: Any, source: Node) -> Node:
     """Read a server's host and port; without a host it is where the one that was asked is."""
-    host = told[0].decode() if isinstance(told[0], bytes) else told[0]
-    return (asked[0] if host in (None, "", "?") else host, int(told[1]))
+    host = endpoint[0].decode() if isinstance(endpoint[0], bytes) else endpoint[0]
+    return (source[0] if host in (None, "", "?") else host, int(endpoint[1]))

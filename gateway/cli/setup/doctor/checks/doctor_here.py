@@ -9,7 +9,7 @@ from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.planning.rulebooks import sentences
+from gateway.store.planning.rulebooks import problem_sentences
 
 LEAST_BYTES = 100 << 20
 ENOUGH_BYTES = 1 << 30
@@ -47,7 +47,7 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
-    if problems := sentences(reading.rulebooks):
+    if problems := problem_sentences(reading.rulebooks):
         yield from map(warning, problems)
     elif loaded_rules.problems:
         yield unseen("the rules here cannot be read")

@@ -22,9 +22,9 @@ from gateway.cli.setup.doctor.meta_answers import (
     refused_credential,
     valid_token,
 )
-from gateway.graph.admin.errors import SetupError, of_token
+from gateway.graph.admin.errors import SetupError, explain_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, SYSTEM_USER, TokenInfo
-from gateway.graph.admin.versions import age
+from gateway.graph.admin.versions import support_status
 
 SOON = timedelta(days=7)
 VERSION_SOON = timedelta(days=90)
@@ -41,7 +41,7 @@ def graph(meta: MetaAnswers) -> Iterator[Finding]:
 def version(inputs: tuple[str, date]) -> Iterator[Finding]:
     """Tell that Meta will soon serve this version no more, or does not any more."""
     name, today = inputs
-    state, end = age(name, today)
+    state, end = support_status(name, today)
     if state == "ended":
         yield broken(f"Meta serves {name} no more{f' since {end}' if end else ''}.")
     elif end and end - today <= VERSION_SOON:
@@ -73,15 +73,15 @@ def token(meta: MetaAnswers) -> Iterator[Finding]:
     info, number = meta.token, meta.number
     if isinstance(info, TokenInfo):
         if not info.valid:
-            yield broken(of_token(info.code, info.subcode), advised=True)
+            yield broken(explain_token(info.code, info.subcode), advised=True)
         elif info.app_id and info.app_id != meta.app_id:
             yield broken(f"The token is of app {info.app_id}, and META_APP_ID is {meta.app_id}.")
         else:
             yield fine(f"It is valid, and of type {info.type or 'unknown'}.")
-    elif isinstance(info, SetupError) and not (refused_credential(info) or info.passing):
+    elif isinstance(info, SetupError) and not (refused_credential(info) or info.is_transient):
         yield error_finding(info)
     elif isinstance(number, SetupError):
-        says = refused_credential(number) or number.passing
+        says = refused_credential(number) or number.is_transient
         yield error_finding(number) if says else unseen("Meta did not say what it is")
     elif isinstance(number, Unseen):
         yield unseen(number.why)
@@ -105,11 +105,11 @@ def token_end(inputs: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
 
 def token_scopes(info: TokenInfo) -> Iterator[Finding]:
     """Tell that the token may not do what it is for."""
-    if info.lacks(MESSAGING):
+    if info.missing_scopes(MESSAGING):
         yield broken(f"It lacks {MESSAGING}, without which nothing is sent.")
-    if info.lacks(MANAGEMENT):
+    if info.missing_scopes(MANAGEMENT):
         yield warning(f"It lacks {MANAGEMENT}, without which Meta tells less here.")
-    if not info.lacks(MESSAGING, MANAGEMENT):
+    if not info.missing_scopes(MESSAGING, MANAGEMENT):
         yield fine("It may send, and ask for what is set up.")
 
 

@@ -138,7 +138,10 @@ def health(info: NumberInfo) -> Iterator[Finding]:
         yield unseen("Meta did not say it")
         return
     for one in info.health:
-        who, because = _WHO.get(one.what, one.what), f": {one.why}" if one.why else "."
+        who, because = (
+            _WHO.get(one.entity_type, one.entity_type),
+            f": {one.reason}" if one.reason else ".",
+        )
         if one.state == "BLOCKED":
             yield broken(f"The {who} may not send{because}")
         elif one.state != "AVAILABLE":
@@ -153,7 +156,7 @@ def _number_result(meta: MetaAnswers) -> NumberInfo | SetupError | Unseen:
 
 def _known_number(meta: MetaAnswers) -> NumberInfo | Unseen:
     result = _number_result(meta)
-    if isinstance(result, SetupError) and not result.passing:
+    if isinstance(result, SetupError) and not result.is_transient:
         return Unseen("Meta does not show the number")
     return answer_or_unseen(result)
 

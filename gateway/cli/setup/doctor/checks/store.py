@@ -6,9 +6,15 @@ from typing import Any
 
 from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
-from gateway.store.server.health import NO_DISK, ServerHealth, judge, other_layout, too_old
-from gateway.store.server.health import replica as told_replica
-from gateway.store.server.inspection import Examined, Server
+from gateway.store.server.health import (
+    NO_DISK,
+    ServerHealth,
+    judge_server,
+    layout_problem,
+    version_problem,
+)
+from gateway.store.server.health import replica_problem as replica_error
+from gateway.store.server.inspection import Inspection, Server
 
 MOST_AHEAD_S = 5.0
 FSYNC = "always"
@@ -23,38 +29,38 @@ class Redis:
     """The store as it was found, or why it was not."""
 
     away: str = ""
-    examined: Examined | None = None
+    examined: Inspection | None = None
     limit_bytes: int = 0
 
     def health(self, server: Server) -> ServerHealth:
         """Judge one server as everybody else does."""
-        return judge(server.info, "", self.limit_bytes)
+        return judge_server(server.info, "", self.limit_bytes)
 
 
 def availability(redis: Redis) -> Iterator[Finding]:
     """Tell that nothing can be kept."""
     if redis.examined is None:
         yield broken(redis.away)
-    elif redis.examined.away:
-        missing = pluralize(redis.examined.away, "server")
+    elif redis.examined.unavailable:
+        missing = pluralize(redis.examined.unavailable, "server")
         yield broken(f"{missing} of the cluster did not answer: what is theirs stands still.")
     else:
         yield fine(f"{pluralize(len(redis.examined.servers), 'server')} answered.")
 
 
-def address(examined: Examined) -> Iterator[Finding]:
+def address(examined: Inspection) -> Iterator[Finding]:
     """Tell that REDIS_URL names something that cannot be written to."""
-    problems = [examined.other_form, *(told_replica(one.info) for one in examined.servers)]
+    problems = [examined.address_problem, *(replica_error(one.info) for one in examined.servers)]
     if problem := next(filter(None, problems), ""):
         yield broken(problem)
     else:
         yield fine("REDIS_URL leads to what can be written to.")
 
 
-def version(examined: Examined) -> Iterator[Finding]:
+def version(examined: Inspection) -> Iterator[Finding]:
     """Tell that a server lacks what our scripts need."""
     for server in examined.servers:
-        if problem := too_old(server.info):
+        if problem := version_problem(server.info):
             yield broken(problem)
             return
     info = examined.servers[0].info
@@ -62,16 +68,16 @@ def version(examined: Examined) -> Iterator[Finding]:
     yield fine(f"{server_name} speaks as version {info['redis_version']}.")
 
 
-def layout(examined: Examined) -> Iterator[Finding]:
+def layout(examined: Inspection) -> Iterator[Finding]:
     """Tell that another release wrote what is there."""
-    problem = other_layout(examined.layout)
+    problem = layout_problem(examined.layout)
     if problem:
         yield broken(problem)
     else:
         yield fine("What is stored is laid out as this version needs it.")
 
 
-def persistence(examined: Examined) -> Iterator[Finding]:
+def persistence(examined: Inspection) -> Iterator[Finding]:
     """Tell that what was acknowledged may be lost when the server stops."""
     for server in examined.servers:
         if not int(server.info.get("aof_enabled", 0)):
@@ -87,7 +93,7 @@ def persistence(examined: Examined) -> Iterator[Finding]:
             yield fine("Everything is on disk before it is acknowledged.")
 
 
-def disk_writes(examined: Examined) -> Iterator[Finding]:
+def disk_writes(examined: Inspection) -> Iterator[Finding]:
     """Tell that the server's disk takes no more."""
     for server in examined.servers:
         if server.info.get("aof_last_write_status", "ok") != "ok":
@@ -101,7 +107,7 @@ def disk_writes(examined: Examined) -> Iterator[Finding]:
             yield fine(f"The last write went well; the append-only file has {megabytes(size)}.")
 
 
-def eviction(examined: Examined) -> Iterator[Finding]:
+def eviction(examined: Inspection) -> Iterator[Finding]:
     """Tell that the server may throw away what waits."""
     policies = {str(one.info.get("maxmemory_policy", "noeviction")) for one in examined.servers}
     if others := sorted(policies - {"noeviction"}):
@@ -115,9 +121,9 @@ def memory(redis: Redis) -> Iterator[Finding]:
     for server in redis.examined.servers if redis.examined else ():
         health = redis.health(server)
         used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
-        if health.full:
+        if health.is_full:
             yield broken(f"{used} are used: deliveries are refused from 75 % on.")
-        elif health.short:
+        elif health.is_short:
             yield warning(f"{used} are used: history goes before its time from 60 % on.")
         elif not int(server.info.get("maxmemory", 0)) and not redis.limit_bytes:
             yield warning(f"{used} are used. {NO_LIMIT}")
@@ -125,7 +131,7 @@ def memory(redis: Redis) -> Iterator[Finding]:
             yield fine(f"{used} are used.")
 
 
-def clock(examined: Examined) -> Iterator[Finding]:
+def clock(examined: Inspection) -> Iterator[Finding]:
     """Tell that the clock that decides everything, or ours, is wrong."""
     for server in examined.servers:
         if abs(server.ahead_s) > MOST_AHEAD_S:
@@ -135,7 +141,7 @@ def clock(examined: Examined) -> Iterator[Finding]:
             yield fine(f"The clocks are {abs(server.ahead_s):.1f} s apart.")
 
 
-def replicas(examined: Examined) -> Iterator[Finding]:
+def replicas(examined: Inspection) -> Iterator[Finding]:
     """Tell that nothing counts, for too few replicas are there to have it."""
     there = min(int(one.info.get("connected_slaves", 0)) for one in examined.servers)
     if there < examined.replicas:
@@ -166,7 +172,7 @@ def _answering_redis(facts: Any) -> Redis | Unseen:
     return redis if isinstance(redis, Unseen) or redis.examined else Unseen("Redis does not answer")
 
 
-def _examined_servers(facts: Any) -> Examined | Unseen:
+def _examined_servers(facts: Any) -> Inspection | Unseen:
     redis = _answering_redis(facts)
     return redis if isinstance(redis, Unseen) else redis.examined or Unseen("Redis does not answer")
 

@@ -65,7 +65,7 @@ def check_parts(
 def beat(reading: Snapshot) -> Iterator[Finding]:
     """Tell that nobody rings by the clock, or that nobody hears it."""
     ago_s = reading.ago_s.get("tick")
-    if not reading.leads:
+    if not reading.has_beat_leader:
         yield broken("No beat is running: workers do its most urgent work, and no canary flies.")
     elif ago_s is None:
         yield warning("Beat is running, and nobody has heard it yet.")
