@@ -70,6 +70,7 @@ def _describe_old(count: int, first: str) -> str:
     were = "was" if count == 1 else "were"
     return (
         f"{pluralize(count, 'delivery', 'deliveries')} {were} received more than 8 days ago, "
-        f"the first at {first}: what they hold may be forgotten, and would have its effect a second time. "
+        f"the first at {first}: what they hold may be forgotten, and would have its effect a "
+        "second time. "
         "Add --since 8d to leave them out, or --again to replay them all the same."
     )
