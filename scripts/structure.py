@@ -10,12 +10,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("gateway", "tasks")
 MOST_ENTRIES, MOST_LINES = 15, 300
 # A folder or module that may be larger, and why.
-LARGER: dict[str, str] = {}
+LARGER: dict[str, str] = {
+    "gateway/web/http_protocol.py": "one class: uvicorn's, with its bounds",
+}
 
 
 def entries(folder: Path) -> int:
     """Count what lies in a folder, but for what Python leaves there."""
-    return sum(1 for one in folder.iterdir() if one.name != "__pycache__")
+    return sum(
+        1 for one in folder.iterdir() if one.name[0] not in "._" or one.name == "__init__.py"
+    )
 
 
 def wide_folders() -> Iterator[str]:

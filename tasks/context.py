@@ -16,7 +16,7 @@ from gateway.graph.messages import Graph
 from gateway.rules.reloader import RulebookSource
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.maintenance import MOST_NUMBERS, add_number
+from gateway.store.number_list import MOST_NUMBERS, add_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes

@@ -18,9 +18,10 @@ from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.inbox.lease import MOST_DEATHS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
-from gateway.store.maintenance import increment_counter, stop_planning, stopped_release
+from gateway.store.number_list import increment_counter
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
+from gateway.store.planning.planning_stop import stop_planning, stopped_release
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app

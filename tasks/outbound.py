@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 from gateway.store import keys
-from gateway.store.maintenance import clear_wakeup
+from gateway.store.coordination.wakeups import clear_wakeup
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.sending.account_effects import STORE_ERRORS

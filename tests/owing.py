@@ -8,7 +8,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.send import REPLY, Send
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.made import a_message
@@ -18,7 +18,7 @@ AT_ONCE = 50
 
 def owe(store: Store, number: str, sends: int, name: str = "s", lane: str = "3519") -> None:
     """Let a number owe so many; `lane` is what its customers' names begin with."""
-    maintenance.add_number(store, number)
+    number_list.add_number(store, number)
     for start in range(0, sends, AT_ONCE):
         made = tuple(
             _send(f"{name}{i}n{number}", f"{lane}{i:08}")

@@ -1,1 +1,1 @@
-"""Config."""
+"""Settings from the environment, and the form of log lines."""

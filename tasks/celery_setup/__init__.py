@@ -1,1 +1,1 @@
-"""Celery setup."""
+"""Every peculiarity of Celery and RedBeat, each with its reason."""

@@ -1,1 +1,1 @@
-"""Monitoring."""
+"""Look at the store, begin and end alerts, report them."""

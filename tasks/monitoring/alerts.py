@@ -9,7 +9,7 @@ import structlog
 from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import error_policy
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.monitoring.alerts import MOST_NOTED, record_alert
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Damage
@@ -96,7 +96,7 @@ def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
         )  # fmt: skip
         with contextlib.suppress(StoreUnavailableError, ScriptError):
             record_alert(store, damaged_alert(what, number), DAMAGED_FOR)
-            maintenance.increment_counter(store, keys.number(number), "sends.damaged", len(group))
+            number_list.increment_counter(store, keys.number(number), "sends.damaged", len(group))
 
 
 def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:

@@ -8,7 +8,8 @@ import structlog
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, alert_changes, alert_payload
 from gateway.http_out.client import post
-from gateway.store import keys, maintenance
+from gateway.store import keys
+from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
@@ -31,7 +32,7 @@ def watch() -> None:
     ctx = worker_context()
     clear_task(ctx.store, "tasks.watch")
     if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
-        maintenance.record_run(ctx.store, "watch", release_id(ctx.rules.current()))
+        run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current()))
         update_alerts(ctx.store, ctx.settings)
 
 
@@ -125,5 +126,5 @@ class StandIn:
 
 def are_workers_silent(store: Store) -> bool:
     """Say whether no worker has looked for a minute."""
-    ago_s = maintenance.seconds_since_run(store, "watch")
+    ago_s = run_ages.seconds_since_run(store, "watch")
     return ago_s is None or ago_s > SILENT_S

@@ -1,1 +1,1 @@
-"""Receiving."""
+"""What inbound workers do beside the plan: poison, unreadable bytes, grants."""

@@ -1,1 +1,1 @@
-"""Scheduled."""
+"""What beat rings for, and the safety net where it does not."""

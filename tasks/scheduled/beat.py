@@ -12,7 +12,7 @@ from celery import Celery
 from redbeat.schedulers import RedBeatScheduler, get_redis
 
 from gateway.config.settings import Settings
-from gateway.store.leader import LeaderLock
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.schedule import TASKS
 from tasks.wakeup import clear_task, is_full, mark_task

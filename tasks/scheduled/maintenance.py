@@ -12,9 +12,11 @@ from functools import cache
 import structlog
 
 from gateway.core.sending.send import BULK, REPLY
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages, wakeups
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import PartitionState
+from gateway.store.maintenance import due_items, retention
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
 from tasks.app import app
@@ -42,10 +44,10 @@ def tick() -> None:
 def run_tick(ctx: StoreAccess) -> None:
     """Move what is due of every number, unless somebody has just done so."""
     _make_room(ctx)
-    if not maintenance.may_tick(ctx.store):
+    if not run_ages.may_tick(ctx.store):
         return
     try:
-        move_due(ctx, maintenance.numbers(ctx.store))
+        move_due(ctx, number_list.numbers(ctx.store))
     finally:  # a number whose keys are damaged holds nothing up
         _apply_late_failures(ctx)
         _compact(ctx)
@@ -56,14 +58,14 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
     read_partitions = cache(
         ctx.inbox.partition_states
     )  # once, before the first doubts are read, where there are any
-    for due in maintenance.tick(ctx.store, numbers):
+    for due in due_items.tick(ctx.store, numbers):
         note_damage(ctx.store, due.number, due.damaged)
         if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
             ring_number(ctx.store, due.number, REPLY)
         for timer, row in due.timers.items():
             # Nothing is taken out before it has arrived; twice is once, by the timer's id.
             ctx.inbox.append_internal(row)
-            maintenance.forget_timer(ctx.store, due.number, timer)
+            due_items.forget_timer(ctx.store, due.number, timer)
         if due.timers:
             call_inbox(ctx.inbox)
         for priority in (REPLY, BULK):
@@ -81,16 +83,16 @@ def sweep() -> None:
 
 def run_sweep(ctx: StoreAccess) -> None:
     """Do the sweep's work, from whichever process."""
-    maintenance.record_run(ctx.store, "sweep")
+    run_ages.record_run(ctx.store, "sweep")
     stalled = [one for one in ctx.inbox.partition_states() if _is_stalled(ctx, one)]
-    if stalled and maintenance.should_wake_again(ctx.store, keys.INBOX_BELL):
+    if stalled and wakeups.should_wake_again(ctx.store, keys.INBOX_BELL):
         _record_stalled(ctx, "inbox")
         ring_inbox()
-    for due in maintenance.tick(ctx.store):
+    for due in due_items.tick(ctx.store):
         for priority, overdue_ms in due.overdue_ms.items():
             if overdue_ms <= STALLED_MS or _is_being_sent(ctx, due.number):
                 continue
-            if maintenance.should_wake_again(ctx.store, keys.number_bell(due.number, priority)):
+            if wakeups.should_wake_again(ctx.store, keys.number_bell(due.number, priority)):
                 _record_stalled(ctx, priority)
                 ring_anyway(due.number, priority)
 
@@ -100,50 +102,50 @@ def cleanup() -> None:
     """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.cleanup")
-    dropped = maintenance.trim(ctx.store, ctx.settings.gateway_retention)
-    sends = maintenance.prune(ctx.store, ctx.settings.gateway_retention)
+    dropped = retention.trim(ctx.store, ctx.settings.gateway_retention)
+    sends = retention.prune(ctx.store, ctx.settings.gateway_retention)
     # By the server's clock, as they died: a worker's may be wrong by a month.
-    forgotten = maintenance.forget_dead_letters(
+    forgotten = retention.forget_dead_letters(
         ctx.store, dead_letters.server_time(ctx.store) - DEAD_LETTERS_FOR
     )
-    maintenance.record_run(ctx.store, "cleanup", lifetime_ms=maintenance.CLEANUP_AGE_MS)
+    run_ages.record_run(ctx.store, "cleanup", lifetime_ms=run_ages.CLEANUP_AGE_MS)
     log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
 
 
 def _make_room(ctx: StoreAccess) -> None:
     """Let history yield; before anything is written, which a full server would refuse."""
     settings = ctx.settings
-    if dropped := maintenance.make_room(
+    if dropped := retention.make_room(
         ctx.store, settings.gateway_store_bytes, settings.gateway_results
     ):
         log.warning("history_yields", dropped=dropped)
 
 
 def _apply_late_failures(ctx: StoreAccess) -> None:
-    numbers = maintenance.numbers(ctx.store)
+    numbers = number_list.numbers(ctx.store)
     for number in late_failures.apply_late_failures(ctx.store, ctx.bodies, numbers):
         ring_number(ctx.store, number, REPLY)
 
 
 def _compact(ctx: StoreAccess) -> None:
     """Let sends that are over become records; last, for it takes the time that is left."""
-    health = maintenance.memory_health(ctx.store, ctx.settings.gateway_store_bytes)
+    health = retention.memory_health(ctx.store, ctx.settings.gateway_store_bytes)
     compaction = Compaction(ctx.store, ctx.bodies, ctx.settings.gateway_retention)
-    compaction.run(maintenance.numbers(ctx.store), health.early_ms)
+    compaction.run(number_list.numbers(ctx.store), health.early_ms)
 
 
 def _is_stalled(ctx: StoreAccess, partition: PartitionState) -> bool:
     if not partition.has_work:
         return False
-    moved = maintenance.has_cursor_moved(ctx.store, partition.index, partition.cursor)
+    moved = due_items.has_cursor_moved(ctx.store, partition.index, partition.cursor)
     waited = partition.is_deferred_due or partition.now_ms - partition.oldest_ms > STALLED_MS
     return waited and not partition.is_leased and not moved
 
 
 def _is_being_sent(ctx: StoreAccess, number: str) -> bool:
-    return maintenance.is_pump_active(ctx.store, number, STALLED_MS)
+    return due_items.is_pump_active(ctx.store, number, STALLED_MS)
 
 
 def _record_stalled(ctx: StoreAccess, what: str) -> None:
     log.warning("sweep_rang", what=what)
-    maintenance.increment_counter(ctx.store, keys.SPACE, f"sweep.{what}")
+    number_list.increment_counter(ctx.store, keys.SPACE, f"sweep.{what}")

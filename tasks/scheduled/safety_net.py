@@ -15,8 +15,9 @@ from celery import bootsteps
 
 from gateway.config.settings import Settings
 from gateway.core.storage.looks import LookSchedule
-from gateway.store import keys, maintenance
-from gateway.store.leader import LeaderLock
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.monitoring import alerts
 from gateway.store.monitoring.upcoming import Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError
@@ -66,7 +67,7 @@ class SafetyNet:
             self._next_ask_at = time.monotonic() + ASK_S
             self._try_to_lead()
             if self._is_leader:
-                self._schedule.set_numbers(maintenance.numbers(self._store))
+                self._schedule.set_numbers(number_list.numbers(self._store))
                 self._run_overdue_jobs()
         if self._is_leader:
             self._wake_due()
@@ -113,7 +114,7 @@ class SafetyNet:
 
     def _run_overdue_jobs(self) -> None:
         """Do what beat has not rung for, or nobody heard: each part, whatever another fails of."""
-        clockwork = maintenance.read_run_ages(self._store)
+        clockwork = run_ages.read_run_ages(self._store)
         first_error: Exception | None = None
         for work in self._overdue_jobs(clockwork):
             try:
@@ -123,7 +124,7 @@ class SafetyNet:
         if first_error:
             raise first_error
 
-    def _overdue_jobs(self, clockwork: maintenance.RunAges) -> list[Callable[[], Any]]:
+    def _overdue_jobs(self, clockwork: run_ages.RunAges) -> list[Callable[[], Any]]:
         """Return what has to be done here and now."""
         jobs: list[Callable[[], Any]] = []
         if clockwork.tick_s > TICK_LATE_S:

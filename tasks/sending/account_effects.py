@@ -17,7 +17,7 @@ from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
 from gateway.core.sending.status_update import follow_up
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
@@ -115,4 +115,4 @@ def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> No
 
 
 def _others(ctx: WorkerContext, number: str) -> list[str]:
-    return [one for one in maintenance.numbers_at_meta(ctx.store) if one != number]
+    return [one for one in number_list.numbers_at_meta(ctx.store) if one != number]

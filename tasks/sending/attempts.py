@@ -20,7 +20,7 @@ from gateway.core.sending.response import (
     classify_response,
 )
 from gateway.core.sending.send import callback_data
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.sending.lanes import LEASE_MS
 from tasks.context import WorkerContext
 from tasks.sending.account_effects import (
@@ -83,7 +83,7 @@ def report_error(ctx: WorkerContext, number: str, error: Exception) -> str:
         ctx.reported_errors.add(kind)
         log.error("attempt_raised", number=number, error=kind)
     with contextlib.suppress(*STORE_ERRORS):
-        maintenance.increment_counter(ctx.store, keys.number(number), "sends.raised")
+        number_list.increment_counter(ctx.store, keys.number(number), "sends.raised")
     return f"an error of the gateway: {kind}"
 
 

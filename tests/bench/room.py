@@ -18,10 +18,11 @@ from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import callback_data
 from gateway.core.webhook.parser import split
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.partitions import partition_of
+from gateway.store.maintenance import retention
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Call, Store
@@ -67,7 +68,7 @@ class Answered:
 
     def ages(self) -> Iterator[tuple[str, int]]:
         """Yield the name of each age, and the bytes of one message then."""
-        maintenance.add_number(self.store, NUMBER)
+        number_list.add_number(self.store, NUMBER)
         empty = self._used()
         for name, grow_older in (
             ("kept", self._keep),
@@ -144,7 +145,7 @@ class Answered:
         assert done == self.count, done
 
     def _forget_texts(self) -> None:
-        maintenance.trim(self.store, timedelta(0))
+        retention.trim(self.store, timedelta(0))
         while self.store.call("forget_records", PREFIX, 1):
             pass
         while self.store.call("prune", PREFIX, 0, 30 * keys.DAY_MS, 8 * keys.DAY_MS, 1):

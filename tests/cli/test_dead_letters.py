@@ -13,7 +13,7 @@ from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.webhook.parser import split
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import store_dead_letters
@@ -40,7 +40,7 @@ TRACE = "Traceback:\n  File \"plan.py\", line 7, in _after\n    boom\nKeyError: 
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     # The bells are set, so that none is rung: what a bell does is not what is looked at here.
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), 60_000)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.dead_letter import DeferReason
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
 from tests.cli.test_dead_letters import run, told, write_settings
@@ -23,7 +23,7 @@ KEY = "ab" * 32
 def _settings(store: Store, server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     write_settings(server.url)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     store.mark(keys.INBOX_BELL, 60_000)  # so that none is rung
 
 

@@ -24,7 +24,7 @@ from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, run_checks
 from gateway.cli.setup.doctor.probes import run_looks
 from gateway.cli.setup.doctor.report import screen
-from gateway.store import maintenance
+from gateway.store.coordination import run_ages
 from gateway.store.redis.client import Store
 from tests.cli.doctoring import WELL, found, meta
 from tests.cli.playing import GATEWAY, RULES, environment
@@ -65,8 +65,8 @@ def told(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(store: Store) -> None:
-    maintenance.record_run(store, "tick")
-    maintenance.record_run(store, "web")
+    run_ages.record_run(store, "tick")
+    run_ages.record_run(store, "web")
 
     result = doctor("--json", "--offline")
 

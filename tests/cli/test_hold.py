@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tests.cli.playing import RULES
@@ -27,7 +27,7 @@ def _settings(
     monkeypatch.chdir(tmp_path)
     Path("rules.yaml").write_text(RULES)
     write_settings(server.url)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
 
 def run(*args: str) -> Result:

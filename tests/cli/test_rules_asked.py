@@ -13,7 +13,7 @@ from gateway.core.events import Delivery
 from gateway.core.planning.batch import plan
 from gateway.core.webhook.parser import split
 from gateway.rules.loader import load
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
@@ -179,7 +179,7 @@ def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None
 def stored(server: Server, store: Store) -> datetime:
     """Let `menu` be kept, planned and committed; return when that was."""
     write_settings(server.url)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     item = message_item("wamid.in", "menu")
     (place,) = keep(store, 3, delivery_body(item).decode())
     now = datetime.now(UTC)

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
 from gateway.store.redis.client import Store
 from tests.cli.playing import GATEWAY, RULES, environment
 from tests.made import NUMBER
@@ -40,8 +41,8 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -
 @pytest.fixture
 def ticking(store: Store) -> Store:
     """Let everything be well: a tick ran, and one number is known."""
-    maintenance.add_number(store, NUMBER)
-    maintenance.record_run(store, "tick")
+    number_list.add_number(store, NUMBER)
+    run_ages.record_run(store, "tick")
     return store
 
 

@@ -14,7 +14,7 @@ from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.webhook.parser import split
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import commit
@@ -45,7 +45,7 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -
 @pytest.fixture
 def send(store: Store) -> str:
     """Let a message be kept, planned and answered, and return the id of the answer's send."""
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     (place,) = keep(store, 3, delivery_body(message_item("wamid.in", "a secret")).decode())
     (plan,) = planned(store, a_message("wamid.in", delivery=place))
     assert commit(store, [plan], timedelta(days=7)) == [True]
@@ -91,7 +91,7 @@ def test_a_customer_is_found_however_the_number_is_spelled(send: str, spelling: 
 
 @pytest.mark.parametrize("name", ["+5511987654321", "+55 11 8765-4321", "BR.1a2B"])
 def test_a_customer_is_found_under_every_name(store: Store, name: str) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     event = a_message("wamid.in", "551187654321", user_id="BR.1a2B")
     assert commit(store, planned(store, event), timedelta(days=7)) == [True]
 
@@ -106,7 +106,7 @@ def test_what_is_private_is_shown_where_it_is_asked_for(send: str) -> None:
 
 
 def test_a_text_cannot_steer_the_terminal(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     keep(store, 3, delivery_body(message_item("wamid.in", "a\x1b[2J\nb\x9b2J")).decode())
 
     assert '"a\\x1b[2J\\nb\\x9b2J"' in trace("wamid.in", "--reveal").output
@@ -168,7 +168,7 @@ def test_the_gateway_dev_of_the_folder_is_looked_at(send: str, server: Server) -
 
 @pytest.mark.parametrize("asked", ["wamid.lost=", f"+{ANA}"])
 def test_what_could_not_be_read_is_found_by_what_stands_in_it(store: Store, asked: str) -> None:
-    maintenance.add_number(store, "")
+    number_list.add_number(store, "")
     body = f'no webhook of "wamid.lost=" from {ANA}'
     (place,) = keep(store, 3, body)
     (event,) = split(Delivery(place, NOW, body.encode()))

@@ -15,8 +15,8 @@ from gateway.core.sending.dead_letter import DeferReason, read_deferred
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
 from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend
-from gateway.store.trace_records import PlanRecord
-from gateway.store.traces import Conversation, FailedEvent, Search, Trace
+from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
 
 KEY = f"message|{NUMBER}|wamid.1"

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.cli.setup.tunnel.messages import check_delivered, check_reply
 from gateway.store.sending.lookup import TracedSend
-from gateway.store.trace_records import PlanRecord
-from gateway.store.traces import FailedEvent, Trace
+from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.traces import FailedEvent, Trace
 from tests.made import NOW, NUMBER
 
 

@@ -15,11 +15,11 @@ from gateway.cli.setup.tunnel.messages import Messages
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 from tests.cli.standing_in import Answer, serving
 from tests.cli.test_tunnel import NEEDED
 from tests.made import NUMBER, delivery_body, message_item
@@ -94,7 +94,7 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     store: Store, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "REPLIED_WITHIN_S", 0)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     screen = Shown(last="reply")
     followed = Messages(
         watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Masking(), True

@@ -13,7 +13,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import template
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.send import REPLY, Send
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
@@ -55,7 +55,7 @@ def stack(tmp_path: Path, per_second: int) -> Iterator[Stack]:
 def owe(server: Server, customers: int, each: int = 1) -> None:
     """Let the gateway owe templates to so many customers."""
     store = Store(server.url)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     expires = datetime.now(UTC) + timedelta(hours=1)
     plans = []
     for customer in range(customers):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.event_keys import digest
-from gateway.store import trace_records
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store
+from gateway.store.tracing import records
 from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
@@ -93,7 +93,7 @@ def answers(stack: Stack, store: Store, wamids: list[str]) -> set[tuple[str, ...
     """Return which version answered with which texts, over all messages."""
     said, found = texts(stack), set()
     for wamid in wamids:
-        record = trace_records.load(store, NUMBER, digest(f"message|{NUMBER}|{wamid}").hex())
+        record = records.load(store, NUMBER, digest(f"message|{NUMBER}|{wamid}").hex())
         assert record, wamid
         found.add((record.rulebook, *(said[send] for send in record.sends)))
     return found

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store import keys, maintenance
+from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
+from gateway.store.maintenance import retention
 from gateway.store.redis.client import Call, Store
 from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
@@ -66,7 +67,7 @@ def test_a_short_retention_loses_none_of_ten_thousand_that_wait(
     seconds = raw(store).time()[0]
     wait_until(lambda: raw(store).time()[0] > seconds + 2, "all are older than their retention")
 
-    assert (maintenance.trim(store, A_SECOND), maintenance.make_room(store, 0)) == (0, 0)
+    assert (retention.trim(store, A_SECOND), retention.make_room(store, 0)) == (0, 0)
     assert inbox(store) == 10_000
     stack.run("inbound")
 

@@ -4,8 +4,9 @@ import json
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import Send
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.dead_letters import dead_letters
+from gateway.store.maintenance import due_items
 from gateway.store.redis.client import Store
 from tests.made import NUMBER
 from tests.store.sending import queue, settle, take
@@ -30,8 +31,8 @@ def doubted(store: Store, send: Send) -> DeadSend:
     queue(store, send)
     take(store)
     settle(store, send, "unconfirmed", wait_ms=1, history_json='{"outcome":"unconfirmed"}')
-    maintenance.add_number(store, NUMBER)
-    maintenance.tick(store)
+    number_list.add_number(store, NUMBER)
+    due_items.tick(store)
     return found(store, send)
 
 

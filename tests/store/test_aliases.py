@@ -9,11 +9,11 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import Volley
+from gateway.core.contacts.serialization import pack, unpack
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
-from gateway.store.contact_codec import pack, unpack
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.planning.contacts import find_contact, load
 from gateway.store.redis.client import ScriptError, Store

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter
-from gateway.store import keys, maintenance
+from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.deferred import deliveries
+from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store
 from tests.store.keeping import inbox, keep, late, lease, read, standing
 from tests.store.raw import now_ms, raw
@@ -160,7 +161,7 @@ def test_what_is_aside_is_never_trimmed(store: Store) -> None:
     places = keep(store, 0, "a", "b", "c", "d")
     one_pass(store, places[1])
 
-    assert maintenance.trim(store, timedelta(0)) == 1
+    assert retention.trim(store, timedelta(0)) == 1
 
     left = [entry.decode() for entry, _ in raw(store).xrange(f"{keys.partition(0)}inbox")]
     assert left == [place.partition(":")[2] for place in places[1:]]

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.migration import Migration
+from gateway.store.maintenance import due_items, retention
+from gateway.store.maintenance.migration import Migration
 from gateway.store.monitoring.snapshot import read
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 from tests.clusters import ClusterOf, ask
 from tests.made import NUMBER, a_message, delivery_body, message_item
 from tests.servers import Server
@@ -79,21 +80,21 @@ def test_calls_of_one_round_go_to_their_servers_and_come_back_in_order(
 def test_plain_commands_go_to_the_servers_of_their_keys(store: Store) -> None:
     names = [f"number{i}" for i in range(9)]
     for name in names:
-        maintenance.add_number(store, name)
-        maintenance.increment_counter(store, keys.number(name), "events.message", 2)
+        number_list.add_number(store, name)
+        number_list.increment_counter(store, keys.number(name), "events.message", 2)
 
     assert [one.total("events.message") for one in [read(store, 0)]] == [18]
-    assert maintenance.numbers(store) == names
-    assert [due.number for due in maintenance.tick(store)] == names
+    assert number_list.numbers(store) == names
+    assert [due.number for due in due_items.tick(store)] == names
 
 
 def test_a_transaction_stays_in_one_slot(store: Store) -> None:
-    maintenance.forget_timer(store, NUMBER, "none")
+    due_items.forget_timer(store, NUMBER, "none")
 
     assert (store.mark("gw:x", 60_000), store.mark("gw:x", 60_000)) == (True, False)
     store.delete("gw:x")
     assert store.mark("gw:x", 60_000)
-    assert not maintenance.is_pump_active(store, NUMBER, 1_000)
+    assert not due_items.is_pump_active(store, NUMBER, 1_000)
 
 
 def test_an_error_of_one_call_is_its_own(cluster: ClusterOf, store: Store) -> None:
@@ -252,9 +253,9 @@ def test_whatever_writes_or_looks_can_be_done_on_a_cluster(
     assert dead_letters.drop(store, letters[0])
     assert found.has_results
     assert [one.dead for one in read(store, 0).numbers] == [len(letters) - 1]
-    assert maintenance.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
+    assert retention.trim(store, timedelta(0)) == 0  # what is set aside stands first, and stays
     assert (
-        maintenance.forget_dead_letters(store, dead_letters.server_time(store) + timedelta(days=1))
+        retention.forget_dead_letters(store, dead_letters.server_time(store) + timedelta(days=1))
         == len(letters) - 1
     )
 

@@ -10,14 +10,15 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK, Send, answering_id
-from gateway.store import keys, maintenance, trace_records
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.compaction import Compaction
-from gateway.store.traces import Traces
+from gateway.store.tracing import records
+from gateway.store.tracing.traces import Traces
 from tests.made import ANA, NUMBER, a_status
 from tests.servers import wait_until
 from tests.store.burying import died
@@ -271,7 +272,7 @@ def test_a_record_of_another_release_is_passed_over(store: Store) -> None:
     raw(store).xadd(f"{PREFIX}done:reply", {"r": b"\x7fnewer"}, id=entry[0])
 
     assert (left(store).fields, left(store).is_compacted) == ({}, True)
-    assert trace_records.stages(store, NUMBER, [ONE.id]) == [""]
+    assert records.stages(store, NUMBER, [ONE.id]) == [""]
     tell(store, "failed", ONE, WAMID)
     assert late_failures.apply_late_failures(store, Bodies(), [NUMBER]) == []
     assert raw(store).hlen(f"{PREFIX}late_failures") == 1
@@ -313,7 +314,7 @@ def test_more_than_one_batch_is_compacted_at_a_time(store: Store) -> None:
         settle(store, send, "accepted", wamid=f"wamid.{send.id}")
 
     assert compact(store) == 600
-    assert trace_records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
+    assert records.stages(store, NUMBER, [one.id for one in sends]) == ["accepted"] * 600
     assert all(
         send_rows.find_by_wamid(store, NUMBER, f"wamid.{one.id}") == one.id for one in sends[::50]
     )
@@ -338,7 +339,7 @@ def test_a_group_keeps_its_participants_with_the_text(store: Store) -> None:
 
 @pytest.fixture(autouse=True)
 def listed(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
 
 @pytest.mark.parametrize("asked", ["send", "wamid"])

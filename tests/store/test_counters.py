@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.core.sending.send import BULK
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.made import ANA, NUMBER
@@ -41,8 +41,8 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
 
 def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) -> None:
     for name in (NUMBER, "other", ""):
-        maintenance.add_number(store, name)
-        maintenance.increment_counter(store, keys.number(name), "events.known", 2)
+        number_list.add_number(store, name)
+        number_list.increment_counter(store, keys.number(name), "events.known", 2)
     queue(store, a_send("one"), a_send("bulk", priority=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
     raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})

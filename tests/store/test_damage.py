@@ -9,9 +9,10 @@ import pytest
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeadSend
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.dead_letters import dead_letters
-from gateway.store.maintenance import TickResult
+from gateway.store.maintenance import due_items
+from gateway.store.maintenance.due_items import TickResult
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.sending import pauses
 from tests.made import NUMBER
@@ -156,7 +157,7 @@ def contact_of_another_shape(store: Store) -> None:
 
 @pytest.fixture
 def listed(store: Store) -> Store:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     return store
 
 
@@ -196,7 +197,7 @@ def test_a_send_that_could_not_be_read_is_redriven_as_it_was(listed: Store) -> N
 
 
 def ticked(store: Store) -> TickResult:
-    (due,) = maintenance.tick(store)
+    (due,) = due_items.tick(store)
     return due
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
-from gateway.store import keys, maintenance
+from gateway.store import keys
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import DeadLetter
-from gateway.store.maintenance import add_number
+from gateway.store.maintenance import retention
+from gateway.store.number_list import add_number
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Call, Store
 from tests.made import NUMBER, a_message
@@ -164,7 +165,7 @@ def test_an_event_that_dies_again_is_told_with_both_errors_and_lives_on(store: S
 
 def test_an_event_whose_delivery_was_trimmed_cannot_be_redriven(store: Store) -> None:
     _, letter = delivered(store)
-    maintenance.trim(store, timedelta(0))
+    retention.trim(store, timedelta(0))
 
     assert dead_letters.redrive(store, letter) == "trimmed"
     assert dead_letters.find(store, letter.id) == letter

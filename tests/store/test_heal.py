@@ -8,11 +8,12 @@ import pytest
 from gateway.core.events import Event
 from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.outcome import Outcome
-from gateway.store import keys, maintenance
+from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, NOT_PASSED
 from gateway.store.inbox.leased_partition import UNCHANGED
+from gateway.store.maintenance import retention
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import pauses
@@ -387,11 +388,11 @@ def test_each_write_of_holding_bytes_may_fail(store: Store, most: int) -> None:
     assert heals(store, broken, lambda: run(store, broken)) > 1
 
 
-@pytest.mark.parametrize("retention", [timedelta(0), WEEK])
+@pytest.mark.parametrize("lifetime", [timedelta(0), WEEK])
 def test_trimming_is_one_write_and_empties_nothing_that_waits(
-    store: Store, retention: timedelta
+    store: Store, lifetime: timedelta
 ) -> None:
     store.call("keep", PARTITION, "meta||", b"one")
 
-    assert maintenance.trim(store, retention) == 0
+    assert retention.trim(store, lifetime) == 0
     assert raw(store).xlen(f"{PARTITION}inbox") == 1

@@ -11,7 +11,7 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import commit, commit_call
@@ -46,7 +46,7 @@ WAMID = "wamid.out"
 
 @pytest.fixture(autouse=True)
 def compacted(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     queue(store, ONE)
     take(store)
     settle(store, ONE, "accepted", wamid=WAMID, history_json='{"outcome":"accepted"}')

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.redis.client import Call, Store
@@ -24,7 +24,7 @@ ASIDE = f"{keys.partition(0)}aside"
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
 
 def set_aside(store: Store, *places: str, bodies: Bodies | None = None) -> None:

@@ -12,17 +12,19 @@ from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.send import BULK
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
+from gateway.store.coordination import run_ages, wakeups
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
 from gateway.store.inbox.lease import LeasedPartitions
-from gateway.store.leader import LeaderLock
-from gateway.store.migration import FENCE
-from gateway.store.migration import LOCK_MS as TURN_OF_MIGRATION_MS
+from gateway.store.maintenance import due_items
+from gateway.store.maintenance.migration import FENCE
+from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
-from gateway.store.planning import rulebooks
+from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.sending import pauses
@@ -155,13 +157,13 @@ def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
     check_server(store)
     migrate_a_little(store)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     first, second, _ = keep(store, 2, "late", "given up", "passed")
     with inbox(store).lease() as held:
         held.next_batch()
         held.close(late(first, second))
     store.call("give_up", keys.partition(2), second.partition(":")[2])
-    maintenance.has_cursor_moved(store, 2, "0-0")
+    due_items.has_cursor_moved(store, 2, "0-0")
     commit(store, planned(store, a_message()), WEEK)
     store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.store_unreadable(store, Bodies(), [UNREAD])
@@ -169,16 +171,16 @@ def live(store: Store, server: Server) -> None:
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
-    maintenance.should_wake_again(store, keys.INBOX_BELL)
+    wakeups.should_wake_again(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
-    maintenance.record_run(store, "sweep")
-    maintenance.stop_planning(store, "release")
+    run_ages.record_run(store, "sweep")
+    planning_stop.stop_planning(store, "release")
     workers_die(store)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
-        maintenance.should_wake_again(store, keys.number_bell(NUMBER, rank))
-    maintenance.may_tick(store)
-    maintenance.record_run(store, "cleanup", lifetime_ms=maintenance.CLEANUP_AGE_MS)
+        wakeups.should_wake_again(store, keys.number_bell(NUMBER, rank))
+    run_ages.may_tick(store)
+    run_ages.record_run(store, "cleanup", lifetime_ms=run_ages.CLEANUP_AGE_MS)
     store.mark(keys.task_bell("tasks.tick"), keys.BELL_MS)
     LeaderLock(store, keys.SAFETY_NET, TURN_MS).acquire()
     watch(store)

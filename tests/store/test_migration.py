@@ -7,10 +7,11 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.core.events import Message
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.migration import Migration, MigrationError, Progress
+from gateway.store.maintenance import retention
+from gateway.store.maintenance.migration import Migration, MigrationError, Progress
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.server.inspection import check_server
@@ -37,7 +38,7 @@ def keep(store: Store, *bodies: bytes, index: int) -> list[str]:
 
 def a_store_of_layout_1(store: Store) -> tuple[str, str, str]:
     """Write what layout 1 left; return an entry that is done, one aside, and one that waits."""
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     queue(store, ONE)
     take(store)
     settle(store, ONE, "accepted", wamid="wamid.one")
@@ -100,7 +101,7 @@ def test_wherever_a_migration_was_ended_the_next_one_completes_it(
         assert not batch.is_careful
         texts = [event.text for event in batch.events if isinstance(event, Message)]
     assert texts == ["1", "2"]  # what was aside, then what waits
-    assert maintenance.trim(store, WEEK * 0) == 1  # what is aside is in order, and is not trimmed
+    assert retention.trim(store, WEEK * 0) == 1  # what is aside is in order, and is not trimmed
     assert raw(store).hget(f"{PREFIX}tokens", "granted") == b"250"
     assert due_in_ms(store, DEAD) > 29 * DAY
     assert -10 * DAY < due_in_ms(store, ONE) <= -9 * DAY  # it was given thirty days ten days ago

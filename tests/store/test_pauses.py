@@ -7,7 +7,8 @@ import pytest
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import Send
-from gateway.store import maintenance
+from gateway.store import number_list
+from gateway.store.maintenance import due_items
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tests.made import NUMBER
@@ -147,11 +148,11 @@ def test_it_ends_where_no_other_failure_is_told_within_a_minute(store: Store) ->
 
 def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
     paused_by_a_status(store, TWO)
-    maintenance.add_number(store, NUMBER)
-    (before,) = maintenance.tick(store)
+    number_list.add_number(store, NUMBER)
+    (before,) = due_items.tick(store)
 
     pass_trial(store)
-    (due,) = maintenance.tick(store)
+    (due,) = due_items.tick(store)
 
     assert (before.overdue_ms["reply"], due.overdue_ms["reply"] >= 0) == (-1, True)
 
@@ -159,9 +160,9 @@ def test_the_tick_rings_where_the_trial_is_over(store: Store) -> None:
 def test_the_tick_rings_for_the_end_of_a_pause_also_where_nothing_waits(store: Store) -> None:
     paused_by_a_status(store)
     pass_trial(store)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
-    (due,) = maintenance.tick(store)
+    (due,) = due_items.tick(store)
 
     assert due.overdue_ms["reply"] == 0
     assert lanes(store).pump([], 50).ended_pause == WHY

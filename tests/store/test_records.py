@@ -4,7 +4,7 @@ import pytest
 
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from gateway.store.trace_records import PlanRecord, find, stages
+from gateway.store.tracing.records import PlanRecord, find, stages
 from tests.made import NUMBER, a_message
 from tests.store.planning import planned
 from tests.store.sending import WEEK, take

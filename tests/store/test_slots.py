@@ -6,7 +6,8 @@ from collections import defaultdict
 import pytest
 from redis.crc import key_slot
 
-from gateway.store import keys, maintenance
+from gateway.store import keys
+from gateway.store.maintenance import due_items, retention
 from gateway.store.redis.client import Store
 from tests.servers import Server
 from tests.store.raw import raw
@@ -23,8 +24,8 @@ def touched(store: Store, server: Server) -> dict[str, set[str]]:
     with raw(store).monitor() as monitor:
         live(store, server)
         lanes(store).pump([], 9)
-        maintenance.tick(store)
-        maintenance.trim(store, WEEK)
+        due_items.tick(store)
+        retention.trim(store, WEEK)
         raw(store).echo("the end")
         prefix = ""
         while (told := monitor.next_command())["command"] != THE_END:

@@ -6,8 +6,9 @@ import pytest
 
 from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.core.sending.send import BULK
-from gateway.store import keys, maintenance
-from gateway.store.leader import LeaderLock
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import LaneFigures, Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -58,7 +59,7 @@ def test_the_oldest_is_the_oldest_of_all_partitions(store: Store) -> None:
 
 def test_each_number_is_told_apart(store: Store) -> None:
     for name in (NUMBER, "another"):
-        maintenance.add_number(store, name)
+        number_list.add_number(store, name)
     due_at = datetime.now(UTC) + timedelta(hours=1)
     queue(store, ONE, a_send("due", due_at=due_at), a_send("bulk", priority=BULK))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
@@ -72,7 +73,7 @@ def test_each_number_is_told_apart(store: Store) -> None:
 
 
 def test_dead_letters_are_told_by_cause(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     queue(store, ONE, a_send("two", lane="351900000002"))
     take(store)
     settle(store, ONE, "dead", error_json='{"code":190}')
@@ -85,7 +86,7 @@ def test_dead_letters_are_told_by_cause(store: Store) -> None:
 
 
 def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) -> None:
-    maintenance.may_tick(store)
+    run_ages.may_tick(store)
     raw(store).set(f"{keys.LAST_RUN}sweep", 1, px=keys.DAY_MS - 42_000)
 
     ago_s = reading(store).ago_s
@@ -96,7 +97,7 @@ def test_what_ran_by_the_clock_is_told_by_the_clock_of_the_server(store: Store) 
 
 def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) -> None:
     before = reading(store)
-    maintenance.record_run(store, "watch", "0.1.0/abc")
+    run_ages.record_run(store, "watch", "0.1.0/abc")
     LeaderLock(store, keys.BEAT_LOCK, 10_000).acquire()
     after = reading(store)
 
@@ -106,7 +107,7 @@ def test_who_looked_last_and_whether_a_beat_has_the_turn_are_told(store: Store) 
 
 def test_the_server_and_its_counters_are_told(store: Store) -> None:
     check_server(store)
-    maintenance.increment_counter(store, keys.SPACE, "workers.default")
+    number_list.increment_counter(store, keys.SPACE, "workers.default")
 
     found = reading(store)
 
@@ -136,7 +137,7 @@ def test_what_is_used_is_noted_once_an_hour_and_forgotten_after_two_days(store: 
 
 def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
     for name in ("106", "107"):
-        maintenance.add_number(store, name)
+        number_list.add_number(store, name)
     raw(store).set(f"{keys.number('106')}dead", "of another type")
     raw(store).hset(f"{keys.number('107')}count", "sends.sent", 7)
 

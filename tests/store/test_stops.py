@@ -4,7 +4,8 @@ import pytest
 
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import Send
-from gateway.store import maintenance
+from gateway.store import number_list
+from gateway.store.maintenance import due_items
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tests.made import NUMBER
@@ -58,7 +59,7 @@ def test_a_held_number_sends_nothing_and_its_probe_neither(store: Store) -> None
 @pytest.mark.parametrize("stop", ["held", "paused", "its rule held"])
 def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop: str) -> None:
     queue(store, ONE)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     rule = ONE.rule if stop == "its rule held" else ""
     if stop == "paused":
         pauses.pause(store, [NUMBER], WHY, 30_000)
@@ -69,7 +70,7 @@ def test_what_is_too_old_when_a_stop_is_over_ends_as_expired(store: Store, stop:
 
     pauses.release(store, [NUMBER], rule)
     pauses.probe_now(store, [NUMBER], 190)
-    maintenance.tick(store)
+    due_items.tick(store)
 
     assert take(store) == []
     assert (stage(store, ONE), dead_members(store)) == ("expired", [f"send:{ONE.id}"])
@@ -110,8 +111,8 @@ def test_what_a_released_rule_had_to_say_comes_back_to_its_place(store: Store) -
     queue(store, a_send("after", rule="help"))
     pauses.release(store, [NUMBER], "offers")
 
-    maintenance.add_number(store, NUMBER)
-    maintenance.tick(store)
+    number_list.add_number(store, NUMBER)
+    due_items.tick(store)
 
     assert take(store) == ["held"]
     assert raw(store).exists(f"{PREFIX}holding", f"{PREFIX}held:offers") == 0
@@ -124,8 +125,8 @@ def released_before_what_is_posted(store: Store) -> Send:
     pauses.hold(store, [NUMBER], "offers", "why")
     assert take(store) == ["after"]
     pauses.release(store, [NUMBER], "offers")
-    maintenance.add_number(store, NUMBER)
-    maintenance.tick(store)
+    number_list.add_number(store, NUMBER)
+    due_items.tick(store)
     return after
 
 
@@ -154,9 +155,9 @@ def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
     queue(store, a_send("held", rule="offers"))
     pauses.hold(store, [NUMBER], "offers", "why")
     take(store)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
-    maintenance.tick(store)
+    due_items.tick(store)
 
     assert take(store) == []
 
@@ -164,8 +165,8 @@ def test_a_tick_leaves_alone_what_is_held_still(store: Store) -> None:
 @pytest.mark.parametrize("stop", ["held", "paused", "rests"])
 def test_nobody_is_rung_for_what_may_not_go(store: Store, stop: str) -> None:
     queue(store, ONE)
-    maintenance.add_number(store, NUMBER)
-    (before,) = maintenance.tick(store)
+    number_list.add_number(store, NUMBER)
+    (before,) = due_items.tick(store)
     if stop == "held":
         pauses.hold(store, [NUMBER], "", "why")
     elif stop == "paused":
@@ -173,7 +174,7 @@ def test_nobody_is_rung_for_what_may_not_go(store: Store, stop: str) -> None:
     else:
         pauses.rest(store, [NUMBER], 30_000)
 
-    (due,) = maintenance.tick(store)
+    (due,) = due_items.tick(store)
 
     assert before.overdue_ms["reply"] >= 0
     assert due.overdue_ms["reply"] == -1
@@ -224,14 +225,14 @@ def test_a_person_may_hold_so_many_rules_and_no_more(store: Store) -> None:
 
 
 def test_a_tick_brings_back_a_bounded_number_of_all_rules_together(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     for rule in ("a", "b"):
         raw(store).sadd(f"{PREFIX}holding", rule)
         raw(store).zadd(f"{PREFIX}held:{rule}", {f"{rule}{n}": n for n in range(700)})
 
     moved = []
     for _ in range(3):
-        (found,) = maintenance.tick(store)
+        (found,) = due_items.tick(store)
         moved.append(found.moved_items)
 
     assert moved == [1_000, 400, 0]

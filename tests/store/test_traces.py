@@ -7,7 +7,7 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.sending.send import BULK
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.inbox import lookup
@@ -15,7 +15,7 @@ from gateway.store.inbox.lease import Batch
 from gateway.store.inbox.lookup import GONE
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store
-from gateway.store.traces import Search, Trace, Traces
+from gateway.store.tracing.traces import Search, Trace, Traces
 from tests.made import ANA, NUMBER, a_message, a_status, delivery_body, message_item
 from tests.store.keeping import inbox, keep, late
 from tests.store.planning import planned
@@ -29,7 +29,7 @@ ONE = a_send("one")
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
     for name in ("another", NUMBER):
-        maintenance.add_number(store, name)
+        number_list.add_number(store, name)
 
 
 def traces(store: Store, bodies: Bodies | None = None) -> Traces:

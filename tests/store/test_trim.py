@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store import keys, maintenance
+from gateway.store import keys
+from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.server.health import HealthMonitor
 from tests.servers import Server, wait_until
@@ -44,14 +45,14 @@ def left(store: Store, index: int) -> list[str]:
 def test_history_stays_while_there_is_room(store: Store) -> None:
     worked_off(store, 0, 200)
 
-    assert maintenance.make_room(store, NO_LIMIT) == 0
+    assert retention.make_room(store, NO_LIMIT) == 0
     assert len(left(store, 0)) == 200
 
 
 def test_the_oldest_of_the_history_goes_first_and_not_all_of_it(store: Store) -> None:
     places = worked_off(store, 0, 2_000)
 
-    dropped = maintenance.make_room(store, A_TINY_LIMIT)
+    dropped = retention.make_room(store, A_TINY_LIMIT)
 
     assert 100 < dropped <= 250
     assert left(store, 0) == places[dropped:]
@@ -62,7 +63,7 @@ def test_history_yields_again_and_again_down_to_where_work_begins(store: Store) 
     (waits,) = keep(store, 0, "new")
     keep(store, 1, "never read")
 
-    while maintenance.make_room(store, A_TINY_LIMIT):
+    while retention.make_room(store, A_TINY_LIMIT):
         pass
 
     assert left(store, 0) == [places[-1], waits.partition(":")[2]]
@@ -76,7 +77,7 @@ def test_what_was_set_aside_yields_to_nothing(store: Store) -> None:
         held.close(late(places[10]))
     entries = [place.partition(":")[2] for place in places]
 
-    while maintenance.make_room(store, A_TINY_LIMIT):
+    while retention.make_room(store, A_TINY_LIMIT):
         pass
 
     assert left(store, 0) == entries[10:]
@@ -86,7 +87,7 @@ def test_history_yields_on_a_server_that_is_full(small: Store) -> None:
     worked_off(small, 0, 1_000)
     raw(small).config_set("maxmemory", 100_000)
 
-    assert maintenance.make_room(small, 0) > 0
+    assert retention.make_room(small, 0) > 0
 
 
 def test_a_web_process_lets_history_yield_without_any_worker(store: Store, server: Server) -> None:
@@ -107,7 +108,7 @@ def test_a_short_retention_drops_nothing_that_waits(store: Store) -> None:
     for index in range(keys.PARTITIONS):
         keep(store, index, *(f"body {i}" for i in range(50)))
 
-    assert maintenance.trim(store, timedelta(0)) == 0
+    assert retention.trim(store, timedelta(0)) == 0
 
     assert sum(len(left(store, index)) for index in range(keys.PARTITIONS)) == 50 * keys.PARTITIONS
 
@@ -119,7 +120,7 @@ def set_aside(store: Store, index: int, *places: str) -> None:
 
 
 def trimmed(store: Store) -> int:
-    return maintenance.trim(store, timedelta(0))
+    return retention.trim(store, timedelta(0))
 
 
 def test_the_first_of_what_is_aside_decides_also_within_one_millisecond(store: Store) -> None:

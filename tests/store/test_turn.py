@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.store.leader import LeaderLock
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.servers import free_port, wait_until
 from tests.store.raw import raw

@@ -9,11 +9,12 @@ from gateway.core.phone_numbers import contact_key
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook.damaged import customer_matcher, message_matcher
 from gateway.core.webhook.parser import split
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters, unreadable
+from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 from tests.made import NOW, delivery_body
 from tests.store.keeping import keep
 from tests.store.raw import raw
@@ -24,7 +25,7 @@ PREFIX = keys.number("")
 
 @pytest.fixture(autouse=True)
 def _listed(store: Store) -> None:
-    maintenance.add_number(store, "")
+    number_list.add_number(store, "")
 
 
 def unread(body: bytes, place: str = "0:1-0") -> Unreadable:
@@ -95,7 +96,7 @@ def test_what_is_old_is_forgotten_with_the_other_letters(store: Store) -> None:
     bury(store, b"no webhook")
     raw(store).zadd(f"{PREFIX}unreadable", {raw(store).zrange(f"{PREFIX}unreadable", 0, 0)[0]: 1})
 
-    maintenance.forget_dead_letters(store, NOW)
+    retention.forget_dead_letters(store, NOW)
 
     assert raw(store).zcard(f"{PREFIX}unreadable") == 0
 

@@ -6,7 +6,9 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
+from gateway.store.maintenance import due_items, retention
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import ScriptError, Store
 from tests.made import ANA, NUMBER, a_message
@@ -33,9 +35,9 @@ pytestmark = pytest.mark.store
 ONE, TWO = a_send("one"), a_send("two")
 
 
-def tick(store: Store) -> maintenance.TickResult:
-    maintenance.add_number(store, NUMBER)
-    (found,) = maintenance.tick(store)
+def tick(store: Store) -> due_items.TickResult:
+    number_list.add_number(store, NUMBER)
+    (found,) = due_items.tick(store)
     return found
 
 
@@ -144,8 +146,8 @@ def test_a_timer_is_told_until_it_has_arrived(store: Store) -> None:
     set_timer(store, "t2", now_ms(store) + 3_600_000)
 
     assert tick(store).timers == tick(store).timers == {"t1": b'{"key":"t1"}'}
-    maintenance.forget_timer(store, NUMBER, "t1")
-    maintenance.forget_timer(store, NUMBER, "t1")
+    due_items.forget_timer(store, NUMBER, "t1")
+    due_items.forget_timer(store, NUMBER, "t1")
 
     assert tick(store).timers == {}
     assert raw(store).hkeys(f"{PREFIX}timer") == [b"t2"]
@@ -172,12 +174,12 @@ def test_a_tick_tells_how_long_ready_lanes_have_waited(store: Store) -> None:
 
 
 def test_a_tick_runs_once_within_nine_tenths_of_a_second(store: Store) -> None:
-    assert (maintenance.may_tick(store), maintenance.may_tick(store)) == (True, False)
+    assert (run_ages.may_tick(store), run_ages.may_tick(store)) == (True, False)
     assert 0 < raw(store).pttl(keys.TICK_GUARD) <= 900
 
     raw(store).delete(keys.TICK_GUARD)
 
-    assert maintenance.may_tick(store)
+    assert run_ages.may_tick(store)
 
 
 def test_a_tick_that_is_wrong_is_told(store: Store) -> None:
@@ -189,19 +191,19 @@ def test_a_tick_that_is_wrong_is_told(store: Store) -> None:
 
 def test_numbers_are_listed_once_and_nobody_is_one_of_them(store: Store) -> None:
     for name in (NUMBER, "", NUMBER):
-        maintenance.add_number(store, name)
+        number_list.add_number(store, name)
 
-    assert maintenance.numbers(store) == ["", NUMBER]
+    assert number_list.numbers(store) == ["", NUMBER]
 
 
 def test_whoever_sends_for_a_number_is_seen(store: Store) -> None:
-    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
+    assert not due_items.is_pump_active(store, NUMBER, 60_000)
     queue(store, ONE)
     take(store)
 
-    assert maintenance.is_pump_active(store, NUMBER, 60_000)
+    assert due_items.is_pump_active(store, NUMBER, 60_000)
     raw(store).hincrby(f"{PREFIX}tokens", "took", -60_000)
-    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
+    assert not due_items.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
@@ -213,7 +215,7 @@ def test_what_customers_write_is_not_taken_for_sending(store: Store) -> None:
     plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), inbound=1)
     assert commit(store, [plan], WEEK) == [True]
 
-    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
+    assert not due_items.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Store) -> None:
@@ -221,12 +223,12 @@ def test_whoever_took_before_the_clock_stepped_back_does_not_work_now(store: Sto
     take(store)
     raw(store).hincrby(f"{PREFIX}tokens", "took", 3_600_000)
 
-    assert not maintenance.is_pump_active(store, NUMBER, 60_000)
+    assert not due_items.is_pump_active(store, NUMBER, 60_000)
 
 
 def test_a_cursor_that_moved_is_seen(store: Store) -> None:
     found = [
-        maintenance.has_cursor_moved(store, 0, cursor) for cursor in ("0-0", "0-0", "1-0", "1-0")
+        due_items.has_cursor_moved(store, 0, cursor) for cursor in ("0-0", "0-0", "1-0", "1-0")
     ]
 
     assert found == [False, False, True, False]
@@ -250,7 +252,7 @@ def test_trimming_never_passes_the_cursor(store: Store) -> None:
     waiting = keep(store, 0, "new")
     keep(store, 1, "never read")
 
-    assert maintenance.trim(store, timedelta(0)) == 299
+    assert retention.trim(store, timedelta(0)) == 299
 
     assert left(store, 0) == [places[-1], waiting[0].partition(":")[2]]
     assert len(left(store, 1)) == 1
@@ -259,7 +261,7 @@ def test_trimming_never_passes_the_cursor(store: Store) -> None:
 def test_what_is_younger_than_the_retention_stays(store: Store) -> None:
     passed(store, 0, 5)
 
-    assert maintenance.trim(store, timedelta(days=7)) == 0
+    assert retention.trim(store, timedelta(days=7)) == 0
     assert len(left(store, 0)) == 5
 
 
@@ -270,25 +272,25 @@ def test_what_is_older_than_the_retention_goes(store: Store) -> None:
         raw(store).xadd(inbox_key, {"h": "meta||", "b": b"x"}, id=f"{old}-{i}")
     (young,) = passed(store, 0, 1)
 
-    assert maintenance.trim(store, timedelta(days=7)) == 3
+    assert retention.trim(store, timedelta(days=7)) == 3
     assert left(store, 0) == [young]
 
 
 def test_old_dead_letters_leave_the_list(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
-    maintenance.add_number(store, "")
+    number_list.add_number(store, NUMBER)
+    number_list.add_number(store, "")
     raw(store).zadd(f"{PREFIX}dead", {"old": now_ms(store) - 1_000_000, "new": now_ms(store)})
 
-    assert maintenance.forget_dead_letters(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
+    assert retention.forget_dead_letters(store, datetime.now(UTC) - timedelta(seconds=500)) == 1
     assert dead_members(store) == ["new"]
 
 
 def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
     for name in ("1", NUMBER):
-        maintenance.add_number(store, name)
+        number_list.add_number(store, name)
     raw(store).set(f"{keys.number('1')}due", "no set")
 
-    due = maintenance.tick(store)
+    due = due_items.tick(store)
 
     assert next(due).number == NUMBER
     with pytest.raises(ScriptError):
@@ -296,19 +298,19 @@ def test_a_number_whose_keys_are_damaged_stops_no_other(store: Store) -> None:
 
 
 def test_so_many_numbers_are_listed_and_no_more(store: Store) -> None:
-    assert maintenance.add_number(store, NUMBER)
-    raw(store).sadd(keys.NUMBERS, *(f"n{n}" for n in range(maintenance.MOST_NUMBERS - 1)))
+    assert number_list.add_number(store, NUMBER)
+    raw(store).sadd(keys.NUMBERS, *(f"n{n}" for n in range(number_list.MOST_NUMBERS - 1)))
 
-    assert not maintenance.add_number(store, "one more")
+    assert not number_list.add_number(store, "one more")
 
-    assert maintenance.add_number(store, NUMBER)
-    assert raw(store).scard(keys.NUMBERS) == maintenance.MOST_NUMBERS
+    assert number_list.add_number(store, NUMBER)
+    assert raw(store).scard(keys.NUMBERS) == number_list.MOST_NUMBERS
 
 
 def test_old_dead_letters_are_forgotten_in_steps(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     raw(store).zadd(f"{PREFIX}dead", {f"send:{n}": 1_000 + n for n in range(2_500)})
 
-    assert maintenance.forget_dead_letters(store, datetime.fromtimestamp(3.4, UTC)) == 2_401
+    assert retention.forget_dead_letters(store, datetime.fromtimestamp(3.4, UTC)) == 2_401
 
     assert raw(store).zcard(f"{PREFIX}dead") == 99

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.sending.send import Send
-from gateway.store import maintenance
+from gateway.store import number_list
+from gateway.store.maintenance import due_items
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER, a_message
@@ -93,9 +94,9 @@ def test_what_nobody_asked_for_in_time_expires(store: Store) -> None:
     short = a_send("short", closed="wait", expires_at=datetime.now(UTC) + timedelta(seconds=60))
     park(store, short)
     raw(store).zadd(f"{PREFIX}parked", {short.id: 1})
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
-    maintenance.tick(store)
+    due_items.tick(store)
 
     assert stage(store, short) == "expired"
     assert dead_members(store) == [f"send:{short.id}"]

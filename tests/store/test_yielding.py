@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.maintenance import retention
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.server.health import HealthMonitor
-from gateway.store.trace_records import find
+from gateway.store.tracing.records import find
 from tests.made import NUMBER, a_message
 from tests.servers import Server, wait_until
 from tests.store.planning import planned
@@ -22,7 +23,7 @@ A_TINY_LIMIT, NO_LIMIT = 1, 1 << 50
 
 def record(store: Store, count: int, first: int = 0, retention: timedelta = WEEK) -> None:
     """Commit as many messages, each of a customer of its own, answered and recorded."""
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     for i in range(first, first + count):
         commit(store, planned(store, a_message(f"wamid.{i}", customer(i))), retention)
 
@@ -40,21 +41,21 @@ def lists(store: Store) -> int:
 
 
 def yield_all(store: Store) -> None:
-    while maintenance.make_room(store, A_TINY_LIMIT):
+    while retention.make_room(store, A_TINY_LIMIT):
         pass
 
 
 def test_records_stay_while_there_is_room(store: Store) -> None:
     record(store, 110)
 
-    assert maintenance.make_room(store, NO_LIMIT) == 0
+    assert retention.make_room(store, NO_LIMIT) == 0
     assert records(store) == 110
 
 
 def test_the_oldest_records_go_first_and_not_all_of_them(store: Store) -> None:
     record(store, 110)
 
-    assert maintenance.make_room(store, A_TINY_LIMIT) == 100
+    assert retention.make_room(store, A_TINY_LIMIT) == 100
 
     left = [i for i in range(110) if find(store, a_message(f"wamid.{i}", customer(i)))]
     assert left == list(range(100, 110))
@@ -63,14 +64,14 @@ def test_the_oldest_records_go_first_and_not_all_of_them(store: Store) -> None:
 
 def test_an_eighth_goes_at_once_and_a_thousand_at_most(store: Store) -> None:
     listed(store, 1_600)
-    assert maintenance.make_room(store, A_TINY_LIMIT) == 200
+    assert retention.make_room(store, A_TINY_LIMIT) == 200
 
     listed(store, 10_000)
-    assert maintenance.make_room(store, A_TINY_LIMIT) == 1_000
+    assert retention.make_room(store, A_TINY_LIMIT) == 1_000
 
 
 def listed(store: Store, count: int) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     pipe = raw(store).pipeline(transaction=False)
     for i in range(count):
         pipe.xadd(f"{PREFIX}recorded", {f"{i:032x}": customer(i)})
@@ -96,7 +97,7 @@ def test_records_yield_on_a_server_that_is_full(own: Server) -> None:
     record(store, 20)
     raw(store).config_set("maxmemory", 100_000)
 
-    assert maintenance.make_room(store, 0) == 20
+    assert retention.make_room(store, 0) == 20
     store.close()
 
 
@@ -126,10 +127,10 @@ def test_the_list_of_records_forgets_those_whose_time_is_over(store: Store) -> N
 def test_records_of_every_number_yield(store: Store) -> None:
     other = keys.number("222")
     record(store, 1)
-    maintenance.add_number(store, "222")
+    number_list.add_number(store, "222")
     raw(store).xadd(f"{other}recorded", {"0" * 32: "351"})
     raw(store).set(f"{other}record:{'0' * 32}", "{}")
 
-    assert maintenance.make_room(store, A_TINY_LIMIT) == 2
+    assert retention.make_room(store, A_TINY_LIMIT) == 2
 
     assert not raw(store).exists(f"{other}record:{'0' * 32}")

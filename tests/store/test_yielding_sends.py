@@ -6,9 +6,10 @@ import pytest
 
 from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
+from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.compaction import Compaction
@@ -28,7 +29,7 @@ AT_ONCE, A_DAY = timedelta(0), timedelta(days=1)
 
 def finish(store: Store, count: int, rank: str = "reply", first: int = 0) -> list[str]:
     """Compact so many sends, each of a customer of its own."""
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     sends = [a_send(f"send{i}", f"3519{i:08d}", priority=rank) for i in range(first, first + count)]
     queue(store, *sends)
     take(store, count)
@@ -47,7 +48,7 @@ def left(store: Store, ids: list[str]) -> tuple[int, int]:
 
 
 def yield_all(store: Store, results: timedelta) -> None:
-    while maintenance.make_room(store, A_TINY_LIMIT, results):
+    while retention.make_room(store, A_TINY_LIMIT, results):
         pass
 
 
@@ -65,7 +66,7 @@ def test_texts_yield_and_results_stay_for_as_long_as_was_asked_for(store: Store,
 def test_the_oldest_go_first_and_not_all_of_them(store: Store) -> None:
     older, newer = finish(store, 150), finish(store, 150, first=150)
 
-    maintenance.make_room(store, A_TINY_LIMIT, AT_ONCE)
+    retention.make_room(store, A_TINY_LIMIT, AT_ONCE)
 
     # Whole nodes go, of a hundred entries at most.
     assert 40 <= left(store, older)[0] <= 100
@@ -88,15 +89,15 @@ def test_the_way_to_what_has_gone_goes_as_well_but_for_the_latest(store: Store) 
 def test_nothing_goes_while_there_is_room(store: Store) -> None:
     ids = finish(store, 20)
 
-    assert maintenance.make_room(store, 1 << 50, AT_ONCE) == 0
+    assert retention.make_room(store, 1 << 50, AT_ONCE) == 0
     assert left(store, ids) == (20, 20)
 
 
 def test_cleanup_drops_what_is_older_than_it_is_to_live(store: Store) -> None:
     ids = finish(store, 20)
 
-    assert maintenance.prune(store, WEEK) == 0
-    assert maintenance.prune(store, AT_ONCE) == 20
+    assert retention.prune(store, WEEK) == 0
+    assert retention.prune(store, AT_ONCE) == 20
     assert left(store, ids) == (20, 0)
 
 
@@ -108,7 +109,7 @@ def test_the_fuller_the_store_the_earlier_sends_are_compacted(used: int, early_m
 
 
 def test_rows_of_dead_letters_are_the_last_to_yield_and_stay_on_the_list(store: Store) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     send = a_send("dead")
     died(store, send)
 
@@ -126,16 +127,16 @@ def test_answered_messages_are_kept_on_and_on_in_a_small_store(own: Server) -> N
     limit = 6 * MB
     answered = Answered(store, 200)
     compaction = Compaction(store, Bodies(), WEEK)
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
 
     for _ in range(12):  # twice what would fill the store if rows stayed
         answered.answer()
         for _ in range(8):  # what eight seconds do
-            health = maintenance.memory_health(store, limit)
+            health = retention.memory_health(store, limit)
             if not health.is_short:
                 break
-            maintenance.make_room(store, limit, AT_ONCE)
+            retention.make_room(store, limit, AT_ONCE)
             compaction.run([NUMBER], health.early_ms, budget_s=10)
-        assert not maintenance.memory_health(store, limit).is_full
+        assert not retention.memory_health(store, limit).is_full
 
     store.close()

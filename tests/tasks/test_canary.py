@@ -15,7 +15,7 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.monitoring import alerts, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 from tasks import outbound
 from tasks.context import WorkerContext
 from tasks.monitoring.alerts import HEARTBEAT_UNHEARD

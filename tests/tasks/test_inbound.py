@@ -11,7 +11,7 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.inbox.lease import MOST_EVENTS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
-from gateway.store.maintenance import numbers
+from gateway.store.number_list import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.sending.send import REPLY
-from gateway.store import keys, maintenance
-from gateway.store.maintenance import add_number
+from gateway.store import keys
+from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alerts
+from gateway.store.number_list import add_number
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.context import WorkerContext, open_store_access
 from tasks.monitoring.alerts import BEAT_SILENT
@@ -54,7 +55,7 @@ def let_beat_work(store: Store) -> None:
     """Let everything have run a moment ago."""
     raw(store).set(keys.BEAT_LOCK, "some beat")
     for what in ("tick", "sweep", "watch", "cleanup"):
-        maintenance.record_run(store, what)
+        run_ages.record_run(store, what)
 
 
 def test_what_is_ready_is_rung_for_once_until_it_is_heard(net: SafetyNet, store: Store) -> None:
@@ -104,12 +105,12 @@ def test_a_damaged_number_holds_up_neither_tick_nor_sweep_nor_watch(
 
 def test_while_beat_works_the_net_does_nothing_of_beats(net: SafetyNet, store: Store) -> None:
     let_beat_work(store)
-    before = maintenance.seconds_since_run(store, "tick")
+    before = run_ages.seconds_since_run(store, "tick")
 
     net.work()
 
     assert rung(store, "scheduled") == 0
-    assert (maintenance.seconds_since_run(store, "tick") or 0) >= (before or 0)
+    assert (run_ages.seconds_since_run(store, "tick") or 0) >= (before or 0)
 
 
 def test_without_beat_watch_and_cleanup_are_rung_for_once(net: SafetyNet, store: Store) -> None:

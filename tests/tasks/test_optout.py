@@ -10,7 +10,7 @@ from gateway.core.contacts.consent import opt_out_delivery
 from gateway.store.body_encryption import Bodies
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 from tasks import inbound
 from tasks.context import WorkerContext
 from tests.made import ANA, NUMBER, delivery_body, message_item, status_item

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from gateway.core.sending import canary
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import REPLY
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
@@ -60,7 +61,7 @@ def sender(
 
 def owe(at_work: WorkerContext, messages: int, number: str = NUMBER) -> None:
     """Let the gateway owe replies to as many customers."""
-    maintenance.add_number(at_work.store, number)
+    number_list.add_number(at_work.store, number)
     for i in range(messages):
         item = message_item(f"wamid.{number}.{i}", str(i), f"35190000{i:04}")
         keep(at_work.store, delivery_body(item, number=number))
@@ -91,7 +92,7 @@ def test_a_dead_token_pauses_the_other_numbers_of_the_account_too(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -103,7 +104,7 @@ def test_what_is_wrong_with_one_number_leaves_the_others_alone(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(133010)
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -116,7 +117,7 @@ def test_a_limit_of_the_account_lets_all_its_numbers_rest(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(80007)
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
@@ -168,7 +169,7 @@ def test_a_file_that_is_being_written_changes_nothing(
 def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
     sender: WorkerContext, meta: Meta
 ) -> None:
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER], '{"code":190}', 0)
     pauses.pause(sender.store, [OTHER], '{"code":190}', 300_000)
     owe(sender, 1)
@@ -185,7 +186,7 @@ def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(
 def test_a_number_that_has_nothing_to_send_goes_on_with_its_account(
     sender: WorkerContext, meta: Meta, code: int, paused: bool
 ) -> None:
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
     pauses.pause(sender.store, [NUMBER, OTHER], f'{{"code":{code}}}', 0)
     owe(sender, 1)
 
@@ -214,7 +215,7 @@ def test_a_thousand_sends_before_a_dead_token_are_one_alert_and_its_end_another(
 ) -> None:
     meta.answer = refuse(190, 401)
     owe(sender, 1_000)
-    maintenance.record_run(sender.store, "watch")
+    run_ages.record_run(sender.store, "watch")
 
     with a_receiver() as receiver:
         url = SecretStr(receiver.url)
@@ -235,12 +236,12 @@ def test_the_canary_is_stopped_by_nothing_that_stops_an_account(
     sender: WorkerContext, meta: Meta
 ) -> None:
     meta.answer = refuse(190, 401)
-    maintenance.add_number(sender.store, canary.NUMBER)
+    number_list.add_number(sender.store, canary.NUMBER)
     owe(sender, 1)
 
     outbound.pump(NUMBER, REPLY)
 
-    assert maintenance.numbers_at_meta(sender.store) == [NUMBER]
+    assert number_list.numbers_at_meta(sender.store) == [NUMBER]
     assert standing(sender.store, keys.number(canary.NUMBER)).pause is None
 
 
@@ -284,7 +285,7 @@ def fail(at_work: WorkerContext, code: int, ago_s: int = 0, *, replayed: bool = 
 def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
     sender: WorkerContext, meta: Meta
 ) -> None:
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
 
     fail(sender, 131042)
 
@@ -301,7 +302,7 @@ def test_a_failure_that_reaches_further_pauses_the_other_numbers_too(
 def test_old_news_of_a_failure_stops_nobody(
     sender: WorkerContext, code: int, replayed: bool
 ) -> None:
-    maintenance.add_number(sender.store, OTHER)
+    number_list.add_number(sender.store, OTHER)
 
     fail(sender, code, ago_s=3_600, replayed=replayed)
 

@@ -7,9 +7,9 @@ import pytest
 from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
-from gateway.store.maintenance import add_number
+from gateway.store.number_list import add_number
 from gateway.store.redis.client import Store
-from gateway.store.trace_records import stages
+from gateway.store.tracing.records import stages
 from tasks.context import WorkerContext
 from tasks.scheduled import maintenance
 from tests.made import ANA, NUMBER, delivery_body, message_item

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
 from gateway.http_out import client
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, release_id
@@ -35,7 +36,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def settings(at_work: WorkerContext, receiver: Receiver) -> Settings:
-    maintenance.record_run(at_work.store, "watch")
+    run_ages.record_run(at_work.store, "watch")
     return at_work.settings.model_copy(update={"gateway_alert_url": SecretStr(receiver.url)})
 
 
@@ -211,7 +212,7 @@ def test_who_died_while_telling_is_followed_by_another(
 def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
     store: Store, at_work: WorkerContext
 ) -> None:
-    maintenance.record_run(store, "watch")
+    run_ages.record_run(store, "watch")
     fail(store)
     update_alerts(store, at_work.settings)
     assert len(alerts.read_rows(store)) == 1
@@ -224,7 +225,7 @@ def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
 def test_sends_that_were_doubled_since_the_last_look_are_told_of(
     store: Store, watched: Watched, receiver: Receiver
 ) -> None:
-    maintenance.add_number(store, NUMBER)
+    number_list.add_number(store, NUMBER)
     raw(store).hset(f"{PREFIX}count", "sends.doubled", 5)
     watched()
     before = list(receiver.states)
@@ -246,7 +247,7 @@ def test_bells_that_piled_up_are_one_look(
         watching.watch()
 
     assert len(looked) == 1
-    assert maintenance.seconds_since_run(store, "watch") is not None
+    assert run_ages.seconds_since_run(store, "watch") is not None
     assert rung(store, "scheduled") == 0
 
 

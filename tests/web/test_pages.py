@@ -10,8 +10,8 @@ from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.maintenance import add_number, increment_counter
 from gateway.store.monitoring.canary import record_arrival
+from gateway.store.number_list import add_number, increment_counter
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store

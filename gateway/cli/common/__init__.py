@@ -1,1 +1,1 @@
-"""Common."""
+"""What every command uses: errors, options, output, masks; knows no command."""

@@ -1,1 +1,1 @@
-"""Local."""
+"""The gateway of this folder: its processes, ports, settings and `.gateway/`."""

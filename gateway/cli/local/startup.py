@@ -16,7 +16,7 @@ from gateway.cli.local.log_view import ODD, LogLine, show
 from gateway.cli.local.ports import HOST, bind_error
 from gateway.cli.local.processes import Family
 from gateway.cli.run.migrate import migrate_store
-from gateway.store.migration import MigrationError
+from gateway.store.maintenance.migration import MigrationError
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 LOOK_EVERY_S = 0.05

@@ -1,1 +1,1 @@
-"""Operate."""
+"""Commands for operators: status, trace, dead letters, hold and release."""

@@ -17,7 +17,7 @@ from gateway.core.sending.pauses import NumberPauses
 from gateway.core.text import suggestion_for
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
-from gateway.store import maintenance
+from gateway.store import number_list
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending import pauses
 
@@ -68,12 +68,12 @@ def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:
 
 def _select_numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the numbers that are meant; one that has not sent yet may be held as well."""
-    known = {*maintenance.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
+    known = {*number_list.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
         raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
     numbers = [number] if number else sorted(known)
     for one in numbers:
-        maintenance.add_number(store, one)
+        number_list.add_number(store, one)
     return numbers
 
 

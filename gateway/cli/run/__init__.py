@@ -1,1 +1,1 @@
-"""Run."""
+"""Commands that run processes, and that move their store to a new layout."""

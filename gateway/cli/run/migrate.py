@@ -8,7 +8,7 @@ from rich.progress import TaskID
 
 from gateway.cli.common import errors
 from gateway.cli.common.output import progress_bar
-from gateway.store.migration import STRAGGLERS_S, Migration, MigrationError, Progress
+from gateway.store.maintenance.migration import STRAGGLERS_S, Migration, MigrationError, Progress
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 

@@ -19,7 +19,7 @@ from gateway.cli.common import errors
 from gateway.config import logs
 from gateway.rules.loader import load
 from gateway.store import keys
-from gateway.store.maintenance import increment_counter
+from gateway.store.number_list import increment_counter
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)

@@ -1,1 +1,1 @@
-"""Setup."""
+"""Commands that set a gateway up: init, doctor, tunnel."""

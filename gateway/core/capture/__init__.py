@@ -1,1 +1,1 @@
-"""Capture."""
+"""Capture files: their format, and how deliveries are filtered, anonymised and refreshed."""

@@ -1,1 +1,1 @@
-"""Contacts."""
+"""The customer as one number knows them."""

@@ -1,1 +1,1 @@
-"""Planning."""
+"""From events to a plan: decided here, committed elsewhere."""

@@ -1,1 +1,1 @@
-"""Rendering."""
+"""Placeholders: texts and message bodies, compiled once and filled with values."""

@@ -1,1 +1,1 @@
-"""Storage."""
+"""Pure parts of what the store does: packed forms, forecasts, when to look."""

@@ -1,1 +1,1 @@
-"""Webhook."""
+"""From the bytes that Meta posts to events."""

@@ -1,1 +1,1 @@
-"""Admin."""
+"""Meta's administration: apps, numbers, tokens, callbacks."""

@@ -1,1 +1,1 @@
-"""Checks."""
+"""Checks across a rules file: errors, and what is hardly meant."""

@@ -1,1 +1,1 @@
-"""Language."""
+"""The language of rules files as pydantic models."""

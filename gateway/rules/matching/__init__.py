@@ -1,1 +1,1 @@
-"""Matching."""
+"""Rules compiled: conditions, actions, and the index that finds candidates."""

@@ -1,1 +1,1 @@
-"""Testing."""
+"""Tests of rules: conversations that are played and compared."""

@@ -1,1 +1,1 @@
-"""Yaml."""
+"""YAML whose nodes know their place, so that errors can name it."""

@@ -1,1 +1,1 @@
-"""Control api."""
+"""The sandbox's own API: customers write, faults are set."""

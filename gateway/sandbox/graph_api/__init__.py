@@ -1,1 +1,1 @@
-"""Graph api."""
+"""Meta's Graph API as the sandbox answers it."""

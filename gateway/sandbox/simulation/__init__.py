@@ -1,1 +1,1 @@
-"""Simulation."""
+"""What happens at Meta: customers, tokens, limits, statuses, webhooks."""

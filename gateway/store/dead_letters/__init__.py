@@ -1,1 +1,1 @@
-"""Dead letters."""
+"""Dead letters, deferred deliveries and unreadable bytes that wait for an operator."""

@@ -14,7 +14,7 @@ from redis import Redis
 from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSend, datetime_from_ms
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
@@ -49,7 +49,7 @@ def iter_dead_letters(
     store: Store, wanted: DeadLetterFilter, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
 ) -> Iterator[DeadLetter]:
     """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
-    numbers = maintenance.numbers(store) if wanted.number is None else [wanted.number]
+    numbers = number_list.numbers(store) if wanted.number is None else [wanted.number]
     per_number = [_iter_entries(store, number, wanted) for number in numbers]
     entries = islice(merge(*per_number, key=lambda one: one.died_ms, reverse=True), most)
     while page := list(islice(entries, AT_ONCE)):
@@ -60,7 +60,7 @@ def find(
     store: Store, letter_id: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
 ) -> DeadLetter | None:
     """Return the dead letter of an id, None where there is none; by default of any number."""
-    member, candidates = _member(letter_id), numbers or maintenance.numbers(store)
+    member, candidates = _member(letter_id), numbers or number_list.numbers(store)
 
     def ask(client: Redis) -> list[Any]:
         pipe = client.pipeline(transaction=False)
@@ -162,7 +162,7 @@ def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
         return "trimmed"
     ((_, fields),) = entries
     store.call("keep", prefix, fields[b"h"], fields[b"b"])
-    maintenance.increment_counter(store, keys.number(dead_letter.number), "events.redriven")
+    number_list.increment_counter(store, keys.number(dead_letter.number), "events.redriven")
     if dead_letter.cause == "unreadable":
         drop(store, dead_letter)
     return "redriven"

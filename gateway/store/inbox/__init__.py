@@ -1,1 +1,1 @@
-"""Inbox."""
+"""The inbox: deliveries are written, leased, deferred and found."""

@@ -8,11 +8,11 @@ from typing import Any
 from gateway.core.text import sanitize
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
+from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.maintenance import clear_wakeup
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 

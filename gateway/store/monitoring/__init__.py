@@ -1,1 +1,1 @@
-"""Monitoring."""
+"""Figures, alerts, and the snapshot that status and alerts read."""

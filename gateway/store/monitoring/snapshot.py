@@ -9,7 +9,7 @@ from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.core.text import sanitize
-from gateway.store import keys, maintenance
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import Inbox, PartitionState
@@ -186,7 +186,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         health=judge_servers(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
         numbers=tuple(
-            _read_number_safely(store, name) for name in maintenance.numbers_at_meta(store)
+            _read_number_safely(store, name) for name in number_list.numbers_at_meta(store)
         ),
         letters=_count_dead_letters(store),
         ago_s={

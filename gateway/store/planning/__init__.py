@@ -1,1 +1,1 @@
-"""Planning."""
+"""What planning reads, and the one commit of what it decided."""

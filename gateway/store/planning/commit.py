@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.contacts.serialization import pack
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import Failure, Plan
@@ -16,7 +17,6 @@ from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import follow_up
 from gateway.core.storage import event_places
 from gateway.store import keys
-from gateway.store.contact_codec import pack
 from gateway.store.redis.client import Call, Store
 
 _MAX_NAME = 160  # of a participant; a user id may have 134 characters

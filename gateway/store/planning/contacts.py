@@ -6,11 +6,11 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
+from gateway.core.contacts.serialization import unpack
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import PlanningInput
 from gateway.store import keys
-from gateway.store.contact_codec import unpack
 from gateway.store.redis.client import Call, ScriptError, Store
 
 

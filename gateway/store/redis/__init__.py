@@ -1,1 +1,1 @@
-"""Redis."""
+"""The driver; it knows no key of ours."""

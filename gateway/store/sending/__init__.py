@@ -1,1 +1,1 @@
-"""Sending."""
+"""Lanes, pauses, unconfirmed sends, and what is left of finished ones."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
+from gateway.core.contacts.serialization import unpack
 from gateway.core.sending.dead_letter import UNOPENED
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import keys
-from gateway.store.contact_codec import unpack
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 

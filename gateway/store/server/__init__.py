@@ -1,1 +1,1 @@
-"""Server."""
+"""Whether this server is fit to keep deliveries."""

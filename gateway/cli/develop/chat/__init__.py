@@ -1,1 +1,1 @@
-"""Chat."""
+"""`gateway chat`: a phone in the terminal."""

@@ -13,10 +13,10 @@ from gateway.rules.explain import explain, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
-from gateway.store import trace_records
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
-from gateway.store.trace_records import PlanRecord
+from gateway.store.tracing import records
+from gateway.store.tracing.records import PlanRecord
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 CHANGED = "(the rules have changed since)"
@@ -58,13 +58,13 @@ class ChatTraces:
         """Say whether everything that was planned for it has been tried at least once."""
         if not self.is_planned(message):
             return False
-        record = trace_records.find(self._store, message.event)
-        stages = trace_records.stages(self._store, self._number, record.sends if record else ())
+        record = records.find(self._store, message.event)
+        stages = records.stages(self._store, self._number, record.sends if record else ())
         return UNDER_WAY.isdisjoint(stages)
 
     def explain_reply(self, message: ChatReply) -> list[str]:
         """Return a line for each rule that was asked."""
-        record = trace_records.find(self._store, message.event)
+        record = records.find(self._store, message.event)
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]

@@ -1,1 +1,1 @@
-"""Replay."""
+"""`gateway replay`: post captured deliveries, or plan them without an effect."""

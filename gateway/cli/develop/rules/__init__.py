@@ -1,1 +1,1 @@
-"""Rules."""
+"""`gateway rules`: check, test, explain and compare rules."""

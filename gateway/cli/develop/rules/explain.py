@@ -30,8 +30,8 @@ from gateway.rules.testing.planner import EventPlanner
 from gateway.store.body_encryption import Bodies
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.trace_records import PlanRecord
-from gateway.store.traces import Trace, Traces
+from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.traces import Trace, Traces
 
 NO_RECORD = "no rule fired when it was planned"
 

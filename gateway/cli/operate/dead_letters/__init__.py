@@ -1,1 +1,1 @@
-"""Dead letters."""
+"""`gateway dead-letters`: list, show, redrive and drop."""

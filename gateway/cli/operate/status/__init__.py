@@ -1,1 +1,1 @@
-"""Status."""
+"""`gateway status`: how everything is at this moment."""

@@ -1,1 +1,1 @@
-"""Trace."""
+"""`gateway trace`: what became of a message, a send or a customer."""

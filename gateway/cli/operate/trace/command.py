@@ -20,7 +20,7 @@ from gateway.core.phone_numbers import contact_key
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.traces import Search, Traces
+from gateway.store.tracing.traces import Search, Traces
 
 NOT_FOUND = 1
 STYLES = {"": "bold", "good": "bold green", "odd": "bold yellow", "bad": "bold red"}

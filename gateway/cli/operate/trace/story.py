@@ -11,7 +11,7 @@ from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine, format_duration, format_time, pluralize
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.store.inbox.lookup import KeptEvent
-from gateway.store.traces import Conversation, Search, Trace
+from gateway.store.tracing.traces import Conversation, Search, Trace
 
 NOTHING = "not known here: never kept, or more than 8 days ago"
 

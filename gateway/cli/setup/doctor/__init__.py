@@ -1,1 +1,1 @@
-"""Doctor."""
+"""`gateway doctor`: collect facts, check them, say what to do."""

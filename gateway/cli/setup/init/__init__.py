@@ -1,1 +1,1 @@
-"""Init."""
+"""`gateway init`: ask for settings, check the answers, write `.env`."""

@@ -1,1 +1,1 @@
-"""Tunnel."""
+"""`gateway tunnel`: a real number leads to this machine for a while."""

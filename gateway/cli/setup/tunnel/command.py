@@ -24,7 +24,7 @@ from gateway.config.settings import Settings, environment
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.traces import Traces
+from gateway.store.tracing.traces import Traces
 
 REAL = "This sends for real: whoever writes to the number gets answers from this machine."
 

@@ -13,7 +13,7 @@ from gateway.config.settings import Settings
 from gateway.core.events import Message
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.inbox.history import Arrivals
-from gateway.store.traces import Trace, Traces
+from gateway.store.tracing.traces import Trace, Traces
 
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"
 

@@ -16,9 +16,9 @@ from gateway.config.settings import Settings
 from gateway.core.event_keys import digest
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
-from gateway.store import trace_records
 from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store
+from gateway.store.tracing import records
 
 # Meta has no such field, so it becomes a notice, which starts no rule and is sent to nobody.
 FIELD = "gateway_self_test"
@@ -98,7 +98,7 @@ class TunnelWatch:
 
 def _check_planned(store: Store, number: str, key: str) -> ProbeCheck:
     (event_ref,) = find_event_refs(store, number, [key])
-    if event_ref and trace_records.load(store, number, digest(key).hex()) is None:
+    if event_ref and records.load(store, number, digest(key).hex()) is None:
         message = "a signed delivery was kept and worked off, and had no effect"
         return ProbeCheck("self-test", "good", message)
     if event_ref:

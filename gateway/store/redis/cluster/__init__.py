@@ -1,1 +1,1 @@
-"""Cluster."""
+"""Redis Cluster behind the same methods as one server."""

@@ -1,1 +1,1 @@
-"""Checks."""
+"""Checks of the doctor: pure functions from facts to findings."""

@@ -12,10 +12,9 @@ from gateway.core.contacts.grouping import contact_keys
 from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
 from gateway.core.sending.dead_letter import DeferredDelivery, datetime_from_ms
-from gateway.core.sending.send import BULK, REPLY, STATUS_RANK
-from gateway.core.text import sanitize
+from gateway.core.sending.send import STATUS_RANK
 from gateway.core.webhook.damaged import Mentions, customer_matcher, message_matcher
-from gateway.store import keys, maintenance, trace_records
+from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters.unreadable import search_dead_letters
 from gateway.store.inbox import deferred
@@ -26,75 +25,12 @@ from gateway.store.inbox.lookup import (
     WaitingState,
     find_event_refs,
 )
-from gateway.store.planning.contacts import find_contact
-from gateway.store.redis.client import ScriptError, Store
+from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
-from gateway.store.trace_records import PlanRecord
-
-
-@dataclass(frozen=True, slots=True)
-class ContactLookup:
-    """What one number has of a customer: the contact, ids of records and sends, what waits."""
-
-    number: str
-    contact: Contact
-    names: frozenset[str]
-    records: tuple[str, ...]  # the latest, oldest first
-    waiting: tuple[str, ...]  # the first sends of each lane
-    lanes: dict[str, int]  # rank -> how many wait
-    unreadable: str = ""  # why what is stored of the contact cannot be read
-
-    @property
-    def is_known(self) -> bool:
-        """Say whether anything is known."""
-        return bool(self.contact.version or self.records or self.waiting or self.unreadable)
-
-
-def look_up_contact(store: Store, number: str, name: str, limit: int) -> ContactLookup:
-    """Look a customer up by any of their keys, and for the latest `limit` records.
-
-    Raises StoreUnavailableError. What was planned under a former key stands where it was written.
-    """
-    unreadable = ""
-    try:
-        contact = find_contact(store, number, name)
-    except ScriptError as error:  # what was planned for it is told all the same
-        contact, unreadable = Contact(name), sanitize(str(error))
-    all_names = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
-    lanes = {rank: _read_lanes(store, number, rank, all_names, limit) for rank in (REPLY, BULK)}
-    return ContactLookup(
-        number,
-        contact,
-        frozenset(all_names),
-        _read_record_ids(store, number, all_names, limit),
-        tuple(send for _, first in lanes.values() for send in first),
-        {rank: count for rank, (count, _) in lanes.items()},
-        unreadable,
-    )
-
-
-def _read_record_ids(
-    store: Store, number: str, all_names: tuple[str, ...], limit: int
-) -> tuple[str, ...]:
-    prefix = f"{keys.number(number)}records:"
-    replies = run_commands(
-        store, *(("ZREVRANGE", prefix + one, 0, limit - 1, "WITHSCORES") for one in all_names)
-    )
-    # Places are given out by the number, so they order the records of several names.
-    ordered = sorted((position, record) for each in replies for record, position in each)
-    return tuple(record.decode() for _, record in ordered[-limit:])
-
-
-def _read_lanes(
-    store: Store, number: str, priority: str, all_names: tuple[str, ...], limit: int
-) -> tuple[int, list[str]]:
-    """Count what waits in a customer's lanes of a rank, and return the first of it."""
-    prefix = f"{keys.number(number)}lane:{priority}:"
-    counts = run_commands(store, *(("ZCARD", prefix + one) for one in all_names))
-    first = run_commands(store, *(("ZRANGE", prefix + one, 0, limit - 1) for one in all_names))
-    return sum(counts), [send.decode() for each in first for send in each]
-
+from gateway.store.tracing import records
+from gateway.store.tracing.contact_lookup import ContactLookup, look_up_contact
+from gateway.store.tracing.records import PlanRecord
 
 # Of what could not be read and mentions a customer: so much is told.
 MOST_UNREAD = 20
@@ -190,7 +126,7 @@ class Traces:
         """
         lookups = [
             look_up_contact(self._store, one, name, limit)
-            for one in maintenance.numbers(self._store)
+            for one in number_list.numbers(self._store)
         ]
         all_names = {name}.union(*(one.names for one in lookups))
         waiting = self._inbox.find_waiting(lambda one: not all_names.isdisjoint(contact_keys(one)))
@@ -202,7 +138,7 @@ class Traces:
         return Search(events, conversations, waiting.unopened, waiting.is_truncated)
 
     def _in_all_numbers(self, find: Callable[[str], Trace | None]) -> tuple[Trace, ...]:
-        traces = (find(number) for number in maintenance.numbers(self._store))
+        traces = (find(number) for number in number_list.numbers(self._store))
         return tuple(one for one in traces if one)
 
     def _waiting_traces(self, waiting: WaitingDeliveries) -> tuple[Trace, ...]:
@@ -221,7 +157,7 @@ class Traces:
     def _unreadable_traces(self, mentions: Mentions) -> tuple[Trace, ...]:
         """Find what could not be read, and mentions whom is looked for."""
         letters = search_dead_letters(
-            self._store, self._bodies, maintenance.numbers(self._store), mentions
+            self._store, self._bodies, number_list.numbers(self._store), mentions
         )
         return tuple(
             Trace(
@@ -246,13 +182,13 @@ class Traces:
         (sent,) = read_sends(self._store, self._bodies, number, [send])
         if not sent.stage:
             return None
-        record = trace_records.load(self._store, number, sent.record) if sent.record else None
+        record = records.load(self._store, number, sent.record) if sent.record else None
         trace = self._by_event(number, record.key) if record else None
         return trace or Trace(number, sends=(sent,))
 
     def _by_event(self, number: str, key: str) -> Trace | None:
         (event_ref,) = find_event_refs(self._store, number, [key])
-        record = trace_records.load(self._store, number, digest(key).hex())
+        record = records.load(self._store, number, digest(key).hex())
         failure, dead_letter_ref = self._find_failure(number, key)
         if not (event_ref or record or failure):
             return None
@@ -289,7 +225,7 @@ class Traces:
         return Trace(number, is_known=True, foreign_statuses=stages) if stages else None
 
     def _to_conversation(self, lookup: ContactLookup) -> Conversation:
-        records_of = [trace_records.load(self._store, lookup.number, one) for one in lookup.records]
+        records_of = [records.load(self._store, lookup.number, one) for one in lookup.records]
         maybe_traces = [self._by_event(lookup.number, one.key) for one in records_of if one]
         found_traces = tuple(one for one in maybe_traces if one)
         traced_sends = {sent.id for trace in found_traces for sent in trace.sends}

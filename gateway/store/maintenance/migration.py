@@ -15,8 +15,8 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.store import keys, maintenance
-from gateway.store.leader import LeaderLock
+from gateway.store import keys, number_list
+from gateway.store.coordination.leader import LeaderLock
 from gateway.store.redis.client import Call, Store, translate_error
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
@@ -96,7 +96,7 @@ class Migration:
             yield Progress("partitions", index + 1, OLD_PARTITIONS)
 
     def _fence_numbers(self) -> Iterator[Progress]:
-        names = maintenance.numbers(self._store)
+        names = number_list.numbers(self._store)
         for start in range(0, len(names), AT_ONCE):
             batch = names[start : start + AT_ONCE]
             calls = [Call("fence_number", keys.number(name), [FENCE]) for name in batch]

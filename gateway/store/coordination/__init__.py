@@ -1,0 +1,1 @@
+"""How processes agree: the leader lock, wake-ups, and when each job ran."""

@@ -1,0 +1,91 @@
+"""Due items: what a tick moves, and what the sweep asks to find what stands still."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.store import keys
+from gateway.store.number_list import numbers
+from gateway.store.redis.client import Call, Store
+from gateway.store.sending.lanes import Damage, parse_damages
+
+MOST_ITEMS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What a tick found for one number."""
+
+    number: str
+    moved_items: int
+    timers: dict[str, bytes]  # id -> what comes back through the inbox
+    overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
+    unconfirmed: int  # sends of which nobody knows whether Meta had them
+    damaged: tuple[Damage, ...] = ()  # what rests because it cannot be worked on
+
+
+def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
+    """Move what is due of every number, or of those named; at most 1,000 items each.
+
+    So no script is long. A number whose keys are damaged stops no other: its error is raised after
+    all that worked.
+    """
+    names = numbers(store) if names is None else names
+    calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
+    return _iter_tick_results(names, store.call_many(calls))
+
+
+def _iter_tick_results(names: Sequence[str], replies: Sequence[Any]) -> Iterator[TickResult]:
+    failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+    for name, reply in zip(names, replies, strict=True):
+        if not isinstance(reply, Exception):
+            yield _parse_tick_result(name, reply)
+    if failed:
+        raise failed
+
+
+def forget_timer(store: Store, number: str, timer: str) -> None:
+    """Remove a timer that has arrived in the inbox."""
+    prefix = keys.number(number)
+
+    def remove(client: Any) -> None:
+        pipe = client.pipeline(transaction=True)
+        pipe.zrem(f"{prefix}timers", timer)
+        pipe.hdel(f"{prefix}timer", timer)
+        pipe.execute()
+
+    store.run(remove)
+
+
+def is_pump_active(store: Store, number: str, within_ms: int) -> bool:
+    """Say whether some pump took sends of the number a moment ago."""
+    prefix = keys.number(number)
+
+    def fetch(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        pipe.time()
+        pipe.hget(f"{prefix}tokens", "took")
+        return pipe.execute()
+
+    (seconds, micros), took = store.run(fetch)
+    # A moment that is still to come was given by a clock that stepped back since.
+    return took is not None and 0 <= seconds * 1000 + micros // 1000 - int(took) < within_ms
+
+
+def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
+    """Say whether a partition's cursor moved since the last time this was asked."""
+    prefix = keys.partition(partition)
+    before: Any = store.run(lambda client: client.getset(f"{prefix}swept", cursor))
+    return before is not None and before.decode() != cursor
+
+
+def _parse_tick_result(number: str, reply: Any) -> TickResult:
+    moved_items, timers, overdue, doubts, damaged = reply
+    return TickResult(
+        number=number,
+        moved_items=moved_items,
+        timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
+        overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
+        unconfirmed=doubts,
+        damaged=parse_damages(damaged),
+    )

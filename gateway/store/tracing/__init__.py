@@ -1,0 +1,1 @@
+"""Traces: everything the store knows, from whichever end it is asked."""
