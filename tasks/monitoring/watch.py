@@ -82,7 +82,7 @@ def _send_due(store: Store, url: str, now_ms: int) -> None:
         if not row.state.is_due(now_ms) or not alerts.replace_row(store, key, row, attempted):
             continue
         if error := post(url, alert_payload(attempted)):
-            log.warning("alert_unheard", told=error, **_log_fields(attempted))
+            log.warning("alert_unheard", reason=error, **_log_fields(attempted))
             return
         alerts.record_answer(store, key, attempted)
         log.info("alert_told", state=attempted.state, **_log_fields(attempted))

@@ -27,7 +27,7 @@ def look(store: Store, limit_bytes: int) -> ServerHealth:
     """
     health = check_server(store, limit_bytes)
     for warning in health.warnings:
-        log.warning("store_warns", told=warning)
+        log.warning("store_warns", reason=warning)
     if not health.fatal:
         _passed.append(True)
     return health
@@ -41,5 +41,5 @@ def refuse_unfit(store: Store, limit_bytes: int) -> None:
     if _passed:
         return
     if fatal := look(store, limit_bytes).fatal:
-        log.error("store_unfit", told=" ".join(fatal))
+        log.error("store_unfit", reason=" ".join(fatal))
         raise UnfitStoreError(" ".join(fatal))

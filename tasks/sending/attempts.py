@@ -61,7 +61,7 @@ def run_attempt(
         attempt=attempt.ordinal,
         rule=attempt.rule,
         step=result.step,
-        told=result.error_json,
+        reason=result.error_json,
         wait_ms=result.wait_ms if result.step in WAITS else None,
         ms=int(took_s * 1000),
     )

@@ -35,7 +35,7 @@ def _receive(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
         return Responded(200, b"")
     if error := ping(url):
         alerts.record_alert(ctx.store, HEARTBEAT_UNHEARD, UNHEARD_FOR)
-        log.warning("heartbeat_unheard", told=error)
+        log.warning("heartbeat_unheard", reason=error)
         return NotConnected(error)
     alerts.clear_cause(ctx.store, HEARTBEAT_UNHEARD.cause)
     return Responded(200, b"")

@@ -19,7 +19,7 @@ def attempt(step: str, number: int = 1, sender: str = "106", **told: Any) -> str
     given["number"] = sender
     given["ms"] = 34
     wait_ms = 2100 if step in WAITS else None
-    return logged("attempt_made", **given, told=json.dumps(told) if told else "", wait_ms=wait_ms)
+    return logged("attempt_made", **given, reason=json.dumps(told) if told else "", wait_ms=wait_ms)
 
 
 THROTTLED: dict[str, Any] = {"code": 130429, "reason": "Send more slowly.", "details": ""}

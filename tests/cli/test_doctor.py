@@ -78,7 +78,7 @@ def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(stor
     ]  # fmt: skip
     assert checks["beat"]["advice"] == ADVICE["beat"]
     assert checks["persistence"]["state"] == "fine"
-    assert checks["graph"]["told"] == "not looked at: asked to stay offline"
+    assert checks["graph"]["reason"] == "not looked at: asked to stay offline"
 
 
 def test_looking_changes_nothing(store: Store) -> None:
@@ -94,11 +94,11 @@ def test_a_store_and_a_meta_that_are_away_are_one_sentence_each() -> None:
 
     broken = [name for name, one in checks.items() if one["state"] == "broken"]
     assert broken == ["store", "graph"]
-    assert "Redis does not answer (ConnectionRefusedError)" in checks["store"]["told"]
-    assert checks["broker"]["told"] == "not looked at: it is the store's server"
-    assert "Meta cannot be reached" in checks["graph"]["told"]
-    assert checks["worker default"]["told"] == "not looked at: the broker does not answer"
-    assert checks["handshake"]["told"] == "not looked at: Meta cannot be reached"
+    assert "Redis does not answer (ConnectionRefusedError)" in checks["store"]["reason"]
+    assert checks["broker"]["reason"] == "not looked at: it is the store's server"
+    assert "Meta cannot be reached" in checks["graph"]["reason"]
+    assert checks["worker default"]["reason"] == "not looked at: the broker does not answer"
+    assert checks["handshake"]["reason"] == "not looked at: Meta cannot be reached"
 
 
 def test_a_store_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_settings_that_are_missing_are_told_each_and_nothing_else_is_looked_at()
     result = doctor("--json")
 
     checks = json.loads(result.stdout)["checks"]
-    wrong = [one["told"] for one in checks if one["state"] == "broken"]
+    wrong = [one["reason"] for one in checks if one["state"] == "broken"]
     assert result.exit_code == 1
     assert any("REDIS_URL is no Redis address" in one for one in wrong)
     assert any("META_APP_SECRET is not set" in one for one in wrong)
@@ -149,7 +149,7 @@ def test_settings_that_are_missing_are_told_each_and_nothing_else_is_looked_at()
 def test_a_file_of_settings_that_is_no_text_is_told() -> None:
     Path(".env").write_bytes(b"META_APP_SECRET=\xff\xfe\n")
 
-    assert ".env cannot be read" in told(doctor("--json"))["settings"]["told"]
+    assert ".env cannot be read" in told(doctor("--json"))["settings"]["reason"]
 
 
 def test_a_password_that_is_refused_is_told_as_such(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_password_that_is_refused_is_told_as_such(tmp_path: Path) -> None:
     finally:
         closed.kill()
 
-    assert "wants another user or password" in told(result)["store"]["told"]
+    assert "wants another user or password" in told(result)["store"]["reason"]
     assert "hush-password" not in result.output
 
 

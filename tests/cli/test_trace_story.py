@@ -514,6 +514,6 @@ def test_a_line_as_json_has_moments_with_their_zone() -> None:
     line = StoryLine("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").with_below(StoryLine("c"))
 
     assert line.to_dict() == {
-        "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "told": "b", "tone": "odd",
-        "below": [{"at": None, "what": "c", "told": "", "tone": "", "below": []}],
+        "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "details": "b", "tone": "odd",
+        "below": [{"at": None, "what": "c", "details": "", "tone": "", "below": []}],
     }  # fmt: skip

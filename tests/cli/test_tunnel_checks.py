@@ -118,7 +118,7 @@ def test_what_answers_instead_of_the_gateway_is_told(
 ) -> None:
     for check in (check_health(seen), check_handshake(seen, "challenge")):
         assert (check.tone, check.passing) == ("bad", passing)
-        assert told in check.told
+        assert told in check.reason
         assert check.advice
 
 
@@ -135,7 +135,7 @@ def test_what_the_gateway_answers_is_good(check: ProbeCheck) -> None:
 
 
 def test_another_verify_token_is_told() -> None:
-    assert "another META_VERIFY_TOKEN" in check_handshake(ProbeAnswer(403), "abc").told
+    assert "another META_VERIFY_TOKEN" in check_handshake(ProbeAnswer(403), "abc").reason
 
 
 REFUSED = {
@@ -151,4 +151,4 @@ def test_a_self_test_that_was_not_kept_is_told(seen: ProbeAnswer, told: str, pas
     check = check_delivery(seen)
 
     assert (check.tone, check.passing) == ("bad", passing)
-    assert told in check.told
+    assert told in check.reason

@@ -266,8 +266,8 @@ def test_what_does_not_belong_together_is_one_red_line(
             if check.tone == "bad"
         ]
 
-    assert (red[0].name, told in red[0].told) == (name, True)
-    assert [word for word in (SECRET, TOKEN, "hush") if word in red[0].told] == []
+    assert (red[0].name, told in red[0].reason) == (name, True)
+    assert [word for word in (SECRET, TOKEN, "hush") if word in red[0].reason] == []
 
 
 def test_a_token_that_has_expired_is_told(at: Tunnelling, meta: CallbackClient) -> None:
@@ -275,4 +275,4 @@ def test_a_token_that_has_expired_is_told(at: Tunnelling, meta: CallbackClient) 
 
     red = [check for check in meta.check_settings() if check.tone == "bad"]
 
-    assert "has expired" in red[0].told
+    assert "has expired" in red[0].reason

@@ -95,4 +95,4 @@ def test_only_what_is_ours_is_cleared(
 def test_who_gets_nothing_meanwhile_is_told(found: CallbackState, told: str | None) -> None:
     check = warn_of_takeover(found, OURS)
 
-    assert told in check.told if check and told else (check, told) == (None, None)
+    assert told in check.reason if check and told else (check, told) == (None, None)

@@ -54,12 +54,12 @@ def test_a_reply_is_judged_by_what_the_store_knows(
     check = check_reply(found, real=True)
 
     assert check.tone == tone
-    assert told in check.told
+    assert told in check.reason
 
 
 @pytest.mark.parametrize(("real", "told"), [(True, "look at the phone"), (False, "say --real")])
 def test_a_reply_says_whether_a_phone_shows_it(real: bool, told: str) -> None:
-    assert told in check_reply(trace("accepted"), real=real).told
+    assert told in check_reply(trace("accepted"), real=real).reason
 
 
 def marked(stage: str) -> Trace:

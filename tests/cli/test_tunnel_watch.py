@@ -70,14 +70,14 @@ def test_a_self_test_that_no_worker_works_off_is_told(
         watch(screen).check_delivery(probe, settings, store)
 
     assert ended.value.exit_code == 2
-    assert "no worker has worked it off" in screen.lines[-1].told
+    assert "no worker has worked it off" in screen.lines[-1].reason
 
 
 def test_what_passes_by_itself_is_looked_at_again() -> None:
     checks = [ProbeCheck("a", "bad", "not yet", passing=True), ProbeCheck("a", "wait", "soon")]
     looks = iter([*checks, ProbeCheck("a", "good", "there")])
 
-    assert watch(Shown()).wait_until_settled(lambda: next(looks), 30).told == "there"
+    assert watch(Shown()).wait_until_settled(lambda: next(looks), 30).reason == "there"
 
 
 def test_nothing_is_waited_for_once_somebody_wants_to_stop() -> None:
@@ -108,4 +108,4 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     assert [(line.name, line.tone) for line in screen.lines] == [
         ("message", "wait"), ("message", "good"), ("reply", "wait"),
     ]  # fmt: skip
-    assert "hush" not in "".join(line.told for line in screen.lines)
+    assert "hush" not in "".join(line.reason for line in screen.lines)

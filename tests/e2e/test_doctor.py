@@ -61,7 +61,7 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
         "worker critical", "worker bulk",
     }  # fmt: skip
     assert (
-        checks["worker critical"]["told"]
+        checks["worker critical"]["reason"]
         == "No worker that listens to the queue critical answered."
     )
     assert checks["worker critical"]["advice"].startswith("Start worker-critical")

@@ -88,7 +88,7 @@ class ProbeCheck:
 
     name: str
     tone: Tone
-    told: str
+    reason: str
     advice: str = ""
     passing: bool = False
 

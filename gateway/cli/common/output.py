@@ -46,7 +46,7 @@ class StoryLine:
         return {
             "at": at,
             "what": self.what,
-            "told": self.details,
+            "details": self.details,
             "tone": self.tone,
             "below": below,
         }

@@ -91,7 +91,7 @@ def pluralize(count: int, noun: str) -> str:
 def _render_attempt(fields: Fields) -> LogLine | None:
     if fields.get("number") == canary.NUMBER:
         return None
-    step, details = fields["step"], json.loads(fields["told"] or "{}")
+    step, details = fields["step"], json.loads(fields["reason"] or "{}")
     label = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
     outcome, style = _STEPS[step]
     if (wait_ms := fields["wait_ms"]) is not None:

@@ -211,7 +211,7 @@ def _step_to_dict(step: HistoryStep) -> dict[str, Any]:
     at = _iso_time(step.at) if step.at else None
     outcome = step.details.get("outcome", "")
     details = ": ".join(filter(None, [outcome, _format_error(step.details)]))
-    return {"at": at, "what": step.what, "told": details}
+    return {"at": at, "what": step.what, "details": details}
 
 
 def render_story(fields: Mapping[str, Any]) -> Table:
@@ -219,7 +219,7 @@ def render_story(fields: Mapping[str, Any]) -> Table:
     table = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
     for step in fields.get("story", ()):
         at = format_time(datetime.fromisoformat(step["at"])) if step["at"] else ""
-        table.add_row(Text(at, "dim"), Text(step["what"]), Text(step["told"]))
+        table.add_row(Text(at, "dim"), Text(step["what"]), Text(step["details"]))
     return table
 
 

@@ -79,7 +79,9 @@ def probe_handshake(settings: Settings, answers: MetaAnswers) -> Handshake | Uns
     if not answer.status:
         return Handshake(away=answer.kind)
     check = callback_probe.check_handshake(answer, challenge)
-    return Handshake("" if check.tone == "good" else f"{check.told[:1].upper()}{check.told[1:]}.")
+    return Handshake(
+        "" if check.tone == "good" else f"{check.reason[:1].upper()}{check.reason[1:]}."
+    )
 
 
 def _call_meta(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> MetaResult[T]:

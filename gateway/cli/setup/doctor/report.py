@@ -39,7 +39,7 @@ def results_to_dict(results: Sequence[Result]) -> dict[str, Any]:
     checks = [
         {
             "group": one.group, "check": one.name, "state": one.state,
-            "told": one.message, "advice": one.advice,
+            "reason": one.message, "advice": one.advice,
         }
         for one in results
     ]  # fmt: skip

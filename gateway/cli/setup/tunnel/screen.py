@@ -35,11 +35,11 @@ class Screen:
     def show(self, check: ProbeCheck) -> None:
         """Print one line, and below it what to change."""
         if self.json:
-            fields = ("name", "tone", "told", "advice")
+            fields = ("name", "tone", "reason", "advice")
             typer.echo(orjson.dumps({name: getattr(check, name) for name in fields}))
             return
         mark, style = MARKS[check.tone]
-        text = Text(check.told)
+        text = Text(check.reason)
         if check.advice:
             text.append(f"\n{check.advice}", style)
         # What is too long goes on below itself, so that the marks stay a column of their own.
