@@ -14,7 +14,7 @@ from tests.e2e.holding import ENDED, HELD
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.made import delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 COUNT = 400
 SOON_S = 2
 RULES = """\

@@ -19,7 +19,7 @@ from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 PREFIX = keys.number(NUMBER)
 ASKED = delivery_body(message_item("wamid.1", "color"))
 

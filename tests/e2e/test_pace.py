@@ -21,7 +21,7 @@ from tests.made import NUMBER, a_message
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 WORKERS = 10
 SECONDS = 12
 # As many bells as there are workers, again and again, so that all of them pump at once.

@@ -20,7 +20,7 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
-CONTACTS, EACH = 1_000, 10
+CONTACTS, EACH = 200, 10
 DELIVERIES, POSTED = CONTACTS * EACH, 500
 RULES = """\
 version: 1
@@ -115,7 +115,7 @@ def gateway(stack: Stack, *args: str) -> subprocess.CompletedProcess[str]:
     return run(stack, str(ROOT / ".venv/bin/gateway"), *args)
 
 
-def test_a_replay_of_ten_thousand_deliveries_reproduces_the_same_records(
+def test_a_replay_of_thousands_of_deliveries_reproduces_the_same_records(
     stacks: tuple[Stack, Stack],
 ) -> None:
     old, new = stacks
@@ -124,7 +124,7 @@ def test_a_replay_of_ten_thousand_deliveries_reproduces_the_same_records(
     wait_until(lambda: idle(old), "all is worked off", 60)
 
     captured = gateway(old, "capture", "kept.jsonl")
-    assert "10,000 deliveries written." in captured.stderr
+    assert f"{DELIVERIES:,} deliveries written." in captured.stderr
     # The oldest over HTTP, as Meta posts; then all of it into the inbox, where these are known.
     file = str(old.folder / "kept.jsonl")
     script = run(new, str(ROOT / "scripts/replay"), file, "--to", f"{new.url}/webhook",
@@ -139,5 +139,5 @@ def test_a_replay_of_ten_thousand_deliveries_reproduces_the_same_records(
     wait_until(lambda: idle(new), "all is worked off again", 60)
 
     before = records(old)
-    assert len(before) == 7_000
+    assert len(before) == 7 * CONTACTS
     assert records(new) == before

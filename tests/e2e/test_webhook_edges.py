@@ -17,7 +17,7 @@ from tests.servers import Server, wait_until
 from tests.stack import Stack
 from tests.web.rig import kept
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 BODY = delivery_body(message_item("wamid.edge"))
 

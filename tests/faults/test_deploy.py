@@ -21,7 +21,7 @@ from tests.servers import Server, wait_until
 from tests.stack import RULES, Stack
 from tests.store.raw import raw
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 CLIENTS = 4
 FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
 

@@ -15,7 +15,7 @@ from tests.faults.test_kill_each import children
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 
 @pytest.fixture

@@ -238,8 +238,9 @@ class LargeGateway(Gateway):
 @pytest.mark.parametrize(
     ("machine", "examples"),
     [
-        (Gateway, 80),
+        (Gateway, 25),
         (LargeGateway, 6),
+        pytest.param(Gateway, 500, marks=(pytest.mark.long, pytest.mark.timeout(3_600))),
         pytest.param(LargeGateway, 80, marks=(pytest.mark.long, pytest.mark.timeout(1_500))),
     ],
 )

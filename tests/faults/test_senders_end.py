@@ -16,7 +16,7 @@ from tests.owing import owe, stages
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 NUMBERS = [f"20000000000{i}" for i in range(6)]
 EACH = 200
 ALL = EACH * len(NUMBERS)

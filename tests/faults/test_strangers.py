@@ -16,7 +16,7 @@ from tests.made import delivery_body, message_item
 from tests.servers import Program, Server, wait_until
 from tests.stack import Stack, signed
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 MOST_GROWN_MB = 50
 ASKED_S = 1.0  # what is wanted, on an idle machine

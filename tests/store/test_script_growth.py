@@ -17,7 +17,7 @@ from tests.servers import Server
 from tests.store.growing import World
 from tests.store.raw import raw
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.alone]
 SMALL, LARGE = 1_000, 100_000
 CALLS = 9
 TIMES, FLOOR_US, UNCACHED_US = 2.0, 200.0, 10.0
