@@ -132,7 +132,7 @@ def test_a_sender_killed_at_any_step_doubles_nothing_and_every_doubt_is_on_recor
     assert_right(stack, talk, lambda one: one.done or one.in_doubt)
 
 
-@pytest.mark.parametrize("step", ["again.before", "again.after"])
+@pytest.mark.parametrize("step", ["resend.before", "resend.after"])
 def test_a_kill_around_the_operators_again_posts_once_more_at_most(
     stack: HaltedStack, talk: Talk, step: str
 ) -> None:
