@@ -206,7 +206,7 @@ REFUSED = {
     "a pipe": (["pipe"], "pipe can be read only once: write it to a file, and replay that."),
     "a long line": (["long.jsonl"], "long.jsonl:1 is longer than any delivery of Meta."),
     "a host without a name": (["one", "--to", "http://a..b/"], "http://a..b/ is no web address"),
-    "no store": (["one", "--shadow"], "Redis does not answer."),
+    "no store": (["one", "--shadow"], "Redis does not answer (ConnectionError)."),
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.config.settings import Settings
 from gateway.core.sending.pauses import NumberPauses
@@ -18,7 +19,7 @@ from gateway.core.text import suggestion_for
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store import number_list
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
 Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
@@ -32,13 +33,8 @@ def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
     settings = target.settings()
     if rule:
         _check_rule(settings, rule)
-    store = Store(settings.redis_url)
-    try:
+    with open_store(settings.redis_url) as store:
         yield store, _select_numbers(store, settings, number)
-    except StoreUnavailableError as error:
-        raise errors.fail(f"Redis does not answer ({error}).") from None
-    finally:
-        store.close()
 
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:

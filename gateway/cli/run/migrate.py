@@ -1,6 +1,7 @@
 """`gateway migrate`: a store that an older release wrote becomes one that this release reads."""
 
 import json as as_json
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -27,15 +28,13 @@ def migrate(
     middle, it is run again.
     """
     settings = errors.settings()
-    store = Store(settings.redis_url)
     try:
-        progress = migrate_store(store, wait, silent=json)
+        with closing(Store(settings.redis_url)) as store:
+            progress = migrate_store(store, wait, silent=json)
     except MigrationError as error:
         raise errors.fail(str(error)) from None
     except (StoreUnavailableError, ScriptError) as error:
         raise errors.fail(f"Redis did not do it ({error}): run gateway migrate again.") from None
-    finally:
-        store.close()
     if json:
         typer.echo(
             as_json.dumps(

@@ -1,8 +1,8 @@
 """`gateway replay`: captured deliveries once more: posted, planned in the shadow, or for real."""
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +13,7 @@ from rich.markup import escape
 from gateway.cli.common import errors, options
 from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
 from gateway.cli.common.output import pluralize
+from gateway.cli.common.store import open_store
 from gateway.cli.develop.replay.into_store import StoreReplay
 from gateway.cli.develop.replay.over_http import post_all, receiver_of
 from gateway.cli.develop.replay.pacing import MAX, ReplayPace, parse_pace
@@ -22,7 +23,7 @@ from gateway.core.capture.filter import DeliveryFilter
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 
 ReplayMode = Literal["post", "shadow", "send"]
 
@@ -121,19 +122,9 @@ def _resolve_seed(text: str, *, fresh: bool) -> bytes | None:
     return seed.encode()
 
 
-@contextmanager
-def _open_store(*, needed: bool) -> Iterator[Store | None]:
-    """Give the store where one is needed, and end the command where it does not answer."""
-    if not needed:
-        yield None
-        return
-    store = Store(target.settings().redis_url)
-    try:
-        yield store
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer.") from None
-    finally:
-        store.close()
+def _open_store(*, needed: bool) -> AbstractContextManager[Store | None]:
+    """Open the store where one is needed."""
+    return open_store(target.settings().redis_url) if needed else nullcontext()
 
 
 def _clock(store: Store | None) -> Callable[[], datetime]:

@@ -14,6 +14,7 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import format_time
+from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import format_message
 from gateway.cli.develop.rules.paths import Json, Timed, console, read_files, resolve_rules_path
 from gateway.cli.local import target
@@ -29,7 +30,7 @@ from gateway.rules.testing.notation import Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner
 from gateway.store.body_encryption import Bodies
 from gateway.store.planning import contacts
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Trace, Traces
 
@@ -59,17 +60,12 @@ class StoredEvent:
 
 def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent | None:
     """Find a message, or the one that a message of ours answered; None where it is not kept."""
-    store = Store(given.redis_url)
-    try:
+    with open_store(given.redis_url, "so nothing can be told") as store:
         search = Traces(store, Bodies(given.encryption_keys)).find_by_wamid(wamid)
         trace = next(
             (one for one in search.traces if one.kept_event and one.kept_event.event), None
         )
         return _load_stored_event(store, trace, version) if trace else None
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer, so nothing can be told.") from None
-    finally:
-        store.close()
 
 
 def _load_stored_event(store: Store, trace: Trace, version: str) -> StoredEvent | None:

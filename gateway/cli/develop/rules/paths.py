@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.config.settings import environment
 from gateway.core.events import Delivery
@@ -18,7 +19,6 @@ from gateway.rules.problems import Problem, quote_word
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.redis.client import Store, StoreUnavailableError
 
 HERE = "rules/"
 FAILED = 1
@@ -89,14 +89,9 @@ def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
         yield read_files(paths)
         return
     given = target.settings()
-    store = Store(given.redis_url)
-    try:
+    with open_store(given.redis_url) as store:
         history = History(store, Bodies(given.encryption_keys))
         yield _iter_timed(StoredDeliveries(history, None, dead_letters.server_time(store)))
-    except StoreUnavailableError as error:
-        raise errors.fail(f"Redis does not answer ({error}).") from None
-    finally:
-        store.close()
 
 
 def _iter_timed(items: Iterable[Item]) -> Iterator[Timed]:

@@ -1,8 +1,7 @@
 """`gateway dead-letters`: what a person has to look at, and what they can do about it."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import orjson
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common import errors
 from gateway.cli.common.output import pluralize
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
 from gateway.cli.operate.dead_letters.selection import (
@@ -32,7 +31,7 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
 from gateway.store.dead_letters.unreadable import UnreadableBytes, read_bytes
 from gateway.store.inbox.lookup import DeliveryContent, TracedInbox
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
@@ -176,15 +175,8 @@ def drop(
     _report("dropped", outcomes, json=json)
 
 
-@contextmanager
-def _open_store() -> Iterator[Store]:
-    store = Store(target.settings().redis_url)
-    try:
-        yield store
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer; what was done so far stays done.") from None
-    finally:
-        store.close()
+def _open_store() -> AbstractContextManager[Store]:
+    return open_store(target.settings().redis_url, "but what was done so far stays done")
 
 
 def _open_delivery(store: Store, letter: DeferredDelivery) -> DeliveryContent:

@@ -14,12 +14,12 @@ from rich.tree import Tree
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine, format_time
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
-from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.tracing.traces import Search, Traces
 
 NOT_FOUND = 1
@@ -42,13 +42,8 @@ def trace(
 ) -> None:
     """Tell what happened to a message: kept, planned and why, sent, and what Meta said of it."""
     given = target.settings()
-    store = Store(given.redis_url)
-    try:
+    with open_store(given.redis_url, "so nothing can be told") as store:
         search = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer, so nothing can be told.") from None
-    finally:
-        store.close()
     teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
     _show(teller.tell(search), is_found=search.has_results, json=json)
     if not search.has_results:
