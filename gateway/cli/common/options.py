@@ -1,4 +1,4 @@
-"""Which deliveries a command is about, as its options say."""
+"""Options that several commands have, and what they say: moments, and which deliveries."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,9 +31,14 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-Since = Annotated[str, typer.Option(help="Received since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
-Until = Annotated[str, typer.Option(help="Received until then, in the same ways.")]
-Number = Annotated[str, typer.Option(help="With an event of this phone number id of ours.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")]
+Since = Annotated[str, typer.Option(help="Since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
+Until = Annotated[str, typer.Option(help="Until then, in the same ways.")]
+Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
+Cause = Annotated[list[str] | None, typer.Option(help="Only of this cause; may be repeated.")]
+Code = Annotated[list[int] | None, typer.Option(help="Only with this code of Meta's.")]
 Kind = Annotated[
     list[str] | None, typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.")
 ]

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.output import pluralize, print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
@@ -138,8 +137,8 @@ def print_outcomes(
     """Print each send as it is found, and the counts at the end."""
     if json:
         for one in outcomes:
-            _print_json(one.to_dict(masking))
-        _print_json({"what": "summary", **counts_to_dict(counts)})
+            print_json(one.to_dict(masking), one_line=True)
+        print_json({"what": "summary", **counts_to_dict(counts)}, one_line=True)
         return
     shown = 0
     for one in outcomes:
@@ -163,10 +162,6 @@ def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
         "changes": counts.changes,
         "without_answer": dict(counts.silent),
     }
-
-
-def _print_json(fields: Mapping[str, Any]) -> None:
-    typer.echo(orjson.dumps(fields))
 
 
 def _render_outcome(outcome: Planning, masking: Masking) -> Text:

@@ -4,12 +4,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.output import pluralize, print_json, progress_bar
 from gateway.cli.develop.replay.dry_run import Shadowing, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
 from gateway.cli.develop.replay.selection import DeliverySelection
@@ -144,7 +143,7 @@ class StoreReplay:
             self._fail_incomplete("Interrupted", sending.put_count)
             raise typer.Exit(INTERRUPTED) from None
         if self._json:
-            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put_count}))
+            print_json({"what": "sent", "deliveries": sending.put_count}, one_line=True)
         else:
             deliveries = pluralize(sending.put_count, "delivery", "deliveries")
             typer.echo(f"{deliveries} put into the inbox; what is known stays without effect.")

@@ -11,14 +11,13 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.output import pluralize, print_json, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
@@ -173,7 +172,7 @@ def _report(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> No
         totals = {"deliveries": count, "answered": tally.answer_count, "seconds": round(seconds, 3)}
         refused = [{"where": where, "status": status} for where, status in tally.refused]
         report = totals | {"by_status": tally.to_dict(), "refused": refused}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     for where, status in tally.refused:
         errors.errors.print(f"[red]{status}[/] {escape(where)}")

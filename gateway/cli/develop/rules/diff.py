@@ -6,15 +6,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import format_time, pluralize
-from gateway.cli.develop.rules.paths import FAILED, Json, console, open_deliveries
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import format_time, pluralize, print_json
+from gateway.cli.develop.rules.paths import FAILED, console, open_deliveries
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
@@ -97,7 +97,7 @@ def diff(
     result, masking = comparison.totals, Masking(reveal)
     if json:
         report = _to_dict(result) | {"examples": [_example_to_dict(one, masking) for one in shown]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
     else:
         _show(result, shown, masking)
     if result.changed:

@@ -7,16 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import format_time
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import format_time, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import format_message
-from gateway.cli.develop.rules.paths import Json, Timed, console, read_files, resolve_rules_path
+from gateway.cli.develop.rules.paths import Timed, console, read_files, resolve_rules_path
 from gateway.cli.local import target
 from gateway.config.settings import Settings
 from gateway.core.contacts.contact import Contact
@@ -147,7 +147,7 @@ def explain_event(
     masking = Masking(reveal)
     if json:
         report = [one.to_dict(masking) for one in explanations]
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     out = console()
     for one in explanations:

@@ -31,7 +31,6 @@ PathGiven = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def resolve_rules_path(path: Path | None) -> Path:

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from contextlib import AbstractContextManager
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.options import Cause, Code, Json, Number, Reveal, Since, Until, Yes
+from gateway.cli.common.output import pluralize, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
@@ -48,14 +48,7 @@ LEFT = {
 }
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
-Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
-Cause = Annotated[list[str] | None, typer.Option(help="Only of this cause; may be repeated.")]
-Code = Annotated[list[int] | None, typer.Option(help="Only with this code of Meta's.")]
-Since = Annotated[str, typer.Option(help="Died since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
-Until = Annotated[str, typer.Option(help="Died until then, in the same ways.")]
 All = Annotated[bool, typer.Option("--all", help="All there are.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 commands = typer.Typer(
     name="dead-letters",
@@ -86,7 +79,7 @@ def list_letters(
             if len(shown) < limit:
                 shown.append(letter)
     if json:
-        _print_json(
+        print_json(
             {"dead_letters": [view.summary_to_dict(letter) for letter in shown], "causes": causes}
         )
         return
@@ -99,7 +92,7 @@ def list_letters(
 @commands.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
+    reveal: Reveal = False,
     json: Json = False,
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
@@ -109,7 +102,7 @@ def show(
         unread = _read_unreadable(store, letter) if letter.cause == "unreadable" else None
         whole = view.letter_to_dict(letter, inside, unread, reveal=reveal)
     if json:
-        _print_json(whole)
+        print_json(whole)
         return
     facts = Table.grid(padding=(0, 2))
     for label, value in view.iter_lines(whole):
@@ -198,14 +191,10 @@ def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
     """Say what became of the letters; exit code 1 where some were left."""
     count = len(outcomes.pop(verb, ()))
     if json:
-        _print_json({verb: count, "left": outcomes})
+        print_json({verb: count, "left": outcomes})
     else:
         typer.echo(f"{count:,} {verb}.")
         for outcome, ids in outcomes.items():
             typer.echo(f"{len(ids):,} left. {LEFT[outcome]}")
     if outcomes:
         raise typer.Exit(1)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.status.view import StatusView, screen
@@ -70,7 +70,7 @@ def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
         time.sleep(EVERY_S)  # A rate needs two readings.
         view = watch.view(view.now)
     if json:
-        typer.echo(orjson.dumps(view.to_dict(), option=orjson.OPT_INDENT_2))
+        print_json(view.to_dict())
     else:
         console.print(screen(view))
     if view.problems:

@@ -5,7 +5,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +12,8 @@ from rich.tree import Tree
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, format_time
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import StoryLine, format_time, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
@@ -38,7 +38,7 @@ def trace(
         int, typer.Option(help="Of a customer: how many records at most.", min=1, max=100)
     ] = 10,
     reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell what happened to a message: kept, planned and why, sent, and what Meta said of it."""
     given = target.settings()
@@ -69,7 +69,7 @@ def _find(traces: Traces, query: str, limit: int) -> Search:
 def _show(lines: list[StoryLine], *, is_found: bool, json: bool) -> None:
     if json:
         report = {"found": is_found, "story": [line.to_dict() for line in lines]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     # What is read by another program is not folded: an id in two halves is not found.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
