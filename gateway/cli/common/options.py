@@ -1,8 +1,11 @@
 """Options that several commands have, and what they say: moments, and which deliveries."""
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter
@@ -31,31 +34,86 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+WHICH = "Which ones"  # the panel of a help page for options that choose
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")]
-Since = Annotated[str, typer.Option(help="Since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
-Until = Annotated[str, typer.Option(help="Until then, in the same ways.")]
-Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
-Cause = Annotated[list[str] | None, typer.Option(help="Only of this cause; may be repeated.")]
-Code = Annotated[list[int] | None, typer.Option(help="Only with this code of Meta's.")]
-Kind = Annotated[
-    list[str] | None, typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.")
+Since = Annotated[
+    str,
+    typer.Option(help="Since then: 2h ago, or 2026-11-22T14:00 (UTC).", rich_help_panel=WHICH),
 ]
-Contains = Annotated[str, typer.Option(help="With this anywhere in it, whatever the case.")]
-Limit = Annotated[int | None, typer.Option(help="So many at most, the oldest.", min=1)]
+Until = Annotated[str, typer.Option(help="Until then, in the same ways.", rich_help_panel=WHICH)]
+Number = Annotated[
+    str, typer.Option(help="Only of this phone number id of ours.", rich_help_panel=WHICH)
+]
+Cause = Annotated[
+    list[str] | None,
+    typer.Option(help="Only of this cause; may be repeated.", rich_help_panel=WHICH),
+]
+Code = Annotated[
+    list[int] | None, typer.Option(help="Only with this code of Meta's.", rich_help_panel=WHICH)
+]
+Kind = Annotated[
+    list[str] | None,
+    typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.", rich_help_panel=WHICH),
+]
+Contains = Annotated[
+    str,
+    typer.Option(help="With this anywhere in it, whatever the case.", rich_help_panel=WHICH),
+]
+Limit = Annotated[
+    int | None, typer.Option(help="So many at most, the oldest.", min=1, rich_help_panel=WHICH)
+]
 
 
-def build_filter(
-    since: str, until: str, number: str, kinds: Sequence[str] | None, contains: str, now: datetime
-) -> DeliveryFilter:
-    """Return what is asked for, or end the command."""
-    if strange := sorted(set(kinds or ()) - set(KINDS)):
-        raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
-    return DeliveryFilter(
-        since=parse_moment(since, now),
-        until=parse_moment(until, now),
-        number=number,
-        kinds=frozenset(kinds or ()),
-        contains=contains,
-    )
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Which deliveries a command is about; what is empty asks for all."""
+
+    since: Since = ""
+    until: Until = ""
+    number: Number = ""
+    kind: Kind = None
+    contains: Contains = ""
+    limit: Limit = None
+
+    def to_filter(self, now: datetime) -> DeliveryFilter:
+        """Return what is asked for, or end the command."""
+        kinds = frozenset(self.kind or ())
+        if strange := sorted(kinds - set(KINDS)):
+            raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
+        return DeliveryFilter(
+            since=parse_moment(self.since, now),
+            until=parse_moment(self.until, now),
+            number=self.number,
+            kinds=kinds,
+            contains=self.contains,
+        )
+
+
+def spread_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take options that belong together as one value.
+
+    Where a parameter is a dataclass, its fields are options of the command.
+    """
+    given = inspect.signature(command).parameters.values()
+    groups: dict[str, Any] = {
+        one.name: one.annotation for one in given if is_dataclass(one.annotation)
+    }
+    fields = {name: inspect.signature(group).parameters for name, group in groups.items()}
+    spread = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in given
+        for option in (fields[one.name].values() if one.name in fields else [one])
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{option: values.pop(option) for option in fields[name]})
+        command(**values)
+
+    # Typer reads of a command what its parameters are.
+    run.__signature__ = inspect.Signature(spread)  # type: ignore[attr-defined]
+    return run

@@ -6,8 +6,9 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from gateway.cli.common import errors, options
+from gateway.cli.common import errors
 from gateway.cli.common.capture_file import STANDARD_OUTPUT, open_atomic
+from gateway.cli.common.options import DeliveryOptions, spread_options
 from gateway.cli.common.output import pluralize, progress_bar
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -24,16 +25,12 @@ REMAINS = (
 )
 
 
+@spread_options
 def capture(
+    wanted: DeliveryOptions,
     file: Annotated[
         str, typer.Argument(help="Where to write JSON Lines; - is standard output.")
     ] = STANDARD_OUTPUT,
-    since: options.Since = "",
-    until: options.Until = "",
-    number: options.Number = "",
-    kind: options.Kind = None,
-    contains: options.Contains = "",
-    limit: options.Limit = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Replace numbers, names, texts and ids.")
     ] = False,
@@ -43,11 +40,9 @@ def capture(
     try:
         with open_store(given.redis_url, _describe_incomplete(file)) as store:
             history = History(store, Bodies(given.encryption_keys))
-            wanted = options.build_filter(
-                since, until, number, kind, contains, dead_letters.server_time(store)
-            )
+            fitting = wanted.to_filter(dead_letters.server_time(store))
             with open_atomic(file) as out:
-                count = _write(history, wanted, limit, out, anonymous=anonymous)
+                count = _write(history, fitting, wanted.limit, out, anonymous=anonymous)
     except BrokenPipeError:
         raise typer.Exit(1) from None  # whoever read it has enough
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Replaying in the shadow: what would follow from deliveries, told and not done."""
+"""A dry run: what would follow from deliveries, told and not done."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ class Planning:
 
 @dataclass(slots=True)
 class DryRunCounts:
-    """What came of a shadow so far."""
+    """What came of a dry run so far."""
 
     rulebook: str  # its version
     deliveries: int = 0
@@ -67,14 +67,14 @@ class DryRunCounts:
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
 
 
-class Shadowing:
+class DryRunPlanner:
     """Plans a replay beside the store, in batches, and counts."""
 
     def __init__(self, store: Store, rulebook: RuleDecider) -> None:
         """Take where contacts and known events are read, and the rules."""
         self._store = store
-        self._shadow = DryRun(rulebook)
-        self.counts = DryRunCounts(rulebook.version, silent=self._shadow.silent)
+        self._dry_run = DryRun(rulebook)
+        self.counts = DryRunCounts(rulebook.version, silent=self._dry_run.silent)
 
     def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
         """Give what would follow, in order. Raises StoreUnavailableError."""
@@ -104,7 +104,7 @@ class Shadowing:
         for event in events:
             numbers.setdefault(event.number, []).append(event)
         for view in load(self._store, numbers):
-            for result in self._shadow.plan(view, numbers[view.number]):
+            for result in self._dry_run.plan(view, numbers[view.number]):
                 yield from self._iter_outcomes(result, where)
 
     def _iter_outcomes(

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common.options import Cause, Code, Json, Number, Reveal, Since, Until, Yes
+from gateway.cli.common.options import Json, Reveal, Yes, spread_options
 from gateway.cli.common.output import pluralize, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
 from gateway.cli.operate.dead_letters.selection import (
     Dropper,
-    Filters,
+    LetterOptions,
     Outcomes,
     Redriver,
     act_on_each,
@@ -59,12 +59,9 @@ commands = typer.Typer(
 
 
 @commands.command("list")
+@spread_options
 def list_letters(
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
+    filters: LetterOptions,
     limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
     json: Json = False,
 ) -> None:
@@ -73,7 +70,7 @@ def list_letters(
     causes = Counter[str]()
     with _open_store() as store:
         now = dead_letters.server_time(store)
-        wanted = Filters(number, cause or (), code or (), since, until).to_filter(now)
+        wanted = filters.to_filter(now)
         for letter in review_list.iter_letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
@@ -115,13 +112,10 @@ def show(
 
 
 @commands.command()
+@spread_options
 def redrive(
+    filters: LetterOptions,
     ids: Ids = None,
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
     every: All = False,
     unconfirmed: Annotated[
         bool, typer.Option("--unconfirmed", help="Also what Meta may have had already.")
@@ -131,7 +125,6 @@ def redrive(
     json: Json = False,
 ) -> None:
     """Send again, or plan again, what died; each once for each time that it died."""
-    filters = Filters(number, cause or (), code or (), since, until)
     # The Celery settings are those of the environment, and dev's beat rings within a second.
     rings = workspace.find_running() is None
     with _open_store() as store:
@@ -144,13 +137,10 @@ def redrive(
 
 
 @commands.command()
+@spread_options
 def drop(
+    filters: LetterOptions,
     ids: Ids = None,
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
     every: All = False,
     aside: Annotated[
         bool, typer.Option("--aside", help="Also what was set aside: it never has its effect then.")
@@ -159,7 +149,6 @@ def drop(
     json: Json = False,
 ) -> None:
     """Take dead letters off the list for good, without sending anything."""
-    filters = Filters(number, cause or (), code or (), since, until)
     with _open_store() as store:
         selections = choose(store, ids or (), filters, every=every)
         if selections and not ids and not yes:
