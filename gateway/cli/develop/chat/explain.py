@@ -1,22 +1,22 @@
 """Which rule answered a message of `gateway chat`, and why the ones above did not."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli.develop.chat.message_view import Offer
+from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core import event_keys
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.phone_numbers import contact_key
-from gateway.rules.explain import explain, format_explanations
+from gateway.rules.explain import format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records
-from gateway.store.tracing.records import PlanRecord
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 CHANGED = "(the rules have changed since)"
@@ -70,9 +70,7 @@ class ChatTraces:
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
         if book is None:
             return ["no rule answered; the rules cannot be read now"]
-        # A rule that rests now may have answered, and one that rested then may not rest any more.
-        now = (record and record.planned_at) or datetime.now(UTC)
-        explanations = explain(book, message.event, _contact_before(message.before, record), now)
+        explanations = StoredEvent(message.event, message.before, record).explain(book)
         if record is None and any(one.fired for one in explanations):
             return [f"no rule answered {CHANGED}"]
         lines = list(format_explanations(explanations))
@@ -100,10 +98,3 @@ class ChatTraces:
             tapped=tap.id if tap else None,
             wa_id=customer,
         )
-
-
-def _contact_before(before: Contact, record: PlanRecord | None) -> Contact:
-    """Believe the record, which knows what came first, over what was looked up before."""
-    if record is None or record.first_contact == before.is_new:
-        return before
-    return replace(before, last_inbound_at=None if record.first_contact else datetime.now(UTC))

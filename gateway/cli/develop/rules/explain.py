@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +16,8 @@ from gateway.cli.common.output import format_time, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import format_message
 from gateway.cli.develop.rules.paths import Timed, console, read_files, resolve_rules_path
+from gateway.cli.develop.rules.stored_event import find_stored_event
 from gateway.cli.local import target
-from gateway.config.settings import Settings
-from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
@@ -29,71 +27,7 @@ from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.notation import Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner
 from gateway.store.body_encryption import Bodies
-from gateway.store.planning import contacts
-from gateway.store.redis.client import Store
-from gateway.store.tracing.records import PlanRecord
-from gateway.store.tracing.traces import Trace, Traces
-
-NO_RECORD = "no rule fired when it was planned"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event, its customer as they were as far as that is known, and what was planned."""
-
-    event: Event
-    contact: Contact = field(repr=False)
-    now: datetime
-    record: PlanRecord | None
-    version: str  # of the rules that are asked now
-
-    def describe_change(self, fired: tuple[str, ...]) -> tuple[str, ...]:
-        """Say what fired when it was planned, where that was something else or by other rules."""
-        before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
-        if before == fired:
-            return ()
-        earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
-        by_others = self.record and self.record.rulebook != self.version
-        since = "the rules have changed since" if by_others else "something has changed since"
-        return (f"{earlier}; {since}",)
-
-
-def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent | None:
-    """Find a message, or the one that a message of ours answered; None where it is not kept."""
-    with open_store(given.redis_url, "so nothing can be told") as store:
-        search = Traces(store, Bodies(given.encryption_keys)).find_by_wamid(wamid)
-        trace = next(
-            (one for one in search.traces if one.kept_event and one.kept_event.event), None
-        )
-        return _load_stored_event(store, trace, version) if trace else None
-
-
-def _load_stored_event(store: Store, trace: Trace, version: str) -> StoredEvent | None:
-    event = trace.kept_event.event if trace.kept_event else None
-    if event is None:
-        return None
-    (view,) = contacts.load(store, {event.number: [event]})
-    now = (trace.record and trace.record.planned_at) or event.at
-    contact = contact_before(
-        view.contacts.get(event.contact, Contact(event.contact)), trace.record, now
-    )
-    return StoredEvent(event, contact, now, trace.record, version)
-
-
-def contact_before(contact: Contact, record: PlanRecord | None, now: datetime) -> Contact:
-    """Take back what came later, as far as it is known when it did.
-
-    A record knows whether its event came first. What tags and variables were is not known.
-    """
-    is_new = record.first_contact if record else contact.is_new
-    last = None if is_new else min(contact.last_inbound_at or now, now)
-    before_ms = int(now.timestamp() * 1000)
-    used = {
-        rule: (until, *(moment for moment in moments if moment < before_ms))
-        for rule, (until, *moments) in contact.used.items()
-    }
-    return replace(contact, last_inbound_at=last, used=used, volley=None)
-
+from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
 NOT_FOUND = 1
@@ -181,12 +115,15 @@ def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     given = target.settings()
     with errors.exit_on_config_error():
         rulebook = load(rules or given.gateway_rules)
-    stored_event = find_stored_event(given, wamid, rulebook.version)
+    with open_store(given.redis_url, "so nothing can be told") as store:
+        traces = Traces(store, Bodies(given.encryption_keys))
+        stored_event = find_stored_event(store, traces, wamid)
     if stored_event is None:
         errors.errors.print(f"Nothing is known of {wamid}, or its delivery is no longer kept.")
         raise typer.Exit(NOT_FOUND)
-    why = explain(rulebook, stored_event.event, stored_event.contact, stored_event.now)
-    notes = stored_event.describe_change(tuple(one.rule for one in why if one.fired))
+    why = stored_event.explain(rulebook)
+    fired = tuple(one.rule for one in why if one.fired)
+    notes = stored_event.describe_change(fired, rulebook.version)
     return [Explanation(stored_event.event, why, notes=notes)]
 
 
