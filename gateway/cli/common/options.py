@@ -34,37 +34,22 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-WHICH = "Which ones"  # the panel of a help page for options that choose
+def selector(sentence: str, *names: str, least: float | None = None) -> Any:
+    """Return an option that chooses, which help pages show in a panel with others that do."""
+    return typer.Option(*names, help=sentence, min=least, rich_help_panel="Which ones")
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")]
-Since = Annotated[
-    str,
-    typer.Option(help="Since then: 2h ago, or 2026-11-22T14:00 (UTC).", rich_help_panel=WHICH),
-]
-Until = Annotated[str, typer.Option(help="Until then, in the same ways.", rich_help_panel=WHICH)]
-Number = Annotated[
-    str, typer.Option(help="Only of this phone number id of ours.", rich_help_panel=WHICH)
-]
-Cause = Annotated[
-    list[str] | None,
-    typer.Option(help="Only of this cause; may be repeated.", rich_help_panel=WHICH),
-]
-Code = Annotated[
-    list[int] | None, typer.Option(help="Only with this code of Meta's.", rich_help_panel=WHICH)
-]
-Kind = Annotated[
-    list[str] | None,
-    typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.", rich_help_panel=WHICH),
-]
-Contains = Annotated[
-    str,
-    typer.Option(help="With this anywhere in it, whatever the case.", rich_help_panel=WHICH),
-]
-Limit = Annotated[
-    int | None, typer.Option(help="So many at most, the oldest.", min=1, rich_help_panel=WHICH)
-]
+Since = Annotated[str, selector("Since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
+Until = Annotated[str, selector("Until then, in the same ways.")]
+Number = Annotated[str, selector("Only of this phone number id of ours.")]
+Cause = Annotated[list[str] | None, selector("Only of this cause; may be repeated.")]
+Code = Annotated[list[int] | None, selector("Only with this code of Meta's.")]
+Kind = Annotated[list[str] | None, selector(f"With an event of this kind: {', '.join(KINDS)}.")]
+Contains = Annotated[str, selector("With this anywhere in it, whatever the case.")]
+Limit = Annotated[int | None, selector("So many at most, the oldest.", least=1)]
 
 
 @dataclass(frozen=True, slots=True)

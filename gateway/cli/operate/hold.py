@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.options import WHICH, Json, Number
+from gateway.cli.common.options import Json, Number, selector
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -23,7 +23,7 @@ from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
-Rule = Annotated[str, typer.Option(help="Only what this rule says.", rich_help_panel=WHICH)]
+Rule = Annotated[str, selector("Only what this rule says.")]
 
 
 @contextmanager

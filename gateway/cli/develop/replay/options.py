@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
-from gateway.cli.common.options import WHICH, DeliveryOptions
+from gateway.cli.common.options import DeliveryOptions, selector
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
 from gateway.core.capture.filter import DeliveryFilter
@@ -31,10 +31,7 @@ class ReplayOptions(DeliveryOptions):
         typer.Argument(help="What capture wrote, single bodies as they were received, or folders."),
     ] = None
     inbox: Annotated[
-        bool,
-        typer.Option(
-            "--inbox", help="Take what is still in the inbox, and no files.", rich_help_panel=WHICH
-        ),
+        bool, selector("Take what is still in the inbox, and no files.", "--inbox")
     ] = False
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")

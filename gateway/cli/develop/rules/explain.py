@@ -10,12 +10,13 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.delivery_source import CaptureFiles, Item
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import format_time, print_json
 from gateway.cli.common.store import open_store
-from gateway.cli.develop.rules.diff import format_message
-from gateway.cli.develop.rules.paths import Timed, console, read_files, resolve_rules_path
+from gateway.cli.develop.rules.diff import mask_message
+from gateway.cli.develop.rules.paths import console, resolve_rules_path
 from gateway.cli.develop.rules.stored_event import find_stored_event
 from gateway.cli.local import target
 from gateway.core.events import Event
@@ -51,7 +52,7 @@ class Explanation:
                 {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
                 for one in self.why
             ],
-            "said": [_mask_message(message, masking) for message in self.messages],
+            "said": [mask_message(message, masking) for message in self.messages],
             "notes": self.notes,
         }
 
@@ -94,14 +95,14 @@ def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
     with errors.exit_on_config_error():
         rulebook = load(resolve_rules_path(rules))
-    return list(_explain_deliveries(read_files([Path(what)]), rulebook))
+    return list(_explain_deliveries(CaptureFiles([Path(what)]), rulebook))
 
 
-def _explain_deliveries(deliveries: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
+def _explain_deliveries(deliveries: Iterable[Item], rulebook: Rulebook) -> Iterator[Explanation]:
     folding = EventPlanner(rulebook)
-    for delivery, is_timed in deliveries:
-        for event in split(delivery):
-            now = delivery.received_at if is_timed else event.at
+    for item in deliveries:
+        for event in split(item.delivery):
+            now = item.delivery.received_at if item.is_timed else event.at
             result = folding.plan_next(event, now)
             why = explain(rulebook, event, result.before, now)
             notes = ("known already",) if result.plan is None and not result.error else ()
@@ -136,13 +137,6 @@ def _lines(explanation: Explanation, masking: Masking, *, everything: bool) -> I
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))
     for message in explanation.messages:
-        yield Text(f"  → {_mask_message(message, masking)}")
+        yield Text(f"  → {mask_message(message, masking)}")
     for note in explanation.notes:
         yield Text(f"  ({note})", "yellow")
-
-
-def _mask_message(message: Notation, masking: Masking) -> str:
-    line = format_message(message)
-    if masking.reveal or line in ("typing", "mark_read"):
-        return line
-    return f"a message {masking.quote(line)}"

@@ -172,8 +172,7 @@ def _bodies() -> Bodies:
 
 def _read_unreadable(store: Store, letter: Letter) -> UnreadableBytes | None:
     """Open what could not be read, if this process has what it takes."""
-    bodies = Bodies(target.settings().encryption_keys)
-    return read_bytes(store, bodies, letter) if isinstance(letter, DeadEvent) else None
+    return read_bytes(store, _bodies(), letter) if isinstance(letter, DeadEvent) else None
 
 
 def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
