@@ -81,7 +81,6 @@ def _is_full(batch: list[bytes], body: bytes) -> bool:
     return len(batch) == MOST_DELIVERIES or sum(map(len, batch)) + len(body) > MOST_BYTES
 
 
-INTERRUPTED = 130
 NOTHING = "Nothing was sent, and nothing was changed."
 ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned as new ones."
 
@@ -141,7 +140,7 @@ class StoreReplay:
             ) from None
         except KeyboardInterrupt:
             self._fail_incomplete("Interrupted", sending.put_count)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(errors.INTERRUPTED) from None
         if self._json:
             print_json({"what": "sent", "deliveries": sending.put_count}, one_line=True)
         else:

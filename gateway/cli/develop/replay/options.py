@@ -15,7 +15,6 @@ from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
 from gateway.cli.common.options import DeliveryOptions, selector
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
-from gateway.core.capture.filter import DeliveryFilter
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
@@ -49,16 +48,11 @@ class ReplayOptions(DeliveryOptions):
             raise errors.fail("Name files or folders, or give --inbox, and not both.")
         clock = _build_clock(store)
         wanted = self.to_filter(clock())
-        source = self._open_source(store, wanted)
+        source: CaptureFiles | StoredDeliveries = CaptureFiles(self.files or ())
+        if store and self.inbox:
+            history = History(store, Bodies(target.settings().encryption_keys))
+            source = StoredDeliveries(history, wanted.since, wanted.until)
         return DeliverySelection(source, wanted, self.limit, self._choose_seed(), clock)
-
-    def _open_source(
-        self, store: Store | None, wanted: DeliveryFilter
-    ) -> CaptureFiles | StoredDeliveries:
-        if store is None or not self.inbox:
-            return CaptureFiles(self.files or ())
-        history = History(store, Bodies(target.settings().encryption_keys))
-        return StoredDeliveries(history, wanted.since, wanted.until)
 
     def _choose_seed(self) -> bytes | None:
         """Return what new ids are made from, None where there are none; it may be needed again."""

@@ -113,7 +113,6 @@ ADVICE = {
 }
 HERE = "http://127.0.0.1:8000/webhook"
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\S*)?")
-INTERRUPTED = 130
 
 
 def receiver_of(to: str) -> tuple[str, bytes]:
@@ -162,7 +161,7 @@ def post_all(
         raise errors.fail(_describe_failure(to[0], failure, tally.answer_count, count))
     if interrupted:
         errors.errors.print(f"Interrupted: {tally.answer_count:,} of {count:,} were answered.")
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(errors.INTERRUPTED)
     if not tally.all_kept:
         raise typer.Exit(1)
 
