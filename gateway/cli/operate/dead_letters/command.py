@@ -29,8 +29,8 @@ from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
-from gateway.store.dead_letters.unreadable import UnreadableBytes, read_bytes
-from gateway.store.inbox.lookup import DeliveryContent, TracedInbox
+from gateway.store.dead_letters.unreadable import read_bytes
+from gateway.store.inbox.lookup import TracedInbox
 from gateway.store.redis.client import Store
 
 LEFT = {
@@ -94,9 +94,14 @@ def show(
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _open_store() as store:
-        letter = find_letter(store, name, _bodies())
-        inside = _open_delivery(store, letter) if isinstance(letter, DeferredDelivery) else None
-        unread = _read_unreadable(store, letter) if letter.cause == "unreadable" else None
+        bodies = _bodies()
+        letter = find_letter(store, name, bodies)
+        # As far as this process has the keys.
+        inside = unread = None
+        if isinstance(letter, DeferredDelivery):
+            inside = TracedInbox(store, bodies).read_content(letter.id)
+        elif isinstance(letter, DeadEvent) and letter.cause == "unreadable":
+            unread = read_bytes(store, bodies, letter)
         whole = view.letter_to_dict(letter, inside, unread, reveal=reveal)
     if json:
         print_json(whole)
@@ -161,18 +166,8 @@ def _open_store() -> AbstractContextManager[Store]:
     return open_store(target.settings().redis_url, "but what was done so far stays done")
 
 
-def _open_delivery(store: Store, letter: DeferredDelivery) -> DeliveryContent:
-    """Open a delivery, if this process has what it takes."""
-    return TracedInbox(store, _bodies()).read_content(letter.id)
-
-
 def _bodies() -> Bodies:
     return Bodies(target.settings().encryption_keys)
-
-
-def _read_unreadable(store: Store, letter: Letter) -> UnreadableBytes | None:
-    """Open what could not be read, if this process has what it takes."""
-    return read_bytes(store, _bodies(), letter) if isinstance(letter, DeadEvent) else None
 
 
 def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
