@@ -16,7 +16,7 @@ COMMANDS = {
     "rules": "develop.rules.command:rules",
     "tunnel": "setup.tunnel.command:tunnel",
     "capture": "develop.capture:capture",
-    "replay": "develop.replay.command:replay",
+    "replay": "develop.replay.command:commands",
     "dead-letters": "operate.dead_letters.command:commands",
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",

@@ -142,7 +142,9 @@ def test_a_store_that_is_away_is_one_sentence_and_leaves_the_old_file(
     result = capture("kept.jsonl")
 
     assert result.exit_code == 2
-    assert result.stderr == "error: Redis does not answer, so kept.jsonl was not written.\n"
+    assert result.stderr == (
+        "error: Redis does not answer (ConnectionError), so kept.jsonl was not written.\n"
+    )
     assert Path("kept.jsonl").read_text() == "old"
 
 

@@ -1,12 +1,14 @@
 """The chat tells which rule answered, and why those above it did not."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.cli.develop.chat.explain import ChatReply, ChatTraces
+from gateway.cli.develop.chat.explain import ChatTraces
 from gateway.cli.develop.chat.message_view import Offer
+from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core.planning.batch import plan
 from gateway.rules.loader import load
 from gateway.store.planning import contacts
@@ -39,11 +41,11 @@ def traces(store: Store, rules: Path) -> ChatTraces:
 
 def write(
     traces: ChatTraces, text: str, wamid: str = "wamid.1", tap: Offer | None = None
-) -> ChatReply:
+) -> StoredEvent:
     return traces.track_message(wamid, ANA, text, tap, traces.contact(ANA))
 
 
-def work_off(store: Store, rules: Path, sent: ChatReply) -> None:
+def work_off(store: Store, rules: Path, sent: StoredEvent) -> None:
     """Do what a worker does."""
     (view,) = contacts.load(store, {NUMBER: [sent.event]})
     (made,) = plan(view, [sent.event], load(rules)).plans
@@ -69,7 +71,7 @@ def test_the_record_knows_that_it_was_the_first_contact(
 ) -> None:
     sent = write(traces, "hi")
     work_off(store, rules, sent)
-    late = ChatReply(sent.event, traces.contact(ANA))
+    late = replace(sent, contact=traces.contact(ANA))
 
     assert traces.explain_reply(late) == ["✓ first: this is the first contact"]
 

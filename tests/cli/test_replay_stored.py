@@ -1,4 +1,4 @@
-"""A replay beside the store tells what would follow and changes nothing; with --send it is kept."""
+"""A replay beside the store tells what would follow and changes nothing; applied, it is kept."""
 
 import json
 import os
@@ -67,8 +67,8 @@ def replay(*args: str, answer: str | None = None) -> Result:
 
 
 def told(*args: str) -> tuple[list[Any], Any]:
-    """Return what a shadow says would be sent, and its summary."""
-    found = [json.loads(one) for one in replay(*args, "--json").stdout.splitlines()]
+    """Return what a dry run says would be sent, and its summary."""
+    found = [json.loads(one) for one in replay("dry-run", *args, "--json").stdout.splitlines()]
     return found[:-1], found[-1]
 
 
@@ -100,7 +100,7 @@ def replayed(store: Store) -> list[bytes]:
     return [one.body for one in found if one.origin == "replay"]
 
 
-def test_the_inbox_is_planned_in_the_shadow_and_its_sends_are_told(store: Store) -> None:
+def test_the_inbox_is_planned_beside_the_store_and_its_sends_are_told(store: Store) -> None:
     places = kept(store, FIRST, SECOND, OTHER, STATUS)
 
     sends, summary = told("--inbox")
@@ -118,25 +118,25 @@ def test_the_inbox_is_planned_in_the_shadow_and_its_sends_are_told(store: Store)
 def test_deliveries_of_several_files_are_told_apart_whatever_they_are_called(store: Store) -> None:
     other = Path(write(OTHER)).rename("other.jsonl")
 
-    sends, _ = told(write(FIRST), str(other), "--shadow")
+    sends, _ = told(write(FIRST), str(other))
 
     assert [one["where"] for one in sends] == ["kept.jsonl:1", "other.jsonl:1"]
 
 
-def test_a_shadow_changes_nothing(store: Store) -> None:
+def test_a_dry_run_changes_nothing(store: Store) -> None:
     kept(store, FIRST, OTHER, STATUS)
     before = everything(store)
 
-    assert replay("--inbox").exit_code == 0
-    assert replay("--inbox", "--fresh").exit_code == 0
-    assert replay(write(FIRST), "--shadow").exit_code == 0
+    assert replay("dry-run", "--inbox").exit_code == 0
+    assert replay("dry-run", "--inbox", "--fresh").exit_code == 0
+    assert replay("dry-run", write(FIRST)).exit_code == 0
     assert everything(store) == before
 
 
 def test_a_person_reads_who_would_get_what_with_nobody_named(store: Store) -> None:
     kept(store, FIRST, SECOND)
 
-    result = replay("--inbox")
+    result = replay("dry-run", "--inbox")
 
     assert "rule welcome  to …0001  text (6 characters)" in result.stdout
     assert "welcome 1" in result.stdout
@@ -147,14 +147,14 @@ def test_a_person_reads_who_would_get_what_with_nobody_named(store: Store) -> No
 def test_texts_and_numbers_are_shown_where_that_is_asked_for(store: Store) -> None:
     kept(store, FIRST)
 
-    assert f'to {ANA}  text "Hello!"' in replay("--inbox", "--reveal").stdout
+    assert f'to {ANA}  text "Hello!"' in replay("dry-run", "--inbox", "--reveal").stdout
     assert told("--inbox", "--reveal")[0][0]["body"]["text"] == {"body": "Hello!"}
 
 
 def test_what_is_known_stays_without_effect_and_is_new_with_fresh(store: Store) -> None:
     make_known(store, FIRST)
 
-    result = replay("--inbox")
+    result = replay("dry-run", "--inbox")
     assert "with --fresh messages are planned as new ones" in result.stderr
     assert told("--inbox")[1]["known"] == 1
     # Ana is known by now, so she is no first contact.
@@ -166,12 +166,12 @@ def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store, ago: timed
     sent_at = int((datetime.now(UTC) - ago).timestamp())
     file = write(delivery_body(message_item("wamid.1", "color", at=sent_at)), ago=ago)
 
-    assert told(file, "--shadow")[1]["without_answer"] == {"too old": 1}
-    assert told(file, "--shadow", "--fresh")[1]["sends"] == {"welcome": 1}
+    assert told(file)[1]["without_answer"] == {"too old": 1}
+    assert told(file, "--fresh")[1]["sends"] == {"welcome": 1}
 
 
-def test_with_send_it_stands_in_the_inbox_as_a_replay(store: Store) -> None:
-    result = replay(write(FIRST, STATUS), "--send", "--yes")
+def test_applied_it_stands_in_the_inbox_as_a_replay(store: Store) -> None:
+    result = replay("apply", write(FIRST, STATUS), "--yes")
 
     assert result.exit_code == 0
     assert replayed(store) == [FIRST, STATUS]
@@ -181,7 +181,7 @@ def test_with_send_it_stands_in_the_inbox_as_a_replay(store: Store) -> None:
 def test_before_it_is_sent_a_person_is_asked_and_told_what_follows(store: Store) -> None:
     file = write(FIRST, STATUS)
 
-    result = replay(file, "--send", answer="n\n")
+    result = replay("apply", file, answer="n\n")
 
     assert "Put 2 deliveries into the inbox (2 new events, 1 send)?" in result.stderr
     assert result.exit_code == 1
@@ -190,8 +190,8 @@ def test_before_it_is_sent_a_person_is_asked_and_told_what_follows(store: Store)
 
 def test_the_ids_that_were_told_are_the_ids_that_are_sent(store: Store) -> None:
     file = write(FIRST)
-    assert replay(file, "--send", "--yes", "--fresh", "--seed", "a").exit_code == 0
-    assert replay(file, "--send", "--yes", "--fresh", "--seed", "a").exit_code == 0
+    assert replay("apply", file, "--yes", "--fresh", "--seed", "a").exit_code == 0
+    assert replay("apply", file, "--yes", "--fresh", "--seed", "a").exit_code == 0
 
     now = datetime.now(UTC)
     bodies = [*replayed(store), FIRST]
@@ -203,7 +203,7 @@ def test_a_replay_of_the_inbox_is_no_part_of_the_next(store: Store) -> None:
     kept(store, FIRST)
 
     for _ in range(2):
-        assert replay("--inbox", "--send", "--yes", "--fresh").exit_code == 0
+        assert replay("apply", "--inbox", "--yes", "--fresh").exit_code == 0
     assert len(replayed(store)) == 2
 
 
@@ -211,14 +211,14 @@ def test_more_than_one_batch_is_sent_whole_and_in_order(store: Store) -> None:
     bodies = [delivery_body(message_item(f"wamid.{i}", str(i))) for i in range(150)]
     large = delivery_body(message_item("wamid.l", "x" * 300_000))
 
-    assert replay(write(*bodies, large, FIRST), "--send", "--yes").exit_code == 0
+    assert replay("apply", write(*bodies, large, FIRST), "--yes").exit_code == 0
     assert replayed(store) == [*bodies, large, FIRST]
 
 
 def test_a_store_that_is_full_takes_no_replay(store: Store, monkeypatch: Any) -> None:
     monkeypatch.setenv("GATEWAY_STORE_BYTES", "1000")
 
-    result = replay(write(FIRST), "--send", "--yes")
+    result = replay("apply", write(FIRST), "--yes")
 
     assert result.exit_code == 2
     assert "Redis is as full as it may be: 0 of 1 are in the inbox." in result.stderr
@@ -236,7 +236,7 @@ def test_a_store_that_goes_away_ends_it_with_how_far_it_got(store: Store, monkey
 
     monkeypatch.setattr(Inbox, "replay", once)
 
-    result = replay(file, "--send", "--yes")
+    result = replay("apply", file, "--yes")
 
     assert result.exit_code == 2
     assert "Redis does not answer: 64 or more of 65 are in the inbox." in result.stderr
@@ -245,9 +245,9 @@ def test_a_store_that_goes_away_ends_it_with_how_far_it_got(store: Store, monkey
 def test_what_is_old_is_sent_again_only_where_that_is_asked_for(store: Store) -> None:
     file = write(FIRST, ago=timedelta(days=9))
 
-    assert replay(file, "--send", "--yes").exit_code == 2
+    assert replay("apply", file, "--yes").exit_code == 2
     assert replayed(store) == []
-    assert replay(file, "--send", "--yes", "--again").exit_code == 0
+    assert replay("apply", file, "--yes", "--again").exit_code == 0
     assert replayed(store) == [FIRST]
 
 
@@ -259,7 +259,7 @@ def test_an_interrupted_replay_says_how_far_it_got(store: Store) -> None:
         for at, one in zip(moments, (FIRST, SECOND), strict=True)
     )
     Path("kept.jsonl").write_bytes(b"".join(pair))
-    command = [sys.executable, "-m", "gateway.cli", "replay", "kept.jsonl", "--send", "--yes"]
+    command = [sys.executable, "-m", "gateway.cli", "replay", "apply", "kept.jsonl", "--yes"]
     with subprocess.Popen([*command, "--speed", "1x"], stderr=subprocess.PIPE) as running:
         wait_until(lambda: replayed(store) == [FIRST], "the first is there")
         running.send_signal(signal.SIGINT)
@@ -273,12 +273,12 @@ def test_the_inbox_is_posted_where_an_address_is_given(store: Store) -> None:
     kept(store, FIRST, SECOND)
 
     with a_receiver() as receiver:
-        replay("--inbox", "--to", receiver.url, "--contains", "again")
+        replay("post", "--inbox", "--to", receiver.url, "--contains", "again")
         assert receiver.bodies == [SECOND]
 
 
 def test_an_empty_inbox_is_one_sentence() -> None:
-    result = replay("--inbox")
+    result = replay("dry-run", "--inbox")
 
     assert result.exit_code == 2
     assert result.stderr == "error: No delivery fits, so nothing was replayed.\n"
@@ -288,7 +288,7 @@ def test_what_cannot_be_opened_is_told(store: Store) -> None:
     kept(store, FIRST)
     keep(store, 0, "x", bodies=Bodies([b"k" * 32]))
 
-    assert "1 delivery of the inbox cannot be opened here." in replay("--inbox").stderr
+    assert "1 delivery of the inbox cannot be opened here." in replay("dry-run", "--inbox").stderr
 
 
 def test_other_rules_are_tried_also_where_a_gateway_dev_runs(store: Store, server: Server) -> None:
@@ -309,7 +309,7 @@ def test_rules_that_are_wrong_are_told_before_anything(store: Store) -> None:
     kept(store, FIRST)
     Path("rules.yaml").write_text("version: 1\nrules: 7\n")
 
-    result = replay("--inbox")
+    result = replay("dry-run", "--inbox")
 
     assert result.exit_code == 2
     assert "The rules cannot be used" in result.stderr
@@ -319,4 +319,4 @@ def test_a_customer_writes_no_commands_into_the_terminal(store: Store) -> None:
     Path("rules.yaml").write_text('version: 1\nrules: [{name: echo, then: "{{ text }}"}]\n')
     kept(store, delivery_body(message_item("wamid.1", "\x1b[31mred")))
 
-    assert "\x1b[31m" not in replay("--inbox", "--reveal").stdout
+    assert "\x1b[31m" not in replay("dry-run", "--inbox", "--reveal").stdout

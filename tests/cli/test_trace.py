@@ -143,7 +143,7 @@ def test_a_store_that_is_away_is_one_sentence() -> None:
     result = trace("wamid.in")
 
     assert result.exit_code == 2
-    assert "Redis does not answer, so nothing can be told." in result.output
+    assert "Redis does not answer (ConnectionError), so nothing can be told." in result.output
 
 
 def test_without_settings_what_is_missing_is_told() -> None:

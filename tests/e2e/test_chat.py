@@ -104,7 +104,7 @@ def test_a_captured_body_is_replayed_to_what_runs(playing: Playing) -> None:
     body = playing.folder / "body.json"
     body.write_bytes(delivery_body(message_item("wamid.replayed")))
 
-    done = playing.run("replay", "body.json")
+    done = playing.run("replay", "post", "body.json")
 
     assert done.returncode == 0
     assert "200" in done.stdout

@@ -127,13 +127,13 @@ def test_a_replay_of_thousands_of_deliveries_reproduces_the_same_records(
     assert f"{DELIVERIES:,} deliveries written." in captured.stderr
     # The oldest over HTTP, as Meta posts; then all of it into the inbox, where these are known.
     file = str(old.folder / "kept.jsonl")
-    script = run(new, str(ROOT / "scripts/replay"), file, "--to", f"{new.url}/webhook",
+    script = run(new, str(ROOT / "scripts/replay"), "post", file, "--to", f"{new.url}/webhook",
                  "--limit", str(POSTED), "--concurrency", "8", "--json")  # fmt: skip
     assert script.returncode == 0, script.stderr
     assert orjson.loads(script.stdout)["by_status"]["200"]["count"] == POSTED
     wait_until(lambda: idle(new), "what was posted is worked off", 60)
 
-    sent = gateway(new, "replay", file, "--send", "--yes")
+    sent = gateway(new, "replay", "apply", file, "--yes")
     assert sent.returncode == 0, sent.stderr
     assert f"{DELIVERIES:,} deliveries put into the inbox" in sent.stdout
     wait_until(lambda: idle(new), "all is worked off again", 60)

@@ -1,7 +1,7 @@
 """How a command ends when it cannot do what it was asked: one sentence, and exit code 2."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 
 BAD_INPUT = 2
+INTERRUPTED = 130  # as a shell ends what Ctrl-C ended
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -45,16 +46,14 @@ def check_store(given: Settings) -> None:
     A server that does not answer is no reason to end: it may come back, and until then web answers
     503 and workers wait.
     """
-    store = Store(given.redis_url)
     try:
-        health = check_server(store, given.gateway_store_bytes)
+        with closing(Store(given.redis_url)) as store:
+            health = check_server(store, given.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             raise fail("Redis refuses the password in REDIS_URL.") from None
         errors.print("[yellow]warning:[/] Redis does not answer yet; waiting for it.")
         return
-    finally:
-        store.close()
     for sentence in health.warnings:
         errors.print(f"[yellow]warning:[/] {escape(sentence)}")
     if health.fatal:

@@ -1,8 +1,11 @@
-"""Which deliveries a command is about, as its options say."""
+"""Options that several commands have, and what they say: moments, and which deliveries."""
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter
@@ -31,26 +34,71 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-Since = Annotated[str, typer.Option(help="Received since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
-Until = Annotated[str, typer.Option(help="Received until then, in the same ways.")]
-Number = Annotated[str, typer.Option(help="With an event of this phone number id of ours.")]
-Kind = Annotated[
-    list[str] | None, typer.Option(help=f"With an event of this kind: {', '.join(KINDS)}.")
-]
-Contains = Annotated[str, typer.Option(help="With this anywhere in it, whatever the case.")]
-Limit = Annotated[int | None, typer.Option(help="So many at most, the oldest.", min=1)]
+def selector(sentence: str, *names: str, least: float | None = None) -> Any:
+    """Return an option that chooses, which help pages show in a panel with others that do."""
+    return typer.Option(*names, help=sentence, min=least, rich_help_panel="Which ones")
 
 
-def build_filter(
-    since: str, until: str, number: str, kinds: Sequence[str] | None, contains: str, now: datetime
-) -> DeliveryFilter:
-    """Return what is asked for, or end the command."""
-    if strange := sorted(set(kinds or ()) - set(KINDS)):
-        raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
-    return DeliveryFilter(
-        since=parse_moment(since, now),
-        until=parse_moment(until, now),
-        number=number,
-        kinds=frozenset(kinds or ()),
-        contains=contains,
-    )
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")]
+Since = Annotated[str, selector("Since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
+Until = Annotated[str, selector("Until then, in the same ways.")]
+Number = Annotated[str, selector("Only of this phone number id of ours.")]
+Cause = Annotated[list[str] | None, selector("Only of this cause; may be repeated.")]
+Code = Annotated[list[int] | None, selector("Only with this code of Meta's.")]
+Kind = Annotated[list[str] | None, selector(f"With an event of this kind: {', '.join(KINDS)}.")]
+Contains = Annotated[str, selector("With this anywhere in it, whatever the case.")]
+Limit = Annotated[int | None, selector("So many at most, the oldest.", least=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Which deliveries a command is about; what is empty asks for all."""
+
+    since: Since = ""
+    until: Until = ""
+    number: Number = ""
+    kind: Kind = None
+    contains: Contains = ""
+    limit: Limit = None
+
+    def to_filter(self, now: datetime) -> DeliveryFilter:
+        """Return what is asked for, or end the command."""
+        kinds = frozenset(self.kind or ())
+        if strange := sorted(kinds - set(KINDS)):
+            raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
+        return DeliveryFilter(
+            since=parse_moment(self.since, now),
+            until=parse_moment(self.until, now),
+            number=self.number,
+            kinds=kinds,
+            contains=self.contains,
+        )
+
+
+def spread_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take options that belong together as one value.
+
+    Where a parameter is a dataclass, its fields are options of the command.
+    """
+    given = inspect.signature(command).parameters.values()
+    groups: dict[str, Any] = {
+        one.name: one.annotation for one in given if is_dataclass(one.annotation)
+    }
+    fields = {name: inspect.signature(group).parameters for name, group in groups.items()}
+    spread = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in given
+        for option in (fields[one.name].values() if one.name in fields else [one])
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{option: values.pop(option) for option in fields[name]})
+        command(**values)
+
+    # Typer reads of a command what its parameters are.
+    run.__signature__ = inspect.Signature(spread)  # type: ignore[attr-defined]
+    return run

@@ -1,12 +1,19 @@
-"""How far something got, beside what is printed."""
+"""What commands print alike: JSON, lines of a story, words for amounts, and a bar beside them."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import orjson
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli.common import errors
+
+
+def print_json(value: Any, *, one_line: bool = False) -> None:
+    """Print a value as JSON, indented, or on a line of its own where many follow each other."""
+    typer.echo(orjson.dumps(value, option=0 if one_line else orjson.OPT_INDENT_2))
 
 
 def progress_bar(*, silent: bool = False) -> Progress:

@@ -6,9 +6,11 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from gateway.cli.common import errors, options
+from gateway.cli.common import errors
 from gateway.cli.common.capture_file import STANDARD_OUTPUT, open_atomic
+from gateway.cli.common.options import DeliveryOptions, spread_options
 from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymizer
 from gateway.core.capture.file_format import format_line
@@ -16,7 +18,6 @@ from gateway.core.capture.filter import DeliveryFilter
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.redis.client import Store, StoreUnavailableError
 
 REMAINS = (
     "Anonymous: numbers, names, texts and ids are stand-ins. What remains are times, kinds, Meta's "
@@ -24,38 +25,28 @@ REMAINS = (
 )
 
 
+@spread_options
 def capture(
+    wanted: DeliveryOptions,
     file: Annotated[
         str, typer.Argument(help="Where to write JSON Lines; - is standard output.")
     ] = STANDARD_OUTPUT,
-    since: options.Since = "",
-    until: options.Until = "",
-    number: options.Number = "",
-    kind: options.Kind = None,
-    contains: options.Contains = "",
-    limit: options.Limit = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Replace numbers, names, texts and ids.")
     ] = False,
 ) -> None:
     """Write deliveries that are still in the inbox to a file, one a line, as they were received."""
     given = target.settings()
-    store = Store(given.redis_url)
-    history = History(store, Bodies(given.encryption_keys))
     try:
-        wanted = options.build_filter(
-            since, until, number, kind, contains, dead_letters.server_time(store)
-        )
-        with open_atomic(file) as out:
-            count = _write(history, wanted, limit, out, anonymous=anonymous)
-    except StoreUnavailableError:
-        raise errors.fail(f"Redis does not answer, {_describe_incomplete(file)}.") from None
+        with open_store(given.redis_url, _describe_incomplete(file)) as store:
+            history = History(store, Bodies(given.encryption_keys))
+            fitting = wanted.to_filter(dead_letters.server_time(store))
+            with open_atomic(file) as out:
+                count = _write(history, fitting, wanted.limit, out, anonymous=anonymous)
     except BrokenPipeError:
         raise typer.Exit(1) from None  # whoever read it has enough
     except OSError as error:
         raise errors.fail(f"Cannot write {file}: {error.strerror}.") from None
-    finally:
-        store.close()
     _report(count, history.unopened, anonymous=anonymous)
 
 

@@ -5,6 +5,7 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -34,13 +35,11 @@ def server_url(port: int) -> str:
 
 def is_answering(redis_url: str) -> bool:
     """Say whether a server answers, with all its data loaded."""
-    store = Store(redis_url)
     try:
-        return bool(store.run(lambda client: client.ping()))
+        with closing(Store(redis_url)) as store:
+            return bool(store.run(lambda client: client.ping()))
     except StoreUnavailableError:
         return False
-    finally:
-        store.close()
 
 
 def _find_binary() -> Path:

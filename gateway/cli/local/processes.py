@@ -1,4 +1,4 @@
-"""The children of `gateway dev`: each in a group of its own, watched, and ended together."""
+"""The children of `gateway dev`: what they write is read, and a guard ends them if need be."""
 
 import subprocess
 import sys
@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
+from gateway.cli.common.process_set import ProcessSet
 from gateway.cli.local import dev_guard
 
 LAST_LINES = 20
@@ -41,7 +42,10 @@ class Family:
         self._show, self._lock = show, lock
         self._children: list[Child] = []
         self._readers: list[threading.Thread] = []
-        self._guard = self._run([sys.executable, "-m", "gateway.cli.local.dev_guard"], None)
+        self._processes = ProcessSet()
+        guard = [sys.executable, "-m", "gateway.cli.local.dev_guard"]
+        # Ended after all others, so it is none of them.
+        self._guard = ProcessSet().start("guard", guard, **self._pipes())
 
     def __enter__(self) -> Self:
         """Use it for as long as everything runs."""
@@ -54,8 +58,8 @@ class Family:
     def start(
         self, name: str, command: Sequence[str], env: Mapping[str, str], stdin_data: bytes = b""
     ) -> None:
-        """Start a child with an environment of its own; `told` is all that it can read."""
-        child = Child(name, self._run(command, env))
+        """Start a child with an environment of its own; `stdin_data` is all that it can read."""
+        child = Child(name, self._processes.start(name, command, env=env, **self._pipes()))
         self._children.append(child)
         self._write_stdin(self._guard, b"%d\n" % child.process.pid)
         self._write_stdin(child.process, stdin_data)
@@ -71,28 +75,20 @@ class Family:
 
     def stop(self, within_s: float = dev_guard.STOP_WITHIN_S) -> None:
         """End all children, the first one last, and then the guard, which has nothing to do."""
-        running = {child.process.pid: child.process for child in self._children}
-        dev_guard.end(list(running), lambda pid: running[pid].poll() is None, within_s)
+        self._processes.stop(within_s, needed=next((one.name for one in self._children), ""))
         self._guard.kill()
         self._guard.communicate()
-        for process in running.values():
-            process.wait()
         for reader in self._readers:
             reader.join(1)
 
-    def _run(
-        self, command: Sequence[str], env: Mapping[str, str] | None
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own commands
-            command,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C reaches this process only, which then ends the others in order.
-            start_new_session=True,
-            pass_fds=[self._lock],
-        )
+    def _pipes(self) -> dict[str, Any]:
+        """Return what every child keeps open."""
+        return {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "pass_fds": [self._lock],
+        }
 
     def _write_stdin(self, process: subprocess.Popen[bytes], data: bytes) -> None:
         try:
@@ -100,4 +96,4 @@ class Family:
                 process.stdin.write(data)
                 process.stdin.flush()
         except BrokenPipeError:
-            return  # it has ended; `died` tells
+            return  # it has ended, as find_dead_child tells

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 
 import httpx
@@ -95,13 +96,10 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
 
 def _migrate(setup: LocalSetup) -> None:
     """Bring what an older release left in this folder forward; nothing of it runs any more."""
-    store = Store(setup.settings.redis_url)
-    try:
+    # The look that follows says what is wrong.
+    unfit = suppress(MigrationError, StoreUnavailableError, ScriptError)
+    with unfit, closing(Store(setup.settings.redis_url)) as store:
         migrate_store(store, 0.0)
-    except (MigrationError, StoreUnavailableError, ScriptError):
-        return  # the look that follows says what is wrong
-    finally:
-        store.close()
 
 
 def exit_if_child_died(family: Family) -> None:

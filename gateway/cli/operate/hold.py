@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.options import Json, Number, selector
+from gateway.cli.common.output import print_json
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.config.settings import Settings
 from gateway.core.sending.pauses import NumberPauses
@@ -18,12 +20,10 @@ from gateway.core.text import suggestion_for
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store import number_list
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
-Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
-Rule = Annotated[str, typer.Option(help="Only what this rule says.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Rule = Annotated[str, selector("Only what this rule says.")]
 
 
 @contextmanager
@@ -32,13 +32,8 @@ def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
     settings = target.settings()
     if rule:
         _check_rule(settings, rule)
-    store = Store(settings.redis_url)
-    try:
+    with open_store(settings.redis_url) as store:
         yield store, _select_numbers(store, settings, number)
-    except StoreUnavailableError as error:
-        raise errors.fail(f"Redis does not answer ({error}).") from None
-    finally:
-        store.close()
 
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
@@ -46,7 +41,7 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
     by_number = pauses.pauses_by_number(store, numbers)
     if json:
         shown = {number: pauses_to_dict(one) for number, one in by_number.items()}
-        typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+        print_json(shown)
         return
     table = Table("number", "stopped")
     for number, one in by_number.items():

@@ -1,13 +1,13 @@
 """`gateway migrate`: a store that an older release wrote becomes one that this release reads."""
 
-import json as as_json
+from contextlib import closing
 from typing import Annotated
 
 import typer
 from rich.progress import TaskID
 
 from gateway.cli.common import errors
-from gateway.cli.common.output import progress_bar
+from gateway.cli.common.output import print_json, progress_bar
 from gateway.store.maintenance.migration import STRAGGLERS_S, Migration, MigrationError, Progress
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
@@ -27,21 +27,15 @@ def migrate(
     middle, it is run again.
     """
     settings = errors.settings()
-    store = Store(settings.redis_url)
     try:
-        progress = migrate_store(store, wait, silent=json)
+        with closing(Store(settings.redis_url)) as store:
+            progress = migrate_store(store, wait, silent=json)
     except MigrationError as error:
         raise errors.fail(str(error)) from None
     except (StoreUnavailableError, ScriptError) as error:
         raise errors.fail(f"Redis did not do it ({error}): run gateway migrate again.") from None
-    finally:
-        store.close()
     if json:
-        typer.echo(
-            as_json.dumps(
-                {"migrated": progress is not None, "sends": progress.sends if progress else 0}
-            )
-        )
+        print_json({"migrated": progress is not None, "sends": progress.sends if progress else 0})
     elif progress is None:
         typer.echo("The store has the layout of this release already.")
     else:

@@ -1,9 +1,7 @@
 """`gateway worker`: sensible workers for all queues, started and kept running."""
 
-import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.common import errors
+from gateway.cli.common.process_set import ProcessSet
 from gateway.config import logs
 from gateway.rules.loader import load
 from gateway.store import keys
@@ -40,7 +39,6 @@ class Kind:
     queues: str
     pool: str
     concurrency: int
-    process: subprocess.Popen[bytes] | None = None
     deaths: int = 0  # since it last lived well
     start_at: float = field(default=0.0)
     started_at: float = field(default=0.0)
@@ -56,7 +54,6 @@ class Kind:
         lived_well = now - self.started_at > LIVED_WELL_S
         self.deaths = 1 if lived_well else self.deaths + 1
         self.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(self.deaths, 6))
-        self.process = None
 
 
 def kinds(inbound: int) -> list[Kind]:
@@ -103,50 +100,35 @@ def _supervise(running: list[Kind], store: Store) -> None:
     # A terminal that is closed hangs up; the workers, in groups of their own, would stay.
     for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(how, stop)
+    processes = ProcessSet()
     try:
         while not stopping:
             for kind in running:
-                _keep_running(kind, store)
+                _keep_running(kind, processes, store)
             time.sleep(LOOK_EVERY_S)
     finally:
-        _stop(running)
+        # Every worker finishes its task.
+        for name in processes.stop(STOP_WITHIN_S - 2):
+            log.error("worker_killed", worker=name)
 
 
-def _keep_running(kind: Kind, store: Store) -> None:
+def _keep_running(kind: Kind, processes: ProcessSet, store: Store) -> None:
     """Start what is not running, once its pause is over."""
     now = time.monotonic()
-    if kind.process is not None and kind.process.poll() is not None:
-        _handle_death(kind, kind.process, now)
-        try:
-            increment_counter(store, keys.SPACE, f"workers.{kind.name}")
-        except (StoreUnavailableError, ScriptError):
-            log.warning("restart_uncounted", worker=kind.name)
-    if kind.process is None and now >= kind.start_at:
-        # A group of its own, so that Ctrl-C in a terminal reaches the workers through us only.
-        kind.process = subprocess.Popen(kind.command(), start_new_session=True)  # noqa: S603
+    exit_code = processes.exit_code(kind.name)
+    if exit_code is not None:
+        log.error("worker_died", worker=kind.name, exit_code=exit_code)
+        processes.remove(kind.name)
+        kind.schedule_restart(now)
+        _count_death(kind, store)
+    if kind.name not in processes and now >= kind.start_at:
+        process = processes.start(kind.name, kind.command())
         kind.started_at = now
-        log.info("worker_started", worker=kind.name, pid=kind.process.pid)
+        log.info("worker_started", worker=kind.name, pid=process.pid)
 
 
-def _handle_death(kind: Kind, process: subprocess.Popen[bytes], now: float) -> None:
-    """Note that a worker died, and let none of its children stay."""
-    log.error("worker_died", worker=kind.name, exit_code=process.returncode)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    kind.schedule_restart(now)
-
-
-def _stop(running: list[Kind]) -> None:
-    """Ask every worker to finish its task; kill the groups of those that do not in time."""
-    for kind in running:
-        if kind.process is not None:
-            kind.process.terminate()
-    deadline = time.monotonic() + STOP_WITHIN_S - 2
-    for kind in running:
-        if kind.process is None:
-            continue
-        try:
-            kind.process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.error("worker_killed", worker=kind.name)
-            os.killpg(kind.process.pid, signal.SIGKILL)
+def _count_death(kind: Kind, store: Store) -> None:
+    try:
+        increment_counter(store, keys.SPACE, f"workers.{kind.name}")
+    except (StoreUnavailableError, ScriptError):
+        log.warning("restart_uncounted", worker=kind.name)

@@ -3,6 +3,7 @@
 import queue
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -42,15 +43,9 @@ def chat(
 
 
 def _talk(running: Running, people: list[str]) -> None:
-    store = Store(running.redis_url)
-    traces = ChatTraces(store, running.number, Path(running.rules))
-    try:
-        with SandboxClient(running.sandbox) as sandbox:
-            ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(
-                _read_stdin()
-            )
-    finally:
-        store.close()
+    with closing(Store(running.redis_url)) as store, SandboxClient(running.sandbox) as sandbox:
+        traces = ChatTraces(store, running.number, Path(running.rules))
+        ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_read_stdin())
 
 
 def _parse_customer(text: str) -> str:

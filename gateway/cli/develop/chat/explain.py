@@ -1,33 +1,25 @@
 """Which rule answered a message of `gateway chat`, and why the ones above did not."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli.develop.chat.message_view import Offer
+from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core import event_keys
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.phone_numbers import contact_key
-from gateway.rules.explain import explain, format_explanations
+from gateway.rules.explain import format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records
-from gateway.store.tracing.records import PlanRecord
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 CHANGED = "(the rules have changed since)"
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReply:
-    """A message that a customer sent, and what was known of the customer before."""
-
-    event: Message
-    before: Contact = field(repr=False)
 
 
 class ChatTraces:
@@ -45,16 +37,16 @@ class ChatTraces:
 
     def track_message(
         self, wamid: str, customer: str, text: str, tap: Offer | None, before: Contact
-    ) -> ChatReply:
-        """Keep what is needed to ask about a message later."""
-        return ChatReply(self._build_event(wamid, customer, text, tap), before)
+    ) -> StoredEvent:
+        """Keep what is needed to ask about a message later; of its record nothing is known yet."""
+        return StoredEvent(self._build_event(wamid, customer, text, tap), before, None)
 
-    def is_planned(self, message: ChatReply) -> bool:
+    def is_planned(self, message: StoredEvent) -> bool:
         """Say whether the message had its effect."""
         (view,) = contacts.load(self._store, {self._number: [message.event]})
         return message.event.key in view.known
 
-    def is_answered(self, message: ChatReply) -> bool:
+    def is_answered(self, message: StoredEvent) -> bool:
         """Say whether everything that was planned for it has been tried at least once."""
         if not self.is_planned(message):
             return False
@@ -62,7 +54,7 @@ class ChatTraces:
         stages = records.stages(self._store, self._number, record.sends if record else ())
         return UNDER_WAY.isdisjoint(stages)
 
-    def explain_reply(self, message: ChatReply) -> list[str]:
+    def explain_reply(self, message: StoredEvent) -> list[str]:
         """Return a line for each rule that was asked."""
         record = records.find(self._store, message.event)
         book = self._rulebook()
@@ -70,9 +62,7 @@ class ChatTraces:
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
         if book is None:
             return ["no rule answered; the rules cannot be read now"]
-        # A rule that rests now may have answered, and one that rested then may not rest any more.
-        now = (record and record.planned_at) or datetime.now(UTC)
-        explanations = explain(book, message.event, _contact_before(message.before, record), now)
+        explanations = replace(message, record=record).explain(book)
         if record is None and any(one.fired for one in explanations):
             return [f"no rule answered {CHANGED}"]
         lines = list(format_explanations(explanations))
@@ -100,10 +90,3 @@ class ChatTraces:
             tapped=tap.id if tap else None,
             wa_id=customer,
         )
-
-
-def _contact_before(before: Contact, record: PlanRecord | None) -> Contact:
-    """Believe the record, which knows what came first, over what was looked up before."""
-    if record is None or record.first_contact == before.is_new:
-        return before
-    return replace(before, last_inbound_at=None if record.first_contact else datetime.now(UTC))

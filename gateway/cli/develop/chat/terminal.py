@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.develop.chat.explain import ChatReply, ChatTraces
+from gateway.cli.develop.chat.explain import ChatTraces
 from gateway.cli.develop.chat.message_view import (
     Offer,
     offers,
@@ -19,6 +19,7 @@ from gateway.cli.develop.chat.message_view import (
     render_message,
 )
 from gateway.cli.develop.chat.sandbox_client import RefusedError, SandboxClient
+from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core.text import printable
 
 Lines = queue.Queue[str]
@@ -142,7 +143,7 @@ class ChatPhones:
         while not (wamid in self._acknowledged and self._traces.is_answered(message)):
             self._poll(LOOK_SOON_S)
             if time.monotonic() > deadline:
-                self._print(f"  {self._describe_wait(message)}", ODD)
+                self._print(f"  {self._describe_wait(wamid, message)}", ODD)
                 break
         self._poll(0)
         if self._traces.is_planned(message):
@@ -150,9 +151,9 @@ class ChatPhones:
                 "\n".join(f"    {line}" for line in self._traces.explain_reply(message)), GREY
             )
 
-    def _describe_wait(self, message: ChatReply) -> str:
+    def _describe_wait(self, wamid: str, message: StoredEvent) -> str:
         """Say what has not happened in time."""
-        if message.event.id not in self._acknowledged:
+        if wamid not in self._acknowledged:
             return "The webhook was not acknowledged yet; it is delivered again and again."
         if not self._traces.is_planned(message):
             return "Kept, but no worker has looked at it yet."

@@ -1,1 +1,1 @@
-"""`gateway replay`: post captured deliveries, or plan them without an effect."""
+"""`gateway replay`: captured deliveries posted, planned without effect, or applied."""

@@ -1,11 +1,10 @@
-"""Replaying in the shadow: what would follow from deliveries, told and not done."""
+"""A dry run: what would follow from deliveries, told and not done."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.output import pluralize, print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
@@ -56,7 +55,7 @@ class Planning:
 
 @dataclass(slots=True)
 class DryRunCounts:
-    """What came of a shadow so far."""
+    """What came of a dry run so far."""
 
     rulebook: str  # its version
     deliveries: int = 0
@@ -68,14 +67,14 @@ class DryRunCounts:
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
 
 
-class Shadowing:
+class DryRunPlanner:
     """Plans a replay beside the store, in batches, and counts."""
 
     def __init__(self, store: Store, rulebook: RuleDecider) -> None:
         """Take where contacts and known events are read, and the rules."""
         self._store = store
-        self._shadow = DryRun(rulebook)
-        self.counts = DryRunCounts(rulebook.version, silent=self._shadow.silent)
+        self._dry_run = DryRun(rulebook)
+        self.counts = DryRunCounts(rulebook.version, silent=self._dry_run.silent)
 
     def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
         """Give what would follow, in order. Raises StoreUnavailableError."""
@@ -105,7 +104,7 @@ class Shadowing:
         for event in events:
             numbers.setdefault(event.number, []).append(event)
         for view in load(self._store, numbers):
-            for result in self._shadow.plan(view, numbers[view.number]):
+            for result in self._dry_run.plan(view, numbers[view.number]):
                 yield from self._iter_outcomes(result, where)
 
     def _iter_outcomes(
@@ -138,8 +137,8 @@ def print_outcomes(
     """Print each send as it is found, and the counts at the end."""
     if json:
         for one in outcomes:
-            _print_json(one.to_dict(masking))
-        _print_json({"what": "summary", **counts_to_dict(counts)})
+            print_json(one.to_dict(masking), one_line=True)
+        print_json({"what": "summary", **counts_to_dict(counts)}, one_line=True)
         return
     shown = 0
     for one in outcomes:
@@ -163,10 +162,6 @@ def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
         "changes": counts.changes,
         "without_answer": dict(counts.silent),
     }
-
-
-def _print_json(fields: Mapping[str, Any]) -> None:
-    typer.echo(orjson.dumps(fields))
 
 
 def _render_outcome(outcome: Planning, masking: Masking) -> Text:

@@ -1,16 +1,15 @@
-"""Replaying beside a store, or into it."""
+"""Replaying beside a store, which is a dry run, or into it."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, progress_bar
-from gateway.cli.develop.replay.dry_run import Shadowing, print_outcomes, summarize
+from gateway.cli.common.output import pluralize, print_json, progress_bar
+from gateway.cli.develop.replay.dry_run import DryRunPlanner, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
@@ -82,7 +81,6 @@ def _is_full(batch: list[bytes], body: bytes) -> bool:
     return len(batch) == MOST_DELIVERIES or sum(map(len, batch)) + len(body) > MOST_BYTES
 
 
-INTERRUPTED = 130
 NOTHING = "Nothing was sent, and nothing was changed."
 ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned as new ones."
 
@@ -105,27 +103,27 @@ class StoreReplay:
         with errors.exit_on_config_error():
             rulebook = load(rules or self._settings.gateway_rules)
         self._store, self._selection, self._count = store, selection, count
-        self._shadowing = Shadowing(store, rulebook)
+        self._planner = DryRunPlanner(store, rulebook)
         self._masking, self._json = Masking(reveal), json
 
     def report(self, *, only: bool) -> None:
-        """Plan all in the shadow, and tell what would follow, or also that this was all.
+        """Plan all beside the store, and tell what would follow, or also that this was all.
 
         Raises StoreUnavailableError.
         """
         items = map(self._selection.prepare, self._selection)
-        outcomes = self._shadowing.plan(items, self._count, silent=self._json)
-        print_outcomes(outcomes, self._shadowing.counts, self._masking, json=self._json)
+        outcomes = self._planner.plan(items, self._count, silent=self._json)
+        print_outcomes(outcomes, self._planner.counts, self._masking, json=self._json)
         if only:
             errors.errors.print(NOTHING)
-        if self._shadowing.counts.known and self._selection.seed is None:
+        if self._planner.counts.known and self._selection.seed is None:
             errors.errors.print(ALL_KNOWN)
 
     def send(self, pace: ReplayPace, *, yes: bool) -> None:
         """Put everything into the inbox, after a person agreed, and say how far it got."""
         noun = pluralize(self._count, "delivery", "deliveries")
         if not yes:
-            follows = summarize(self._shadowing.counts)
+            follows = summarize(self._planner.counts)
             typer.confirm(f"Put {noun} into the inbox ({follows})?", abort=True, err=True)
         errors.check_store(self._settings)
         sending = self._build_sender()
@@ -142,9 +140,9 @@ class StoreReplay:
             ) from None
         except KeyboardInterrupt:
             self._fail_incomplete("Interrupted", sending.put_count)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(errors.INTERRUPTED) from None
         if self._json:
-            typer.echo(orjson.dumps({"what": "sent", "deliveries": sending.put_count}))
+            print_json({"what": "sent", "deliveries": sending.put_count}, one_line=True)
         else:
             deliveries = pluralize(sending.put_count, "delivery", "deliveries")
             typer.echo(f"{deliveries} put into the inbox; what is known stays without effect.")

@@ -11,14 +11,13 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.output import pluralize, progress_bar
+from gateway.cli.common.output import pluralize, print_json, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
@@ -114,7 +113,6 @@ ADVICE = {
 }
 HERE = "http://127.0.0.1:8000/webhook"
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\S*)?")
-INTERRUPTED = 130
 
 
 def receiver_of(to: str) -> tuple[str, bytes]:
@@ -163,7 +161,7 @@ def post_all(
         raise errors.fail(_describe_failure(to[0], failure, tally.answer_count, count))
     if interrupted:
         errors.errors.print(f"Interrupted: {tally.answer_count:,} of {count:,} were answered.")
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(errors.INTERRUPTED)
     if not tally.all_kept:
         raise typer.Exit(1)
 
@@ -173,7 +171,7 @@ def _report(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> No
         totals = {"deliveries": count, "answered": tally.answer_count, "seconds": round(seconds, 3)}
         refused = [{"where": where, "status": status} for where, status in tally.refused]
         report = totals | {"by_status": tally.to_dict(), "refused": refused}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     for where, status in tally.refused:
         errors.errors.print(f"[red]{status}[/] {escape(where)}")

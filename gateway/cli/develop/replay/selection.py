@@ -1,12 +1,12 @@
 """Which deliveries are replayed, checked whole before the first of them is."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from gateway.cli.common import errors
-from gateway.cli.common.delivery_source import Item
+from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
 from gateway.cli.common.output import pluralize
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.capture.refresh import refresh_messages
@@ -21,7 +21,7 @@ REMEMBERED = timedelta(days=8)
 class DeliverySelection:
     """The deliveries of a source that fit; with a `seed` their messages are new ones."""
 
-    source: Iterable[Item]
+    source: CaptureFiles | StoredDeliveries
     wanted: DeliveryFilter
     limit: int | None
     seed: bytes | None
@@ -52,6 +52,10 @@ class DeliverySelection:
                 first = first or item.where
         if not count:
             raise errors.fail("No delivery fits, so nothing was replayed.")
+        if unopened := self.source.unopened:
+            deliveries = pluralize(unopened, "delivery", "deliveries")
+            warning = f"{deliveries} of the inbox cannot be opened here."
+            errors.errors.print(f"[yellow]warning:[/] {warning}")
         if old and not again and self.seed is None:
             raise errors.fail(_describe_old(old, first))
         return count

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
 import typer
 from rich.text import Text
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import pluralize, print_json
 from gateway.cli.develop.rules.diff import diff
 from gateway.cli.develop.rules.explain import explain_event
 from gateway.cli.develop.rules.paths import (
     FAILED,
-    Json,
     PathGiven,
     console,
     problem_to_dict,
@@ -37,7 +36,7 @@ def check(path: PathGiven = None, json: Json = False) -> None:
     broken = any(not problem.is_warning for problem in problems)
     rulebook = None if broken else load(where)
     if json:
-        typer.echo(orjson.dumps(_to_dict(where, rulebook, problems), option=orjson.OPT_INDENT_2))
+        print_json(_to_dict(where, rulebook, problems))
     else:
         _show(where, rulebook, problems)
     if broken:

@@ -6,15 +6,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import format_time, pluralize
-from gateway.cli.develop.rules.paths import FAILED, Json, console, open_deliveries
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import format_time, pluralize, print_json
+from gateway.cli.develop.rules.paths import FAILED, console, open_deliveries
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
@@ -90,14 +90,14 @@ def diff(
     with errors.exit_on_config_error():
         comparison = Comparison(load(old), load(new))
     with open_deliveries(deliveries) as source:
-        changes = comparison.compare(source)
+        changes = comparison.compare((one.delivery, one.is_timed) for one in source)
         shown = list(islice(changes, examples))
         for _ in changes:
             pass  # only counted
     result, masking = comparison.totals, Masking(reveal)
     if json:
         report = _to_dict(result) | {"examples": [_example_to_dict(one, masking) for one in shown]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
     else:
         _show(result, shown, masking)
     if result.changed:
@@ -148,11 +148,12 @@ def _id(change: Change) -> str:
 
 def _side(sign: str, answer: Answer, masking: Masking, style: str) -> Iterator[Text]:
     rules = ", ".join(answer.rules) or "no rule"
-    messages = [_mask_message(one, masking) for one in answer.messages] or ["nothing is sent"]
+    messages = [mask_message(one, masking) for one in answer.messages] or ["nothing is sent"]
     yield Text(f"  {sign} {rules}: {'; '.join(messages)}", style)
 
 
-def _mask_message(message: Any, masking: Masking) -> str:
+def mask_message(message: Any, masking: Masking) -> str:
+    """Write a message, or how long it is where texts are not shown."""
     line = format_message(message)
     if masking.reveal or line in ("typing", "mark_read"):
         return line
@@ -180,7 +181,7 @@ def _example_to_dict(change: Change, masking: Masking) -> dict[str, Any]:
     def side(answer: Answer) -> dict[str, Any]:
         return {
             "rules": answer.rules,
-            "said": [_mask_message(message, masking) for message in answer.messages],
+            "said": [mask_message(message, masking) for message in answer.messages],
         }
 
     return {

@@ -2,23 +2,23 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.delivery_source import CaptureFiles, Item
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import format_time
-from gateway.cli.develop.rules.diff import format_message
-from gateway.cli.develop.rules.paths import Json, Timed, console, read_files, resolve_rules_path
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import format_time, print_json
+from gateway.cli.common.store import open_store
+from gateway.cli.develop.rules.diff import mask_message
+from gateway.cli.develop.rules.paths import console, resolve_rules_path
+from gateway.cli.develop.rules.stored_event import find_stored_event
 from gateway.cli.local import target
-from gateway.config.settings import Settings
-from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
@@ -28,76 +28,7 @@ from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.notation import Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner
 from gateway.store.body_encryption import Bodies
-from gateway.store.planning import contacts
-from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.tracing.records import PlanRecord
-from gateway.store.tracing.traces import Trace, Traces
-
-NO_RECORD = "no rule fired when it was planned"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event, its customer as they were as far as that is known, and what was planned."""
-
-    event: Event
-    contact: Contact = field(repr=False)
-    now: datetime
-    record: PlanRecord | None
-    version: str  # of the rules that are asked now
-
-    def describe_change(self, fired: tuple[str, ...]) -> tuple[str, ...]:
-        """Say what fired when it was planned, where that was something else or by other rules."""
-        before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
-        if before == fired:
-            return ()
-        earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
-        by_others = self.record and self.record.rulebook != self.version
-        since = "the rules have changed since" if by_others else "something has changed since"
-        return (f"{earlier}; {since}",)
-
-
-def find_stored_event(given: Settings, wamid: str, version: str) -> StoredEvent | None:
-    """Find a message, or the one that a message of ours answered; None where it is not kept."""
-    store = Store(given.redis_url)
-    try:
-        search = Traces(store, Bodies(given.encryption_keys)).find_by_wamid(wamid)
-        trace = next(
-            (one for one in search.traces if one.kept_event and one.kept_event.event), None
-        )
-        return _load_stored_event(store, trace, version) if trace else None
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer, so nothing can be told.") from None
-    finally:
-        store.close()
-
-
-def _load_stored_event(store: Store, trace: Trace, version: str) -> StoredEvent | None:
-    event = trace.kept_event.event if trace.kept_event else None
-    if event is None:
-        return None
-    (view,) = contacts.load(store, {event.number: [event]})
-    now = (trace.record and trace.record.planned_at) or event.at
-    contact = contact_before(
-        view.contacts.get(event.contact, Contact(event.contact)), trace.record, now
-    )
-    return StoredEvent(event, contact, now, trace.record, version)
-
-
-def contact_before(contact: Contact, record: PlanRecord | None, now: datetime) -> Contact:
-    """Take back what came later, as far as it is known when it did.
-
-    A record knows whether its event came first. What tags and variables were is not known.
-    """
-    is_new = record.first_contact if record else contact.is_new
-    last = None if is_new else min(contact.last_inbound_at or now, now)
-    before_ms = int(now.timestamp() * 1000)
-    used = {
-        rule: (until, *(moment for moment in moments if moment < before_ms))
-        for rule, (until, *moments) in contact.used.items()
-    }
-    return replace(contact, last_inbound_at=last, used=used, volley=None)
-
+from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
 NOT_FOUND = 1
@@ -121,7 +52,7 @@ class Explanation:
                 {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
                 for one in self.why
             ],
-            "said": [_mask_message(message, masking) for message in self.messages],
+            "said": [mask_message(message, masking) for message in self.messages],
             "notes": self.notes,
         }
 
@@ -151,7 +82,7 @@ def explain_event(
     masking = Masking(reveal)
     if json:
         report = [one.to_dict(masking) for one in explanations]
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     out = console()
     for one in explanations:
@@ -164,14 +95,14 @@ def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
     with errors.exit_on_config_error():
         rulebook = load(resolve_rules_path(rules))
-    return list(_explain_deliveries(read_files([Path(what)]), rulebook))
+    return list(_explain_deliveries(CaptureFiles([Path(what)]), rulebook))
 
 
-def _explain_deliveries(deliveries: Iterable[Timed], rulebook: Rulebook) -> Iterator[Explanation]:
+def _explain_deliveries(deliveries: Iterable[Item], rulebook: Rulebook) -> Iterator[Explanation]:
     folding = EventPlanner(rulebook)
-    for delivery, is_timed in deliveries:
-        for event in split(delivery):
-            now = delivery.received_at if is_timed else event.at
+    for item in deliveries:
+        for event in split(item.delivery):
+            now = item.delivery.received_at if item.is_timed else event.at
             result = folding.plan_next(event, now)
             why = explain(rulebook, event, result.before, now)
             notes = ("known already",) if result.plan is None and not result.error else ()
@@ -185,12 +116,15 @@ def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     given = target.settings()
     with errors.exit_on_config_error():
         rulebook = load(rules or given.gateway_rules)
-    stored_event = find_stored_event(given, wamid, rulebook.version)
+    with open_store(given.redis_url, "so nothing can be told") as store:
+        traces = Traces(store, Bodies(given.encryption_keys))
+        stored_event = find_stored_event(store, traces, wamid)
     if stored_event is None:
         errors.errors.print(f"Nothing is known of {wamid}, or its delivery is no longer kept.")
         raise typer.Exit(NOT_FOUND)
-    why = explain(rulebook, stored_event.event, stored_event.contact, stored_event.now)
-    notes = stored_event.describe_change(tuple(one.rule for one in why if one.fired))
+    why = stored_event.explain(rulebook)
+    fired = tuple(one.rule for one in why if one.fired)
+    notes = stored_event.describe_change(fired, rulebook.version)
     return [Explanation(stored_event.event, why, notes=notes)]
 
 
@@ -203,13 +137,6 @@ def _lines(explanation: Explanation, masking: Masking, *, everything: bool) -> I
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))
     for message in explanation.messages:
-        yield Text(f"  → {_mask_message(message, masking)}")
+        yield Text(f"  → {mask_message(message, masking)}")
     for note in explanation.notes:
         yield Text(f"  ({note})", "yellow")
-
-
-def _mask_message(message: Notation, masking: Masking) -> str:
-    line = format_message(message)
-    if masking.reveal or line in ("typing", "mark_read"):
-        return line
-    return f"a message {masking.quote(line)}"

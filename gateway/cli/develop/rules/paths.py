@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,14 +11,13 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.config.settings import environment
-from gateway.core.events import Delivery
 from gateway.rules.problems import Problem, quote_word
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
-from gateway.store.redis.client import Store, StoreUnavailableError
 
 HERE = "rules/"
 FAILED = 1
@@ -31,7 +30,6 @@ PathGiven = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def resolve_rules_path(path: Path | None) -> Path:
@@ -70,35 +68,13 @@ def problem_to_dict(problem: Problem) -> dict[str, object]:
     }
 
 
-class Timed(NamedTuple):
-    """A delivery, and whether it was noted when it was received."""
-
-    delivery: Delivery
-    is_timed: bool
-
-
-def read_files(paths: Iterable[Path]) -> Iterator[Timed]:
-    """Read files, those of a folder by name; one that cannot be read ends the command."""
-    yield from _iter_timed(CaptureFiles(paths))
-
-
 @contextmanager
-def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Timed]]:
+def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Item]]:
     """Give what stands in files, or else what is still in the inbox, oldest first."""
     if paths:
-        yield read_files(paths)
+        yield CaptureFiles(paths)
         return
     given = target.settings()
-    store = Store(given.redis_url)
-    try:
+    with open_store(given.redis_url) as store:
         history = History(store, Bodies(given.encryption_keys))
-        yield _iter_timed(StoredDeliveries(history, None, dead_letters.server_time(store)))
-    except StoreUnavailableError as error:
-        raise errors.fail(f"Redis does not answer ({error}).") from None
-    finally:
-        store.close()
-
-
-def _iter_timed(items: Iterable[Item]) -> Iterator[Timed]:
-    for item in items:
-        yield Timed(item.delivery, item.is_timed)
+        yield StoredDeliveries(history, None, dead_letters.server_time(store))

@@ -6,17 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import pluralize, print_json
 from gateway.cli.develop.rules.diff import diff_lines, format_message
 from gateway.cli.develop.rules.paths import (
     FAILED,
-    Json,
     PathGiven,
     console,
     problem_to_dict,
@@ -178,7 +177,7 @@ def run_tests(
         rulebook, tuple(play_case(placed, rulebook) for placed in casebook.cases), strict
     )
     if json:
-        typer.echo(orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2))
+        print_json(report.to_dict())
     else:
         report.show(console())
     if not report.ok:
@@ -198,7 +197,7 @@ def _read_casebook(where: Path) -> Casebook:
 def _report_unreadable(problems: Sequence[Problem], *, json: bool) -> typer.Exit:
     if json:
         report = {"ok": False, "problems": [problem_to_dict(problem) for problem in problems]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
     else:
         out = console()
         for problem in problems:

@@ -1,23 +1,22 @@
 """`gateway dead-letters`: what a person has to look at, and what they can do about it."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from contextlib import AbstractContextManager
+from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common import errors
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.options import Json, Reveal, Yes, spread_options
+from gateway.cli.common.output import pluralize, print_json
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
 from gateway.cli.operate.dead_letters.selection import (
     Dropper,
-    Filters,
+    LetterOptions,
     Outcomes,
     Redriver,
     act_on_each,
@@ -30,9 +29,9 @@ from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
-from gateway.store.dead_letters.unreadable import UnreadableBytes, read_bytes
-from gateway.store.inbox.lookup import DeliveryContent, TracedInbox
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.dead_letters.unreadable import read_bytes
+from gateway.store.inbox.lookup import TracedInbox
+from gateway.store.redis.client import Store
 
 LEFT = {
     "accepted": "Meta had them after all; drop them.",
@@ -49,14 +48,7 @@ LEFT = {
 }
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
-Number = Annotated[str, typer.Option(help="Only of this phone number id of ours.")]
-Cause = Annotated[list[str] | None, typer.Option(help="Only of this cause; may be repeated.")]
-Code = Annotated[list[int] | None, typer.Option(help="Only with this code of Meta's.")]
-Since = Annotated[str, typer.Option(help="Died since then: 2h ago, or 2026-11-22T14:00 (UTC).")]
-Until = Annotated[str, typer.Option(help="Died until then, in the same ways.")]
 All = Annotated[bool, typer.Option("--all", help="All there are.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 commands = typer.Typer(
     name="dead-letters",
@@ -67,12 +59,9 @@ commands = typer.Typer(
 
 
 @commands.command("list")
+@spread_options
 def list_letters(
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
+    filters: LetterOptions,
     limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
     json: Json = False,
 ) -> None:
@@ -81,13 +70,13 @@ def list_letters(
     causes = Counter[str]()
     with _open_store() as store:
         now = dead_letters.server_time(store)
-        wanted = Filters(number, cause or (), code or (), since, until).to_filter(now)
+        wanted = filters.to_filter(now)
         for letter in review_list.iter_letters(store, wanted):
             causes[letter.cause] += 1
             if len(shown) < limit:
                 shown.append(letter)
     if json:
-        _print_json(
+        print_json(
             {"dead_letters": [view.summary_to_dict(letter) for letter in shown], "causes": causes}
         )
         return
@@ -100,17 +89,22 @@ def list_letters(
 @commands.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show texts and phone numbers.")] = False,
+    reveal: Reveal = False,
     json: Json = False,
 ) -> None:
     """Show all that is known of a dead letter, and the body that would be sent again."""
     with _open_store() as store:
-        letter = find_letter(store, name, _bodies())
-        inside = _open_delivery(store, letter) if isinstance(letter, DeferredDelivery) else None
-        unread = _read_unreadable(store, letter) if letter.cause == "unreadable" else None
+        bodies = _bodies()
+        letter = find_letter(store, name, bodies)
+        # As far as this process has the keys.
+        inside = unread = None
+        if isinstance(letter, DeferredDelivery):
+            inside = TracedInbox(store, bodies).read_content(letter.id)
+        elif isinstance(letter, DeadEvent) and letter.cause == "unreadable":
+            unread = read_bytes(store, bodies, letter)
         whole = view.letter_to_dict(letter, inside, unread, reveal=reveal)
     if json:
-        _print_json(whole)
+        print_json(whole)
         return
     facts = Table.grid(padding=(0, 2))
     for label, value in view.iter_lines(whole):
@@ -123,13 +117,10 @@ def show(
 
 
 @commands.command()
+@spread_options
 def redrive(
+    filters: LetterOptions,
     ids: Ids = None,
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
     every: All = False,
     unconfirmed: Annotated[
         bool, typer.Option("--unconfirmed", help="Also what Meta may have had already.")
@@ -139,7 +130,6 @@ def redrive(
     json: Json = False,
 ) -> None:
     """Send again, or plan again, what died; each once for each time that it died."""
-    filters = Filters(number, cause or (), code or (), since, until)
     # The Celery settings are those of the environment, and dev's beat rings within a second.
     rings = workspace.find_running() is None
     with _open_store() as store:
@@ -152,13 +142,10 @@ def redrive(
 
 
 @commands.command()
+@spread_options
 def drop(
+    filters: LetterOptions,
     ids: Ids = None,
-    number: Number = "",
-    cause: Cause = None,
-    code: Code = None,
-    since: Since = "",
-    until: Until = "",
     every: All = False,
     aside: Annotated[
         bool, typer.Option("--aside", help="Also what was set aside: it never has its effect then.")
@@ -167,7 +154,6 @@ def drop(
     json: Json = False,
 ) -> None:
     """Take dead letters off the list for good, without sending anything."""
-    filters = Filters(number, cause or (), code or (), since, until)
     with _open_store() as store:
         selections = choose(store, ids or (), filters, every=every)
         if selections and not ids and not yes:
@@ -176,44 +162,22 @@ def drop(
     _report("dropped", outcomes, json=json)
 
 
-@contextmanager
-def _open_store() -> Iterator[Store]:
-    store = Store(target.settings().redis_url)
-    try:
-        yield store
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer; what was done so far stays done.") from None
-    finally:
-        store.close()
-
-
-def _open_delivery(store: Store, letter: DeferredDelivery) -> DeliveryContent:
-    """Open a delivery, if this process has what it takes."""
-    return TracedInbox(store, _bodies()).read_content(letter.id)
+def _open_store() -> AbstractContextManager[Store]:
+    return open_store(target.settings().redis_url, "but what was done so far stays done")
 
 
 def _bodies() -> Bodies:
     return Bodies(target.settings().encryption_keys)
 
 
-def _read_unreadable(store: Store, letter: Letter) -> UnreadableBytes | None:
-    """Open what could not be read, if this process has what it takes."""
-    bodies = Bodies(target.settings().encryption_keys)
-    return read_bytes(store, bodies, letter) if isinstance(letter, DeadEvent) else None
-
-
 def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
     """Say what became of the letters; exit code 1 where some were left."""
     count = len(outcomes.pop(verb, ()))
     if json:
-        _print_json({verb: count, "left": outcomes})
+        print_json({verb: count, "left": outcomes})
     else:
         typer.echo(f"{count:,} {verb}.")
         for outcome, ids in outcomes.items():
             typer.echo(f"{len(ids):,} left. {LEFT[outcome]}")
     if outcomes:
         raise typer.Exit(1)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

@@ -9,7 +9,7 @@ from datetime import datetime
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.options import parse_moment
+from gateway.cli.common.options import Cause, Code, Number, Since, Until, parse_moment
 from gateway.cli.common.output import pluralize, progress_bar
 from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadLetterFilter, DeadSend, Letter
 from gateway.store import keys
@@ -21,28 +21,29 @@ from tasks.wakeup import ring_inbox, ring_number
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What was written on the command line; what is empty asks for all."""
+class LetterOptions:
+    """Which dead letters a command is about; what is empty asks for all."""
 
-    number: str
-    causes: Sequence[str]
-    codes: Sequence[int]
-    since: str
-    until: str
+    number: Number = ""
+    cause: Cause = None
+    code: Code = None
+    since: Since = ""
+    until: Until = ""
 
     @property
     def is_empty(self) -> bool:
         """Say whether nothing was written."""
-        return not any((self.number, self.causes, self.codes, self.since, self.until))
+        return not any((self.number, self.cause, self.code, self.since, self.until))
 
     def to_filter(self, now: datetime) -> DeadLetterFilter:
         """Return what is asked for, or end the command."""
-        if strange := sorted(set(self.causes) - set(CAUSES)):
+        causes = frozenset(self.cause or ())
+        if strange := sorted(causes - set(CAUSES)):
             raise errors.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
         return DeadLetterFilter(
             number=self.number or None,
-            causes=frozenset(self.causes),
-            codes=frozenset(self.codes),
+            causes=causes,
+            codes=frozenset(self.code or ()),
             since=parse_moment(self.since, now),
             until=parse_moment(self.until, now),
         )
@@ -59,7 +60,7 @@ class LetterSelection:
 
 
 def choose(
-    store: Store, ids: Sequence[str], filters: Filters, *, every: bool
+    store: Store, ids: Sequence[str], filters: LetterOptions, *, every: bool
 ) -> list[LetterSelection]:
     """Return what was named, or what fits, or end the command where it is not clear which."""
     if ids and (every or not filters.is_empty):

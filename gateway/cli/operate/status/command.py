@@ -1,15 +1,17 @@
 """`gateway status`: how everything stands, on one screen that stays up to date."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from gateway.cli.common.output import print_json
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.rules.loader import load
@@ -53,18 +55,13 @@ def status(
 ) -> None:
     """Show how everything stands; printed once, the exit code is 1 where something is wrong."""
     given = target.settings()
-    store = Store(given.redis_url)
-    watch = StatusWatch(store, given.gateway_store_bytes, given.gateway_rules)
     console = Console(highlight=False)
-    try:
+    with open_store(given.redis_url) as store, suppress(KeyboardInterrupt):
+        watch = StatusWatch(store, given.gateway_store_bytes, given.gateway_rules)
         if once or json or not console.is_terminal:
             _print(watch, console, json=json)
         else:
             _follow(watch, console)
-    except KeyboardInterrupt:
-        return
-    finally:
-        store.close()
 
 
 def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
@@ -73,7 +70,7 @@ def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
         time.sleep(EVERY_S)  # A rate needs two readings.
         view = watch.view(view.now)
     if json:
-        typer.echo(orjson.dumps(view.to_dict(), option=orjson.OPT_INDENT_2))
+        print_json(view.to_dict())
     else:
         console.print(screen(view))
     if view.problems:

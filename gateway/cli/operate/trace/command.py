@@ -5,7 +5,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -13,13 +12,14 @@ from rich.tree import Tree
 
 from gateway.cli.common import errors
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, format_time
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import StoryLine, format_time, print_json
+from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.phone_numbers import contact_key
 from gateway.core.text import printable
 from gateway.store.body_encryption import Bodies
-from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.tracing.traces import Search, Traces
 
 NOT_FOUND = 1
@@ -38,17 +38,12 @@ def trace(
         int, typer.Option(help="Of a customer: how many records at most.", min=1, max=100)
     ] = 10,
     reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell what happened to a message: kept, planned and why, sent, and what Meta said of it."""
     given = target.settings()
-    store = Store(given.redis_url)
-    try:
+    with open_store(given.redis_url, "so nothing can be told") as store:
         search = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
-    except StoreUnavailableError:
-        raise errors.fail("Redis does not answer, so nothing can be told.") from None
-    finally:
-        store.close()
     teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
     _show(teller.tell(search), is_found=search.has_results, json=json)
     if not search.has_results:
@@ -74,7 +69,7 @@ def _find(traces: Traces, query: str, limit: int) -> Search:
 def _show(lines: list[StoryLine], *, is_found: bool, json: bool) -> None:
     if json:
         report = {"found": is_found, "story": [line.to_dict() for line in lines]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     # What is read by another program is not folded: an id in two halves is not found.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)

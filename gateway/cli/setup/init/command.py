@@ -21,7 +21,6 @@ from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
 
 ENV = Path(".env")
-_INTERRUPTED = 130  # as a shell ends what Ctrl-C ended
 # Made once and then kept: what is stored can be opened with its key only.
 _GENERATED: Mapping[str, Callable[[], str]] = {
     "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
@@ -49,7 +48,7 @@ def init(
         raise errors.fail(str(error)) from None
     except (KeyboardInterrupt, typer.Abort):
         _out.print("\nLeft; nothing was written.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(errors.INTERRUPTED) from None
 
 
 def _set_up(options: Mapping[str, str], *, sure: bool) -> None:

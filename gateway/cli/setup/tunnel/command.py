@@ -1,7 +1,7 @@
 """`gateway tunnel`: messages of a real phone on this machine, line by line up to the reply."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.callback_probe import WEBHOOK, Probe, ProbeCheck
 from gateway.cli.common.masking import Masking
+from gateway.cli.common.store import open_store
 from gateway.cli.local import log_view, startup
 from gateway.cli.setup.tunnel import preparation
 from gateway.cli.setup.tunnel.callback import CallbackClient, clear_rest, lead_here, open_client
@@ -23,7 +24,7 @@ from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings, environment
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces
 
 REAL = "This sends for real: whoever writes to the number gets answers from this machine."
@@ -51,11 +52,8 @@ class Run:
         here, way = self._find_gateway()
         watch = TunnelWatch(here, self.stopping, self.screen)
         probe = self.ending.enter_context(Probe(way.url))
-        store = self.ending.enter_context(closing(Store(here.redis_url)))
-        try:
+        with open_store(here.redis_url, "so nothing can be told") as store:
             self._follow_messages(watch, probe, store, f"{way.url}{WEBHOOK}")
-        except StoreUnavailableError:
-            raise errors.fail("Redis does not answer, so nothing can be told.") from None
 
     def _find_gateway(self) -> tuple[Behind, OpenTunnel]:
         """Return the gateway, started if none runs, and the address that leads to it."""

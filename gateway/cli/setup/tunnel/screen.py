@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Column, Table
@@ -11,6 +10,7 @@ from rich.text import Text
 from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.common.errors import BAD_INPUT
 from gateway.cli.common.output import StoryLine as Story
+from gateway.cli.common.output import print_json
 from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, LogLine
 from gateway.cli.operate.trace.command import WIDE, render_tree
 
@@ -36,7 +36,7 @@ class Screen:
         """Print one line, and below it what to change."""
         if self.json:
             fields = ("name", "tone", "reason", "advice")
-            typer.echo(orjson.dumps({name: getattr(check, name) for name in fields}))
+            print_json({name: getattr(check, name) for name in fields}, one_line=True)
             return
         mark, style = MARKS[check.tone]
         text = Text(check.reason)
@@ -69,6 +69,6 @@ class Screen:
         """Print what happened to a message, as `gateway trace` does."""
         for line in lines:
             if self.json:
-                typer.echo(orjson.dumps({"name": "trace", "story": line.to_dict()}))
+                print_json({"name": "trace", "story": line.to_dict()}, one_line=True)
             else:
                 self.console.print(render_tree(line))

@@ -1,0 +1,72 @@
+"""What every command of `gateway replay` asks: which deliveries, and whether they are made new."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway.cli.common import errors
+from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
+from gateway.cli.common.options import DeliveryOptions, selector
+from gateway.cli.develop.replay.selection import DeliverySelection
+from gateway.cli.local import target
+from gateway.store.body_encryption import Bodies
+from gateway.store.dead_letters import dead_letters
+from gateway.store.inbox.history import History
+from gateway.store.redis.client import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions(DeliveryOptions):
+    """Which deliveries are replayed, and how their messages are made new."""
+
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What capture wrote, single bodies as they were received, or folders."),
+    ] = None
+    inbox: Annotated[
+        bool, selector("Take what is still in the inbox, and no files.", "--inbox")
+    ] = False
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make messages new: other ids, and sent just now.")
+    ] = False
+    seed: Annotated[
+        str, typer.Option(help="The same, with the ids that this seed made before.")
+    ] = ""
+
+    def select(self, store: Store | None) -> DeliverySelection:
+        """Return what is replayed, or end the command where that is not clear.
+
+        The clock is that of the store where one is given; the inbox needs one.
+        """
+        if self.inbox == bool(self.files):
+            raise errors.fail("Name files or folders, or give --inbox, and not both.")
+        clock = _build_clock(store)
+        wanted = self.to_filter(clock())
+        source: CaptureFiles | StoredDeliveries = CaptureFiles(self.files or ())
+        if store and self.inbox:
+            history = History(store, Bodies(target.settings().encryption_keys))
+            source = StoredDeliveries(history, wanted.since, wanted.until)
+        return DeliverySelection(source, wanted, self.limit, self._choose_seed(), clock)
+
+    def _choose_seed(self) -> bytes | None:
+        """Return what new ids are made from, None where there are none; it may be needed again."""
+        if not self.fresh and not self.seed:
+            return None
+        seed = self.seed or secrets.token_hex(4)
+        errors.errors.print(
+            "Messages get other ids, and were sent just now; "
+            f"--seed {escape(seed)} makes the same ids again."
+        )
+        return seed.encode()
+
+
+def _build_clock(store: Store | None) -> Callable[[], datetime]:
+    """Return a clock: the server's where there is a server, asked once."""
+    ahead = dead_letters.server_time(store) - datetime.now(UTC) if store else None
+    return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)

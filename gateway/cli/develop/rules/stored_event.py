@@ -1,0 +1,69 @@
+"""A stored event with its customer as they were when it was planned, as far as that is known."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event
+from gateway.rules.explain import RuleExplanation, explain
+from gateway.rules.rulebook import Rulebook
+from gateway.store.planning import contacts
+from gateway.store.redis.client import Store
+from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.traces import Traces
+
+NO_RECORD = "no rule fired when it was planned"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event, what is known of its customer, and what was planned for it."""
+
+    event: Event
+    contact: Contact = field(repr=False)  # as it is now, or was before the event
+    record: PlanRecord | None
+
+    def explain(self, rulebook: Rulebook) -> tuple[RuleExplanation, ...]:
+        """Ask every rule as it was asked when the event was planned.
+
+        A rule that rests now may have answered, and one that rested then may rest no more.
+        """
+        now = (self.record and self.record.planned_at) or self.event.at
+        return explain(rulebook, self.event, self._contact_before(now), now)
+
+    def describe_change(self, fired: tuple[str, ...], version: str) -> tuple[str, ...]:
+        """Say what fired when it was planned, where rules of `version` say something else."""
+        before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
+        if before == fired:
+            return ()
+        earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
+        by_others = self.record and self.record.rulebook != version
+        since = "the rules have changed since" if by_others else "something has changed since"
+        return (f"{earlier}; {since}",)
+
+    def _contact_before(self, now: datetime) -> Contact:
+        """Take back what came later, as far as it is known when it did.
+
+        A record knows whether its event came first. What tags and variables were is not known.
+        """
+        is_new = self.record.first_contact if self.record else self.contact.is_new
+        last = None if is_new else min(self.contact.last_inbound_at or now, now)
+        before_ms = int(now.timestamp() * 1000)
+        used = {
+            rule: (until, *(moment for moment in moments if moment < before_ms))
+            for rule, (until, *moments) in self.contact.used.items()
+        }
+        return replace(self.contact, last_inbound_at=last, used=used, volley=None)
+
+
+def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent | None:
+    """Find a message, or the one that a message of ours answered; None where it is not kept.
+
+    Raises StoreUnavailableError.
+    """
+    for trace in traces.find_by_wamid(wamid).traces:
+        if trace.kept_event and (event := trace.kept_event.event):
+            (view,) = contacts.load(store, {event.number: [event]})
+            contact = view.contacts.get(event.contact, Contact(event.contact))
+            return StoredEvent(event, contact, trace.record)
+    return None
