@@ -15,7 +15,7 @@ REPLY, BULK = "reply", "bulk"
 ClosedWindowAction = Literal["", "drop", "wait", "template"]
 
 # The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
-# was delivered cannot fail any more. The commit and pump scripts know these numbers.
+# was delivered cannot fail any more. The scripts are given these numbers.
 STATUS_RANK: Mapping[str, int] = {
     "queued": 0,
     "attempting": 1,

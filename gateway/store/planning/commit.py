@@ -75,7 +75,7 @@ def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) ->
     `counter` is what counts it instead of its deaths.
     """
     row = {**details, "key": event.key, "delivery": event.delivery, "item": event.item}
-    args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
+    args: list[Any] = [digest(event.key), _json(row), keys.MONTH_MS]
     return Call(
         "bury_event",
         keys.number(event.number),

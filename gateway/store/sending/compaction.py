@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 250
 IN_A_CALL = 50
 BUDGET_S = 0.5
-REPLIES_FOR = timedelta(days=30)
+REPLIES_FOR = timedelta(milliseconds=keys.MONTH_MS)
 BULK_FOR = timedelta(days=8)
 # A row that cannot be packed is looked at again, and holds nobody up.
 POSTPONED_MS = 3_600_000

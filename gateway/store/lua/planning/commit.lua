@@ -105,7 +105,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
   if (participant or '') ~= '' then
     climb(number, id, participant, stage, rung, when, failure)
     -- What fails for one of a group does not fail the message, which Meta has.
-    if stage == 'failed' then stage, rung = 'accepted', 3 end
+    if stage == 'failed' then stage, rung = 'accepted', C.STATUS_RANK.accepted end
   elseif rung < before then
     count(number, 'statuses.backwards')
   end
@@ -121,11 +121,11 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
   if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
   if stage == 'failed' and is_past(number, id, attempt) then return end
   -- Any status proves that Meta had the message, so nothing waits for the answer any more.
-  if before < 3 then
+  if before < C.STATUS_RANK.accepted then
     overtake(number, row[4], row[3], id)
     redis.call('ZREM', number .. 'unconfirmed', id)
     redis.call('ZREM', number .. 'due', id)
-    retire(number, id, now + DAY)
+    retire(number, id, now + C.DAY_MS)
     leave_lane(number, row[4], row[3], id, now)
   end
   if stage == 'failed' and (after or '') ~= '' then
@@ -137,7 +137,7 @@ function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, parti
     redis.call('HSET', send, 'rung', rung, 'stage', stage, 'final', 1, 'error', failure)
   else
     -- Who has read it asks for nothing more.
-    if rung >= READ then retire(number, id, now) end
+    if rung >= C.STATUS_RANK.read then retire(number, id, now) end
     redis.call('HSET', send, 'rung', rung, 'stage', stage)
   end
   count(number, 'sends.' .. stage)
@@ -147,7 +147,7 @@ end
 function apply.news_of_done(id, wamid, stage, rung, when, failure, attempt, came, participant, after, wait)
   if (participant or '') ~= '' then
     if id ~= '' then climb(number, id, participant, stage, rung, when, failure) end
-    if stage == 'failed' then stage, rung = 'accepted', ACCEPTED end
+    if stage == 'failed' then stage, rung = 'accepted', C.STATUS_RANK.accepted end
   end
   local news = {stage = stage, rung = rung, at = when, failure = failure, attempt = attempt, came = came,
     after = after or '', wait = wait or 0}
@@ -201,10 +201,9 @@ end
 -- What answers a failed status is planned again whenever its send fails once more, under the same id
 -- (`answering_id` in core/sending/send.py), so it is known by what is left of it as well. All others are
 -- planned from one event, which is known.
-local ANSWERS_A_STATUS = '0'
 local function was_planned(id)
   if redis.call('EXISTS', number .. 'send:' .. id) == 1 then return true end
-  return id:sub(1, 1) == ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
+  return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
 end
 
 -- Rows that nothing points at yet.
@@ -219,8 +218,8 @@ for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
   if verb[1] == 'action' then
     if not was_planned(verb[2]) then
-      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
-        'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'closed', verb[8],
+      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', C.STATUS_RANK.queued,
+        'attempts', 0, 'lane', verb[3], 'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'closed', verb[8],
         'rule', verb[9], 'row', verb[10])
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}

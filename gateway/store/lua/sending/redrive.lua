@@ -33,7 +33,7 @@ if row[7] then
 end
 -- What was held against it says nothing of what is tried now, nor does news of what ended.
 redis.call('HDEL', copy, 'final', 'error', 'wamid', 'pricing', 'paused_at', 'pair_refusals', 'reopens')
-redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
+redis.call('HSET', copy, 'stage', 'queued', 'rung', C.STATUS_RANK.queued, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'reopened', row[3], 'at:redriven:' .. row[3], now)
 
 redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)

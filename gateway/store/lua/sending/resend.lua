@@ -14,6 +14,6 @@ local place = redis.call('INCR', number .. 'places')
 redis.call('ZADD', number .. 'lane:' .. row[6] .. ':' .. row[5], 'NX', place, id)
 redis.call('ZADD', number .. 'ready:' .. row[6], 'NX', now, row[5])
 redis.call('ZREM', number .. 'unconfirmed', id)
-redis.call('HSET', send, 'repeated', 1, 'stage', 'queued', 'rung', 0)
+redis.call('HSET', send, 'repeated', 1, 'stage', 'queued', 'rung', C.STATUS_RANK.queued)
 count(number, 'sends.repeated')
 return 1

@@ -26,7 +26,7 @@ end
 
 local due = each_due('due', function(id)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final', 'rung')
-  if row[1] and not row[3] and tonumber(row[4]) < 2 then
+  if row[1] and not row[3] and tonumber(row[4]) < C.STATUS_RANK.unconfirmed then
     local place = redis.call('INCR', number .. 'places')
     redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', place, id)
     redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
