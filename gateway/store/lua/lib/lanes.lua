@@ -61,6 +61,14 @@ local function park(number, id, row, now, ...)
   raise(number, number .. 'send:' .. id, 'parked', 'spent', row.spent + 1, ...)
 end
 
+-- Put a send into its lane, at a position or else at the end. What stands there stays where it is, and a
+-- lane that is ready, or waits, does so as before.
+local function enqueue(number, priority, lane, id, position, at)
+  position = position or redis.call('INCR', number .. 'places')
+  redis.call('ZADD', number .. 'lane:' .. priority .. ':' .. lane, 'NX', position, id)
+  redis.call('ZADD', number .. 'ready:' .. priority, 'NX', at, lane)
+end
+
 -- The customer wrote: what was parked may go, before what is planned now.
 local function unpark(number, contact, now)
   local parked = number .. 'parked:' .. contact
@@ -68,9 +76,7 @@ local function unpark(number, contact, now)
     local send = number .. 'send:' .. id
     local row = read_send(send)
     if row and row.stage == 'parked' then
-      local place = redis.call('ZSCORE', parked, id)
-      redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
-      redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
+      enqueue(number, row.rank, row.lane, id, redis.call('ZSCORE', parked, id), now)
       raise(number, send, 'queued')
     end
     redis.call('ZREM', number .. 'parked', id)

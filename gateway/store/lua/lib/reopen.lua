@@ -6,9 +6,7 @@ local function again_at_the_end(number, now, id, row, at)
   if at > now then
     redis.call('ZADD', number .. 'due', at, id)
   else
-    local place = redis.call('INCR', number .. 'places')
-    redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
+    enqueue(number, row.rank, row.lane, id, nil, now)
   end
 end
 

@@ -78,8 +78,7 @@ function apply.push(id, lane, rank, due, place)
     -- What is due in the same moment stays in the order in which it was planned.
     redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
   else
-    redis.call('ZADD', number .. 'lane:' .. rank .. ':' .. lane, 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. rank, 'NX', now, lane)
+    enqueue(number, rank, lane, id, place, now)
   end
   redis.call('HSET', send, 'stage', 'queued')
   count(number, 'sends.queued')
