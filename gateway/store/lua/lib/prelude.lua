@@ -1,4 +1,5 @@
--- Put before every script, after `C` (constants.py). Times are milliseconds of the server's clock, never of a client's.
+-- Put before every script, after `C` (constants.py). Times are milliseconds of the server's clock, never
+-- of a client's.
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
