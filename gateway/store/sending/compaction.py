@@ -152,12 +152,6 @@ class Compaction:
         self._store.run(lambda client: client.zincrby(key, POSTPONED_MS, name))
 
 
-def _counted(reply: Any) -> int:
-    if isinstance(reply, Exception):
-        raise reply
-    return int(reply)
-
-
 def _decode_row(raw: Any) -> dict[str, str]:
     if isinstance(raw, Exception):
         raise ScriptError(str(raw))
