@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
 from gateway.core.events import Event, Message, Notice
-from gateway.core.planning.contact_changes import apply_action
+from gateway.core.planning.contact_changes import ContactChange, apply_action, mute_contact
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
@@ -83,22 +83,17 @@ class Rule:
                 notes[EMPTY] = None
             else:
                 actions.append(action)
-                self._apply_to_contact(facts, action)
+                self._note(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
         return FiredRule(
             self.name, "; ".join([explanation, *notes]), tuple(actions), self.shadow, self.limits
         )
 
-    def _apply_to_contact(self, facts: EventFacts, action: Action) -> None:
-        """Let what comes after see what this action notes of the contact."""
-        change = (
-            None
-            if self.shadow
-            else apply_action(facts.contact, action, "", facts.event.at, facts.now)
-        )
-        if change:
-            facts.contact = change.contact
+    def _note(self, facts: EventFacts, action: Action) -> None:
+        why, at = f"rule {self.name}", facts.event.at
+        if not self.shadow and (change := apply_action(facts.contact, action, why, at, facts.now)):
+            facts.note(change)
 
     def _groups(self, facts: EventFacts) -> dict[str, str]:
         groups: dict[str, str] = {}
@@ -164,7 +159,7 @@ def _limits(rule: rulefile.RuleModel) -> tuple[Limit, ...]:
 
 # For so long nobody but the person who answered from the phone answers.
 HAND_OVER = timedelta(hours=12)
-NEVER = timedelta(0)
+HAND_OVER_REASON = "a person answered from the phone"
 
 
 class RuleTrial(NamedTuple):
@@ -196,15 +191,19 @@ class Rulebook:
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Answer an event; the first rule that sends ends the search."""
-        mutes = HAND_OVER if _is_smb_echo(event) else NEVER
-        if kind_of(event) not in self.kinds:
-            return Decision(mute_for=mutes)
+        is_echo = _is_smb_echo(event)
+        if not is_echo and kind_of(event) not in self.kinds:
+            return Decision()
         if note := self.skip_reason(event, contact):
-            return Decision(note=note, mute_for=mutes)
+            return Decision(note=note)
         facts = self.facts(event, contact, now)
+        if is_echo and contact.key:
+            facts.note(_hand_over(facts))
         candidates = (self.rules[position] for position in self.index.candidates(facts))
         fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
-        return Decision(fired, "too old" if facts.is_old and not fired else "", mutes)
+        note = "too old" if facts.is_old and not fired else ""
+        noted = facts.contact if facts.changes else None
+        return Decision(fired, note, noted, tuple(facts.changes))
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return what rules may know of an event."""
@@ -229,6 +228,12 @@ class Rulebook:
         if not event.number:
             return "no number"
         return "" if has_recipient(event, contact) else "no recipient"
+
+
+def _hand_over(facts: EventFacts) -> ContactChange:
+    """Silence rules from what a person answered; a rule that fires for it may end the silence."""
+    change = mute_contact(facts.contact, HAND_OVER, min(facts.event.at, facts.now))
+    return change._replace(change=f"{change.change}: {HAND_OVER_REASON}")
 
 
 def _is_smb_echo(event: Event) -> bool:

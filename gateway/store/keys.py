@@ -140,6 +140,7 @@ BEAT_PREFIX = f"{SPACE}{{beat}}:"
 BEAT_LOCK = f"{BEAT_PREFIX}:lock"  # as RedBeat names its lock
 
 DAY_MS = 86_400_000
+MONTH_MS = 30 * DAY_MS  # so long is kept what tells of what is over
 # A bell that nobody hears: the sweep rings past it, so this only bounds what piles up meanwhile.
 BELL_MS = 60_000
 

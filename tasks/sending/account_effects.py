@@ -16,7 +16,6 @@ from gateway.core.sending.error_codes import TOKEN_CODES, error_policy
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
-from gateway.core.sending.status_update import follow_up
 from gateway.store import number_list
 from gateway.store.monitoring import alerts
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
@@ -79,11 +78,10 @@ def pause_account(
 def apply_failed_statuses(ctx: WorkerContext, number: str, updates: Iterable[StatusUpdate]) -> None:
     """Do the same for failures that statuses told of; old news stops nobody who sends now."""
     for one in updates:
-        if one.refusal and one.delay < timedelta(seconds=REFUSED_FOR_S):
+        if one.refusal and one.follow_up and one.delay < timedelta(seconds=REFUSED_FOR_S):
             error_json = orjson.dumps(dict(one.error or {})).decode()
-            pause_account(
-                ctx, number, one.refusal, error_json, follow_up(one.refusal)[1], from_status=True
-            )
+            wait_ms = one.follow_up.wait_ms
+            pause_account(ctx, number, one.refusal, error_json, wait_ms, from_status=True)
             alert_on_throttling(ctx, number, one.refusal)
 
 

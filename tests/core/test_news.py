@@ -9,8 +9,8 @@ import pytest
 from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.core.sending.resend_policy import revealed_gap
 from gateway.core.sending.response import Responded, classify_response
-from gateway.core.sending.send import StatusUpdate
-from gateway.core.sending.status_update import follow_up, read_status_update
+from gateway.core.sending.send import FollowUp, StatusUpdate
+from gateway.core.sending.status_update import read_status_update
 from tests.made import ANA, NOW, a_status
 
 
@@ -67,24 +67,24 @@ def test_a_failed_status_is_judged_like_an_answer(code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        (131026, ("", 0)),
-        (131050, ("", 0)),
-        (131047, ("window", 0)),
-        (131042, ("paused", 30_000)),
-        (131000, ("later", 30_000)),
-        (131064, ("later", 3_600_000)),
-        (131056, ("pair", 30_000)),
-        (130429, ("slower", 1_000)),
-        (131048, ("rests", 3_600_000)),
-        (80007, ("rests", 60_000)),
-        (999_999, ("", 0)),
-        (None, ("", 0)),
+        (131026, None),
+        (131050, None),
+        (131047, FollowUp("window", 0)),
+        (131042, FollowUp("paused", 30_000)),
+        (131000, FollowUp("later", 30_000)),
+        (131064, FollowUp("later", 3_600_000)),
+        (131056, FollowUp("pair", 30_000)),
+        (130429, FollowUp("slower", 1_000)),
+        (131048, FollowUp("rests", 3_600_000)),
+        (80007, FollowUp("rests", 60_000)),
+        (999_999, None),
+        (None, None),
     ],
 )
 def test_what_follows_a_failed_status_is_what_its_code_asks_for(
-    code: int | None, expected: tuple[str, int]
+    code: int | None, expected: FollowUp | None
 ) -> None:
-    assert follow_up(news("failed", code=code).refusal) == expected
+    assert news("failed", code=code).follow_up == expected
 
 
 def test_a_thousand_errors_and_a_long_one_are_cut() -> None:

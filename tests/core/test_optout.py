@@ -12,6 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, InternalEvent, Message, Notice
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan, PlanningInput, plan
+from gateway.core.planning.contact_changes import apply_action
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.webhook.parser import split
 from tests.made import ANA, NOW, NUMBER, a_message, a_status
@@ -28,7 +29,9 @@ class Book:
         if not isinstance(event, Message):
             return Decision()
         actions = (Action(event.text or "", {}), Action("send_text", text("As you wish.")))
-        return Decision((FiredRule("choice", "always", actions),))
+        change = apply_action(contact, actions[0], "rule choice", event.at, NOW)
+        noted = (change.contact, (change.change,)) if change else ()
+        return Decision((FiredRule("choice", "always", actions),), "", *noted)
 
 
 def planned(event: Event, contact: Contact | None = None) -> Plan:

@@ -182,6 +182,16 @@ def test_an_echo_of_a_person_silences_rules_for_twelve_hours() -> None:
     assert (made.sends, made.contact.tags) == ((), ("seen",))
 
 
+def test_a_rule_that_fires_for_an_echo_may_end_the_silence() -> None:
+    made = planned("- {name: on, when: {event: echo}, then: unmute}", ECHO)
+
+    assert made.contact.muted_until is None
+    assert made.records[0].changes == (
+        "muted until 2026-11-23 00:00 UTC: a person answered from the phone",
+        "not muted any more: rule on",
+    )
+
+
 def test_what_a_program_of_ours_sent_silences_nobody() -> None:
     echo = a_change("message_echoes", message_echoes=[an_item(**{"from": "1555", "to": ANA})])
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
 
-from gateway.store.redis.client import Call, Store, source
+from gateway.store.lua.scripts import source
+from gateway.store.redis.client import Call, Store
 from tests.store.raw import now_ms, raw
 
 READS = (

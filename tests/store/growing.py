@@ -4,7 +4,8 @@ They are filled by scripts, a part at a time: everything in them is as our own s
 """
 
 from gateway.store import keys
-from gateway.store.redis.client import Store, source
+from gateway.store.lua.scripts import source
+from gateway.store.redis.client import Store
 from tests.store.raw import raw
 
 STEP = 1_000

@@ -18,13 +18,13 @@ from redis.exceptions import (
 )  # fmt: skip
 
 from gateway.store import keys
+from gateway.store.lua.scripts import sha
 from gateway.store.redis.client import (  # fmt: skip
     Call,
     ScriptError,
     Store,
     StoreUnavailableError,
     connect_async,
-    sha,
     translate_error,
 )
 from tests.servers import Server

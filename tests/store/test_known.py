@@ -5,9 +5,10 @@ import pytest
 from gateway.core.event_keys import digest
 from gateway.core.storage.event_places import pack
 from gateway.store.inbox.lookup import find_event_refs
+from gateway.store.lua.scripts import source
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
-from gateway.store.redis.client import Call, Store, source
+from gateway.store.redis.client import Call, Store
 from tests.made import NUMBER, a_message
 from tests.store.failing import each_write
 from tests.store.planning import planned

@@ -11,6 +11,7 @@ from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
+from gateway.core.sending.status_update import decide_follow_up
 from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
@@ -62,7 +63,8 @@ def failed(code: int, attempt: int = 1) -> Plan:
     event = a_status(f"{WAMID}.{code}.{attempt}", "failed")
     refusal = refusal_by_policy(error_policy(code, 400), code, "")
     ours = (ONE.id, str(attempt), WAMID)
-    news = StatusUpdate(*ours, "failed", event.at, {"code": code}, refusal)
+    judged = (refusal, decide_follow_up(refusal))
+    news = StatusUpdate(*ours, "failed", event.at, {"code": code}, *judged)
     return Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
 
 

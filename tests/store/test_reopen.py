@@ -12,6 +12,7 @@ from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import parse_pauses
 from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
+from gateway.core.sending.status_update import decide_follow_up
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.made import ANA, NUMBER, a_message, a_status
@@ -47,6 +48,7 @@ def accepted(store: Store, send: Send = ONE, attempt: int = 1) -> None:
 def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int = 0) -> None:
     """Let Meta tell that it could not deliver what it took."""
     event = a_status(f"wamid.{attempt}.{nth}", "failed")
+    refusal = refusal_by_policy(error_policy(code, 400), code, "")
     news = StatusUpdate(
         send.id,
         str(attempt),
@@ -54,7 +56,8 @@ def fails(store: Store, code: int, send: Send = ONE, attempt: int = 1, nth: int 
         "failed",
         event.at,
         {"code": code},
-        refusal_by_policy(error_policy(code, 400), code, ""),
+        refusal,
+        decide_follow_up(refusal),
     )
     plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(news,))
     assert commit(store, [plan], WEEK) == [True]

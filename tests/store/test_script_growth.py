@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gateway.store.inbox.lease import NOT_PASSED
-from gateway.store.redis.client import SCRIPTS, Store
+from gateway.store.lua.scripts import SCRIPTS
+from gateway.store.redis.client import Store
 from tests.servers import Server
 from tests.store.growing import World
 from tests.store.raw import raw

@@ -93,6 +93,7 @@ CHANGES_BY_VERB: Mapping[str, Callable[[Contact, Action, datetime], ContactChang
     "mute": _mute,
     "unmute": _unmute,
 }
+CONTACT_VERBS = frozenset({*consent.VERBS, *CHANGES_BY_VERB})
 
 
 def _format_moment(at: datetime) -> str:

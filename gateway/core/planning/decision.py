@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from gateway.core.contacts.contact import Contact
@@ -48,11 +48,16 @@ class FiredRule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rulebook says about one event; `note` tells why no rule answered."""
+    """What the rulebook says about one event; `note` tells why no rule answered.
+
+    The contact is as the rules that fired left it, None where nothing was noted of it; `changes`
+    tell in words what was.
+    """
 
     fired: tuple[FiredRule, ...] = ()
     note: str = ""
-    mute_for: timedelta = timedelta(0)  # for how long rules fall silent, whatever they say
+    contact: Contact | None = None
+    changes: tuple[str, ...] = ()
 
     @property
     def has_message(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.core.alerts import Alert, Cause
@@ -13,7 +13,7 @@ from gateway.core.contacts.loop_guard import after_reply
 from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message, Status
 from gateway.core.messages import with_recipient
-from gateway.core.planning.contact_changes import apply_action, mute_contact
+from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
 from gateway.core.planning.decision import Action, FiredRule, RuleDecider
 from gateway.core.sending.send import (
     REPLY,
@@ -40,52 +40,36 @@ class RuleEffects:
 
 
 class _PlanningContext(NamedTuple):
-    """An event that rules answer, its record, and the moment of planning."""
+    """An event that rules answer, its contact after them, its record and when it is planned."""
 
     event: Event
+    contact: Contact
     record: str
     now: datetime
-
-
-@dataclass(slots=True)
-class _EffectsBuilder:
-    """What rules asked for so far."""
-
-    contact: Contact
-    sends: list[Send] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-
-    def apply(self, rule: str, position: int, action: Action, context: _PlanningContext) -> None:
-        """Add what one action asks for."""
-        if action.verb == ALERT:
-            text = str(action.body[ALERT])
-            self.alerts.append(rule_alert(rule, text, context.event.number))
-        elif change := apply_action(
-            self.contact, action, f"rule {rule}", context.event.at, context.now
-        ):
-            self.contact = change.contact
-            self.changes.append(change.change)
-        else:
-            self.sends.append(_plan_send(rule, position, action, self.contact, context))
 
 
 def apply_rules(
     event: Event, fired: Sequence[FiredRule], contact: Contact, record: str, now: datetime
 ) -> RuleEffects:
-    """Do what the rules that fired ask for, in their order; what is in shadow only counts."""
-    builder, context = _EffectsBuilder(contact), _PlanningContext(event, record, now)
-    used, volley = contact.used, contact.volley
+    """Plan what the rules that fired ask for, in their order; what is in shadow only counts.
+
+    What they note of the contact stands in it already.
+    """
+    context, used = _PlanningContext(event, contact, record, now), contact.used
+    sends, alerts = list[Send](), list[Alert]()
     for one in fired:
         for position, action in enumerate(() if one.shadow else one.actions):
-            builder.apply(one.rule, position, action, context)
+            if action.verb == ALERT:
+                alerts.append(rule_alert(one.rule, str(action.body[ALERT]), event.number))
+            elif action.verb not in CONTACT_VERBS:
+                sends.append(_plan_send(one.rule, position, action, context))
         used = record_firing(used, one.rule, one.limits, now)
-    if not all(send.repeatable for send in builder.sends):
+    volley = contact.volley
+    if not all(send.repeatable for send in sends):
         volley = after_reply(volley, event, now)
-    after = builder.contact
-    if used is not after.used or volley is not after.volley:
-        after = replace(after, used=used, volley=volley)
-    return RuleEffects(after, tuple(builder.sends), tuple(builder.alerts), tuple(builder.changes))
+    if used is not contact.used or volley is not contact.volley:
+        contact = replace(contact, used=used, volley=volley)
+    return RuleEffects(contact, tuple(sends), tuple(alerts))
 
 
 def rule_alert(rule: str, text: str, number: str) -> Alert:
@@ -93,9 +77,8 @@ def rule_alert(rule: str, text: str, number: str) -> Alert:
     return Alert(Cause("rule", rule, number), "warning", text, ADVICE)
 
 
-def _plan_send(
-    rule: str, position: int, action: Action, contact: Contact, context: _PlanningContext
-) -> Send:
+def _plan_send(rule: str, position: int, action: Action, context: _PlanningContext) -> Send:
+    contact = context.contact
     closed, instead = _when_closed(action, contact)
     lasts = lifetime(REPLY, repeatable=action.repeatable, waits=closed == "wait")
     return Send(
@@ -140,7 +123,6 @@ LOOP_ALERT = Alert(
     "gateway trace shows who it is; where it was a person, nothing but these minutes is lost.",
 )
 LOOP_REASON = "it answers as fast as a program, and two programs would go on for ever"
-HUMAN_REASON = "a person answered from the phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,23 +168,21 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     if not fired and not own.changes:
         return EventPlan(contact if message else before)
     effects = apply_rules(event, fired, contact, record_id(event), now)
-    ids, changes = tuple(send.id for send in effects.sends), (*own.changes, *effects.changes)
-    version, is_new = rulebook.version, before.is_new
-    record = Record(record_id(event), event, version, is_new, fired, ids, now, changes)
+    ids, version, is_new = tuple(send.id for send in effects.sends), rulebook.version, before.is_new
+    record = Record(record_id(event), event, version, is_new, fired, ids, now, own.changes)
     return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
 
 
 def _ask_rules(
     event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
 ) -> tuple[RuleEffects, tuple[FiredRule, ...]]:
-    """Ask the rules, and silence them where a program or a person answers."""
+    """Ask the rules, and silence them where a program answers; add what they note."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
         own = _break_loop(own, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
-    if decision.mute_for and own.contact.key:
-        own = _mute(own, decision.mute_for, HUMAN_REASON, min(event.at, now))
-    return own, decision.fired
+    contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
+    return replace(own, contact=contact, changes=changes), decision.fired
 
 
 def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:
@@ -216,10 +196,6 @@ def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects
 
 def _break_loop(effects: RuleEffects, number: str, now: datetime) -> RuleEffects:
     alert = replace(LOOP_ALERT, cause=replace(LOOP_ALERT.cause, number=number))
-    effects = _mute(effects, loop_guard.SILENCE, LOOP_REASON, now)
-    return replace(effects, contact=replace(effects.contact, volley=None), alerts=(alert,))
-
-
-def _mute(effects: RuleEffects, lasts: timedelta, why: str, since: datetime) -> RuleEffects:
-    contact, change = mute_contact(effects.contact, lasts, since)
-    return replace(effects, contact=contact, changes=(*effects.changes, f"{change}: {why}"))
+    contact, change = mute_contact(effects.contact, loop_guard.SILENCE, now)
+    changes = (*effects.changes, f"{change}: {LOOP_REASON}")
+    return RuleEffects(replace(contact, volley=None), alerts=(alert,), changes=changes)

@@ -3,7 +3,7 @@
 A row becomes three things. The *record* holds what a trace needs for a month: ids, stages with
 their moments, the code of its error. The *text* holds all else and lives for as long as deliveries
 do. The *head* stands in the index beside the place of both, where a script can read it and write
-behind it what Meta tells later (`done.lua` knows its form).
+behind it what Meta tells later (`compact_records.lua` knows its form).
 """
 
 import struct
@@ -22,7 +22,7 @@ Row = Mapping[str, str]
 VERSION = 1
 # A record holds the place of its stage here: new ones go to the end.
 STAGES = (*STATUS_RANK, "dead", "expired", "dropped", "parked", "redriven")
-_IS_BULK, _IS_FINAL, _HAS_WAMID = 1, 2, 4
+IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
 _HEAD = struct.Struct(">BBH6s")
 _STAGE_INDEX = {stage: place for place, stage in enumerate(STAGES)}
 _LOCATION_BYTES = 8
@@ -84,8 +84,8 @@ def read_row(record: bytes) -> tuple[str, dict[str, str]]:
     name, planned = unpacker.text(), unpacker.count()
     flags, stage = unpacker.count(), STAGES[unpacker.count()]
     row = {"stage": stage, "rung": str(STATUS_RANK.get(stage, STATUS_RANK["accepted"]))}
-    row |= {"rank": BULK if flags & _IS_BULK else REPLY, "planned": str(planned)}
-    row |= {"final": "1"} if flags & _IS_FINAL else {}
+    row |= {"rank": BULK if flags & IS_BULK else REPLY, "planned": str(planned)}
+    row |= {"final": "1"} if flags & IS_FINAL else {}
     row |= {"repeatable": "0", "closed": "", "attempts": str(unpacker.count())}
     row |= {
         "expires": str(planned + unpacker.offset()),
@@ -112,7 +112,7 @@ def restore_row(row: Row, text: bytes) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def index_slot(kind: str, name: str) -> bytes:
-    """Return where the index has a send ("s") or a wamid ("w"), as `done.lua` finds it."""
+    """Return where the index has a send ("s") or a wamid ("w"), as the scripts find it."""
     return sha1((kind + name).encode(), usedforsecurity=False).digest()[:12]
 
 
@@ -153,8 +153,8 @@ def with_late_statuses(row: Row, value: bytes, *, without: str = "") -> dict[str
 
 
 def _encode_head(row: Row) -> bytes:
-    flags = (row["rank"] == BULK) * _IS_BULK | ("final" in row) * _IS_FINAL
-    flags |= ("wamid" in row) * _HAS_WAMID
+    flags = (row["rank"] == BULK) * IS_BULK | ("final" in row) * IS_FINAL
+    flags |= ("wamid" in row) * HAS_WAMID
     attempts = int(row["attempts"])
     began = int(row.get(f"began:{attempts}", row.get("first", "0")))
     return _HEAD.pack(flags, int(row["rung"]), attempts, began.to_bytes(6))
@@ -171,7 +171,7 @@ def _encode_record(
     packer.count(VERSION)
     packer.text(name)
     packer.count(at)
-    packer.count((row["rank"] == BULK) * _IS_BULK | ("final" in row) * _IS_FINAL)
+    packer.count((row["rank"] == BULK) * IS_BULK | ("final" in row) * IS_FINAL)
     packer.count(_STAGE_INDEX[row["stage"]])
     packer.count(int(row["attempts"]))
     packer.offset(int(row["expires"]) - at)

@@ -165,7 +165,7 @@ def needs_operator(cause: Cause, code: int | None) -> bool:
     return code is not None and error_policy(code, 400).alert
 
 
-def datetime_from_ms(milliseconds: str | float) -> datetime:
+def datetime_from_ms(milliseconds: str | bytes | float) -> datetime:
     """Return a moment of the store."""
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 

@@ -22,7 +22,7 @@ from gateway.core.sending.dead_letter import (
 )
 
 _OPEN = frozenset({"unconfirmed", "killed"})
-ATTEMPTS_KEPT = 24  # as the pump script has it: so many of the latest attempts are never forgotten
+ATTEMPTS_KEPT = 24  # so many of the latest are told of, refused or not
 _DELIVERED = frozenset({"delivered", "read", "played"})
 
 

@@ -15,7 +15,7 @@ REPLY, BULK = "reply", "bulk"
 ClosedWindowAction = Literal["", "drop", "wait", "template"]
 
 # The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
-# was delivered cannot fail any more. The commit and pump scripts know these numbers.
+# was delivered cannot fail any more. The scripts are given these numbers.
 STATUS_RANK: Mapping[str, int] = {
     "queued": 0,
     "attempting": 1,
@@ -56,6 +56,14 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What a failure that a status tells of lets follow, and after how many milliseconds."""
+
+    step: Literal["later", "rests", "slower", "pair", "paused", "window"]
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatusUpdate:
     """What a status webhook tells of a send: found by our callback data, or else by its wamid."""
 
@@ -66,6 +74,7 @@ class StatusUpdate:
     at: datetime
     error: Mapping[str, Any] | None = None
     refusal: Refusal | None = None  # what its code means, where it tells of a failure
+    follow_up: FollowUp | None = None  # None where a failure is the end of it
     delay: timedelta = timedelta(0)  # between what it tells of and its being kept
     replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
     participant: str = field(default="", repr=False)  # of a group, whom it is about

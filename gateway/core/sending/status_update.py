@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 
 from gateway.core.events import Status
 from gateway.core.sending.error_codes import error_policy
@@ -15,7 +15,7 @@ from gateway.core.sending.response import (
     WindowClosed,
     refusal_by_policy,
 )
-from gateway.core.sending.send import STATUS_RANK, StatusUpdate, parse_callback_data
+from gateway.core.sending.send import STATUS_RANK, FollowUp, StatusUpdate, parse_callback_data
 from gateway.core.text import sanitize
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
@@ -23,7 +23,6 @@ MOST_ERRORS = 5
 # What Meta could not deliver is not tried again at once; each try has a pause of its own besides.
 AGAIN_AFTER_MS = 30_000
 
-FollowUp = Literal["", "later", "rests", "slower", "pair", "paused", "window"]
 _PRICE = ("pricing_model", "type", "category")
 
 
@@ -32,6 +31,7 @@ def read_status_update(event: Status) -> StatusUpdate | None:
     if STATUS_RANK.get(event.status, 0) <= STATUS_RANK["accepted"]:
         return None
     send, attempt = parse_callback_data(event.callback)
+    refusal = _refusal(event) if event.status == "failed" else None
     return StatusUpdate(
         send=send,
         attempt=attempt,
@@ -39,7 +39,8 @@ def read_status_update(event: Status) -> StatusUpdate | None:
         stage=event.status,
         at=event.at,
         error=_failure(event) if event.status == "failed" else None,
-        refusal=_refusal(event) if event.status == "failed" else None,
+        refusal=refusal,
+        follow_up=decide_follow_up(refusal),
         delay=_kept_at(event) - event.at,
         replayed=event.replayed,
         participant=event.participant,
@@ -47,23 +48,23 @@ def read_status_update(event: Status) -> StatusUpdate | None:
     )
 
 
-def follow_up(refusal: Refusal | None) -> tuple[FollowUp, int]:
-    """Say what follows a failure that Meta told by a status, and after how many milliseconds.
+def decide_follow_up(refusal: Refusal | None) -> FollowUp | None:
+    """Say what follows a failure that Meta told by a status.
 
     Meta took the message and did not deliver it, so another attempt doubles nothing.
     """
     match refusal:
         case None | Refused():
-            return "", 0
+            return None
         case WindowClosed():
-            return "window", 0
+            return FollowUp("window", 0)
         case Paused():
-            return "paused", PROBE_AFTER_MS
+            return FollowUp("paused", PROBE_AFTER_MS)
         case Later(code, _, scope, wait_s):
             wait_ms = int((wait_s or 0) * 1000) or AGAIN_AFTER_MS
             if scope in ("send", "pair"):
-                return "later" if scope == "send" else "pair", wait_ms
-            return "slower" if code == THROUGHPUT else "rests", wait_ms
+                return FollowUp("later" if scope == "send" else "pair", wait_ms)
+            return FollowUp("slower" if code == THROUGHPUT else "rests", wait_ms)
         case _:
             assert_never(refusal)
 

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Status
 from gateway.core.phone_numbers import normalize_phone
+from gateway.core.planning.contact_changes import ContactChange
 from gateway.core.sending.send import answers_a_status, parse_callback_data
 from gateway.core.webhook.customers import NOTHING, integer, object_field, read_content, text_field
 from gateway.rules.event_kinds import kind_of
@@ -47,6 +48,12 @@ class EventFacts:
         self._was_muted = self._is_muted()
         # A phone's history is never new.
         self.is_old = now - event.at > max_age and self.kind != "history"
+        self.changes: list[str] = []
+
+    def note(self, change: ContactChange) -> None:
+        """Let what comes after see what is noted of the contact."""
+        self.contact = change.contact
+        self.changes.append(change.change)
 
     @cached_property
     def media(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ MOST_LETTERS = 10_000
 MOST_WHOLE = 200
 MOST_BYTES = 64 << 10
 BEGINNING = 1 << 10
-LIFETIME_MS = 30 * keys.DAY_MS
+LIFETIME_MS = keys.MONTH_MS
 # How many of the newest letters of a number are looked through, and in which steps.
 MOST_SEARCHED = 2_000
 STEP = 100

@@ -20,14 +20,14 @@ from gateway.store.inbox.leased_partition import (
     fill_batch,
 )
 from gateway.store.inbox.partitions import holds_messages
+from gateway.store.lua.constants import MOST_TOUCHED
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 LEASE_MS = 5_000
 MOST_DELIVERIES = MANY_DELIVERIES
 MOST_BYTES = 512 * 1024
-# A batch is passed, and its leases are renewed, before the next one is touched. The scripts know
-# that no holder touches more events of a partition than this.
-MOST_EVENTS = 256
+# A batch is passed, and its leases are renewed, before the next one is touched.
+MOST_EVENTS = MOST_TOUCHED
 # However many messages wait, statuses get a quarter of each batch, and what room messages leave.
 STATUS_EVENTS = MOST_EVENTS // 4
 # So many workers die over a delivery, or one event of it, once it is taken with care.

@@ -15,7 +15,8 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.batching import Batcher, PendingDelivery, answer
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.redis.client import StoreUnavailableError, sha, source
+from gateway.store.lua.scripts import sha, source
+from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 
 WAITING_BYTES = 64 * 1024 * 1024

@@ -9,9 +9,10 @@ from redis.exceptions import RedisError
 
 from gateway.core.sending import canary
 from gateway.store import keys
+from gateway.store.lua.scripts import source
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
-from gateway.store.redis.client import source, translate_error
+from gateway.store.redis.client import translate_error
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending.unconfirmed import stream_call
 

@@ -14,7 +14,6 @@ from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.event import Record
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
-from gateway.core.sending.status_update import follow_up
 from gateway.core.storage import event_places
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
@@ -75,7 +74,7 @@ def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) ->
     `counter` is what counts it instead of its deaths.
     """
     row = {**details, "key": event.key, "delivery": event.delivery, "item": event.item}
-    args: list[Any] = [digest(event.key), _json(row), 30 * keys.DAY_MS]
+    args: list[Any] = [digest(event.key), _json(row), keys.MONTH_MS]
     return Call(
         "bury_event",
         keys.number(event.number),
@@ -123,7 +122,8 @@ def _status_args(update: StatusUpdate) -> list[Any]:
     ]
     arrival = "replayed" if update.replayed else int(update.delay > LATE)
     args += [update.attempt, arrival, update.participant[:_MAX_NAME], pricing]
-    return [*args, *follow_up(update.refusal)]
+    follow_up = update.follow_up
+    return [*args, *((follow_up.step, follow_up.wait_ms) if follow_up else ("", 0))]
 
 
 def _record_json(record: Record) -> bytes:

@@ -1,11 +1,7 @@
 """One way to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -25,13 +21,13 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from gateway.config.redis_address import parse
+from gateway.store.lua.scripts import sha, source
 from gateway.store.redis.cluster.async_client import AsyncCluster
 from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
 
 T = TypeVar("T")
 
-SCRIPTS = Path(__file__).parents[1] / "lua"
 TIMEOUT_S = 2.0
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": TIMEOUT_S,
@@ -94,32 +90,6 @@ def connect_async(url: str) -> AsyncClient:
         client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
     client.replicas = address.replicas
     return client
-
-
-@cache
-def source(script: str) -> str:
-    """Return the text of a script, after the prelude and the parts that it names (`-- with: …`)."""
-    names = dict.fromkeys(["prelude", *_needs(script)])
-    return "\n".join(_files()[name].read_text() for name in names)
-
-
-def _needs(script: str) -> Iterator[str]:
-    """Give the parts that a script needs, each after its own needs, and then the script."""
-    named = re.search(r"^-- with: (.*)$", _files()[script].read_text(), re.MULTILINE)
-    for part in named[1].split(", ") if named else ():
-        yield from _needs(part)
-    yield script
-
-
-@cache
-def _files() -> Mapping[str, Path]:
-    return {path.stem: path for path in SCRIPTS.rglob("*.lua")}
-
-
-@cache
-def sha(script: str) -> str:
-    """Return the name under which a server knows a script once it was loaded."""
-    return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
 
 
 def translate_error(error: RedisError) -> Exception:

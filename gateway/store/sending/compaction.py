@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 250
 IN_A_CALL = 50
 BUDGET_S = 0.5
-REPLIES_FOR = timedelta(days=30)
+REPLIES_FOR = timedelta(milliseconds=keys.MONTH_MS)
 BULK_FOR = timedelta(days=8)
 # A row that cannot be packed is looked at again, and holds nobody up.
 POSTPONED_MS = 3_600_000
@@ -150,12 +150,6 @@ class Compaction:
     def _postpone(self, number: str, name: str) -> None:
         key = f"{keys.number(number)}finished"
         self._store.run(lambda client: client.zincrby(key, POSTPONED_MS, name))
-
-
-def _counted(reply: Any) -> int:
-    if isinstance(reply, Exception):
-        raise reply
-    return int(reply)
 
 
 def _decode_row(raw: Any) -> dict[str, str]:

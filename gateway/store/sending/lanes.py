@@ -4,13 +4,13 @@ import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from gateway.core.contacts.serialization import unpack
-from gateway.core.sending.dead_letter import UNOPENED
+from gateway.core.sending.dead_letter import UNOPENED, datetime_from_ms
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
@@ -128,7 +128,7 @@ def pump_all(
 
 def _parse_answer(answer: Any) -> PumpResult:
     now, wait, more, probes, resumed, damaged, rows = answer
-    began = _moment(now)
+    began = datetime_from_ms(now)
     attempts, unopened = _parse_attempts(rows, began)
     return PumpResult(
         attempts=attempts,
@@ -172,10 +172,10 @@ def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
     return Attempt(
         send=send.decode(),
         ordinal=ordinal,
-        planned_at=_moment(planned),
-        first_at=_moment(first),
+        planned_at=datetime_from_ms(planned),
+        first_at=datetime_from_ms(first),
         began_at=began,
-        expires_at=_moment(expires),
+        expires_at=datetime_from_ms(expires),
         body=row_json["instead"] if instead else row_json["body"],
         rule=row_json["rule"],
         priority=priority.decode(),
@@ -186,7 +186,3 @@ def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
         spent=int(spent),
         pair_refusals=int(pair_refusals),
     )
-
-
-def _moment(milliseconds: bytes | int) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

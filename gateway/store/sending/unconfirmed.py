@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.resend_policy import CONFIRM_WAIT, GAP_FACTOR, DoubtEvidence
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
@@ -55,7 +56,7 @@ def last_proved_at(store: Store, number: str) -> datetime | None:
     """Return the latest attempt of the number whose message had a status."""
     key = f"{keys.number(number)}evidence"
     moment: Any = store.run(lambda client: client.hget(key, "proved"))
-    return _moment(moment) if moment else None
+    return datetime_from_ms(moment) if moment else None
 
 
 def resend(store: Store, number: str, unconfirmed: UnconfirmedSend) -> bool:
@@ -72,16 +73,12 @@ def _parse_unconfirmed(send: str, row: list[Any]) -> UnconfirmedSend:
         send,
         int(attempts),
         DoubtEvidence(
-            attempted_at=_moment(doubted_at),
+            attempted_at=datetime_from_ms(doubted_at),
             is_template=body.get("type") == "template",
             repeated=repeated is not None,
             overtaken=overtaken is not None,
         ),
     )
-
-
-def _moment(milliseconds: Any) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
 # A web process says once a second that it is alive.
@@ -100,7 +97,7 @@ def stream_call(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
 def stream_whole_since(store: Store) -> datetime:
     """Return the moment from which the stream counts as whole; in the future after a gap."""
     moment: Any = store.call("status_stream", keys.STATUS_STREAM, *stream_call().args)
-    return datetime.fromtimestamp(moment / 1000, UTC)
+    return datetime_from_ms(moment)
 
 
 def note_lost(store: Store) -> None:
@@ -113,7 +110,7 @@ def note_lost(store: Store) -> None:
 def lost_until(store: Store) -> datetime | None:
     """Return the moment until which statuses may be lost for good, None where none are."""
     until_ms: Any = store.run(lambda client: client.hget(keys.STATUS_STREAM, "lost"))
-    return datetime.fromtimestamp(int(until_ms) / 1000, UTC) if until_ms else None
+    return datetime_from_ms(until_ms) if until_ms else None
 
 
 def note_gap(store: Store, length: timedelta) -> None:

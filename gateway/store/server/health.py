@@ -10,7 +10,8 @@ import structlog
 from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from gateway.store import keys
-from gateway.store.redis.client import Call, require_any_answer, source, translate_error
+from gateway.store.lua.scripts import source
+from gateway.store.redis.client import Call, require_any_answer, translate_error
 from gateway.store.redis.driver import AsyncClient
 
 log = structlog.get_logger(__name__)

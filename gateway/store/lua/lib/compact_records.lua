@@ -6,12 +6,11 @@
 --              then news that came since: rung, attempt (2), Meta's moment (6)
 --       wamid  spot of its send
 -- A spot is 12 bytes of a digest: 4 that choose the bucket, 8 that stand in it.
-local GENERATION_MS, FEWEST, FULL, GROWS = 4 * DAY, 16, 30, 4
+local GENERATION_MS, FEWEST, FULL, GROWS = 4 * C.DAY_MS, 16, 30, 4
 local MOST_BUCKETS = 1048576
-local INDEX_LIVES = 36 * DAY -- a record's 30 days after the 4 of its generation
+local INDEX_LIVES = C.MONTH_MS + 6 * C.DAY_MS -- a record's 30 days after the 4 of its generation
 local HEAD = '>I6I2BBI2I6'
 local NEWS, MOST_VALUE = 9, 64
-local IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
 
 local function has_flag(flags, flag)
   return flags % (2 * flag) >= flag
@@ -64,18 +63,19 @@ end
 -- Return where a record stands: its stream and its entry.
 local function entry_of(number, value)
   local ms, nth, flags = struct.unpack('>I6I2B', value)
-  return number .. 'done:' .. (has_flag(flags, IS_BULK) and 'bulk' or 'reply'), string.format('%.0f-%d', ms, nth)
+  local rank = has_flag(flags, C.IS_BULK) and 'bulk' or 'reply'
+  return number .. 'done:' .. rank, string.format('%.0f-%d', ms, nth)
 end
 
 -- A second wamid of a send means that Meta took it twice, as long as its row lives and after.
 local function learn_wamid_of_done(number, now, spot, flags, wamid)
   if wamid == '' then return flags end
-  local has_one, known = has_flag(flags, HAS_WAMID), look_up_spot(number, spot_of('w' .. wamid))
+  local has_one, known = has_flag(flags, C.HAS_WAMID), look_up_spot(number, spot_of('w' .. wamid))
   if not known then
     write_spot(number, generation_now(number, now), spot_of('w' .. wamid), spot)
     if has_one then count(number, 'sends.doubled') end
   end
-  return has_one and flags or flags + HAS_WAMID
+  return has_one and flags or flags + C.HAS_WAMID
 end
 
 -- That an attempt has its status shows that statuses of its time do come; of a later one's, nothing.
@@ -100,7 +100,7 @@ local function stage_done(number, now, id, wamid, news)
   flags = learn_wamid_of_done(number, now, spot, flags, wamid)
   prove(number, news.came, attempt == attempts and string.format('%.0f', began) or 0)
   if news.rung < rung then count(number, 'statuses.backwards') end
-  local is_obeyed = not has_flag(flags, IS_FINAL) and news.rung > rung
+  local is_obeyed = not has_flag(flags, C.IS_FINAL) and news.rung > rung
   if news.stage == 'failed' and news.attempt ~= '' and attempt ~= attempts then is_obeyed = false end
   if is_obeyed and news.stage == 'failed' then
     redis.call('HSET', number .. 'late_failures', spot, table.concat({news.attempt, news.at, news.after,

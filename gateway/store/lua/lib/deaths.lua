@@ -4,8 +4,6 @@
 -- `fence`; `hand`, the one thing that a careful holder is about to touch; `asides`, what it took of
 -- those set aside; and `careful`, how many events from here on are touched one at a time.
 local MOST_MISSING, MISSING_FOR = 16, 60000
--- A holder touches at most so many events of a partition before it passes them (slice.py).
-local MOST_TOUCHED = 256
 
 local function read_cursor(partition)
   local f = redis.call('HMGET', partition .. 'cursor', 'holder', 'till', 'fence', 'at', 'item', 'seal',
@@ -38,11 +36,11 @@ local function count_death(partition, row, at, item, hand, asides)
       if is_aside(partition, id) then redis.call('HSETNX', suspects, id, 0) end
     end
     if not was_passed then
-      row.careful = MOST_TOUCHED
-      redis.call('HSET', partition .. 'cursor', 'careful', MOST_TOUCHED)
+      row.careful = C.MOST_TOUCHED
+      redis.call('HSET', partition .. 'cursor', 'careful', C.MOST_TOUCHED)
     end
   end
-  redis.call('PEXPIRE', suspects, DAY)
+  redis.call('PEXPIRE', suspects, C.DAY_MS)
 end
 
 local function let_go(partition)

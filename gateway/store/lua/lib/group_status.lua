@@ -10,7 +10,7 @@ local function climb(number, id, who, stage, rung, when, code)
     return count(number, 'statuses.crowded')
   end
   if told and rung < before then return count(number, 'statuses.backwards') end
-  if told and before == FAILED and rung > FAILED then return end
+  if told and before == C.STATUS_RANK.failed and rung > C.STATUS_RANK.failed then return end
   redis.call('HSET', members, who, rung .. ' ' .. stage .. ' ' .. when .. ' ' .. code)
-  redis.call('PEXPIRE', members, 30 * DAY)
+  redis.call('PEXPIRE', members, C.MONTH_MS)
 end

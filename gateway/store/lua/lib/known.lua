@@ -7,7 +7,7 @@
 -- look-up asks one bucket of each, and no commit does more than split a bucket of a hundred ids.
 -- A server keeps a hash packed up to 512 fields (the default from Redis 6.2 to Valkey 9). A bucket that
 -- is due to be split holds 2 * FILL on average: at a spread of 11 none comes near to that.
-local GENERATION, FILL, FEWEST = 345600000, 64, 16
+local GENERATION, FILL, FEWEST = 4 * C.DAY_MS, 64, 16
 
 local function bucket_key(number, generation, at)
   return number .. 'known:' .. generation .. '/' .. at

@@ -1,7 +1,6 @@
 -- Lanes: where sends stand while they wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
 local MOST_PARKED = 100
-local READ, FAILED, ACCEPTED, UNCONFIRMED, ATTEMPTING = 7, 5, 3, 2, 1
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
@@ -11,9 +10,15 @@ local function read_send(send)
     began = tonumber(f[10] or 0), reopened = f[11]}
 end
 
+-- How high a stage stands. What the gateway ended itself stands where Meta's acceptance does.
+local function rung_of(stage)
+  if stage == 'parked' then return C.STATUS_RANK.queued end
+  return C.STATUS_RANK[stage] or C.STATUS_RANK.accepted
+end
+
 -- Always the last write about a send, for it says that all before it was done.
-local function raise(number, send, stage, rung, ...)
-  redis.call('HSET', send, 'stage', stage, 'rung', rung, ...)
+local function raise(number, send, stage, ...)
+  redis.call('HSET', send, 'stage', stage, 'rung', rung_of(stage), ...)
   count(number, 'sends.' .. stage)
 end
 
@@ -26,7 +31,7 @@ local function bury(number, now, id, stage, failure)
     retire(number, id, now)
   end
   redis.call('ZREM', number .. 'unconfirmed', id)
-  raise(number, send, stage, ACCEPTED, 'final', 1, 'error', failure)
+  raise(number, send, stage, 'final', 1, 'error', failure)
 end
 
 -- Say whether a status told that Meta could not deliver what the attempt brought.
@@ -53,7 +58,15 @@ local function park(number, id, row, now, ...)
   redis.call('ZADD', parked, place, id)
   redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
   leave_lane(number, row.rank, row.lane, id, now)
-  raise(number, number .. 'send:' .. id, 'parked', 0, 'spent', row.spent + 1, ...)
+  raise(number, number .. 'send:' .. id, 'parked', 'spent', row.spent + 1, ...)
+end
+
+-- Put a send into its lane, at a position or else at the end. What stands there stays where it is, and a
+-- lane that is ready, or waits, does so as before.
+local function enqueue(number, priority, lane, id, position, at)
+  position = position or redis.call('INCR', number .. 'places')
+  redis.call('ZADD', number .. 'lane:' .. priority .. ':' .. lane, 'NX', position, id)
+  redis.call('ZADD', number .. 'ready:' .. priority, 'NX', at, lane)
 end
 
 -- The customer wrote: what was parked may go, before what is planned now.
@@ -63,10 +76,8 @@ local function unpark(number, contact, now)
     local send = number .. 'send:' .. id
     local row = read_send(send)
     if row and row.stage == 'parked' then
-      local place = redis.call('ZSCORE', parked, id)
-      redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
-      redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
-      raise(number, send, 'queued', 0)
+      enqueue(number, row.rank, row.lane, id, redis.call('ZSCORE', parked, id), now)
+      raise(number, send, 'queued')
     end
     redis.call('ZREM', number .. 'parked', id)
     redis.call('ZREM', parked, id)

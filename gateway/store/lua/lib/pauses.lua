@@ -2,7 +2,7 @@
 -- `{n}stops` holds `paused` (why), `paused_at`, `probe_at`, `probes` and `resumed_at`; `late` where a
 -- status told why, and `trial`, since when Meta takes messages again; `held` and `rule:<name>` (who,
 -- and since when).
-local PROBE_FIRST, PROBE_LAST, TRIAL = 30000, 300000, 60000
+local PROBE_LAST, TRIAL = 300000, 60000
 
 local function stops_of(number)
   local stops = {rules = {}, any_rule = false}
@@ -36,7 +36,7 @@ end
 
 -- Whoever probes sees to it that nobody else does so at the same time.
 local function probe(number, stops, now)
-  local wait = math.min(PROBE_LAST, PROBE_FIRST * 2 ^ math.min(8, tonumber(stops.probes)))
+  local wait = math.min(PROBE_LAST, C.PROBE_AFTER_MS * 2 ^ math.min(8, tonumber(stops.probes)))
   redis.call('HSET', number .. 'stops', 'probe_at', now + wait, 'probes', stops.probes + 1)
 end
 

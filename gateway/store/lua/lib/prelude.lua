@@ -1,10 +1,9 @@
--- Put before every script. Times are milliseconds of the server's clock, never of a client's.
+-- Put before every script, after `C` (constants.py). Times are milliseconds of the server's clock, never
+-- of a client's.
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
-
-local DAY = 86400000
 
 -- How the words begin that tell of damaged keys: of another type, or without what must be in them. What
 -- a server says that cannot write now is none of them.
@@ -90,7 +89,7 @@ end
 local function retire(number, id, at)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'repeatable') == '1' then
-    redis.call('PEXPIRE', send, DAY)
+    redis.call('PEXPIRE', send, C.DAY_MS)
   else
     redis.call('ZADD', number .. 'finished', 'LT', at, id)
   end
@@ -98,7 +97,7 @@ end
 
 -- A dead letter may begin again, so the row stays for as long as it.
 local function list_dead_send(number, id, now)
-  redis.call('ZADD', number .. 'finished', now + 30 * DAY, id)
+  redis.call('ZADD', number .. 'finished', now + C.MONTH_MS, id)
   list_dead(number, now, 'send:' .. id)
 end
 
@@ -125,7 +124,7 @@ end
 -- A send becomes one message. A second wamid is found as well, and means that Meta took it twice.
 local function learn_wamid(number, id, first, wamid)
   if wamid == '' or wamid == first then return end
-  local is_new = redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', 30 * DAY, 'NX')
+  local is_new = redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', C.MONTH_MS, 'NX')
   if not first then
     redis.call('HSET', number .. 'send:' .. id, 'wamid', wamid)
   elseif is_new then

@@ -1,17 +1,12 @@
 -- Reopen: let a send begin again that Meta took and told by a status that it failed, where the code
 -- says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
 -- with: pauses, pace, lanes
-local MOST_TRIES = 8
--- A row stays small, and what Meta took and failed so often it will fail once more.
-local MOST_REOPENED = 24
 
 local function again_at_the_end(number, now, id, row, at)
   if at > now then
     redis.call('ZADD', number .. 'due', at, id)
   else
-    local place = redis.call('INCR', number .. 'places')
-    redis.call('ZADD', number .. 'lane:' .. row.rank .. ':' .. row.lane, 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. row.rank, 'NX', now, row.lane)
+    enqueue(number, row.rank, row.lane, id, nil, now)
   end
 end
 
@@ -28,14 +23,14 @@ end
 -- That an attempt was reopened is written with the last write, so that the same news is heard once.
 local function reopened(number, id, row, failure, ...)
   forget_message(number, id, row, failure)
-  raise(number, number .. 'send:' .. id, 'queued', 0, 'reopened', row.attempts, 'reopens',
+  raise(number, number .. 'send:' .. id, 'queued', 'reopened', row.attempts, 'reopens',
     row.reopens + 1, ...)
 end
 
 local reopen = {}
 
 function reopen.later(number, now, id, row, wait, failure)
-  if row.attempts - row.spent >= MOST_TRIES then return false end
+  if row.attempts - row.spent >= C.MAX_ATTEMPTS then return false end
   again_at_the_end(number, now, id, row, now + wait)
   reopened(number, id, row, failure)
   return true
@@ -94,14 +89,15 @@ end
 -- a customer who got the message after all need not get it twice.
 local function is_undone(number, id, attempt, rung)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'at:failed:' .. attempt, 'attempts')
-  return row[1] and not (rung > FAILED and attempt == row[2])
+  return row[1] and not (rung > C.STATUS_RANK.failed and attempt == row[2])
 end
 
--- Let a send begin again, if it has the time: false where it ends here.
+-- Let a send begin again, if it has the time: false where it ends here. A row stays small, and what Meta
+-- took and failed as often as attempts are remembered it will fail once more.
 local function may_begin_again(number, now, id, after, wait, failure)
   local send = number .. 'send:' .. id
   local said, row = redis.call('HMGET', send, 'expires', 'reopens'), read_send(send)
   row.reopens = tonumber(said[2] or 0)
-  if tonumber(said[1]) <= now + wait or row.reopens >= MOST_REOPENED then return false end
+  if tonumber(said[1]) <= now + wait or row.reopens >= C.ATTEMPTS_KEPT then return false end
   return reopen[after](number, now, id, row, wait, failure)
 end

@@ -10,13 +10,13 @@ end
 
 -- It ended, or began again since: what was settled once more changes nothing.
 local function is_over(row)
-  return row.final or row.rung >= ACCEPTED or row.reopened == row.attempt
+  return row.final or row.rung >= C.STATUS_RANK.accepted or row.reopened == row.attempt
 end
 
 -- What was refused for a reason that is not the send's costs it none of its tries.
 local function again(number, now, send, row, wait, ...)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
-  raise(number, send, 'queued', 0, 'spent', row.spent + 1, ...)
+  raise(number, send, 'queued', 'spent', row.spent + 1, ...)
 end
 
 -- A lane remembers a bounded number of doubts. Those that are over make room.
@@ -35,13 +35,13 @@ local function doubt(number, now, id, send, row, till)
   local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
   if has_room(number, doubts) then
     redis.call('SADD', doubts, id)
-    redis.call('PEXPIRE', doubts, DAY + DAY)
+    redis.call('PEXPIRE', doubts, 2 * C.DAY_MS)
   else
     redis.call('HSET', send, 'overtaken', 1)
   end
   redis.call('ZADD', number .. 'unconfirmed', till, id)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
-  raise(number, send, 'unconfirmed', UNCONFIRMED, 'doubted', now)
+  raise(number, send, 'unconfirmed', 'doubted', now)
 end
 
 function settle.accepted(number, now, id, send, row, wamid)
@@ -51,13 +51,13 @@ function settle.accepted(number, now, id, send, row, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
-  if not row.final then retire(number, id, now + DAY) end
+  if not row.final then retire(number, id, now + C.DAY_MS) end
   leave_lane(number, row.rank, row.lane, id, now)
-  if not row.final and row.rung < ACCEPTED then raise(number, send, 'accepted', ACCEPTED) end
+  if not row.final and row.rung < C.STATUS_RANK.accepted then raise(number, send, 'accepted') end
 end
 
 function settle.later(number, now, id, send, row, _, wait)
-  if not open(row, ACCEPTED) then return end
+  if not open(row, C.STATUS_RANK.accepted) then return end
   if wait <= PATIENCE then
     redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
   else
@@ -65,13 +65,13 @@ function settle.later(number, now, id, send, row, _, wait)
     redis.call('ZADD', number .. 'due', now + wait, id)
     leave_lane(number, row.rank, row.lane, id, now)
   end
-  raise(number, send, 'queued', 0)
+  raise(number, send, 'queued')
 end
 
 -- The number has to wait, and the send with it.
 function settle.rests(number, now, _, send, row, _, wait)
   rest(number, now, wait)
-  if open(row, ACCEPTED) then again(number, now, send, row, 0) end
+  if open(row, C.STATUS_RANK.accepted) then again(number, now, send, row, 0) end
 end
 
 -- The number sent too fast.
@@ -83,7 +83,7 @@ end
 -- Only this conversation has to wait, in either rank and for as long as it takes.
 function settle.pair(number, now, _, send, row, _, wait)
   rest_pair(number, now, row.lane, wait)
-  if not open(row, ACCEPTED) then return end
+  if not open(row, C.STATUS_RANK.accepted) then return end
   local refused = tonumber(redis.call('HGET', send, 'pair_refusals') or 0)
   again(number, now, send, row, wait, 'pair_refusals', refused + 1)
 end
@@ -92,7 +92,7 @@ end
 -- others were accepted in between, is at fault itself.
 function settle.paused(number, now, id, send, row, _, wait, failure)
   pause(number, now, failure, wait)
-  if not open(row, ACCEPTED) then return end
+  if not open(row, C.STATUS_RANK.accepted) then return end
   local before = tonumber(redis.call('HGET', send, 'paused_at') or 0)
   local resumed = tonumber(redis.call('HGET', number .. 'stops', 'resumed_at') or 0)
   if before > 0 and before < resumed then return settle.dead(number, now, id, send, row, '', 0, failure) end
@@ -101,18 +101,18 @@ end
 
 -- The customer has been silent for 24 hours, and the rule has a template for that.
 function settle.instead(number, now, _, send, row)
-  if open(row, ACCEPTED) then again(number, now, send, row, 0, 'instead', 1) end
+  if open(row, C.STATUS_RANK.accepted) then again(number, now, send, row, 0, 'instead', 1) end
 end
 
 -- The customer has to write first. Who did so since this was judged is judged once more.
 function settle.parked(number, now, id, send, row)
-  if not open(row, ACCEPTED) then return end
+  if not open(row, C.STATUS_RANK.accepted) then return end
   if has_written(number, send, row.lane) then return again(number, now, send, row, 0) end
   park(number, id, row, now)
 end
 
 function settle.unconfirmed(number, now, id, send, row, _, till)
-  if open(row, UNCONFIRMED) then doubt(number, now, id, send, row, till) end
+  if open(row, C.STATUS_RANK.unconfirmed) then doubt(number, now, id, send, row, till) end
 end
 
 function settle.dead(number, now, id, _, row, _, _, failure)

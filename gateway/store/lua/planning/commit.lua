@@ -1,5 +1,5 @@
 -- commit: one contact's events of a batch, whole or not at all.
--- with: known, reopen, group_status, compact_records
+-- with: known, lanes, pace, compact_records, apply_status
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -78,80 +78,14 @@ function apply.push(id, lane, rank, due, place)
     -- What is due in the same moment stays in the order in which it was planned.
     redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
   else
-    redis.call('ZADD', number .. 'lane:' .. rank .. ':' .. lane, 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. rank, 'NX', now, lane)
+    enqueue(number, rank, lane, id, place, now)
   end
   redis.call('HSET', send, 'stage', 'queued')
   count(number, 'sends.queued')
 end
 
--- What `redo` holds may have been planned by an older release, which gave the first seven.
-function apply.stage(id, wamid, stage, rung, when, failure, attempt, came, participant, pricing, after,
-    wait)
-  rung = tonumber(rung)
-  if came == '1' then count(number, 'statuses.late') end
-  local send, named = number .. 'send:' .. id, id
-  if id == '' or redis.call('EXISTS', send) == 0 then
-    id = redis.call('GET', number .. 'wamid:' .. wamid)
-    send = number .. 'send:' .. (id or '')
-    if not id or redis.call('EXISTS', send) == 0 then
-      return apply.news_of_done(id or named, wamid, stage, rung, when, failure, attempt, came, participant,
-        after, wait)
-    end
-  end
-  local row = redis.call('HMGET', send, 'rung', 'final', 'lane', 'rank', 'wamid', 'began:' .. attempt,
-    'first')
-  local before = tonumber(row[1])
-  if (participant or '') ~= '' then
-    climb(number, id, participant, stage, rung, when, failure)
-    -- What fails for one of a group does not fail the message, which Meta has.
-    if stage == 'failed' then stage, rung = 'accepted', 3 end
-  elseif rung < before then
-    count(number, 'statuses.backwards')
-  end
-  -- The history holds each piece of news once, with Meta's own moment; of a group the first.
-  if stage ~= 'accepted' then redis.call('HSETNX', send, 'at:' .. stage .. ':' .. attempt, when) end
-  if (pricing or '') ~= '' then redis.call('HSETNX', send, 'pricing', pricing) end
-  -- Not of a message that made way for another: it stands beside, or was found by its wamid.
-  if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
-    learn_wamid(number, id, row[5], wamid)
-  end
-  prove(number, came, row[6] or row[7])
-  if row[2] or rung <= before then return end
-  if stage ~= 'failed' and is_undone(number, id, attempt, rung) then return end
-  if stage == 'failed' and is_past(number, id, attempt) then return end
-  -- Any status proves that Meta had the message, so nothing waits for the answer any more.
-  if before < 3 then
-    overtake(number, row[4], row[3], id)
-    redis.call('ZREM', number .. 'unconfirmed', id)
-    redis.call('ZREM', number .. 'due', id)
-    retire(number, id, now + DAY)
-    leave_lane(number, row[4], row[3], id, now)
-  end
-  if stage == 'failed' and (after or '') ~= '' then
-    if may_begin_again(number, now, id, after, tonumber(wait), failure) then return end
-  end
-  -- The stage is written last, for it says that all of this was done.
-  if stage == 'failed' then
-    list_dead_send(number, id, now)
-    redis.call('HSET', send, 'rung', rung, 'stage', stage, 'final', 1, 'error', failure)
-  else
-    -- Who has read it asks for nothing more.
-    if rung >= READ then retire(number, id, now) end
-    redis.call('HSET', send, 'rung', rung, 'stage', stage)
-  end
-  count(number, 'sends.' .. stage)
-end
-
--- What is told of a send that was compacted is noted beside what is left of it.
-function apply.news_of_done(id, wamid, stage, rung, when, failure, attempt, came, participant, after, wait)
-  if (participant or '') ~= '' then
-    if id ~= '' then climb(number, id, participant, stage, rung, when, failure) end
-    if stage == 'failed' then stage, rung = 'accepted', ACCEPTED end
-  end
-  local news = {stage = stage, rung = rung, at = when, failure = failure, attempt = attempt, came = came,
-    after = after or '', wait = wait or 0}
-  if not stage_done(number, now, id, wamid, news) then count(number, 'statuses.unmatched') end
+function apply.stage(...)
+  apply_status(number, now, read_status(...))
 end
 
 function apply.timer(id, due, row)
@@ -201,10 +135,9 @@ end
 -- What answers a failed status is planned again whenever its send fails once more, under the same id
 -- (`answering_id` in core/sending/send.py), so it is known by what is left of it as well. All others are
 -- planned from one event, which is known.
-local ANSWERS_A_STATUS = '0'
 local function was_planned(id)
   if redis.call('EXISTS', number .. 'send:' .. id) == 1 then return true end
-  return id:sub(1, 1) == ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
+  return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
 end
 
 -- Rows that nothing points at yet.
@@ -219,9 +152,9 @@ for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
   if verb[1] == 'action' then
     if not was_planned(verb[2]) then
-      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', 0, 'attempts', 0, 'lane', verb[3],
-        'rank', verb[4], 'planned', now, 'expires', verb[6], 'repeatable', verb[7], 'closed', verb[8],
-        'rule', verb[9], 'row', verb[10])
+      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', C.STATUS_RANK.queued,
+        'attempts', 0, 'lane', verb[3], 'rank', verb[4], 'planned', now, 'expires', verb[6],
+        'repeatable', verb[7], 'closed', verb[8], 'rule', verb[9], 'row', verb[10])
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then

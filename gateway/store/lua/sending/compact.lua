@@ -29,7 +29,7 @@ local generation, added = generation_now(number, now), 0
 local function compact(id, spot, stage, attempts, fields, read, record, text, head, first, last)
   local send, members = number .. 'send:' .. id, number .. 'members:' .. id
   local row = redis.call('HMGET', send, 'stage', 'attempts', 'final', 'rung', 'rank')
-  if not row[1] or not (row[3] or tonumber(row[4]) >= ACCEPTED) then
+  if not row[1] or not (row[3] or tonumber(row[4]) >= C.STATUS_RANK.accepted) then
     redis.call('ZREM', number .. 'finished', id)
     return 1
   end

@@ -12,7 +12,6 @@
 -- contact, its state}.
 local number = KEYS[1]
 local now = clock()
-local TOLD = 24 -- attempts of a send that are told of, refused or not
 local RESTS = 60000 -- for so long a lane that is damaged is not looked at
 local damaged = {}
 
@@ -25,7 +24,7 @@ local function give_back(id, name)
   local row = read_send(send)
   if row and row.stage == 'attempting' and row.call == name then
     redis.call('ZADD', number .. 'ready:' .. row.rank, now, row.lane)
-    raise(number, send, 'queued', 0, 'attempts', row.attempts - 1)
+    raise(number, send, 'queued', 'attempts', row.attempts - 1)
   end
 end
 
@@ -113,13 +112,13 @@ local begun -- the send that is being taken, with its attempt
 local function attempt(id, send, lane, rank, attempts)
   -- As the customer is now, so that it can be seen whether they wrote before this is settled.
   local _, version, contact = contact_of(number, lane)
-  forget(send, attempts - TOLD)
+  forget(send, attempts - C.ATTEMPTS_KEPT)
   begun = {id = id, send = send, attempts = attempts}
   redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
   redis.call('HSETNX', send, 'first', now)
   redis.call('HSET', send, 'began:' .. attempts, now, 'seen', version or '')
-  raise(number, send, 'attempting', ATTEMPTING, 'attempts', attempts, 'attempting_at', now, 'call',
+  raise(number, send, 'attempting', 'attempts', attempts, 'attempting_at', now, 'call',
     ARGV[4])
   local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
     'closed', 'instead', 'pair_refusals')
@@ -159,7 +158,7 @@ local function work(lane, rank)
       doubt(number, now, id, send, row, expires[1])
       return nil
     end
-    if row and not row.final and row.rung < UNCONFIRMED then
+    if row and not row.final and row.rung < C.STATUS_RANK.unconfirmed then
       if tonumber(expires[1]) <= now then
         bury(number, now, id, 'expired', '{"reason":"expired before it could be sent"}')
       else
@@ -177,7 +176,8 @@ end
 local function rest_lane(lane, rank, why)
   if begun then
     redis.call('SREM', take, begun.id)
-    redis.call('HSET', begun.send, 'stage', 'queued', 'rung', 0, 'attempts', begun.attempts - 1)
+    redis.call('HSET', begun.send, 'stage', 'queued', 'rung', C.STATUS_RANK.queued,
+      'attempts', begun.attempts - 1)
   end
   redis.call('ZADD', number .. 'ready:' .. rank, now + RESTS, lane)
   note_damage(damaged, 'lane', '', why)

@@ -1,4 +1,5 @@
 -- redrive: let a dead send begin again, at the end of its lane.
+-- with: lanes
 -- Its attempts go on counting, for Meta's statuses name them; `spent` says how many of them were made
 -- before, and are no part of what it may still try.
 -- KEYS  1 the number's prefix
@@ -33,11 +34,10 @@ if row[7] then
 end
 -- What was held against it says nothing of what is tried now, nor does news of what ended.
 redis.call('HDEL', copy, 'final', 'error', 'wamid', 'pricing', 'paused_at', 'pair_refusals', 'reopens')
-redis.call('HSET', copy, 'stage', 'queued', 'rung', 0, 'expires', now + tonumber(ARGV[4]),
+redis.call('HSET', copy, 'stage', 'queued', 'rung', C.STATUS_RANK.queued, 'expires', now + tonumber(ARGV[4]),
   'redriven', times + 1, 'spent', row[3], 'reopened', row[3], 'at:redriven:' .. row[3], now)
 
-redis.call('ZADD', number .. 'lane:' .. row[5] .. ':' .. row[4], redis.call('INCR', number .. 'places'), id)
-redis.call('ZADD', number .. 'ready:' .. row[5], 'NX', now, row[4])
+enqueue(number, row[5], row[4], id, nil, now)
 redis.call('RENAME', copy, send)
 redis.call('ZREM', number .. 'finished', id)
 redis.call('ZREM', number .. 'dead', letter)

@@ -10,9 +10,9 @@ for _, id in ipairs(ARGV) do
   -- A row was given 30 days when it was over; what is not over has no end.
   if row[2] and row[3] ~= '1' and left >= 0 then
     local died = redis.call('ZSCORE', number .. 'dead', 'send:' .. id)
-    local at = now + left - 29 * DAY
-    if tonumber(row[2]) >= 7 or row[1] then at = now end
-    if died then at = tonumber(died) + 30 * DAY end
+    local at = now + left - C.MONTH_MS + C.DAY_MS
+    if tonumber(row[2]) >= C.STATUS_RANK.read or row[1] then at = now end
+    if died then at = tonumber(died) + C.MONTH_MS end
     redis.call('ZADD', number .. 'finished', 'NX', at, id)
     redis.call('PERSIST', send)
     registered = registered + 1

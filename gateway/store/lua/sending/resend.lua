@@ -1,4 +1,5 @@
 -- resend: put an unconfirmed send back to the end of its lane, once in its life.
+-- with: lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 the attempt that the decision was about
 -- Returns 1 if it will be posted again, 0 where something became known meanwhile.
@@ -10,10 +11,8 @@ local row = redis.call('HMGET', send, 'stage', 'attempts', 'repeated', 'overtake
 if row[1] ~= 'unconfirmed' or row[2] ~= ARGV[2] or row[3] or row[4] then return 0 end
 if tonumber(row[7]) <= now then return 0 end
 
-local place = redis.call('INCR', number .. 'places')
-redis.call('ZADD', number .. 'lane:' .. row[6] .. ':' .. row[5], 'NX', place, id)
-redis.call('ZADD', number .. 'ready:' .. row[6], 'NX', now, row[5])
+enqueue(number, row[6], row[5], id, nil, now)
 redis.call('ZREM', number .. 'unconfirmed', id)
-redis.call('HSET', send, 'repeated', 1, 'stage', 'queued', 'rung', 0)
+redis.call('HSET', send, 'repeated', 1, 'stage', 'queued', 'rung', C.STATUS_RANK.queued)
 count(number, 'sends.repeated')
 return 1

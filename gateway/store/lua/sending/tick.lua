@@ -26,10 +26,8 @@ end
 
 local due = each_due('due', function(id)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final', 'rung')
-  if row[1] and not row[3] and tonumber(row[4]) < 2 then
-    local place = redis.call('INCR', number .. 'places')
-    redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
+  if row[1] and not row[3] and tonumber(row[4]) < C.STATUS_RANK.unconfirmed then
+    enqueue(number, row[2], row[1], id, nil, now)
   end
   redis.call('ZREM', number .. 'due', id)
 end)
@@ -39,8 +37,7 @@ local stops, moved = stops_of(number), 0
 local function let_go_on(id, place)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final')
   if row[1] and not row[3] then
-    redis.call('ZADD', number .. 'lane:' .. row[2] .. ':' .. row[1], 'NX', place, id)
-    redis.call('ZADD', number .. 'ready:' .. row[2], 'NX', now, row[1])
+    enqueue(number, row[2], row[1], id, place, now)
   end
 end
 

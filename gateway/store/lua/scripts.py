@@ -1,0 +1,40 @@
+"""The text of each script, and the hash under which a server knows it."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from gateway.store.lua.constants import constants_table
+
+SCRIPTS = Path(__file__).parent
+
+
+@cache
+def source(script: str) -> str:
+    """Return the text of a script, after the constants, the prelude and the parts that it names.
+
+    It names them in a line of its own (`-- with: …`).
+    """
+    names = dict.fromkeys(["prelude", *_needs(script)])
+    return "\n".join([constants_table(), *(_files()[name].read_text() for name in names)])
+
+
+def _needs(script: str) -> Iterator[str]:
+    """Give the parts that a script needs, each after its own needs, and then the script."""
+    named = re.search(r"^-- with: (.*)$", _files()[script].read_text(), re.MULTILINE)
+    for part in named[1].split(", ") if named else ():
+        yield from _needs(part)
+    yield script
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    return {path.stem: path for path in SCRIPTS.rglob("*.lua")}
+
+
+@cache
+def sha(script: str) -> str:
+    """Return the name under which a server knows a script once it was loaded."""
+    return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
