@@ -1,31 +1,53 @@
 """Faults on demand: what is to go wrong, how many times still, and for which number."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
 
 from gateway.sandbox.errors import code_of
+from gateway.sandbox.fields import explain_error
 from gateway.sandbox.wire import Json
 
 ON_REQUEST = "The sandbox was asked to."
-_TIMES_MAX = 1_000_000
-_SECONDS_MAX = 600
 
-# The fields that each fault needs; one without fields is written as its number of times.
-_FORMS: dict[str, tuple[str, ...]] = {
-    "lose": (),
-    "duplicate": (),
-    "reorder": (),
-    "error": ("code", "status"),
-    "http": ("status",),
-    "slow": ("seconds",),
-    "fail_status": ("code",),
-    "code": ("code",),
-}
-_RANGES: dict[str, tuple[type, float, float]] = {
-    "times": (int, 0, _TIMES_MAX),
-    "code": (int, 0, 10**8),
-    "status": (int, 400, 599),
-    "seconds": (float, 0, _SECONDS_MAX),
+
+class _FaultForm(BaseModel, extra="forbid"):
+    times: int = Field(1, strict=True, ge=0, le=1_000_000, description="a number from 0 to 1000000")
+    number: str = Field("", description="the id of a phone number")
+
+
+_Status = Annotated[int, Field(strict=True, ge=400, le=599, description="a number from 400 to 599")]
+
+
+class _CodeForm(_FaultForm):
+    code: int = Field(strict=True, ge=0, le=10**8, description="a number from 0 to 100000000")
+
+
+class _ErrorForm(_CodeForm):
+    status: _Status = 0  # That of the code.
+
+
+class _HttpForm(_FaultForm):
+    status: _Status
+
+
+class _SlowForm(_FaultForm):
+    seconds: float = Field(strict=True, ge=0, le=600, description="a number from 0 to 600")
+
+
+# One without fields of its own is written as its number of times.
+_FORMS: Mapping[str, type[_FaultForm]] = {
+    "lose": _FaultForm,
+    "duplicate": _FaultForm,
+    "reorder": _FaultForm,
+    "error": _ErrorForm,
+    "http": _HttpForm,
+    "slow": _SlowForm,
+    "fail_status": _CodeForm,
+    "code": _CodeForm,
 }
 
 
@@ -45,10 +67,10 @@ class Fault:
 
     def show(self, name: str) -> object:
         """Give the fault in the form in which it is asked for."""
-        if not _FORMS[name]:
+        if _FORMS[name] is _FaultForm:
             return self.times
-        number = {"number": self.number} if self.number else {}
-        return {key: getattr(self, key) for key in (*_FORMS[name], "times")} | number
+        shown = {key: getattr(self, key) for key in _FORMS[name].model_fields}
+        return shown if self.number else {k: v for k, v in shown.items() if k != "number"}
 
 
 class Faults:
@@ -97,35 +119,27 @@ class Faults:
 
 
 def _resolve_code(name: str, fault: Fault) -> tuple[str, Fault]:
-    """Make of a bare code the fault in the way that Meta tells this one."""
-    if name != "code":
-        return name, fault
+    """Give a code its status, and make of a bare one the fault in the way that Meta tells it."""
     known = code_of(fault.code)
-    fault.status = known.status
-    return ("fail_status" if known.by_status else "error"), fault
+    if name in ("error", "code"):
+        fault.status = fault.status or known.status
+    if name == "code":
+        name = "fail_status" if known.by_status else "error"
+    return name, fault
 
 
 def _parse_fault(name: str, wish: object) -> Fault:
-    if name not in _FORMS:
+    form = _FORMS.get(name)
+    if form is None:
         raise FaultError(f"There is no such fault; there are {', '.join(_FORMS)}.")
-    if not _FORMS[name]:
-        return Fault(**_check_ranges(name, {"times": wish}))
-    if not isinstance(wish, dict):
-        raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
-    given = {"times": 1, **wish}
-    number = given.pop("number", "")
-    if name == "error" and type(given.get("code")) is int:
-        given.setdefault("status", code_of(given["code"]).status)
-    allowed = {*_FORMS[name], "times"}
-    if set(given) != allowed or not isinstance(number, str):
-        raise FaultError(f"{name} takes {', '.join(sorted({*allowed, 'number'}))}, nothing else.")
-    return Fault(**_check_ranges(name, given), number=number)
+    try:
+        given = form.model_validate({"times": wish} if form is _FaultForm else wish)
+    except ValidationError as error:
+        raise FaultError(_explain(name, form, error)) from None
+    return Fault(**given.model_dump())
 
 
-def _check_ranges(name: str, given: Json) -> Json:
-    for key, value in given.items():
-        kind, least, most = _RANGES[key]
-        right = isinstance(value, (int, kind)) and not isinstance(value, bool)
-        if not right or not least <= value <= most:
-            raise FaultError(f"{key} of {name} must be a number from {least} to {most}.")
-    return given
+def _explain(name: str, form: type[_FaultForm], error: ValidationError) -> str:
+    if error.errors()[0]["type"] in ("missing", "extra_forbidden", "model_type"):
+        return f"{name} takes an object of {', '.join(sorted(form.model_fields))}, nothing else."
+    return f"Of {name}, {explain_error(form, error)}"
