@@ -59,7 +59,6 @@ class InboxWriter:
         """Begin to keep; call it inside the event loop."""
         for line in self._batchers:
             line.start()
-        self._bell.start()
 
     async def close(self) -> None:
         """Keep what still waits, then end."""

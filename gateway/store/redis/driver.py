@@ -113,9 +113,6 @@ class InboxBell:
         if is_first:
             self._ring()
 
-    def start(self) -> None:
-        """Begin; call it inside the event loop."""
-
     async def close(self) -> None:
         """Ring for what was asked for last, then end."""
 

@@ -19,8 +19,7 @@ class ClusterBell(InboxBell):
         """Take the client to set the key with."""
         super().__init__(key, lifetime_ms, ring)
         self._redis = client
-        self._requested = asyncio.Event()
-        self._closing = False
+        self._is_requested = False
         self._task: asyncio.Task[None] | None = None
 
     def add_to(self, pipe: AsyncPipe) -> None:
@@ -32,26 +31,18 @@ class ClusterBell(InboxBell):
 
     def ring(self) -> None:
         """Ask for the key to be set."""
-        self._requested.set()
-
-    def start(self) -> None:
-        """Begin to set it; call it inside the event loop."""
-        self._task = asyncio.create_task(self._run(), name="bell")
+        self._is_requested = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="bell")
 
     async def close(self) -> None:
         """Ring for what was asked for last, then end."""
-        self._closing = True
-        self._requested.set()
         if self._task:
             await self._task
 
     async def _run(self) -> None:
-        closing = False
-        while not closing:
-            await self._requested.wait()
-            self._requested.clear()
-            # Looked at before the bell, so that what was asked for before the end is rung for.
-            closing = self._closing
+        while self._is_requested:
+            self._is_requested = False
             await self._notify()
 
     async def _notify(self) -> None:
