@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -13,64 +11,39 @@ from gateway.sandbox.wire import Json
 
 ON_REQUEST = "The sandbox was asked to."
 
-
-class _FaultForm(BaseModel, extra="forbid"):
-    times: int = Field(1, strict=True, ge=0, le=1_000_000, description="a number from 0 to 1000000")
-    number: str = Field("", description="the id of a phone number")
-
-
-_Status = Annotated[int, Field(strict=True, ge=400, le=599, description="a number from 400 to 599")]
-
-
-class _CodeForm(_FaultForm):
-    code: int = Field(strict=True, ge=0, le=10**8, description="a number from 0 to 100000000")
-
-
-class _ErrorForm(_CodeForm):
-    status: _Status = 0  # That of the code.
-
-
-class _HttpForm(_FaultForm):
-    status: _Status
-
-
-class _SlowForm(_FaultForm):
-    seconds: float = Field(strict=True, ge=0, le=600, description="a number from 0 to 600")
-
-
-# One without fields of its own is written as its number of times.
-_FORMS: Mapping[str, type[_FaultForm]] = {
-    "lose": _FaultForm,
-    "duplicate": _FaultForm,
-    "reorder": _FaultForm,
-    "error": _ErrorForm,
-    "http": _HttpForm,
-    "slow": _SlowForm,
-    "fail_status": _CodeForm,
-    "code": _CodeForm,
+# The fields of each fault; one without fields is written as its number of times.
+_FORMS: Mapping[str, tuple[str, ...]] = {
+    "lose": (),
+    "duplicate": (),
+    "reorder": (),
+    "error": ("code", "status"),
+    "http": ("status",),
+    "slow": ("seconds",),
+    "fail_status": ("code",),
+    "code": ("code",),
 }
+_ALWAYS = ("times", "number")
 
 
 class FaultError(ValueError):
     """The wish for a fault cannot be understood; the message is one sentence."""
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(BaseModel):
     """One kind of fault, armed for so many times; for all numbers unless one is named."""
 
-    times: int
-    code: int = 0
-    status: int = 0
-    seconds: float = 0.0
-    number: str = ""
+    times: int = Field(1, strict=True, ge=0, le=1_000_000, description="a number from 0 to 1000000")
+    code: int = Field(0, strict=True, ge=0, le=10**8, description="a number from 0 to 100000000")
+    status: int = Field(0, strict=True, ge=400, le=599, description="a number from 400 to 599")
+    seconds: float = Field(0, strict=True, ge=0, le=600, description="a number from 0 to 600")
+    number: str = Field("", description="the id of a phone number")
 
     def show(self, name: str) -> object:
         """Give the fault in the form in which it is asked for."""
-        if _FORMS[name] is _FaultForm:
+        if not _FORMS[name]:
             return self.times
-        shown = {key: getattr(self, key) for key in _FORMS[name].model_fields}
-        return shown if self.number else {k: v for k, v in shown.items() if k != "number"}
+        number = {"number": self.number} if self.number else {}
+        return {key: getattr(self, key) for key in (*_FORMS[name], "times")} | number
 
 
 class Faults:
@@ -129,17 +102,16 @@ def _resolve_code(name: str, fault: Fault) -> tuple[str, Fault]:
 
 
 def _parse_fault(name: str, wish: object) -> Fault:
-    form = _FORMS.get(name)
-    if form is None:
+    if name not in _FORMS:
         raise FaultError(f"There is no such fault; there are {', '.join(_FORMS)}.")
+    needed = set(_FORMS[name])
+    if needed and not isinstance(wish, dict):
+        raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
+    given = wish if isinstance(wish, dict) and needed else {"times": wish}
+    optional = {*_ALWAYS, "status"} if name == "error" else {*_ALWAYS}
+    if not needed - optional <= set(given) <= needed | optional:
+        raise FaultError(f"{name} takes {', '.join(sorted({*needed, *_ALWAYS}))}, nothing else.")
     try:
-        given = form.model_validate({"times": wish} if form is _FaultForm else wish)
+        return Fault.model_validate(given)
     except ValidationError as error:
-        raise FaultError(_explain(name, form, error)) from None
-    return Fault(**given.model_dump())
-
-
-def _explain(name: str, form: type[_FaultForm], error: ValidationError) -> str:
-    if error.errors()[0]["type"] in ("missing", "extra_forbidden", "model_type"):
-        return f"{name} takes an object of {', '.join(sorted(form.model_fields))}, nothing else."
-    return f"Of {name}, {explain_error(form, error)}"
+        raise FaultError(f"Of {name}, {explain_error(Fault, error)}") from None
