@@ -55,16 +55,20 @@ def parse(text: str) -> Address:
         raise AddressError("asks for replicas wrongly: end it with ?replicas=1")
     if scheme == "redis-sentinel":
         return _parse_sentinels(url, int(replicas))
-    if is_cluster(url):
+    if scheme in _CLUSTERS:
         return _parse_cluster(url, int(replicas))
     if scheme not in ("redis", "rediss", "unix") or scheme == url:
         raise AddressError("is no Redis address: write redis://host:6379/0")
     return Address(url, int(replicas))
 
 
-def is_cluster(text: str) -> bool:
-    """Say whether this would be the address of a cluster."""
-    return text.partition("://")[0] in _CLUSTERS
+def check_broker(text: str) -> None:
+    """Check that Celery's messages can go where an address leads. Raises AddressError."""
+    if text.partition("://")[0] in _CLUSTERS:
+        raise AddressError(
+            "has to name a server of its own, such as redis://broker:6379/0: "
+            "Celery's messages cannot go through a Redis Cluster"
+        )
 
 
 def _parse_sentinels(url: str, replicas: int) -> Address:

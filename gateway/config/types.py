@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
-from gateway.config.redis_address import is_cluster, parse
+from gateway.config.redis_address import check_broker, parse
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
@@ -61,11 +61,7 @@ def _redis_url(text: object) -> object:
 
 
 def _broker_url(text: str, info: ValidationInfo) -> str:
-    if is_cluster(text or info.data.get("redis_url", "")):
-        raise ValueError(
-            "has to name a server of its own, such as redis://broker:6379/0: "
-            "Celery's messages cannot go through a Redis Cluster"
-        )
+    check_broker(text or info.data.get("redis_url", ""))
     return text
 
 

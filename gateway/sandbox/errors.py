@@ -177,11 +177,11 @@ def missing(path: str) -> Refusal:
     return Refusal(MISSING, f"Parameter {path} is required.")
 
 
-def wrong_type(path: str, wanted: str) -> Refusal:
+def wrong_type(path: str, rule: str) -> Refusal:
     """Refuse a parameter of another JSON type."""
-    return Refusal(INVALID, f"Parameter {path} must be {wanted}.")
+    return Refusal(INVALID, f"Parameter {path} must {rule}.")
 
 
 def invalid(path: str, rule: str) -> Refusal:
     """Refuse a parameter of the right type that breaks a rule."""
-    return Refusal(INVALID_VALUE, f"Parameter {path} {rule}.")
+    return Refusal(INVALID_VALUE, f"Parameter {path} must {rule}.")

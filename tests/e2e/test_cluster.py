@@ -18,7 +18,7 @@ from tests.made import NUMBER, delivery_body, message_item
 from tests.servers import Server, wait_until
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(240)]
 REPLIES = 600
 
 

@@ -1,7 +1,6 @@
 """What can be asked of the sandbox stands in its page."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from starlette.routing import Route
@@ -35,7 +34,7 @@ def test_every_field_of_the_configuration_is_told() -> None:
     for names in re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE):
         told |= set(re.findall(r"`(\w+)`", names))
 
-    assert told == {field.name for field in fields(Config)}
+    assert told == set(Config.model_fields)
 
 
 def test_every_fault_is_told() -> None:

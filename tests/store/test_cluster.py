@@ -27,7 +27,7 @@ from tests.store.planning import planned
 from tests.store.sending import WEEK
 from tests.store.test_lifetimes import live
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.long]
 PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]
 P0, P2, P3, P6 = (PLACES[i] for i in (0, 2, 3, 6))
 DELIVERY = ["meta||", b"body"]

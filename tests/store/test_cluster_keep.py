@@ -22,6 +22,7 @@ from tests.servers import Server
 from tests.store.keeping import inbox
 
 pytestmark = pytest.mark.store
+LONG = pytest.mark.long  # but for one that shows that a cluster works
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +88,13 @@ def test_each_delivery_is_kept_once_and_the_bell_is_rung_once(cluster: ClusterOf
     store.close()
 
 
+@LONG
 def test_a_bell_that_is_set_is_not_rung_again(cluster: ClusterOf) -> None:
     assert keeping(cluster.url, all_of)[1] == 1
     assert keeping(cluster.url, all_of)[1] == 0
 
 
+@LONG
 def test_a_partition_that_has_moved_is_found(cluster: ClusterOf) -> None:
     async def act(keeper: InboxWriter) -> list[Any]:
         first = await all_of(keeper)
@@ -102,6 +105,7 @@ def test_a_partition_that_has_moved_is_found(cluster: ClusterOf) -> None:
     assert keeping(cluster.url, act)[0] == [None] * 2 * len(BODIES)
 
 
+@LONG
 def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: ClusterOf) -> None:
     for one in cluster.primaries:
         ask(one, "SCRIPT", "FLUSH")
@@ -113,6 +117,7 @@ def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: Cluster
     store.close()
 
 
+@LONG
 @pytest.mark.timeout(30)
 def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) -> None:
     slow = server_of(cluster, BODIES[0])
@@ -135,6 +140,7 @@ def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) ->
         assert isinstance(answer, StoreUnavailableError) is (server_of(cluster, one) is slow)
 
 
+@LONG
 @pytest.mark.timeout(30)
 def test_a_bell_that_cannot_be_set_is_rung_all_the_same(tmp_path: Path) -> None:
     own = ClusterOf(tmp_path)
@@ -147,6 +153,7 @@ def test_a_bell_that_cannot_be_set_is_rung_all_the_same(tmp_path: Path) -> None:
     own.close()
 
 
+@LONG
 def test_the_web_process_counts_and_looks_at_all_servers(cluster: ClusterOf) -> None:
     async def looking() -> tuple[Figures, ServerHealth]:
         client = connect_async(cluster.url)
@@ -161,6 +168,7 @@ def test_the_web_process_counts_and_looks_at_all_servers(cluster: ClusterOf) -> 
     assert (health.is_full, health.limit_bytes) == (True, 1)
 
 
+@LONG
 def test_a_web_process_is_ready_while_one_server_is_away(tmp_path: Path) -> None:
     own = ClusterOf(tmp_path)
 
@@ -177,6 +185,7 @@ def test_a_web_process_is_ready_while_one_server_is_away(tmp_path: Path) -> None
     own.close()
 
 
+@LONG
 def test_a_web_process_that_never_saw_the_layout_is_not_ready(tmp_path: Path) -> None:
     own = ClusterOf(tmp_path)
     own.owner(keys.LAYOUT_KEY).kill()

@@ -14,7 +14,7 @@ from tests.clusters import ClusterOf, ask
 from tests.servers import wait_until
 from tests.store.raw import raw
 
-pytestmark = [pytest.mark.store, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(90)]
 PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]
 
 

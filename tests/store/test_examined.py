@@ -70,6 +70,7 @@ def test_a_clock_that_is_wrong_is_told(server: Server, monkeypatch: pytest.Monke
     assert -95 < told.ahead_s < -85
 
 
+@pytest.mark.long
 def test_each_server_of_a_cluster_is_asked_and_one_that_is_away_is_counted(
     cluster: ClusterOf,
 ) -> None:
@@ -92,6 +93,7 @@ def test_each_server_of_a_cluster_is_asked_and_one_that_is_away_is_counted(
     assert (len(halved.servers), halved.unavailable) == (len(cluster.primaries) - 1, 1)
 
 
+@pytest.mark.long
 def test_an_address_of_the_other_form_is_told(cluster: ClusterOf) -> None:
     alone = examined(cluster.primaries[0].url)
 

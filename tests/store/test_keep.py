@@ -184,12 +184,15 @@ def test_the_bell_is_rung_once_until_a_worker_cleared_it(store: Store, server: S
 class Forgetful:
     """A client in whose server a worker clears the bell before a forgotten script is run."""
 
-    replicas, is_cluster = 0, False
+    replicas = 0
 
     def __init__(self, real: Any, store: Store) -> None:
         self._real = real
         self._store = store
         self._pipelines = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
     def pipeline(self, transaction: bool) -> Any:
         self._pipelines += 1

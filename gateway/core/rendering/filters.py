@@ -2,70 +2,90 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+from babel import Locale, UnknownLocaleError, dates
 
-class DayWords(NamedTuple):
-    """What one language says of days; `far` has the day of the month and its month."""
+
+class DayPhrases(NamedTuple):
+    """How one language says when; `far` has the day of the month and its month."""
 
     today: str
     tomorrow: str
     near: str
     far: str
-    days: tuple[str, ...]  # Monday first
-    months: tuple[str, ...]
 
 
-WORDS: Mapping[str, DayWords] = {
-    "en": DayWords(
-        "today at {time}", "tomorrow at {time}", "{day} at {time}", "{date} {month} at {time}",
-        ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-        ("January", "February", "March", "April", "May", "June", "July", "August", "September",
-         "October", "November", "December"),
+# Babel knows the names of days and months in every language, and of none how a sentence says them.
+PHRASES: Mapping[str, DayPhrases] = {
+    "en": DayPhrases(
+        "today at {time}", "tomorrow at {time}", "{day} at {time}", "{date} {month} at {time}"
     ),
-    "pt": DayWords(
-        "hoje às {time}", "amanhã às {time}", "{day} às {time}", "{date} de {month} às {time}",
-        ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado",
-         "domingo"),
-        ("janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro",
-         "outubro", "novembro", "dezembro"),
+    "pt": DayPhrases(
+        "hoje às {time}", "amanhã às {time}", "{day} às {time}", "{date} de {month} às {time}"
     ),
-    "es": DayWords(
-        "hoy a las {time}", "mañana a las {time}", "el {day} a las {time}",
+    "es": DayPhrases(
+        "hoy a las {time}",
+        "mañana a las {time}",
+        "el {day} a las {time}",
         "el {date} de {month} a las {time}",
-        ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
-        ("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre",
-         "octubre", "noviembre", "diciembre"),
     ),
-    "fr": DayWords(
-        "aujourd'hui à {time}", "demain à {time}", "{day} à {time}", "le {date} {month} à {time}",
-        ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
-        ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
-         "octobre", "novembre", "décembre"),
+    "fr": DayPhrases(
+        "aujourd'hui à {time}", "demain à {time}", "{day} à {time}", "le {date} {month} à {time}"
     ),
-    "de": DayWords(
-        "heute um {time}", "morgen um {time}", "{day} um {time}", "am {date}. {month} um {time}",
-        ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
-        ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
-         "Oktober", "November", "Dezember"),
+    "de": DayPhrases(
+        "heute um {time}", "morgen um {time}", "{day} um {time}", "am {date}. {month} um {time}"
     ),
-}  # fmt: skip
+}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,3})?")
+_ALIASES = {"prs_AF": "fa_AF"}  # Meta's code, and CLDR's for the same language
+
+
+def find_locale(language: str) -> Locale | None:
+    """Find what is known of a language that Meta's templates have, such as pt or pt_BR.
+
+    Babel reads it from the files of its own package, once, when it is first asked for.
+    """
+    if not _LANGUAGE.fullmatch(language):
+        return None
+    for name in (_ALIASES.get(language, language), language.partition("_")[0]):
+        with suppress(UnknownLocaleError, ValueError):
+            return Locale.parse(name)
+    return None
 
 
 def format_moment(moment: datetime, now: datetime, language: str = "en") -> str:
-    """Tell a moment as a person would who looks at the calendar of its zone."""
-    words = WORDS[language]
-    days = (moment.date() - now.astimezone(moment.tzinfo).date()).days
-    near = {0: words.today, 1: words.tomorrow} | dict.fromkeys(range(2, 7), words.near)
-    return near.get(days, words.far).format(
+    """Tell a moment as a person would who looks at the calendar of its zone.
+
+    Raises ValueError where nothing is known of the language.
+    """
+    if (locale := find_locale(language)) is None:
+        raise ValueError(f"no such language: {language}")
+    days_ahead = (moment.date() - now.astimezone(moment.tzinfo).date()).days
+    phrases = PHRASES.get(locale.language)
+    if phrases is None:
+        return _format_plainly(moment, days_ahead, locale)
+    near = {0: phrases.today, 1: phrases.tomorrow} | dict.fromkeys(range(2, 7), phrases.near)
+    return near.get(days_ahead, phrases.far).format(
         time=f"{moment:%H:%M}",
-        day=words.days[moment.weekday()],
+        day=dates.format_date(moment, "EEEE", locale),
         date=moment.day,
-        month=words.months[moment.month - 1],
+        month=dates.format_date(moment, "MMMM", locale),
     )
+
+
+def _format_plainly(moment: datetime, days_ahead: int, locale: Locale) -> str:
+    """Tell the day of the week or the date, and the time, in a language without phrases."""
+    if days_ahead in range(7):
+        day = dates.format_date(moment, "EEEE", locale)
+    else:
+        day = dates.format_skeleton("MMMMd", moment, locale=locale)
+    time = dates.format_time(moment, "short", locale=locale)
+    return str(dates.get_datetime_format(locale=locale)).format(time, day)
 
 
 Value = str | datetime | None
@@ -109,7 +129,8 @@ def _check_pattern(value: Any) -> str:
 
 
 def _check_language(value: Any) -> str:
-    return "" if value in WORDS else f"takes one of {', '.join(map(repr, WORDS))}"
+    is_known = isinstance(value, str) and find_locale(value)
+    return "" if is_known else "takes a language of Meta's templates, such as 'pt' or 'pt_BR'"
 
 
 def _truncate(text: str, length: int = 80) -> str:
@@ -156,7 +177,8 @@ FILTERS: Mapping[str, PlaceholderFilter] = {
     "when": PlaceholderFilter(
         _format_when,
         "of a moment: today at 18:00, tomorrow at 09:00, Monday at 09:00, 7 January at 09:00; "
-        f"other languages are {', '.join(sorted(WORDS.keys() - {'en'}))}",
+        "in any language of Meta's templates; but for "
+        f"{', '.join(sorted(PHRASES))}, today and tomorrow are told by the day of the week",
         "('pt')",
         "moment",
         (_check_language,),

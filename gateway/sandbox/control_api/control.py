@@ -1,68 +1,55 @@
 """The sandbox's own endpoints: what goes wrong, what is granted, and the judge's log."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TypeAlias
 
+from pydantic import BaseModel, Field, StrictFloat, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox.config import CATEGORIES, is_templates
+from gateway.sandbox.config import TEMPLATES_FORM, Templates
 from gateway.sandbox.errors import CODES
+from gateway.sandbox.fields import Count, Flag, Text, Texts
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.customer_messages import ControlError, find_number, read_params
+from gateway.sandbox.simulation.customer_messages import (
+    ControlError,
+    find_number,
+    read_form,
+    read_params,
+)
 from gateway.sandbox.simulation.sandbox import Sandbox
-from gateway.sandbox.simulation.tokens import TYPES
-from gateway.sandbox.wire import Json, as_json
+from gateway.sandbox.simulation.tokens import TokenType
+from gateway.sandbox.wire import as_json
 
-ParamRules: TypeAlias = Mapping[str, tuple[Callable[[object], bool], str]]
-
-
-def check_params(params: Json, known: ParamRules) -> None:
-    """Raise ControlError at the first value that is none."""
-    for name, value in params.items():
-        holds, wanted = known[name]
-        if not holds(value):
-            raise ControlError(f"{name} must be {wanted}.")
+_TEMPLATES: TypeAdapter[Templates] = TypeAdapter(Templates)
 
 
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
+class TokenForm(BaseModel):
+    """What may be said of the token, and of the tokens of other apps."""
+
+    access_token: Text = ""
+    revoked: Flag = False
+    type: TokenType = Field("SYSTEM_USER", description="one of SYSTEM_USER, USER")
+    expires_in_s: StrictFloat | None = Field(
+        None, description="a number of seconds, or null for never"
+    )
+    scopes: Texts = ()
+    of_another_app: Texts = ()
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+class AccountForm(BaseModel):
+    """What may be said of the app and its account."""
+
+    callback: str = Field("", description="a web address, or empty for none")
+    fields: Texts = ()
+    subscribed: Flag = False
+    other_apps: dict[str, Text] = Field({}, description="ids of apps, each with a name")
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+class NumberForm(BaseModel):
+    """What a number is granted, and whether Meta announces it."""
 
-
-def _is_seconds(value: object) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_text, value.values()))
-
-
-_FLAG = (_is_flag, "true or false")
-_TEXTS = (_is_texts, "a list of strings that are not empty")
-
-TOKEN: ParamRules = {
-    "access_token": (_is_text, "a string that is not empty"),
-    "revoked": _FLAG,
-    "type": (lambda value: value in TYPES, f"one of {', '.join(TYPES)}"),
-    "expires_in_s": (_is_seconds, "a number of seconds, or null for never"),
-    "scopes": _TEXTS,
-    "of_another_app": _TEXTS,
-}
-ACCOUNT: ParamRules = {
-    "callback": (lambda value: isinstance(value, str), "a web address, or empty for none"),
-    "fields": _TEXTS,
-    "subscribed": _FLAG,
-    "other_apps": (_is_names, "ids of apps, each with a name"),
-}
+    messages_per_second: Count
+    announce: object = None
 
 
 class Control:
@@ -92,9 +79,8 @@ class Control:
 
     async def set_token(self, request: Request) -> Response:
         """Accept another token, refuse the accepted one, or say what kind of token it is."""
-        sandbox, params = self._sandbox, await read_params(request, *TOKEN)
+        sandbox, params = self._sandbox, await read_form(request, TokenForm)
         token = sandbox.token
-        check_params(params, TOKEN)
         if "access_token" in params:
             token.change(params["access_token"])
         if "expires_in_s" in params:
@@ -111,19 +97,16 @@ class Control:
 
     async def set_account(self, request: Request) -> Response:
         """Set up the app or its account without the handshake, and show how they are."""
-        params, account = await read_params(request, *ACCOUNT), self._sandbox.account
-        check_params(params, ACCOUNT)
+        params, account = await read_form(request, AccountForm), self._sandbox.account
         for name, value in params.items():
-            setattr(account, name, tuple(value) if name == "fields" else value)
+            setattr(account, name, value)
         return as_json(account.show())
 
     async def set_number(self, request: Request) -> Response:
         """Grant a number another throughput, and announce it if asked."""
         number = find_number(self._sandbox, request.path_params["phone_number_id"])
-        params = await read_params(request, "messages_per_second", "announce")
-        rate = params.get("messages_per_second")
-        if type(rate) is not int or rate < 1:
-            raise ControlError("messages_per_second must be a whole number, 1 or more.")
+        params = await read_form(request, NumberForm)
+        rate = params["messages_per_second"]
         self._sandbox.limits.grant(number.id, rate)
         if params.get("announce") is True:
             self._sandbox.post_update(webhook_payloads.throughput_change(number))
@@ -132,9 +115,10 @@ class Control:
     async def set_templates(self, request: Request) -> Response:
         """Name the categories of templates, and show all that are named."""
         params = await read_params(request)
-        if not is_templates(params):
-            raise ControlError(f"Give names of templates, each with {', '.join(CATEGORIES)}.")
-        self._sandbox.policy.templates.update(params)
+        try:
+            self._sandbox.policy.templates.update(_TEMPLATES.validate_python(params))
+        except ValidationError:
+            raise ControlError(f"Give {TEMPLATES_FORM}.") from None
         return as_json(self._sandbox.policy.templates)
 
     async def show_pace(self, _: Request) -> Response:

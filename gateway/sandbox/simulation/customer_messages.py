@@ -4,9 +4,11 @@ import math
 from urllib.parse import parse_qsl
 
 import orjson
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from gateway.sandbox.config import Number
+from gateway.sandbox.fields import explain_error
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json, customer_id, read_body
 
@@ -26,6 +28,15 @@ async def read_params(request: Request, *names: str) -> Json:
     if names and not (body and set(body) <= set(names)):
         raise ControlError(f"Give {' or '.join(names)}, and nothing else.")
     return body
+
+
+async def read_form(request: Request, form: type[BaseModel]) -> Json:
+    """Give what an object sets of a form; it may have no other fields."""
+    given = await read_params(request, *form.model_fields)
+    try:
+        return form.model_validate(given).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise ControlError(explain_error(form, error)) from None
 
 
 async def read_graph_params(request: Request) -> Json:

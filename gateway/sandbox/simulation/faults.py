@@ -1,17 +1,18 @@
 """Faults on demand: what is to go wrong, how many times still, and for which number."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field, ValidationError
 
 from gateway.sandbox.errors import code_of
+from gateway.sandbox.fields import explain_error
 from gateway.sandbox.wire import Json
 
 ON_REQUEST = "The sandbox was asked to."
-_TIMES_MAX = 1_000_000
-_SECONDS_MAX = 600
 
-# The fields that each fault needs; one without fields is written as its number of times.
-_FORMS: dict[str, tuple[str, ...]] = {
+# The fields of each fault; one without fields is written as its number of times.
+_FORMS: Mapping[str, tuple[str, ...]] = {
     "lose": (),
     "duplicate": (),
     "reorder": (),
@@ -21,27 +22,21 @@ _FORMS: dict[str, tuple[str, ...]] = {
     "fail_status": ("code",),
     "code": ("code",),
 }
-_RANGES: dict[str, tuple[type, float, float]] = {
-    "times": (int, 0, _TIMES_MAX),
-    "code": (int, 0, 10**8),
-    "status": (int, 400, 599),
-    "seconds": (float, 0, _SECONDS_MAX),
-}
+_ALWAYS = ("times", "number")
 
 
 class FaultError(ValueError):
     """The wish for a fault cannot be understood; the message is one sentence."""
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(BaseModel):
     """One kind of fault, armed for so many times; for all numbers unless one is named."""
 
-    times: int
-    code: int = 0
-    status: int = 0
-    seconds: float = 0.0
-    number: str = ""
+    times: int = Field(1, strict=True, ge=0, le=1_000_000, description="a number from 0 to 1000000")
+    code: int = Field(0, strict=True, ge=0, le=10**8, description="a number from 0 to 100000000")
+    status: int = Field(0, strict=True, ge=400, le=599, description="a number from 400 to 599")
+    seconds: float = Field(0, strict=True, ge=0, le=600, description="a number from 0 to 600")
+    number: str = Field("", description="the id of a phone number")
 
     def show(self, name: str) -> object:
         """Give the fault in the form in which it is asked for."""
@@ -97,35 +92,26 @@ class Faults:
 
 
 def _resolve_code(name: str, fault: Fault) -> tuple[str, Fault]:
-    """Make of a bare code the fault in the way that Meta tells this one."""
-    if name != "code":
-        return name, fault
+    """Give a code its status, and make of a bare one the fault in the way that Meta tells it."""
     known = code_of(fault.code)
-    fault.status = known.status
-    return ("fail_status" if known.by_status else "error"), fault
+    if name in ("error", "code"):
+        fault.status = fault.status or known.status
+    if name == "code":
+        name = "fail_status" if known.by_status else "error"
+    return name, fault
 
 
 def _parse_fault(name: str, wish: object) -> Fault:
     if name not in _FORMS:
         raise FaultError(f"There is no such fault; there are {', '.join(_FORMS)}.")
-    if not _FORMS[name]:
-        return Fault(**_check_ranges(name, {"times": wish}))
-    if not isinstance(wish, dict):
+    needed = set(_FORMS[name])
+    if needed and not isinstance(wish, dict):
         raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
-    given = {"times": 1, **wish}
-    number = given.pop("number", "")
-    if name == "error" and type(given.get("code")) is int:
-        given.setdefault("status", code_of(given["code"]).status)
-    allowed = {*_FORMS[name], "times"}
-    if set(given) != allowed or not isinstance(number, str):
-        raise FaultError(f"{name} takes {', '.join(sorted({*allowed, 'number'}))}, nothing else.")
-    return Fault(**_check_ranges(name, given), number=number)
-
-
-def _check_ranges(name: str, given: Json) -> Json:
-    for key, value in given.items():
-        kind, least, most = _RANGES[key]
-        right = isinstance(value, (int, kind)) and not isinstance(value, bool)
-        if not right or not least <= value <= most:
-            raise FaultError(f"{key} of {name} must be a number from {least} to {most}.")
-    return given
+    given = wish if isinstance(wish, dict) and needed else {"times": wish}
+    optional = {*_ALWAYS, "status"} if name == "error" else {*_ALWAYS}
+    if not needed - optional <= set(given) <= needed | optional:
+        raise FaultError(f"{name} takes {', '.join(sorted({*needed, *_ALWAYS}))}, nothing else.")
+    try:
+        return Fault.model_validate(given)
+    except ValidationError as error:
+        raise FaultError(f"Of {name}, {explain_error(Fault, error)}") from None

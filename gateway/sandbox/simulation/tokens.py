@@ -1,13 +1,14 @@
 """The access token: which one is accepted, whether it is just now, and what it may do."""
 
 import hmac
+from typing import Literal
 
 from gateway.sandbox.errors import BAD_TOKEN, BAD_TOKEN_REFUSAL, Refusal
 from gateway.sandbox.wire import Json
 
 EXPIRED = 463
 MANAGEMENT, MESSAGING = "whatsapp_business_management", "whatsapp_business_messaging"
-TYPES = ("SYSTEM_USER", "USER")
+TokenType = Literal["SYSTEM_USER", "USER"]
 _EXPIRED = "Error validating access token: Session has expired."
 _NEEDS = 200
 
@@ -18,9 +19,9 @@ class Token:
     def __init__(self, text: str) -> None:
         """Accept this token."""
         self.revoked = False
-        self.type = TYPES[0]
+        self.type: TokenType = "SYSTEM_USER"
         self.expires_at = 0.0  # Never, as Meta writes it.
-        self.scopes = [MANAGEMENT, MESSAGING]
+        self.scopes: tuple[str, ...] = (MANAGEMENT, MESSAGING)
         self.change(text)
 
     def change(self, text: str) -> None:

@@ -1,171 +1,205 @@
-"""Rules for each kind of interactive message."""
+"""Models of each kind of interactive message."""
 
-from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from gateway.sandbox.errors import Refusal, invalid, missing
-from gateway.sandbox.validation import media_and_templates
+from pydantic import AfterValidator, Field
+
+from gateway.sandbox.validation.media_and_templates import Link, NamedMedia
 from gateway.sandbox.validation.schema import (
-    Rule,
-    all_of,
-    anything,
-    array,
-    exactly_one,
-    one_of,
-    record,
-    tagged,
-    text,
+    BY_KIND,
+    Part,
+    Text,
+    WithNamesake,
+    WithOneOf,
+    kind,
+    lacks,
+    must,
 )
 
 # All lengths are in characters.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages
-BODY_MAX = 1024
-LIST_BODY_MAX = 4096
-HEADER_MAX = 60
-FOOTER_MAX = 60
-BUTTONS_MAX = 3
-BUTTON_ID_MAX = 256
-BUTTON_TITLE_MAX = 20
-LIST_BUTTON_MAX = 20
-SECTIONS_MAX = 10
-ROWS_MAX = 10
-ROW_ID_MAX = 200
-ROW_TITLE_MAX = 24
-ROW_DESCRIPTION_MAX = 72
-SECTION_TITLE_MAX = 24
-CTA_DISPLAY_TEXT_MAX = 20
-FLOW_CTA_MAX = 30
-_PRODUCTS_MAX = 30
+_ROWS_MAX = 10
+_OWN_IDS = "not repeat an id"
 
 
-def _distinct(key: Callable[[Any], Hashable]) -> Rule:
-    def check(values: list[Any], path: str) -> Refusal | None:
-        ids = [key(value) for value in values]
-        return None if len(set(ids)) == len(ids) else invalid(path, "must not repeat an id")
-
-    return check
-
-
-def _check_row_count(sections: list[dict[str, Any]], path: str) -> Refusal | None:
-    rows = [row for section in sections for row in section["rows"]]
-    if len(rows) > ROWS_MAX:
-        return invalid(path, f"must have at most {ROWS_MAX} rows in all")
-    return _distinct(lambda row: row["id"])(rows, path)
+class _Header(WithNamesake):
+    type: Literal["text", "image", "video", "document"]
+    text: Text | None = Field(None, max_length=60)
+    image: NamedMedia | None = None
+    video: NamedMedia | None = None
+    document: NamedMedia | None = None
 
 
-def _check_titles(sections: list[dict[str, Any]], path: str) -> Refusal | None:
-    untitled = [index for index, section in enumerate(sections) if not section.get("title")]
-    return missing(f"{path}[{untitled[0]}].title") if untitled and len(sections) > 1 else None
+class _TextHeader(_Header):
+    type: Literal["text"]
 
 
-def _body(longest: int) -> Rule:
-    return record({"text": text(longest)})
+class _Body(Part):
+    text: Text = Field(max_length=1024)
 
 
-_TEXT_HEADER = tagged("type", {"text": record({"text": text(HEADER_MAX)})})
-_HEADER = tagged(
-    "type",
-    {
-        "text": record({"text": text(HEADER_MAX)}),
-        "image": record({"image": media_and_templates.PLAIN}),
-        "video": record({"video": media_and_templates.PLAIN}),
-        "document": record({"document": media_and_templates.PLAIN}),
-    },
-)
-_AROUND = {"header": _HEADER, "footer": record({"text": text(FOOTER_MAX)})}
-
-_BUTTON = record(
-    {
-        "type": one_of("reply"),
-        "reply": record({"id": text(BUTTON_ID_MAX), "title": text(BUTTON_TITLE_MAX)}),
-    }
-)
-_BUTTONS = all_of(
-    array(_BUTTON, least=1, most=BUTTONS_MAX), _distinct(lambda button: button["reply"]["id"])
-)
-
-_ROW = record(
-    {"id": text(ROW_ID_MAX), "title": text(ROW_TITLE_MAX)},
-    {"description": text(ROW_DESCRIPTION_MAX)},
-)
-_SECTION = record({"rows": array(_ROW, least=1)}, {"title": text(SECTION_TITLE_MAX)})
-_SECTIONS = all_of(array(_SECTION, least=1, most=SECTIONS_MAX), _check_row_count, _check_titles)
-
-_PRODUCTS = array(record({"product_retailer_id": text()}), least=1, most=_PRODUCTS_MAX)
-_PRODUCT_SECTION = record({"product_items": _PRODUCTS}, {"title": text(SECTION_TITLE_MAX)})
-
-_FLOW = all_of(
-    record(
-        {"flow_message_version": text(), "flow_cta": text(FLOW_CTA_MAX)},
-        {
-            "flow_id": text(),
-            "flow_name": text(),
-            "flow_token": text(),
-            "mode": one_of("draft", "published"),
-            "flow_action": one_of("navigate", "data_exchange"),
-            "flow_action_payload": record({}, {"screen": text(), "data": record({})}),
-        },
-    ),
-    exactly_one("flow_id", "flow_name"),
-)
+class _ListBody(Part):
+    text: Text = Field(max_length=4096)
 
 
-def _message(action: Rule, *, body: int = BODY_MAX) -> Rule:
-    return record({"action": action, "body": _body(body)}, _AROUND)
+class _Footer(Part):
+    text: Text = Field(max_length=60)
 
 
-def _headless(action: Rule, *, body: int = BODY_MAX) -> Rule:
-    return record({"action": action, "body": _body(body)}, {**_AROUND, "header": _TEXT_HEADER})
+class _Reply(Part):
+    id: Text = Field(max_length=256)
+    title: Text = Field(max_length=20)
 
 
-def _bodiless(action: Rule) -> Rule:
-    return record({"action": action}, {**_AROUND, "body": _body(BODY_MAX)})
+class _ReplyButton(Part):
+    type: Literal["reply"]
+    reply: _Reply
 
 
-def _named_action(name: str, parameters: Rule | None = None) -> Rule:
-    return record(
-        {"name": one_of(name)} | ({"parameters": parameters} if parameters else {}),
-        {} if parameters else {"parameters": anything},
-    )
+def _have_own_ids(parts: "list[_Reply] | list[_Row]") -> bool:
+    return len({part.id for part in parts}) == len(parts)
 
 
-_ORDER = record({"reference_id": text()})
+class _ReplyButtons(Part):
+    buttons: Annotated[
+        list[_ReplyButton],
+        Field(min_length=1, max_length=3),
+        must(lambda buttons: _have_own_ids([one.reply for one in buttons]), _OWN_IDS),
+    ]
 
-INTERACTIVE: Rule = tagged(
-    "type",
-    {
-        "button": _message(record({"buttons": _BUTTONS})),
-        "list": _headless(
-            record({"button": text(LIST_BUTTON_MAX), "sections": _SECTIONS}), body=LIST_BODY_MAX
-        ),
-        "cta_url": _message(
-            _named_action(
-                "cta_url",
-                record(
-                    {"display_text": text(CTA_DISPLAY_TEXT_MAX), "url": media_and_templates.LINK}
-                ),
-            )
-        ),
-        "flow": _message(_named_action("flow", _FLOW)),
-        "location_request_message": _message(_named_action("send_location")),
-        "request_contact_info": _message(_named_action("request_contact_info")),
-        "call_permission_request": _bodiless(_named_action("call_permission_request")),
-        "product": _bodiless(record({"catalog_id": text(), "product_retailer_id": text()})),
-        "product_list": record(
-            {
-                "action": record(
-                    {
-                        "catalog_id": text(),
-                        "sections": array(_PRODUCT_SECTION, least=1, most=SECTIONS_MAX),
-                    }
-                ),
-                "body": _body(BODY_MAX),
-                "header": _TEXT_HEADER,
-            },
-            {"footer": _AROUND["footer"]},
-        ),
-        "catalog_message": _message(_named_action("catalog_message")),
-        "order_details": _message(_named_action("review_and_pay", _ORDER)),
-        "order_status": _message(_named_action("review_order", _ORDER)),
-    },
-)
+
+class _Row(Part):
+    id: Text = Field(max_length=200)
+    title: Text = Field(max_length=24)
+    description: Text | None = Field(None, max_length=72)
+
+
+class _Section(Part):
+    rows: list[_Row] = Field(min_length=1)
+    title: Text | None = Field(None, max_length=24)
+
+
+def _rows(sections: list[_Section]) -> list[_Row]:
+    return [row for section in sections for row in section.rows]
+
+
+def _check_titles(sections: list[_Section]) -> list[_Section]:
+    untitled = [index for index, section in enumerate(sections) if not section.title]
+    if untitled and len(sections) > 1:
+        lacks(f"[{untitled[0]}].title")
+    return sections
+
+
+class _Sections(Part):
+    button: Text = Field(max_length=20)
+    sections: Annotated[
+        list[_Section],
+        Field(min_length=1, max_length=10),
+        must(lambda given: len(_rows(given)) <= _ROWS_MAX, f"have at most {_ROWS_MAX} rows in all"),
+        must(lambda given: _have_own_ids(_rows(given)), _OWN_IDS),
+        AfterValidator(_check_titles),
+    ]
+
+
+class _Product(Part):
+    product_retailer_id: Text
+
+
+class _CatalogProduct(_Product):
+    catalog_id: Text
+
+
+class _ProductSection(Part):
+    product_items: list[_Product] = Field(min_length=1, max_length=30)
+    title: Text | None = Field(None, max_length=24)
+
+
+class _Products(Part):
+    catalog_id: Text
+    sections: list[_ProductSection] = Field(min_length=1, max_length=10)
+
+
+class _Page(Part):
+    display_text: Text = Field(max_length=20)
+    url: Link
+
+
+class _FlowPayload(Part):
+    screen: Text | None = None
+    data: dict[str, Any] | None = None
+
+
+class _Flow(WithOneOf):
+    _choice = ("flow_id", "flow_name")
+    flow_message_version: Text
+    flow_cta: Text = Field(max_length=30)
+    flow_id: Text | None = None
+    flow_name: Text | None = None
+    flow_token: Text | None = None
+    mode: Literal["draft", "published"] | None = None
+    flow_action: Literal["navigate", "data_exchange"] | None = None
+    flow_action_payload: _FlowPayload | None = None
+
+
+class _Order(Part):
+    reference_id: Text
+
+
+_Action = TypeVar("_Action")
+_Name = TypeVar("_Name")
+
+
+class _Named(Part, Generic[_Name]):
+    name: _Name
+
+
+class _Call(Part, Generic[_Name, _Action]):
+    name: _Name
+    parameters: _Action
+
+
+class _Bodiless(Part, Generic[_Action]):
+    action: _Action
+    body: _Body | None = None
+    header: _Header | None = None
+    footer: _Footer | None = None
+
+
+class _InteractiveMessage(_Bodiless[_Action], Generic[_Action]):
+    body: _Body
+
+
+class _List(Part):
+    action: _Sections
+    body: _ListBody
+    header: _TextHeader | None = None
+    footer: _Footer | None = None
+
+
+class _ProductList(_InteractiveMessage[_Products]):
+    header: _TextHeader
+
+
+Interactive = Annotated[
+    Annotated[_InteractiveMessage[_ReplyButtons], kind("button")]
+    | Annotated[_List, kind("list")]
+    | Annotated[_InteractiveMessage[_Call[Literal["cta_url"], _Page]], kind("cta_url")]
+    | Annotated[_InteractiveMessage[_Call[Literal["flow"], _Flow]], kind("flow")]
+    | Annotated[
+        _InteractiveMessage[_Named[Literal["send_location"]]], kind("location_request_message")
+    ]
+    | Annotated[
+        _InteractiveMessage[_Named[Literal["request_contact_info"]]], kind("request_contact_info")
+    ]
+    | Annotated[
+        _Bodiless[_Named[Literal["call_permission_request"]]], kind("call_permission_request")
+    ]
+    | Annotated[_Bodiless[_CatalogProduct], kind("product")]
+    | Annotated[_ProductList, kind("product_list")]
+    | Annotated[_InteractiveMessage[_Named[Literal["catalog_message"]]], kind("catalog_message")]
+    | Annotated[
+        _InteractiveMessage[_Call[Literal["review_and_pay"], _Order]], kind("order_details")
+    ]
+    | Annotated[_InteractiveMessage[_Call[Literal["review_order"], _Order]], kind("order_status")],
+    BY_KIND,
+]

@@ -1,85 +1,138 @@
-"""Rules for media, alone or as the header of something else."""
+"""Models of media, alone or as the header of something else, and of templates."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool
 
 from gateway.sandbox.validation.schema import (
-    Rule,
-    all_of,
-    anything,
-    array,
-    boolean,
-    exactly_one,
-    never,
-    number,
-    one_of,
-    pattern,
-    record,
-    tagged,
-    text,
-)
-from gateway.sandbox.validation.schema import text as string
-
-CAPTION_MAX = 1024  # characters
-_FILENAME_MAX = 240  # characters
-
-LINK = pattern(r"https?://[^\s/].*", "a web address that begins with http:// or https://")
-_SOURCE = {"id": string(), "link": LINK}
-
-PLAIN: Rule = all_of(
-    record({}, {**_SOURCE, "filename": string(_FILENAME_MAX)}), exactly_one("id", "link")
-)
-CAPTIONED: Rule = all_of(
-    record({}, {**_SOURCE, "caption": string(CAPTION_MAX)}), exactly_one("id", "link")
-)
-DOCUMENT: Rule = all_of(CAPTIONED, PLAIN)
-STICKER: Rule = all_of(PLAIN, never("caption"))
-AUDIO: Rule = all_of(STICKER, record({}, {"voice": boolean}))
-
-
-NAME_MAX = 512  # characters
-_BUTTONS_MAX = 10
-_LINE = pattern(r"(?!.* {5})[^\n\t]+", "one line, without tabs and more than four spaces in a row")
-
-_PARAMETER = tagged(
-    "type",
-    {
-        "text": record({"text": _LINE}, {"parameter_name": text()}),
-        "currency": record(
-            {
-                "currency": record(
-                    {
-                        "fallback_value": text(),
-                        "code": text(),
-                        "amount_1000": number(-(10**15), 10**15),
-                    }
-                )
-            }
-        ),
-        "date_time": record({"date_time": record({"fallback_value": text()})}),
-        "image": record({"image": PLAIN}),
-        "document": record({"document": PLAIN}),
-        "video": record({"video": PLAIN}),
-        "location": record({"location": record({"latitude": anything, "longitude": anything})}),
-        "payload": record({"payload": text()}),
-        "action": record({"action": record({})}),
-        "coupon_code": record({"coupon_code": text()}),
-        "limited_time_offer": record({"limited_time_offer": record({})}),
-    },
-)
-_PARAMETERS = {"parameters": array(_PARAMETER)}
-_COMPONENT = tagged(
-    "type",
-    {
-        "header": record({}, _PARAMETERS),
-        "body": record({}, _PARAMETERS),
-        "button": record({"sub_type": text(), "index": number(0, _BUTTONS_MAX - 1)}, _PARAMETERS),
-        "limited_time_offer": record({}, _PARAMETERS),
-        "carousel": record({"cards": array(record({"components": array(record({}))}), least=1)}),
-    },
+    BY_KIND,
+    Number,
+    Part,
+    Text,
+    WithNamesake,
+    WithOneOf,
+    kind,
+    leave_out,
+    matching,
 )
 
-TEMPLATE: Rule = record(
-    {
-        "name": text(NAME_MAX),
-        "language": record({"code": text()}, {"policy": one_of("deterministic")}),
-    },
-    {"components": array(_COMPONENT)},
-)
+Link = Annotated[
+    str,
+    matching(r"https?://[^\s/].*", "a web address that begins with http:// or https://"),
+]
+
+
+class Media(WithOneOf):
+    """A file, by Meta's id of it or by its address."""
+
+    _choice = ("id", "link")
+    id: Text | None = None
+    link: Link | None = None
+
+
+class CaptionedMedia(Media):
+    """A picture or a film."""
+
+    caption: Text | None = Field(None, max_length=1024)
+
+
+class NamedMedia(Media):
+    """A file that may have a name."""
+
+    filename: Text | None = Field(None, max_length=240)
+
+
+class Document(CaptionedMedia, NamedMedia):
+    """A document."""
+
+
+class Sticker(NamedMedia):
+    """A sticker, which has no caption."""
+
+    caption: Annotated[None, BeforeValidator(leave_out)] = None
+
+
+class Audio(Sticker):
+    """A sound, which has no caption either."""
+
+    voice: StrictBool | None = None
+
+
+_Line = Annotated[
+    str,
+    matching(r"(?!.* {5})[^\n\t]+", "one line, without tabs and more than four spaces in a row"),
+]
+
+
+class _Currency(Part):
+    fallback_value: Text
+    code: Text
+    amount_1000: Number = Field(ge=-(10**15), le=10**15)
+
+
+class _DateTime(Part):
+    fallback_value: Text
+
+
+class _Place(Part):
+    latitude: Any
+    longitude: Any
+
+
+class _Parameter(WithNamesake):
+    type: Literal[
+        "text", "currency", "date_time", "image", "document", "video", "location",
+        "payload", "action", "coupon_code", "limited_time_offer",
+    ]  # fmt: skip
+    text: _Line | None = None
+    parameter_name: Text | None = None
+    currency: _Currency | None = None
+    date_time: _DateTime | None = None
+    image: NamedMedia | None = None
+    document: NamedMedia | None = None
+    video: NamedMedia | None = None
+    location: _Place | None = None
+    payload: Text | None = None
+    action: dict[str, Any] | None = None
+    coupon_code: Text | None = None
+    limited_time_offer: dict[str, Any] | None = None
+
+
+class _Plain(Part):
+    parameters: list[_Parameter] | None = None
+
+
+class _ButtonComponent(_Plain):
+    sub_type: Text
+    index: Number = Field(ge=0, le=9)
+
+
+class _Card(Part):
+    components: list[dict[str, Any]]
+
+
+class _Carousel(Part):
+    cards: list[_Card] = Field(min_length=1)
+
+
+_Component = Annotated[
+    Annotated[_Plain, kind("header")]
+    | Annotated[_Plain, kind("body")]
+    | Annotated[_ButtonComponent, kind("button")]
+    | Annotated[_Plain, kind("limited_time_offer")]
+    | Annotated[_Carousel, kind("carousel")],
+    BY_KIND,
+]
+
+
+class _Language(Part):
+    code: Text
+    policy: Literal["deterministic"] | None = None
+
+
+class SentTemplate(Part):
+    """A template by its name, and what stands in its places."""
+
+    name: Text = Field(max_length=512)
+    language: _Language
+    components: list[_Component] | None = None

@@ -1,117 +1,97 @@
-"""Rules for a whole request: what every message has, and the table of types."""
+"""The judge of a whole request: what every message has, and the table of types."""
 
-from gateway.sandbox.errors import (
-    INVALID,
-    UNSUPPORTED_TYPE,
-    Refusal,
-    invalid,
-    missing,
-    wrong_type,
-)
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, StrictBool, ValidationError, model_validator
+
+from gateway.sandbox.errors import INVALID, UNSUPPORTED_TYPE, Refusal, wrong_type
 from gateway.sandbox.validation import media_and_templates
-from gateway.sandbox.validation.interactive import INTERACTIVE
-from gateway.sandbox.validation.media_and_templates import TEMPLATE
+from gateway.sandbox.validation.interactive import Interactive
 from gateway.sandbox.validation.schema import (
-    Rule,
-    all_of,
-    array,
-    boolean,
-    number,
-    one_of,
-    pattern,
-    record,
-    text,
+    Number,
+    Part,
+    Text,
+    WithNamesake,
+    lacks,
+    matching,
+    must,
+    refusal_of,
 )
 from gateway.sandbox.wire import WAMID, Json, is_user_id, phone_digits
 
-TEXT_MAX = 4096  # characters
-CALLBACK_DATA_MAX = 512  # characters
-CONTACTS_MAX = 257
 
-_NAME = record({"formatted_name": text()})
-_CONTACT = record(
-    {"name": _NAME},
-    {"phones": array(record({})), "emails": array(record({})), "urls": array(record({}))},
-)
-
-_TYPES: dict[str, Rule] = {
-    "text": record({"body": text(TEXT_MAX)}, {"preview_url": boolean}),
-    "image": media_and_templates.CAPTIONED,
-    "video": media_and_templates.CAPTIONED,
-    "document": media_and_templates.DOCUMENT,
-    "audio": media_and_templates.AUDIO,
-    "sticker": media_and_templates.STICKER,
-    "location": record(
-        {"latitude": number(-90, 90), "longitude": number(-180, 180)},
-        {"name": text(), "address": text()},
-    ),
-    "contacts": array(_CONTACT, least=1, most=CONTACTS_MAX),
-    "reaction": record(
-        {"message_id": text(), "emoji": pattern(r"|.*[^\x00-\x7f].*", "an emoji or empty")}
-    ),
-    "interactive": INTERACTIVE,
-    "template": TEMPLATE,
-}
-_BODIES = {name: record({name: rule}) for name, rule in _TYPES.items()}
+class _Context(Part):
+    message_id: Text
 
 
-def _phone(value: object, path: str) -> Refusal | None:
-    if not isinstance(value, str):
-        return wrong_type(path, "a string")
-    return None if phone_digits(value) else invalid(path, "must be a phone number")
+class _Text(Part):
+    body: Text = Field(max_length=4096)
+    preview_url: StrictBool | None = None
 
 
-def _user_id(value: object, path: str) -> Refusal | None:
-    if not isinstance(value, str):
-        return wrong_type(path, "a string")
-    return None if is_user_id(value) else invalid(path, "must be a user id")
+class _Location(Part):
+    latitude: Number = Field(ge=-90, le=90)
+    longitude: Number = Field(ge=-180, le=180)
+    name: Text | None = None
+    address: Text | None = None
 
 
-def _product(body: Json, _: str) -> Refusal | None:
-    if body.get("messaging_product") == "whatsapp":
-        return None
-    return Refusal(INVALID, "Parameter messaging_product is required and must be whatsapp.")
+class _Name(Part):
+    formatted_name: Text
 
 
-def _recipient(body: Json, _: str) -> Refusal | None:
-    return None if body.get("to") or body.get("recipient") else missing("to")
+class _Contact(Part):
+    name: _Name
+    phones: list[dict[str, Any]] | None = None
+    emails: list[dict[str, Any]] | None = None
+    urls: list[dict[str, Any]] | None = None
 
 
-def _check_type(body: Json, _: str) -> Refusal | None:
-    kind = body.get("type", "text")
-    if not isinstance(kind, str):
-        return wrong_type("type", "a string")
-    rule = _BODIES.get(kind)
-    if rule is None:
-        return Refusal(UNSUPPORTED_TYPE, f"Parameter type must be one of {', '.join(_BODIES)}.")
-    return rule(body, "")
+class _Reaction(Part):
+    message_id: Text
+    emoji: Annotated[str, matching(r"|.*[^\x00-\x7f].*", "an emoji or empty")]
 
 
-_MESSAGE = all_of(
-    _product,
-    record(
-        {},
-        {
-            "to": _phone,
-            "recipient": _user_id,
-            "recipient_type": one_of("individual"),
-            "context": record({"message_id": text()}),
-            "biz_opaque_callback_data": text(CALLBACK_DATA_MAX, may_be_empty=True),
-        },
-    ),
-    _recipient,
-    _check_type,
-)
-_READ = all_of(
-    _product,
-    record(
-        {
-            "status": one_of("read"),
-            "message_id": pattern(rf"{WAMID}.+", "the id of a message of a customer"),
-        },
-        {"typing_indicator": record({"type": one_of("text")})},
-    ),
-)
+_Type = Literal[
+    "text", "image", "video", "document", "audio", "sticker", "location", "contacts", "reaction",
+    "interactive", "template",
+]  # fmt: skip
+
+
+class _Message(WithNamesake):
+    to: Annotated[str, must(phone_digits, "be a phone number")] | None = None
+    recipient: Annotated[str, must(is_user_id, "be a user id")] | None = None
+    recipient_type: Literal["individual"] | None = None
+    context: _Context | None = None
+    biz_opaque_callback_data: str | None = Field(None, max_length=512)
+    type: _Type
+    text: _Text | None = None
+    image: media_and_templates.CaptionedMedia | None = None
+    video: media_and_templates.CaptionedMedia | None = None
+    document: media_and_templates.Document | None = None
+    audio: media_and_templates.Audio | None = None
+    sticker: media_and_templates.Sticker | None = None
+    location: _Location | None = None
+    contacts: list[_Contact] | None = Field(None, min_length=1, max_length=257)
+    reaction: _Reaction | None = None
+    interactive: Interactive | None = None
+    template: media_and_templates.SentTemplate | None = None
+
+    @model_validator(mode="after")
+    def _check_recipient(self) -> Self:
+        if not (self.to or self.recipient):
+            lacks(".to")
+        return self
+
+
+class _TypingIndicator(Part):
+    type: Literal["text"]
+
+
+class _ReadMark(Part):
+    status: Literal["read"]
+    message_id: Annotated[str, matching(rf"{WAMID}.+", "the id of a message of a customer")]
+    typing_indicator: _TypingIndicator | None = None
 
 
 def is_read_mark(body: Json) -> bool:
@@ -121,4 +101,22 @@ def is_read_mark(body: Json) -> bool:
 
 def check_message(body: Json) -> Refusal | None:
     """Judge one request body; None means that Meta would accept it."""
-    return _READ(body, "") if is_read_mark(body) else _MESSAGE(body, "")
+    if body.get("messaging_product") != "whatsapp":
+        return Refusal(INVALID, "Parameter messaging_product is required and must be whatsapp.")
+    if is_read_mark(body):
+        return _refusal(_ReadMark, body)
+    name = body.get("type", "text")
+    if not isinstance(name, str):
+        return wrong_type("type", "be a string")
+    if name not in get_args(_Type):
+        names = ", ".join(get_args(_Type))
+        return Refusal(UNSUPPORTED_TYPE, f"Parameter type must be one of {names}.")
+    return _refusal(_Message, {**body, "type": name})
+
+
+def _refusal(model: type[Part], body: Json) -> Refusal | None:
+    try:
+        model.model_validate(body)
+    except ValidationError as error:
+        return refusal_of(error)
+    return None

@@ -1,153 +1,147 @@
-"""The pieces that rules are made of; each gives the first refusal, or None."""
+"""The pieces that models of bodies are made of, and Meta's refusal of what a model refuses."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, Self, get_args
 
-from gateway.sandbox.errors import INVALID, Refusal, invalid, missing, wrong_type
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
-Rule: TypeAlias = Callable[[Any, str], Refusal | None]
+from gateway.sandbox.errors import Refusal, invalid, missing, wrong_type
+
+# Other fields of an object are let through, as Meta adds fields often.
+Part = BaseModel
+
+Text = Annotated[str, Field(min_length=1)]
 
 
-def text(longest: int | None = None, *, may_be_empty: bool = False) -> Rule:
-    """Ask for a string of at most so many characters."""
-
-    def check(value: object, path: str) -> Refusal | None:
-        if not isinstance(value, str):
-            return wrong_type(path, "a string")
-        if not value and not may_be_empty:
-            return invalid(path, "must not be empty")
-        if longest is not None and len(value) > longest:
-            return invalid(path, f"must be at most {longest} characters long")
-        return None
-
-    return check
+def _broken(rule: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "It should {rule}", {"rule": rule})
 
 
-def pattern(expression: str, wanted: str) -> Rule:
+def must(holds: Callable[[Any], object], rule: str) -> AfterValidator:
+    """Ask for something of a value of the right type; `rule` ends the sentence "must"."""
+
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise _broken(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def matching(expression: str, wanted: str) -> AfterValidator:
     """Ask for a string of a certain form; `wanted` ends the sentence "must be"."""
-    compiled = re.compile(expression, re.DOTALL)
-
-    def check(value: object, path: str) -> Refusal | None:
-        if not isinstance(value, str):
-            return wrong_type(path, "a string")
-        return None if compiled.fullmatch(value) else invalid(path, f"must be {wanted}")
-
-    return check
+    return must(re.compile(expression, re.DOTALL).fullmatch, f"be {wanted}")
 
 
-def one_of(*allowed: str) -> Rule:
-    """Ask for one of a few words."""
-
-    def check(value: object, path: str) -> Refusal | None:
-        return None if value in allowed else invalid(path, f"must be one of {', '.join(allowed)}")
-
-    return check
+def _refuse_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "It should be a number")
+    return value
 
 
-def boolean(value: object, path: str) -> Refusal | None:
-    """Ask for true or false."""
-    return None if isinstance(value, bool) else wrong_type(path, "a boolean")
+# Meta also takes a number that is written as a string.
+Number = Annotated[float, BeforeValidator(_refuse_flag)]
 
 
-def anything(value: object, path: str) -> Refusal | None:
-    """Ask for nothing."""
-    return None
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
-def number(least: float, most: float) -> Rule:
-    """Ask for a number in a range; Meta also takes it written as a string."""
-
-    def check(value: object, path: str) -> Refusal | None:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            return wrong_type(path, "a number")
-        try:
-            inside = least <= float(value) <= most
-        except ValueError:
-            return wrong_type(path, "a number")
-        return None if inside else invalid(path, f"must be from {least} to {most}")
-
-    return check
-
-
-def array(rule: Rule, least: int = 0, most: int | None = None) -> Rule:
-    """Ask for a list of so many items, each keeping to one rule."""
-
-    def check(value: object, path: str) -> Refusal | None:
-        if not isinstance(value, list):
-            return wrong_type(path, "a list")
-        if len(value) < least:
-            return invalid(path, f"must have at least {least} items")
-        if most is not None and len(value) > most:
-            return invalid(path, f"must have at most {most} items")
-        return _first(rule(item, f"{path}[{index}]") for index, item in enumerate(value))
-
-    return check
-
-
-def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
-    """Ask for an object with these fields; others are let through, as Meta adds fields often."""
-    fields = {**required, **(optional or {})}
-
-    def check(value: object, path: str) -> Refusal | None:
-        if not isinstance(value, dict):
-            return wrong_type(path, "an object")
-        prefix = f"{path}." if path else ""
-        for name, rule in fields.items():
-            item = value.get(name)
-            if item is None and name in required:
-                return missing(prefix + name)
-            if item is not None and (refusal := rule(item, prefix + name)):
-                return refusal
-        return None
-
-    return check
-
-
-def tagged(tag: str, table: Mapping[str, Rule]) -> Rule:
-    """Ask for an object whose field `tag` names the rule that it keeps to."""
-    names = ", ".join(table)
-
-    def check(value: object, path: str) -> Refusal | None:
-        if not isinstance(value, dict):
-            return wrong_type(path, "an object")
-        if (name := value.get(tag)) is None:
-            return missing(f"{path}.{tag}")
-        rule = table.get(name.lower()) if isinstance(name, str) else None
-        return rule(value, path) if rule else invalid(f"{path}.{tag}", f"must be one of {names}")
-
-    return check
-
-
-def exactly_one(*names: str) -> Rule:
-    """Ask for one of several fields, and not for two of them."""
-
-    def check(value: dict[str, object], path: str) -> Refusal | None:
-        given = sum(value.get(name) is not None for name in names)
-        if given == 0:
-            return missing(f"{path}.{names[0]} or {path}.{names[1]}")
-        return None if given == 1 else invalid(path, f"must have only one of {', '.join(names)}")
-
-    return check
-
-
-def never(name: str) -> Rule:
+def leave_out(_: object) -> NoReturn:
     """Refuse a field that belongs to other kinds of message."""
-
-    def check(value: dict[str, object], path: str) -> Refusal | None:
-        return Refusal(INVALID, f"Unexpected key {name} on {path}.") if name in value else None
-
-    return check
+    raise PydanticCustomError("unexpected_type", "It should be left out")
 
 
-def all_of(*rules: Rule) -> Rule:
-    """Ask for several rules, in this order: a later one may rely on the earlier ones."""
-
-    def check(value: object, path: str) -> Refusal | None:
-        return _first(rule(value, path) for rule in rules)
-
-    return check
+def kind(name: str) -> Tag:
+    """Name the model of a union that is for objects of this `type`."""
+    return Tag(f"<{name}>")
 
 
-def _first(refusals: Iterable[Refusal | None]) -> Refusal | None:
-    return next((refusal for refusal in refusals if refusal), None)
+def _kind_of(value: object) -> str | None:
+    name = value.get("type") if isinstance(value, dict) else None
+    return None if name is None else f"<{_lower(name)}>"
+
+
+BY_KIND = Discriminator(_kind_of)
+
+
+def lacks(*endings: str) -> NoReturn:
+    """Refuse an object that has none of these, each written as it ends the path."""
+    raise PydanticCustomError("missing", "", {"endings": endings})
+
+
+class WithOneOf(Part):
+    """An object that has one of two fields, and not both."""
+
+    _choice: tuple[str, str]
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> Self:
+        given = [name for name in self._choice if getattr(self, name) is not None]
+        if not given:
+            lacks(*(f".{name}" for name in self._choice))
+        if len(given) > 1:
+            raise _broken(f"have only one of {', '.join(self._choice)}")
+        return self
+
+
+class WithNamesake(Part):
+    """An object that must have the field which its `type` names; those of others are let be."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_others(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        name = _lower(given.get("type"))
+        names = get_args(cls.model_fields["type"].annotation)
+        others = [one for one in names if one != name]
+        return {key: given[key] for key in given if key not in others} | {"type": name}
+
+    @model_validator(mode="after")
+    def _check_namesake(self) -> Self:
+        name: str = self.type  # type: ignore[attr-defined]  # each subclass has its own
+        if getattr(self, name) is None:
+            lacks(f".{name}")
+        return self
+
+
+_OF_TYPE = ("_type", "_parsing")  # how their names end
+
+
+def refusal_of(error: ValidationError) -> Refusal:
+    """Word the first thing that is wrong as Meta does, without what the caller wrote."""
+    first = error.errors()[0]
+    name, path, context = first["type"], _path(first), first.get("ctx", {})
+    if name == "missing" or first["input"] is None:
+        paths = (path + ending for ending in context.get("endings", ("",)))
+        return missing(" or ".join(each.removeprefix(".") for each in paths))
+    if name == "union_tag_invalid":
+        kinds = re.sub("['<>]", "", context["expected_tags"])
+        return invalid(f"{path}.type", f"be one of {kinds}")
+    if name == "union_tag_not_found" and isinstance(first["input"], dict):
+        return missing(f"{path}.type")
+    if name in ("union_tag_not_found", "model_type"):
+        return wrong_type(path, "be an object")
+    if name == "string_too_short":
+        return invalid(path, "not be empty")
+    refuse = wrong_type if name.endswith(_OF_TYPE) else invalid
+    return refuse(path, first["msg"].partition(" should ")[2])
+
+
+def _path(error: ErrorDetails) -> str:
+    """Write where it is, as in `a.b[0].c`; the kinds that lead there are no part of it."""
+    steps = [step for step in error["loc"] if not str(step).startswith("<")]
+    written = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return "".join(written).removeprefix(".")

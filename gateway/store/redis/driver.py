@@ -52,6 +52,12 @@ class Client(redis.Redis):
         """Return what every server that writes says of itself (INFO), or its error."""
         return [self.info()]
 
+    def find_address_problem(self, infos: Sequence[Any]) -> str:
+        """Say whether the address is of another form than the servers are; "" where all is well."""
+        if all(int(info.get("cluster_enabled", 0)) for info in infos):
+            return "Redis is a server of a cluster: begin its address with redis-cluster://."
+        return ""
+
     def ask_each(self, ask: Callable[["Client"], T]) -> list[T | RedisError]:
         """Ask every server that writes something of itself; one that fails gives its error."""
         return [ask_server(self, ask)]
@@ -82,15 +88,55 @@ class AsyncPipe(redis.asyncio.client.Pipeline):
         return _check_replicas(list(await self.execute(raise_on_error=False)), replicas)
 
 
+class InboxBell:
+    """A key that is set behind what a pipe writes; `ring` is called where it was not set yet."""
+
+    def __init__(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> None:
+        """Take what is called, which must return at once."""
+        self._key = key
+        self._lifetime_ms = lifetime_ms
+        self._ring = ring
+        self._is_first = False
+
+    def add_to(self, pipe: AsyncPipe) -> None:
+        """Set it last: a worker that clears it and looks must find what it was set for."""
+        pipe.set(self._key, 1, nx=True, px=self._lifetime_ms)
+
+    def take_answer(self, answers: list[Any]) -> list[Any]:
+        """Take the bell's answer away, and return the others."""
+        self._is_first |= answers.pop() is True
+        return answers
+
+    def ring(self) -> None:
+        """Ring where the key was not set before."""
+        is_first, self._is_first = self._is_first, False
+        if is_first:
+            self._ring()
+
+    async def close(self) -> None:
+        """Ring for what was asked for last, then end."""
+
+
 class AsyncClient(redis.asyncio.Redis):
     """A client for an event loop, which knows how many replicas must have what is kept."""
 
     replicas = 0
-    is_cluster = False
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> AsyncPipe:
         """Collect commands."""
         return AsyncPipe(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def count_lines(self, keys: int) -> int:
+        """Return in how many lines writes to so many keys go, none of which waits for another."""
+        return 1
+
+    def bell(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> InboxBell:
+        """Return a bell for what is written with this client."""
+        return InboxBell(key, lifetime_ms, ring)
+
+    def is_partial(self, error: RedisError) -> bool:
+        """Say whether others may still serve where one server fails like this."""
+        return False
 
     async def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""

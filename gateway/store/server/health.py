@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.store import keys
 from gateway.store.lua.scripts import source
@@ -179,7 +179,7 @@ class HealthMonitor:
         self.health = ServerHealth(fatal=(UNSEEN,))  # it may be of another layout
 
     async def refresh(self) -> ServerHealth:
-        """Ask the server now, or each of a cluster. Raises StoreUnavailableError."""
+        """Ask every server now. Raises StoreUnavailableError."""
         try:
             layout = await self._look_at_layout()
             stopped = await self._ask(self._redis.get(keys.STOPPED_RELEASE))
@@ -194,11 +194,11 @@ class HealthMonitor:
         return self.health
 
     async def _look_at_layout(self) -> bytes:
-        """Return the layout; of a cluster the one of before where its server is away."""
+        """Return the layout; the one of before where its server is away and others serve."""
         try:
             found: Any = await self._redis.get(keys.LAYOUT_KEY)
-        except (ConnectionError, TimeoutError):
-            if not self._redis.is_cluster or self._layout is None:
+        except RedisError as error:
+            if not self._redis.is_partial(error) or self._layout is None:
                 raise
             return self._layout
         self._layout = found or b""
@@ -213,11 +213,11 @@ class HealthMonitor:
         return ""
 
     async def _ask(self, command: Awaitable[Any]) -> Any:
-        """Return an answer; of a cluster None where its server is away, for others still keep."""
+        """Return an answer; None where its server is away and others serve."""
         try:
             return await command
-        except (ConnectionError, TimeoutError):
-            if not self._redis.is_cluster:
+        except RedisError as error:
+            if not self._redis.is_partial(error):
                 raise
             return None
 

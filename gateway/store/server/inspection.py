@@ -4,7 +4,7 @@ Nothing is written, so that a look changes nothing.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 
 from gateway.store import keys
 from gateway.store.redis.client import Store, require_any_answer
-from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import ServerHealth, judge_servers, layout_name
 
@@ -44,7 +43,7 @@ def inspect_servers(store: Store) -> Inspection:
     """Ask every server. Raises StoreUnavailableError where none answers."""
     answers = require_any_answer(store.run(lambda client: client.ask_each(_inspect_server)))
     servers = tuple(one for one in answers if isinstance(one, Server))
-    problem = find_address_problem(store, [one.info for one in servers])
+    problem = store.redis.find_address_problem([one.info for one in servers])
     layout: Any = None if problem else store.run(lambda client: client.get(keys.LAYOUT_KEY))
     return Inspection(
         servers=servers,
@@ -93,7 +92,7 @@ def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
     """
     infos = store.infos()
     answering = [one for one in infos if not isinstance(one, RedisError)]
-    if problem := find_address_problem(store, answering):
+    if problem := store.redis.find_address_problem(answering):
         return ServerHealth(fatal=(problem,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
     health = judge_servers(infos, layout.decode() if layout else "", limit_bytes)
@@ -106,15 +105,3 @@ def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
         )
         return replace(health, warnings=(*health.warnings, warning))
     return health
-
-
-def find_address_problem(store: Store, infos: Sequence[Any]) -> str:
-    """Say whether the address is of the other form than the servers are; "" where all is well."""
-    is_cluster = all(int(info.get("cluster_enabled", 0)) for info in infos)
-    match is_cluster, isinstance(store.redis, Cluster):
-        case True, False:
-            return "Redis is a server of a cluster: begin its address with redis-cluster://."
-        case False, True:
-            return "Redis is no cluster: begin its address with redis://."
-        case _:
-            return ""

@@ -1,21 +1,20 @@
 """A Redis Cluster for an event loop; see `cluster.py`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from gateway.config.redis_address import Address
+from gateway.store.redis.cluster.bell import ClusterBell
 from gateway.store.redis.cluster.client import single_node_slots
 from gateway.store.redis.cluster.slot_map import Command, Node, NodeGroup, Slots, Spread
-from gateway.store.redis.driver import AsyncClient, AsyncPipe
+from gateway.store.redis.driver import AsyncClient, AsyncPipe, InboxBell
 
 
 class AsyncCluster(AsyncClient):
     """A client of all servers of a cluster."""
-
-    is_cluster = True
 
     def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
         """Remember where the servers are; the first command connects."""
@@ -58,6 +57,18 @@ class AsyncCluster(AsyncClient):
             for group, answers in zip(groups, await asyncio.gather(*runs), strict=True):
                 spread.take(group, answers)
         return spread.answers
+
+    def count_lines(self, keys: int) -> int:
+        """Return one for each key, so that a server that is away holds up nobody else."""
+        return keys
+
+    def bell(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> InboxBell:
+        """Return a bell for what is written with this client."""
+        return ClusterBell(self, key, lifetime_ms, ring)
+
+    def is_partial(self, error: RedisError) -> bool:
+        """Say whether others may still serve where one server fails like this."""
+        return isinstance(error, (ConnectionError, TimeoutError))
 
     async def infos(self) -> list[Any]:
         """Return what every server that writes says of itself (INFO), or its error."""

@@ -78,6 +78,12 @@ class Cluster(Client):
         """Return what every server that writes says of itself (INFO), or its error."""
         return self.ask_each(lambda server: server.info())
 
+    def find_address_problem(self, infos: Sequence[Any]) -> str:
+        """Say whether the servers are those of a cluster; "" where they are."""
+        if all(int(info.get("cluster_enabled", 0)) for info in infos):
+            return ""
+        return "Redis is no cluster: begin its address with redis://."
+
     def ask_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
         """Ask every server that writes something of itself; one that fails gives its error."""
         self._refresh_slots()
