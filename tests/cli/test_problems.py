@@ -12,14 +12,15 @@ import orjson
 import pytest
 from starlette.requests import Request
 
-from gateway.cli.operate.status.status_judge import find_problems
+from gateway.cli.operate.status.view import HIDDEN
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import NONE_YET
+from gateway.store.monitoring.problems import find_problems, find_rule_problems
 from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
-from gateway.store.planning.rulebooks import InForce, problem_sentences
+from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, PLANNING_STOPPED, ServerHealth
 from gateway.web.health import HealthPages
-from tasks.monitoring.alert_conditions import find_alerts
+from tasks.monitoring.alerts import find_alerts
 from tests.cli.doctoring import WELL as FACTS
 from tests.cli.doctoring import found
 from tests.cli.test_status_view import AT, IDLE, MB, NOW_MS, VERDICTS, number, partition
@@ -71,8 +72,8 @@ MORE: dict[str, dict[str, Any]] = {
     "no web": {"ago_s": {**AGO_S, "web": 11.0}},
     "no beat": {"has_beat_leader": False},
     "late tick and watch": {"ago_s": {**AGO_S, "tick": 61.0, "watch": 61.0}},
-    "every server warning": {"health": ServerHealth((), (NO_FILE, NO_DISK, EVICTS))},
-    "full and unwritten": {"health": replace(FULL, warnings=(NO_DISK,))},
+    "every server warning": {"health": ServerHealth((), (str(NO_FILE), str(NO_DISK), str(EVICTS)))},
+    "full and unwritten": {"health": replace(FULL, warnings=(str(NO_DISK),))},
     "a server that refuses to write": {"health": ServerHealth(refusal="READONLY You can't.")},
     "a full server that refuses to write": {"health": replace(FULL, refusal="OOM command")},
     "two reasons not to start": {"health": ServerHealth(("It is old.", "It is a replica."))},
@@ -93,7 +94,7 @@ MORE: dict[str, dict[str, Any]] = {
     "much at once": {
         "stopped_release": "1/v1",
         "rulebooks": (InForce("v1", "a.yaml:4: wrong"),),
-        "health": replace(FULL, fatal=("It is old.",), warnings=(EVICTS,)),
+        "health": replace(FULL, fatal=("It is old.",), warnings=(str(EVICTS),)),
         "ago_s": {},
         **partition(oldest_ms=LATE_MS, deferred=3, damaged="WRONGTYPE"),
         **lanes(LATE, LATE, dead=4, unreadable=1, counts={"sends.doubled": 2}),
@@ -106,6 +107,28 @@ CASES = (
     | MORE
 )
 
+# The part of the gateway that each kind of problem is about.
+PART_OF_KIND = {
+    "store_unfit": "store",
+    "number_damaged": "store",
+    "memory_short": "memory",
+    "tick_late": "tick",
+    "rules_broken": "rules",
+    "partition_damaged": "deliveries",
+    "planning_stopped": "deliveries",
+    "deliveries_wait": "deliveries",
+    "deliveries_aside": "aside",
+    "canary_overdue": "canary",
+    "replies_wait": "reply",
+    "replies_stopped": "reply",
+    "broadcasts_wait": "bulk",
+    "paused": "paused",
+    "held": "held",
+    "any_dead_letters": "letters",
+    "events_unreadable": "letters",
+    "sends_ever_doubled": "doubled",
+}
+
 
 def judge(snapshot: Snapshot) -> dict[str, Any]:
     """Return what each of the four finds."""
@@ -115,7 +138,9 @@ def judge(snapshot: Snapshot) -> dict[str, Any]:
             f"{one.severity} {one.cause.kind} {one.cause.detail} {one.cause.number}".split()
             for one in find_alerts(snapshot).values()
         ),
-        "status": sorted(one.part for one in find_problems(snapshot)),
+        "status": sorted(
+            PART_OF_KIND[one.kind] for one in find_problems(snapshot) if one.kind not in HIDDEN
+        ),
         "ready": asyncio.run(readiness(snapshot)),
         "doctor": sorted(
             [one.name, one.state] for one in doctor if one.state in ("broken", "warning")
@@ -125,17 +150,18 @@ def judge(snapshot: Snapshot) -> dict[str, Any]:
 
 async def readiness(snapshot: Snapshot) -> list[int]:
     """Return the page's status, and how many problems and warnings it has."""
-    stop = (PLANNING_STOPPED,) if snapshot.stopped_release else ()
+    stop = (str(PLANNING_STOPPED),) if snapshot.stopped_release else ()
     health = replace(snapshot.health, warnings=(*snapshot.health.warnings, *stop))
 
     async def look() -> ServerHealth:
         return health
 
     async def warn() -> list[str]:
-        return problem_sentences(snapshot.rulebooks)
+        return [str(one) for one in find_rule_problems(snapshot.rulebooks)]
 
     answer = await HealthPages(look, warn).ready(cast(Request, None))
     page = orjson.loads(answer.body)
+    assert (answer.status_code == 200) is health.is_ready
     return [answer.status_code, len(page["problems"]), len(page["warnings"])]
 
 

@@ -10,11 +10,21 @@ from rich.text import Text
 
 from gateway.cli.common.output import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
-from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import NumberState, Snapshot
 from gateway.store.planning.rulebooks import count_versions
+
+UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
+# The tick tells of silent workers sooner, memory_short of memory that is full as well, the count of
+# dead letters of each group; what the server warns of stands below what is wrong.
+HIDDEN = frozenset(
+    {
+        "workers_silent", "memory_full", "dead_letters", "write_refused",
+        "no_append_only_file", "disk_not_written", "may_evict",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,9 @@ class StatusView:
     @property
     def problems(self) -> list[str]:
         """Return what is wrong, in sentences."""
-        return describe_problems(self.now)
+        if self.now is None:
+            return [UNAVAILABLE]
+        return [str(one) for one in find_problems(self.now) if one.kind not in HIDDEN]
 
     @property
     def kept_per_s(self) -> float | None:
