@@ -82,7 +82,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
     # "events.message" and the like are one family each, with the last word as its label. Every
     # reason of a refusal is there from the start, so that its first one is seen as an increase.
     none_yet = {f"refused.{reason}": 0 for reason in REASONS}
-    counters = {**none_yet, **figures.numbers, **figures.web}
+    counters = {**none_yet, **figures.counts, **figures.web}
     for group, name, text, label in (
         ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
         ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),
@@ -104,9 +104,10 @@ def _sending(figures: Figures) -> Iterable[Metric]:
     oldest = GaugeMetricFamily(
         "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["queue"]
     )
-    for priority, lanes in figures.ready.items():
-        ready.add_metric([QUEUES[priority]], lanes)
-        oldest.add_metric([QUEUES[priority]], figures.oldest_ready_s.get(priority, 0.0))
+    for priority, queue in QUEUES.items():
+        lanes = figures.lanes(priority)
+        ready.add_metric([queue], lanes.ready)
+        oldest.add_metric([queue], lanes.overdue_s)
     dead = GaugeMetricFamily("gateway_dead_letters", "Dead letters.", value=figures.dead)
     unconfirmed = GaugeMetricFamily(
         "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed

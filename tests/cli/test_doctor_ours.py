@@ -14,8 +14,8 @@ from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import NONE_YET, Canary
+from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
-from gateway.store.monitoring.snapshot import LaneFigures
 from tests.cli.doctoring import (
     AT,
     GB,

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from gateway.cli.operate.status.view import HIDDEN
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import NONE_YET
+from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems, find_rule_problems
-from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
+from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, PLANNING_STOPPED, ServerHealth
 from gateway.web.health import HealthPages

@@ -11,7 +11,8 @@ from gateway.cli.operate.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import LaneFigures, NumberState, Snapshot
+from gateway.store.monitoring.number_state import LaneFigures, NumberState
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import ServerHealth
 

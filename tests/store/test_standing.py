@@ -10,7 +10,8 @@ from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.monitoring import snapshot
-from gateway.store.monitoring.snapshot import LaneFigures, Snapshot, read
+from gateway.store.monitoring.number_state import LaneFigures
+from gateway.store.monitoring.snapshot import Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 from tests.made import ANA, NUMBER

@@ -10,7 +10,8 @@ import pytest
 from gateway.core.planning.event import LOOP_ALERT, rule_alert
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
+from gateway.store.monitoring.number_state import LaneFigures
+from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.monitoring.alerts import (

@@ -13,7 +13,8 @@ from gateway.core.sending.dead_letter import advice, needs_operator
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
-from gateway.store.monitoring.snapshot import NumberState, Snapshot
+from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import (
     EVICTS,

@@ -12,8 +12,9 @@ from gateway.cli.common.output import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
+from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
-from gateway.store.monitoring.snapshot import NumberState, Snapshot
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
 
 UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
@@ -211,7 +212,6 @@ def _rulebook(view: StatusView, now: Snapshot) -> str:
 def _queues(view: StatusView, now: Snapshot) -> Table:
     table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
     for one in now.partitions:
-        oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
         state = {
             "damaged": bool(one.damaged),
             "moving": view.is_moving(one.index),
@@ -219,7 +219,7 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
         }
         note = ", ".join(name for name, holds in state.items() if holds)
         rate = _format_rate(view.passed_per_s(one.index))
-        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, note)
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(one.oldest_s), rate, note)
     for number in now.numbers:
         for priority, lanes in number.lanes.items():
             name = f"{priority} {number.number or NOBODY}"
