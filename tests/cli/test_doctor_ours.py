@@ -151,7 +151,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "never a web process": (reading(ago_s={"tick": 1.0}), "web", "broken", "within a day"),
     "a number that Meta stops": (
         of_number(pauses=NumberPauses(Pause(AT, AT, {"code": 190, "reason": "Renew the token."}))),
-        "paused", "broken", "Renew the token.",
+        "paused", "broken", "Meta takes no sends of the account",
     ),
     "a number that a person holds": (
         of_number(pauses=NumberPauses(None, (Hold("", AT, "fire"),))), "held", "warning", "fire",

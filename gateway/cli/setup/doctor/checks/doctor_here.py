@@ -48,7 +48,7 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
     if problems := list(find_rule_problems(reading.rulebooks)):
-        yield from (warning(one.sentence) for one in problems)
+        yield from map(Finding.of_problem, problems)
     elif loaded_rules.problems:
         yield unseen("the rules here cannot be read")
     elif not version:

@@ -125,8 +125,7 @@ def memory(redis: Redis) -> Iterator[Finding]:
         health = redis.health(server)
         used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
         if worst := next(find_memory_problems(health), None):
-            make_finding = broken if worst.severity == "critical" else warning
-            yield make_finding(replace(worst, observed=used).sentence)
+            yield Finding.of_problem(replace(worst, observed=used))
         elif not int(server.info.get("maxmemory", 0)) and not redis.limit_bytes:
             yield warning(f"{used} are used. {NO_LIMIT}")
         else:

@@ -47,16 +47,12 @@ def check_queue(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
     return judge
 
 
-def problem_check(
-    group: str, name: str, *kinds: str, well: str, with_advice: bool = False
-) -> Check[Snapshot]:
-    """Return the check that tells of problems of some kinds, with the advice of each if asked."""
+def problem_check(group: str, name: str, *kinds: str, well: str) -> Check[Snapshot]:
+    """Return the check that tells of problems of some kinds."""
 
     def judge(reading: Snapshot) -> Iterator[Finding]:
         problems = [one for one in find_problems(reading) if one.kind in kinds]
-        for one in problems:
-            make_finding = broken if one.severity == "critical" else warning
-            yield make_finding(str(one) if with_advice else one.sentence)
+        yield from map(Finding.of_problem, problems)
         if not problems:
             yield fine(well)
 
@@ -91,10 +87,10 @@ def schedule(reading: Snapshot) -> Iterator[Finding]:
 
 def canary(reading: Snapshot) -> Iterator[Finding]:
     """Tell that an event of our own does not go the whole way."""
-    overdue = (one.sentence for one in find_problems(reading) if one.kind == "canary_overdue")
+    overdue = (one for one in find_problems(reading) if one.kind == "canary_overdue")
     latest = reading.canary
-    if sentence := next(overdue, ""):
-        yield broken(sentence)
+    if problem := next(overdue, None):
+        yield Finding.of_problem(problem)
     elif latest.took_s is None or latest.age_s is None:
         yield warning("None has arrived yet; beat rings for one each minute.")
     else:
@@ -147,10 +143,7 @@ CHECKS: tuple[Check[Any], ...] = (
     Check("workers", "beat", _reading, beat),
     Check("workers", "canary", _reading, canary),
     Check("workers", "web", _reading, web),
-    problem_check(
-        "sends", "paused", "paused",
-        well="Meta takes the sends of every number.", with_advice=True,
-    ),
+    problem_check("sends", "paused", "paused", well="Meta takes the sends of every number."),
     problem_check("sends", "held", "held", well="No person holds a number or a rule."),
     problem_check("sends", "aside", "deliveries_aside", well="Nothing is set aside."),
     problem_check(
