@@ -59,12 +59,12 @@ class HealthProblem:
     """
 
     kind: str
-    severity: Severity
     text: str
     advice: str
     number: str = ""
     detail: str = ""
     observed: str = ""
+    severity: Severity = "critical"
 
     @property
     def alert(self) -> Alert:

@@ -106,7 +106,7 @@ def create_app(
             Route("/webhook", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
             Route("/readyz", limited(health.ready)),
-            Route("/metrics", limited(MetricsPage(counters).show)),
+            Route("/metrics", limited(MetricsPage(counters.read).show)),
         ],
         exception_handlers=_exception_handlers(refusals),
         lifespan=lifespan,

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -16,9 +15,9 @@ from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.monitoring.number_state import (
     LaneFigures,
     NumberState,
-    number_commands,
     parse_counts,
     parse_numbers,
+    queue_number_commands,
 )
 from gateway.store.redis.client import source, translate_error
 from gateway.store.redis.driver import AsyncClient
@@ -41,16 +40,6 @@ class Figures:
         for one in self.numbers:
             counts.update(one.counts)
         return counts
-
-    @property
-    def dead(self) -> int:
-        """Return how many dead letters there are."""
-        return sum(one.dead for one in self.numbers)
-
-    @property
-    def unconfirmed(self) -> int:
-        """Return how many sends wait for evidence."""
-        return sum(one.unconfirmed for one in self.numbers)
 
     def lanes(self, priority: str) -> LaneFigures:
         """Return how many lanes of a rank wait, and how long the oldest is overdue."""
@@ -102,9 +91,8 @@ class Counters:
         )
 
     async def _read_numbers(self, names: list[str]) -> tuple[NumberState, ...]:
-        pipe: Any = self._redis.pipeline(transaction=False)
-        for command in chain.from_iterable(map(number_commands, names)):
-            pipe.execute_command(*command)
+        pipe = self._redis.pipeline(transaction=False)
+        queue_number_commands(pipe, names)
         try:
             return parse_numbers(names, await pipe.answers())
         except RedisError as error:

@@ -1,7 +1,8 @@
 """How one of our numbers stands: the commands that ask for it, and what their answers say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -53,7 +54,7 @@ class NumberState:
         return {name.removeprefix(group): count for name, count in matching}
 
 
-def number_commands(name: str) -> list[tuple[Any, ...]]:
+def _number_commands(name: str) -> list[tuple[Any, ...]]:
     """Return the commands that read how a number stands, always as many."""
     prefix = keys.number(name)
     commands: list[tuple[Any, ...]] = [
@@ -68,12 +69,18 @@ def number_commands(name: str) -> list[tuple[Any, ...]]:
     return commands
 
 
+def queue_number_commands(pipe: Any, names: Iterable[str]) -> None:
+    """Put the commands of each number into a pipeline, of a thread or of an event loop."""
+    for command in chain.from_iterable(map(_number_commands, names)):
+        pipe.execute_command(*command)
+
+
 def parse_numbers(names: Sequence[str], replies: Sequence[Any]) -> tuple[NumberState, ...]:
-    """Return what the replies to the `number_commands` of each say; a damaged one hides no other.
+    """Return what the replies to the `_number_commands` of each say; a damaged one hides no other.
 
     An error stands in its command's place. Raises StoreUnavailableError for some of them.
     """
-    size = len(number_commands(""))
+    size = len(_number_commands(""))
     return tuple(
         _parse_number(name, replies[i * size : (i + 1) * size]) for i, name in enumerate(names)
     )
@@ -85,7 +92,7 @@ def parse_counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
 
 
 def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
-    for command, one in zip(number_commands(name), replies, strict=True):
+    for command, one in zip(_number_commands(name), replies, strict=True):
         if isinstance(one, RedisError):
             return _damaged_number(name, command, translate_error(one))
     (seconds, _), counts, stops, dead, unconfirmed, due, parked, unreadable, *lanes = replies

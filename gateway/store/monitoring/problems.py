@@ -1,10 +1,10 @@
 """Everything that can be wrong, found in one snapshot: pure functions to problems.
 
 Alerts, `gateway status`, /readyz and `gateway doctor` choose from this list, so that they never
-contradict each other. A new problem is a function here and in `CONDITIONS`.
+contradict each other. A new problem is a function here and in `find_problems`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gateway.core.alerts import HealthProblem
@@ -37,47 +37,56 @@ UNREADY = frozenset({"store_unfit", "memory_full", "write_refused"})
 
 SENDS_DOUBLED = HealthProblem(
     "sends_doubled",
-    "critical",
     "Meta took a send twice.",
     "Find it by gateway trace, and report it; GATEWAY_UNCONFIRMED=never rules it out.",
 )
 REPLIES_WAIT = HealthProblem(
     "replies_wait",
-    "critical",
     "A reply has been due for more than a minute and was not sent.",
     "Start more of worker-critical, or see in its log what Meta answers.",
 )
 BROADCASTS_WAIT = HealthProblem(
     "broadcasts_wait",
-    "warning",
     "A broadcast has been due for more than a minute and was not sent.",
     "Start more of worker-bulk, or see in its log what Meta answers.",
+    severity="warning",
 )
 ANY_DEAD_LETTERS = HealthProblem(
-    "any_dead_letters", "warning", "There are dead letters.", "See gateway dead-letters list."
+    "any_dead_letters",
+    "There are dead letters.",
+    "See gateway dead-letters list.",
+    severity="warning",
 )
 EVENTS_UNREADABLE = HealthProblem(
     "events_unreadable",
-    "warning",
     "There are events that could not be read.",
     "See gateway dead-letters list --cause unreadable.",
+    severity="warning",
 )
 
 
 def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     """Find everything that is wrong."""
-    return (problem for find in CONDITIONS for problem in find(snapshot))
+    yield from find_server_problems(snapshot.health)
+    yield from _find_schedule_problems(snapshot)
+    yield from find_rule_problems(snapshot.rulebooks)
+    yield from _find_delivery_problems(snapshot)
+    yield from _find_canary_problems(snapshot)
+    yield from _find_lane_problems(snapshot)
+    yield from find_pause_problems({one.number: one.pauses for one in snapshot.numbers})
+    yield from _find_damaged_numbers(snapshot)
+    yield from _find_counted_problems(snapshot)
+    yield from _find_dead_letter_problems(snapshot)
 
 
 def find_server_problems(health: ServerHealth) -> Iterator[HealthProblem]:
     """Find what keeps the server from keeping, or may lose what was acknowledged."""
     for sentence in health.fatal:
-        yield HealthProblem("store_unfit", "critical", sentence, "")
+        yield HealthProblem("store_unfit", sentence, "")
     yield from find_memory_problems(health)
     if health.refusal and not health.fatal and not health.is_full:
         yield HealthProblem(
             "write_refused",
-            "critical",
             "Redis refuses to write, so deliveries are refused.",
             "See in its log what it lacks; Meta delivers again.",
             observed=health.refusal,
@@ -91,7 +100,6 @@ def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
     if health.is_full:
         yield HealthProblem(
             "memory_full",
-            "critical",
             f"Redis has used more than {REFUSE_FROM * 100:.0f} % of its memory limit, "
             "so deliveries are refused.",
             "Give Redis more memory, and start more workers if much waits; Meta delivers again.",
@@ -100,11 +108,11 @@ def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
     if health.is_short:
         yield HealthProblem(
             "memory_short",
-            "warning",
             f"Redis has used more than {YIELD_FROM * 100:.0f} % of its memory limit, "
             "so history goes before its time.",
             "Give Redis more memory, or keep history for less time (GATEWAY_RETENTION).",
             observed=percent,
+            severity="warning",
         )
 
 
@@ -116,10 +124,10 @@ def find_rule_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
     for problem, version in sorted(version_by_problem.items()):
         yield HealthProblem(
             "rules_broken",
-            "warning",
             f"The rules as they are now cannot be used, so version {version} stays in force: "
             f"{problem.removesuffix('.')}.",
             "Fix that line; gateway rules check tells all.",
+            severity="warning",
         )
 
 
@@ -127,7 +135,6 @@ def partition_damaged(index: int, why: str = "") -> HealthProblem:
     """Return that deliveries of one partition wait, while those of all others have their effect."""
     return HealthProblem(
         "partition_damaged",
-        "critical",
         f"Partition {index} of the inbox cannot be read in the store, and its deliveries wait.",
         "See partition_damaged in the workers' logs, and fix the key of the partition.",
         detail=str(index),
@@ -140,14 +147,12 @@ def _find_schedule_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     if watch_s is None or watch_s > SILENT_S:
         yield HealthProblem(
             "workers_silent",
-            "critical",
             "No worker has looked after things for a minute.",
             "Start beat and the workers of worker-default, or see in their logs why they hang.",
         )
     if tick_s is None or tick_s > TICK_LATE_S:
         yield HealthProblem(
             "tick_late",
-            "critical",
             "There was no tick for more than ten seconds.",
             "Start beat and the workers of worker-default, or see in their logs why they hang.",
             observed="none within a day" if tick_s is None else f"{tick_s:.0f} s",
@@ -163,7 +168,6 @@ def _find_delivery_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     elif snapshot.oldest_s > MOST_WAIT_S:
         yield HealthProblem(
             "deliveries_wait",
-            "critical",
             "A delivery has waited for more than a minute to be worked off.",
             "Start more of worker-default, or see in its log what holds it up.",
             observed=f"{snapshot.oldest_s:.0f} s",
@@ -171,10 +175,10 @@ def _find_delivery_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     if deferred := sum(one.deferred for one in snapshot.partitions):
         yield HealthProblem(
             "deliveries_aside",
-            "warning",
             "Deliveries cannot be committed now and are set aside.",
             "See gateway dead-letters list --cause aside; they are tried again by themselves.",
             observed=f"{deferred:,}",
+            severity="warning",
         )
 
 
@@ -182,7 +186,6 @@ def _find_canary_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     if snapshot.canary.missing_s > OVERDUE_S:
         yield HealthProblem(
             "canary_overdue",
-            "critical",
             "No canary has gone the whole way in time for more than two minutes.",
             "See with gateway status where things wait, and whether worker-default and "
             "worker-critical run.",
@@ -213,10 +216,10 @@ def find_pause_problems(by_number: Mapping[str, NumberPauses]) -> Iterator[Healt
         for hold in pauses.hold_sentences():
             yield HealthProblem(
                 "held",
-                "warning",
                 f"Sending is {hold}.",
                 "Run gateway release when whoever held it agrees.",
                 number,
+                severity="warning",
             )
 
 
@@ -226,7 +229,6 @@ def _pause_problem(number: str, pause: Pause) -> HealthProblem:
     whole_account = code is not None and error_policy(code, 400).scope != "number"
     return HealthProblem(
         "paused",
-        "critical",
         f"Meta takes no sends {'of the account' if whole_account else 'of this number'} any more.",
         f"{pause.error.get('reason', '')} Sends wait, and go on by themselves.".strip(),
         number="" if whole_account else number,
@@ -241,7 +243,6 @@ def _find_damaged_numbers(snapshot: Snapshot) -> Iterator[HealthProblem]:
         if one.damaged:
             yield HealthProblem(
                 "number_damaged",
-                "critical",
                 f"What number {one.number} has to send cannot be read in the store.",
                 "Start the release that wrote it, or fix the key.",
                 observed=one.damaged,
@@ -266,23 +267,9 @@ def _find_dead_letter_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
             name = group.cause if group.code is None else f"{group.cause} {group.code}"
             yield HealthProblem(
                 "dead_letters",
-                "warning",
                 f"There are dead letters: {name}.",
                 f"{advice(group.cause, group.code)} See gateway dead-letters list.",
                 group.number,
                 name,
+                severity="warning",
             )
-
-
-CONDITIONS: tuple[Callable[[Snapshot], Iterator[HealthProblem]], ...] = (
-    lambda snapshot: find_server_problems(snapshot.health),
-    _find_schedule_problems,
-    lambda snapshot: find_rule_problems(snapshot.rulebooks),
-    _find_delivery_problems,
-    _find_canary_problems,
-    _find_lane_problems,
-    lambda snapshot: find_pause_problems({one.number: one.pauses for one in snapshot.numbers}),
-    _find_damaged_numbers,
-    _find_counted_problems,
-    _find_dead_letter_problems,
-)

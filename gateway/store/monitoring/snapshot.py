@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
@@ -16,9 +15,9 @@ from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.monitoring.number_state import (
     NumberState,
-    number_commands,
     parse_counts,
     parse_numbers,
+    queue_number_commands,
 )
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
@@ -181,9 +180,8 @@ def _read_numbers(store: Store) -> tuple[NumberState, ...]:
     names = number_list.numbers_at_meta(store)
 
     def run(client: Client) -> list[Any]:
-        pipe: Any = client.pipeline(transaction=False)
-        for command in chain.from_iterable(map(number_commands, names)):
-            pipe.execute_command(*command)
-        return list(pipe.answers())
+        pipe = client.pipeline(transaction=False)
+        queue_number_commands(pipe, names)
+        return pipe.answers()
 
     return parse_numbers(names, store.run(run)) if names else ()

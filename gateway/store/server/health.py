@@ -30,25 +30,21 @@ RESULTS_RETENTION = timedelta(days=1)
 
 NO_FILE = HealthProblem(
     "no_append_only_file",
-    "critical",
     "Redis has no append-only file, so what was acknowledged is lost when it stops.",
     "Set appendonly yes and appendfsync always.",
 )
 NO_DISK = HealthProblem(
     "disk_not_written",
-    "critical",
     "Redis cannot write to its disk, so deliveries are refused.",
     "See in the log of Redis whether its disk is full; Meta delivers again.",
 )
 EVICTS = HealthProblem(
     "may_evict",
-    "critical",
     "Redis may throw away what waits when its memory is full.",
     "Set maxmemory-policy noeviction.",
 )
 PLANNING_STOPPED = HealthProblem(
     "planning_stopped",
-    "critical",
     "Planning has stopped, for too many events raised an error; deliveries are kept.",
     "Roll back the release or the rules, and see gateway dead-letters list.",
 )

@@ -6,6 +6,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from gateway.core.alerts import HealthProblem
 
+START_WORKER = (
+    "Start worker-{}, or see in its log why it does not answer; gateway worker starts all."
+)
 # What to do where a check is not fine, by its name; a problem has advice of its own.
 ADVICE: Mapping[str, str] = {
     "settings": (
@@ -35,19 +38,10 @@ ADVICE: Mapping[str, str] = {
         "Start the replicas, or ask for fewer at the end of REDIS_URL (docs/scale-out.md)."
     ),
     "broker": "Start it, or mend CELERY_BROKER_URL; what waits is worked off once it is back.",
-    "worker critical": (
-        "Start worker-critical, or see in its log why it does not answer; gateway worker "
-        "starts all."
-    ),
-    "worker default": (
-        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
-    ),
-    "worker bulk": (
-        "Start worker-bulk, or see in its log why it does not answer; gateway worker starts all."
-    ),
-    "worker scheduled": (
-        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
-    ),
+    "worker critical": START_WORKER.format("critical"),
+    "worker default": START_WORKER.format("default"),
+    "worker bulk": START_WORKER.format("bulk"),
+    "worker scheduled": START_WORKER.format("default"),
     "schedule": (
         "Start beat and worker-default, or see in the log of worker-default what holds it up."
     ),
