@@ -1,7 +1,6 @@
 """The documents say what is there: links, files, commands, log events and figures."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -107,7 +106,7 @@ def test_every_end_of_an_attempt_is_told_of() -> None:
 
 def test_the_table_of_metrics_is_complete() -> None:
     canary = Canary(took_s=1.0, age_s=1.0, missing_s=0.0)
-    figures = Figures({}, Counter(), [], canary=canary)
+    figures = Figures({}, (), [], canary=canary)
     shown = {
         f"{one.name}_total" if one.type == "counter" else one.name
         for one in _Snapshot(figures).collect()

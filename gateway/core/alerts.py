@@ -52,6 +52,40 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthProblem:
+    """One thing that is wrong, and what to do about it.
+
+    `text` is the same for as long as the problem lasts; what changes meanwhile is in `observed`.
+    """
+
+    kind: str
+    text: str
+    advice: str
+    number: str = ""
+    detail: str = ""
+    observed: str = ""
+    severity: Severity = "critical"
+
+    @property
+    def alert(self) -> Alert:
+        """Return it as an alert, which does not change while the problem lasts."""
+        cause = Cause(self.kind, self.detail, self.number)
+        return Alert(cause, self.severity, self.text, self.advice)
+
+    @property
+    def sentence(self) -> str:
+        """Say what is wrong now, and of which number."""
+        about = f"Number {self.number}: " if self.number else ""
+        if not self.observed:
+            return about + self.text
+        return f"{about}{self.text.removesuffix('.')} ({self.observed})."
+
+    def __str__(self) -> str:
+        """Say what is wrong now, and what to do about it."""
+        return f"{self.sentence} {self.advice}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class AlertState:
     """One cause from its beginning until its end was heard of."""
 

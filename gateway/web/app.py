@@ -18,8 +18,10 @@ from gateway.core.webhook.signature import SignatureError
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters
+from gateway.store.monitoring.problems import find_pause_problems, find_rule_problems
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
+from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending import pauses
 from gateway.store.server.health import HealthMonitor
 from gateway.web.background import Heartbeat
@@ -80,11 +82,7 @@ def create_app(
         settings.meta_verify_token.get_secret_value(),
     )
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
-    health = HealthPages(
-        pressure.refresh,
-        partial(pauses.pause_sentences, client),
-        partial(rulebooks.warnings, client),
-    )
+    health = HealthPages(pressure.refresh, partial(_find_warnings, client))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
@@ -108,7 +106,7 @@ def create_app(
             Route("/webhook", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
             Route("/readyz", limited(health.ready)),
-            Route("/metrics", limited(MetricsPage(counters).show)),
+            Route("/metrics", limited(MetricsPage(counters.read).show)),
         ],
         exception_handlers=_exception_handlers(refusals),
         lifespan=lifespan,
@@ -132,6 +130,13 @@ async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
             task.cancel()
         _, left = await asyncio.wait(tasks, timeout=0.1)
         tasks = list(left)
+
+
+async def _find_warnings(client: AsyncClient) -> list[str]:
+    """Say what is wrong and keeps no delivery from being kept."""
+    pause_problems = find_pause_problems(await pauses.read_pauses(client))
+    rule_problems = find_rule_problems(await rulebooks.read_reports(client))
+    return [str(one) for one in (*pause_problems, *rule_problems)]
 
 
 def _exception_handlers(refusals: Refusals) -> dict[Any, Any]:

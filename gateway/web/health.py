@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from gateway.store.monitoring.problems import UNREADY, find_server_problems
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.server.health import ServerHealth
 
@@ -15,7 +16,7 @@ Warn = Callable[[], Awaitable[list[str]]]
 class HealthPages:
     """The two pages that orchestrators ask."""
 
-    def __init__(self, look: Look, *warn: Warn) -> None:
+    def __init__(self, look: Look, warn: Warn) -> None:
         """Take how to look at the store, and at what goes wrong and stops no delivery."""
         self._look = look
         self._warn = warn
@@ -28,15 +29,11 @@ class HealthPages:
         """Say whether a delivery would be kept now, and if not, why."""
         try:
             health = await self._look()
-            warnings = [warning for warn in self._warn for warning in await warn()]
+            warnings = await self._warn()
         except StoreUnavailableError as error:
             return _page(["The store does not answer."], [str(error)], ready=False)
-        problems = list(health.fatal)
-        if health.is_full:
-            problems.append("The store is nearly full: deliveries are refused until it is not.")
-        if health.refusal and not problems:
-            problems.append(f"The store refuses to write: {health.refusal}")
-        return _page(problems, [*health.warnings, *warnings], ready=health.is_ready)
+        problems = [str(one) for one in find_server_problems(health) if one.kind in UNREADY]
+        return _page(problems, [*health.warnings, *warnings], ready=not problems)
 
 
 def _page(problems: list[str], warnings: list[str], *, ready: bool) -> Response:

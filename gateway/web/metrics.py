@@ -1,7 +1,6 @@
 """What Prometheus asks for: the store's counters in its words."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,24 +17,17 @@ from gateway.web.refusals import REASONS
 QUEUES = {"reply": "critical", "bulk": "bulk"}
 
 
-class MetricsSnapshot(Protocol):
-    """Where figures come from."""
-
-    async def read(self) -> Figures:
-        """Read everything. Raises StoreUnavailableError."""
-
-
 class MetricsPage:
     """Shows the figures of all processes, as of now."""
 
-    def __init__(self, counters: MetricsSnapshot) -> None:
-        """Take where figures come from."""
-        self._counters = counters
+    def __init__(self, read: Callable[[], Awaitable[Figures]]) -> None:
+        """Take what reads all figures, and may raise StoreUnavailableError."""
+        self._read = read
 
     async def show(self, _: Request) -> Response:
         """Answer in Prometheus's text format, or 503 where the store cannot be asked."""
         try:
-            figures = await self._counters.read()
+            figures = await self._read()
         except StoreUnavailableError:  # No delivery was refused, so it must not be counted as one.
             return Response(status_code=503)
         registry = CollectorRegistry(auto_describe=False)
@@ -82,7 +74,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
     # "events.message" and the like are one family each, with the last word as its label. Every
     # reason of a refusal is there from the start, so that its first one is seen as an increase.
     none_yet = {f"refused.{reason}": 0 for reason in REASONS}
-    counters = {**none_yet, **figures.numbers, **figures.web}
+    counters = {**none_yet, **figures.counts, **figures.web}
     for group, name, text, label in (
         ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
         ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),
@@ -104,12 +96,17 @@ def _sending(figures: Figures) -> Iterable[Metric]:
     oldest = GaugeMetricFamily(
         "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["queue"]
     )
-    for priority, lanes in figures.ready.items():
-        ready.add_metric([QUEUES[priority]], lanes)
-        oldest.add_metric([QUEUES[priority]], figures.oldest_ready_s.get(priority, 0.0))
-    dead = GaugeMetricFamily("gateway_dead_letters", "Dead letters.", value=figures.dead)
+    for priority, queue in QUEUES.items():
+        lanes = figures.lanes(priority)
+        ready.add_metric([queue], lanes.ready)
+        oldest.add_metric([queue], lanes.overdue_s)
+    dead = GaugeMetricFamily(
+        "gateway_dead_letters", "Dead letters.", value=sum(one.dead for one in figures.numbers)
+    )
     unconfirmed = GaugeMetricFamily(
-        "gateway_unconfirmed_sends", "Sends that wait for evidence.", value=figures.unconfirmed
+        "gateway_unconfirmed_sends",
+        "Sends that wait for evidence.",
+        value=sum(one.unconfirmed for one in figures.numbers),
     )
     return ready, oldest, dead, unconfirmed
 

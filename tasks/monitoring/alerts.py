@@ -1,4 +1,4 @@
-"""Alerts of what leaves nothing in the store to be read: noted where it happens, for a while."""
+"""Alerts: of what a snapshot shows, and of what happens and leaves nothing to be read later."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,9 @@ from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import error_policy
 from gateway.store import keys, number_list
+from gateway.store.monitoring import problems
 from gateway.store.monitoring.alerts import MOST_NOTED, record_alert
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Damage
 
@@ -25,12 +27,14 @@ DAMAGED_FOR = timedelta(minutes=10)
 # However many rules ask, half of the room is left to what the gateway itself has to tell.
 MOST_RULE_ALERTS = MOST_NOTED // 2
 
-SENDS_DOUBLED = Alert(
-    Cause("sends_doubled"),
-    "critical",
-    "Meta took a send twice.",
-    "Find it by gateway trace, and report it; GATEWAY_UNCONFIRMED=never rules it out.",
-)
+# What an operator sees who looks, and is no reason to wake them or has an alert of its own.
+UNALERTED = frozenset(
+    {
+        "any_dead_letters", "broadcasts_wait", "events_unreadable", "held", "number_damaged",
+        "replies_stopped", "sends_ever_doubled", "store_unfit", "tick_late", "write_refused",
+    }
+)  # fmt: skip
+SENDS_DOUBLED = problems.SENDS_DOUBLED.alert
 HEARTBEAT_UNHEARD = Alert(
     Cause("heartbeat_unheard"),
     "warning",
@@ -44,6 +48,12 @@ BEAT_SILENT = Alert(
     "No beat has led for a minute: workers do its most urgent work, and no canary flies.",
     "Start beat (celery -A tasks beat), or see in its log why it cannot ring.",
 )
+
+
+def find_alerts(snapshot: Snapshot) -> dict[str, Alert]:
+    """Return everything that an operator is told of, by the key of its cause."""
+    found = (one.alert for one in problems.find_problems(snapshot) if one.kind not in UNALERTED)
+    return {alert.cause.key: alert for alert in found}
 
 
 def refused_alert(code: int, number: str) -> Alert:
@@ -66,22 +76,12 @@ def damaged_alert(what: str, number: str) -> Alert:
     )
 
 
-def partition_damaged(index: int) -> Alert:
-    """Tell that deliveries of one partition wait, while those of all others have their effect."""
-    return Alert(
-        Cause("partition_damaged", str(index)),
-        "critical",
-        "A partition of the inbox cannot be read in the store, and its deliveries wait.",
-        "See partition_damaged in the workers' logs, and mend the key of the partition.",
-    )
-
-
 def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:
     """Log and note which partitions were left out, and why."""
     for index, why in damaged.items():
         log.error("partition_damaged", partition=index, why=why)
         with contextlib.suppress(StoreUnavailableError, ScriptError):
-            record_alert(store, partition_damaged(index), DAMAGED_FOR)
+            record_alert(store, problems.partition_damaged(index).alert, DAMAGED_FOR)
 
 
 def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:

@@ -11,12 +11,12 @@ from gateway.http_out.client import post
 from gateway.store import keys
 from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alerts, snapshot
+from gateway.store.monitoring.problems import SILENT_S
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.context import release_id, worker_context
-from tasks.monitoring.alert_conditions import SILENT_S, find_alerts
-from tasks.monitoring.alerts import SENDS_DOUBLED
+from tasks.monitoring.alerts import SENDS_DOUBLED, find_alerts
 from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)

@@ -26,7 +26,8 @@ from gateway.graph.admin.models import (
 )
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import LaneFigures, NumberState, Snapshot
+from gateway.store.monitoring.number_state import LaneFigures, NumberState
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.server.health import ServerHealth as StoreHealth
 from gateway.store.server.health import layout_name
 from gateway.store.server.inspection import Inspection, Server

@@ -272,8 +272,12 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
     assert {check.name for check in CHECKS} - failing == set()
 
 
-def test_every_check_has_advice() -> None:
-    assert [check.name for check in CHECKS] == list(ADVICE)
+def test_every_check_has_advice_unless_what_it_finds_has_its_own() -> None:
+    of_problems = {
+        "deliveries", "replies", "broadcasts", "paused", "held", "aside", "dead letters", "doubled",
+    }  # fmt: skip
+
+    assert [one.name for one in CHECKS if one.name not in of_problems] == list(ADVICE)
 
 
 @pytest.mark.parametrize(

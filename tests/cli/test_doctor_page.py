@@ -23,7 +23,9 @@ def test_every_check_has_a_row_in_its_group() -> None:
 
 
 def test_a_row_says_what_the_command_says() -> None:
-    assert {name: advice for _, name, _, advice in ROWS} == ADVICE
+    of_problems = {name for _, name, _, advice in ROWS if advice == "what it says"}
+
+    assert {name: advice for _, name, _, advice in ROWS if name not in of_problems} == ADVICE
 
 
 def test_a_row_says_when_its_check_is_not_fine() -> None:

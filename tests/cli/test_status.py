@@ -71,8 +71,9 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(ticking: Store) -> None:
     told = json.loads(result.output)
     assert result.exit_code == 1
     assert told["wrong"] == [
-        "There was no tick within a day: is beat running?",
-        "1 dead letter: see gateway dead-letters list.",
+        "There was no tick for more than ten seconds (none within a day). Start beat and the "
+        "workers of worker-default, or see in their logs why they hang.",
+        "There are dead letters (1). See gateway dead-letters list.",
     ]
     assert told["dead_letters"] == {"refused": 1}
     assert told["numbers"][NUMBER]["dead"] == 1

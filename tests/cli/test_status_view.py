@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import LaneFigures, NumberState, Snapshot
+from gateway.store.monitoring.number_state import LaneFigures, NumberState
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import ServerHealth
 
@@ -51,15 +51,18 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a number that a person holds": (
         number(pauses=NumberPauses(None, (Hold("", AT, "the shop burns"), Hold("offers", AT, "")))),
         [
-            "Number 1 is held since 2026-11-22 12:00:00 UTC: the shop burns.",
-            "Number 1 is held for rule offers since 2026-11-22 12:00:00 UTC.",
+            "Number 1: Sending is held since 2026-11-22 12:00:00 UTC: the shop burns. Run "
+            "gateway release when whoever held it agrees.",
+            "Number 1: Sending is held for rule offers since 2026-11-22 12:00:00 UTC. Run "
+            "gateway release when whoever held it agrees.",
         ],
     ),
     "what could not be read": (
         number(dead=3, unreadable=2),
         [
-            "3 dead letters: see gateway dead-letters list.",
-            "2 events could not be read: see gateway dead-letters list --cause unreadable.",
+            "There are dead letters (3). See gateway dead-letters list.",
+            "There are events that could not be read (2). See gateway dead-letters list "
+            "--cause unreadable.",
         ],
     ),
     "a number that Meta stops": (
@@ -67,67 +70,112 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             pauses=NumberPauses(Pause(AT, AT, {"code": 190, "reason": "Renew the access token."}))
         ),
         [
-            "Number 1 is paused since 2026-11-22 12:00:00 UTC: Renew the access token. (code 190); "
-            "asked again at 12:00:00."
+            "Meta takes no sends of the account any more (number 1, since 2026-11-22 12:00:00"
+            " UTC, asked again at 12:00:00). Renew the access token. Sends wait, and go on by"
+            " themselves.",
         ],
     ),
     "only warnings": ({"health": ServerHealth(warnings=("no file",))}, []),
     "at sixty percent": ({"health": ServerHealth((), (), 60 * MB, 100 * MB)}, []),
     "nearly full": (
         {"health": ServerHealth((), (), 61 * MB, 100 * MB)},
-        ["Redis is nearly full: 61 % of its limit are used."],
+        [
+            "Redis has used more than 60 % of its memory limit, so history goes before its "
+            "time (61 %). Give Redis more memory, or keep history for less time "
+            "(GATEWAY_RETENTION).",
+        ],
     ),
     "a replica": ({"health": ServerHealth(("It is a replica.",))}, ["It is a replica."]),
-    "never ticked": ({"ago_s": {}}, ["There was no tick within a day: is beat running?"]),
+    "never ticked": (
+        {"ago_s": {}},
+        [
+            "There was no tick for more than ten seconds (none within a day). Start beat and "
+            "the workers of worker-default, or see in their logs why they hang.",
+        ],
+    ),
     "ticked in time": ({"ago_s": {"tick": 10.0}}, []),
     "ticked long ago": (
         {"ago_s": {"tick": 11.0}},
-        ["The last tick was 11 s ago: are beat and a worker running?"],
+        [
+            "There was no tick for more than ten seconds (11 s). Start beat and the workers "
+            "of worker-default, or see in their logs why they hang.",
+        ],
     ),
     "waits": (partition(oldest_ms=NOW_MS - 60_000), []),
     "waits for long": (
         partition(oldest_ms=NOW_MS - 61_000),
-        ["A delivery has waited for 61 s: is a worker running?"],
+        [
+            "A delivery has waited for more than a minute to be worked off (61 s). Start more"
+            " of worker-default, or see in its log what holds it up.",
+        ],
     ),
     "planning stopped": (
         {"stopped_release": "0.1.0 of a rulebook"} | partition(oldest_ms=NOW_MS - 61_000),
         [
-            "Planning has stopped, for too many events raised an error: "
-            "see gateway dead-letters list."
+            "Planning has stopped, for too many events raised an error; deliveries are kept. "
+            "Roll back the release or the rules, and see gateway dead-letters list.",
         ],
     ),
     "set aside": (
         partition(deferred=1),
-        ["1 delivery set aside: see gateway dead-letters list --cause aside."],
+        [
+            "Deliveries cannot be committed now and are set aside (1). See gateway "
+            "dead-letters list --cause aside; they are tried again by themselves.",
+        ],
     ),
     "a damaged partition": (
         partition(damaged="WRONGTYPE"),
-        ["Partition 0 of the inbox cannot be read: WRONGTYPE."],
+        [
+            "Partition 0 of the inbox cannot be read in the store, and its deliveries wait "
+            "(WRONGTYPE). See partition_damaged in the workers' logs, and fix the key of the"
+            " partition.",
+        ],
     ),
     "a canary on its way": ({"canary": Canary(missing_s=150.0)}, []),
     "a canary that is overdue": (
         {"canary": Canary(missing_s=151.0)},
-        ["No canary has arrived for 151 s: what does the log say?"],
+        [
+            "No canary has gone the whole way in time for more than two minutes (151 s). See "
+            "with gateway status where things wait, and whether worker-default and "
+            "worker-critical run.",
+        ],
     ),
     "a lane that is due": (number(lanes={"reply": LaneFigures(1, 60.0)}), []),
     "a lane that stands": (
         number(lanes={"reply": LaneFigures(1, 61.0)}),
-        ["A reply of number 1 has waited for 61 s to be sent."],
+        [
+            "Number 1: A reply has been due for more than a minute and was not sent (61 s). "
+            "Start more of worker-critical, or see in its log what Meta answers.",
+        ],
     ),
     "unconfirmed": (number(unconfirmed=3), []),
-    "dead letters": (number(dead=1_200), ["1,200 dead letters: see gateway dead-letters list."]),
+    "dead letters": (
+        number(dead=1_200),
+        [
+            "There are dead letters (1,200). See gateway dead-letters list.",
+        ],
+    ),
     "changed rules that are broken": (
         {"rulebooks": (InForce("v1", "a.yaml:4: wrong\na.yaml:9: too"), InForce("v1"))},
-        ["The rules as they are now cannot be used, so version v1 stays in force: a.yaml:4: wrong"],
+        [
+            "The rules as they are now cannot be used, so version v1 stays in force: "
+            "a.yaml:4: wrong. Fix that line; gateway rules check tells all.",
+        ],
     ),
     "a change that some have taken up": ({"rulebooks": (InForce("v1"), InForce("v2"))}, []),
-    "doubled": (number(counts={"sends.doubled": 1}), ["1 send reached Meta twice."]),
+    "doubled": (
+        number(counts={"sends.doubled": 1}),
+        [
+            "Meta took a send twice (1 in all). Find it by gateway trace, and report it; "
+            "GATEWAY_UNCONFIRMED=never rules it out.",
+        ],
+    ),
 }
 
 
 @pytest.mark.parametrize(("fields", "wrong"), VERDICTS.values(), ids=VERDICTS)
 def test_what_is_wrong_is_named(fields: dict[str, Any], wrong: list[str]) -> None:
-    assert describe_problems(replace(WELL, **fields)) == wrong
+    assert StatusView(replace(WELL, **fields)).problems == wrong
 
 
 def test_a_store_that_is_away_is_all_that_is_said() -> None:
@@ -255,7 +303,8 @@ def test_the_screen_shows_what_is_wrong_and_what_is_dangerous() -> None:
     health = ServerHealth(warnings=("Redis has no append-only file.",))
     told = drawn(StatusView(replace(WELL, health=health, ago_s={}, **number(dead=2)), None, ""))
 
-    assert told.startswith("✗ There was no tick within a day: is beat running?\n✗ 2 dead letters")
+    assert told.startswith("✗ There was no tick")
+    assert "\n✗ There are dead letters (2)." in told
     assert "! Redis has no append-only file." in told
     assert "not within a day" in told
     assert "v1 in 2 processes, none that can be used in the files here" in told

@@ -205,7 +205,7 @@ def test_every_server_is_judged_and_the_worst_counts(cluster: ClusterOf, store: 
         ask(one, "CONFIG", "SET", "maxmemory", 0)
         ask(one, "CONFIG", "SET", "maxmemory-policy", "noeviction")
     assert (found.is_full, found.limit_bytes) == (True, 1)
-    assert [told[:21] for told in found.warnings] == ["Redis may evict what "]
+    assert [told[:21] for told in found.warnings] == ["Redis may throw away "]
 
 
 def test_the_layout_of_a_cluster_is_found_again(cluster: ClusterOf, store: Store) -> None:

@@ -35,7 +35,8 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
     found = figures(server.url)
 
     assert found.web == {"refused.unsigned": 2, "kept": 1}
-    assert (found.dead, found.unconfirmed, found.ready) == (0, 0, {"reply": 0, "bulk": 0})
+    assert found.numbers == ()
+    assert [found.lanes(one).ready for one in ("reply", "bulk")] == [0, 0]
     assert [one.waiting for one in found.partitions] == [0] * keys.PARTITIONS
 
 
@@ -50,10 +51,23 @@ def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) 
 
     found: Any = figures(server.url)
 
-    assert found.numbers["events.known"] == 6
-    assert (found.ready, found.dead) == ({"reply": 1, "bulk": 1}, 1)
-    assert 8 <= found.oldest_ready_s["reply"] < 12
+    assert found.counts["events.known"] == 6
+    assert [found.lanes(one).ready for one in ("reply", "bulk")] == [1, 1]
+    assert sum(one.dead for one in found.numbers) == 1
+    assert 8 <= found.lanes("reply").overdue_s < 12
     assert (found.partitions[3].kept, found.partitions[3].waiting) == (2, 2)
+
+
+def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store, server: Server) -> None:
+    for name in (NUMBER, "other"):
+        number_list.add_number(store, name)
+    raw(store).set(f"{PREFIX}stops", "of another type")
+    raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})
+
+    found = figures(server.url)
+
+    assert sum(one.dead for one in found.numbers) == 1
+    assert [one.damaged.split(": ")[1][:9] for one in found.numbers if one.damaged] == ["WRONGTYPE"]
 
 
 def test_figures_of_a_server_that_is_gone_are_not_made_up() -> None:

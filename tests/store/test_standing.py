@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.operate.status.status_judge import describe_problems
+from gateway.cli.operate.status.view import StatusView
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.monitoring import snapshot
-from gateway.store.monitoring.snapshot import LaneFigures, Snapshot, read
+from gateway.store.monitoring.number_state import LaneFigures
+from gateway.store.monitoring.snapshot import Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 from tests.made import ANA, NUMBER
@@ -145,4 +146,7 @@ def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
 
     assert (damaged.number, "WRONGTYPE" in damaged.damaged) == ("106", True)
     assert (well.damaged, well.stages) == ("", {"sent": 7})
-    assert any("106 cannot be read" in told for told in describe_problems(read(store, 0)))
+    assert any(
+        "What number 106 has to send cannot be read" in told
+        for told in StatusView(read(store, 0)).problems
+    )

@@ -10,15 +10,16 @@ import pytest
 from gateway.core.planning.event import LOOP_ALERT, rule_alert
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import DeadLetterGroup, LaneFigures, Snapshot
+from gateway.store.monitoring.number_state import LaneFigures
+from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
-from tasks.monitoring.alert_conditions import find_alerts
 from tasks.monitoring.alerts import (
     BEAT_SILENT,
     HEARTBEAT_UNHEARD,
     SENDS_DOUBLED,
     damaged_alert,
+    find_alerts,
     refused_alert,
 )
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
@@ -73,9 +74,9 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "above 75 percent": (
         {"health": ServerHealth((), (), 76 * MB, 100 * MB)}, {"memory_short", "memory_full"},
     ),
-    "no file": ({"health": ServerHealth((), (NO_FILE,))}, {"no_append_only_file"}),
-    "no disk": ({"health": ServerHealth((), (NO_DISK,))}, {"disk_not_written"}),
-    "it evicts": ({"health": ServerHealth((), (EVICTS,))}, {"may_evict"}),
+    "no file": ({"health": ServerHealth((), (str(NO_FILE),))}, {"no_append_only_file"}),
+    "no disk": ({"health": ServerHealth((), (str(NO_DISK),))}, {"disk_not_written"}),
+    "it evicts": ({"health": ServerHealth((), (str(EVICTS),))}, {"may_evict"}),
     "a customer cannot be reached": (
         {"letters": {DeadLetterGroup("1", "refused", 131026): 5}}, set(),
     ),

@@ -15,7 +15,7 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.unconfirmed import lost_until
 from tasks.context import WorkerContext
-from tasks.monitoring.alert_conditions import find_alerts
+from tasks.monitoring.alerts import find_alerts
 from tests.made import ANA, NUMBER, delivery_body, message_item
 from tests.tasks.rig import Echo, counted, keep, planned, raw, take_effect, waiting
 

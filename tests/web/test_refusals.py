@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ async def test_every_reason_is_explained_and_shown_before_its_first() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d+|–) \| (yes|no) \|", page, re.M)
     shown = {
         sample.labels["reason"]: sample.value
-        for family in _counters(Figures({}, Counter(), []))
+        for family in _counters(Figures({}, (), []))
         for sample in family.samples
         if family.name == "gateway_deliveries_refused"
     }

@@ -45,6 +45,10 @@ class NumberPauses:
                 f"paused since {self.pause.since:%Y-%m-%d %H:%M:%S} UTC: {error.get('reason', '')} "
                 f"(code {error.get('code')}); asked again at {self.pause.probe_at:%H:%M:%S}"
             )
+        yield from self.hold_sentences()
+
+    def hold_sentences(self) -> Iterator[str]:
+        """Tell what an operator holds, after "the number is"."""
         for one in self.holds:
             what = f"held for rule {one.rule}" if one.rule else "held"
             why = f": {one.why}" if one.why else ""

@@ -38,6 +38,11 @@ class PartitionState:
         return self.kept - (self.waiting - self.deferred)
 
     @property
+    def oldest_s(self) -> float:
+        """Return for how long the oldest has waited, 0 where nothing waits after the cursor."""
+        return (self.now_ms - self.oldest_ms) / 1000 if self.oldest_ms else 0.0
+
+    @property
     def has_work(self) -> bool:
         """Say whether a worker would find something."""
         return bool(self.oldest_ms) or self.is_deferred_due
@@ -95,7 +100,7 @@ class Inbox:
         replies = self._store.call_many(calls)
         whole = [one for one in replies if not isinstance(one, ScriptError)] or replies
         now_ms = _unwrap_reply(whole[0])[0]
-        return [_parse_partition_state(i, reply, now_ms) for i, reply in enumerate(replies)]
+        return [parse_partition_state(i, reply, now_ms) for i, reply in enumerate(replies)]
 
     def report_death(self, process: str) -> bool:
         """Say that a process has ended; what it held is free at once, and taken with care.
@@ -141,7 +146,8 @@ class Inbox:
         self._store.run(lambda client: client.pexpire(keys.INBOX_BELL, lives_ms))
 
 
-def _parse_partition_state(index: int, reply: object, now_ms: int) -> PartitionState:
+def parse_partition_state(index: int, reply: object, now_ms: int) -> PartitionState:
+    """Return what `inspect` says of a partition, or its error."""
     if isinstance(reply, ScriptError):
         nothing = PartitionState(index, now_ms, "", False, 0, 0, 0, False, 0, 0)
         return replace(nothing, damaged=sanitize(str(reply)))

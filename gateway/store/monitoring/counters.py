@@ -1,7 +1,7 @@
 """Everything that is counted: in the store, so that it survives restarts and covers everyone."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -9,24 +9,20 @@ from redis.exceptions import RedisError
 
 from gateway.core.sending import canary
 from gateway.store import keys
+from gateway.store.inbox.inbox import PartitionState, parse_partition_state
 from gateway.store.lua.scripts import source
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
+from gateway.store.monitoring.number_state import (
+    LaneFigures,
+    NumberState,
+    parse_counts,
+    parse_numbers,
+    queue_number_commands,
+)
 from gateway.store.redis.client import translate_error
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending.unconfirmed import stream_call
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionFigures:
-    """How one inbox partition stands."""
-
-    index: int
-    kept: int
-    waiting: int
-    deferred: int
-    oldest_s: float
-    given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +30,23 @@ class Figures:
     """All figures at one moment."""
 
     web: dict[str, int]
-    numbers: Counter[str]  # summed over all numbers
-    partitions: list[PartitionFigures]
-    ready: dict[str, int] = field(default_factory=dict)  # rank -> lanes that wait
-    oldest_ready_s: dict[str, float] = field(default_factory=dict)
-    dead: int = 0
-    unconfirmed: int = 0
+    numbers: tuple[NumberState, ...]
+    partitions: list[PartitionState]
     canary: Canary = NONE_YET
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return every counter, summed over all numbers."""
+        counts: Counter[str] = Counter()
+        for one in self.numbers:
+            counts.update(one.counts)
+        return counts
+
+    def lanes(self, priority: str) -> LaneFigures:
+        """Return how many lanes of a rank wait, and how long the oldest is overdue."""
+        every = [one.lanes[priority] for one in self.numbers]
+        overdue_s = max((one.overdue_s for one in every), default=0.0)
+        return LaneFigures(sum(one.ready for one in every), overdue_s)
 
 
 class Counters:
@@ -75,42 +81,23 @@ class Counters:
         web, numbers, canary_row, *inspections = await _execute(pipe)
         # The canary's own number has nobody's messages.
         names = [name.decode() for name in numbers if name.decode() != canary.NUMBER]
-        figures = await self._read_numbers(
-            [keys.number(name) for name in names],
-            _counts(web),
-            [_parse_partition(i, look) for i, look in enumerate(inspections)],
-        )
-        return replace(figures, canary=read_canary(canary_row, inspections[0][0]))
-
-    async def _read_numbers(
-        self, prefixes: list[str], web: dict[str, int], partitions: list[PartitionFigures]
-    ) -> Figures:
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.time()
-        for prefix in prefixes:
-            pipe.hgetall(f"{prefix}count")
-            pipe.zcard(f"{prefix}dead")
-            pipe.zcard(f"{prefix}unconfirmed")
-            for priority in ("reply", "bulk"):
-                pipe.zcard(f"{prefix}ready:{priority}")
-                pipe.zrange(f"{prefix}ready:{priority}", 0, 0, withscores=True)
-        (seconds, _), *rows = await _execute(pipe)
-        figures = Figures(web, Counter(), partitions, {"reply": 0, "bulk": 0})
-        dead = unconfirmed = 0
-        for start in range(0, len(rows), 7):
-            counts, buried, unknown, *lanes = rows[start : start + 7]
-            figures.numbers.update(_counts(counts))
-            dead, unconfirmed = dead + buried, unconfirmed + unknown
-            for priority, size, head in (("reply", *lanes[:2]), ("bulk", *lanes[2:])):
-                figures.ready[priority] += size
-                if head:
-                    waited = max(0.0, seconds - float(head[0][1]) / 1000)
-                    before = figures.oldest_ready_s.get(priority, 0.0)
-                    figures.oldest_ready_s[priority] = max(before, waited)
+        now_ms = inspections[0][0]
         return Figures(
-            figures.web, figures.numbers, partitions, figures.ready, figures.oldest_ready_s,
-            dead, unconfirmed,
-        )  # fmt: skip
+            web=parse_counts(web),
+            numbers=await self._read_numbers(names),
+            partitions=[
+                parse_partition_state(i, reply, now_ms) for i, reply in enumerate(inspections)
+            ],
+            canary=read_canary(canary_row, now_ms),
+        )
+
+    async def _read_numbers(self, names: list[str]) -> tuple[NumberState, ...]:
+        pipe = self._redis.pipeline(transaction=False)
+        queue_number_commands(pipe, names)
+        try:
+            return parse_numbers(names, await pipe.answers())
+        except RedisError as error:
+            raise translate_error(error) from error
 
 
 async def _execute(pipe: Any) -> list[Any]:
@@ -118,14 +105,3 @@ async def _execute(pipe: Any) -> list[Any]:
         return list(await pipe.execute())
     except RedisError as error:
         raise translate_error(error) from error
-
-
-def _counts(raw: dict[bytes, bytes]) -> dict[str, int]:
-    return {name.decode(): int(value) for name, value in raw.items()}
-
-
-def _parse_partition(index: int, inspection: list[Any]) -> PartitionFigures:
-    now, _, _, oldest, kept, passed, deferred, _, given_up = inspection
-    waited = (now - int(oldest)) / 1000 if int(oldest) else 0.0
-    waiting = int(kept) - int(passed) + deferred
-    return PartitionFigures(index, int(kept), waiting, deferred, waited, int(given_up))

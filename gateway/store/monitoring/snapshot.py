@@ -6,18 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
-from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
-from gateway.core.text import sanitize
 from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
+from gateway.store.monitoring.number_state import (
+    NumberState,
+    parse_counts,
+    parse_numbers,
+    queue_number_commands,
+)
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store
+from gateway.store.redis.driver import Client
 from gateway.store.sending.lookup import run_commands
 from gateway.store.server.health import REFUSE_FROM, ServerHealth, judge_servers
 
@@ -39,49 +44,9 @@ def samples(raw: Mapping[bytes, bytes]) -> dict[int, int]:
     return {int(at): int(used) for at, used in pairs}
 
 
-PRIORITIES = ("reply", "bulk")
 SCHEDULED_RUNS = ("tick", "sweep", "watch", "web")
 # The newest are looked at for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
-_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable")
-
-
-@dataclass(frozen=True, slots=True)
-class LaneFigures:
-    """The lanes of one number and rank that hold sends."""
-
-    ready: int = 0
-    overdue_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class NumberState:
-    """One of our numbers."""
-
-    number: str
-    counts: Mapping[str, int]
-    dead: int
-    unconfirmed: int
-    due: int
-    parked: int  # until their customers write again
-    pauses: NumberPauses
-    lanes: Mapping[str, LaneFigures]  # by rank
-    unreadable: int = 0  # of the dead
-    damaged: str = ""  # why none of this can be read
-
-    @property
-    def stages(self) -> dict[str, int]:
-        """Return how many sends ever reached each stage."""
-        return self._counts_with_prefix("sends.")
-
-    @property
-    def statuses(self) -> dict[str, int]:
-        """Return how many statuses were odd, by what was odd about them."""
-        return self._counts_with_prefix("statuses.")
-
-    def _counts_with_prefix(self, group: str) -> dict[str, int]:
-        matching = sorted(one for one in self.counts.items() if one[0].startswith(group))
-        return {name.removeprefix(group): count for name, count in matching}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +107,7 @@ class Snapshot:
     @property
     def oldest_s(self) -> float:
         """Return for how long the oldest delivery has waited."""
-        waits = [one.now_ms - one.oldest_ms for one in self.partitions if one.oldest_ms]
-        return max(waits, default=0) / 1000
+        return max((one.oldest_s for one in self.partitions), default=0.0)
 
     @property
     def given_up(self) -> int:
@@ -185,16 +149,14 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         now_ms=partitions[0].now_ms,
         health=judge_servers(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
-        numbers=tuple(
-            _read_number_safely(store, name) for name in number_list.numbers_at_meta(store)
-        ),
+        numbers=_read_numbers(store),
         letters=_count_dead_letters(store),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
             for what, left in zip(SCHEDULED_RUNS, ttls, strict=True)
             if left > 0
         },
-        counts=_counts(counts),
+        counts=parse_counts(counts),
         stopped_release=stopped_release.decode() if stopped_release else "",
         canary=read_canary(canary_row, partitions[0].now_ms),
         rulebooks=rulebooks.parse_reports(rulebook_rows, partitions[0].now_ms),
@@ -213,51 +175,13 @@ def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
         return Counter()
 
 
-def _read_number_safely(store: Store, name: str) -> NumberState:
-    """Read how a number stands; one whose keys are damaged hides no other."""
-    try:
-        return _read_number(store, name)
-    except ScriptError as error:
-        idle = {rank: LaneFigures() for rank in PRIORITIES}
-        return NumberState(
-            name, {}, 0, 0, 0, 0, parse_pauses({}), idle, damaged=sanitize(str(error))
-        )
+def _read_numbers(store: Store) -> tuple[NumberState, ...]:
+    """Read how each number stands, in one round trip."""
+    names = number_list.numbers_at_meta(store)
 
+    def run(client: Client) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        queue_number_commands(pipe, names)
+        return pipe.answers()
 
-def _read_number(store: Store, name: str) -> NumberState:
-    prefix = keys.number(name)
-    commands: list[tuple[Any, ...]] = [
-        ("TIME",),
-        ("HGETALL", f"{prefix}count"),
-        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
-        ("HGETALL", f"{prefix}stops"),
-    ]
-    for priority in PRIORITIES:
-        ready = f"{prefix}ready:{priority}"
-        commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
-    (seconds, _), counts, dead, unconfirmed, due, parked, unreadable, raw_pauses, *lanes = (
-        run_commands(store, *commands)
-    )
-    return NumberState(
-        name,
-        _counts(counts),
-        dead,
-        unconfirmed,
-        due,
-        parked,
-        parse_pauses(raw_pauses),
-        {
-            rank: _lane_figures(seconds, *lanes[2 * i : 2 * i + 2])
-            for i, rank in enumerate(PRIORITIES)
-        },
-        unreadable,
-    )
-
-
-def _lane_figures(seconds: int, ready: int, head: Any) -> LaneFigures:
-    overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
-    return LaneFigures(ready, overdue_s)
-
-
-def _counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
-    return {name.decode(): int(value) for name, value in raw.items()}
+    return parse_numbers(names, store.run(run)) if names else ()

@@ -57,19 +57,8 @@ def count_versions(reports: Iterable[InForce]) -> dict[str, int]:
     return dict(Counter(one.version for one in reports).most_common())
 
 
-def problem_sentences(reports: Iterable[InForce]) -> list[str]:
-    """Tell what is wrong with the files of rules, each thing once."""
-    version_by_problem = {
-        one.problem.splitlines()[0]: one.version for one in reports if one.problem
-    }
-    return [
-        f"The rules as they are now cannot be used, so version {version} stays in force: {problem}"
-        for problem, version in sorted(version_by_problem.items())
-    ]
-
-
-async def warnings(client: AsyncClient) -> list[str]:
-    """Tell what is wrong with the files of rules. Raises StoreUnavailableError."""
+async def read_reports(client: AsyncClient) -> tuple[InForce, ...]:
+    """Return what processes have in force now. Raises StoreUnavailableError."""
     try:
         pipe = client.pipeline(transaction=False)
         pipe.hgetall(keys.RULEBOOKS)
@@ -77,7 +66,7 @@ async def warnings(client: AsyncClient) -> list[str]:
         seconds, _ = await client.time()
     except RedisError as error:
         raise translate_error(error) from error
-    return problem_sentences(parse_reports(rows, int(seconds) * 1000))
+    return parse_reports(rows, int(seconds) * 1000)
 
 
 def keep_files(store: Store, version: str, files: Iterable[File]) -> None:

@@ -68,8 +68,8 @@ def pauses_by_number(store: Store, numbers: Sequence[str]) -> dict[str, NumberPa
     return {one: parse_pauses(raw) for one, raw in zip(numbers, replies, strict=True)}
 
 
-async def pause_sentences(client: AsyncClient) -> list[str]:
-    """Tell what keeps any number from sending. Raises StoreUnavailableError."""
+async def read_pauses(client: AsyncClient) -> dict[str, NumberPauses]:
+    """Return what keeps each number from sending. Raises StoreUnavailableError."""
     try:
         members: Any = client.smembers(keys.NUMBERS)
         numbers = sorted(name.decode() for name in await members)
@@ -79,11 +79,7 @@ async def pause_sentences(client: AsyncClient) -> list[str]:
         pauses = [parse_pauses(raw) for raw in await pipe.execute()]
     except RedisError as error:
         raise translate_error(error) from error
-    return [
-        f"Number {number} is {told}."
-        for number, one in zip(numbers, pauses, strict=True)
-        for told in one.sentences()
-    ]
+    return dict(zip(numbers, pauses, strict=True))
 
 
 def pauses_key(number: str) -> str:

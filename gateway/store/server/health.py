@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from gateway.core.alerts import HealthProblem
 from gateway.store import keys
 from gateway.store.lua.scripts import source
 from gateway.store.redis.client import Call, require_any_answer, translate_error
@@ -28,12 +29,26 @@ AN_EIGHTH = 8
 POLL_S = 1.0
 RESULTS_RETENTION = timedelta(days=1)
 
-NO_FILE = (
-    "Redis has no append-only file: what was acknowledged is lost when it stops. "
-    "Set appendonly yes and appendfsync always."
+NO_FILE = HealthProblem(
+    "no_append_only_file",
+    "Redis has no append-only file, so what was acknowledged is lost when it stops.",
+    "Set appendonly yes and appendfsync always.",
 )
-NO_DISK = "Redis cannot write to its disk: deliveries are refused until it can."
-EVICTS = "Redis may evict what waits: set maxmemory-policy noeviction."
+NO_DISK = HealthProblem(
+    "disk_not_written",
+    "Redis cannot write to its disk, so deliveries are refused.",
+    "See in the log of Redis whether its disk is full; Meta delivers again.",
+)
+EVICTS = HealthProblem(
+    "may_evict",
+    "Redis may throw away what waits when its memory is full.",
+    "Set maxmemory-policy noeviction.",
+)
+PLANNING_STOPPED = HealthProblem(
+    "planning_stopped",
+    "Planning has stopped, for too many events raised an error; deliveries are kept.",
+    "Roll back the release or the rules, and see gateway dead-letters list.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +96,11 @@ def judge_server(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Serv
     ]
     warnings = []
     if not int(info.get("aof_enabled", 0)):
-        warnings.append(NO_FILE)
+        warnings.append(str(NO_FILE))
     if info.get("aof_last_write_status", "ok") != "ok":
-        warnings.append(NO_DISK)
+        warnings.append(str(NO_DISK))
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        warnings.append(EVICTS)
+        warnings.append(str(EVICTS))
     return ServerHealth(
         tuple(fatal), tuple(warnings), int(info["used_memory"]), _limit(info, limit_bytes)
     )
@@ -157,11 +172,6 @@ def history_drop_calls(numbers: Iterable[str], results: timedelta) -> list[Call]
     return calls
 
 
-PLANNING_STOPPED = (
-    "Planning has stopped: too many events raised an error. Deliveries are kept; roll back the "
-    "release or the rules, and look at the dead letters."
-)
-
 UNSEEN = "The store has not been seen yet."
 
 
@@ -190,7 +200,8 @@ class HealthMonitor:
         health = judge_servers(infos, layout.decode(), self._limit_bytes)
         self.health = replace(health, refusal=refusal)
         if stopped:
-            self.health = replace(self.health, warnings=(*self.health.warnings, PLANNING_STOPPED))
+            warnings = (*self.health.warnings, str(PLANNING_STOPPED))
+            self.health = replace(self.health, warnings=warnings)
         return self.health
 
     async def _look_at_layout(self) -> bytes:

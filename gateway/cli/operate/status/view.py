@@ -10,11 +10,22 @@ from rich.text import Text
 
 from gateway.cli.common.output import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
-from gateway.cli.operate.status.status_judge import describe_problems
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
-from gateway.store.monitoring.snapshot import NumberState, Snapshot
+from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.problems import find_problems
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
+
+UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
+# The tick tells of silent workers sooner, memory_short of memory that is full as well, the count of
+# dead letters of each group; what the server warns of stands below what is wrong.
+HIDDEN = frozenset(
+    {
+        "workers_silent", "memory_full", "dead_letters", "write_refused",
+        "no_append_only_file", "disk_not_written", "may_evict",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,9 @@ class StatusView:
     @property
     def problems(self) -> list[str]:
         """Return what is wrong, in sentences."""
-        return describe_problems(self.now)
+        if self.now is None:
+            return [UNAVAILABLE]
+        return [str(one) for one in find_problems(self.now) if one.kind not in HIDDEN]
 
     @property
     def kept_per_s(self) -> float | None:
@@ -199,7 +212,6 @@ def _rulebook(view: StatusView, now: Snapshot) -> str:
 def _queues(view: StatusView, now: Snapshot) -> Table:
     table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
     for one in now.partitions:
-        oldest_s = (one.now_ms - one.oldest_ms) / 1000 if one.oldest_ms else 0.0
         state = {
             "damaged": bool(one.damaged),
             "moving": view.is_moving(one.index),
@@ -207,7 +219,7 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
         }
         note = ", ".join(name for name, holds in state.items() if holds)
         rate = _format_rate(view.passed_per_s(one.index))
-        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(oldest_s), rate, note)
+        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(one.oldest_s), rate, note)
     for number in now.numbers:
         for priority, lanes in number.lanes.items():
             name = f"{priority} {number.number or NOBODY}"

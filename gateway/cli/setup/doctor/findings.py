@@ -4,6 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from gateway.core.alerts import HealthProblem
+
+START_WORKER = (
+    "Start worker-{}, or see in its log why it does not answer; gateway worker starts all."
+)
+# What to do where a check is not fine, by its name; a problem has advice of its own.
 ADVICE: Mapping[str, str] = {
     "settings": (
         "Mend the line in .env or in the environment (docs/operations.md); gateway init asks for "
@@ -32,38 +38,16 @@ ADVICE: Mapping[str, str] = {
         "Start the replicas, or ask for fewer at the end of REDIS_URL (docs/scale-out.md)."
     ),
     "broker": "Start it, or mend CELERY_BROKER_URL; what waits is worked off once it is back.",
-    "worker critical": (
-        "Start worker-critical, or see in its log why it does not answer; gateway worker "
-        "starts all."
-    ),
-    "worker default": (
-        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
-    ),
-    "worker bulk": (
-        "Start worker-bulk, or see in its log why it does not answer; gateway worker starts all."
-    ),
-    "worker scheduled": (
-        "Start worker-default, or see in its log why it does not answer; gateway worker starts all."
-    ),
-    "deliveries": (
-        "Start more of worker-default, or see in its log what holds it up; where planning has "
-        "stopped, roll the release or the rules back."
-    ),
-    "replies": "Start more of worker-critical, or see with gateway trace what Meta answers.",
-    "broadcasts": "Start more of worker-bulk, or see with gateway trace what Meta answers.",
+    "worker critical": START_WORKER.format("critical"),
+    "worker default": START_WORKER.format("default"),
+    "worker bulk": START_WORKER.format("bulk"),
+    "worker scheduled": START_WORKER.format("default"),
     "schedule": (
         "Start beat and worker-default, or see in the log of worker-default what holds it up."
     ),
     "beat": "Start beat (celery -A tasks beat); where it runs, see in its log why it cannot ring.",
     "canary": "See with gateway status where things wait, and whether beat and all workers run.",
     "web": "Start gateway serve; where it runs, its /readyz says why it keeps nothing.",
-    "paused": "Do what the sentence says; the number goes on by itself once Meta takes its sends.",
-    "held": "Run gateway release when whoever held it agrees.",
-    "aside": "Run gateway dead-letters list --cause aside, which says why; they are tried again.",
-    "dead letters": "Run gateway dead-letters list, then redrive or drop each.",
-    "doubled": (
-        "Find it with gateway trace, and report it; GATEWAY_UNCONFIRMED=never rules it out."
-    ),
     "rules": "Mend the line; docs/rules.md has every key with an example.",
     "rulebook": (
         "Wait a moment, for workers take up changed rules by themselves; then see with gateway "
@@ -138,7 +122,13 @@ class Finding:
 
     state: State
     message: str
-    advised: bool = False  # the sentence says itself what to do
+    advice: str | None = None  # the check's where it is None, "" where the sentence says it
+
+    @classmethod
+    def of_problem(cls, problem: HealthProblem) -> "Finding":
+        """Say what is said everywhere of a problem."""
+        state: State = "broken" if problem.severity == "critical" else "warning"
+        return cls(state, problem.sentence, problem.advice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +136,7 @@ class Check(Generic[T]):
     """One thing that may be wrong.
 
     `of` takes what the check needs out of everything that was found, and `judge` looks at it.
-    What to do where a finding is not fine is in doctor_advice.py, under the check's name.
+    What to do where a finding is not fine is in `ADVICE`, or of the problem that was found.
     """
 
     group: str
@@ -178,7 +168,7 @@ def warning(message: str) -> Finding:
 
 def broken(message: str, *, advised: bool = False) -> Finding:
     """Say that messages do not get through, or that what was acknowledged may be lost."""
-    return Finding("broken", message, advised)
+    return Finding("broken", message, "" if advised else None)
 
 
 def unseen(why: str) -> Finding:
@@ -199,8 +189,9 @@ def run_checks(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
         for one in _run_check(check, facts):
             # Some of it was written by others, who may know how to move a terminal's cursor.
             message = "".join(sign if sign.isprintable() else " " for sign in one.message)
-            needs_advice = one.state in ("warning", "broken") and not one.advised
-            advice = ADVICE[check.name] if needs_advice else ""
+            advice = one.advice or ""
+            if one.advice is None and one.state in ("warning", "broken"):
+                advice = ADVICE[check.name]
             yield Result(check.group, check.name, one.state, message, advice)
 
 

@@ -8,8 +8,8 @@ from gateway import __version__
 from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
+from gateway.store.monitoring.problems import find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.planning.rulebooks import problem_sentences
 
 LEAST_BYTES = 100 << 20
 ENOUGH_BYTES = 1 << 30
@@ -47,8 +47,8 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Tell that the workers plan by other rules, or another release, than is here."""
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
-    if problems := problem_sentences(reading.rulebooks):
-        yield from map(warning, problems)
+    if problems := list(find_rule_problems(reading.rulebooks)):
+        yield from map(Finding.of_problem, problems)
     elif loaded_rules.problems:
         yield unseen("the rules here cannot be read")
     elif not version:

@@ -1,13 +1,16 @@
 """Checks of the store: whether it answers, keeps what was acknowledged, and has room; pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.cli.common.output import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
+from gateway.store.monitoring.problems import find_memory_problems
 from gateway.store.server.health import (
+    EVICTS,
     NO_DISK,
+    NO_FILE,
     ServerHealth,
     judge_server,
     layout_problem,
@@ -81,7 +84,7 @@ def persistence(examined: Inspection) -> Iterator[Finding]:
     """Tell that what was acknowledged may be lost when the server stops."""
     for server in examined.servers:
         if not int(server.info.get("aof_enabled", 0)):
-            yield broken("There is no append-only file: what was acknowledged is lost with a stop.")
+            yield broken(NO_FILE.text)
         elif server.fsync == "":
             yield unseen("Redis does not tell its appendfsync, which has to be always")
         elif server.fsync != FSYNC:
@@ -97,7 +100,7 @@ def disk_writes(examined: Inspection) -> Iterator[Finding]:
     """Tell that the server's disk takes no more."""
     for server in examined.servers:
         if server.info.get("aof_last_write_status", "ok") != "ok":
-            yield broken(NO_DISK)
+            yield broken(NO_DISK.text)
         elif server.info.get("aof_last_bgrewrite_status", "ok") != "ok":
             yield warning("Redis could not rewrite its append-only file, which grows until it can.")
         elif server.info.get("rdb_last_bgsave_status", "ok") != "ok":
@@ -111,7 +114,7 @@ def eviction(examined: Inspection) -> Iterator[Finding]:
     """Tell that the server may throw away what waits."""
     policies = {str(one.info.get("maxmemory_policy", "noeviction")) for one in examined.servers}
     if others := sorted(policies - {"noeviction"}):
-        yield broken(f"maxmemory-policy is {', '.join(others)}: what waits may be thrown away.")
+        yield broken(replace(EVICTS, observed=f"maxmemory-policy {', '.join(others)}").sentence)
     else:
         yield fine("Nothing is evicted (maxmemory-policy noeviction).")
 
@@ -121,10 +124,8 @@ def memory(redis: Redis) -> Iterator[Finding]:
     for server in redis.examined.servers if redis.examined else ():
         health = redis.health(server)
         used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
-        if health.is_full:
-            yield broken(f"{used} are used: deliveries are refused from 75 % on.")
-        elif health.is_short:
-            yield warning(f"{used} are used: history goes before its time from 60 % on.")
+        if worst := next(find_memory_problems(health), None):
+            yield Finding.of_problem(replace(worst, observed=used))
         elif not int(server.info.get("maxmemory", 0)) and not redis.limit_bytes:
             yield warning(f"{used} are used. {NO_LIMIT}")
         else:

@@ -1,6 +1,6 @@
 """Checks of the processes: who lives, and whether what waits is worked off; pure.
 
-What is wrong is decided where `gateway status` has it from, so that the two never contradict.
+What is wrong is found where `gateway status` has it from, so that the two never contradict.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.cli.common.output import pluralize
-from gateway.cli.operate.status.status_judge import TICK_EVERY_S, Part, find_problems
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
+from gateway.store.monitoring.problems import SILENT_S, TICK_LATE_S, find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from tasks.celery_setup.config import QUEUES
-from tasks.monitoring.alert_conditions import SILENT_S
 
 MOST_SILENT_S = 10.0
 SWEEP_EVERY_S = 30.0
@@ -48,18 +47,16 @@ def check_queue(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
     return judge
 
 
-def check_parts(
-    *of: Part, well: str, make_finding: Callable[[str], Finding] = broken
-) -> Callable[[Snapshot], Iterator[Finding]]:
-    """Return what tells what `gateway status` calls wrong with some parts."""
+def problem_check(group: str, name: str, *kinds: str, well: str) -> Check[Snapshot]:
+    """Return the check that tells of problems of some kinds."""
 
     def judge(reading: Snapshot) -> Iterator[Finding]:
-        problems = [one.message for one in find_problems(reading) if one.part in of]
-        yield from map(make_finding, problems)
+        problems = [one for one in find_problems(reading) if one.kind in kinds]
+        yield from map(Finding.of_problem, problems)
         if not problems:
             yield fine(well)
 
-    return judge
+    return Check(group, name, _reading, judge)
 
 
 def beat(reading: Snapshot) -> Iterator[Finding]:
@@ -69,7 +66,7 @@ def beat(reading: Snapshot) -> Iterator[Finding]:
         yield broken("No beat is running: workers do its most urgent work, and no canary flies.")
     elif ago_s is None:
         yield warning("Beat is running, and nobody has heard it yet.")
-    elif ago_s > TICK_EVERY_S:
+    elif ago_s > TICK_LATE_S:
         yield broken(f"Beat is running, and nobody has heard it for {ago_s:,.0f} s.")
     else:
         yield fine(f"Beat is running; the last tick was {ago_s:.1f} s ago.")
@@ -90,10 +87,10 @@ def schedule(reading: Snapshot) -> Iterator[Finding]:
 
 def canary(reading: Snapshot) -> Iterator[Finding]:
     """Tell that an event of our own does not go the whole way."""
-    overdue = next((one.message for one in find_problems(reading) if one.part == "canary"), "")
+    overdue = (one for one in find_problems(reading) if one.kind == "canary_overdue")
     latest = reading.canary
-    if overdue:
-        yield broken(overdue)
+    if problem := next(overdue, None):
+        yield Finding.of_problem(problem)
     elif latest.took_s is None or latest.age_s is None:
         yield warning("None has arrived yet; beat rings for one each minute.")
     else:
@@ -134,51 +131,25 @@ def _workers(facts: Any) -> Mapping[str, int] | Unseen:
 CHECKS: tuple[Check[Any], ...] = (
     Check("broker", "broker", _broker, broker),
     *(Check("workers", f"worker {queue}", _workers, check_queue(queue)) for queue in QUEUES),
-    Check(
-        "workers",
-        "deliveries",
-        _reading,
-        check_parts("deliveries", well="What waits is worked off in time."),
+    problem_check(
+        "workers", "deliveries", "deliveries_wait", "planning_stopped", "partition_damaged",
+        well="What waits is worked off in time.",
     ),
-    Check("workers", "replies", _reading, check_parts("reply", well="No reply is overdue.")),
-    Check(
-        "workers",
-        "broadcasts",
-        _reading,
-        check_parts("bulk", well="No broadcast is overdue.", make_finding=warning),
+    problem_check(
+        "workers", "replies", "replies_wait", "replies_stopped", well="No reply is overdue."
     ),
+    problem_check("workers", "broadcasts", "broadcasts_wait", well="No broadcast is overdue."),
     Check("workers", "schedule", _reading, schedule),
     Check("workers", "beat", _reading, beat),
     Check("workers", "canary", _reading, canary),
     Check("workers", "web", _reading, web),
-    Check(
-        "sends",
-        "paused",
-        _reading,
-        check_parts("paused", well="Meta takes the sends of every number."),
+    problem_check("sends", "paused", "paused", well="Meta takes the sends of every number."),
+    problem_check("sends", "held", "held", well="No person holds a number or a rule."),
+    problem_check("sends", "aside", "deliveries_aside", well="Nothing is set aside."),
+    problem_check(
+        "sends", "dead letters", "any_dead_letters", "events_unreadable", well="There are none."
     ),
-    Check(
-        "sends",
-        "held",
-        _reading,
-        check_parts("held", well="No person holds a number or a rule.", make_finding=warning),
+    problem_check(
+        "sends", "doubled", "sends_ever_doubled", well="No send reached Meta twice."
     ),
-    Check(
-        "sends",
-        "aside",
-        _reading,
-        check_parts("aside", well="Nothing is set aside.", make_finding=warning),
-    ),
-    Check(
-        "sends",
-        "dead letters",
-        _reading,
-        check_parts("letters", well="There are none.", make_finding=warning),
-    ),
-    Check(
-        "sends",
-        "doubled",
-        _reading,
-        check_parts("doubled", well="No send reached Meta twice.", make_finding=warning),
-    ),
-)
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""How one of our numbers stands: the commands that ask for it, and what their answers say."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from gateway.core.sending.pauses import NumberPauses, parse_pauses
+from gateway.core.text import sanitize
+from gateway.store import keys
+from gateway.store.redis.client import ScriptError, translate_error
+
+PRIORITIES = ("reply", "bulk")
+_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFigures:
+    """The lanes of one number and rank that hold sends."""
+
+    ready: int = 0
+    overdue_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NumberState:
+    """One of our numbers."""
+
+    number: str
+    counts: Mapping[str, int]
+    dead: int
+    unconfirmed: int
+    due: int
+    parked: int  # until their customers write again
+    pauses: NumberPauses
+    lanes: Mapping[str, LaneFigures]  # by rank
+    unreadable: int = 0  # of the dead
+    damaged: str = ""  # why none of this can be read
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Return how many sends ever reached each stage."""
+        return self._counts_with_prefix("sends.")
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Return how many statuses were odd, by what was odd about them."""
+        return self._counts_with_prefix("statuses.")
+
+    def _counts_with_prefix(self, group: str) -> dict[str, int]:
+        matching = sorted(one for one in self.counts.items() if one[0].startswith(group))
+        return {name.removeprefix(group): count for name, count in matching}
+
+
+def _number_commands(name: str) -> list[tuple[Any, ...]]:
+    """Return the commands that read how a number stands, always as many."""
+    prefix = keys.number(name)
+    commands: list[tuple[Any, ...]] = [
+        ("TIME",),
+        ("HGETALL", f"{prefix}count"),
+        ("HGETALL", f"{prefix}stops"),
+        *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
+    ]
+    for priority in PRIORITIES:
+        ready = f"{prefix}ready:{priority}"
+        commands += [("ZCARD", ready), ("ZRANGE", ready, 0, 0, "WITHSCORES")]
+    return commands
+
+
+def queue_number_commands(pipe: Any, names: Iterable[str]) -> None:
+    """Put the commands of each number into a pipeline, of a thread or of an event loop."""
+    for command in chain.from_iterable(map(_number_commands, names)):
+        pipe.execute_command(*command)
+
+
+def parse_numbers(names: Sequence[str], replies: Sequence[Any]) -> tuple[NumberState, ...]:
+    """Return what the replies to the `_number_commands` of each say; a damaged one hides no other.
+
+    An error stands in its command's place. Raises StoreUnavailableError for some of them.
+    """
+    size = len(_number_commands(""))
+    return tuple(
+        _parse_number(name, replies[i * size : (i + 1) * size]) for i, name in enumerate(names)
+    )
+
+
+def parse_counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
+    """Return counters as they are stored."""
+    return {name.decode(): int(value) for name, value in raw.items()}
+
+
+def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
+    for command, one in zip(_number_commands(name), replies, strict=True):
+        if isinstance(one, RedisError):
+            return _damaged_number(name, command, translate_error(one))
+    (seconds, _), counts, stops, dead, unconfirmed, due, parked, unreadable, *lanes = replies
+    return NumberState(
+        number=name,
+        counts=parse_counts(counts),
+        dead=dead,
+        unconfirmed=unconfirmed,
+        due=due,
+        parked=parked,
+        pauses=parse_pauses(stops),
+        lanes={
+            priority: _parse_lanes(seconds, *lanes[2 * i : 2 * i + 2])
+            for i, priority in enumerate(PRIORITIES)
+        },
+        unreadable=unreadable,
+    )
+
+
+def _damaged_number(name: str, command: Sequence[Any], error: Exception) -> NumberState:
+    if not isinstance(error, ScriptError):
+        raise error
+    idle = {priority: LaneFigures() for priority in PRIORITIES}
+    why = sanitize(f"{' '.join(map(str, command))}: {error}")
+    return NumberState(name, {}, 0, 0, 0, 0, parse_pauses({}), idle, damaged=why)
+
+
+def _parse_lanes(seconds: int, ready: int, head: Any) -> LaneFigures:
+    overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
+    return LaneFigures(ready, overdue_s)

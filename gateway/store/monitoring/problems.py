@@ -1,0 +1,275 @@
+"""Everything that can be wrong, found in one snapshot: pure functions to problems.
+
+Alerts, `gateway status`, /readyz and `gateway doctor` choose from this list, so that they never
+contradict each other. A new problem is a function here and in `find_problems`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from gateway.core.alerts import HealthProblem
+from gateway.core.sending.canary import OVERDUE_S
+from gateway.core.sending.dead_letter import advice, needs_operator
+from gateway.core.sending.error_codes import error_policy
+from gateway.core.sending.pauses import NumberPauses, Pause
+from gateway.core.sending.send import REPLY
+from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.planning.rulebooks import InForce
+from gateway.store.server.health import (
+    EVICTS,
+    NO_DISK,
+    NO_FILE,
+    PLANNING_STOPPED,
+    REFUSE_FROM,
+    YIELD_FROM,
+    ServerHealth,
+)
+
+# A delivery or a reply that waits for longer has something that holds it up.
+MOST_WAIT_S = 60.0
+# The watch runs each five seconds, and the tick each second.
+SILENT_S = 60.0
+TICK_LATE_S = 10.0
+
+# While one of these lasts, a delivery would not be kept.
+UNREADY = frozenset({"store_unfit", "memory_full", "write_refused"})
+
+SENDS_DOUBLED = HealthProblem(
+    "sends_doubled",
+    "Meta took a send twice.",
+    "Find it by gateway trace, and report it; GATEWAY_UNCONFIRMED=never rules it out.",
+)
+REPLIES_WAIT = HealthProblem(
+    "replies_wait",
+    "A reply has been due for more than a minute and was not sent.",
+    "Start more of worker-critical, or see in its log what Meta answers.",
+)
+BROADCASTS_WAIT = HealthProblem(
+    "broadcasts_wait",
+    "A broadcast has been due for more than a minute and was not sent.",
+    "Start more of worker-bulk, or see in its log what Meta answers.",
+    severity="warning",
+)
+ANY_DEAD_LETTERS = HealthProblem(
+    "any_dead_letters",
+    "There are dead letters.",
+    "See gateway dead-letters list.",
+    severity="warning",
+)
+EVENTS_UNREADABLE = HealthProblem(
+    "events_unreadable",
+    "There are events that could not be read.",
+    "See gateway dead-letters list --cause unreadable.",
+    severity="warning",
+)
+
+
+def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    """Find everything that is wrong."""
+    yield from find_server_problems(snapshot.health)
+    yield from _find_schedule_problems(snapshot)
+    yield from find_rule_problems(snapshot.rulebooks)
+    yield from _find_delivery_problems(snapshot)
+    yield from _find_canary_problems(snapshot)
+    yield from _find_lane_problems(snapshot)
+    yield from find_pause_problems({one.number: one.pauses for one in snapshot.numbers})
+    yield from _find_damaged_numbers(snapshot)
+    yield from _find_counted_problems(snapshot)
+    yield from _find_dead_letter_problems(snapshot)
+
+
+def find_server_problems(health: ServerHealth) -> Iterator[HealthProblem]:
+    """Find what keeps the server from keeping, or may lose what was acknowledged."""
+    for sentence in health.fatal:
+        yield HealthProblem("store_unfit", sentence, "")
+    yield from find_memory_problems(health)
+    if health.refusal and not health.fatal and not health.is_full:
+        yield HealthProblem(
+            "write_refused",
+            "Redis refuses to write, so deliveries are refused.",
+            "See in its log what it lacks; Meta delivers again.",
+            observed=health.refusal,
+        )
+    yield from (one for one in (NO_FILE, NO_DISK, EVICTS) if str(one) in health.warnings)
+
+
+def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
+    """Find that the server is full, and that it fills up."""
+    percent = f"{health.used_bytes * 100 // (health.limit_bytes or 1)} %"
+    if health.is_full:
+        yield HealthProblem(
+            "memory_full",
+            f"Redis has used more than {REFUSE_FROM * 100:.0f} % of its memory limit, "
+            "so deliveries are refused.",
+            "Give Redis more memory, and start more workers if much waits; Meta delivers again.",
+            observed=percent,
+        )
+    if health.is_short:
+        yield HealthProblem(
+            "memory_short",
+            f"Redis has used more than {YIELD_FROM * 100:.0f} % of its memory limit, "
+            "so history goes before its time.",
+            "Give Redis more memory, or keep history for less time (GATEWAY_RETENTION).",
+            observed=percent,
+            severity="warning",
+        )
+
+
+def find_rule_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
+    """Find that the files of rules cannot be used as they are now, each reason once."""
+    version_by_problem = {
+        one.problem.splitlines()[0]: one.version for one in reports if one.problem
+    }
+    for problem, version in sorted(version_by_problem.items()):
+        yield HealthProblem(
+            "rules_broken",
+            f"The rules as they are now cannot be used, so version {version} stays in force: "
+            f"{problem.removesuffix('.')}.",
+            "Fix that line; gateway rules check tells all.",
+            severity="warning",
+        )
+
+
+def partition_damaged(index: int, why: str = "") -> HealthProblem:
+    """Return that deliveries of one partition wait, while those of all others have their effect."""
+    return HealthProblem(
+        "partition_damaged",
+        f"Partition {index} of the inbox cannot be read in the store, and its deliveries wait.",
+        "See partition_damaged in the workers' logs, and fix the key of the partition.",
+        detail=str(index),
+        observed=why,
+    )
+
+
+def _find_schedule_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    watch_s, tick_s = snapshot.ago_s.get("watch"), snapshot.ago_s.get("tick")
+    if watch_s is None or watch_s > SILENT_S:
+        yield HealthProblem(
+            "workers_silent",
+            "No worker has looked after things for a minute.",
+            "Start beat and the workers of worker-default, or see in their logs why they hang.",
+        )
+    if tick_s is None or tick_s > TICK_LATE_S:
+        yield HealthProblem(
+            "tick_late",
+            "There was no tick for more than ten seconds.",
+            "Start beat and the workers of worker-default, or see in their logs why they hang.",
+            observed="none within a day" if tick_s is None else f"{tick_s:.0f} s",
+        )
+
+
+def _find_delivery_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    for one in snapshot.partitions:
+        if one.damaged:
+            yield partition_damaged(one.index, one.damaged)
+    if snapshot.stopped_release:
+        yield PLANNING_STOPPED  # which is why deliveries wait, however long
+    elif snapshot.oldest_s > MOST_WAIT_S:
+        yield HealthProblem(
+            "deliveries_wait",
+            "A delivery has waited for more than a minute to be worked off.",
+            "Start more of worker-default, or see in its log what holds it up.",
+            observed=f"{snapshot.oldest_s:.0f} s",
+        )
+    if deferred := sum(one.deferred for one in snapshot.partitions):
+        yield HealthProblem(
+            "deliveries_aside",
+            "Deliveries cannot be committed now and are set aside.",
+            "See gateway dead-letters list --cause aside; they are tried again by themselves.",
+            observed=f"{deferred:,}",
+            severity="warning",
+        )
+
+
+def _find_canary_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    if snapshot.canary.missing_s > OVERDUE_S:
+        yield HealthProblem(
+            "canary_overdue",
+            "No canary has gone the whole way in time for more than two minutes.",
+            "See with gateway status where things wait, and whether worker-default and "
+            "worker-critical run.",
+            observed=f"{snapshot.canary.missing_s:.0f} s",
+        )
+
+
+def _find_lane_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    for one in snapshot.numbers:
+        for priority, lanes in one.lanes.items():
+            if lanes.overdue_s > MOST_WAIT_S:
+                problem = _reply_problem(one) if priority == REPLY else BROADCASTS_WAIT
+                yield replace(problem, number=one.number, observed=f"{lanes.overdue_s:.0f} s")
+
+
+def _reply_problem(number: NumberState) -> HealthProblem:
+    """Return why replies wait; of a number that is stopped the reason is another problem's."""
+    if number.pauses.pause or any(not held.rule for held in number.pauses.holds):
+        return replace(REPLIES_WAIT, kind="replies_stopped", advice="It goes on with its number.")
+    return REPLIES_WAIT
+
+
+def find_pause_problems(by_number: Mapping[str, NumberPauses]) -> Iterator[HealthProblem]:
+    """Find what Meta takes no sends of, and what an operator holds."""
+    for number, pauses in by_number.items():
+        if pauses.pause:
+            yield _pause_problem(number, pauses.pause)
+        for hold in pauses.hold_sentences():
+            yield HealthProblem(
+                "held",
+                f"Sending is {hold}.",
+                "Run gateway release when whoever held it agrees.",
+                number,
+                severity="warning",
+            )
+
+
+def _pause_problem(number: str, pause: Pause) -> HealthProblem:
+    """Return that Meta takes nothing of the number, or of all that belong to its account."""
+    code = pause.error.get("code")
+    whole_account = code is not None and error_policy(code, 400).scope != "number"
+    return HealthProblem(
+        "paused",
+        f"Meta takes no sends {'of the account' if whole_account else 'of this number'} any more.",
+        f"{pause.error.get('reason', '')} Sends wait, and go on by themselves.".strip(),
+        number="" if whole_account else number,
+        detail="" if code is None else str(code),
+        observed=f"{f'number {number}, ' if whole_account else ''}"
+        f"since {pause.since:%Y-%m-%d %H:%M:%S} UTC, asked again at {pause.probe_at:%H:%M:%S}",
+    )
+
+
+def _find_damaged_numbers(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    for one in snapshot.numbers:
+        if one.damaged:
+            yield HealthProblem(
+                "number_damaged",
+                f"What number {one.number} has to send cannot be read in the store.",
+                "Start the release that wrote it, or fix the key.",
+                observed=one.damaged,
+            )
+
+
+def _find_counted_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    """Find what is only counted, however long ago it happened."""
+    if dead := sum(one.dead for one in snapshot.numbers):
+        yield replace(ANY_DEAD_LETTERS, observed=f"{dead:,}")
+    if unread := sum(one.unreadable for one in snapshot.numbers):
+        yield replace(EVENTS_UNREADABLE, observed=f"{unread:,}")
+    if doubled := snapshot.total("sends.doubled"):
+        ever = replace(SENDS_DOUBLED, kind="sends_ever_doubled", severity="warning")
+        yield replace(ever, observed=f"{doubled:,} in all")
+
+
+def _find_dead_letter_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    """Find dead letters that ask for an operator, once for all that share a cause and a code."""
+    for group in snapshot.letters:
+        if needs_operator(group.cause, group.code):
+            name = group.cause if group.code is None else f"{group.cause} {group.code}"
+            yield HealthProblem(
+                "dead_letters",
+                f"There are dead letters: {name}.",
+                f"{advice(group.cause, group.code)} See gateway dead-letters list.",
+                group.number,
+                name,
+                severity="warning",
+            )
