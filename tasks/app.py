@@ -33,9 +33,9 @@ app = Celery(
     include=[
         "tasks.inbound",
         "tasks.outbound",
-        "tasks.scheduled.maintenance",
+        "tasks.scheduled.jobs",
         "tasks.scheduled.canary",
-        "tasks.monitoring.watch",
+        "tasks.monitoring.alert_watch",
     ],
 )
 

@@ -26,7 +26,7 @@ from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
 from tasks.context import WorkerContext, release_id, worker_context
-from tasks.monitoring.alerts import note_damaged_partitions, note_rule_alerts
+from tasks.monitoring.noted_alerts import note_damaged_partitions, note_rule_alerts
 from tasks.receiving.grants import apply_grants
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
 from tasks.receiving.unreadable import dead_letter_unreadable

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from gateway.store.redis.client import Store
-from tests.servers import Server
+from tests.support.servers import Server
 
 # A shared machine may stand still for longer than any one example takes.
 settings.register_profile("patient", deadline=None)

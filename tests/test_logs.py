@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from gateway.config import logs
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 PHONE = "351900000001"
 

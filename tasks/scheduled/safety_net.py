@@ -3,7 +3,7 @@
 It is a thread in the main process of every worker. One of all of them has the turn and looks, so
 the looks of many workers do not add up; the others ask for the turn. It reads first, and rings or
 moves something only where that is due. What a look costs is bounded by
-`gateway/core/storage/looks.py`.
+`gateway/core/storage/look_schedule.py`.
 """
 
 import time
@@ -14,19 +14,19 @@ import structlog
 from celery import bootsteps
 
 from gateway.config.settings import Settings
-from gateway.core.storage.looks import LookSchedule
+from gateway.core.storage.look_schedule import LookSchedule
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.coordination.leader import LeaderLock
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.monitoring.upcoming import Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError
 from tasks.context import StoreAccess, open_store_access
-from tasks.monitoring.alerts import BEAT_SILENT, SILENT_FOR
+from tasks.monitoring.noted_alerts import BEAT_SILENT, SILENT_FOR
 from tasks.processes.child_watch import ChildWatch
 from tasks.processes.loop import Loop
 from tasks.processes.store_check import refuse_unfit
-from tasks.scheduled.maintenance import move_due, run_sweep, run_tick
+from tasks.scheduled.jobs import move_due, run_sweep, run_tick
 from tasks.wakeup import OwnConnection, ring_number, ring_task, use_connection
 
 log = structlog.get_logger(__name__)
@@ -140,7 +140,7 @@ class SafetyNet:
         if not clockwork.is_cleaned_up:
             jobs.append(lambda: ring_task(self._store, "tasks.cleanup"))
         if time.monotonic() - self._beat_led_at > BEAT_GONE_S:
-            jobs.append(lambda: alerts.record_alert(self._store, BEAT_SILENT, SILENT_FOR))
+            jobs.append(lambda: alert_store.record_alert(self._store, BEAT_SILENT, SILENT_FOR))
         return jobs
 
 

@@ -17,12 +17,12 @@ from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
 from gateway.store import number_list
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
 from gateway.store.sending.lanes import PumpResult
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import refused_alert
+from tasks.monitoring.noted_alerts import refused_alert
 from tasks.wakeup import call_inbox
 
 log = structlog.get_logger(__name__)
@@ -109,7 +109,7 @@ def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> No
     if policy.alert:
         duration = timedelta(seconds=max(REFUSED_FOR_S, 2 * (policy.wait_s or 0)))
         with contextlib.suppress(*STORE_ERRORS):
-            alerts.record_alert(ctx.store, refused_alert(verdict.code, number), duration)
+            alert_store.record_alert(ctx.store, refused_alert(verdict.code, number), duration)
 
 
 def _others(ctx: WorkerContext, number: str) -> list[str]:

@@ -8,11 +8,11 @@ from gateway.core.sending import canary
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Answer, NotConnected, Responded
 from gateway.http_out.client import ping
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.monitoring.canary import record_arrival
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
+from tasks.monitoring.noted_alerts import HEARTBEAT_UNHEARD
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,8 @@ def _receive(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
     if not url:
         return Responded(200, b"")
     if error := ping(url):
-        alerts.record_alert(ctx.store, HEARTBEAT_UNHEARD, UNHEARD_FOR)
+        alert_store.record_alert(ctx.store, HEARTBEAT_UNHEARD, UNHEARD_FOR)
         log.warning("heartbeat_unheard", reason=error)
         return NotConnected(error)
-    alerts.clear_cause(ctx.store, HEARTBEAT_UNHEARD.cause)
+    alert_store.clear_cause(ctx.store, HEARTBEAT_UNHEARD.cause)
     return Responded(200, b"")

@@ -9,7 +9,7 @@ from gateway.core.sending.outcome import Outcome
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lanes import Damage, Lanes, PumpResult, pump_all
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import note_damage
+from tasks.monitoring.noted_alerts import note_damage
 from tasks.processes.ending import can_detect_stop, is_stopping
 from tasks.processes.http_pool import (
     Bell,

@@ -28,9 +28,9 @@ from tests.bench.recipe import Recipe
 from tests.bench.room import Answered
 from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 BASELINE = Path(__file__).parents[3] / "shared" / "baseline" / "app.py"
 Figures = dict[str, list[float]]

@@ -11,11 +11,11 @@ import redis
 from gateway.core.sending.send import send_id
 from gateway.store import keys
 from tests.bench.sending import LIFTED
-from tests.faults.ledger import reaching
-from tests.faults.relay import Fault, Relay
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.faults.fault_proxy import Fault, Relay
+from tests.support.faults.ledger import reaching
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 ITEMS = 1_000
 STATUSES, MESSAGES = 80, 24  # deliveries; a full size of each kind

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 
-from tests.made import delivery_body, message_item
-from tests.stack import signed
+from tests.support.factories import delivery_body, message_item
+from tests.support.stack import signed
 
 CONNECTIONS = 32
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.store.redis.client import Store
-from tests.owing import owe
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.owed_sends import owe
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 SANDBOX = {"answer_after_s": 0.1, "statuses": False, "any_number": True}
 PER_SECOND, EACH, QUIET = 80, 160, "200000000009999"

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import redis
 
-from tests.made import NUMBER
-from tests.servers import Program, Server, free_port, wait_until
-from tests.stack import SECRET, TOKEN
+from tests.support.factories import NUMBER
+from tests.support.servers import Program, Server, free_port, wait_until
+from tests.support.stack import SECRET, TOKEN
 
 
 class Recipe:

@@ -28,8 +28,8 @@ from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.lanes import Lanes
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import wait_until
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.servers import wait_until
 
 PREFIX = keys.number(NUMBER)
 WEEK, AT_ONCE = timedelta(days=7), 200

@@ -12,7 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
-from tests.made import ANA, NOW, a_message
+from tests.support.factories import ANA, NOW, a_message
 
 FEW, MANY = 10, 1_000
 EVENTS = 2_000

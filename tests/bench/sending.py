@@ -9,9 +9,9 @@ import redis
 
 from gateway.store import keys
 from tests.chaos.recipe import RecipeStack
-from tests.made import NUMBER
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 SANDBOX = {"answer_after_s": 0.05, "statuses": False}
 # Beyond what Meta grants anybody, so that the gateway is measured and not its obedience.

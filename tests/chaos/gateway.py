@@ -17,11 +17,11 @@ import redis
 from gateway.core.sending.send import send_id
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tests.faults.large import Large, unknown
-from tests.faults.relay import SOUND, Fault, Relay
-from tests.made import NUMBER, delivery_body, message_item
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.faults.fault_proxy import SOUND, Fault, Relay
+from tests.support.faults.large_deliveries import Large, unknown
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 # Statuses that were refused while a process was away come back soon, so that a run has an end.
 SANDBOX = {"retry_pauses_s": [0.2, 0.5, 1.0, 2.0]}

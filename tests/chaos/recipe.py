@@ -9,8 +9,8 @@ from typing import Any
 import redis
 
 from tests.chaos.gateway import LATER_WELL, SANDBOX, WIRES, Fate, Gateway, wamid
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 ABANDONED_S = 10.0  # The longest pause between two tries of a send is 4 s.
 

@@ -15,9 +15,9 @@ from gateway.core.capture.file_format import parse_line
 from gateway.core.events import Delivery
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
-from tests.made import ANA, delivery_body, message_item, status_item
-from tests.servers import Server, free_port
-from tests.store.keeping import inbox, keep
+from tests.support.factories import ANA, delivery_body, message_item, status_item
+from tests.support.servers import Server, free_port
+from tests.support.store.inbox_state import inbox, keep
 
 BODIES = [
     delivery_body(message_item("wamid.1", "apples")),

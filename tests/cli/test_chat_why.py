@@ -14,7 +14,7 @@ from gateway.rules.loader import load
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import ANA, NUMBER
+from tests.support.factories import ANA, NUMBER
 
 pytestmark = pytest.mark.store
 

@@ -18,19 +18,12 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import store_dead_letters
 from gateway.store.redis.client import Store
-from tests.made import ANA, NOW, NUMBER, a_message, delivery_body
-from tests.servers import Server, free_port
-from tests.store.burying import die, doubted
-from tests.store.keeping import keep
-from tests.store.raw import raw
-from tests.store.sending import (
-    PREFIX,
-    a_send,
-    dead_members,
-    queue,
-    stage,
-    take,
-)
+from tests.support.factories import ANA, NOW, NUMBER, a_message, delivery_body
+from tests.support.servers import Server, free_port
+from tests.support.store.dead_sends import die, doubted
+from tests.support.store.inbox_state import keep
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, a_send, dead_members, queue, stage, take
 
 pytestmark = pytest.mark.store
 TRACE = "Traceback:\n  File \"plan.py\", line 7, in _after\n    boom\nKeyError: 'my secret wish'"

@@ -10,10 +10,10 @@ from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store
 from tests.cli.test_dead_letters import run, told, write_settings
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.servers import Server
-from tests.store.keeping import inbox, keep, standing
-from tests.store.raw import now_ms, raw
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.servers import Server
+from tests.support.store.inbox_state import inbox, keep, standing
+from tests.support.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store
 KEY = "ab" * 32

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.local.processes import Family
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 SAYS = "import sys; print(sys.stdin.read(), flush=True); import time; time.sleep(60)"
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); "

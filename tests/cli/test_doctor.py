@@ -26,12 +26,12 @@ from gateway.cli.setup.doctor.probes import run_looks
 from gateway.cli.setup.doctor.report import screen
 from gateway.store.coordination import run_ages
 from gateway.store.redis.client import Store
-from tests.cli.doctoring import WELL, found, meta
-from tests.cli.playing import GATEWAY, RULES, environment
 from tests.cli.test_status_view import shown_of
-from tests.made import NUMBER
-from tests.servers import Server, free_port, wait_until
-from tests.store.raw import raw
+from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.cli.doctor_facts import WELL, found, meta
+from tests.support.factories import NUMBER
+from tests.support.servers import Server, free_port, wait_until
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 

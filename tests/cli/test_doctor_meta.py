@@ -13,7 +13,7 @@ from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, EntityHealth, SubscribedApp
 from gateway.store.monitoring.snapshot import DeadLetterGroup
 from tests.cli import test_doctor_ours
-from tests.cli.doctoring import (
+from tests.support.cli.doctor_facts import (
     APP,
     CALLBACK,
     META,

@@ -16,9 +16,9 @@ from gateway.cli.setup.doctor.probes import run_looks
 from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TokenInfo
-from tests.made import NUMBER
-from tests.servers import Server
-from tests.stack import Stack
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.store
 

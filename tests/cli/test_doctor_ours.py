@@ -16,7 +16,9 @@ from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
-from tests.cli.doctoring import (
+from tests.cli.test_status_view import VERDICTS
+from tests.cli.test_status_view import WELL as STATUS_WELL
+from tests.support.cli.doctor_facts import (
     AT,
     GB,
     MB,
@@ -31,8 +33,6 @@ from tests.cli.doctoring import (
     reading,
     server,
 )
-from tests.cli.test_status_view import VERDICTS
-from tests.cli.test_status_view import WELL as STATUS_WELL
 
 
 def of_number(**fields: Any) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from gateway.cli.main import app
 from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.cli.playing import RULES
 from tests.cli.test_status import write_settings
-from tests.made import NUMBER
-from tests.servers import Server, free_port
-from tests.store.sending import a_send, queue, take
+from tests.support.cli.dev_gateway import RULES
+from tests.support.factories import NUMBER
+from tests.support.servers import Server, free_port
+from tests.support.store.sends import a_send, queue, take
 
 pytestmark = pytest.mark.store
 OWN = "1"  # the number of the settings

@@ -22,9 +22,9 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
 from gateway.config.settings import Settings
-from tests.cli.playing import GATEWAY, environment
-from tests.graph.wires import request_on, serving
-from tests.sandbox.rig import APP, NUMBER_ID, WABA
+from tests.support.cli.dev_gateway import GATEWAY, environment
+from tests.support.sandbox.sandbox_app import APP, NUMBER_ID, WABA
+from tests.support.web.socket_servers import request_on, serving
 
 SECRET, TOKEN, FOREIGN = "hush-app-secret", "EAAhush-token", "EAAhush-foreign"
 COMMAND = [*GATEWAY, "init"]

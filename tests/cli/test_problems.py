@@ -21,11 +21,11 @@ from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, PLANNING_STOPPED, ServerHealth
 from gateway.web.health import HealthPages
-from tasks.monitoring.alerts import find_alerts
-from tests.cli.doctoring import WELL as FACTS
-from tests.cli.doctoring import found
+from tasks.monitoring.noted_alerts import find_alerts
 from tests.cli.test_status_view import AT, IDLE, MB, NOW_MS, VERDICTS, number, partition
 from tests.cli.test_status_view import WELL as STATUS_WELL
+from tests.support.cli.doctor_facts import WELL as FACTS
+from tests.support.cli.doctor_facts import found
 from tests.tasks.test_causes import LATE_MS, MATTERS, held, stopped
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "problems.json"

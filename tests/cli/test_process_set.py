@@ -9,7 +9,7 @@ import pytest
 
 from gateway.cli.common.process_set import ProcessSet
 from tests.cli.test_dev_processes import STUBBORN, runs
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 # It starts a child of its own, tells which, and leaves it behind.
 LEAVES = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True); exit(3)"

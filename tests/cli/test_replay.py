@@ -16,10 +16,10 @@ from typer.testing import CliRunner, Result
 from gateway.cli.main import app
 from gateway.core.capture.file_format import format_line
 from gateway.core.events import Delivery
-from tests.cli.receiving import Receiver, a_receiver
-from tests.made import delivery_body, message_item
-from tests.servers import free_port, wait_until
-from tests.stack import SECRET
+from tests.support.cli.delivery_receiver import Receiver, a_receiver
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import free_port, wait_until
+from tests.support.stack import SECRET
 
 NOW = datetime.now(UTC)
 SETTINGS = (

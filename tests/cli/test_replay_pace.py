@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cli.develop.replay.pacing import ReplayPace, parse_pace
-from tests.made import NOW
+from tests.support.factories import NOW
 
 
 @pytest.mark.parametrize(

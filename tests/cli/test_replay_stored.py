@@ -25,13 +25,13 @@ from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tests.cli.receiving import a_receiver
-from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server, wait_until
-from tests.store.keeping import keep
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import WEEK
+from tests.support.cli.delivery_receiver import a_receiver
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item, status_item
+from tests.support.servers import Server, wait_until
+from tests.support.store.inbox_state import keep
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import WEEK
 
 pytestmark = pytest.mark.store
 RULES = """\

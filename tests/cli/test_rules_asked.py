@@ -18,9 +18,9 @@ from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.cli.test_trace import write_settings
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server
-from tests.store.keeping import keep
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.servers import Server
+from tests.support.store.inbox_state import keep
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OLD = """\

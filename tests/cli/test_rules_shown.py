@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
-from tests.made import delivery_body, message_item
+from tests.support.factories import delivery_body, message_item
 
 RULES = r"""version: 1
 rules:

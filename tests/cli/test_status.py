@@ -14,12 +14,12 @@ from gateway.cli.main import app
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.redis.client import Store
-from tests.cli.playing import GATEWAY, RULES, environment
-from tests.made import NUMBER
-from tests.servers import Server, free_port
-from tests.store.keeping import keep
-from tests.store.raw import raw
-from tests.store.sending import a_send, queue, settle, take
+from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.factories import NUMBER
+from tests.support.servers import Server, free_port
+from tests.support.store.inbox_state import keep
+from tests.support.store.raw import raw
+from tests.support.store.sends import a_send, queue, settle, take
 
 pytestmark = pytest.mark.store
 

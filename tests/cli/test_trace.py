@@ -19,11 +19,11 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import ANA, NOW, NUMBER, a_message, delivery_body, message_item
-from tests.servers import Server, free_port
-from tests.store.keeping import keep
-from tests.store.planning import planned
-from tests.store.sending import settle, take
+from tests.support.factories import ANA, NOW, NUMBER, a_message, delivery_body, message_item
+from tests.support.servers import Server, free_port
+from tests.support.store.inbox_state import keep
+from tests.support.store.plans import planned
+from tests.support.store.sends import settle, take
 
 pytestmark = pytest.mark.store
 MOMENT = r"^[│├└─\s]+(\d\S+ \S+Z)?\s+"

@@ -17,7 +17,7 @@ from gateway.store.inbox.lookup import GONE, KeptEvent
 from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
 KEY = f"message|{NUMBER}|wamid.1"
 KEPT_MS = int(NOW.timestamp() * 1000)

@@ -17,8 +17,8 @@ from gateway.cli.setup.tunnel import callback, callback_plan
 from gateway.cli.setup.tunnel.callback import CallbackClient, clear_rest, lead_here, open_client
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
-from tests.cli.standing_in import Answer, serving
-from tests.cli.tunnelling import (
+from tests.support.cli.fake_ngrok import Answer, serving
+from tests.support.cli.tunnel_run import (
     APP,
     APPS,
     NUMBER,

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.cli.setup.tunnel import ngrok
 from gateway.cli.setup.tunnel.ngrok import HOW_TO_INSTALL, HOW_TO_LOG_IN, NgrokError, open_tunnel
-from tests.cli.standing_in import PUBLIC, Agent, login_page, serving
-from tests.graph import wires
-from tests.servers import free_port
+from tests.support.cli.fake_ngrok import PUBLIC, Agent, login_page, serving
+from tests.support.servers import free_port
+from tests.support.web import socket_servers
 
 PORT = 8000
 HUSH = "2abcHUSHdef"
@@ -101,8 +101,8 @@ def test_what_listens_in_place_of_an_agent_is_no_agent() -> None:
 
 def test_what_drips_in_place_of_an_agent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngrok, "TIMEOUT_S", 0.5)
-    with wires.serving() as serve, pytest.raises(NgrokError) as refused:
-        open_tunnel(PORT, "", serve(wires.dripping(b"HTTP/1.1 200 OK\r\nX: ")))
+    with socket_servers.serving() as serve, pytest.raises(NgrokError) as refused:
+        open_tunnel(PORT, "", serve(socket_servers.dripping(b"HTTP/1.1 200 OK\r\nX: ")))
 
     assert str(refused.value) == HOW_TO_LOG_IN
 

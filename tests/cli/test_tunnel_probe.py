@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.common import callback_probe
 from gateway.cli.common.callback_probe import Probe
-from tests.graph.wires import Talk, dripping, request_on, serving
+from tests.support.web.socket_servers import Talk, dripping, request_on, serving
 
 
 @pytest.mark.parametrize("rest", [b"X: ", b"Content-Length: 900\r\n\r\n"])

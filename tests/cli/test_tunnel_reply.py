@@ -8,7 +8,7 @@ from gateway.cli.setup.tunnel.messages import check_delivered, check_reply
 from gateway.store.sending.lookup import TracedSend
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import FailedEvent, Trace
-from tests.made import NOW, NUMBER
+from tests.support.factories import NOW, NUMBER
 
 
 def trace(*stages: str, error: dict[str, Any] | None = None, final: bool = False) -> Trace:

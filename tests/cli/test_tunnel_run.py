@@ -16,7 +16,7 @@ from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from tests.cli.test_tunnel import NEEDED, URL
 from tests.cli.test_tunnel_watch import Shown
-from tests.servers import Server
+from tests.support.servers import Server
 
 LINES = ["app secret", "token", "tunnel", "gateway", "address", "self-test", "callback"]
 

@@ -3,7 +3,7 @@
 from gateway.cli.setup.tunnel import self_test
 from gateway.core.events import Delivery, Notice
 from gateway.core.webhook.parser import split
-from tests.made import NOW, NUMBER
+from tests.support.factories import NOW, NUMBER
 
 
 def test_it_is_a_notice_of_our_number_about_nobody() -> None:

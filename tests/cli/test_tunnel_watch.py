@@ -20,10 +20,10 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces
-from tests.cli.standing_in import Answer, serving
 from tests.cli.test_tunnel import NEEDED
-from tests.made import NUMBER, delivery_body, message_item
-from tests.store.keeping import keep
+from tests.support.cli.fake_ngrok import Answer, serving
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.store.inbox_state import keep
 
 
 @dataclass(frozen=True, slots=True)

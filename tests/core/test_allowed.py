@@ -9,7 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import preflight_refusal
 from gateway.core.sending.response import Refused, WindowClosed
 from tests.core.test_outcome import an_attempt
-from tests.made import NOW
+from tests.support.factories import NOW
 
 DAY = timedelta(hours=24)
 FREE_FORM = {"type": "text", "text": {"body": "secret"}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.core.capture.anonymize import Anonymizer
 from gateway.core.events import Delivery, Message, Status
 from gateway.core.webhook.parser import split
-from tests.made import NOW, bytes_of, delivery_body, message_item, status_item
+from tests.support.factories import NOW, bytes_of, delivery_body, message_item, status_item
 
 BODIES = sorted(Path(__file__).parents[1].glob("deliveries/*.[jb]*"))
 # Of country 1 there are only numbers of eleven digits.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.core.sending.dead_letter import DeferReason, Kind, read_deferred
-from tests.made import NUMBER
+from tests.support.factories import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [
     ("unopened", "key 12345678", "a worker could not open it: key 12345678"),

@@ -11,7 +11,7 @@ from gateway.core.sending import canary
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
 from tests.core.test_plan import Echo
-from tests.made import NOW
+from tests.support.factories import NOW
 
 
 def an_event(name: str = "1") -> InternalEvent:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.sending.dead_letter import CAUSES, DeadLetterFilter, DeadSend
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
-from tests.made import ANA, NUMBER
+from tests.support.factories import ANA, NUMBER
 
 REFUSED = {"code": 131047, "reason": "Send a template.", "details": "24 hours"}
 UNANSWERED = {"reason": "unconfirmed: nobody knows whether Meta had it"}

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.contacts.contact import MOST_BYTES, Contact, fits
 from gateway.core.planning.contact_changes import FULL, ContactChange, apply_action
 from gateway.core.planning.decision import Action
-from tests.made import ANA, NOW
+from tests.support.factories import ANA, NOW
 
 KNOWN = Contact(ANA, tags=("new", "vip"), vars={"size": "M"}, muted_until=NOW)
 

@@ -14,7 +14,7 @@ from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
 from gateway.core.webhook.parser import split
 from gateway.core.webhook.salvage import LOST, MOST_PARTS, salvage
-from tests.made import NUMBER, message_item, status_item
+from tests.support.factories import NUMBER, message_item, status_item
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MARK = "<<here>>"

@@ -12,7 +12,7 @@ from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
 from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.parser import split
-from tests.made import delivery_body, message_item
+from tests.support.factories import delivery_body, message_item
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

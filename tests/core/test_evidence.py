@@ -12,7 +12,7 @@ from gateway.core.sending.resend_policy import (
     decide_resend,
     whole_again_at,
 )
-from tests.made import NOW
+from tests.support.factories import NOW
 
 DOUBT = DoubtEvidence(attempted_at=NOW, is_template=False, repeated=False, overtaken=False)
 LATER = NOW + CONFIRM_WAIT + timedelta(seconds=1)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.events import Delivery
-from tests.made import NOW, NUMBER, delivery_body, message_item, status_item
+from tests.support.factories import NOW, NUMBER, delivery_body, message_item, status_item
 
 MINUTE = timedelta(minutes=1)
 MESSAGE = delivery_body(message_item("wamid.1", "Where is my ORDER?"))

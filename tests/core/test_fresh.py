@@ -9,7 +9,7 @@ import pytest
 from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery, Message
 from gateway.core.webhook.parser import split
-from tests.made import NOW, delivery_body, message_item, status_item
+from tests.support.factories import NOW, delivery_body, message_item, status_item
 
 BODIES = sorted(Path(__file__).parents[1].glob("deliveries/*.[jb]*"))
 DAYS = timedelta(days=3, seconds=7, milliseconds=500)

@@ -5,7 +5,7 @@ import pytest
 from gateway.core.events import Delivery
 from gateway.core.webhook.notice_readers import throughput_upgrade
 from gateway.core.webhook.parser import split
-from tests.made import NOW, a_message, bytes_of
+from tests.support.factories import NOW, a_message, bytes_of
 
 
 def told(field: str, event: object) -> int | None:

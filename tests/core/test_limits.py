@@ -15,7 +15,7 @@ from gateway.core.contacts.frequency import (
     reached_limit,
     record_firing,
 )
-from tests.made import NOW
+from tests.support.factories import NOW
 
 HOUR = timedelta(hours=1)
 COOLDOWN = (Limit(1, HOUR),)

@@ -24,8 +24,8 @@ from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import callback_data
 from gateway.rules.loader import load
 from gateway.sandbox.validation.message import check_message
-from tests.made import ANA, NOW, NUMBER, a_message
-from tests.meta_schema import needs_meta, problems
+from tests.support.factories import ANA, NOW, NUMBER, a_message
+from tests.support.meta_schema import needs_meta, problems
 
 KNOWN = Contact(ANA, wa_id=ANA)
 RULES = Path(__file__).parents[2] / "rules"

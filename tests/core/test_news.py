@@ -11,7 +11,7 @@ from gateway.core.sending.resend_policy import revealed_gap
 from gateway.core.sending.response import Responded, classify_response
 from gateway.core.sending.send import FollowUp, StatusUpdate
 from gateway.core.sending.status_update import read_status_update
-from tests.made import ANA, NOW, a_status
+from tests.support.factories import ANA, NOW, a_status
 
 
 def news(status: str = "sent", **fields: Any) -> StatusUpdate:

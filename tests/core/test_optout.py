@@ -15,7 +15,7 @@ from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.contact_changes import apply_action
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.webhook.parser import split
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
 SEND = "a" * 24
 

@@ -17,7 +17,7 @@ from gateway.core.sending.response import (
     Verdict,
     WindowClosed,
 )
-from tests.made import NOW
+from tests.support.factories import NOW
 
 HOUR = timedelta(hours=1)
 LATER = Later(131000, "again", "send", None, "down")

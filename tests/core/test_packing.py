@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.sending import compact_record
-from gateway.core.storage.packing import Packer, Unpacker
+from gateway.core.storage.binary_fields import Packer, Unpacker
 
 IDS = st.text(string.ascii_lowercase + string.digits, max_size=40)
 WAMIDS = st.binary(max_size=50).map(lambda raw: "wamid." + base64.b64encode(raw).decode())

@@ -13,7 +13,7 @@ from gateway.core.contacts.grouping import group_by_person
 from gateway.core.events import Event, Message, Notice
 from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.planning.decision import Decision
-from tests.made import ANA, NOW, NUMBER, a_message
+from tests.support.factories import ANA, NOW, NUMBER, a_message
 
 USER = "PT.1"
 BEN = "351900000002"

@@ -18,7 +18,7 @@ from gateway.core.planning.batch import PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.event import record_id
 from gateway.core.sending.send import StatusUpdate
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
 BEN = "351900000002"
 SEND = "a" * 24

@@ -10,7 +10,7 @@ from gateway.core.messages import template, text
 from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.sending.send import Send
-from tests.made import ANA, NOW, NUMBER, a_message
+from tests.support.factories import ANA, NOW, NUMBER, a_message
 
 
 class Says:

@@ -1,6 +1,6 @@
 """Whom the net looks at: everybody within ten looks, and at once whose moment has come."""
 
-from gateway.core.storage.looks import AGAIN_MS, AT_ONCE, LOOKS_A_ROUND, LookSchedule
+from gateway.core.storage.look_schedule import AGAIN_MS, AT_ONCE, LOOKS_A_ROUND, LookSchedule
 
 
 def knowing(count: int) -> LookSchedule:

@@ -14,7 +14,7 @@ from gateway.core.sending.send import (
     parse_callback_data,
     send_id,
 )
-from tests.made import NOW
+from tests.support.factories import NOW
 
 
 def test_the_id_of_a_rules_send_is_frozen() -> None:

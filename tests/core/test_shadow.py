@@ -9,7 +9,7 @@ from gateway.core.events import Event, Message
 from gateway.core.planning.batch import MOST_EVENTS, PlanningInput, PlanningResult
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.dry_run import NO_RULE, DryRun
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
 TEXT = Action("send_text", {"type": "text", "text": {"body": "Hi"}})
 

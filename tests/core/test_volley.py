@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.loop_guard import MOST_QUICK, Volley, after_reply, is_loop, latest_volley
 from gateway.core.events import Event
-from tests.made import NOW, a_message, a_status
+from tests.support.factories import NOW, a_message, a_status
 
 LAST = Volley(NOW, MOST_QUICK)
 

@@ -7,9 +7,9 @@ import pytest
 import redis
 
 from gateway.store import keys
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 SCHEDULE = f"{keys.BEAT_PREFIX}:schedule"

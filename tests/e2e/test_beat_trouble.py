@@ -10,8 +10,8 @@ import pytest
 
 from gateway.store import keys
 from tasks.celery_setup.schedule import TASKS
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 LOCK = f"{keys.BEAT_PREFIX}:lock"

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from gateway.store import keys
-from tests.servers import Server, wait_until
-from tests.stack import Stack
-from tests.tasks.receiver import Receiver, a_receiver
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+from tests.support.tasks.operator_address import Receiver, a_receiver
 
 pytestmark = pytest.mark.e2e
 ENTRY = f"{keys.BEAT_PREFIX}canary"

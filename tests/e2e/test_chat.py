@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.playing import RULES, Playing
-from tests.made import delivery_body, message_item
-from tests.servers import wait_until
+from tests.support.cli.dev_gateway import RULES, Playing
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.holding import ENDED, HELD
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.held_worker import ENDED, HELD
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -24,7 +24,7 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
     broker = Server(tmp_path / "broker", appendonly="no").start()
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server, CELERY_BROKER_URL=broker.url)
-    command = [sys.executable, "-m", "tests.e2e.holding", processes]
+    command = [sys.executable, "-m", "tests.support.faults.held_worker", processes]
     made.programs["holding"] = Program(command, made.env, tmp_path / "holding.log")
     yield made
     made.programs["holding"].kill()  # it would wait for what its children hold

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from tests.clusters import ClusterOf, ask
-from tests.faults.ledger import accounted_for
-from tests.made import NUMBER, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.faults.ledger import accounted_for
+from tests.support.redis_cluster import ClusterOf, ask
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(240)]
 REPLIES = 600

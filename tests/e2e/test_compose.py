@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from tests.deploy.compose import LOGIN, OURS, SERVICES, options
-from tests.made import delivery_body, message_item
-from tests.servers import Program, Server, free_port, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Program, Server, free_port, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.playing import Playing, running, tree
-from tests.servers import wait_until
+from tests.support.cli.dev_gateway import Playing, running, tree
+from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Store
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.releases import Load, TwoReleases, check_out
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.releases import Load, TwoReleases, check_out
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 LAYOUT_1 = "0cc292b"  # the last commit that wrote it

@@ -14,10 +14,10 @@ import redis
 
 from gateway.core.contacts.consent import opt_out_delivery
 from gateway.store import keys
-from tests.e2e.holding import HELD, RELEASED
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.faults.held_worker import HELD, RELEASED
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 PREFIX = keys.number(NUMBER)
@@ -89,7 +89,7 @@ def test_a_timer_that_is_due_comes_back_as_an_event(stack: Stack) -> None:
 
 
 def test_ticks_go_on_while_every_process_of_the_worker_is_busy(stack: Stack) -> None:
-    command = [sys.executable, "-m", "tests.e2e.holding", "2"]
+    command = [sys.executable, "-m", "tests.support.faults.held_worker", "2"]
     stack.programs["holding"] = Program(command, stack.env, stack.folder / "holding.log")
     publish = "from tasks.app import app; app.send_task('tests.hold', queue='default')"
     for _ in range(2):

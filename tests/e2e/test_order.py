@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack, signed
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack, signed
 
 pytestmark = pytest.mark.e2e
 RULES = """\

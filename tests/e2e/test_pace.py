@@ -17,9 +17,9 @@ from gateway.store import number_list
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER, a_message
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER, a_message
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 WORKERS = 10

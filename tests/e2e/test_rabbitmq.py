@@ -10,9 +10,9 @@ import pytest
 from gateway.config.settings import Settings
 from tasks.celery_setup.config import QUEUES
 from tasks.monitoring.worker_ping import WorkerPing
-from tests.made import delivery_body, message_item
-from tests.servers import Program, Server, free_port, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Program, Server, free_port, wait_until
+from tests.support.stack import Stack
 
 # Debian's own command insists on a user of its own; the one behind it runs as whoever starts it.
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

@@ -12,10 +12,10 @@ from gateway.core.event_keys import digest
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records
-from tests.made import NUMBER, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
-from tests.tasks.receiver import Receiver, a_receiver
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+from tests.support.tasks.operator_address import Receiver, a_receiver
 
 pytestmark = pytest.mark.e2e
 WITHIN_S = 5.0

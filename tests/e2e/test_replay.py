@@ -14,9 +14,9 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]

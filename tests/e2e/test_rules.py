@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.sending.send import answers_a_status
-from tests.made import bytes_of, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import bytes_of, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 RULES = """\

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
-from tests.made import NOW, NUMBER
-from tests.meta_schema import META, needs_meta, problems
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NOW, NUMBER
+from tests.support.meta_schema import META, needs_meta, problems
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 # What the files hold, counted by hand.

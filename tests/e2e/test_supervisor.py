@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.store.redis.client import Store
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 

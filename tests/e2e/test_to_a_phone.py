@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cli.playing import GATEWAY, RULES, environment
-from tests.servers import Program, free_port, wait_until
+from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.servers import Program, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 

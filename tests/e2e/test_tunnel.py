@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.cli.standing_in import Agent, Answer, Handle, login_page, serving
-from tests.cli.tunnelling import NUMBER, SECRET, TOKEN, WORD, Tunnelling
-from tests.servers import Server, free_port
+from tests.support.cli.fake_ngrok import Agent, Answer, Handle, login_page, serving
+from tests.support.cli.tunnel_run import NUMBER, SECRET, TOKEN, WORD, Tunnelling
+from tests.support.servers import Server, free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.releases import Load, TwoReleases, check_out
-from tests.servers import Server, wait_until
+from tests.support.releases import Load, TwoReleases, check_out
+from tests.support.servers import Server, wait_until
 
 pytestmark = pytest.mark.e2e
 BEFORE = "d329ad4"  # the last commit before the modules moved

@@ -11,11 +11,11 @@ import pytest
 
 from gateway.store.redis.client import Store
 from gateway.web.webhook import MOST_BODY_BYTES
-from tests.e2e.wire import a_line, head, statuses
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
-from tests.web.rig import kept
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+from tests.support.web.raw_http import a_line, head, statuses
+from tests.support.web.web_app import kept
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 

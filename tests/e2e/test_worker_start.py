@@ -10,9 +10,9 @@ import pytest
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
-from tests.servers import Server, wait_until
-from tests.stack import Stack
-from tests.store.keeping import keep
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+from tests.support.store.inbox_state import keep
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.ledger import stages
-from tests.stack import Stack
+from tests.support.faults.ledger import stages
+from tests.support.stack import Stack
 
 MOST_TOLD = 5
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ledger import asking, at_rest, leased, ledger, reaching
-from tests.faults.relay import SOUND, Fault, Relay, relay
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.fault_proxy import SOUND, Fault, Relay, relay
+from tests.support.faults.ledger import asking, at_rest, leased, ledger, reaching
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 COUNT = 300

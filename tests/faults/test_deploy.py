@@ -16,10 +16,10 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
-from tests.made import NUMBER, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import RULES, Stack
-from tests.store.raw import raw
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import RULES, Stack
+from tests.support.store.raw import raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone]
 CLIENTS = 4

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys
-from tests.faults.ledger import asking
 from tests.faults.test_kill_each import children
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.ledger import asking
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone]
 

@@ -13,12 +13,12 @@ import redis
 from gateway.core.sending.outcome import Attempt
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from tests.faults.ledger import asking, at_rest, leased, ledger, reaching, stages
-from tests.faults.passing import end_lane_waits
-from tests.faults.relay import SOUND, Fault, relay
-from tests.made import NUMBER
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import NUMBER
+from tests.support.faults.elapsed_time import end_lane_waits
+from tests.support.faults.fault_proxy import SOUND, Fault, relay
+from tests.support.faults.ledger import asking, at_rest, leased, ledger, reaching, stages
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 COUNT = 300

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fuzz import fuzz
+from tests.support.faults.fuzz import fuzz
 
 pytestmark = pytest.mark.faults
 REQUESTS = int(os.environ.get("GATEWAY_FUZZ_REQUESTS", "3000"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Call
-from tests.faults.halting import Halting
+from tests.support.faults.dying_process import Halting
 
 pytestmark = pytest.mark.faults
 CALLS = [Call("commit", "", ()), Call("commit", "", ())]

@@ -9,11 +9,19 @@ import redis
 
 from gateway.store import keys
 from tests.chaos.gateway import SANDBOX
-from tests.faults.halted import Fate, HaltedStack, Talk, deliver, fates, out_of_order, stories
-from tests.faults.ledger import stages
-from tests.faults.passing import end_confirm_waits
-from tests.faults.relay import SOUND, Fault, Relay, relay
-from tests.servers import Server, wait_until
+from tests.support.faults.dying_stack import (
+    Fate,
+    HaltedStack,
+    Talk,
+    deliver,
+    fates,
+    out_of_order,
+    stories,
+)
+from tests.support.faults.elapsed_time import end_confirm_waits
+from tests.support.faults.fault_proxy import SOUND, Fault, Relay, relay
+from tests.support.faults.ledger import stages
+from tests.support.servers import Server, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 DELIVERIES = 1500

@@ -18,20 +18,20 @@ from gateway.store.redis.client import Store
 from tasks import app, inbound
 from tasks.context import WorkerContext
 from tasks.inbound import process_batch
-from tests.faults.large import (
+from tests.support.faults.elapsed_time import end_partition_leases
+from tests.support.faults.fault_proxy import Fault, Relay, relay
+from tests.support.faults.large_deliveries import (
     Large,
     assert_each_had_its_effect_once,
     kinds_of,
     without_renewal,
 )
-from tests.faults.ledger import PREFIX
-from tests.faults.passing import end_partition_leases
-from tests.faults.relay import Fault, Relay, relay
-from tests.faults.unsteady import a_worker, environment
-from tests.servers import Server
-from tests.stack import RULES
-from tests.store.raw import raw
-from tests.tasks.rig import Echo, counted, keep
+from tests.support.faults.ledger import PREFIX
+from tests.support.faults.unsteady_store import a_worker, environment
+from tests.support.servers import Server
+from tests.support.stack import RULES
+from tests.support.store.raw import raw
+from tests.support.tasks.worker_state import Echo, counted, keep
 
 pytestmark = pytest.mark.faults
 

@@ -12,13 +12,13 @@ import redis
 
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tests.faults.large import Large, assert_each_had_its_effect_once, replies_to
-from tests.faults.ledger import reaching, stages
-from tests.faults.relay import Fault, Relay, relay
 from tests.faults.test_frozen_workers import stopped
 from tests.faults.test_kill_each import children
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.fault_proxy import Fault, Relay, relay
+from tests.support.faults.large_deliveries import Large, assert_each_had_its_effect_once, replies_to
+from tests.support.faults.ledger import reaching, stages
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 

@@ -25,12 +25,12 @@ from tasks.context import WorkerContext
 from tasks.processes import served_numbers
 from tasks.processes.served_numbers import Sender
 from tasks.sending import attempts
-from tests.faults.crowd import Crowd, Fate, reply_to
-from tests.faults.large import dead_letters
-from tests.faults.unsteady import Loss, Unsteady, a_worker, environment
-from tests.servers import Server
-from tests.stack import RULES
-from tests.tasks.rig import counted
+from tests.support.faults.crowd import Crowd, Fate, reply_to
+from tests.support.faults.large_deliveries import dead_letters
+from tests.support.faults.unsteady_store import Loss, Unsteady, a_worker, environment
+from tests.support.servers import Server
+from tests.support.stack import RULES
+from tests.support.tasks.worker_state import counted
 
 pytestmark = pytest.mark.faults
 CONTACTS = ("351900000001", "351900000002", "351900000003")

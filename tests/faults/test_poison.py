@@ -13,11 +13,11 @@ import pytest
 
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
-from tests.faults.hanging import HANG, KILL
-from tests.faults.large import Large, dead_letters, replies_to, unknown
-from tests.made import ANA, delivery_body, message_item
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import ANA, delivery_body, message_item
+from tests.support.faults.hanging_worker import HANG, KILL
+from tests.support.faults.large_deliveries import Large, dead_letters, replies_to, unknown
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 PATIENCE_S = 120.0
@@ -27,7 +27,7 @@ PATIENCE_S = 120.0
 def stack(tmp_path: Path) -> Iterator[Stack]:
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server).start("sandbox", "web", "outbound", "beat")
-    command = [sys.executable, "-m", "tests.faults.hanging", "2"]
+    command = [sys.executable, "-m", "tests.support.faults.hanging_worker", "2"]
     made.programs["deadly"] = Program(command, made.env, tmp_path / "deadly.log")
     yield made
     made.stop()

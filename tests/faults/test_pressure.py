@@ -12,10 +12,10 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Call, Store
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
-from tests.store.raw import raw
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.faults
 A_SECOND = timedelta(seconds=1)

@@ -17,10 +17,10 @@ import pytest
 import redis
 
 from gateway.store import keys
-from tests.faults.ledger import ledger
-from tests.made import delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.factories import delivery_body, message_item
+from tests.support.faults.ledger import ledger
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 DELIVERIES = 200

@@ -8,8 +8,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.faults.relay import SOUND, Fault, Relay, relay
-from tests.servers import Server, wait_until
+from tests.support.faults.fault_proxy import SOUND, Fault, Relay, relay
+from tests.support.servers import Server, wait_until
 
 pytestmark = pytest.mark.faults
 

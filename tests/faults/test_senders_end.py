@@ -12,9 +12,9 @@ import pytest
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from tasks.processes.http_pool import SENDS_AT_ONCE
-from tests.owing import owe, stages
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack
+from tests.support.owed_sends import owe, stages
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone]
 NUMBERS = [f"20000000000{i}" for i in range(6)]

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from gateway.store import keys
-from tests.faults.ledger import asking, at_rest, ledger, reaching
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.ledger import asking, at_rest, ledger, reaching
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 COUNT = 200

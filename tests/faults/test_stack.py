@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server
-from tests.stack import Stack
+from tests.support.servers import Server
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 WAITING = 'gateway_deliveries_waiting{partition="3"}'

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import stories
-from tests.faults.ledger import asking, stages
-from tests.servers import Server, wait_until
-from tests.stack import Stack
+from tests.support.faults.ledger import asking, stages
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
 

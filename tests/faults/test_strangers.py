@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.fuzz import resident_mb
-from tests.made import delivery_body, message_item
-from tests.servers import Program, Server, wait_until
-from tests.stack import Stack, signed
+from tests.support.factories import delivery_body, message_item
+from tests.support.faults.fuzz import resident_mb
+from tests.support.servers import Program, Server, wait_until
+from tests.support.stack import Stack, signed
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
@@ -54,7 +54,13 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 @contextmanager
 def attacked(stack: Stack, kind: str, number: int) -> Iterator[None]:
     """Have so many strangers of a kind while it lasts."""
-    command = [sys.executable, "-m", "tests.faults.strangers", str(stack.web_port), kind]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.faults.hostile_connections",
+        str(stack.web_port),
+        kind,
+    ]
     crowd = Program([*command, str(number)], {}, stack.folder / f"{kind}.log")
     try:
         wait_until(lambda: "on" in crowd.said(), "the strangers are there", 60)

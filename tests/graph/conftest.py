@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.graph.wires import Serve, serving
+from tests.support.web.socket_servers import Serve, serving
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph.messages import MAX_ANSWER_BYTES, Graph
 from gateway.http_out import transport
-from tests.graph.wires import OK, Serve, Talk, dripping, request_on, saying
+from tests.support.web.socket_servers import OK, Serve, Talk, dripping, request_on, saying
 
 
 def posted(base_url: str, total_s: float = 5) -> Answer:

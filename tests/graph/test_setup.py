@@ -20,7 +20,7 @@ from gateway.graph.admin.models import (
     subscribed_app,
     token_info,
 )
-from tests.graph.wires import Serve, Talk, request_on
+from tests.support.web.socket_servers import Serve, Talk, request_on
 
 APP, SECRET, TOKEN = "100000000000003", "hush-secret-of-the-app", "EAAhushtoken"
 WABA, NUMBER = "100000000000002", "100000000000001"

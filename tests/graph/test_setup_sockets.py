@@ -8,7 +8,7 @@ import pytest
 
 from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
-from tests.graph.wires import OK, Serve, dripping, request_on, saying
+from tests.support.web.socket_servers import OK, Serve, dripping, request_on, saying
 
 TOKEN, SECRET = "EAAhushtoken", "hush-secret"
 

@@ -12,7 +12,7 @@ from gateway.rules.checks.lint import lint_warnings
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.loader import assemble_rulebook
 from gateway.rules.reference import tables
-from tests.made import ANA, NOW, a_message
+from tests.support.factories import ANA, NOW, a_message
 
 KEYS = sorted({key.strip("`") for rows in tables().values() for key, _ in rows})
 WORDS = [

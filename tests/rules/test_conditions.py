@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from tests.made import ANA, NOW
-from tests.rules.booked import decided
+from tests.support.factories import ANA, NOW
+from tests.support.rules.rulebooks import decided
 
 KNOWN = Contact(ANA, wa_id=ANA, last_inbound_at=NOW)
 

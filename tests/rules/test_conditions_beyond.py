@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from tests.made import ANA, NOW, a_message
-from tests.rules.booked import book, decided
+from tests.support.factories import ANA, NOW, a_message
+from tests.support.rules.rulebooks import book, decided
 
 HEADLINE = {"source_id": "120", "source_type": "ad", "headline": "Summer SALE"}
 

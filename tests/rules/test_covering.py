@@ -12,7 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.rules.checks.file import check
 from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.loader import assemble_rulebook
-from tests.made import ANA, NOW, a_message, a_status
+from tests.support.factories import ANA, NOW, a_message, a_status
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "any"]), min_size=1, max_size=3)
 SIMPLE: dict[str, st.SearchStrategy[Any]] = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.decision import Action, Decision
-from tests.made import ANA, NOW, a_message
-from tests.rules.booked import book, decided
+from tests.support.factories import ANA, NOW, a_message
+from tests.support.rules.rulebooks import book, decided
 
 CATCH_ALL = "- {name: all, then: Yes.}"
 

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.core.events import Delivery
 from gateway.rules.testing.compare import Change, Comparison, ComparisonTotals
-from tests.made import delivery_body, message_item
-from tests.rules.booked import book
+from tests.support.factories import delivery_body, message_item
+from tests.support.rules.rulebooks import book
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OLD = """\

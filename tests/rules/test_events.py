@@ -9,8 +9,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event, Notice
 from gateway.core.sending.send import answers_a_status, callback_data, parse_callback_data
 from gateway.core.webhook.parser import split
-from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
-from tests.rules.booked import planned
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status, bytes_of
+from tests.support.rules.rulebooks import planned
 
 OURS = "a" * 24
 TEMPLATE_INSTEAD = """\

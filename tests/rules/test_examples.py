@@ -13,10 +13,10 @@ from gateway.rules.checks.file import check
 from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.contact_actions import Choice, Signal
-from gateway.rules.language.metas import TEXT_FIELDS
+from gateway.rules.language.raw_messages import TEXT_FIELDS
 from gateway.rules.language.types import Model
 from gateway.rules.matching.placeholder_values import NAMES
-from tests.rules.booked import HEAD, book
+from tests.support.rules.rulebooks import HEAD, book
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT.joinpath("docs", "rules.md").read_text()

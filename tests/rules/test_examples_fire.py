@@ -18,9 +18,9 @@ from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.rulefile import Book
 from gateway.rules.loader import assemble_rulebook
 from gateway.sandbox.validation.message import check_message
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
-from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.rules.rulebooks import HEAD
 
 BOOKS = [read("page", HEAD + one if one.startswith("-") else one).book for one in BLOCKS]
 RULES = [

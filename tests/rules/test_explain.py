@@ -7,8 +7,8 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.rulebook import Rulebook
-from tests.made import ANA, NOW, a_message, a_status
-from tests.rules.booked import book
+from tests.support.factories import ANA, NOW, a_message, a_status
+from tests.support.rules.rulebooks import book
 
 RULES = book("""\
 - {name: bye, when: {type: text, text: [bye, ciao]}, then: Bye.}

@@ -5,8 +5,8 @@ from datetime import timedelta
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import Send
 from gateway.rules.testing.planner import EventPlanner, body_to_post
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
-from tests.rules.booked import book
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.rules.rulebooks import book
 
 RULES = book("""\
 - {name: welcome, when: {first_contact: yes}, then: [Hi., {tag: known}]}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.opening_hours import Hours
-from tests.rules.booked import book
+from tests.support.rules.rulebooks import book
 
 SHOP = "{zone: Europe/Lisbon, mon-fri: 09:00-18:00, sat: 10:00-13:00, closed: [2026-12-25]}"
 BAR = "{zone: Europe/Lisbon, fri-sat: 22:00-02:00}"

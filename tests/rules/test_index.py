@@ -9,8 +9,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.matching.index import CASE_INSENSITIVE, CASE_SENSITIVE, Patterns
 from gateway.rules.text import compile_pattern, normalize, truncate
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
-from tests.rules.booked import book
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.rules.rulebooks import book
 
 SOURCES = [
     r"\border\s+#?(?P<order>\d+)", "^hi", "bye$", "^$", "", r"(a|b)*c", "é", "[^x]{3}", r"\d{2,4}",

@@ -14,8 +14,8 @@ from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.index import Index
-from tests.made import ANA, NOW, NUMBER, a_message
 from tests.rules import test_total as total
+from tests.support.factories import ANA, NOW, NUMBER, a_message
 
 Written = dict[str, Any]
 Strategies = Mapping[str, st.SearchStrategy[Any]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.rules.checks.file import check
 from gateway.rules.loader import load
 from gateway.rules.problems import Mark, Problem, RulebookError
-from tests.rules.booked import HEAD, book
+from tests.support.rules.rulebooks import HEAD, book
 
 
 def write(folder: Path, **files: str) -> Path:

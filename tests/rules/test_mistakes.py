@@ -7,7 +7,7 @@ import pytest
 
 from gateway.rules.loader import find_problems
 from gateway.rules.problems import Problem, RulebookError
-from tests.rules.booked import HEAD, book
+from tests.support.rules.rulebooks import HEAD, book
 
 CASE = re.compile(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", flags=re.MULTILINE)
 WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()

@@ -8,8 +8,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import MAX_PLACEHOLDERS, PlaceholderError, template
 from gateway.rules.problems import RulebookError
-from tests.made import ANA, NUMBER
-from tests.rules.booked import answer, book, decided
+from tests.support.factories import ANA, NUMBER
+from tests.support.rules.rulebooks import answer, book, decided
 
 
 def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:

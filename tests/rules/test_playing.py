@@ -7,7 +7,7 @@ import pytest
 from gateway.rules.loader import load
 from gateway.rules.testing.runner import CaseResult, play_case
 from gateway.rules.testing.testfile import read_cases
-from tests.rules.booked import HEAD
+from tests.support.rules.rulebooks import HEAD
 
 
 def played(folder: Path, rules: str, case: str) -> CaseResult:

@@ -8,8 +8,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import MOST_QUICK
 from gateway.core.planning.batch import Plan
 from gateway.core.planning.event import LOOP_ALERT
-from tests.made import ANA, NOW, a_message
-from tests.rules.booked import book, planned, texts
+from tests.support.factories import ANA, NOW, a_message
+from tests.support.rules.rulebooks import book, planned, texts
 
 HOUR = timedelta(hours=1)
 

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from gateway.rules import reference
 from gateway.rules.checks.file import check
-from tests.rules.booked import HEAD
 from tests.rules.test_examples import BLOCKS, PAGE, ROOT
+from tests.support.rules.rulebooks import HEAD
 
 SCHEMA = json.loads(reference.FILE.read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)

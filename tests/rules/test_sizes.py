@@ -9,8 +9,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import length_limits, with_recipient
 from gateway.rules.problems import RulebookError
 from gateway.sandbox.validation.message import check_message
-from tests.made import ANA
-from tests.rules.booked import decided
+from tests.support.factories import ANA
+from tests.support.rules.rulebooks import decided
 
 HERE = "HERE"  # where the text under test stands
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from gateway.rules.loader import File
 from gateway.rules.problems import RulebookError
 from gateway.rules.reloader import RulebookSource
-from tests.rules.booked import HEAD
+from tests.support.rules.rulebooks import HEAD
 
 ONE = f"{HEAD}- {{name: one, then: x}}\n"
 TWO = f"{HEAD}- {{name: two, then: x}}\n"

@@ -15,8 +15,8 @@ from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
 from gateway.rules.rulebook import Rulebook
-from tests.made import ANA, NOW, NUMBER, a_message, a_status, bytes_of
-from tests.rules.booked import book
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status, bytes_of
+from tests.support.rules.rulebooks import book
 
 # Every condition and every action, in rules that fire often and let the search go on.
 WHENS = [

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.decision import Action
-from tests.made import ANA, NOW, a_message
-from tests.rules.booked import book
+from tests.support.factories import ANA, NOW, a_message
+from tests.support.rules.rulebooks import book
 
 TEMPLATE = {
     "type": "template",

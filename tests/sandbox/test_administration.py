@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.sandbox.config import Number
-from tests.sandbox.rig import APP, NUMBER_ID, SECRET, TOKEN, WABA, Rig, a_rig
+from tests.support.sandbox.sandbox_app import APP, NUMBER_ID, SECRET, TOKEN, WABA, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 

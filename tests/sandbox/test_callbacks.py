@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.rig import APP, NUMBER_ID, SECRET, WABA, WORD, Rig, a_rig
+from tests.support.sandbox.sandbox_app import APP, NUMBER_ID, SECRET, WABA, WORD, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 

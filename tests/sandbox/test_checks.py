@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.sandbox.validation.message import check_message
-from tests.sandbox.bodies import (
+from tests.support.sandbox.message_bodies import (
     LINK,
     button,
     buttons,

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.sandbox.errors import CODES
-from tests.sandbox.bodies import template, text
-from tests.sandbox.rig import NUMBER_ID, TOKEN, a_rig
+from tests.support.sandbox.message_bodies import template, text
+from tests.support.sandbox.sandbox_app import NUMBER_ID, TOKEN, a_rig
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.sandbox.simulation.customers import CustomerPhones
-from tests.sandbox.bodies import button, buttons, read, text
-from tests.sandbox.rig import ANA, DISPLAY, Rig, a_rig
+from tests.support.sandbox.message_bodies import button, buttons, read, text
+from tests.support.sandbox.sandbox_app import ANA, DISPLAY, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 

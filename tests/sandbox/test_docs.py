@@ -8,7 +8,7 @@ from starlette.routing import Route
 from gateway.sandbox.app import create_app
 from gateway.sandbox.config import Config
 from gateway.sandbox.simulation.faults import FaultError, Faults
-from tests.sandbox.rig import a_config
+from tests.support.sandbox.sandbox_app import a_config
 
 PAGE = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.bodies import read, text
-from tests.sandbox.rig import a_rig
+from tests.support.sandbox.message_bodies import read, text
+from tests.support.sandbox.sandbox_app import a_rig
 
 pytestmark = pytest.mark.anyio
 

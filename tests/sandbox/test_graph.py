@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.bodies import WAMID, message, read, template, text
-from tests.sandbox.rig import ANA, NUMBER_ID, PATH, TOKEN, a_rig
+from tests.support.sandbox.message_bodies import WAMID, message, read, template, text
+from tests.support.sandbox.sandbox_app import ANA, NUMBER_ID, PATH, TOKEN, a_rig
 
 pytestmark = pytest.mark.anyio
 

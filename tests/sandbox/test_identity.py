@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.bodies import text
-from tests.sandbox.rig import ANA, Rig, a_rig
+from tests.support.sandbox.message_bodies import text
+from tests.support.sandbox.sandbox_app import ANA, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 USER, NEW_USER, NEW_PHONE = "PT.7301120458129930", "PT.900", "351900000009"

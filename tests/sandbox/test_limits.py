@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.sandbox.simulation.policy import Allowance, ThroughputLimits
-from tests.sandbox.bodies import read, text
-from tests.sandbox.rig import a_rig
+from tests.support.sandbox.message_bodies import read, text
+from tests.support.sandbox.sandbox_app import a_rig
 
 NOW = 1_790_000_000.0
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.bodies import text
-from tests.sandbox.rig import NUMBER_ID, Rig, a_rig
+from tests.support.sandbox.message_bodies import text
+from tests.support.sandbox.sandbox_app import NUMBER_ID, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 NOTHING = {"accepted": 0, "inbound": 0, "refused": {}, "seconds": []}

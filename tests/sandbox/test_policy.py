@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.bodies import message, template, text
-from tests.sandbox.rig import ANA, Rig, a_rig
+from tests.support.sandbox.message_bodies import message, template, text
+from tests.support.sandbox.sandbox_app import ANA, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 DAY_S = 24 * 60 * 60

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.bodies import text
-from tests.sandbox.rig import ANA, NUMBER_ID, PATH, TOKEN
+from tests.support.sandbox.message_bodies import text
+from tests.support.sandbox.sandbox_app import ANA, NUMBER_ID, PATH, TOKEN
 
 COMMAND = [sys.executable, "-m", "gateway.sandbox", "--config"]
 CONFIG: dict[str, Any] = {

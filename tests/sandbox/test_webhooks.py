@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from gateway.sandbox.simulation.webhook_delivery import retry_pauses, signature
-from tests.sandbox.bodies import message, template, text
-from tests.sandbox.rig import ANA, DISPLAY, NUMBER_ID, SECRET, a_rig
+from tests.support.sandbox.message_bodies import message, template, text
+from tests.support.sandbox.sandbox_app import ANA, DISPLAY, NUMBER_ID, SECRET, a_rig
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from redis.sentinel import SentinelConnectionPool
 from gateway.config.redis_address import Address, AddressError, parse
 from gateway.config.settings import Settings
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
 

@@ -17,11 +17,11 @@ from gateway.core.sending.send import Send
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.planning.contacts import find_contact, load
 from gateway.store.redis.client import ScriptError, Store
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
-from tests.store.failing import each_write, everything
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, row, settle
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.store.failing_scripts import each_write, everything
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, row, settle
 
 pytestmark = pytest.mark.store
 USER = "PT.1"

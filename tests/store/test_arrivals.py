@@ -6,8 +6,8 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.lookup import STEP
 from gateway.store.redis.client import Store
-from tests.made import delivery_body, message_item
-from tests.store.keeping import keep
+from tests.support.factories import delivery_body, message_item
+from tests.support.store.inbox_state import keep
 
 pytestmark = pytest.mark.store
 

@@ -10,8 +10,8 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.deferred import deliveries
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store
-from tests.store.keeping import inbox, keep, late, lease, read, standing
-from tests.store.raw import now_ms, raw
+from tests.support.store.inbox_state import inbox, keep, late, lease, read, standing
+from tests.support.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store
 KEY = b"k" * 32

@@ -6,9 +6,9 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lease import MOST_EVENTS, Batch
 from gateway.store.inbox.partitions import partition_of, partition_of_delivery
 from gateway.store.redis.client import Store
-from tests.made import delivery_body, message_item, status_item
-from tests.store.keeping import inbox, standing
 from tests.store.test_large import ITEMS, WHERE, keep, large, names
+from tests.support.factories import delivery_body, message_item, status_item
+from tests.support.store.inbox_state import inbox, standing
 
 pytestmark = pytest.mark.store
 

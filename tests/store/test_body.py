@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.body_encryption import DICTIONARY_1, Bodies, UnknownRecordError
-from tests.made import delivery_body, message_item
+from tests.support.factories import delivery_body, message_item
 
 OLD, NEW = b"o" * 32, b"n" * 32
 BODY = delivery_body(

@@ -7,7 +7,7 @@ import pytest
 from gateway.store import keys
 from gateway.store.monitoring.canary import NONE_YET, Canary, read, record_arrival, record_departure
 from gateway.store.redis.client import Store
-from tests.store.raw import raw
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 

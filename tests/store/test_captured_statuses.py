@@ -12,10 +12,10 @@ from gateway.core.events import Delivery, Event, Status
 from gateway.core.webhook.parser import split
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import NOW, NUMBER
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, a_send, counted, queue, row, settle, take
+from tests.support.factories import NOW, NUMBER
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, counted, queue, row, settle, take
 
 pytestmark = pytest.mark.store
 DELIVERIES = Path(__file__).parents[1] / "deliveries"

@@ -27,8 +27,8 @@ from gateway.store.redis.client import (  # fmt: skip
     connect_async,
     translate_error,
 )
-from tests.servers import Server
-from tests.store.raw import raw
+from tests.support.servers import Server
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 P0, P1 = keys.partition(0), keys.partition(1)

@@ -20,12 +20,12 @@ from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 from gateway.store.tracing.traces import Traces
-from tests.clusters import ClusterOf, ask
-from tests.made import NUMBER, a_message, delivery_body, message_item
-from tests.servers import Server
-from tests.store.planning import planned
-from tests.store.sending import WEEK
 from tests.store.test_lifetimes import live
+from tests.support.factories import NUMBER, a_message, delivery_body, message_item
+from tests.support.redis_cluster import ClusterOf, ask
+from tests.support.servers import Server
+from tests.support.store.plans import planned
+from tests.support.store.sends import WEEK
 
 pytestmark = [pytest.mark.store, pytest.mark.long]
 PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]

@@ -16,10 +16,10 @@ from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from gateway.store.server.health import HealthMonitor, ServerHealth
-from tests.clusters import ClusterOf, ask
-from tests.made import delivery_body, message_item
-from tests.servers import Server
-from tests.store.keeping import inbox
+from tests.support.factories import delivery_body, message_item
+from tests.support.redis_cluster import ClusterOf, ask
+from tests.support.servers import Server
+from tests.support.store.inbox_state import inbox
 
 pytestmark = pytest.mark.store
 LONG = pytest.mark.long  # but for one that shows that a cluster works

@@ -10,9 +10,9 @@ import pytest
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
-from tests.clusters import ClusterOf, ask
-from tests.servers import wait_until
-from tests.store.raw import raw
+from tests.support.redis_cluster import ClusterOf, ask
+from tests.support.servers import wait_until
+from tests.support.store.raw import raw
 
 pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(90)]
 PLACES = [keys.partition(i) for i in range(keys.PARTITIONS)]

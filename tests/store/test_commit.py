@@ -15,11 +15,11 @@ from gateway.store.planning.commit import commit, commit_call, store_dead_letter
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending.lanes import Lanes
-from tests.made import ANA, NOW, NUMBER, a_message, a_status
-from tests.store.failing import broken, everything
-from tests.store.planning import Greeter, planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, WEEK, a_send, counted, lanes, queue, take
+from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.store.failing_scripts import broken, everything
+from tests.support.store.plans import Greeter, planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, counted, lanes, queue, take
 
 pytestmark = pytest.mark.store
 

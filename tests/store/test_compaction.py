@@ -19,23 +19,13 @@ from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.compaction import Compaction
 from gateway.store.tracing import records
 from gateway.store.tracing.traces import Traces
-from tests.made import ANA, NUMBER, a_status
-from tests.servers import wait_until
-from tests.store.burying import died
-from tests.store.compacting import compact, due_in_ms
-from tests.store.failing import each_write
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
-    PREFIX,
-    WEEK,
-    a_send,
-    counted,
-    queue,
-    row,
-    settle,
-    take,
-    tell,
-)
+from tests.support.factories import ANA, NUMBER, a_status
+from tests.support.servers import wait_until
+from tests.support.store.compacted_sends import compact, due_in_ms
+from tests.support.store.dead_sends import died
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, counted, queue, row, settle, take, tell
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS

@@ -10,11 +10,11 @@ from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.made import ANA, NUMBER
-from tests.servers import Server, free_port
-from tests.store.keeping import keep
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, a_send, queue
+from tests.support.factories import ANA, NUMBER
+from tests.support.servers import Server, free_port
+from tests.support.store.inbox_state import keep
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, a_send, queue
 
 pytestmark = pytest.mark.store
 

@@ -15,10 +15,10 @@ from gateway.store.maintenance import due_items
 from gateway.store.maintenance.due_items import TickResult
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER
-from tests.store.failing import each_write
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import NUMBER
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (
     PREFIX,
     a_send,
     counted,

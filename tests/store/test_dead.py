@@ -14,13 +14,13 @@ from gateway.store.maintenance import retention
 from gateway.store.number_list import add_number
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Call, Store
-from tests.made import NUMBER, a_message
-from tests.store.burying import die, died
-from tests.store.failing import each_write
-from tests.store.keeping import inbox, keep
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import NUMBER, a_message
+from tests.support.store.dead_sends import die, died
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.inbox_state import inbox, keep
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (
     PREFIX,
     WEEK,
     a_send,

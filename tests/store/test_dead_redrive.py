@@ -12,10 +12,10 @@ from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import BULK
 from gateway.store.dead_letters import dead_letters
 from gateway.store.redis.client import Call, Store
-from tests.store.burying import die, died, doubted, found
-from tests.store.failing import dump, each_write, everything, restore
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.store.dead_sends import die, died, doubted, found
+from tests.support.store.failing_scripts import dump, each_write, everything, restore
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (
     PREFIX,
     a_send,
     counted,

@@ -17,9 +17,9 @@ from gateway.store.sending.unconfirmed import (
     stream_call,
     stream_whole_since,
 )
-from tests.made import NUMBER
-from tests.store.raw import now_ms, raw
-from tests.store.sending import FAST, PREFIX, a_send, lanes, queue, tell
+from tests.support.factories import NUMBER
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import FAST, PREFIX, a_send, lanes, queue, tell
 
 pytestmark = pytest.mark.store
 ONE, TWO = a_send("one"), a_send("two")

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import Inspection, check_server, inspect_servers
-from tests.clusters import ClusterOf
-from tests.servers import Server, free_port, wait_until
-from tests.store.raw import raw
+from tests.support.redis_cluster import ClusterOf
+from tests.support.servers import Server, free_port, wait_until
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 

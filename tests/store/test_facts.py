@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.store.redis.client import ScriptError, Store
-from tests.store.raw import raw
-from tests.store.sending import (
+from tests.support.store.raw import raw
+from tests.support.store.sends import (  # fmt: skip
     PREFIX,
     a_send,
     counted,
@@ -16,7 +16,7 @@ from tests.store.sending import (
     settle,
     stage,
     take,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 BEN = "351900000002"

@@ -17,11 +17,11 @@ from gateway.store.maintenance import retention
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import pauses
-from tests.made import ANA, NUMBER, a_message, a_status
-from tests.store.failing import dump, each_write, everything, restore
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import ANA, NUMBER, a_message, a_status
+from tests.support.store.failing_scripts import dump, each_write, everything, restore
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (
     PREFIX,
     WEEK,
     a_send,

@@ -11,9 +11,9 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import STEP, History
 from gateway.store.redis.client import Store
-from tests.made import NOW, delivery_body, message_item
-from tests.store.keeping import inbox, keep
-from tests.store.raw import raw
+from tests.support.factories import NOW, delivery_body, message_item
+from tests.support.store.inbox_state import inbox, keep
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 

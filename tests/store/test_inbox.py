@@ -11,10 +11,10 @@ from gateway.store import keys
 from gateway.store.inbox.lease import LEASE_MS, MOST_BYTES, MOST_DELIVERIES, LeasedPartitions
 from gateway.store.inbox.partitions import holds_messages, partition_of, partition_of_delivery
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
-from tests.made import bytes_of, delivery_body, message_item, status_item
-from tests.servers import Server
-from tests.store.keeping import inbox, keep, lease, read, run_out, standing
-from tests.store.raw import now_ms, raw
+from tests.support.factories import bytes_of, delivery_body, message_item, status_item
+from tests.support.servers import Server
+from tests.support.store.inbox_state import inbox, keep, lease, read, run_out, standing
+from tests.support.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store
 

@@ -12,10 +12,10 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.made import delivery_body, message_item
-from tests.servers import Server
-from tests.store.keeping import inbox, read
-from tests.store.raw import raw
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server
+from tests.support.store.inbox_state import inbox, read
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 

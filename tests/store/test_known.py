@@ -9,11 +9,11 @@ from gateway.store.lua.scripts import source
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Call, Store
-from tests.made import NUMBER, a_message
-from tests.store.failing import each_write
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, WEEK
+from tests.support.factories import NUMBER, a_message
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK
 
 pytestmark = pytest.mark.store
 DAY_MS = 86_400_000

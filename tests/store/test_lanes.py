@@ -7,9 +7,9 @@ import pytest
 
 from gateway.core.sending.send import BULK
 from gateway.store.redis.client import Store
-from tests.made import ANA
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import ANA
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (  # fmt: skip
     PREFIX,
     a_send,
     counted,
@@ -22,7 +22,7 @@ from tests.store.sending import (
     settle,
     stage,
     take,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 BEN = "351900000002"

@@ -14,10 +14,10 @@ from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, LeasedP
 from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
-from tests.made import delivery_body, message_item, status_item
-from tests.servers import wait_until
-from tests.store.keeping import inbox, lease, run_out, standing
-from tests.store.raw import now_ms, raw
+from tests.support.factories import delivery_body, message_item, status_item
+from tests.support.servers import wait_until
+from tests.support.store.inbox_state import inbox, lease, run_out, standing
+from tests.support.store.raw import now_ms, raw
 
 pytestmark = pytest.mark.store
 

@@ -20,11 +20,11 @@ from gateway.store.redis.client import Call, Store
 from gateway.store.sending import late_failures, send_rows
 from gateway.store.sending.send_rows import SendRow
 from gateway.store.sending.unconfirmed import last_proved_at
-from tests.made import ANA, NUMBER, a_status
-from tests.store.compacting import compact, due_in_ms
-from tests.store.failing import each_write
-from tests.store.raw import raw
-from tests.store.sending import (
+from tests.support.factories import ANA, NUMBER, a_status
+from tests.support.store.compacted_sends import compact, due_in_ms
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.raw import raw
+from tests.support.store.sends import (
     PREFIX,
     WEEK,
     a_send,

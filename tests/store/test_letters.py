@@ -10,12 +10,12 @@ from gateway.store.body_encryption import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.unconfirmed import lost_until
-from tests.made import NUMBER
-from tests.store.burying import died
-from tests.store.failing import each_write
-from tests.store.keeping import inbox, keep, late, standing
-from tests.store.raw import now_ms, raw
-from tests.store.sending import a_send
+from tests.support.factories import NUMBER
+from tests.support.store.dead_sends import died
+from tests.support.store.failing_scripts import each_write
+from tests.support.store.inbox_state import inbox, keep, late, standing
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import a_send
 
 pytestmark = pytest.mark.store
 KEY = b"k" * 32

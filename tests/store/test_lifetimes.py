@@ -21,7 +21,7 @@ from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.maintenance import due_items
 from gateway.store.maintenance.migration import FENCE
 from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
-from gateway.store.monitoring import alerts, snapshot
+from gateway.store.monitoring import alert_store, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
 from gateway.store.planning import planning_stop, rulebooks
@@ -32,14 +32,14 @@ from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.health import HealthMonitor
 from gateway.store.server.inspection import check_server
-from tasks.monitoring.watch import GUARD_MS
+from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
-from tests.made import NOW, NUMBER, a_message
-from tests.servers import Server
-from tests.store.keeping import inbox, keep, late, run_out
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
+from tests.support.factories import NOW, NUMBER, a_message
+from tests.support.servers import Server
+from tests.support.store.inbox_state import inbox, keep, late, run_out
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS
@@ -210,11 +210,11 @@ def watch(store: Store) -> None:
     record_departure(store)
     snapshot.record_memory_use(store, now_ms(store), 1)
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
-    alerts.record_alert(store, alert, timedelta(hours=1))
+    alert_store.record_alert(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
     rulebooks.keep_files(store, "v1", ())
-    alerts.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
-    alerts.record_counter(store, "doubled", 1)
+    alert_store.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
+    alert_store.record_counter(store, "doubled", 1)
 
 
 async def count(server: Server) -> None:

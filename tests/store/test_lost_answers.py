@@ -8,10 +8,10 @@ import pytest
 from gateway.core.sending.outcome import Outcome
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
-from tests.made import NUMBER
-from tests.servers import Server
-from tests.store.raw import raw
-from tests.store.sending import (
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.store.raw import raw
+from tests.support.store.sends import (  # fmt: skip
     FAST,
     PREFIX,
     a_send,
@@ -20,7 +20,7 @@ from tests.store.sending import (
     ready_in_s,
     stage,
     take,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 BEN = "351900000002"

@@ -15,13 +15,13 @@ from gateway.store.maintenance.migration import Migration, MigrationError, Progr
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.server.inspection import check_server
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.store.burying import died
-from tests.store.compacting import compact, due_in_ms
-from tests.store.keeping import inbox, read, standing
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, settle, take
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.store.compacted_sends import compact, due_in_ms
+from tests.support.store.dead_sends import died
+from tests.support.store.inbox_state import inbox, read, standing
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, settle, take
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS

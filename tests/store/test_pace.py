@@ -8,9 +8,9 @@ from gateway.core.sending.error_codes import ERROR_POLICIES
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER, a_message
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, WEEK, a_send, lanes, queue, ready_in_s, take
+from tests.support.factories import NUMBER, a_message
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, ready_in_s, take
 
 pytestmark = pytest.mark.store
 

@@ -6,9 +6,9 @@ from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.retry import MAX_BACKOFF_S
 from gateway.core.sending.send import BULK
 from gateway.store.redis.client import Store
-from tests.made import ANA
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, a_send, lanes, queue, ready_in_s, settle, take
+from tests.support.factories import ANA
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, a_send, lanes, queue, ready_in_s, settle, take
 
 pytestmark = pytest.mark.store
 BURST = 45

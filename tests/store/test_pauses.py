@@ -11,9 +11,9 @@ from gateway.store import number_list
 from gateway.store.maintenance import due_items
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import NUMBER
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (  # fmt: skip
     PREFIX,
     a_send,
     dead_members,
@@ -23,7 +23,7 @@ from tests.store.sending import (
     settle,
     stage,
     take,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 ONE, TWO, THREE = (a_send(name, name, rule=name) for name in ("one", "two", "three"))

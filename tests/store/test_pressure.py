@@ -10,8 +10,8 @@ from gateway.store import keys
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from gateway.store.server.health import HealthMonitor, ServerHealth, judge_server, layout_name
 from gateway.store.server.inspection import check_server
-from tests.servers import Server, free_port, wait_until
-from tests.store.raw import raw
+from tests.support.servers import Server, free_port, wait_until
+from tests.support.store.raw import raw
 
 INFO: dict[str, Any] = {
     "redis_version": "7.2.4", "role": "master", "aof_enabled": 1, "maxmemory_policy": "noeviction",

@@ -5,9 +5,9 @@ import pytest
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord, find, stages
-from tests.made import NUMBER, a_message
-from tests.store.planning import planned
-from tests.store.sending import WEEK, take
+from tests.support.factories import NUMBER, a_message
+from tests.support.store.plans import planned
+from tests.support.store.sends import WEEK, take
 
 pytestmark = pytest.mark.store
 

@@ -15,10 +15,10 @@ from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import decide_follow_up
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import ANA, NUMBER, a_message, a_status
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import ANA, NUMBER, a_message, a_status
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (
     PREFIX,
     WEEK,
     a_send,

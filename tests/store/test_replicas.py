@@ -14,11 +14,11 @@ from gateway.store.inbox.writer import InboxWriter
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
 from gateway.store.server.inspection import check_server
-from tests.made import a_message, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import WEEK, a_send, lanes, queue, stage
+from tests.support.factories import a_message, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import WEEK, a_send, lanes, queue, stage
 
 pytestmark = pytest.mark.store
 P0 = keys.partition(0)

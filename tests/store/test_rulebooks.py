@@ -8,7 +8,7 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
-from tests.store.raw import raw
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 FILES = (File("a.yaml", b"version: 1\n"), File("b.yaml", "# olá\n".encode()))

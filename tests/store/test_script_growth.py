@@ -14,9 +14,9 @@ import pytest
 from gateway.store.inbox.lease import NOT_PASSED
 from gateway.store.lua.scripts import SCRIPTS
 from gateway.store.redis.client import Store
-from tests.servers import Server
-from tests.store.growing import World
-from tests.store.raw import raw
+from tests.support.servers import Server
+from tests.support.store.large_store import World
+from tests.support.store.raw import raw
 
 pytestmark = [pytest.mark.store, pytest.mark.alone]
 SMALL, LARGE = 1_000, 100_000

@@ -9,10 +9,10 @@ from redis.crc import key_slot
 from gateway.store import keys
 from gateway.store.maintenance import due_items, retention
 from gateway.store.redis.client import Store
-from tests.servers import Server
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, lanes
 from tests.store.test_lifetimes import live
+from tests.support.servers import Server
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, lanes
 
 pytestmark = pytest.mark.store
 THE_END = "ECHO the end"

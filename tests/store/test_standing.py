@@ -14,11 +14,11 @@ from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import Snapshot, read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
-from tests.made import ANA, NUMBER
-from tests.servers import free_port
-from tests.store.keeping import inbox, keep
-from tests.store.raw import now_ms, raw
-from tests.store.sending import PREFIX, a_send, queue, settle, take
+from tests.support.factories import ANA, NUMBER
+from tests.support.servers import free_port
+from tests.support.store.inbox_state import inbox, keep
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, a_send, queue, settle, take
 
 pytestmark = pytest.mark.store
 ONE = a_send("one")

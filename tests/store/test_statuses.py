@@ -8,10 +8,10 @@ import pytest
 
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import ANA, a_message, a_status
-from tests.store.planning import planned
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import ANA, a_message, a_status
+from tests.support.store.plans import planned
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (  # fmt: skip
     PREFIX,
     WEEK,
     a_send,
@@ -24,7 +24,7 @@ from tests.store.sending import (
     stage,
     take,
     tell,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 ONE, TWO = a_send("one"), a_send("two")

@@ -16,11 +16,11 @@ from gateway.store.inbox.lookup import GONE
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Search, Trace, Traces
-from tests.made import ANA, NUMBER, a_message, a_status, delivery_body, message_item
-from tests.store.keeping import inbox, keep, late
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, a_send, queue, settle, take, tell
+from tests.support.factories import ANA, NUMBER, a_message, a_status, delivery_body, message_item
+from tests.support.store.inbox_state import inbox, keep, late
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, queue, settle, take, tell
 
 pytestmark = pytest.mark.store
 ONE = a_send("one")

@@ -11,9 +11,9 @@ from gateway.store import keys
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.server.health import HealthMonitor
-from tests.servers import Server, wait_until
-from tests.store.keeping import inbox, keep, late
-from tests.store.raw import raw
+from tests.support.servers import Server, wait_until
+from tests.support.store.inbox_state import inbox, keep, late
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 A_TINY_LIMIT, NO_LIMIT = 1, 1 << 50

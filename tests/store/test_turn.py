@@ -6,8 +6,8 @@ import pytest
 
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.redis.client import Store, StoreUnavailableError
-from tests.servers import free_port, wait_until
-from tests.store.raw import raw
+from tests.support.servers import free_port, wait_until
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 KEY = "gw:a turn"

@@ -15,9 +15,9 @@ from gateway.store.dead_letters import dead_letters, unreadable
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces
-from tests.made import NOW, delivery_body
-from tests.store.keeping import keep
-from tests.store.raw import raw
+from tests.support.factories import NOW, delivery_body
+from tests.support.store.inbox_state import keep
+from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
 PREFIX = keys.number("")

@@ -9,9 +9,9 @@ from gateway.store import keys
 from gateway.store.monitoring.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER
-from tests.store.raw import now_ms, raw
-from tests.store.sending import FAST, PREFIX, a_send, make_ready, queue, settle, take
+from tests.support.factories import NUMBER
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import FAST, PREFIX, a_send, make_ready, queue, settle, take
 
 pytestmark = pytest.mark.store
 ONE = a_send("one")

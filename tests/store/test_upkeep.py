@@ -11,10 +11,10 @@ from gateway.store.coordination import run_ages
 from gateway.store.maintenance import due_items, retention
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import ScriptError, Store
-from tests.made import ANA, NUMBER, a_message
-from tests.store.keeping import inbox, keep
-from tests.store.raw import now_ms, raw
-from tests.store.sending import (
+from tests.support.factories import ANA, NUMBER, a_message
+from tests.support.store.inbox_state import inbox, keep
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import (  # fmt: skip
     PREFIX,
     WEEK,
     a_send,
@@ -29,7 +29,7 @@ from tests.store.sending import (
     stage,
     take,
     tell,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.store
 ONE, TWO = a_send("one"), a_send("two")

@@ -9,10 +9,10 @@ from gateway.store import number_list
 from gateway.store.maintenance import due_items
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.made import ANA, NUMBER, a_message
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import (
+from tests.support.factories import ANA, NUMBER, a_message
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import (
     PREFIX,
     WEEK,
     a_send,

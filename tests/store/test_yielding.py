@@ -11,11 +11,11 @@ from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.server.health import HealthMonitor
 from gateway.store.tracing.records import find
-from tests.made import NUMBER, a_message
-from tests.servers import Server, wait_until
-from tests.store.planning import planned
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, counted, take
+from tests.support.factories import NUMBER, a_message
+from tests.support.servers import Server, wait_until
+from tests.support.store.plans import planned
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, counted, take
 
 pytestmark = pytest.mark.store
 A_TINY_LIMIT, NO_LIMIT = 1, 1 << 50

@@ -15,12 +15,12 @@ from gateway.store.sending import send_rows
 from gateway.store.sending.compaction import Compaction
 from gateway.store.server.health import ServerHealth
 from tests.bench.room import Answered
-from tests.made import NUMBER
-from tests.servers import Server
-from tests.store.burying import died
-from tests.store.compacting import compact
-from tests.store.raw import raw
-from tests.store.sending import PREFIX, WEEK, a_send, queue, settle, take
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.store.compacted_sends import compact
+from tests.support.store.dead_sends import died
+from tests.support.store.raw import raw
+from tests.support.store.sends import PREFIX, WEEK, a_send, queue, settle, take
 
 pytestmark = pytest.mark.store
 A_TINY_LIMIT, MB = 1, 1 << 20

@@ -11,9 +11,9 @@ from tasks import app
 from tasks import context as holding
 from tasks.context import WorkerContext
 from tasks.processes import store_check
-from tests.made import NUMBER
-from tests.servers import Server, free_port
-from tests.stack import RULES
+from tests.support.factories import NUMBER
+from tests.support.servers import Server, free_port
+from tests.support.stack import RULES
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tasks.celery_setup.config import config
 from tasks.celery_setup.schedule import SCHEDULE, TASKS
 from tasks.scheduled.beat import Beat
 from tasks.wakeup import MOST_WAITING, clear_task
-from tests.servers import Server, free_port
-from tests.tasks.rig import raw, rung
+from tests.support.servers import Server, free_port
+from tests.support.tasks.worker_state import raw, rung
 
 pytestmark = pytest.mark.store
 LOCK, TICK = keys.BEAT_LOCK, "gw:{beat}:process-scheduled-messages"

@@ -15,7 +15,7 @@ from gateway.store.redis.client import Store
 from tasks import app
 from tasks.celery_setup.schedule import TASKS
 from tasks.context import WorkerContext
-from tasks.scheduled import maintenance
+from tasks.scheduled import jobs
 from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,
@@ -26,9 +26,9 @@ from tasks.wakeup import (
     ring_number,
     ring_task,
 )
-from tests.made import NUMBER
-from tests.servers import free_port
-from tests.tasks.rig import raw, rung
+from tests.support.factories import NUMBER
+from tests.support.servers import free_port
+from tests.support.tasks.worker_state import raw, rung
 
 
 class Belfry:
@@ -156,7 +156,7 @@ def test_a_task_that_runs_by_the_clock_is_rung_for_until_it_begins(
     at_work: WorkerContext, store: Store
 ) -> None:
     told = [ring_task(store, "tasks.tick"), ring_task(store, "tasks.tick")]
-    maintenance.tick()
+    jobs.tick()
     told.append(ring_task(store, "tasks.tick"))
 
     assert told == [True, False, True]

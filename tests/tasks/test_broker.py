@@ -11,7 +11,7 @@ from redbeat.schedulers import get_redis
 
 from gateway.store.redis.cluster.client import Cluster
 from tasks.celery_setup.broker import SCHEDULE_STORE, broker_settings, use_store
-from tests.servers import Server
+from tests.support.servers import Server
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two/main/2?replicas=1"
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.http_out.client import ping, post
-from tests.servers import free_port
-from tests.tasks.receiver import Receiver, a_receiver
+from tests.support.servers import free_port
+from tests.support.tasks.operator_address import Receiver, a_receiver
 
 
 @pytest.fixture

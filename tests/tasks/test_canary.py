@@ -13,16 +13,16 @@ from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
-from gateway.store.monitoring import alerts, snapshot
+from gateway.store.monitoring import alert_store, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.tracing.traces import Traces
 from tasks import outbound
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import HEARTBEAT_UNHEARD
+from tasks.monitoring.noted_alerts import HEARTBEAT_UNHEARD
 from tasks.scheduled import canary as flying
 from tasks.sending import canary_sink
-from tests.tasks.receiver import Receiver, a_receiver
-from tests.tasks.rig import Echo, counted, raw, rung, take_effect
+from tests.support.tasks.operator_address import Receiver, a_receiver
+from tests.support.tasks.worker_state import Echo, counted, raw, rung, take_effect
 
 pytestmark = pytest.mark.store
 PREFIX = keys.number(canary.NUMBER)
@@ -115,14 +115,14 @@ def test_a_ping_that_fails_is_repeated_and_the_canary_has_arrived(
     fly(heard)
     assert raw(heard.store).hget(the_send(heard.store), "stage") == b"queued"
     assert stands(heard.store).canary.age_s is not None
-    assert HEARTBEAT_UNHEARD.cause.key in alerts.active_alerts(heard.store, 0)
+    assert HEARTBEAT_UNHEARD.cause.key in alert_store.active_alerts(heard.store, 0)
 
     receiver.status = 200
     raw(heard.store).zadd(f"{PREFIX}ready:{REPLY}", {canary.WHAT: 0})
     outbound.pump(canary.NUMBER, REPLY)
 
     assert len(receiver.asked) == 2
-    assert alerts.active_alerts(heard.store, 0) == {}
+    assert alert_store.active_alerts(heard.store, 0) == {}
 
 
 def test_a_ping_that_fails_for_long_is_dropped(heard: WorkerContext, receiver: Receiver) -> None:

@@ -14,7 +14,7 @@ from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
-from tasks.monitoring.alerts import (
+from tasks.monitoring.noted_alerts import (
     BEAT_SILENT,
     HEARTBEAT_UNHEARD,
     SENDS_DOUBLED,
@@ -24,7 +24,7 @@ from tasks.monitoring.alerts import (
 )
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
-from tests.made import NOW
+from tests.support.factories import NOW
 
 WELL = replace(FINE, ago_s={"watch": 5.0})
 LATE_MS = NOW_MS - 61_000

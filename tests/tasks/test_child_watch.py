@@ -11,8 +11,8 @@ from tasks.processes import child_watch
 from tasks.processes.child_watch import ChildWatch
 from tasks.processes.process_names import Children, process_name
 from tasks.receiving import poison
-from tests.store.keeping import keep
-from tests.tasks.rig import raw
+from tests.support.store.inbox_state import keep
+from tests.support.tasks.worker_state import raw
 
 pytestmark = pytest.mark.store
 PIDS = (101, 102)

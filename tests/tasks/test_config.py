@@ -143,7 +143,7 @@ def test_beat_rings_for_what_is_due_what_waits_and_what_is_old() -> None:
 
 def test_nothing_is_read_when_tasks_are_imported(tmp_path: Path) -> None:
     ended = python(
-        "import tasks.inbound, tasks.outbound, tasks.scheduled.maintenance, tasks.app", tmp_path
+        "import tasks.inbound, tasks.outbound, tasks.scheduled.jobs, tasks.app", tmp_path
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")

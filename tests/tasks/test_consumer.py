@@ -6,7 +6,7 @@ from kombu.utils import functional
 
 from tasks.celery_setup.config import config
 from tasks.celery_setup.consumer import Consumer
-from tests.servers import free_port
+from tests.support.servers import free_port
 from tests.tasks.test_config import settings
 
 

@@ -12,8 +12,8 @@ from gateway.store.sending.lanes import Lanes
 from gateway.store.sending.unconfirmed import note_lost, stream_call
 from tasks.context import WorkerContext
 from tasks.scheduled.unconfirmed import repeat_lost_sends
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.tasks.rig import PREFIX, Echo, keep, raw, take_effect
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.tasks.worker_state import PREFIX, Echo, keep, raw, take_effect
 
 pytestmark = pytest.mark.store
 AGO_MS = 200_000

@@ -15,9 +15,9 @@ from gateway.store.number_list import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext
-from tests.made import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
-from tests.servers import wait_until
-from tests.tasks.rig import (
+from tests.support.factories import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
+from tests.support.servers import wait_until
+from tests.support.tasks.worker_state import (
     PREFIX,
     Echo,
     counted,

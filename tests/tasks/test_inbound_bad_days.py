@@ -11,13 +11,13 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.partitions import partition_of
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks import inbound
 from tasks.context import WorkerContext, build_context
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.tasks.rig import (
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.tasks.worker_state import (
     PREFIX,
     Echo,
     counted,
@@ -28,7 +28,7 @@ from tests.tasks.rig import (
     take_effect,
     waiting,
 )
-from tests.web.rig import nowhere
+from tests.support.web.web_app import nowhere
 
 pytestmark = pytest.mark.store
 
@@ -200,5 +200,5 @@ def test_a_damaged_partition_is_told_of_and_the_others_have_their_effect(
     inbound.drain.run()
 
     assert waiting(at_work) == 1
-    assert f"partition_damaged|{index}|" in alerts.active_alerts(store, 0)
+    assert f"partition_damaged|{index}|" in alert_store.active_alerts(store, 0)
     assert not raw(store).exists(keys.INBOX_BELL)  # whoever hears it would come no further

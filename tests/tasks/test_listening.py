@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
-from tests.servers import Server, free_port
+from tests.support.servers import Server, free_port
 
 pytestmark = pytest.mark.store
 

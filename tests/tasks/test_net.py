@@ -9,17 +9,17 @@ import pytest
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.coordination import run_ages
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.number_list import add_number
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.context import WorkerContext, open_store_access
-from tasks.monitoring.alerts import BEAT_SILENT
+from tasks.monitoring.noted_alerts import BEAT_SILENT
 from tasks.processes.loop import Loop
 from tasks.scheduled import safety_net as nets
 from tasks.scheduled.safety_net import NetStep, SafetyNet
 from tasks.wakeup import OwnConnection
-from tests.made import ANA, NUMBER
-from tests.tasks.rig import PREFIX, raw, rung
+from tests.support.factories import ANA, NUMBER
+from tests.support.tasks.worker_state import PREFIX, raw, rung
 
 pytestmark = pytest.mark.store
 READY, BELL = f"{PREFIX}ready:{REPLY}", keys.number_bell(NUMBER, REPLY)
@@ -160,14 +160,14 @@ def test_a_beat_that_is_gone_for_a_minute_is_told_of(
     net: SafetyNet, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net.work()
-    early = alerts.active_alerts(store, now_ms(store))
+    early = alert_store.active_alerts(store, now_ms(store))
     monkeypatch.setattr(nets, "BEAT_GONE_S", 0.0)
     net._next_ask_at = 0.0
 
     net.work()
 
     assert early == {}
-    assert set(alerts.active_alerts(store, now_ms(store))) == {BEAT_SILENT.cause.key}
+    assert set(alert_store.active_alerts(store, now_ms(store))) == {BEAT_SILENT.cause.key}
 
 
 def test_a_thousand_idle_numbers_cost_one_small_script_each_a_second(

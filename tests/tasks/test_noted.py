@@ -2,12 +2,12 @@
 
 import pytest
 
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
-from tasks.monitoring.alerts import RULE_ALERT_FOR, SENDS_DOUBLED, note_rule_alerts
-from tests.made import NOW, a_message
-from tests.rules.booked import planned
-from tests.store.raw import now_ms
+from tasks.monitoring.noted_alerts import RULE_ALERT_FOR, SENDS_DOUBLED, note_rule_alerts
+from tests.support.factories import NOW, a_message
+from tests.support.rules.rulebooks import planned
+from tests.support.store.raw import now_ms
 
 pytestmark = pytest.mark.store
 RULES = """\
@@ -24,21 +24,23 @@ def test_the_alert_of_a_rule_is_noted_once_however_many_events_it_answers(store:
     note_rule_alerts(store, [made])
     note_rule_alerts(store, [made])
 
-    noted = alerts.active_alerts(store, now_ms(store)).values()
+    noted = alert_store.active_alerts(store, now_ms(store)).values()
     assert sorted(alert.title for alert in noted) == ["Somebody is angry.", "Somebody waits."]
 
 
 def test_five_minutes_without_one_end_it(store: Store) -> None:
     note_rule_alerts(store, [planned(RULES, a_message(text="agent", at=NOW))])
 
-    assert alerts.active_alerts(store, now_ms(store) + 301_000) == {}
+    assert alert_store.active_alerts(store, now_ms(store) + 301_000) == {}
 
 
 def test_however_many_rules_ask_there_is_room_for_what_the_gateway_has_to_tell(
     store: Store,
 ) -> None:
-    rules = "".join(f"- {{name: r{n}, then: {{alert: x}}}}\n" for n in range(alerts.MOST_NOTED))
+    rules = "".join(
+        f"- {{name: r{n}, then: {{alert: x}}}}\n" for n in range(alert_store.MOST_NOTED)
+    )
 
     note_rule_alerts(store, [planned(rules, a_message())])
 
-    assert alerts.record_alert(store, SENDS_DOUBLED, RULE_ALERT_FOR)
+    assert alert_store.record_alert(store, SENDS_DOUBLED, RULE_ALERT_FOR)

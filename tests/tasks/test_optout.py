@@ -13,8 +13,8 @@ from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces
 from tasks import inbound
 from tasks.context import WorkerContext
-from tests.made import ANA, NUMBER, delivery_body, message_item, status_item
-from tests.tasks.rig import keep
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item, status_item
+from tests.support.tasks.worker_state import keep
 
 pytestmark = pytest.mark.store
 USER = "PT.7301120458129930"

@@ -17,10 +17,10 @@ from tasks.context import WorkerContext, build_context
 from tasks.processes import served_numbers as sending
 from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.sending import attempts, send_rounds
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.servers import Server, wait_until
-from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
-from tests.tasks.rig import PREFIX, Echo, counted, keep, raw, rung, take_effect
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.tasks.fake_graph import Meta, Reply, a_meta, accept, refuse
+from tests.support.tasks.worker_state import PREFIX, Echo, counted, keep, raw, rung, take_effect
 
 pytestmark = pytest.mark.store
 HALF = SENDS_AT_ONCE // 2  # what a number alone may have on the way

@@ -13,17 +13,25 @@ from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import REPLY
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tasks import outbound
 from tasks.context import WorkerContext, build_context
-from tasks.monitoring.watch import update_alerts
+from tasks.monitoring.alert_watch import update_alerts
 from tasks.sending import send_rounds
-from tests.made import NUMBER, delivery_body, message_item, status_item
-from tests.tasks.meta import Meta, Reply, a_meta, accept, refuse
-from tests.tasks.receiver import a_receiver
-from tests.tasks.rig import PREFIX, Echo, counted, keep, pass_time, raw, take_effect
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.tasks.fake_graph import Meta, Reply, a_meta, accept, refuse
+from tests.support.tasks.operator_address import a_receiver
+from tests.support.tasks.worker_state import (
+    PREFIX,
+    Echo,
+    counted,
+    keep,
+    pass_time,
+    raw,
+    take_effect,
+)
 
 pytestmark = pytest.mark.store
 OTHER = "106540352242923"
@@ -254,7 +262,7 @@ def test_a_refusal_that_passes_is_told_of_where_the_table_says_so(
 
     outbound.pump(NUMBER, REPLY)
 
-    assert [one.cause.kind for one in alerts.active_alerts(sender.store, 0).values()] == noted
+    assert [one.cause.kind for one in alert_store.active_alerts(sender.store, 0).values()] == noted
 
 
 def test_metas_word_that_a_customer_wants_no_marketing_is_remembered(

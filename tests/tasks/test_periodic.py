@@ -11,10 +11,20 @@ from gateway.store.number_list import add_number
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import stages
 from tasks.context import WorkerContext
-from tasks.scheduled import maintenance
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.store.sending import a_send, queue, settle, take, tell
-from tests.tasks.rig import PREFIX, Echo, keep, make_due, planned, raw, rung, take_effect, waiting
+from tasks.scheduled import jobs
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.store.sends import a_send, queue, settle, take, tell
+from tests.support.tasks.worker_state import (
+    PREFIX,
+    Echo,
+    keep,
+    make_due,
+    planned,
+    raw,
+    rung,
+    take_effect,
+    waiting,
+)
 
 pytestmark = pytest.mark.store
 
@@ -49,7 +59,7 @@ def found(store: Store, what: str) -> int:
 def test_a_delivery_whose_bell_was_lost_is_rung_for(at_work: WorkerContext, store: Store) -> None:
     keep_since(store, 10_000)
 
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (rung(store, "default"), found(store, "inbox")) == (1, 1)
 
@@ -61,7 +71,7 @@ def test_a_damaged_partition_keeps_no_bell_from_the_others(
     make_ready_since(store, 10_000)
     raw(store).set(f"{keys.partition(0)}inbox", "of another type")
 
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (rung(store, "default"), rung(store, "critical")) == (1, 1)
 
@@ -71,7 +81,7 @@ def test_a_delivery_that_has_just_come_is_left_to_its_own_bell(
 ) -> None:
     keep_since(store, 200)
 
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (rung(store, "default"), found(store, "inbox")) == (0, 0)
 
@@ -82,7 +92,7 @@ def test_repeated_sweeps_do_not_multiply_messages(at_work: WorkerContext, store:
 
     rang = []
     for _ in range(20):
-        maintenance.sweep()
+        jobs.sweep()
         rang.append(rung(store, "default"))
 
     # At the 1st, 2nd and each 4th time: however many are lost, the next one is near.
@@ -95,10 +105,10 @@ def test_a_bell_that_is_heard_makes_the_sweep_ring_at_once_again(
 ) -> None:
     keep_since(store, 10_000)
     for _ in range(3):
-        maintenance.sweep()
+        jobs.sweep()
 
     at_work.inbox.clear_bell()
-    maintenance.sweep()
+    jobs.sweep()
 
     assert rung(store, "default") == 3
 
@@ -109,7 +119,7 @@ def test_a_long_backlog_with_a_live_holder_is_not_rung_for(
     keep_since(store, 60_000)
     with at_work.inbox.lease() as held:
         assert not held.next_batch().is_empty
-        maintenance.sweep()
+        jobs.sweep()
 
     assert rung(store, "default") == 0
 
@@ -118,13 +128,13 @@ def test_a_long_backlog_whose_cursor_moves_is_not_rung_for(
     at_work: WorkerContext, store: Store
 ) -> None:
     entries = [keep_since(store, age) for age in (60_000, 50_000, 40_000)]
-    maintenance.sweep()
+    jobs.sweep()
     raw(store).delete(keys.INBOX_BELL, f"{keys.SPACE}celery:default")
 
     raw(store).hset(f"{PARTITION}cursor", "at", entries[0])
-    maintenance.sweep()
+    jobs.sweep()
     moving = rung(store, "default")
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (moving, rung(store, "default")) == (0, 1)
 
@@ -135,11 +145,11 @@ def test_what_was_set_aside_is_rung_for_when_its_pause_is_over(
     raw(store).set(f"{PREFIX}places", "no number")
     keep(store, BODY)
     take_effect(at_work, Echo())
-    maintenance.sweep()
+    jobs.sweep()
     early = rung(store, "default")
 
     make_due(store)
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (early, rung(store, "default")) == (0, 1)
 
@@ -154,7 +164,7 @@ def test_a_lane_is_rung_for_where_it_stands_still(
 ) -> None:
     make_ready_since(store, age_ms)
 
-    maintenance.sweep()
+    jobs.sweep()
 
     assert (rung(store, "critical"), found(store, REPLY)) == (rings, rings)
 
@@ -165,17 +175,17 @@ def test_a_long_queue_of_sends_at_work_is_not_rung_for(
     make_ready_since(store, 60_000)
     raw(store).hset(f"{PREFIX}tokens", "took", now_ms(store))
 
-    maintenance.sweep()
+    jobs.sweep()
 
     assert rung(store, "critical") == 0
 
 
 def test_two_ticks_at_once_are_one(at_work: WorkerContext, store: Store) -> None:
     make_ready_since(store, 0)
-    maintenance.tick()
+    jobs.tick()
     raw(store).delete(keys.number_bell(NUMBER, REPLY))
 
-    maintenance.tick()
+    jobs.tick()
 
     assert rung(store, "critical") == 1
     assert 0 < raw(store).pttl(keys.TICK_GUARD) <= 900
@@ -193,7 +203,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
     raw(store).delete(lane, READY)
     raw(store).zadd(f"{PREFIX}due", {send: now_ms(store) - 1})
 
-    maintenance.tick()
+    jobs.tick()
 
     assert (planned(store), rung(store, "critical")) == (["one"], 1)
     assert raw(store).zcard(f"{PREFIX}due") == 0
@@ -206,7 +216,7 @@ def test_a_timer_comes_back_through_the_inbox_and_is_then_forgotten(
     raw(store).hset(f"{PREFIX}timer", "t1", b'{"timer": "t1"}')
     raw(store).zadd(f"{PREFIX}timers", {"t1": now_ms(store) - 1})
 
-    maintenance.tick()
+    jobs.tick()
 
     assert (waiting(at_work), rung(store, "default")) == (1, 1)
     assert (raw(store).zcard(f"{PREFIX}timers"), raw(store).hlen(f"{PREFIX}timer")) == (0, 0)
@@ -223,7 +233,7 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(
     stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}
     raw(store).zadd(f"{PREFIX}dead", stamps)
 
-    maintenance.cleanup()
+    jobs.cleanup()
 
     left = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
     assert entries[2] in left
@@ -245,7 +255,7 @@ def finished(at_work: WorkerContext, store: Store, name: str) -> Send:
 def test_a_tick_compacts_what_is_over(at_work: WorkerContext, store: Store) -> None:
     send = finished(at_work, store, "one")
 
-    maintenance.tick()
+    jobs.tick()
 
     assert raw(store).keys(f"{PREFIX}send:*") == []
     assert stages(store, NUMBER, [send.id]) == ["accepted"]
@@ -257,12 +267,12 @@ def test_a_tick_compacts_nothing_before_its_moment_while_there_is_room(
     send = finished(at_work, store, "one")
     raw(store).zadd(f"{PREFIX}finished", {send.id: now_ms(store) + 60_000})
 
-    maintenance.tick()
+    jobs.tick()
     assert len(raw(store).keys(f"{PREFIX}send:*")) == 1
 
     raw(store).delete(keys.TICK_GUARD)
     at_work.settings = at_work.settings.model_copy(update={"gateway_store_bytes": 1})
-    maintenance.tick()
+    jobs.tick()
     assert raw(store).keys(f"{PREFIX}send:*") == []
 
 
@@ -270,11 +280,11 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
     at_work: WorkerContext, store: Store
 ) -> None:
     send = finished(at_work, store, "one")
-    maintenance.tick()
+    jobs.tick()
     tell(store, "failed", send, "wamid.one")
     raw(store).delete(keys.TICK_GUARD)
 
-    maintenance.tick()
+    jobs.tick()
 
     assert raw(store).hget(f"{PREFIX}send:{send.id}", "stage") == b"failed"
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [f"send:{send.id}".encode()]
@@ -282,12 +292,12 @@ def test_a_tick_hears_a_failure_that_was_told_of_a_compacted_send(
 
 def test_cleanup_drops_what_compacted_sends_said(at_work: WorkerContext, store: Store) -> None:
     finished(at_work, store, "one")
-    maintenance.tick()
+    jobs.tick()
     (entry,) = raw(store).xrange(f"{PREFIX}texts")
     raw(store).delete(f"{PREFIX}texts")
     raw(store).xadd(f"{PREFIX}texts", entry[1], id=f"{now_ms(store) - 8 * keys.DAY_MS}-0")
 
-    maintenance.cleanup()
+    jobs.cleanup()
 
     assert raw(store).xlen(f"{PREFIX}texts") == 0
     assert raw(store).xlen(f"{PREFIX}done:reply") == 1

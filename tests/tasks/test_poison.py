@@ -17,8 +17,8 @@ from tasks import inbound
 from tasks.context import WorkerContext, release_id
 from tasks.inbound import PlanningStoppedError, process_batch
 from tasks.receiving.poison import give_up_event
-from tests.made import NUMBER, delivery_body, message_item
-from tests.tasks.rig import Echo, keep, make_due, planned, raw
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.tasks.worker_state import Echo, keep, make_due, planned, raw
 
 pytestmark = pytest.mark.store
 

@@ -12,8 +12,8 @@ from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, build_context
 from tasks.processes.rule_reloading import RuleReloader
-from tests.rules.booked import HEAD
-from tests.stack import RULES
+from tests.support.rules.rulebooks import HEAD
+from tests.support.stack import RULES
 
 pytestmark = pytest.mark.store
 BROKEN = "version: 2\nrules: []\n"

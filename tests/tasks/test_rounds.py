@@ -11,18 +11,18 @@ import pytest
 from gateway.core.sending.send import REPLY
 from gateway.graph.messages import Graph
 from gateway.store import keys
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tasks import outbound
 from tasks.context import WorkerContext
 from tasks.processes.http_pool import SENDS_AT_ONCE
 from tasks.processes.served_numbers import Sender
 from tasks.sending import attempts, send_rounds
-from tests import owing
-from tests.servers import wait_until
-from tests.store.raw import now_ms
-from tests.tasks.meta import Meta, Reply, a_meta
-from tests.tasks.rig import counted, raw, rung
+from tests.support import owed_sends
+from tests.support.servers import wait_until
+from tests.support.store.raw import now_ms
+from tests.support.tasks.fake_graph import Meta, Reply, a_meta
+from tests.support.tasks.worker_state import counted, raw, rung
 
 pytestmark = pytest.mark.store
 CRITICAL = 4  # `celery -Q critical -c 4`
@@ -60,7 +60,7 @@ def calm(sender: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> WorkerContex
 
 def owe(store: Store, number: str, sends: int, name: str = "s") -> None:
     """Let a number owe templates to customers whose names begin with its own."""
-    owing.owe(store, number, sends, name, number)
+    owed_sends.owe(store, number, sends, name, number)
 
 
 def accepted(store: Store, numbers: Sequence[str]) -> int:
@@ -354,7 +354,7 @@ def test_what_is_damaged_is_counted_and_an_alert(sender: WorkerContext, meta: Me
 
     outbound.pump("n", REPLY)
 
-    noted = alerts.active_alerts(sender.store, now_ms(sender.store))
+    noted = alert_store.active_alerts(sender.store, now_ms(sender.store))
     assert accepted(sender.store, ["n"]) == 1
     assert {(one.cause.kind, one.cause.detail) for one in noted.values()} == {
         ("damaged", "lane"), ("damaged", "send"),

@@ -14,9 +14,9 @@ from tasks.context import WorkerContext, open_store_access
 from tasks.processes import store_check
 from tasks.processes.store_check import UnfitStoreError, look, refuse_unfit
 from tasks.scheduled.safety_net import SafetyNet
-from tests.made import NUMBER, delivery_body, message_item
-from tests.tasks.rig import keep, planned, raw, waiting
-from tests.web.rig import nowhere
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.tasks.worker_state import keep, planned, raw, waiting
+from tests.support.web.web_app import nowhere
 
 pytestmark = pytest.mark.store
 ARGS = {"tasks.pump": (NUMBER, REPLY)}

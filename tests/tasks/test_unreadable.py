@@ -15,9 +15,9 @@ from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.unconfirmed import lost_until
 from tasks.context import WorkerContext
-from tasks.monitoring.alerts import find_alerts
-from tests.made import ANA, NUMBER, delivery_body, message_item
-from tests.tasks.rig import Echo, counted, keep, planned, raw, take_effect, waiting
+from tasks.monitoring.noted_alerts import find_alerts
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
+from tests.support.tasks.worker_state import Echo, counted, keep, planned, raw, take_effect, waiting
 
 pytestmark = pytest.mark.store
 GOOD = message_item("wamid.good", "hi")

@@ -12,15 +12,15 @@ from gateway.core.alerts import Alert, Cause
 from gateway.http_out import client
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
-from gateway.store.monitoring import alerts
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, release_id
-from tasks.monitoring import watch as watching
-from tasks.monitoring.watch import StandIn, update_alerts
-from tests.made import NUMBER
-from tests.servers import wait_until
-from tests.tasks.receiver import Receiver, a_receiver
-from tests.tasks.rig import PREFIX, pass_time, raw, rung
+from tasks.monitoring import alert_watch as watching
+from tasks.monitoring.alert_watch import StandIn, update_alerts
+from tests.support.factories import NUMBER
+from tests.support.servers import wait_until
+from tests.support.tasks.operator_address import Receiver, a_receiver
+from tests.support.tasks.worker_state import PREFIX, pass_time, raw, rung
 
 pytestmark = pytest.mark.store
 TOKEN = Alert(Cause("paused", "190", NUMBER), "critical", "It is paused.", "Renew the token.")
@@ -48,12 +48,12 @@ def watched(store: Store, settings: Settings) -> Watched:
 
 def fail(store: Store, times: int = 1) -> None:
     for _ in range(times):
-        alerts.record_alert(store, TOKEN, timedelta(hours=1))
+        alert_store.record_alert(store, TOKEN, timedelta(hours=1))
 
 
 def end(store: Store, watched: Watched) -> None:
     """Let the cause be over, and look until that is told."""
-    alerts.clear_cause(store, TOKEN.cause)
+    alert_store.clear_cause(store, TOKEN.cause)
     watched()
     pass_time(store, 61)
     watched()
@@ -97,7 +97,7 @@ def test_what_comes_and_goes_is_told_once(
     for _ in range(5):
         fail(store)
         watched()
-        alerts.clear_cause(store, TOKEN.cause)
+        alert_store.clear_cause(store, TOKEN.cause)
         watched()
 
     assert receiver.states == [BEGUN]
@@ -172,7 +172,7 @@ def test_a_redirect_is_no_answer(store: Store, watched: Watched, receiver: Recei
 
     watched()
 
-    (row,) = alerts.read_rows(store).values()
+    (row,) = alert_store.read_rows(store).values()
     assert not row.state.heard
 
 
@@ -187,7 +187,7 @@ def test_a_receiver_that_hangs_is_asked_once_in_a_look(
     watched()
 
     assert len(receiver.asked) == 1
-    assert len(alerts.read_rows(store)) == 2
+    assert len(alert_store.read_rows(store)) == 2
 
 
 def test_who_died_while_telling_is_followed_by_another(
@@ -215,7 +215,7 @@ def test_without_an_address_nothing_is_posted_and_nothing_piles_up(
     run_ages.record_run(store, "watch")
     fail(store)
     update_alerts(store, at_work.settings)
-    assert len(alerts.read_rows(store)) == 1
+    assert len(alert_store.read_rows(store)) == 1
 
     end(store, lambda: update_alerts(store, at_work.settings))
 

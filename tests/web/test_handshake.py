@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.web.rig import VERIFY, a_web, nowhere
+from tests.support.web.web_app import VERIFY, a_web, nowhere
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import pytest
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.made import delivery_body, message_item
-from tests.servers import Server
-from tests.web.rig import kept
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server
+from tests.support.web.web_app import kept
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 

@@ -11,9 +11,9 @@ import pytest
 from gateway.store.redis.client import Store
 from gateway.web.connection_limits import Bounds, ConnectionLimits
 from gateway.web.connections import Phase
-from tests.servers import Server
-from tests.web.rig import BODY, a_web, kept
-from tests.web.server import (
+from tests.support.servers import Server
+from tests.support.web.web_app import BODY, a_web, kept
+from tests.support.web.web_server import (
     WITHIN_S,
     Line,
     RealWeb,

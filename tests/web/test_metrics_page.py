@@ -12,11 +12,11 @@ from gateway.store import keys
 from gateway.store.monitoring.canary import record_arrival
 from gateway.store.number_list import add_number, increment_counter
 from gateway.store.redis.client import Store
-from tests.made import NUMBER
-from tests.servers import Server
-from tests.store.keeping import keep
-from tests.store.sending import a_send, queue
-from tests.web.rig import a_web
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.store.inbox_state import keep
+from tests.support.store.sends import a_send, queue
+from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.txt"

@@ -16,10 +16,10 @@ from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.made import NUMBER
-from tests.servers import Server
-from tests.store.keeping import late
-from tests.web.rig import Web, a_web, nowhere
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.store.inbox_state import late
+from tests.support.web.web_app import Web, a_web, nowhere
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.web.metrics import _counters
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import MOST_BODY_BYTES
-from tests.servers import Server, wait_until
-from tests.web.rig import BODY, HEADER, a_web, nowhere
+from tests.support.servers import Server, wait_until
+from tests.support.web.web_app import BODY, HEADER, a_web, nowhere
 
 pytestmark = pytest.mark.anyio
 

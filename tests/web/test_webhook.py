@@ -14,10 +14,10 @@ from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from gateway.web.webhook import MOST_BODY_BYTES
-from tests.made import delivery_body, message_item
-from tests.servers import Server
-from tests.stack import signed
-from tests.web.rig import BODY, HEADER, NEW, OLD, Web, a_web, kept, nowhere
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server
+from tests.support.stack import signed
+from tests.support.web.web_app import BODY, HEADER, NEW, OLD, Web, a_web, kept, nowhere
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 

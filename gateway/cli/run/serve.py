@@ -19,7 +19,7 @@ from gateway.config.settings import Settings
 from gateway.web.app import create_app
 from gateway.web.connection_limits import Bounds
 from gateway.web.http_protocol import BoundedHttpProtocol
-from tasks.monitoring.watch import StandIn
+from tasks.monitoring.alert_watch import StandIn
 from tasks.wakeup import WakeupThread
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.core.sending.send import BULK, REPLY, STATUS_RANK
-from gateway.core.storage.packing import Packer, Unpacker
+from gateway.core.storage.binary_fields import Packer, Unpacker
 
 Row = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from pydantic import (
 
 from gateway.core import messages
 from gateway.core.messages import Body, ListRow, Section, length_limits
-from gateway.rules.language.metas import Components, GraphBody
+from gateway.rules.language.raw_messages import Components, GraphBody
 from gateway.rules.language.types import (
     Language,
     Limited,

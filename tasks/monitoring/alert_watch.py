@@ -1,0 +1,130 @@
+"""The look at how everything stands, each few seconds, and what a person is told of it."""
+
+import threading
+from datetime import timedelta
+
+import structlog
+
+from gateway.config.settings import Settings
+from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, alert_changes, alert_payload
+from gateway.http_out.client import post
+from gateway.store import keys
+from gateway.store.coordination import run_ages
+from gateway.store.monitoring import alert_store, snapshot
+from gateway.store.monitoring.problems import SILENT_S
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from tasks.app import app
+from tasks.context import release_id, worker_context
+from tasks.monitoring.noted_alerts import SENDS_DOUBLED, find_alerts
+from tasks.wakeup import clear_task
+
+log = structlog.get_logger(__name__)
+
+# After a while without workers there are many bells for this, one for every few seconds.
+GUARD_MS = 2_000
+DOUBLED_FOR = timedelta(hours=1)
+
+
+@app.task(name="tasks.watch", time_limit=60)
+def watch() -> None:
+    """Look, and tell; late, twice or not at all does no harm."""
+    ctx = worker_context()
+    clear_task(ctx.store, "tasks.watch")
+    if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
+        run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current()))
+        update_alerts(ctx.store, ctx.settings)
+
+
+def update_alerts(store: Store, settings: Settings) -> None:
+    """Compare what is the matter with what was told, and tell what begins and what is over.
+
+    Any number of processes may do so at once: each change is written by one of them only, and who
+    is about to tell says so first.
+    """
+    store_snapshot = snapshot.read(store, settings.gateway_store_bytes)
+    _note_doubled(store, store_snapshot)
+    snapshot.record_memory_use(store, store_snapshot.now_ms, store_snapshot.health.used_bytes)
+    active = find_alerts(store_snapshot) | alert_store.active_alerts(store, store_snapshot.now_ms)
+    _update_rows(store, active, store_snapshot.now_ms)
+    url = settings.gateway_alert_url.get_secret_value()
+    _drop_ended(store, store_snapshot.now_ms, GIVE_UP_MS if url else 0)
+    if url:
+        _send_due(store, url, store_snapshot.now_ms)
+
+
+def _note_doubled(store: Store, store_snapshot: Snapshot) -> None:
+    """Note that sends were doubled since the last look; noted first, so that none is missed."""
+    doubled = store_snapshot.total("sends.doubled")
+    if alert_store.has_grown(store, "doubled", doubled):
+        alert_store.record_alert(store, SENDS_DOUBLED, DOUBLED_FOR)
+    alert_store.record_counter(store, "doubled", doubled)
+
+
+def _update_rows(store: Store, active: dict[str, Alert], now_ms: int) -> None:
+    rows = alert_store.read_rows(store)
+    known = {key: row.state for key, row in rows.items()}
+    for key, one in alert_changes(known, active, now_ms).items():
+        if alert_store.replace_row(store, key, rows.get(key), one) and key not in known:
+            log.warning("alert_begun", **_log_fields(one))
+
+
+def _drop_ended(store: Store, now_ms: int, keep_ms: int) -> None:
+    for key, row in alert_store.read_rows(store).items():
+        if row.state.is_over(now_ms, keep_ms) and alert_store.replace_row(store, key, row, None):
+            log.info("alert_over", **_log_fields(row.state))
+
+
+def _send_due(store: Store, url: str, now_ms: int) -> None:
+    """Post what is due; the first that is not heard ends it, for the others would not be either."""
+    for key, row in alert_store.read_rows(store).items():
+        attempted = row.state.after_attempt(now_ms)
+        if not row.state.is_due(now_ms) or not alert_store.replace_row(store, key, row, attempted):
+            continue
+        if error := post(url, alert_payload(attempted)):
+            log.warning("alert_unheard", reason=error, **_log_fields(attempted))
+            return
+        alert_store.record_answer(store, key, attempted)
+        log.info("alert_told", state=attempted.state, **_log_fields(attempted))
+
+
+def _log_fields(state: AlertState) -> dict[str, str]:
+    cause = state.alert.cause
+    return {"cause": cause.kind, "detail": cause.detail, "number": cause.number}
+
+
+class StandIn:
+    """Looks in the workers' place, from a thread, while none of them does."""
+
+    def __init__(self, settings: Settings, every_s: float = SILENT_S) -> None:
+        """Look after `every_s` for the first time: workers may start a little later than we."""
+        self._settings = settings
+        self._every_s = every_s
+        self._stop_event = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End with the look that is under way, which is not waited for."""
+        self._stop_event.set()
+
+    def _run(self) -> None:
+        store = Store(self._settings.redis_url)
+        while not self._stop_event.wait(self._every_s):
+            try:
+                if are_workers_silent(store):
+                    update_alerts(store, self._settings)
+            except (StoreUnavailableError, ScriptError):
+                continue  # nothing can be told without the store; the heartbeat is missed then
+            except Exception:
+                log.exception("stand_in_failed")  # the next look may do better
+        store.close()
+
+
+def are_workers_silent(store: Store) -> bool:
+    """Say whether no worker has looked for a minute."""
+    ago_s = run_ages.seconds_since_run(store, "watch")
+    return ago_s is None or ago_s > SILENT_S

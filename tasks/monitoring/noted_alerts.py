@@ -1,0 +1,106 @@
+"""Alerts: of what a snapshot shows, and of what happens and leaves nothing to be read later."""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from gateway.core.alerts import Alert, Cause
+from gateway.core.planning.batch import Plan
+from gateway.core.sending.error_codes import error_policy
+from gateway.store import keys, number_list
+from gateway.store.monitoring import problems
+from gateway.store.monitoring.alert_store import MOST_NOTED, record_alert
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.sending.lanes import Damage
+
+log = structlog.get_logger(__name__)
+
+# What a rule asks for is over once none did for so long.
+RULE_ALERT_FOR = timedelta(minutes=5)
+# It is said again twice a second.
+SILENT_FOR = timedelta(seconds=30)
+# What is damaged is looked at again within five minutes.
+DAMAGED_FOR = timedelta(minutes=10)
+# However many rules ask, half of the room is left to what the gateway itself has to tell.
+MOST_RULE_ALERTS = MOST_NOTED // 2
+
+# What an operator sees who looks, and is no reason to wake them or has an alert of its own.
+UNALERTED = frozenset(
+    {
+        "any_dead_letters", "broadcasts_wait", "events_unreadable", "held", "number_damaged",
+        "replies_stopped", "sends_ever_doubled", "store_unfit", "tick_late", "write_refused",
+    }
+)  # fmt: skip
+SENDS_DOUBLED = problems.SENDS_DOUBLED.alert
+HEARTBEAT_UNHEARD = Alert(
+    Cause("heartbeat_unheard"),
+    "warning",
+    "The address of the heartbeat does not answer, though events do go the whole way.",
+    "Look at GATEWAY_HEARTBEAT_URL and at whom it belongs to.",
+)
+
+BEAT_SILENT = Alert(
+    Cause("beat_silent"),
+    "warning",
+    "No beat has led for a minute: workers do its most urgent work, and no canary flies.",
+    "Start beat (celery -A tasks beat), or see in its log why it cannot ring.",
+)
+
+
+def find_alerts(snapshot: Snapshot) -> dict[str, Alert]:
+    """Return everything that an operator is told of, by the key of its cause."""
+    found = (one.alert for one in problems.find_problems(snapshot) if one.kind not in UNALERTED)
+    return {alert.cause.key: alert for alert in found}
+
+
+def refused_alert(code: int, number: str) -> Alert:
+    """Tell of a refusal that passes by itself, and that a person should know of all the same."""
+    return Alert(
+        Cause("refused", str(code), number),
+        "warning",
+        f"Meta refuses sends for now, with code {code}.",
+        error_policy(code, 400).advice,
+    )
+
+
+def damaged_alert(what: str, number: str) -> Alert:
+    """Tell that something of a number's sends cannot be worked on, while all others go on."""
+    return Alert(
+        Cause("damaged", what, number),
+        "warning",
+        "Something that a number has to send cannot be read in the store; all else goes on.",
+        "See store_damaged in the workers' logs; start the release that wrote it, or mend the key.",
+    )
+
+
+def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:
+    """Log and note which partitions were left out, and why."""
+    for index, why in damaged.items():
+        log.error("partition_damaged", partition=index, why=why)
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            record_alert(store, problems.partition_damaged(index).alert, DAMAGED_FOR)
+
+
+def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
+    """Count, log and note what was passed over; a store that is away hears of it the next time."""
+    kinds: dict[str, list[Damage]] = {}
+    for one in damages:
+        kinds.setdefault(one.kind, []).append(one)
+    for what, group in kinds.items():
+        log.error(
+            "store_damaged", number=number, what=what, count=len(group), item=group[0].item,
+            why=group[0].reason,
+        )  # fmt: skip
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            record_alert(store, damaged_alert(what, number), DAMAGED_FOR)
+            number_list.increment_counter(store, keys.number(number), "sends.damaged", len(group))
+
+
+def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:
+    """Note the alerts that rules ask for; before the commit, since twice is once."""
+    alerts = {alert.cause.key: alert for contact_plan in plans for alert in contact_plan.alerts}
+    for alert in alerts.values():
+        record_alert(store, alert, RULE_ALERT_FOR, MOST_RULE_ALERTS)

@@ -1,0 +1,151 @@
+"""What beat rings for: what is due, what waits and does not move, and what is old.
+
+Beat may come late, twice, or not at all for a while. So each of these does everything that is due,
+never "the item of this second", and nothing in them counts on having run before. What beat did not
+ring for, or nobody heard, is done by the main process of a worker (tasks/scheduled/safety_net.py).
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+
+import structlog
+
+from gateway.core.sending.send import BULK, REPLY
+from gateway.store import keys, number_list
+from gateway.store.coordination import run_ages, wakeups
+from gateway.store.dead_letters import dead_letters
+from gateway.store.inbox.inbox import PartitionState
+from gateway.store.maintenance import due_items, retention
+from gateway.store.sending import late_failures
+from gateway.store.sending.compaction import Compaction
+from tasks.app import app
+from tasks.context import StoreAccess, worker_context
+from tasks.monitoring.noted_alerts import note_damage
+from tasks.scheduled.unconfirmed import repeat_lost_sends
+from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
+
+log = structlog.get_logger(__name__)
+
+# What waits for less is being worked on by somebody who was rung for.
+STALLED_MS = 1_500
+DEAD_LETTERS_FOR = timedelta(days=30)
+
+
+@app.task(name="tasks.tick", time_limit=60)
+def tick() -> None:
+    """Move what is due, and ring where that made something ready."""
+    ctx = worker_context()
+    clear_task(ctx.store, "tasks.tick")
+    ctx.rules.current()  # also where no message comes, so that a change is taken up or told of
+    run_tick(ctx)
+
+
+def run_tick(ctx: StoreAccess) -> None:
+    """Move what is due of every number, unless somebody has just done so."""
+    _make_room(ctx)
+    if not run_ages.may_tick(ctx.store):
+        return
+    try:
+        move_due(ctx, number_list.numbers(ctx.store))
+    finally:  # a number whose keys are damaged holds nothing up
+        _apply_late_failures(ctx)
+        _compact(ctx)
+
+
+def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
+    """Move what is due of some numbers, and ring where that made something ready."""
+    read_partitions = cache(
+        ctx.inbox.partition_states
+    )  # once, before the first doubts are read, where there are any
+    for due in due_items.tick(ctx.store, numbers):
+        note_damage(ctx.store, due.number, due.damaged)
+        if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
+            ring_number(ctx.store, due.number, REPLY)
+        for timer, row in due.timers.items():
+            # Nothing is taken out before it has arrived; twice is once, by the timer's id.
+            ctx.inbox.append_internal(row)
+            due_items.forget_timer(ctx.store, due.number, timer)
+        if due.timers:
+            call_inbox(ctx.inbox)
+        for priority in (REPLY, BULK):
+            if due.overdue_ms[priority] >= 0 and not _is_being_sent(ctx, due.number):
+                ring_number(ctx.store, due.number, priority)
+
+
+@app.task(name="tasks.sweep", time_limit=60)
+def sweep() -> None:
+    """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
+    ctx = worker_context()
+    clear_task(ctx.store, "tasks.sweep")
+    run_sweep(ctx)
+
+
+def run_sweep(ctx: StoreAccess) -> None:
+    """Do the sweep's work, from whichever process."""
+    run_ages.record_run(ctx.store, "sweep")
+    stalled = [one for one in ctx.inbox.partition_states() if _is_stalled(ctx, one)]
+    if stalled and wakeups.should_wake_again(ctx.store, keys.INBOX_BELL):
+        _record_stalled(ctx, "inbox")
+        ring_inbox()
+    for due in due_items.tick(ctx.store):
+        for priority, overdue_ms in due.overdue_ms.items():
+            if overdue_ms <= STALLED_MS or _is_being_sent(ctx, due.number):
+                continue
+            if wakeups.should_wake_again(ctx.store, keys.number_bell(due.number, priority)):
+                _record_stalled(ctx, priority)
+                ring_anyway(due.number, priority)
+
+
+@app.task(name="tasks.cleanup", time_limit=600)
+def cleanup() -> None:
+    """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
+    ctx = worker_context()
+    clear_task(ctx.store, "tasks.cleanup")
+    dropped = retention.trim(ctx.store, ctx.settings.gateway_retention)
+    sends = retention.prune(ctx.store, ctx.settings.gateway_retention)
+    # By the server's clock, as they died: a worker's may be wrong by a month.
+    forgotten = retention.forget_dead_letters(
+        ctx.store, dead_letters.server_time(ctx.store) - DEAD_LETTERS_FOR
+    )
+    run_ages.record_run(ctx.store, "cleanup", lifetime_ms=run_ages.CLEANUP_AGE_MS)
+    log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
+
+
+def _make_room(ctx: StoreAccess) -> None:
+    """Let history yield; before anything is written, which a full server would refuse."""
+    settings = ctx.settings
+    if dropped := retention.make_room(
+        ctx.store, settings.gateway_store_bytes, settings.gateway_results
+    ):
+        log.warning("history_yields", dropped=dropped)
+
+
+def _apply_late_failures(ctx: StoreAccess) -> None:
+    numbers = number_list.numbers(ctx.store)
+    for number in late_failures.apply_late_failures(ctx.store, ctx.bodies, numbers):
+        ring_number(ctx.store, number, REPLY)
+
+
+def _compact(ctx: StoreAccess) -> None:
+    """Let sends that are over become records; last, for it takes the time that is left."""
+    health = retention.memory_health(ctx.store, ctx.settings.gateway_store_bytes)
+    compaction = Compaction(ctx.store, ctx.bodies, ctx.settings.gateway_retention)
+    compaction.run(number_list.numbers(ctx.store), health.early_ms)
+
+
+def _is_stalled(ctx: StoreAccess, partition: PartitionState) -> bool:
+    if not partition.has_work:
+        return False
+    moved = due_items.has_cursor_moved(ctx.store, partition.index, partition.cursor)
+    waited = partition.is_deferred_due or partition.now_ms - partition.oldest_ms > STALLED_MS
+    return waited and not partition.is_leased and not moved
+
+
+def _is_being_sent(ctx: StoreAccess, number: str) -> bool:
+    return due_items.is_pump_active(ctx.store, number, STALLED_MS)
+
+
+def _record_stalled(ctx: StoreAccess, what: str) -> None:
+    log.warning("sweep_rang", what=what)
+    number_list.increment_counter(ctx.store, keys.SPACE, f"sweep.{what}")

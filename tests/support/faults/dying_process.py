@@ -1,0 +1,152 @@
+"""Runs a program of ours that dies by signal 9 at a named step, once it is told which.
+
+    python -m tests.support.faults.dying_process FOLDER KIND -m celery -A tasks worker ...
+
+What follows KIND is what Python would be given. Every boundary between two steps of the way through
+(ARCHITECTURE.md) looks into FOLDER; where a file `KIND.<step>` stands, the first process that gets
+there takes it away and kills itself and its whole group. Nothing of this is in the programs.
+"""
+
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import celery.beat
+
+import tasks.context
+import tasks.outbound
+import tasks.wakeup
+from gateway.graph.messages import Graph
+from gateway.store.inbox import inbox
+from gateway.store.inbox.lease import RELEASE
+from gateway.store.inbox.writer import InboxWriter
+from gateway.store.redis.client import Call, Store
+
+TAKEN = ".taken"
+CURSOR, LEASE_OUTCOMES, MOST = 7, 5, 1  # where among the arguments of `next` and `pump`
+
+
+class Halting:
+    """The steps of one process, at each of which it may have to die."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self._start = f"{folder}/{kind}."
+
+    def at(self, step: str) -> None:
+        """Die here, if that is asked for and nobody did already."""
+        if self._claims(step):
+            die()
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a step before it and one after."""
+
+        def halting(*args: Any, **kwargs: Any) -> Any:
+            self.at(f"{name}.before")
+            result = function(*args, **kwargs)
+            self.at(f"{name}.after")
+            return result
+
+        return halting
+
+    def scripts(self, run: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        """Return `Store.call_many` with steps before, in the middle of, and after its scripts."""
+
+        def halting(store: Store, calls: Sequence[Call]) -> list[Any]:
+            step = named(calls)
+            self.at(f"{step}.before")
+            # Claimed before it runs, so that no two processes run a half and only one of them dies.
+            if len(calls) > 1 and self._claims(f"{step}.half"):
+                run(store, calls[: len(calls) // 2])
+                die()
+            results = run(store, calls)
+            if step not in ("lease", "take") or got_something(step, results):
+                self.at(f"{step}.after")
+            return results
+
+        return halting
+
+    def keeps(self, append: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `Keeper._append` with steps before, in the middle of, and after its scripts."""
+
+        async def halting(keeper: InboxWriter, groups: dict[int, Any], *, by_hash: bool) -> Any:
+            self.at("keep.before")
+            if len(groups) > 1 and self._claims("keep.half"):
+                half = dict(islice(groups.items(), len(groups) // 2))
+                await append(keeper, half, by_hash=by_hash)
+                die()
+            replies = await append(keeper, groups, by_hash=by_hash)
+            self.at("keep.after")
+            return replies
+
+        return halting
+
+    def _claims(self, step: str) -> bool:
+        """Say whether this process is the one to die at a step: nobody else is from now on."""
+        asked = self._start + step
+        try:
+            os.rename(asked, asked + TAKEN)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def install(self) -> None:
+        """Put the steps around everything that reaches outside the process."""
+        changed: Sequence[tuple[Any, str, Callable[..., Any]]] = (
+            (Store, "call_many", self.scripts),
+            (InboxWriter, "_append", self.keeps),
+            (Graph, "post_message", lambda one: self.around("post", one)),
+            (inbox, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.outbound, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.context, "add_number", lambda one: self.around("list", one)),
+            (tasks.wakeup, "_ring", lambda one: self.around("ring", one)),
+            (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
+        )
+        for owner, name, wrapped in changed:
+            setattr(owner, name, wrapped(getattr(owner, name)))
+
+
+def die() -> None:
+    """End at once, with all that this process started."""
+    os.killpg(0, signal.SIGKILL)
+
+
+def named(calls: Sequence[Call]) -> str:
+    """Return the step that some scripts are; those of leases and of lanes are several."""
+    if not calls:
+        return "nothing"
+    script, args = calls[0].script, calls[0].args
+    if script == "take":
+        if any(len(call.args) > CURSOR and call.args[CURSOR] for call in calls):
+            return "pass"
+        return "release" if args[RELEASE] else "lease"
+    if script == "pump":
+        if any(len(call.args) > LEASE_OUTCOMES for call in calls):
+            return "settle"
+        return "take" if any(call.args[MOST] for call in calls) else "ask"
+    return script
+
+
+def got_something(step: str, results: Sequence[Any]) -> bool:
+    """Say whether scripts that lease or take have done so."""
+    if step == "take":
+        return any(isinstance(result, list) and result[-1] for result in results)
+    return any(result is not None for result in results)
+
+
+def main() -> None:
+    folder, kind, how, what, *args = sys.argv[1:]
+    Halting(Path(folder), kind).install()
+    sys.argv = [what if how == "-m" else how, *args]
+    if how == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Time that tests let pass without waiting for it, by what the store knows of moments."""
+
+from typing import Any
+
+from gateway.core.sending.resend_policy import CONFIRM_WAIT
+from gateway.store import keys
+from tests.support.faults.ledger import PREFIX
+
+READY = f"{PREFIX}ready:reply"
+
+
+def end_partition_leases(client: Any, ago_s: int = 0) -> None:
+    """Let the 5 seconds be over for which workers hold their partitions, and so many more."""
+    for index in range(keys.PARTITIONS):
+        if client.exists(f"{keys.partition(index)}cursor"):
+            seconds, _ = client.time()
+            client.hset(f"{keys.partition(index)}cursor", "till", (seconds - ago_s) * 1_000 - 1)
+
+
+def end_lane_waits(client: Any) -> None:
+    """Let the 30 seconds be over for which senders hold their lanes, and every pause of a lane."""
+    for lane in client.zrange(READY, 0, -1):
+        client.zadd(READY, {lane: 1}, xx=True)
+
+
+def end_pair_waits(client: Any) -> None:
+    """Let the time be over for which Meta wants nothing more sent to the same customer."""
+    for pair in client.scan_iter(f"{PREFIX}pair:*"):
+        client.delete(pair)
+
+
+def end_silences(client: Any) -> None:
+    """Let the 10 seconds be over for which a lane is silent after a send in doubt."""
+    for lane in client.zrange(READY, 0, -1):
+        for head in client.zrange(f"{PREFIX}lane:reply:{lane.decode()}", 0, 0):
+            if client.hget(f"{PREFIX}send:{head.decode()}", "stage") == b"unconfirmed":
+                client.zadd(READY, {lane: 1}, xx=True)
+
+
+def end_confirm_waits(client: Any) -> None:
+    """Let the 2 minutes be over for which nothing is done about a send in doubt."""
+    for send in client.zrange(f"{PREFIX}unconfirmed", 0, -1):
+        row = f"{PREFIX}send:{send.decode()}"
+        before = int(client.hget(row, "doubted")) - int(CONFIRM_WAIT.total_seconds() * 1000)
+        client.hset(row, "doubted", before)

@@ -1,0 +1,213 @@
+"""The whole gateway as real processes on loopback: server, web, workers, beat and the sandbox."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis
+
+from gateway.store import keys
+from tests.support.factories import NUMBER
+from tests.support.servers import Program, Server, free_port, wait_until
+
+SECRET = "an app secret of the tests"
+TOKEN = "EAAtesttoken"
+# A module's messages are made when pytest reads it, which may be half an hour before they are used.
+RULES = """\
+version: 1
+defaults:
+  max_age: 1d
+rules:
+  - name: colour
+    when: {text: {contains: color}}
+    then: "Yes: red, green and blue."
+"""
+
+
+def signed(body: bytes, secret: str = SECRET) -> str:
+    """Sign as Meta does; the tests' own code, not the gateway's."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class Stack:
+    """Starts and stops the processes of one gateway, and talks to them from outside."""
+
+    def __init__(self, folder: Path, server: Server, rules: str = RULES, **env: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.server = server
+        self.web_port, self.meta_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.web_port}"
+        self.meta_url = f"http://127.0.0.1:{self.meta_port}"
+        (folder / "rules.yaml").write_text(rules)
+        self.env = {
+            "REDIS_URL": server.url,
+            "META_APP_SECRET": SECRET,
+            "META_VERIFY_TOKEN": "a verify token",
+            "META_ACCESS_TOKEN": TOKEN,
+            "META_PHONE_NUMBER_ID": NUMBER,
+            "META_GRAPH_URL": self.meta_url,
+            "META_MESSAGES_PER_SECOND": "1000",
+            "GATEWAY_RULES": str(folder / "rules.yaml"),
+            **env,
+        }
+        self.programs: dict[str, Program] = {}
+        self.client = httpx.Client(timeout=20, limits=httpx.Limits(max_connections=64))
+
+    def start(self, *names: str, sandbox: Mapping[str, Any] | None = None) -> "Stack":
+        names = names or ("sandbox", "web", "worker", "beat")
+        if "sandbox" in names:
+            self._write_sandbox(sandbox or {})
+        try:
+            for name in names:
+                self.run(name)
+            if "sandbox" in names:
+                told = f"{self.meta_url}/sandbox/health"
+                wait_until(lambda: self._ok(told), "the sandbox answers")
+            if "web" in names:
+                wait_until(lambda: self._ok(f"{self.url}/readyz"), "the web process is ready")
+        except BaseException:
+            self.stop()  # whoever asked has nothing to stop
+            raise
+        return self
+
+    def run(self, name: str) -> Program:
+        """Start one process, or start it again."""
+        command = [sys.executable, *self.command(name.partition("#")[0])]
+        program = Program(command, self.env, self.folder / f"{name}.log")
+        self.programs[name] = program
+        return program
+
+    def command(self, kind: str) -> Sequence[str]:
+        """Return what Python is given to become a process of this kind."""
+        gateway = ["-c", "from gateway.cli.main import main; main()"]
+        celery = ["-m", "celery", "-A", "tasks"]
+        workers = [*celery, "worker", "--without-gossip", "--without-mingle"]
+        commands: dict[str, Sequence[str]] = {
+            "sandbox": ["-m", "gateway.sandbox", "--config", str(self.folder / "sandbox.json")],
+            "web": [*gateway, "serve", "--port", str(self.web_port)],
+            "worker": [*gateway, "worker", "--inbound", "2"],
+            "beat": [*celery, "beat"],
+            "inbound": [*workers, "-Q", "default,scheduled", "-c", "2"],
+            "single": [*workers, "-Q", "default", "-c", "1"],
+            "outbound": [*workers, "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
+        }
+        return commands[kind]
+
+    def stop(self) -> None:
+        for program in self.programs.values():
+            program.process.terminate()
+        for program in self.programs.values():
+            program.stop()
+        self.client.close()
+
+    def run_one_worker(self) -> None:
+        """Start a single process that plans, and let it hear of what waits."""
+        self.run("single")
+        self.ring()
+
+    def ring(self) -> None:
+        """Let workers hear of what waits."""
+        ring = [sys.executable, "-c", "from tasks.wakeup import ring_inbox; ring_inbox()"]
+        Program(ring, self.env, self.folder / "ring.log").process.wait(30)
+
+    def worked_off(self) -> int:
+        """Return how many deliveries were passed."""
+        with redis.Redis.from_url(self.server.url) as client:
+            counts = [
+                client.hget(f"{keys.partition(i)}count", "passed") for i in range(keys.PARTITIONS)
+            ]
+        return sum(int(str(count, "ascii")) for count in counts if isinstance(count, bytes))
+
+    def post(self, body: bytes, **headers: str) -> httpx.Response:
+        """Deliver as Meta does."""
+        given = {"content-type": "application/json", "x-hub-signature-256": signed(body)}
+        return self.client.post(f"{self.url}/webhook", content=body, headers=given | headers)
+
+    def post_all(self, bodies: Sequence[bytes], at_once: int = 16) -> list[int]:
+        """Deliver many, each again until it is acknowledged, as Meta would."""
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(self._insist, bodies))
+
+    def _insist(self, body: bytes) -> int:
+        for _ in range(600):
+            try:
+                if self.post(body).status_code == 200:
+                    return 200
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        return 0
+
+    def posted(self) -> list[dict[str, Any]]:
+        """Return the messages that the sandbox accepted, in order."""
+        return list(self.judged()["messages"])
+
+    def judged(self) -> Any:
+        """Return the sandbox's whole log, which may be long, on a connection of its own."""
+        return httpx.get(f"{self.meta_url}/sandbox/log", timeout=120, trust_env=False).json()
+
+    def trace(self, wamid: str) -> str:
+        """Return what `gateway trace` tells of a message."""
+        asked = [sys.executable, "-c", "from gateway.cli.main import main; main()", "trace", wamid]
+        told = subprocess.run(asked, env=os.environ | self.env, capture_output=True, text=True)
+        return told.stdout or told.stderr
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures of /metrics by name and label."""
+        page: list[str] = []
+
+        def read() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = self.client.get(f"{self.url}/metrics")
+                page[:] = answer.text.splitlines() if answer.status_code == 200 else []
+            return bool(page)
+
+        wait_until(read, "the figures can be read")
+        return {
+            line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in page
+            if not line.startswith("#")
+        }
+
+    def idle(self) -> bool:
+        """Say whether nothing waits anywhere."""
+        return not self.waiting()
+
+    def waiting(self) -> dict[str, float]:
+        """Return the figures that say what waits; one below 0 was counted wrongly."""
+        names = ("gateway_deliveries_waiting", "gateway_lanes_ready")
+        found = {name: x for name, x in self.metrics().items() if x and name.startswith(names)}
+        below = {name: x for name, x in found.items() if x < 0}
+        assert not below, f"below 0: {below}"
+        return found
+
+    def _ok(self, url: str) -> bool:
+        try:
+            return self.client.get(url).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _write_sandbox(self, more: Mapping[str, Any]) -> None:
+        config = {
+            "host": "127.0.0.1",
+            "port": self.meta_port,
+            "app_secret": SECRET,
+            "access_token": TOKEN,
+            "webhook_url": f"{self.url}/webhook",
+            "numbers": [{"id": NUMBER, "display": "15550001111"}],
+            "waba_id": "102290129340398",
+            "enforce_limits": False,
+            **more,
+        }
+        (self.folder / "sandbox.json").write_text(json.dumps(config))
