@@ -6,10 +6,11 @@ cause, told once when it begins and once when it is over.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from gateway.core.event_keys import digest, join
+from gateway.core.storage.timestamps import datetime_from_ms
 
 # What comes and goes within this time goes on: its end is told once it has stayed away for so long.
 QUIET_MS = 60_000
@@ -179,4 +180,4 @@ def _alert_text(alert_state: AlertState, *, ended: bool) -> str:
 
 
 def _iso(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+    return datetime_from_ms(milliseconds).isoformat(timespec="seconds")

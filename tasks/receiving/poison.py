@@ -1,7 +1,6 @@
 """What is done about events that cannot be planned, or that may kill whoever touches them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import structlog
 
@@ -9,6 +8,7 @@ from gateway.core.event_keys import join
 from gateway.core.events import Event, Message, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.planning.event import record_id
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.planning.commit import store_dead_letters
@@ -43,7 +43,7 @@ def give_up_delivery(ctx: WorkerContext, delivery: str) -> None:
         item=0,
         number="",
         contact="",
-        at=datetime.fromtimestamp(received_ms / 1000, UTC),
+        at=datetime_from_ms(received_ms),
         raw=None,
         reason=KILLED,
     )

@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 
 from gateway.core.sending.resend_policy import Policy, StatusStream, decide_resend
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.sending.unconfirmed import (
     last_proved_at,
@@ -36,7 +37,7 @@ def repeat_lost_sends(ctx: StoreAccess, number: str, partitions: Sequence[Partit
     now_ms = partitions[0].now_ms
     repeated = 0
     for unconfirmed in read_unconfirmed(ctx.store, number, page=now_ms // 1_000):
-        if decide_resend(unconfirmed.evidence, stream, policy, _moment(now_ms)) != "again":
+        if decide_resend(unconfirmed.evidence, stream, policy, datetime_from_ms(now_ms)) != "again":
             continue
         if resend(ctx.store, number, unconfirmed):
             repeated += 1
@@ -50,8 +51,4 @@ def _worked_off_to(partition: PartitionState) -> datetime:
     """Return the moment before which everything kept in a partition is committed."""
     if partition.deferred or partition.damaged:
         return datetime.fromtimestamp(0, UTC)
-    return _moment(partition.oldest_ms or partition.now_ms)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return datetime_from_ms(partition.oldest_ms or partition.now_ms)

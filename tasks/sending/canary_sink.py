@@ -7,6 +7,7 @@ import structlog
 from gateway.core.sending import canary
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Answer, NotConnected, Responded
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.http_out.client import ping
 from gateway.store.monitoring import alert_store
 from gateway.store.monitoring.canary import record_arrival
@@ -29,7 +30,7 @@ def receive_canary(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answe
 
 
 def _receive(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
-    record_arrival(ctx.store, int(now.timestamp() * 1000), now - canary.kept_at(attempt.expires_at))
+    record_arrival(ctx.store, ms_from_datetime(now), now - canary.kept_at(attempt.expires_at))
     url = ctx.settings.gateway_heartbeat_url.get_secret_value()
     if not url:
         return Responded(200, b"")

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from gateway.cli.common.masking import Masking
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.sending import canary
-from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.send import REPLY
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.monitoring import alert_store, snapshot

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Delivery
+from gateway.core.storage.timestamps import ms_from_datetime
 
 # How every line begins that `line` writes.
 BEGINS = b'{"delivery":'
@@ -60,7 +61,7 @@ def parse_line(line: bytes) -> Delivery:
 
 def make_delivery_id(received_at: datetime, nth: int = 0) -> str:
     """Return what names a delivery that no inbox has named, the nth of its moment."""
-    return f"0:{int(received_at.timestamp() * 1000)}-{nth}"
+    return f"0:{ms_from_datetime(received_at)}-{nth}"
 
 
 def _encode_body(body: bytes) -> dict[str, str]:

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, InternalEvent, Notice, Status
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.webhook.customers import text_field
 
 OPTED_OUT_CODE = 131050  # "User has stopped receiving marketing messages from your business"
@@ -57,6 +58,6 @@ def opt_out_delivery(number: str, contact: str, send: str, attempt: int, at: dat
             "key": f"{OPTED_OUT}|{send}.{attempt}",
             "number": number,
             "contact": contact,
-            "timestamp": int(at.timestamp() * 1000),
+            "timestamp": ms_from_datetime(at),
         }
     )

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.core.storage.timestamps import ms_from_datetime
+
 MOST_TIMES = 100  # that a limit may allow, since each is remembered
 MOST_MOMENTS = 200  # of all rules that are remembered of one contact
 MILLISECOND = timedelta(milliseconds=1)
@@ -29,7 +31,7 @@ def reached_limit(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
     moments = used.get(rule, ())[1:]
     for limit in limits:
         # Not as a moment, for a limit may reach back beyond the first year that there is.
-        since = _ms(now) - limit.within // MILLISECOND
+        since = ms_from_datetime(now) - limit.within // MILLISECOND
         if sum(moment > since for moment in moments) >= limit.times:
             return limit
     return None
@@ -40,9 +42,9 @@ def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
     if not limits:
         return used
     most = min(MOST_TIMES, max(limit.times for limit in limits))
-    moments = sorted((*used.get(rule, ())[1:], _ms(now)))[-most:]
-    until = _ms(now) + max(limit.within for limit in limits) // MILLISECOND
-    return _trim({**used, rule: (until, *moments)}, _ms(now))
+    moments = sorted((*used.get(rule, ())[1:], ms_from_datetime(now)))[-most:]
+    until = ms_from_datetime(now) + max(limit.within for limit in limits) // MILLISECOND
+    return _trim({**used, rule: (until, *moments)}, ms_from_datetime(now))
 
 
 def merge_used(one: Used, other: Used) -> Used:
@@ -69,7 +71,3 @@ def _trim(used: dict[str, tuple[int, ...]], now_ms: int) -> Used:
         if moments[0] > now_ms and room >= 0:
             kept[rule] = moments
     return dict(sorted(kept.items()))
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -1,12 +1,13 @@
 """The stored form of a contact's state, as this release and others write it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import Volley
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 
 def pack(contact: Contact) -> bytes:
@@ -71,8 +72,8 @@ def _unpack_volley(packed: list[int] | None) -> Volley | None:
 
 
 def _stamp(at: datetime | None) -> int | None:
-    return int(at.timestamp() * 1000) if at else None
+    return ms_from_datetime(at) if at else None
 
 
 def _moment(stamp: int | None) -> datetime | None:
-    return datetime.fromtimestamp(stamp / 1000, UTC) if stamp is not None else None
+    return datetime_from_ms(stamp) if stamp is not None else None

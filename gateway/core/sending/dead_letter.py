@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 import orjson
 
 from gateway.core.sending.error_codes import error_policy
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.text import sanitize
 
 Cause = Literal[
@@ -163,11 +164,6 @@ def needs_operator(cause: Cause, code: int | None) -> bool:
     if cause not in ("refused", "failed_status"):
         return True
     return code is not None and error_policy(code, 400).alert
-
-
-def datetime_from_ms(milliseconds: str | bytes | float) -> datetime:
-    """Return a moment of the store."""
-    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
 # A record that the worker cannot open; a contact, or what is known, that it cannot read; a commit

@@ -18,8 +18,8 @@ from gateway.core.sending.dead_letter import (
     DeadEvent,
     DeadSend,
     HistoryStep,
-    datetime_from_ms,
 )
+from gateway.core.storage.timestamps import datetime_from_ms
 
 _OPEN = frozenset({"unconfirmed", "killed"})
 ATTEMPTS_KEPT = 24  # so many of the latest are told of, refused or not

@@ -19,6 +19,7 @@ from gateway.core.sending.response import (
 )
 from gateway.core.sending.retry import is_given_up, retry_delay_s
 from gateway.core.sending.send import ClosedWindowAction as WhenClosed
+from gateway.core.storage.timestamps import ms_from_datetime
 
 # What may be repeated is repeated plainly for so long, then dropped: nobody misses an old "typing".
 REPEAT_FOR = timedelta(seconds=10)
@@ -134,7 +135,7 @@ def _retry_or_give_up(
 def _handle_unconfirmed(attempt: Attempt, reason: str, now: datetime) -> Outcome:
     error = {"code": None, "reason": reason}
     if not attempt.repeatable:
-        till = int(attempt.expires_at.timestamp() * 1000)
+        till = ms_from_datetime(attempt.expires_at)
         return _failed_outcome(attempt, "unconfirmed", error, now, wait_ms=till)
     if now - attempt.first_at > REPEAT_FOR:
         return _failed_outcome(attempt, "dropped", error, now)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.dead_letter import datetime_from_ms
+from gateway.core.storage.timestamps import datetime_from_ms
 
 RULE = "rule:"
 

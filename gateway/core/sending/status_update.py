@@ -1,7 +1,7 @@
 """What a status tells of a send: how far it got, when, why it failed, and what it costs; pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, assert_never
 
 from gateway.core.events import Status
@@ -16,6 +16,7 @@ from gateway.core.sending.response import (
     refusal_by_policy,
 )
 from gateway.core.sending.send import STATUS_RANK, FollowUp, StatusUpdate, parse_callback_data
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.text import sanitize
 
 # Meta has given one error so far; a stranger who holds the secret may give a thousand.
@@ -107,4 +108,4 @@ def _pricing(pricing: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _kept_at(event: Status) -> datetime:
     """Return when the event's delivery was kept, which its place tells."""
     milliseconds = event.delivery.partition(":")[2].partition("-")[0]
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    return datetime_from_ms(milliseconds)

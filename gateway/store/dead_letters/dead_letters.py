@@ -11,12 +11,12 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSend, datetime_from_ms
+from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSend
 from gateway.core.sending.dead_letter_rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies
-from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
@@ -170,7 +170,7 @@ def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
 
 def _iter_entries(store: Store, number: str, wanted: DeadLetterFilter) -> Iterator[_ListEntry]:
     """Give what a number lists, the newest first, in pages; what dies meanwhile is not in them."""
-    newest = milliseconds(wanted.until) if wanted.until else None
+    newest = ms_from_datetime(wanted.until) if wanted.until else None
     skip = 0  # of those that died at `newest`, how many were given
     while True:
         page = _page(store, number, newest, wanted, skip)
@@ -188,7 +188,7 @@ def _page(
 ) -> list[_ListEntry]:
     key = f"{keys.number(number)}dead"
     max_score = "+inf" if newest is None else newest
-    min_score = milliseconds(wanted.since) if wanted.since else "-inf"
+    min_score = ms_from_datetime(wanted.since) if wanted.since else "-inf"
     rows: Any = store.run(
         lambda client: client.zrevrangebyscore(
             key, max_score, min_score, start=skip, num=AT_ONCE, withscores=True

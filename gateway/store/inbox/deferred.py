@@ -12,6 +12,7 @@ from typing import Any
 from redis import Redis
 
 from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, read_deferred
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
@@ -39,7 +40,7 @@ def find(store: Store, delivery_id: str) -> DeferredDelivery | None:
 def try_now(store: Store, delivery: DeferredDelivery, now: datetime) -> bool:
     """Let a delivery be tried again at once; false where it is aside no more."""
     prefix, entry = _prefix_and_entry(delivery)
-    moment = int(now.timestamp() * 1000)
+    moment = ms_from_datetime(now)
 
     def ask(client: Redis) -> Any:
         client.zadd(f"{prefix}aside", {entry: moment}, xx=True)

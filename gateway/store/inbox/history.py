@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.core.events import Delivery
-from gateway.core.sending.dead_letter import datetime_from_ms
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
-from gateway.store.planning.commit import milliseconds
 from gateway.store.redis.client import Store
 
 # A delivery may have 3 MB, and so many of each partition are in memory at once.
@@ -106,7 +105,7 @@ def _range_end(last: _EntryId, until: datetime | None) -> str:
 
 def _to_stream_ms(at: datetime) -> int:
     """Return a moment as entries of a stream bear it, which have none before 1970."""
-    return max(0, milliseconds(at))
+    return max(0, ms_from_datetime(at))
 
 
 class Arrivals:

@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
 
 from gateway.core.events import Delivery, Event
 from gateway.core.sending.dead_letter import DeferReason
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 
@@ -75,7 +75,7 @@ class HeldDelivery:
         received = int(self.entry.partition("-")[0])
         self.delivery = Delivery(
             id=self.id,
-            received_at=datetime.fromtimestamp(received / 1000, UTC),
+            received_at=datetime_from_ms(received),
             body=bodies.open(self.record),
             account=account,
             secret=secret,

@@ -10,8 +10,8 @@ import orjson
 
 from gateway.core.event_keys import digest
 from gateway.core.events import Delivery, Event
-from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.storage.event_places import unpack
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.number_list import numbers
 from gateway.store.redis.client import Call, Store
@@ -60,7 +61,7 @@ def _sum_dropped(store: Store, calls: Sequence[Call]) -> int:
 
 def forget_dead_letters(store: Store, before: datetime) -> int:
     """Drop dead letters that are older than `before` from the lists."""
-    oldest = int(before.timestamp() * 1000)
+    oldest = ms_from_datetime(before)
     for prefix in _prefixes(store):
         _forget_listed(store, f"{prefix}unreadable", oldest)
     return sum(_forget_listed(store, f"{prefix}dead", oldest) for prefix in _prefixes(store))

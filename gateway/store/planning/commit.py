@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from gateway.core.planning.event import Record
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.storage import event_places
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 
@@ -82,11 +83,6 @@ def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) ->
     )
 
 
-def milliseconds(moment: datetime) -> int:
-    """Return a moment as the store counts it."""
-    return int(moment.timestamp() * 1000)
-
-
 def _verb(name: str, *args: Any) -> list[Any]:
     return [name, len(args), *args]
 
@@ -97,12 +93,12 @@ def _event_ref(event: Event) -> str:
 
 
 def _send_args(send: Send) -> list[Any]:
-    due = milliseconds(send.due_at) if send.due_at else 0
+    due = ms_from_datetime(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
     # Most sends have none of these, and a row is kept for a month.
     row |= {"instead": send.instead} if send.instead else {}
     row |= {"marketing": True} if send.marketing else {}
-    expires = milliseconds(send.expires_at)
+    expires = ms_from_datetime(send.expires_at)
     details = [int(send.repeatable), send.closed, send.rule, _json(row)]
     return [send.id, send.lane, send.priority, due, expires, *details]
 
@@ -117,7 +113,7 @@ def _status_args(update: StatusUpdate) -> list[Any]:
         update.wamid,
         update.stage,
         update.status_rank,
-        milliseconds(update.at),
+        ms_from_datetime(update.at),
         error,
     ]
     arrival = "replayed" if update.replayed else int(update.delay > LATE)
@@ -134,8 +130,8 @@ def _record_json(record: Record) -> bytes:
             "kind": event.kind,
             "delivery": event.delivery,
             "item": event.item,
-            "at": milliseconds(event.at),
-            "planned": milliseconds(record.planned_at),
+            "at": ms_from_datetime(event.at),
+            "planned": ms_from_datetime(record.planned_at),
             "rulebook": record.rulebook,
             "first_contact": record.is_new,
             "fired": [{"rule": one.rule, "why": one.explanation} for one in record.fired],

@@ -1,7 +1,6 @@
 """What a batch has to know before it is planned: contacts, known events, and the server's time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
@@ -10,6 +9,7 @@ from gateway.core.contacts.serialization import unpack
 from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import PlanningInput
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store
 
@@ -54,7 +54,7 @@ def _planning_input(
     known = dict(zip((event.key for event in events), places, strict=True))
     return PlanningInput(
         number=number,
-        now=datetime.fromtimestamp(now / 1000, UTC),
+        now=datetime_from_ms(now),
         contacts=parsed,
         known=frozenset(key for key, place in known.items() if isinstance(place, bytes)),
         unreadable=unreadable

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from gateway.core.contacts.serialization import unpack
-from gateway.core.sending.dead_letter import UNOPENED, datetime_from_ms
+from gateway.core.sending.dead_letter import UNOPENED
 from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 

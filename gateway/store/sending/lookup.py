@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from gateway.core.event_keys import join
-from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import STATUS_RANK
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.inbox.lookup import find_event_refs

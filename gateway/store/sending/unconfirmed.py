@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.dead_letter import datetime_from_ms
 from gateway.core.sending.resend_policy import CONFIRM_WAIT, GAP_FACTOR, DoubtEvidence
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.core.events import Event
 from gateway.core.planning.event import record_id
-from gateway.core.sending.dead_letter import datetime_from_ms
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_encryption import Bodies
 from gateway.store.redis.client import Store

@@ -11,8 +11,9 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.event_keys import digest, join
 from gateway.core.events import Message
-from gateway.core.sending.dead_letter import DeferredDelivery, datetime_from_ms
+from gateway.core.sending.dead_letter import DeferredDelivery
 from gateway.core.sending.send import STATUS_RANK
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.damaged import Mentions, customer_matcher, message_matcher
 from gateway.store import keys, number_list
 from gateway.store.body_encryption import Bodies

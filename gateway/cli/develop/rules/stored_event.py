@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.rules.explain import RuleExplanation, explain
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts
@@ -48,7 +49,7 @@ class StoredEvent:
         """
         is_new = self.record.first_contact if self.record else self.contact.is_new
         last = None if is_new else min(self.contact.last_inbound_at or now, now)
-        before_ms = int(now.timestamp() * 1000)
+        before_ms = ms_from_datetime(now)
         used = {
             rule: (until, *(moment for moment in moments if moment < before_ms))
             for rule, (until, *moments) in self.contact.used.items()
