@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -26,6 +27,8 @@ COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), 
 
 def main() -> int:
     """Break the gateway, and the usual recipe where asked; exit with 1 where the gateway erred."""
+    for end in (signal.SIGINT, signal.SIGTERM):  # in the background as well, and nothing stays behind
+        signal.signal(end, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=30, help="of each system, at least")
     parser.add_argument("--seconds", type=float, default=3600.0, help="at most, of each system")
