@@ -168,7 +168,7 @@ class NetStep(bootsteps.StartStopStep):
             loop.start()
 
     def stop(self, parent: Any) -> None:
-        """Stop within a second, whatever the store does; a thread that hangs dies with the process."""
+        """Stop within a second, whatever the store does; a hung thread dies with the process."""
         for loop in self._loops:
             loop.end()
         for loop in self._loops:
