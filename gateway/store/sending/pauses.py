@@ -1,4 +1,4 @@
-"""Pauses and holds: Meta's refusals pause a number, an operator holds it or one of its rules."""
+"""Pauses and holds: the gateway pauses a number, an operator holds it or one of its rules."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
