@@ -33,7 +33,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}parked, {n}parked:<contact> | sends that wait until their customer writes | while they wait |
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
-| {n}record:<id>, {n}records:<contact> | plan records | GATEWAY_RETENTION |
+| {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
 | {n}evidence, gw:stream | statuses that came; since when no gap kept them away | forever |

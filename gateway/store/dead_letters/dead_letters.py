@@ -32,7 +32,7 @@ RedriveResult = Literal[
     "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "unopened", "too_often"
 ]
 WITHOUT_KEYS = Bodies()  # for callers that show no texts
-# What was redriven so often will fail the next time too, and its row has to stay small.
+# A letter redriven so often will fail again, and its row has to stay small.
 MOST_REDRIVES = 50
 
 

@@ -55,7 +55,7 @@ class NumberState:
 
 
 def _number_commands(name: str) -> list[tuple[Any, ...]]:
-    """Return the commands that read the state of a number, always as many."""
+    """Return the commands that read the state of a number, always the same count."""
     prefix = keys.number(name)
     commands: list[tuple[Any, ...]] = [
         ("TIME",),

@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {
 }
 # Whatever was acknowledged, took effect or was posted must outlive the primary; the rest is redone.
 _REPLICATED = frozenset({"keep", "commit", "pump", "bury_event", "hold", "list_number"})
-# What a server says while it cannot serve for a time; any other error is a bug of ours. The driver
+# Errors of a server that cannot serve for a time; any other error is a bug of ours. The driver
 # has classes for some of these, and drops the first word of their messages. A slot that is being
 # moved is unavailable: each side has some of its keys, and a script does not name those it touches.
 _AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError, AskError)
@@ -166,7 +166,7 @@ class Store:
         return bool(self.run(lambda client: client.set(key, 1, nx=True, px=lifetime_ms)))
 
     def mark_all(self, names: Sequence[str], lifetime_ms: int) -> list[bool]:
-        """Do the same for many keys, of any slots, in one round trip."""
+        """Set many keys as `mark` does, of any slots, in one round trip."""
 
         def set_marks(client: Client) -> list[Any]:
             pipe = client.pipeline(transaction=False)

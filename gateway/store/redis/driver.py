@@ -19,7 +19,7 @@ class NotReplicatedError(RedisError):
     """Fewer replicas than were asked for have a write: it does not count."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Create the error with its message."""
         super().__init__("not replicated")
 
 

@@ -3,8 +3,8 @@
 -- The index has generations, newest first in the list `{n}index` as "<generation>:<buckets>:
 -- <when it began>"; each has hashes of some 60 small values, which take a third of the room of a
 -- key.
---       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest began (6),
---              then statuses since: rung, attempt (2), Meta's moment (6)
+--       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest
+--              began (6), then statuses since: rung, attempt (2), Meta's moment (6)
 --       wamid  spot of its send
 -- A spot is 12 bytes of a digest: 4 that choose the bucket, 8 that stand in it.
 local GENERATION_MS, FEWEST, FULL, GROWS = 4 * C.DAY_MS, 16, 30, 4

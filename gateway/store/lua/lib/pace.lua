@@ -1,8 +1,8 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
--- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
--- customers' messages may take of them (`share`, counted at `share_at`), when some pump last `took`
--- sends, what Meta `granted` since the settings were written, until when the number has to `rest`, and
--- how `slow` Meta's refusals made it at `slow_at`.
+-- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by,
+-- the part that customers' messages may use (`share`, counted at `share_at`), when a pump last
+-- `took` sends, what Meta `granted` since the settings were written, until when the number has to
+-- `rest`, and how `slow` Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
 local PAIR_SLACK = 1000 -- Meta counts from arrival, which may take the first message long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000

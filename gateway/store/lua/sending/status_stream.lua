@@ -1,7 +1,8 @@
 -- status_stream: record that statuses can be stored, and any gap in which they could not.
 -- KEYS  1 where it is recorded
 -- ARGV  1 length in ms of a gap that ends now, 0 for none; 2 "1" from a web process that is alive,
---       3 for how long a web process may be silent, 4 least wait after a gap, 5 factor of its length
+--       3 for how long a web process may be silent, 4 least wait after a gap,
+--       5 factor of its length
 -- Returns the moment from which the stream counts as whole.
 local now = clock()
 local noted = redis.call('HMGET', KEYS[1], 'alive', 'whole')
