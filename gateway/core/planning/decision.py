@@ -20,8 +20,8 @@ class Action:
 
     `body` is Meta's request body without `messaging_product` and recipient, which planning adds;
     for a contact change or an alert it has the content under the verb. A repeatable action
-    (mark_read, typing, react) may be posted twice without a customer noticing. `label` is the
-    content of a contact change as the rule writes it.
+    (mark_read, typing, react) may be posted twice without a customer noticing. `label` has the
+    tags or variables of a contact change as the rule names them.
     """
 
     verb: str
