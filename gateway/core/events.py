@@ -27,10 +27,10 @@ class Event:
     key: str
     delivery: str
     item: int  # position among the events of its delivery
-    number: str  # our phone number id, "" where the event belongs to none
-    contact: str  # a key of the customer (core/phone_numbers.py), "" where there is none
+    number: str  # our phone number id, "" if the event belongs to none
+    contact: str  # a key of the customer (core/phone_numbers.py), "" if there is none
     also: tuple[str, ...] = field(default=(), repr=False)  # other keys of the same customer
-    wa_id: str = field(default="", repr=False)  # what Meta calls the customer now
+    wa_id: str = field(default="", repr=False)  # Meta's present id of the customer
     user_id: str = field(default="", repr=False)
     at: datetime
     replayed: bool = False  # the operator put it back, so its delay means nothing

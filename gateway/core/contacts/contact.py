@@ -57,12 +57,12 @@ class Contact:
     consent_at: datetime | None = None  # of their last consent change, in or out
     named_at: datetime | None = None  # of the last message that named them
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
-    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules gave them, sorted
-    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # what rules noted of them
-    muted_until: datetime | None = None  # nothing that rules say is sent before
+    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules added, sorted
+    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # that rules set, by name
+    muted_until: datetime | None = None  # rules send nothing before
     used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
     volley: Volley | None = field(default=None, repr=False)
-    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what another release wrote
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # fields of another release
     version: str = ""
 
     @property

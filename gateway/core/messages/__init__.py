@@ -32,7 +32,7 @@ def text(body: str) -> Body:
 
 def template(name: str, language: str, components: list[Any] | None = None) -> Body:
     """Build a template message."""
-    # Meta's schema asks for the policy, of which there is only this one.
+    # Meta's schema requires the policy, although there is only this one.
     inner: Body = {"name": name, "language": {"policy": "deterministic", "code": language}}
     if components:
         inner["components"] = components

@@ -2,7 +2,7 @@
 
 A row becomes three things. The *record* holds what a trace needs for a month: ids, stages with
 their moments, the code of its error. The *text* holds all else and lives for as long as deliveries
-do. The *head* is in the index beside the location of both, where a script can read it and append
+do. The *head* is in the index beside the location of both; a script can read it there and append
 the statuses that Meta reports later (`compact_records.lua` knows its form).
 """
 

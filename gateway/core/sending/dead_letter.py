@@ -64,7 +64,7 @@ class DeadLetterBase:
 
     @property
     def advice(self) -> str:
-        """Say what to do about it, by Meta's table where there is a code."""
+        """Say what to do about it, by Meta's table if there is a code."""
         return advice(self.cause, self.code)
 
 
@@ -109,7 +109,7 @@ class DeadEvent(DeadLetterBase):
     attempts: int  # in how many deliveries its planning raised
     first_error: Mapping[str, Any] = field(repr=False)
     first_at: datetime
-    size: int = 0  # of what could not be read, in bytes
+    size: int = 0  # of the unreadable bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +154,7 @@ class DeadLetterFilter:
 
 
 def advice(cause: Cause, code: int | None) -> str:
-    """Say what to do about a dead letter, by Meta's table where there is a code."""
+    """Say what to do about a dead letter, by Meta's table if there is a code."""
     return _ADVICE[cause] if code is None else error_policy(code, 400).advice
 
 

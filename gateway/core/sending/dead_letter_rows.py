@@ -113,7 +113,7 @@ def _attempt_numbers(row: Mapping[str, str], attempts: int) -> list[int]:
     return sorted({*latest, *(n for n in named if n <= attempts)})
 
 
-StatusTimes = dict[int, dict[str, datetime]]  # attempt (0 where it is not known) -> what -> when
+StatusTimes = dict[int, dict[str, datetime]]  # attempt (0 if it is unknown) -> stage -> when
 
 
 def _statuses(row: Mapping[str, str]) -> StatusTimes:

@@ -11,7 +11,7 @@ from gateway.rules.language.types import Duration, Emoji, Ids, Model, Sendable, 
 
 
 class Signal(Model):
-    """Tell the customer's phone that the message was read, or that we are typing."""
+    """Show on the customer's phone that the message was read, or that we are typing."""
 
     verb: Literal["mark_read", "typing"]
 
@@ -32,7 +32,7 @@ class React(Model):
 
 
 class Choice(Model):
-    """Say what needs no word beside it."""
+    """Action whose verb needs no content."""
 
     verb: Literal["opt_out", "opt_in", "unmute", "leave"]
 
