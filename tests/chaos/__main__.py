@@ -27,10 +27,7 @@ COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), 
 
 def main() -> int:
     """Break the gateway, and the usual recipe where asked; exit with 1 where the gateway erred."""
-    for end in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # in the background as well, and nothing stays behind
+    for end in (signal.SIGINT, signal.SIGTERM):  # in the background too, so that nothing stays
         signal.signal(end, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=30, help="of each system, at least")
