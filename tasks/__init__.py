@@ -1,4 +1,4 @@
-"""Celery, and only here: messages that ring, and the workers that answer."""
+"""Celery, and only here: wake-up messages, and the workers that they wake."""
 
 from tasks.app import app
 

@@ -23,7 +23,7 @@ from tasks.processes.store_check import look
 
 log = structlog.get_logger(__name__)
 
-# A worker that is told to end forgets the tasks that its children have not accepted yet, and reads
+# A worker that is asked to end forgets the tasks that its children have not accepted yet, and reads
 # no more of them. A child that accepts one then does the work, and would wait for 30 s, in steps of
 # 0.1 s, until its report is read. Nothing depends on the report here, so 2 s are enough.
 billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
@@ -44,7 +44,7 @@ app.steps["worker"].add("tasks.scheduled.safety_net:NetStep")
 
 @app.on_configure.connect
 def configure(sender: Celery, **_: Any) -> None:
-    """Read the settings when they are first needed, never when this module is imported."""
+    """Read the settings on first use, never when this module is imported."""
     try:
         settings = Settings.from_env()
         sender.config_from_object(config(settings))
@@ -55,7 +55,7 @@ def configure(sender: Celery, **_: Any) -> None:
 
 @worker_init.connect
 def run_startup_checks(**_: Any) -> None:
-    """End at the start, with exit code 2, where a worker could only do harm or nothing."""
+    """Exit with code 2 at the start if this worker could do only harm, or nothing."""
     settings = Settings.from_env()
     enable_rule_reloading()
     children()  # before the pool forks them
@@ -65,7 +65,7 @@ def run_startup_checks(**_: Any) -> None:
     except RulebookError as error:
         _exit_with_error(f"The rules cannot be used:\n{error}")
     except StoreUnavailableError:
-        log.warning("store_away")  # it may come back, and is looked at before the first work
+        log.warning("store_away")  # it may return; it is checked before the first work
         return
     if health.fatal:
         _exit_with_error(" ".join(health.fatal))
@@ -73,7 +73,7 @@ def run_startup_checks(**_: Any) -> None:
 
 @worker_process_init.connect
 def announce_child(**_: Any) -> None:
-    """Let the main process know of this child before its first task."""
+    """Announce this child to the main process before its first task."""
     children().announce()
 
 
@@ -85,6 +85,6 @@ def _exit_with_error(message: str) -> NoReturn:
 @setup_logging.connect
 @worker_process_init.connect
 def configure_logging(**_: Any) -> None:
-    """Log our way, not Celery's; once more after a fork, which no writing thread survives."""
+    """Log in our format, not Celery's; again after a fork, which no logging thread survives."""
     atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
-    gc.freeze()  # what was imported is no garbage, and looking through it takes time
+    gc.freeze()  # what was imported is no garbage, and scanning it takes time

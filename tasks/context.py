@@ -1,4 +1,4 @@
-"""What one worker process holds: built when it is first needed, after the fork, once a process."""
+"""Context of a worker process: built once a process, on first use, after the fork."""
 
 import os
 import threading
@@ -31,11 +31,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class StoreAccess:
-    """What is needed for everything that runs by the clock: it asks no rule and calls nobody."""
+    """What periodic jobs need: no rules, and no connection to Meta."""
 
     settings: Settings
     store: Store
-    bodies: Bodies  # how bodies are stored, and what sends said
+    bodies: Bodies  # how bodies and the answers to sends are stored
     inbox: Inbox
 
 
@@ -45,9 +45,9 @@ class WorkerContext(StoreAccess):
 
     rules: RulebookSource
     graph: Graph
-    post_pool: ThreadPoolExecutor  # one thread more than there are posts asks a store that was away
+    post_pool: ThreadPoolExecutor  # one thread more than posts, to retry an unavailable store
     breaker: Breaker
-    ring_pool: ThreadPoolExecutor  # a broker that is away must not hold up who holds a lease
+    ring_pool: ThreadPoolExecutor  # an unavailable broker must not delay the holder of a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed_numbers: set[str] = field(default_factory=set)
     sender: Sender = field(default_factory=Sender)
@@ -59,24 +59,24 @@ class WorkerContext(StoreAccess):
         return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
 
     def ensure_listed(self, number: str) -> None:
-        """Make a number one that ticks and sweeps look at, before there is anything to look at."""
+        """Add a number to those that ticks and sweeps look at, before it has any work."""
         if number not in self.listed_numbers:
             if not add_number(self.store, number):
-                # Its events have their effect, and its sends go while bells ring for them.
+                # Its events have their effect, and its sends go as long as wake-ups arrive.
                 log.warning("numbers_full", most=MOST_NUMBERS)
             self.listed_numbers.add(number)
 
     def renew_token(self) -> bool:
-        """Read the token again, where it is kept in a file; say whether it is another one."""
+        """Read the token again if a file holds it; return whether it changed."""
         try:
             token = Settings.from_env().meta_access_token.get_secret_value()
             return self.graph.use_token(token)
         except (SettingsError, OSError, ValueError):
-            return False  # half-written: the old one stays, and the next probe looks again
+            return False  # half-written: the old one stays, and the next probe reads it again
 
 
 def release_id(rulebook: RuleDecider) -> str:
-    """Name what planning is done by: the code, and the rules that may change meanwhile."""
+    """Return the name of the release that plans: the code, and the rules, which may change."""
     return f"{__version__}/{rulebook.version}"
 
 
@@ -85,9 +85,9 @@ _reloading_enabled = threading.Event()
 
 
 def worker_context() -> WorkerContext:
-    """Return what this process works with.
+    """Return the context of this process.
 
-    Raises StoreUnavailableError until the store was looked at and may be worked on.
+    Raises StoreUnavailableError until the store was checked and is fit to work on.
     """
     current = _held()
     refuse_unfit(current.store, current.settings.gateway_store_bytes)
@@ -95,9 +95,9 @@ def worker_context() -> WorkerContext:
 
 
 def _held() -> WorkerContext:
-    """Return what this process holds: a client from before a fork answers the wrong child."""
+    """Return this process's context; a client from before a fork would answer the wrong child."""
     pid = os.getpid()
-    # Two threads may come here first at once; all must end with the same, which holds outcomes.
+    # Two threads may arrive here first at once; both must get the same, which holds outcomes.
     if found := _contexts.get(pid):
         return found
     made = build_context(Settings.from_env())
@@ -108,18 +108,18 @@ def _held() -> WorkerContext:
 
 
 def enable_rule_reloading() -> None:
-    """Let this process and those that it forks take up changed rules while they work."""
+    """Let this process and its forks reload changed rules while they work."""
     _reloading_enabled.set()
 
 
 def open_store_access(settings: Settings) -> StoreAccess:
-    """Open the store, with connections that nobody else has."""
+    """Open the store, with connections that nothing else shares."""
     store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
     return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
 
 
 def build_context(settings: Settings) -> WorkerContext:
-    """Put together what a worker needs. Raises RulebookError where the rules are wrong."""
+    """Build what a worker needs. Raises RulebookError if the rules are wrong."""
     opened = open_store_access(settings)
     store = opened.store
     graph = Graph(

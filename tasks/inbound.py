@@ -1,4 +1,4 @@
-"""The way in: whatever waits in the inbox gets its effect, once and in order."""
+"""Inbound work: every delivery that waits in the inbox has its effect, once and in order."""
 
 import math
 import time
@@ -37,9 +37,9 @@ log = structlog.get_logger(__name__)
 
 SLICE_S = 0.5
 LINGER_S = 0.01
-# A commit refused so often has an obstacle that is not the delivery's: it is set aside.
+# After so many refusals of a commit the cause is not the delivery's: it is deferred.
 MOST_REFUSALS = 3
-# Rules that the line of a batch names.
+# Rules that the log line of a batch names.
 MOST_NAMED = 5
 
 
@@ -52,8 +52,8 @@ def drain() -> None:
     """Give every event that waits its effect, for one slice of time.
 
     Nothing is marked before the work. Planning is pure; the commit refuses a contact that changed
-    or an event that became known meanwhile, and those are planned again. Dying anywhere leaves the
-    cursor where it was, and what stands after it is drained again. Every lease is given back.
+    or an event that became known meanwhile, and those are planned again. A death anywhere leaves
+    the cursor in place, and what follows it is drained again. Every lease is given back.
     """
     ctx = worker_context()
     ctx.inbox.clear_bell()
@@ -62,7 +62,7 @@ def drain() -> None:
         return
     with ctx.inbox.lease() as leases:
         batch = leases.next_batch()
-        # From here on: far away from the store it takes long to begin, and work must come of it.
+        # From here on: if the store is far away, starting is slow, and work must still be done.
         deadline = time.monotonic() + SLICE_S
         while not batch.is_empty:
             if batch.is_shared:
@@ -80,13 +80,13 @@ def drain() -> None:
 
 
 def _next_batch(leases: LeasedPartitions, deferred: Deferred, deadline: float) -> Batch:
-    """Pass the batch in hand and return the next; empty where the slice or the work is over."""
+    """Pass the batch in hand and return the next; empty if the slice or the work is over."""
     if time.monotonic() > deadline:
         leases.close(deferred)
         return Batch()
     batch = leases.next_batch(deferred)
     if batch.is_empty:
-        # What arrives this moment is cheaper to take now than with another Celery message.
+        # Taking what arrives this moment is cheaper than another Celery message.
         time.sleep(LINGER_S)
         batch = leases.next_batch()
     return batch
@@ -94,7 +94,7 @@ def _next_batch(leases: LeasedPartitions, deferred: Deferred, deadline: float) -
 
 @dataclass(slots=True)
 class _Tally:
-    """What came of a batch so far."""
+    """Results of a batch so far."""
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
     fired_rules: dict[str, str] = field(
@@ -105,7 +105,7 @@ class _Tally:
     gap: timedelta = timedelta(0)  # in which statuses were held up
 
     def add_plan(self, committed: Plan) -> None:
-        """Note what a plan that was committed came to."""
+        """Add the results of a committed plan."""
         self.sends += Counter({committed.number: len(committed.sends)})
         for one in (one for record in committed.records for one in record.fired):
             if len(self.fired_rules) < MOST_NAMED:
@@ -113,7 +113,7 @@ class _Tally:
         self.gap = max([self.gap, *(revealed_gap(news) for news in committed.status_updates)])
 
     def defer(self, event: Event, reason: DeferReason) -> None:
-        """Note what stands in the way of an event's delivery, the first thing that is met."""
+        """Defer an event's delivery; of several reasons the first counts."""
         self.deferred.setdefault(event.delivery, reason)
 
 
@@ -126,7 +126,7 @@ def process_batch(
 ) -> Deferred:
     """Plan and commit a batch; return the deliveries that cannot be committed now, and why.
 
-    What needs care is done event by event, and no more of it is begun once the slice `ends`.
+    Careful work is done event by event, and no more of it is begun after the `deadline`.
     """
     tally = _Tally(
         deferred={k: DeferReason("unopened", why) for k, why in batch.open_errors.items()}
@@ -162,9 +162,9 @@ def _commit_one_by_one(
 ) -> None:
     """Give the events of a batch over which a worker died their effect, one at a time.
 
-    Each is written down before it is touched. What two more workers died over is set before a
-    person, three deaths at most, and the partition goes on. What is known by now is passed in one
-    call. At least one event is done, so a slice makes progress however far away the store is.
+    Each is written down before it is touched. An event over which three workers died becomes a
+    dead letter, and the partition goes on. Events known by now are passed in one call. At least one
+    event is done, so a slice makes progress however slow the store is.
     """
     if batch.deadly_delivery:
         give_up_delivery(ctx, batch.deadly_delivery)
@@ -181,7 +181,7 @@ def _commit_one_by_one(
             return leases.keep_first(done_count)
         deaths = leases.hold_in_hand(event)
         if deaths is None:
-            return leases.keep_first(done_count)  # somebody else holds the partition by now
+            return leases.keep_first(done_count)  # another worker holds the partition by now
         if deaths >= MOST_DEATHS:
             give_up_event(ctx, event)
         else:
@@ -192,7 +192,7 @@ def _commit_one_by_one(
 def _commit_with_replanning(
     ctx: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: _Tally
 ) -> None:
-    """Commit events, and plan again what was refused, until nothing is left or it is set aside."""
+    """Commit events, and plan refused ones again, until none is left or they are deferred."""
     events = dead_letter_unreadable(ctx, events, tally.defer)
     while events:
         to_replan: set[int] = set()
@@ -205,7 +205,7 @@ def _commit_with_replanning(
         for event in events:
             if event.key in stuck:
                 tally.defer(event, DeferReason("contended", number=event.number))
-        # In the order in which they came, whatever was refused and whatever was left for later.
+        # In the order of arrival, whichever were refused and whichever are left for later.
         events = [e for e in events if id(e) in to_replan and e.delivery not in tally.deferred]
 
 
@@ -251,9 +251,9 @@ def _plan_and_commit(
 def _record_planning(
     ctx: WorkerContext, number: str, result: PlanningResult, rulebook: RuleDecider
 ) -> None:
-    """Count what was known already, and set before a person what could not be planned.
+    """Count events that were known already, and dead-letter those that could not be planned.
 
-    Raises PlanningStoppedError where too much fails: then it is not the events that are wrong.
+    Raises PlanningStoppedError if too many fail: then it is not the events that are wrong.
     """
     planned_count, current_release = (
         sum(len(contact_plan.events) for contact_plan in result.plans),
@@ -276,7 +276,7 @@ def _commit(ctx: WorkerContext, plans: Sequence[Plan]) -> list[bool | Exception]
         ctx.ensure_listed(number)
     results = commit(ctx.store, plans, ctx.settings.gateway_retention)
     for result in results:
-        # The store being away says nothing of a delivery: leave the cursor where it is.
+        # An unavailable store says nothing about a delivery: leave the cursor where it is.
         if isinstance(result, StoreUnavailableError):
             raise result
     return results

@@ -1,4 +1,4 @@
-"""The way out: whatever is ready to be sent is posted to Meta, at each number's pace."""
+"""Outbound work: whatever is ready to be sent is posted to Meta, at each number's pace."""
 
 import contextlib
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from tasks.wakeup import ring_numbers
 
 @app.task(name="tasks.pump")
 def pump(number: str, priority: str) -> None:
-    """Send what is ready for a number, or let the task do it that serves all numbers already.
+    """Send what is ready for a number, or leave it to the task that serves all numbers already.
 
     An attempt is on disk before its first byte. Each answer, or its absence, becomes one outcome,
-    which is settled with the next take. Dying in the middle leaves attempts whose lease runs out;
-    nobody then knows whether Meta had them, and only evidence may repeat them
+    which is settled with the next take. A death in between leaves attempts whose lease runs out;
+    then it is unknown whether Meta has them, and only evidence may repeat them
     (tasks/scheduled/unconfirmed.py).
-    Raises StoreUnavailableError or ScriptError where outcomes could not be settled for too long;
-    this process settles them with its next call.
+    Raises StoreUnavailableError or ScriptError if outcomes could not be settled for too long; this
+    process settles them with its next call.
     """
     ctx = worker_context()
     clear_wakeup(ctx.store, keys.number_bell(number, priority))
@@ -30,13 +30,13 @@ def pump(number: str, priority: str) -> None:
 
 
 def serve(ctx: WorkerContext) -> None:
-    """Serve all numbers of this process for a slice, then see to what is on the way."""
+    """Serve all numbers of this process for a slice, then settle the posts in flight."""
     sender = ctx.sender
     with sender.serve_lock:
         rounds = SendRounds(ctx)
         rounds.work()
         pending, failure = rounds.drop_done(), rounds.take_failure()
-    # At once, so that whoever hears it goes on while this one waits for the last answers.
+    # At once, so that another task goes on while this one waits for the last answers.
     _ring(ctx, pending)
     if not sender.is_relieved and sender.serve_lock.acquire(blocking=False):
         try:
@@ -51,6 +51,6 @@ def serve(ctx: WorkerContext) -> None:
 
 
 def _ring(ctx: WorkerContext, pending: Sequence[tuple[str, str]]) -> None:
-    """Ring for what is left; where the store is away the sweep does, and answers come first."""
+    """Wake for what is left; if the store is unavailable the sweep does, and answers come first."""
     with contextlib.suppress(*STORE_ERRORS):
         ring_numbers(ctx.store, pending)

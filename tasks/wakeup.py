@@ -1,8 +1,8 @@
-"""Bells: Celery messages that say that there is work, and never which.
+"""Wake-ups: Celery messages that say that there is work, and never which.
 
-A bell that is lost, doubled or late does no harm: workers take whatever waits, and the sweep rings
-where something waits and nothing moves. A bell that waits already is not rung again, and none is
-rung into a queue that holds a thousand: without workers, bells must not fill a store.
+They may be lost, duplicated or late: a worker always takes everything that waits, and the sweep
+wakes workers for a queue that does not move. A wake-up that waits already is not sent again, and
+none goes into a queue that holds a thousand: without workers, wake-ups must not fill a store.
 """
 
 import socket
@@ -24,25 +24,25 @@ from tasks.app import app
 log = structlog.get_logger(__name__)
 QUEUE_OF = {REPLY: "critical"}
 MOST_WAITING = 1_000
-# A bell that nobody took may be rung again after so long.
+# A wake-up that the broker did not take may be sent again after so long.
 UNHEARD_MS = 5_000
-# A broker that failed is left alone for so long by a thread that has other things to do.
+# A thread with other work leaves a broker that failed alone for so long.
 PAUSE_S = 5.0
 
 
 def ring_inbox() -> bool:
-    """Ring for whoever drains the inbox; false where nobody took it."""
+    """Wake a worker to drain the inbox; false if the broker did not take the message."""
     return _ring("tasks.drain", "default")
 
 
 def call_inbox(inbox: Inbox) -> None:
-    """Ring for whoever drains the inbox, unless a bell is on its way."""
+    """Wake a worker to drain the inbox, unless a wake-up is on its way."""
     if inbox.set_bell() and not ring_inbox():
         inbox.shorten_bell(UNHEARD_MS)
 
 
 def ring_number(store: Store, number: str, priority: str) -> bool:
-    """Ring for whoever sends for a number; false where a bell is on its way, or could not be."""
+    """Wake a worker to send for a number; false if a wake-up is on its way, or could not go."""
     bell = keys.number_bell(number, priority)
     return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
         store, bell, ring_anyway(number, priority)
@@ -50,7 +50,7 @@ def ring_number(store: Store, number: str, priority: str) -> bool:
 
 
 def ring_numbers(store: Store, numbers: Sequence[tuple[str, str]]) -> None:
-    """Do the same for many numbers and their ranks, and ask the store once for all of them."""
+    """Do the same for many numbers and priorities, with one question to the store for all."""
     bells = [keys.number_bell(number, priority) for number, priority in numbers]
     marked = store.mark_all(bells, keys.BELL_MS)
     for (number, priority), bell, first in zip(numbers, bells, marked, strict=True):
@@ -59,29 +59,29 @@ def ring_numbers(store: Store, numbers: Sequence[tuple[str, str]]) -> None:
 
 
 def ring_anyway(number: str, priority: str) -> bool:
-    """Ring for whoever sends for a number, whatever is on its way; false where nobody took it."""
+    """Wake a worker to send for a number in any case; false if the broker did not take it."""
     return _ring("tasks.pump", QUEUE_OF.get(priority, "bulk"), number, priority)
 
 
 def ring_task(store: Store, task: str) -> bool:
-    """Ring for a task that runs by the clock, as beat does; false like `ring_number`."""
+    """Send the wake-up of a periodic job, as beat does; false as in `ring_number`."""
     return mark_task(store, task) and _expire_unless_rung(
         store, keys.task_bell(task), _ring(task, "scheduled")
     )
 
 
 def mark_task(store: Store, task: str) -> bool:
-    """Mark a bell for a task as on its way; false where one is already."""
+    """Mark a job's wake-up as on its way; false if one is already."""
     return store.mark(keys.task_bell(task), keys.BELL_MS)
 
 
 def clear_task(store: Store, task: str) -> None:
-    """Let beat ring for a task again; done when it begins, so that none goes unheard."""
+    """Clear the mark of a job's wake-up; done when the job begins, so that none is lost."""
     store.delete(keys.task_bell(task))
 
 
 def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
-    """Say whether a queue holds so many messages that one more would tell nobody anything.
+    """Return whether a queue holds so many messages that one more would add nothing.
 
     Only Redis is asked. Raises OperationalError where it does not answer.
     """
@@ -96,38 +96,38 @@ def is_full(app: Celery, queue: str, producer: Any = None) -> bool:
 
 
 class OwnConnection:
-    """A connection to the broker that one thread has for itself.
+    """Connection to the broker that one thread has for itself.
 
-    Celery's pool is shared, and its locks would be in whatever state they are when a main process
-    forks. A broker that failed is not asked again for a while, so that nobody waits for it twice.
+    Celery's pool is shared, and after a main process forks its locks may be in any state. A broker
+    that failed is left alone for a while, so that a thread does not wait for it twice.
     """
 
     def __init__(self) -> None:
-        """Connect with the first bell."""
+        """Connect with the first wake-up."""
         self._producer: Any = None
         self._failed_at = -PAUSE_S
 
     @property
     def is_pausing(self) -> bool:
-        """Say whether the broker failed a moment ago."""
+        """Return whether the broker failed a moment ago."""
         return time.monotonic() - self._failed_at < PAUSE_S
 
     def producer(self) -> Any:
-        """Return what publishes through this connection."""
+        """Return the producer that publishes through this connection."""
         if self._producer is None:
             self._producer = app.amqp.Producer(app.connection_for_write(), auto_declare=False)
         return self._producer
 
     def mark_failed(self) -> None:
-        """Give the connection up; the next bell after the pause makes another."""
+        """Close the connection; the next wake-up after the pause makes another."""
         self._failed_at = time.monotonic()
         self.close()
 
     def close(self) -> None:
-        """End it, and wait for nobody."""
+        """Close it, without waiting."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            # The timeout is one of the whole process for the moment, so it stays what it is.
+            # The timeout is process-wide at this moment, so it stays as it is.
             producer.connection.collect(socket_timeout=socket.getdefaulttimeout())
 
 
@@ -135,19 +135,19 @@ _thread_local = threading.local()
 
 
 def use_connection(own: OwnConnection) -> None:
-    """Let this thread ring through a connection of its own from now on."""
+    """Let this thread send wake-ups through a connection of its own from now on."""
     _thread_local.connection = own
 
 
 def _expire_unless_rung(store: Store, bell: str, rung: bool) -> bool:
-    """Return whether a bell was rung; one that nobody took is marked for five more seconds only."""
+    """Return `rung`; the mark of a wake-up that was not sent ends after five more seconds."""
     if not rung:
         store.run(lambda client: client.pexpire(bell, UNHEARD_MS))
     return rung
 
 
 def _ring(task: str, queue: str, *args: str) -> bool:
-    """Publish a bell; false where the broker is away, or the queue is full."""
+    """Publish a wake-up; false if the broker is unavailable, or the queue is full."""
     own: OwnConnection | None = getattr(_thread_local, "connection", None)
     if own and own.is_pausing:
         return False
@@ -168,10 +168,10 @@ def _ring(task: str, queue: str, *args: str) -> bool:
 
 
 class WakeupThread:
-    """Rings from a thread, so that an event loop never waits for the broker."""
+    """Sends wake-ups from a thread, so that an event loop never waits for the broker."""
 
     def __init__(self, ring: Callable[[], object] = ring_inbox) -> None:
-        """Take what is to be done for each bell."""
+        """Take the function that sends one wake-up."""
         self._ring = ring
         self._wake = threading.Event()
         self._requested = False
@@ -179,16 +179,16 @@ class WakeupThread:
         self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
 
     def start(self) -> None:
-        """Begin to ring."""
+        """Start the thread."""
         self._thread.start()
 
     def ring(self) -> None:
-        """Ask for a bell, and return at once."""
+        """Ask for a wake-up, and return at once."""
         self._requested = True
         self._wake.set()
 
     def close(self, within_s: float = 3.0) -> None:
-        """Ring what was asked for, then end; a broker that is away is not waited for."""
+        """Send the wake-ups asked for, then end; an unavailable broker is not waited for."""
         self._closing = True
         self._wake.set()
         self._thread.join(within_s)
@@ -198,7 +198,7 @@ class WakeupThread:
         while not closing:
             self._wake.wait()
             self._wake.clear()
-            # Looked at before the bell, so that what was asked for before the end is rung for.
+            # Checked before the wake-up, so that one asked for before the end is still sent.
             closing = self._closing
             if self._requested:
                 self._requested = False

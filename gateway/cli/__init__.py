@@ -1,1 +1,1 @@
-"""The command line, where the processes are put together."""
+"""Command line, which assembles and starts the processes."""

@@ -1,4 +1,4 @@
-"""`python -m gateway.cli`: the command where no script was installed for it."""
+"""`python -m gateway.cli`: the `gateway` command where its script is not installed."""
 
 from gateway.cli.main import main
 

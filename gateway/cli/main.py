@@ -1,4 +1,4 @@
-"""The command `gateway`: one entry for each thing that a person does with it."""
+"""The command `gateway` and its subcommands."""
 
 import importlib
 from typing import Any
@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from gateway import __version__
 
-# Where each command is, in the order in which help shows them.
+# The module of each command, in the order in which help shows them.
 COMMANDS = {
     "init": "setup.init.command:init",
     "dev": "develop.dev:dev",
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is asked for: a process that starts pays for what it uses."""
+    """Command group that imports a command only when it is needed, so that startup stays fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """List all names."""

@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line, written by a thread so that a stalled log never blocks.
 
 A log driver that stops reading would freeze the event loop at `write()`. Lines go through a bounded
-queue instead; what does not fit is dropped and counted, and the count is logged once there is room.
+queue instead; lines that do not fit are dropped, and their count is logged once there is room.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _DIGITS = re.compile(r"(?<![\w-])(?<!\d[.:])\+?\d{7,15}(?![\w-]|[.:]\d)")
 
 
 class _DroppingHandler(logging.handlers.QueueHandler):
-    """Hands lines to the writing thread, and counts those for which there was no room."""
+    """Log handler: hands lines to the writing thread, and counts those dropped by a full queue."""
 
     dropped = 0
 
@@ -37,10 +37,10 @@ class _DroppingHandler(logging.handlers.QueueHandler):
 
 
 class _Listener(logging.handlers.QueueListener):
-    """Writes what waits in the queue.
+    """Writing thread: takes lines from the queue and writes them to the stream.
 
-    Not through a handler and not to `sys.stderr`: when the process ends Python waits for the locks
-    of both, which a thread that is stuck in a write would never give back.
+    It uses no handler and not `sys.stderr`: when the process ends, Python waits for the locks of
+    both, which a thread that is stuck in a write would never release.
     """
 
     def __init__(self, lines: queue.Queue[logging.LogRecord], stream: TextIO | None) -> None:
@@ -48,13 +48,13 @@ class _Listener(logging.handlers.QueueListener):
         self._stream = stream or open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write one line; a log that is gone is nobody's failure."""
+        """Write one line; an error of the stream is ignored, since nothing could report it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(f"{record.msg}\n")
             self._stream.flush()
 
     def stop(self) -> None:
-        """Write what waits, for two seconds at most: a stalled log must not hold up an exit."""
+        """Write the queued lines, for two seconds at most: a stalled log must not delay an exit."""
         with contextlib.suppress(queue.Full):
             self.enqueue_sentinel()
         if self._thread is not None:
@@ -67,7 +67,7 @@ def _loss_record(lines: int) -> logging.LogRecord:
 
 
 def mask_phone_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask what looks like a phone number in texts that somebody else worded."""
+    """Mask digits that look like a phone number in texts that a library or Meta worded."""
     for name in ("event", "exception"):
         if name in event:
             event[name] = _DIGITS.sub("…", str(event[name]))

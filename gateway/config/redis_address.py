@@ -1,4 +1,4 @@
-"""Where the store is: a server, sentinels that know which one it is, or servers of a cluster."""
+"""Address of the store: one server, sentinels that know the primary, or servers of a cluster."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ _ENDING = re.compile(r"[?&]replicas=(\d)$")
 
 
 class AddressError(ValueError):
-    """This is no address of a store."""
+    """The text is no valid address of a store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What an address says; `url` is what a driver understands where there are no sentinels."""
+    """Parsed address of the store; `url` is for the driver where there are no sentinels."""
 
     url: str = field(repr=False)
-    replicas: int = 0  # how many must have what counts before it counts
+    replicas: int = 0  # replicas that must have a write before it counts
     sentinels: tuple[tuple[str, int], ...] = ()
     primary: str = ""  # the name under which the sentinels know it
     db: int = 0
@@ -28,7 +28,7 @@ class Address:
     nodes: tuple[tuple[str, int], ...] = ()  # servers of a cluster, any of which knows the others
 
     def url_of(self, node: tuple[str, int]) -> str:
-        """Return what a driver understands as one server of the cluster."""
+        """Return the driver's URL of one server of the cluster."""
         parts = urlsplit(self.url)
         login = parts.netloc.rpartition("@")[:2]
         host = f"[{node[0]}]" if ":" in node[0] else node[0]
@@ -37,7 +37,7 @@ class Address:
 
     @property
     def login(self) -> dict[str, Any]:
-        """Return what the server behind the sentinels is asked for and with."""
+        """Return the options for connecting to the server behind the sentinels."""
         return {"db": self.db, "username": self.username, "password": self.password}
 
 
@@ -63,7 +63,7 @@ def parse(text: str) -> Address:
 
 
 def check_broker(text: str) -> None:
-    """Check that Celery's messages can go where an address leads. Raises AddressError."""
+    """Check that the address can serve as Celery's broker. Raises AddressError."""
     if text.partition("://")[0] in _CLUSTERS:
         raise AddressError(
             "has to name a server of its own, such as redis://broker:6379/0: "
@@ -101,7 +101,7 @@ def _parse_cluster(url: str, replicas: int) -> Address:
 
 
 def _parse_hosts(text: str, port: int) -> tuple[tuple[str, int], ...]:
-    """Read "one:1,two"; nothing where any of them is malformed."""
+    """Read "one:1,two"; empty where any of them is malformed."""
     matches = [re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", host) for host in text.split(",")]
     return () if None in matches else tuple((one[1], int(one[2] or port)) for one in matches if one)
 

@@ -1,4 +1,4 @@
-"""The only reader of the environment: every setting, checked once, before anything starts."""
+"""Settings: the only reader of the environment, which checks every value once at startup."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -27,13 +27,13 @@ class SettingsError(Exception):
     """Settings are missing or malformed; `problems` has one line for each."""
 
     def __init__(self, problems: list[str]) -> None:
-        """Keep the list, and put all of it into the message."""
+        """Store the list, and put all of it into the message."""
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
 
 
 class Settings(BaseModel):
-    """Everything that can be set; the field is the name of the variable in lower case."""
+    """All settings; a field is the variable's name in lower case."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -86,7 +86,7 @@ class Settings(BaseModel):
 
     @property
     def broker_url(self) -> str:
-        """Return where Celery's messages go."""
+        """Return the address of Celery's broker."""
         return self.celery_broker_url or self.redis_url
 
     @property
@@ -122,11 +122,11 @@ class Settings(BaseModel):
         return settings
 
     def loggable_values(self) -> dict[str, str]:
-        """Return every setting as it may be logged: secrets only as "set" or "not set"."""
+        """Return every setting in a form that may be logged: secrets only as "set" or "not set"."""
         return {name: self._loggable_value(name) for name in type(self).model_fields}
 
     def __repr_args__(self) -> Iterable[tuple[str, str]]:
-        """Show in `repr` and `str` what may be logged, and no more."""
+        """Show in `repr` and `str` only values that may be logged."""
         return self.loggable_values().items()
 
     def _loggable_value(self, name: str) -> str:
@@ -136,7 +136,7 @@ class Settings(BaseModel):
         return without_secrets(str(value))
 
 
-# Addresses may carry a password, so they are treated like secrets wherever they are shown.
+# Addresses may hold a password, so they are treated like secrets wherever they are shown.
 SECRETS = frozenset(
     {
         "meta_app_secret",
@@ -153,7 +153,7 @@ SECRETS = frozenset(
 def _read_fields(
     fields: Iterable[str], env: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what `env` says of each field, and what could not be read; empty is not given."""
+    """Return the value of each field in `env`, and the unreadable ones; empty means not given."""
     values, unreadable = {}, {}
     for field in fields:
         name = field.upper()
@@ -162,7 +162,7 @@ def _read_fields(
             try:
                 value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError):
-                # Without the path: whoever mixes the two names up has put the secret there.
+                # Without the path: an operator who mixes the two names up has put the secret there.
                 unreadable[field] = f"{name}_FILE names a file that cannot be read"
         if value:
             values[field] = value
@@ -180,12 +180,12 @@ def _describe_error(error: Any) -> str:
 
 
 def _describe_malformed(error: Any) -> str:
-    """Put pydantic's sentence into ours, without the value, which may be a secret."""
+    """Translate pydantic's sentence into ours, without the value, which may be a secret."""
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
 def environment() -> dict[str, str]:
-    """Return the environment over the file `.env`. Raises SettingsError where it is no text."""
+    """Return the environment over the file `.env`. Raises SettingsError if the file is not text."""
     try:
         file_values = dotenv_values(".env")
     except (OSError, UnicodeError):
@@ -194,14 +194,14 @@ def environment() -> dict[str, str]:
 
 
 def read_settings(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
-    """Return what `env` says of settings, files read; what cannot be read here is left out."""
+    """Return the values of settings in `env`, files read; unreadable ones are left out."""
     return _read_fields(names, env)[0]
 
 
 def read_process_settings(names: Iterable[str]) -> dict[str, str]:
-    """Return what the environment of this process alone says of settings, files read.
+    """Return the values of settings in this process's own environment alone, files read.
 
-    Raises SettingsError where a file cannot be.
+    Raises SettingsError if a file cannot be read.
     """
     values, unreadable = _read_fields(names, os.environ)
     if unreadable:

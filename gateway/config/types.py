@@ -1,4 +1,4 @@
-"""The forms that settings come in: each is read from text, and what is wrong is a sentence."""
+"""Types of settings: each is parsed from text, and an error is a sentence."""
 
 import re
 from datetime import timedelta
@@ -72,13 +72,13 @@ def _http_url(text: object) -> object:
 
 
 def _secret_url(text: object) -> object:
-    """Read an address that may hold a token, so that it is as secret as one; it stays as it is."""
+    """Read an address that may hold a token and so is treated as a secret; it is not changed."""
     _http_url(text)
     return SecretStr(str(text))
 
 
 def without_secrets(address: str) -> str:
-    """Leave out whoever logs in, and the query and fragment, which may hold a secret as well."""
+    """Return an address without login, query and fragment, which may hold secrets."""
     return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
 
 

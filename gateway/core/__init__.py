@@ -1,1 +1,1 @@
-"""The rules of the game without I/O: bytes and values in, values out."""
+"""Decisions without I/O: bytes and values in, values out."""

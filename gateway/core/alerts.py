@@ -1,7 +1,7 @@
-"""What a person is told without having asked: causes, and when each begins and is over; pure.
+"""Alerts to the operator: causes, and when each begins and ends.
 
-A cause is true or not, whatever number of times it shows: a thousand refusals of one kind are one
-cause, told once when it begins and once when it is over.
+A cause is true or not, however often it shows: a thousand refusals of one kind are one cause,
+reported once when it begins and once when it ends.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,15 @@ from typing import Any, Literal
 from gateway.core.event_keys import digest, join
 from gateway.core.storage.timestamps import datetime_from_ms
 
-# What comes and goes within this time goes on: its end is told once it has stayed away for so long.
+# A cause that comes and goes within this time lasts: its end is reported once it has been untrue
+# for this long.
 QUIET_MS = 60_000
 FIRST_PAUSE_MS = 10_000
 LONGEST_PAUSE_MS = 300_000
-# An end that nobody would hear for so long is let go; what lasts is told for as long as it lasts.
+# An end that could not be reported for this long is dropped; a cause that lasts is retried for as
+# long as it lasts.
 GIVE_UP_MS = 86_400_000
-# Far more than a person reads, and a bound for what is stored.
+# Far more than an operator reads, and a bound for what is stored.
 MAX_ALERT_STATES = 200
 
 Severity = Literal["warning", "critical"]
@@ -27,9 +29,9 @@ State = Literal["begun", "ended"]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why somebody is told: a kind, a detail such as Meta's code, and the number that it is about.
+    """The reason of an alert: a kind, a detail such as Meta's code, and the number concerned.
 
-    Never a customer and never a send, so that there are few of them however much goes wrong.
+    It never names a customer or a send, so that causes stay few however much goes wrong.
     """
 
     kind: str
@@ -38,13 +40,13 @@ class Cause:
 
     @property
     def key(self) -> str:
-        """Return what two reports of the same cause share."""
+        """Return the key that two reports of the same cause share."""
         return join(self.kind, self.detail, self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A cause in words for a person: what is the matter, and what to do about it."""
+    """A cause in words for the operator: what is wrong, and what to do about it."""
 
     cause: Cause
     severity: Severity
@@ -69,7 +71,7 @@ class HealthProblem:
 
     @property
     def alert(self) -> Alert:
-        """Return it as an alert, which does not change while the problem lasts."""
+        """Return the problem as an alert, which does not change while the problem lasts."""
         cause = Cause(self.kind, self.detail, self.number)
         return Alert(cause, self.severity, self.text, self.advice)
 
@@ -88,39 +90,39 @@ class HealthProblem:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """One cause from its beginning until its end was heard of."""
+    """One cause from its beginning until its end was reported."""
 
     id: str
     alert: Alert
     since_ms: int
-    until_ms: int = 0  # since when it is not true any more, 0 while it is
-    heard: bool = False  # the beginning was
-    tries: int = 0  # to tell what is told now
+    until_ms: int = 0  # since when it is no longer true, 0 while it is
+    heard: bool = False  # the beginning was reported
+    tries: int = 0  # to report the present state
     next_ms: int = 0  # not tried again before
 
     @property
     def state(self) -> State:
-        """Return what is told now, or was told last."""
+        """Return the state that is reported now, or was reported last."""
         return "ended" if self.heard and self.until_ms else "begun"
 
     def is_due(self, now_ms: int) -> bool:
-        """Say whether there is something to tell now; an end only after its beginning was heard."""
+        """Say whether a report is due now; an end only after its beginning was reported."""
         if not _has_passed(self.next_ms, now_ms, LONGEST_PAUSE_MS):
             return False
         ended = bool(self.until_ms) and _has_passed(self.until_ms + QUIET_MS, now_ms, QUIET_MS)
         return ended or not self.heard
 
     def is_over(self, now_ms: int, keep_ms: int = GIVE_UP_MS) -> bool:
-        """Say whether it ended so long ago that nobody has to hear of it any more."""
+        """Say whether the cause ended so long ago that its end need not be reported any more."""
         return bool(self.until_ms) and now_ms - self.until_ms >= max(keep_ms, QUIET_MS)
 
     def after_attempt(self, now_ms: int) -> "AlertState":
-        """Return it as it is while somebody tells it; if they die, it is told again after that."""
+        """Return the state while a worker reports it; if the worker dies, it is retried later."""
         pause_ms = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self.tries, 10))
         return replace(self, tries=self.tries + 1, next_ms=now_ms + pause_ms)
 
     def after_delivery(self) -> "AlertState | None":
-        """Return it as it is once it was heard; None after its end, when nothing is left to do."""
+        """Return the state once it was reported; None after its end, when nothing is left to do."""
         if self.state == "ended":
             return None
         return replace(self, heard=True, tries=0, next_ms=0)
@@ -129,13 +131,13 @@ class AlertState:
 def alert_changes(
     known: Mapping[str, AlertState], current: Mapping[str, Alert], now_ms: int
 ) -> dict[str, AlertState]:
-    """Return what begins, what is no longer true, and what is true again, by the cause's key."""
+    """Return causes that begin, are no longer true, or are true again, by the cause's key."""
     changed = {key: _new_state(alert, now_ms) for key, alert in current.items() if key not in known}
     for key, one in known.items():
         if key not in current and not one.until_ms:
             changed[key] = replace(one, until_ms=now_ms)
         elif key in current and one.until_ms and not (one.heard and one.tries):
-            # Nobody can have heard of an end yet, so there was none.
+            # The end cannot have been reported yet, so there was none.
             changed[key] = replace(one, until_ms=0)
     room = MAX_ALERT_STATES - len(known)
     new_keys = [key for key in changed if key not in known]
@@ -143,7 +145,7 @@ def alert_changes(
 
 
 def alert_payload(alert_state: AlertState) -> dict[str, Any]:
-    """Return what is posted; `text` is what chat programs show of it."""
+    """Return the body that is posted; chat programs show its `text`."""
     alert = alert_state.alert
     ended = alert_state.state == "ended"
     return {
@@ -162,7 +164,7 @@ def alert_payload(alert_state: AlertState) -> dict[str, Any]:
 
 
 def _has_passed(moment_ms: int, now_ms: int, longest_ms: int) -> bool:
-    """Say whether a moment has come; one that is too far away is of a clock that stepped back."""
+    """Say whether a moment has come; one too far ahead is from a clock that stepped back."""
     return not now_ms < moment_ms <= now_ms + longest_ms
 
 

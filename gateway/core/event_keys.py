@@ -1,8 +1,8 @@
-"""By which keys events and conversations are told apart; pure.
+"""Keys of events and conversations.
 
-The key of an event is a function of the bytes that Meta signed and of nothing else, for it decides
-whether the event was seen before. The formats are frozen: a release that changes one forgets what
-it has done.
+The key of an event is a function of the bytes that Meta signed and of nothing else, because it
+decides whether the event was seen before. The formats are frozen: a release that changes one
+forgets what it has done.
 """
 
 import re
@@ -38,28 +38,28 @@ def join(*parts: str) -> str:
 
 
 def of_content(kind: str, content: Any) -> str:
-    """Return the key of something without an id of its own, from its canonical JSON."""
+    """Return the key of an item without an id of its own, from its canonical JSON."""
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return of_bytes(kind, canonical)
 
 
 def of_bytes(kind: str, body: bytes) -> str:
-    """Return the key of something that is known by its bytes only."""
+    """Return the key of an item that is known by its bytes only."""
     return join(kind, sha256(body).hexdigest())
 
 
 def digest(key: str) -> bytes:
-    """Return the 16 bytes that stand for a key where space matters."""
+    """Return the 16 bytes that represent a key where space matters."""
     return sha256(_bytes(key)).digest()[:16]
 
 
 def _bytes(text: str) -> bytes:
-    # No key that was read has half a character in it; one that a person typed may.
+    # Keys from webhooks have no lone surrogates; one that an operator typed may.
     return text.encode(errors="surrogatepass")
 
 
 def holds_only_statuses(body: bytes) -> bool:
-    """Say whether a delivery tells nothing but how far our sends got, without parsing it.
+    """Say whether a delivery holds nothing but statuses of our sends, without parsing it.
 
     A quotation mark within a text is escaped, so that no text looks like a list of Meta's.
     """
@@ -69,11 +69,11 @@ def holds_only_statuses(body: bytes) -> bool:
 
 
 def conversation_key(body: bytes) -> bytes:
-    """Return who is spoken with, from the first 4 KB and without parsing; b"" where nobody is.
+    """Return the customer's key, from the first 4 KB and without parsing; b"" if none is named.
 
-    It chooses a partition before the body is understood. Deliveries that name one contact by the
-    same phone number get the same answer, whatever else they hold and in whatever order: a phone
-    number wins over a user id, and whom the message is from or to over any other mention.
+    It chooses a partition before the body is parsed. Deliveries that name one contact by the same
+    phone number get the same key, whatever else they hold and in whatever order: a phone number
+    wins over a user id, and the sender or recipient of a message over any other mention.
     """
     # A shared address book card names other people's numbers.
     head = _SHARED_CARDS.sub(b"", body[:_HEAD_BYTES])
@@ -84,7 +84,7 @@ def conversation_key(body: bytes) -> bytes:
     phones = [(name, value) for name, value in people if value.isdigit()]
     spoken_with = [value for name, value in phones if name in _SPOKEN_WITH]
     anyone = [value for _, value in phones or people]
-    # What is no phone number has only one form; a stranger's bytes are told apart as they are.
+    # A user id has only one form, and a stranger's bytes are compared as they are.
     return normalize_phone(next(iter(spoken_with or anyone), b"").decode("latin-1")).encode(
         "latin-1"
     )

@@ -1,4 +1,4 @@
-"""What happened: one delivery is one POST, and everything inside it is an event."""
+"""Events: one delivery is one POST, and everything inside it is an event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One POST as it was kept: the bytes that were signed and where they stand in the inbox."""
+    """One POST as it was stored: the bytes that were signed and their place in the inbox."""
 
     id: str  # "<partition>:<entry>", for example "3:1763830000000-0"
     received_at: datetime
     body: bytes
     account: str = ""
     secret: str = ""  # which of the active app secrets signed it, never the secret itself
-    origin: str = "meta"  # "internal": what we put back ourselves; "replay": a person did
+    origin: str = "meta"  # "internal": the gateway put it back itself; "replay": the operator did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,13 @@ class Event:
     key: str
     delivery: str
     item: int  # position among the events of its delivery
-    number: str  # our phone number id, "" where the event belongs to none
-    contact: str  # a key of the customer (core/phone_numbers.py), "" where there is none
+    number: str  # our phone number id, "" if the event belongs to none
+    contact: str  # a key of the customer (core/phone_numbers.py), "" if there is none
     also: tuple[str, ...] = field(default=(), repr=False)  # other keys of the same customer
-    wa_id: str = field(default="", repr=False)  # what Meta calls the customer now
+    wa_id: str = field(default="", repr=False)  # Meta's present id of the customer
     user_id: str = field(default="", repr=False)
     at: datetime
-    replayed: bool = False  # a person put it back, so that it came late tells nothing
+    replayed: bool = False  # the operator put it back, so its delay means nothing
     raw: Any = field(repr=False)
 
 
@@ -53,7 +53,7 @@ class Message(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Event):
-    """Meta tells how far one of our sends got."""
+    """Meta reports how far one of our sends got."""
 
     kind: ClassVar[str] = "status"
 
@@ -68,7 +68,7 @@ class Status(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
-    """Anything else Meta tells: account, templates, echoes, errors of a value, unknown fields."""
+    """Any other webhook: account, templates, echoes, errors of a value, unknown fields."""
 
     kind: ClassVar[str] = "notice"
 
@@ -77,7 +77,7 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalEvent(Event):
-    """Something of our own that came back through the inbox, for example a timer that fired."""
+    """An event that the gateway put into the inbox itself, for example a timer that fired."""
 
     kind: ClassVar[str] = "returned"
 
@@ -86,9 +86,9 @@ class InternalEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Event):
-    """Bytes that Meta signed and that are no webhook, or an item that has no identity."""
+    """Bytes that Meta signed and that are no webhook, or an item without identity."""
 
     kind: ClassVar[str] = "unreadable"
 
     reason: str
-    source: bytes = field(default=b"", repr=False)  # where they are no JSON, else `raw` has all
+    source: bytes = field(default=b"", repr=False)  # if they are no JSON, otherwise `raw` has all

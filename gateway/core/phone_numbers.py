@@ -1,7 +1,7 @@
-"""By which key a customer is known, for each name that Meta uses; pure.
+"""Keys of customers, from the names that Meta uses.
 
-A customer has a phone number, a user id, or both, and either may change. What is sent goes to the
-name that Meta used last; a key only tells conversations apart.
+A customer has a phone number, a user id, or both, and either may change. A send goes to the name
+that Meta used last; a key only distinguishes conversations.
 """
 
 import re
@@ -18,7 +18,7 @@ _VARIANTS: Mapping[str, tuple[re.Pattern[str], str]] = {
 
 
 def normalize_phone(phone: str) -> str:
-    """Return what all ways to write a phone number have in common; what is none stays as it is."""
+    """Return the one form of a phone number; text that is no phone number is returned unchanged."""
     variant = _VARIANTS.get(phone[:2])
     if variant and (match := variant[0].fullmatch(phone)):
         return match.expand(variant[1])

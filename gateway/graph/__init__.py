@@ -1,1 +1,1 @@
-"""HTTP to Meta, and only here."""
+"""HTTP to Meta's Graph API, which no other package calls."""

@@ -1,4 +1,4 @@
-"""The one way to Meta's Graph API: a request goes out, and what was seen of it comes back."""
+"""Client of Meta's Graph API for messages: posts a request and returns what was observed of it."""
 
 import contextlib
 from collections.abc import Mapping
@@ -16,44 +16,44 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 
 class Graph:
-    """Meta's Graph API as one token sees it; may be shared by threads, and made before a fork."""
+    """Graph API with one token; may be shared by threads, and created before a fork."""
 
     def __init__(self, base_url: str, version: str, token: str, *, total_s: float = 10) -> None:
-        """Take where to post, with which token, and the time of one post."""
+        """Take the base URL, the token, and the time limit of one post."""
         self.use_token(token)
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._headers = {
             "Content-Type": "application/json",
             "User-Agent": f"whatsapp-gateway/{__version__}",
-            # Answers are short, and what is not compressed cannot grow when it is unpacked.
+            # Answers are short, and an uncompressed one cannot grow when it is unpacked.
             "Accept-Encoding": "identity",
         }
         self._total_s = total_s
         self._connections = Connections()
 
     def use_token(self, token: str) -> bool:
-        """Use another token from the next post on; say whether it is another one."""
-        # Found out later, it would be told in an exception that quotes the whole header.
+        """Use this token from the next post on; return whether it differs from the current one."""
+        # Checked here: httpx would raise an exception that quotes the whole header.
         if not (token.isascii() and token.isprintable() and " " not in token):
             raise ValueError("the access token holds characters that no HTTP header can carry")
         before, self._bearer = getattr(self, "_bearer", ""), f"Bearer {token}"
         return before != self._bearer
 
     def post_message(self, number: str, body: Mapping[str, Any]) -> Answer:
-        """Post one message of our phone number id `number`, once, and say what was seen of it.
+        """Post one message of our phone number id `number`, once; return what was observed of it.
 
-        Ends `total_s` after it began. Never repeats anything by itself.
+        Ends `total_s` after it began. Never retries.
         """
         try:
             request = self._request(number, orjson.dumps(dict(body)))
-            # Straight to the transport: a client would add cookies and redirects, which would carry
-            # the token elsewhere, and take as long again.
+            # Straight to the transport: a client would add cookies and redirects, which would send
+            # the token elsewhere and take as long again.
             with (
                 self._connections.lend() as transport,
                 contextlib.closing(transport.handle_request(request)) as response,
             ):
                 return Responded(response.status_code, _read_body(response))
-        # The reason is the kind of the error only: its text may quote the header or the address.
+        # The reason is only the error's type: its text may quote the header or the address.
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return NotConnected(type(error).__name__)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
@@ -75,7 +75,7 @@ class Graph:
 
 
 def _read_body(response: httpx.Response) -> bytes:
-    """Read the body up to the limit; where it is cut or late, the status decides without it."""
+    """Read the body up to the limit; if it is cut or late, the status alone decides."""
     body = bytearray()
     with contextlib.suppress(httpx.TransportError):
         for chunk in response.iter_raw():

@@ -1,1 +1,1 @@
-"""HTTP to addresses that are not ours: bounded in time, one guarded client."""
+"""HTTP to addresses that are not Meta's: bounded in time, one guarded client."""

@@ -1,6 +1,6 @@
-"""Calls to addresses that the operator gave: for alerts and for the heartbeat, never to Meta.
+"""Calls to addresses that the operator set: for alerts and the heartbeat, never to Meta.
 
-Such an address may hold a token, so nothing that is said of a call names it.
+Such an address may hold a token, so no text about a call contains it.
 """
 
 from typing import Any
@@ -14,20 +14,20 @@ TOTAL_S = 5.0
 
 
 def post(url: str, payload: dict[str, Any], total_s: float = TOTAL_S) -> str:
-    """Post JSON once; return "" where it was answered with a 2xx, and else why not."""
+    """Post JSON once; return "" if the answer is a 2xx, and else the reason."""
     return _call("POST", url, total_s, json=payload)
 
 
 def ping(url: str, total_s: float = TOTAL_S) -> str:
-    """Ask for an address once; return "" where it was answered with a 2xx, and else why not."""
+    """Get an address once; return "" if the answer is a 2xx, and else the reason."""
     return _call("GET", url, total_s)
 
 
 def _call(method: str, url: str, total_s: float, **body: Any) -> str:
-    """Make one call that ends in time; the status decides, so the answer's body is not read.
+    """Make one call within the time limit; the status decides, so the body is not read.
 
-    A redirect is not followed: it would take what is told to somewhere else. Calls are rare, so
-    each has a connection of its own, which no fork can share.
+    A redirect is not followed: it would send the content somewhere else. Calls are rare, so each
+    has its own connection, which no fork can share.
     """
     try:
         with (
@@ -40,6 +40,6 @@ def _call(method: str, url: str, total_s: float, **body: Any) -> str:
             client.stream(method, url, timeout=limits(total_s), **body) as response,
         ):
             return "" if response.is_success else f"HTTP {response.status_code}"
-    # The kind of the error only: its text may quote the address.
+    # Only the error's type: its text may quote the address.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         return type(error).__name__

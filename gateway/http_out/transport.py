@@ -1,7 +1,7 @@
-"""The connections of a process to one place, each used by one thread at a time.
+"""Connections of a process to one server, each used by one thread at a time.
 
-A pool that all threads share looks at every connection for each request, under a lock for which
-they all queue: with 64 posts at once that costs four times what the posts themselves do.
+A pool that all threads share checks every connection for each request, under a lock for which they
+all queue: with 64 posts at once that costs four times as much as the posts themselves.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from typing import Any
 import httpcore
 import httpx
 
-# A connection that the server closes while we write is an attempt of unknown outcome, so an idle
-# one is given up before Meta would do so.
+# A post on a connection that the server closes meanwhile has an unknown outcome, so an idle
+# connection is dropped before Meta would close it.
 IDLE_S = 2.0
 
 
 def limits(total_s: float) -> httpx.Timeout:
     """Return the timeouts, for `DeadlineTransport`, of a request that starts now.
 
-    Half of the time is for getting a connection, so that enough is left to read the answer.
+    Half of the time is for connecting, so that enough is left to read the answer.
     """
     now = time.monotonic()
     end = now + total_s
@@ -31,13 +31,13 @@ def limits(total_s: float) -> httpx.Timeout:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """One HTTP/1.1 connection at a time, without proxy, retries or a look at the environment."""
+    """Transport with one HTTP/1.1 connection at a time; no proxy, no retries, no environment."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        """Open nothing yet; `context`, which takes long to make, may be shared."""
+        """Open no connection yet; `context`, which is slow to create, may be shared."""
         context = context or httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=context)
-        # httpx passes no network backend on; its own pool has not been used yet.
+        # httpx does not pass a network backend on; its own pool has not been used yet.
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=1,
@@ -59,7 +59,7 @@ class _Backend(httpcore.SyncBackend):
         try:
             return _Stream(super().connect_tcp(host, port, left_s, local_address, socket_options))
         except (UnicodeError, OverflowError) as error:
-            # No resolver was asked: the host or the port cannot be one.
+            # Raised before any DNS lookup: the host or the port is malformed.
             raise httpcore.ConnectError("the address is malformed") from error
 
 
@@ -90,7 +90,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _remaining_s(deadline: float | None, timeout_error: type[httpcore.TimeoutException]) -> float:
-    """Return the seconds until `moment`; raises `late` once it has passed."""
+    """Return the seconds until `deadline`; raises `timeout_error` once it has passed."""
     left_s = (deadline or 0.0) - time.monotonic()
     if left_s <= 0:
         raise timeout_error("the deadline has passed")
@@ -98,10 +98,10 @@ def _remaining_s(deadline: float | None, timeout_error: type[httpcore.TimeoutExc
 
 
 class Connections:
-    """Lends a connection to whoever posts; may be shared by threads, and made before a fork."""
+    """Lends connections to posting threads; may be shared by threads, and created before a fork."""
 
     def __init__(self) -> None:
-        """Open nothing yet."""
+        """Open no connection yet."""
         self._tls = httpx.create_ssl_context(trust_env=False)
         self._idle: dict[int, deque[tuple[float, DeadlineTransport]]] = {}
 
@@ -120,21 +120,21 @@ class Connections:
             _close_idle(idle, time.monotonic() - IDLE_S)
 
     def close(self) -> None:
-        """Close what is lent to nobody; the next post opens a new one."""
+        """Close the connections that are not lent out; the next post opens a new one."""
         _close_idle(self._process_connections(), float("inf"))
 
     def _process_connections(self) -> deque[tuple[float, DeadlineTransport]]:
         """Return the connections of this process, the longest idle first.
 
         Two processes on one connection read each other's answers. A parent's connections are kept
-        and never used: closing them here would say goodbye on them. No lock is held, for it could
-        be another thread's at the moment of a fork; what a deque does is done in one step.
+        and never used: closing them here would send a TLS goodbye on them. No lock is held, because
+        another thread might hold it at the moment of a fork; operations of a deque are atomic.
         """
         return self._idle.setdefault(os.getpid(), deque())
 
 
 def _close_idle(idle: deque[tuple[float, DeadlineTransport]], before: float) -> None:
-    """Close what nobody used since `before`; the server may have left it long ago."""
+    """Close connections unused since `before`; the server may have closed them long ago."""
     with contextlib.suppress(IndexError):  # another thread may take the last one first
         while idle[0][0] < before:
             idle.popleft()[1].close()

@@ -1,1 +1,1 @@
-"""The language of automation rules: load, match, explain."""
+"""Automation rules: their language, loading, matching and explanation."""

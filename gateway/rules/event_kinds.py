@@ -1,9 +1,9 @@
-"""The kinds of events, as rules name them; pure."""
+"""Kinds of events, as rules name them."""
 
 from gateway.core.events import Event, Message, Notice, Status
 
 EVENTS = ("message", "status", "echo", "standby", "history", "notice")
-# From the phone of the business, where a person writes.
+# From the phone of the business, on which a colleague writes.
 SMB_ECHO_FIELD = "smb_message_echoes"
 _KIND_BY_FIELD = {
     SMB_ECHO_FIELD: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
@@ -11,7 +11,7 @@ _KIND_BY_FIELD = {
 
 
 def kind_of(event: Event) -> str:
-    """Name the kind of an event, "" for what no rule is asked about."""
+    """Return the kind of an event, "" for an event that no rule is asked about."""
     match event:
         case Message() | Status():
             return event.kind
@@ -22,5 +22,5 @@ def kind_of(event: Event) -> str:
 
 
 def kind_of_field(field: str) -> str:
-    """Name the kind of what comes under a webhook field and is neither message nor status."""
+    """Return the kind of events of a webhook field that are neither messages nor statuses."""
     return _KIND_BY_FIELD.get(field, "notice")

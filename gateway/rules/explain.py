@@ -1,4 +1,4 @@
-"""Why each rule answered an event or did not, in words; pure."""
+"""Explanations in words why each rule answered an event or did not."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gateway.rules.matching.condition import Condition, Every, Some
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.rulebook import Rulebook, RuleTrial
 
-# Of more rules than one reads, those that are far from fitting are only counted.
+# With more rules than an operator reads, those far from matching are only counted.
 MAX_SHOWN = 8
 GENERAL_KEYS = frozenset({"event", "type", "number", "from"})
 
@@ -22,11 +22,11 @@ class RuleExplanation:
     rule: str
     fired: bool
     reason: str
-    is_near_miss: bool = False  # what was said fits, and one other thing does not
-    is_other_kind: bool = False  # it is for other kinds of events
+    is_near_miss: bool = False  # the content matches, and one other condition fails
+    is_other_kind: bool = False  # the rule is for other kinds of events
 
     def __str__(self) -> str:
-        """Tell it on one line."""
+        """Return the explanation on one line."""
         if not self.rule:
             return f"no rule was asked: {self.reason}"
         return (
@@ -37,7 +37,7 @@ class RuleExplanation:
 def explain(
     rulebook: Rulebook, event: Event, contact: Contact, now: datetime
 ) -> tuple[RuleExplanation, ...]:
-    """Ask every rule as `decide` does; where none is asked, the one entry has no rule."""
+    """Ask every rule as `decide` does; if none is asked, the one entry has no rule."""
     if note := rulebook.skip_reason(event, contact):
         return (RuleExplanation("", False, note),)
     facts = rulebook.facts(event, contact, now)
@@ -45,7 +45,7 @@ def explain(
 
 
 def format_explanations(explanations: Sequence[RuleExplanation]) -> Iterator[str]:
-    """Give a line for each rule that is for such an event, of many only for those that are near."""
+    """Yield a line for each rule of the event's kind; of many, only for those that are near."""
     if explanations and all(one.is_other_kind for one in explanations):
         yield "no rule is for such an event"
     explanations = [one for one in explanations if not one.is_other_kind]
@@ -70,7 +70,7 @@ def _explain_trial(trial: RuleTrial, facts: EventFacts) -> RuleExplanation:
 
 
 def _describe_matched_part(condition: Condition, facts: EventFacts) -> str | None:
-    """Tell what held of a condition that nearly did; None where it was far from that."""
+    """Describe the part that held of a condition that nearly did; None if it did not come near."""
     if isinstance(condition, Some):
         parts = (_describe_matched_part(one, facts) for one in condition.inner)
         return next((part for part in parts if part is not None), None)
@@ -79,7 +79,7 @@ def _describe_matched_part(condition: Condition, facts: EventFacts) -> str | Non
     fits = len(matched) == len(inner) or (
         len(matched) == len(inner) - 1 and any(map(_is_specific, matched))
     )
-    # What a rule is for in the first place, such as messages, is told in no words.
+    # The kind of events that a rule is for, such as messages, has no text.
     return (
         " and ".join(filter(None, (one.evaluate(facts).explanation for one in matched)))
         if fits
@@ -88,5 +88,5 @@ def _describe_matched_part(condition: Condition, facts: EventFacts) -> str | Non
 
 
 def _is_specific(condition: Condition) -> bool:
-    """Say whether a condition is about what was said or done, as a number or a type is not."""
+    """Say whether a condition is about the content of an event, as a number or a type is not."""
     return any(name not in GENERAL_KEYS for name, _ in condition.keys or ())

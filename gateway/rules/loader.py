@@ -1,4 +1,4 @@
-"""Rules from a file or a folder, all errors told at once."""
+"""Loader of rules from a file or a folder, which reports all errors at once."""
 
 import hashlib
 import json
@@ -19,13 +19,13 @@ from gateway.rules.rulebook import Rulebook, compile_rule
 
 MAX_BYTES = 1_000_000
 SUFFIXES = (".yaml", ".yml")
-# Conversations that stand beside the rules they are about: shop.test.yaml beside shop.yaml.
+# Test conversations are beside the rules they are about: shop.test.yaml beside shop.yaml.
 TEST_SUFFIXES = tuple(f".test{suffix}" for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file: what it holds, or why it could not be read."""
+    """One file: its content, or why it could not be read."""
 
     name: str
     content: bytes = field(default=b"", repr=False)
@@ -35,7 +35,7 @@ class File:
 def read(path: Path) -> tuple[File, ...]:
     """Read a file, or the *.yaml and *.yml files of a folder by name.
 
-    Raises RulebookError where there are none; a file that cannot be read says so itself.
+    Raises RulebookError if there are none; a file that cannot be read has a `problem`.
     """
     return tuple(read_file(file) for file in _rule_files(path))
 
@@ -56,7 +56,7 @@ def read_file(file: Path) -> File:
 
 
 def fingerprint(files: Iterable[File]) -> bytes:
-    """Return what changes with any byte of any file: times and sizes may stay as they were."""
+    """Return a digest of all bytes of all files, since times and sizes may not show a change."""
     digest = blake2b(digest_size=16)
     for file in files:
         for part in (file.name, file.content, str(file.problem)):
@@ -89,7 +89,7 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def _display_name(path: Path) -> str:
-    """Name a file so that it can be told and kept: a name need not be UTF-8."""
+    """Return a file's name in a form to print and store, because it need not be UTF-8."""
     return str(path).encode(errors="replace").decode()
 
 
@@ -102,7 +102,7 @@ def load(path: Path) -> Rulebook:
 
 
 def build_rulebook(files: Iterable[File]) -> Rulebook:
-    """Make a rulebook of files that were read. Raises RulebookError like `load`."""
+    """Build a rulebook from files that were read. Raises RulebookError like `load`."""
     checked = [_check_file(file) for file in files]
     if problems := sorted(limit_problems(find_errors(checked))):
         raise RulebookError(problems)
@@ -110,7 +110,7 @@ def build_rulebook(files: Iterable[File]) -> Rulebook:
 
 
 def find_problems(path: Path) -> list[Problem]:
-    """Tell everything that is wrong or odd with what `load` would load; never raises."""
+    """List every error and warning about the files that `load` would load; never raises."""
     try:
         checked = [_check_file(file) for file in read(path)]
     except RulebookError as error:
@@ -119,7 +119,7 @@ def find_problems(path: Path) -> list[Problem]:
 
 
 def find_errors(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
-    """Tell every error of files that were read."""
+    """Yield every error of files that were read."""
     yield from (problem for file in checked for problem in file.problems)
     yield from reference_errors(checked)
 
@@ -136,7 +136,7 @@ def _check_file(file: File) -> CheckedFile:
 
 
 def assemble_rulebook(books: Sequence[Book]) -> Rulebook:
-    """Put the files together, which were found to be right."""
+    """Assemble a rulebook from files that have no errors."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
@@ -148,7 +148,7 @@ def assemble_rulebook(books: Sequence[Book]) -> Rulebook:
 
 
 def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> Any:
-    """Give what the rules mean, in whatever way it was written."""
+    """Return the meaning of the rules, however they are written."""
     dumped = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
     events = [[when.events for when in rule.when] for rule in rules]
     opening = {

@@ -1,4 +1,4 @@
-"""Opening hours with a name: when a shop is open, and when it opens or closes next; pure."""
+"""Opening hours: when a shop is open, and when it opens or closes next."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = timedelta(days=1)
-# So far ahead one looks for a day that is open: beyond a shop's longest holiday.
+# The search for a day that is open goes so far ahead: beyond a shop's longest holiday.
 HORIZON = 62
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Minutes of a day between which a place is open; beyond 24 hours is the day after."""
+    """Minutes of a day between which a place is open; beyond 24 hours they are in the next day."""
 
     start: int
     end: int
@@ -21,7 +21,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When a place is open, by the clock of its zone; the week begins on Monday."""
+    """Opening hours of a place, by the clock of its zone; the week begins on Monday."""
 
     zone: str
     week: tuple[tuple[Span, ...], ...]
@@ -29,26 +29,26 @@ class Hours:
 
     def is_open(self, now: datetime) -> bool:
         """Say whether the place is open at a moment."""
-        # What opened yesterday may close after midnight.
+        # A span that began yesterday may end after midnight.
         return any(start <= now < end for start, end in self._spans(self._day(now) - DAY, 2))
 
     def next_opening(self, now: datetime) -> datetime | None:
-        """Give the next moment at which it opens, None where none is in sight."""
+        """Return the next moment at which it opens, None if none was found."""
         starts = (start for start, _ in self._open_periods(now) if start > now)
         return self._local(next(starts, None))
 
     def next_closing(self, now: datetime) -> datetime | None:
-        """Give the next moment at which it closes, None where none is in sight."""
+        """Return the next moment at which it closes, None if none was found."""
         end_of_sight = self._moment(self._day(now) + HORIZON * DAY, 0)
         ends = (end for _, end in self._open_periods(now) if now < end < end_of_sight)
         return self._local(next(ends, None))
 
     def local_time(self, now: datetime) -> datetime:
-        """Give a moment by the clock of the zone."""
+        """Return a moment by the clock of the zone."""
         return now.astimezone(ZoneInfo(self.zone))
 
     def _open_periods(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Go through what is open without a gap, from yesterday on."""
+        """Yield the periods that are open without a gap, from yesterday on."""
         current: tuple[datetime, datetime] | None = None
         for start, end in self._spans(self._day(now) - DAY, HORIZON + 1):
             if current and start <= current[1]:
@@ -69,7 +69,7 @@ class Hours:
     def _moment(self, day: date, minutes: int) -> datetime:
         later, of_day = divmod(minutes, 24 * 60)
         local = datetime.combine(day + later * DAY, time(*divmod(of_day, 60)), ZoneInfo(self.zone))
-        # Two moments of one zone would be compared by the clock on the wall, which is put back.
+        # Two moments of one zone would be compared by local time, which is put back in autumn.
         return local.astimezone(UTC)
 
     def _day(self, now: datetime) -> date:

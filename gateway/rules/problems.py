@@ -1,4 +1,4 @@
-"""What is wrong in rules, said so that the author finds the line and knows what to do."""
+"""Problems in rules, worded so that the author finds the line and knows what to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,11 +6,11 @@ from itertools import islice
 from typing import ClassVar, NamedTuple
 
 QUOTES = "put the text in quotes"
-MAX_PROBLEMS = 100  # that are told at once
+MAX_PROBLEMS = 100  # that are reported at once
 
 
 class Mark(NamedTuple):
-    """Where something stands in a file, counted from 1; zeros where the whole file is meant."""
+    """A line and column of a file, counted from 1; zeros mean the whole file."""
 
     line: int = 0
     column: int = 0
@@ -18,9 +18,9 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong, or with `is_warning` odd; rule "" where the whole file is meant."""
+    """One error, or with `is_warning` a warning; rule "" means the whole file."""
 
-    about: ClassVar[str] = "rule"  # what `rule` is the name of
+    about: ClassVar[str] = "rule"  # the kind of item that `rule` names
 
     file: str
     mark: Mark
@@ -29,7 +29,7 @@ class Problem:
     is_warning: bool = False
 
     def __str__(self) -> str:
-        """Tell where and what on one line."""
+        """Return the place and the message on one line."""
         mark = f":{self.mark.line}:{self.mark.column}" if self.mark.line else ""
         warning = "warning: " if self.is_warning else ""
         rule = f"{self.about} {quote_word(self.rule)}: " if self.rule else ""
@@ -37,7 +37,7 @@ class Problem:
 
 
 def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Give as many problems as a person reads, and what says that there are more."""
+    """Return as many problems as an author reads, and one that says that there are more."""
     each = iter(problems)
     shown = list(islice(each, MAX_PROBLEMS))
     if more := next(each, None):
@@ -47,7 +47,7 @@ def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
 
 
 class RulebookError(Exception):
-    """The rules cannot be used; `problems` says everything that is wrong with them."""
+    """The rules cannot be used; `problems` has every error in them."""
 
     reason = "rules_broken"
 

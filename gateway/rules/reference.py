@@ -1,6 +1,6 @@
-"""The tables of docs/rules.md and the schema beside it, made from the models.
+"""Reference of the rules: the tables of docs/rules.md and the schema, made from the models.
 
-`python -m gateway.rules.reference` writes both; tests hold them against the models.
+`python -m gateway.rules.reference` writes both; tests compare them with the models.
 """
 
 import json
@@ -25,26 +25,26 @@ FILE = Path(__file__).parents[2] / "docs" / "rules.schema.json"
 
 
 class _Generator(GenerateJsonSchema):
-    """Say what may be written, which is more than what YAML makes of it."""
+    """Schema generator for what authors may write, which is more than the models' own types."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Leave null out: what is not meant is not written."""
+        """Leave null out: an author omits the key instead."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Leave the default out, which is a value of ours and not of the file."""
+        """Leave the default out, which is our value and not written in the file."""
         return self.generate_inner(schema["schema"])
 
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
-        """Take any word for a text."""
+        """Accept any scalar as a text."""
         return {"type": SCALAR}
 
     def bool_schema(self, schema: core_schema.BoolSchema) -> JsonSchemaValue:
-        """Take yes and no too, which YAML of today takes for texts."""
+        """Accept yes and no too, which YAML 1.2 reads as texts."""
         return {"enum": ["yes", "no", True, False]}
 
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        """Take one value for a list of one."""
+        """Accept one value as a list of one."""
         (one,) = schema["items_schema"]
         items = self.generate_inner(one)
         return {"anyOf": [items, {"type": "array", "items": items, "minItems": 1}]}
@@ -69,7 +69,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_json() -> str:
-    """Return the schema as it stands in its file."""
+    """Return the schema as its file holds it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -83,7 +83,7 @@ MODELS: Mapping[str, type[Model]] = {
 
 
 def render_page(text: str) -> str:
-    """Return the page with its tables made anew."""
+    """Return the page with its tables regenerated."""
     return MARKED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[3]}", text)
 
 

@@ -1,4 +1,4 @@
-"""The rulebook in force: loaded once, and taken up anew when the files change."""
+"""Reloader of the rulebook: loads it once, and again when the files change."""
 
 import time
 from collections.abc import Callable
@@ -18,10 +18,10 @@ log = structlog.get_logger(__name__)
 
 
 class RulebookSource:
-    """Give the rulebook in force; a change that is broken leaves the one before in force.
+    """Source of the rulebook in force; a change with errors leaves the one before in force.
 
-    `problem` tells what is wrong with the files as they are now, "" where nothing is. Raises
-    RulebookError when it is made, and never later, unless `spare` has files that were right before.
+    `problem` describes the errors of the present files, "" if there are none. The constructor
+    raises RulebookError unless `fallback` has files that were valid before; later nothing raises.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class RulebookSource:
         self._handled_fingerprint = self._last_fingerprint = seen
 
     def current(self) -> Rulebook:
-        """Give the rulebook in force; who answers an event keeps it until the answer is planned."""
+        """Return the rulebook in force; a caller keeps it until its event is planned."""
         return self._rulebook
 
     def reload_if_changed(self) -> None:
-        """Look whether the files have changed, at most once a second.
+        """Reload the files if they have changed, looking at most once a second.
 
-        A change is taken up when two looks in a row see the same: what is being written, and a
-        folder of which one half is new, is let settle. What is taken up is what was seen, byte for
-        byte, and all of it or nothing.
+        A change is loaded once two looks in a row see the same bytes, so that files being written,
+        or a folder of which one half is new, can settle. Exactly the bytes seen are loaded, all of
+        them or none.
         """
         if self.clock() - self._checked_at < LOOK_EVERY_S:
             return

@@ -1,4 +1,4 @@
-"""The loaded rules, and what they answer to an event; pure and total."""
+"""Rulebook: the loaded rules, which decide about an event; pure and total."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,13 +33,13 @@ SHADOW = "in shadow, so nothing is done of"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, ready to be asked."""
+    """One compiled rule."""
 
     name: str
     events: tuple[str, ...]
     condition: Condition
     steps: tuple[CompiledAction, ...]
-    patterns: tuple[str, ...] = ()  # whose groups are placeholders
+    patterns: tuple[str, ...] = ()  # regular expressions whose groups are placeholders
     limits: tuple[Limit, ...] = ()
     stop: bool | None = None
     enabled: bool = True
@@ -48,7 +48,7 @@ class Rule:
 
     @property
     def keys(self) -> frozenset[Key]:
-        """What each event has that it may fire for."""
+        """Keys, one of which every event has that the rule may fire for."""
         return (self.condition.keys or frozenset()) if self.enabled else frozenset()
 
     @property
@@ -58,11 +58,11 @@ class Rule:
 
     @property
     def ends_search(self) -> bool:
-        """Say whether no rule below is asked once it fired."""
+        """Say whether no rule below is asked once this one fired."""
         return not self.shadow and (self.has_send if self.stop is None else self.stop)
 
     def refusal(self, facts: EventFacts) -> str:
-        """Say why it does not fire, "" where it does."""
+        """Say why the rule does not fire, "" if it does."""
         if not self.enabled:
             return "it is not enabled"
         if facts.is_old and not self.of_any_age:
@@ -73,7 +73,7 @@ class Rule:
         return _describe_limit(limit) if limit else ""
 
     def fire(self, facts: EventFacts) -> FiredRule:
-        """Build the actions, each with what those before it noted."""
+        """Build the actions, each with the contact as those before it changed it."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
         explanation = self.condition.evaluate(facts).explanation
         for step in self.steps:
@@ -116,7 +116,7 @@ def _values(facts: EventFacts, groups: Mapping[str, str]) -> Lookup:
 
 
 def _idle_reason(step: CompiledAction, facts: EventFacts) -> str:
-    """Say why a step has nothing to do."""
+    """Say why a step does nothing, "" if it does something."""
     if step.calls_meta and (reason := facts.no_send_reason):
         return f"{reason}, so nothing is sent"
     if step.verb in TO_THE_MESSAGE and facts.kind != "message":
@@ -135,8 +135,8 @@ def _describe_limit(limit: Limit) -> str:
 def compile_rule(
     rule: rulefile.RuleModel, defaults: rulefile.Defaults, hours: Mapping[str, Hours]
 ) -> Rule:
-    """Compile a rule that was found to be right."""
-    steps = [step for step in rule.then if step.verb != LEAVE]  # which does no more than end it
+    """Compile a rule that has no errors."""
+    steps = [step for step in rule.then if step.verb != LEAVE]  # which only ends the search
     return Rule(
         name=rule.name,
         events=tuple(kind for when in rule.when for kind in when.events),
@@ -157,13 +157,13 @@ def _limits(rule: rulefile.RuleModel) -> tuple[Limit, ...]:
     return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
 
 
-# For so long nobody but the person who answered from the phone answers.
+# For so long only the colleague who answered from the phone answers, and no rule.
 HAND_OVER = timedelta(hours=12)
 HAND_OVER_REASON = "a person answered from the phone"
 
 
 class RuleTrial(NamedTuple):
-    """A rule that was asked; why it did not fire, or how it did."""
+    """A rule that was asked, with its refusal or its firing."""
 
     rule: Rule
     refusal: str
@@ -181,16 +181,16 @@ class Rulebook:
 
     @cached_property
     def index(self) -> Index:
-        """By what the rules that may fire for an event are found."""
+        """Index of the rules that may fire for an event."""
         return Index([rule.keys for rule in self.rules])
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """Of which kinds of events a rule may fire."""
+        """Kinds of events for which a rule may fire."""
         return frozenset(kind for rule in self.rules if rule.enabled for kind in rule.events)
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
-        """Answer an event; the first rule that sends ends the search."""
+        """Decide about an event; the first rule that sends ends the search."""
         is_echo = _is_smb_echo(event)
         if not is_echo and kind_of(event) not in self.kinds:
             return Decision()
@@ -206,11 +206,11 @@ class Rulebook:
         return Decision(fired, note, noted, tuple(facts.changes))
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
-        """Return what rules may know of an event."""
+        """Return the facts of an event for the rules."""
         return EventFacts(event, contact, now, self.max_age, self.hours)
 
     def try_rules(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
-        """Ask rules in their order, each with what those before it noted, until one ends it."""
+        """Ask rules in their order, each with earlier changes of the contact, until one ends it."""
         for rule in rules:
             if refusal := rule.refusal(facts):
                 yield RuleTrial(rule, refusal, None)
@@ -220,7 +220,7 @@ class Rulebook:
                 return
 
     def skip_reason(self, event: Event, contact: Contact) -> str:
-        """Say why no rule is asked about an event, "" where rules are asked."""
+        """Say why no rule is asked about an event, "" if rules are asked."""
         if not isinstance(event, Message):
             return ""
         if event.group:
@@ -231,7 +231,7 @@ class Rulebook:
 
 
 def _hand_over(facts: EventFacts) -> ContactChange:
-    """Silence rules from what a person answered; a rule that fires for it may end the silence."""
+    """Mute rules after a colleague's answer; a rule that fires for it may end the mute."""
     change = mute_contact(facts.contact, HAND_OVER, min(facts.event.at, facts.now))
     return change._replace(change=f"{change.change}: {HAND_OVER_REASON}")
 

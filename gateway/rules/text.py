@@ -1,4 +1,4 @@
-"""How texts are compared: case, accents and surrounding space do not matter; pure."""
+"""Text comparison, which ignores case, accents and surrounding space."""
 
 import re
 import unicodedata
@@ -11,11 +11,11 @@ MAX_COMPARED = 4096
 MAX_PATTERN = 1000
 
 # Marks above and below a letter. Those under 200 are part of how a script spells (Arabic, Hebrew,
-# Indic, kana), and without them other words would come out.
+# Indic, kana), and without them the words would be other words.
 FIRST_ACCENT = 200
 
 
-# What RE2 does otherwise than the expressions that an author may be used to.
+# RE2's differences from the regular expressions that an author may know.
 HINTS = {
     "invalid perl operator": "; RE2 looks neither ahead nor back",
     "invalid escape sequence": "; RE2 knows no such thing, and no \\1 for what a group found",
@@ -29,13 +29,13 @@ class PatternError(ValueError):
 
 
 def truncate(text: str) -> str:
-    """Take the part of a text that rules look at, without halves of characters."""
+    """Return the part of a text that rules look at, with lone surrogates replaced."""
     text = text[:MAX_COMPARED]
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def normalize(text: str) -> str:
-    """Bring a text to the form in which it is compared."""
+    """Return a text in the form in which it is compared."""
     if text.isascii():
         return text.lower().strip()
     folded = unicodedata.normalize("NFKC", text).casefold()
@@ -45,14 +45,14 @@ def normalize(text: str) -> str:
 
 
 def spaced_words(text: str) -> str:
-    """Give the words of a normal text between single spaces, "" where it has none."""
+    """Return the words of a normalized text between single spaces, "" if it has none."""
     words = (ASCII_WORD if text.isascii() else WORD).findall(text)
     return f" {' '.join(words)} " if words else ""
 
 
 @lru_cache(maxsize=1024)
 def compile_pattern(source: str) -> Any:
-    """Compile a pattern; raises PatternError where RE2 cannot use it."""
+    """Compile a pattern; raises PatternError if RE2 cannot use it."""
     if len(source) > MAX_PATTERN:
         raise PatternError(f"the pattern is longer than {MAX_PATTERN:,} characters")
     try:
@@ -77,15 +77,15 @@ WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+")
 
 
 class ComparableText:
-    """A text in the forms in which it is compared, each made when it is first asked for."""
+    """A text in the forms in which it is compared, each made on first use."""
 
     def __init__(self, text: str | None) -> None:
-        """Take a text, None where there is none."""
+        """Take a text, None if there is none."""
         self.original = None if text is None else truncate(text)
 
     @cached_property
     def normal(self) -> str | None:
-        """The text without case, accents and space around."""
+        """The text without case, accents and surrounding space."""
         return None if self.original is None else normalize(self.original)
 
     @cached_property

@@ -1,1 +1,1 @@
-"""A stand-in for Meta that judges what it is sent; it imports nothing of the gateway."""
+"""Stand-in for Meta that checks what it receives; it imports nothing of the gateway."""

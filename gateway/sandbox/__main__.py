@@ -26,7 +26,7 @@ def main() -> None:
     host, port = listener.getsockname()
     sys.stdout.write(f"Sandbox listening on http://{host}:{port}\n")
     sys.stdout.flush()
-    # The server raises the signal again once it has ended; that is the end, not a failure.
+    # The server raises the signal again once it has ended; that is the normal end, not a failure.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: sys.exit(0))
     SandboxServer(config).run(sockets=[listener])

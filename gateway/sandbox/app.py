@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: put together here, and nowhere else."""
+"""Sandbox as an ASGI application: it is put together here, and nowhere else."""
 
 import socket
 import time
@@ -34,7 +34,7 @@ def create_app(
     clock: Clock = time.time,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """Make one sandbox; `transport` carries its webhooks, the network if left out.
+    """Build one sandbox; `transport` carries its webhooks, by default the network.
 
     The sandbox itself is `app.state.sandbox`; its lifespan only ends it.
     """
@@ -58,7 +58,7 @@ def _closing_lifespan(sandbox: Sandbox) -> Lifespan[Starlette]:
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    """Answer 400 with the sentence of an error that the caller made."""
+    """Answer 400 with the error's sentence, since the caller made the mistake."""
     return as_json({"error": str(error)}, 400)
 
 
@@ -92,7 +92,7 @@ def _routes(sandbox: Sandbox) -> list[Route]:
 
 
 def _administration(sandbox: Sandbox) -> list[Route]:
-    """Give the routes of the set-up; they come last, since any path of two parts is one of them."""
+    """Return the routes of the set-up; they come last, since any path of two parts matches one."""
     administration, node, every = (
         Administration(sandbox),
         "/{version}/{node}",
@@ -112,13 +112,13 @@ _GRACE_S = 1
 
 class _Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
-        """Hand the application a way to cut this connection."""
+        """Give the application a function that cuts this connection."""
         super().on_message_begin()
         self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
 
 
 class SandboxServer(uvicorn.Server):
-    """A server that ends within two seconds, whoever still waits for an event."""
+    """Server that ends within two seconds, even if clients still wait for events."""
 
     def __init__(self, config: Config) -> None:
         """Prepare a server; `serve(sockets=[listen(config)])` runs it."""
@@ -139,11 +139,11 @@ class SandboxServer(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let those who wait for events go, then end as usual."""
+        """Release the clients that wait for events, then end as usual."""
         self._phones.wake_all()
         await super().shutdown(sockets)
 
 
 def listen(config: Config) -> socket.socket:
-    """Take the port, so that one that is taken is told before anything starts."""
+    """Bind the port, so that a port in use is reported before anything starts."""
     return socket.create_server((config.host, config.port), backlog=1024)

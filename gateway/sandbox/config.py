@@ -1,4 +1,4 @@
-"""What a sandbox is told at its start, checked field by field."""
+"""Configuration of a sandbox, checked field by field."""
 
 from typing import Annotated, Literal, Self, get_args
 
@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from gateway.sandbox.fields import Count, Digits, Flag, Seconds, Text, explain_error
 
 _DAY_S = 24 * 60 * 60
-# Meta tries at once, then less and less often for seven days; the moments are not published.
+# Meta tries at once, then less and less often for seven days; it does not publish the times.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint
 _RETRY_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 
@@ -21,12 +21,12 @@ _Enforcement = Annotated[
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be used; the message is one sentence without any value."""
+    """The configuration is invalid; the message is one sentence without any value."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Number:
-    """A business phone number: Meta's id of it, and the digits that people see."""
+    """Business phone number: Meta's id of it, and the digits that people see."""
 
     id: Digits
     display: Text
@@ -39,14 +39,14 @@ _Numbers = Annotated[
 
 
 def _check_last_pause(pauses_s: tuple[float, ...]) -> tuple[float, ...]:
-    # A last pause of nothing would try again without end and without rest.
+    # A last pause of 0 would retry for ever without a pause.
     if pauses_s and not pauses_s[-1]:
         raise ValueError
     return pauses_s
 
 
 class Config(BaseModel):
-    """Everything that can be set; moments of statuses count from the acceptance of the message."""
+    """All settings; times of statuses count from the acceptance of the message."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -60,7 +60,7 @@ class Config(BaseModel):
     any_number: Flag = False  # Whether every other phone number id is one of ours as well.
     waba_id: Text = "100000000000001"
     app_id: Digits = "100000000000003"
-    # Of accounts that the token may look at, by their ids.
+    # Accounts that the token may look at, by their ids.
     other_accounts: dict[Digits, _Numbers] = Field(
         {}, description="accounts, each an id with a list like numbers"
     )
@@ -68,7 +68,7 @@ class Config(BaseModel):
     port: int = Field(8081, strict=True, ge=0, le=65535, description="a port, 0 to 65535")
     enforce_limits: Flag = True
     messages_per_second: Count = 80
-    enforce_window: _Enforcement = "off"  # How a breach is told.
+    enforce_window: _Enforcement = "off"  # How a breach is reported.
     enforce_opt_out: _Enforcement = "status"
     templates: Templates = {}  # Name to category, else utility.
     answer_after_s: Seconds = 0.0
@@ -92,7 +92,7 @@ class Config(BaseModel):
 
     @property
     def accounts(self) -> dict[str, tuple[Number, ...]]:
-        """Give all accounts and their numbers."""
+        """Return all accounts and their numbers."""
         return {**self.other_accounts, self.waba_id: self.numbers}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Refusals and the bodies in which Meta words them."""
+"""Refusals, and their bodies in Meta's wording."""
 
 import secrets
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ UNKNOWN_TITLE = "Something went wrong"
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One error; `by_status` where Meta accepts the message and tells by a failed status."""
+    """One error; `by_status` if Meta accepts the message and reports it by a failed status."""
 
     title: str
     status: int = 400
@@ -110,7 +110,7 @@ _UNKNOWN = Code(UNKNOWN_TITLE)
 
 
 def code_of(code: int) -> Code:
-    """Give what is known of a code; one that is unknown is refused with 400."""
+    """Return the entry of a code; an unknown code is refused with 400."""
     return CODES.get(code, _UNKNOWN)
 
 
@@ -125,12 +125,12 @@ PAIR_RATE = 131056
 NO_SUCH_OBJECT = 33
 REVOKED = 467
 UNKNOWN_PATH = 2500
-_PLATFORM = 80_000  # Codes below are Graph's own, and only 100 is told with details.
+_PLATFORM = 80_000  # Codes below are Graph's own, and only 100 comes with details.
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not accepted; `details` never holds what the caller wrote.
+    """Reason why a request is refused; `details` never holds what the caller wrote.
 
     `status` is Meta's for the code, unless another is given.
     """
@@ -139,15 +139,15 @@ class Refusal:
     details: str
     status: int = 0
     subcode: int | None = None
-    message: str = ""  # Instead of the code's title, where Meta says more.
+    message: str = ""  # Replaces the code's title if Meta says more.
 
     @property
     def http_status(self) -> int:
-        """Give the HTTP status of the answer."""
+        """Return the HTTP status of the answer."""
         return self.status or code_of(self.code).status
 
     def body(self) -> Json:
-        """Word the refusal as Graph does."""
+        """Return the refusal in Graph's wording."""
         known = code_of(self.code)
         error: Json = {
             "message": self.message or f"(#{self.code}) {known.title}",
@@ -173,15 +173,15 @@ BAD_TOKEN_REFUSAL = Refusal(
 
 
 def missing(path: str) -> Refusal:
-    """Refuse a body that lacks a required parameter."""
+    """Return the refusal of a body that lacks a required parameter."""
     return Refusal(MISSING, f"Parameter {path} is required.")
 
 
 def wrong_type(path: str, rule: str) -> Refusal:
-    """Refuse a parameter of another JSON type."""
+    """Return the refusal of a parameter of another JSON type."""
     return Refusal(INVALID, f"Parameter {path} must {rule}.")
 
 
 def invalid(path: str, rule: str) -> Refusal:
-    """Refuse a parameter of the right type that breaks a rule."""
+    """Return the refusal of a parameter of the right type that breaks a rule."""
     return Refusal(INVALID_VALUE, f"Parameter {path} must {rule}.")

@@ -1,4 +1,4 @@
-"""Kinds of fields that a caller writes, each with the words that say what it must be."""
+"""Field types of what a caller writes, each described by what the field must be."""
 
 from typing import Annotated
 
@@ -13,6 +13,6 @@ Seconds = Annotated[float, Field(strict=True, ge=0, description="a number of sec
 
 
 def explain_error(form: type[BaseModel], error: ValidationError) -> str:
-    """Say in one sentence what the first field that is wrong must be, without its value."""
+    """Return in one sentence what the first wrong field must be, without its value."""
     name = str(error.errors()[0]["loc"][0])
     return f"{name} must be {form.model_fields[name].description}."

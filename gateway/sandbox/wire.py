@@ -1,4 +1,4 @@
-"""JSON, ids and addresses in the form in which Meta writes them."""
+"""JSON, ids and addresses in Meta's form."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _BODY_MAX = 1 << 20  # bytes
 
 
 async def read_body(request: Request) -> bytes:
-    """Give the whole body; one over the limit is answered with 413."""
+    """Return the whole body; one over the limit is answered with 413."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -49,20 +49,20 @@ def make_room(table: dict[str, Any], most: int) -> None:
 def encode_escaped(value: object) -> bytes:
     """Write JSON as Meta does on the wire: ASCII only, slashes escaped.
 
-    The signature covers these bytes: whoever decodes and encodes before verifying will fail.
+    The signature covers these bytes: a receiver that decodes and encodes before verifying fails.
     """
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/").encode()
 
 
 def new_wamid() -> str:
-    """Make a message id that was never given before."""
+    """Return a message id that was never used before."""
     return WAMID + b64encode(secrets.token_bytes(_WAMID_BYTES)).decode()
 
 
 def phone_digits(text: str) -> str | None:
-    """Give the digits of a phone number written in any usual way, or None if it is none."""
+    """Return the digits of a phone number in any usual form, or None if it is none."""
     digits = text.removeprefix("+")
-    if not digits.isdecimal():  # As most are; the rest of this costs ten times as much.
+    if not digits.isdecimal():  # Most are; the rest of this costs ten times as much.
         if not _PHONE.fullmatch(text):
             return None
         digits = _NO_DIGIT.sub("", text)
@@ -70,10 +70,10 @@ def phone_digits(text: str) -> str | None:
 
 
 def is_user_id(text: str) -> bool:
-    """Tell whether this is a business-scoped user id."""
+    """Return whether this is a business-scoped user id."""
     return _USER_ID.fullmatch(text) is not None
 
 
 def customer_id(text: str) -> str | None:
-    """Give the one key of a customer, digits or user id, or None if the text is neither."""
+    """Return the one key of a customer, digits or user id, or None if the text is neither."""
     return text if is_user_id(text) else phone_digits(text)

@@ -1,1 +1,1 @@
-"""Redis, and only here."""
+"""The store: the only package that talks to Redis."""

@@ -1,12 +1,12 @@
-"""How a body is stored: a format byte, then compressed bytes, encrypted where keys are set.
+"""Stored form of a body: a format byte, then compressed bytes, encrypted where keys are set.
 
 | byte | what follows |
 |---|---|
-| 1 | zlib with dictionary 1; written until 2026-11, and read for ever |
+| 1 | zlib with dictionary 1; written until 2026-11, and read forever |
 | 2 | id of the key (4 bytes), nonce (12 bytes), AES-GCM of a record of format 1 or 3 |
 | 3 | CRC-32 of the body (4 bytes), zlib with dictionary 1 |
 
-Zlib's own checksum, Adler-32, is weak for short bodies: one turned bit in 750,000 passed it.
+Zlib's own checksum, Adler-32, is weak for short bodies: it missed one flipped bit in 750,000.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ UNCHECKED, ENCRYPTED, CHECKED = b"\x01", b"\x02", b"\x03"
 
 
 class UnknownRecordError(Exception):
-    """A stored record cannot be opened by this process; another one may have what it lacks."""
+    """A stored record that this process cannot open; another may have what it lacks."""
 
 
 class Bodies:
@@ -86,7 +86,7 @@ class Bodies:
             raise UnknownRecordError(f"key {key_id.hex()}")
         try:
             return self._ciphers[key_id].decrypt(nonce, sealed, key_id)
-        except (InvalidTag, ValueError) as error:  # ValueError where even the nonce is cut
+        except (InvalidTag, ValueError) as error:  # ValueError where even the nonce is cut short
             raise UnknownRecordError("damaged") from error
 
 

@@ -1,4 +1,4 @@
-"""The numbers on record, and what is counted of each."""
+"""The list of our numbers, and the counters of each."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from gateway.core.sending import canary
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
-# Whoever holds an app secret can name any number, and each that is listed is asked every second.
+# Any holder of an app secret can name any number, and each listed one is read every second.
 MOST_NUMBERS = 10_000
 
 
 def add_number(store: Store, number: str) -> bool:
-    """Make a number one that ticks and sweeps look at; done before its first commit.
+    """List a number, so that ticks and sweeps read it; done before its first commit.
 
-    With replicas they have it too, so whoever has listed a number need not do so again. False where
-    so many are listed that there is no room: each tick asks all of them.
+    Replicas have it too, so a caller need not list a number twice. False where the list is full: it
+    is limited, since each tick reads all of it.
     """
     return bool(store.call("list_number", keys.NUMBERS, number, MOST_NUMBERS))
 
@@ -26,7 +26,7 @@ def numbers(store: Store) -> list[str]:
 
 
 def numbers_at_meta(store: Store) -> list[str]:
-    """Return the same without the canary's, of which neither Meta nor a person stops anything."""
+    """Return the same without the canary's number, which neither Meta nor an operator stops."""
     return [name for name in numbers(store) if name != canary.NUMBER]
 
 

@@ -1,4 +1,4 @@
-"""The web application as data: routes, and a table from what goes wrong to what strangers see."""
+"""Web application: its routes, and the table from errors to the answers that strangers see."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
 
-# Strangers get the status of the reason and an empty body, whatever went wrong.
+# Strangers get the status of the reason and an empty body, whatever the error.
 REFUSAL_REASONS: Mapping[type[Exception], str] = {
     TooLargeError: "too_large",
     SignatureError: "signature",
@@ -42,7 +42,7 @@ REFUSAL_REASONS: Mapping[type[Exception], str] = {
 }
 
 
-# Each asks Redis over a connection of its own, and strangers may ask for thousands at once.
+# Each page asks Redis over a connection of its own, and strangers may request thousands at once.
 PAGES_AT_ONCE = 16
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -50,7 +50,7 @@ Page = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class GuardedInbox:
-    """Keeps deliveries, unless the store has said that it is full or cannot keep."""
+    """Inbox writer that refuses while the store is full or not fit to keep deliveries."""
 
     writer: InboxWriter
     pressure: HealthMonitor
@@ -65,9 +65,9 @@ class GuardedInbox:
 def create_app(
     settings: Settings, ring: Callable[[], None], bounds: Bounds | None = None
 ) -> Starlette:
-    """Put the web process together; `ring` returns at once, and some worker hears of it.
+    """Build the web process; `ring` returns at once, and wakes a worker later.
 
-    The lifespan yields the Door that BoundedHttpProtocol asks for.
+    The lifespan yields the Door that BoundedHttpProtocol needs.
     """
     client = connect_async(settings.redis_url)
     writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
@@ -96,7 +96,7 @@ def create_app(
         await writer.close()
         await _cancel_all(background_tasks)
         await refusals.flush()
-        await heartbeat.beat()  # what was refused since the last one, while others may go on
+        await heartbeat.beat()  # with the refusals since the last one: others may go on
         door.abort()
         await client.aclose()
 
@@ -111,7 +111,7 @@ def create_app(
         exception_handlers=_exception_handlers(refusals),
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # Meta follows no redirect, and no stranger needs one
+    app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
     return app
 
 
@@ -124,7 +124,7 @@ def _limit_concurrency(free: asyncio.Semaphore, page: Page) -> Page:
 
 
 async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel until it is heard: a driver that is connecting may take a cancellation for itself."""
+    """Cancel until all have ended: a driver that is connecting may swallow a cancellation."""
     while tasks:
         for task in tasks:
             task.cancel()
@@ -133,7 +133,7 @@ async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _find_warnings(client: AsyncClient) -> list[str]:
-    """Say what is wrong and keeps no delivery from being kept."""
+    """Return the problems that do not keep a delivery from being stored."""
     pause_problems = find_pause_problems(await pauses.read_pauses(client))
     rule_problems = find_rule_problems(await rulebooks.read_reports(client))
     return [str(one) for one in (*pause_problems, *rule_problems)]

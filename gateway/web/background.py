@@ -1,6 +1,6 @@
-"""Says once a second that statuses can be kept, and afterwards how long they could not.
+"""Heartbeat: notes once a second that statuses can be kept, and later how long they could not.
 
-Whether an unconfirmed send may be repeated rests on it: see
+Whether an unconfirmed send may be repeated depends on it: see
 `gateway/core/sending/resend_policy.py`.
 """
 
@@ -17,30 +17,30 @@ LEAST_GAP_S = 0.001
 
 
 class StatusStreamClock(Protocol):
-    """Where it is noted."""
+    """Store of heartbeats and gaps."""
 
     async def alive(self, gap: timedelta) -> None:
-        """Say that a web process is alive after a gap. Raises StoreUnavailableError."""
+        """Note that a web process is alive after a gap. Raises StoreUnavailableError."""
 
 
 class Heartbeat:
-    """Notes that this process keeps deliveries, and each time in which it could not."""
+    """Notes that this process keeps deliveries, and each period in which it could not."""
 
     def __init__(
         self, stream: StatusStreamClock, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take where it is noted."""
+        """Take the clock that stores it."""
         self._stream = stream
         self._clock = clock
         self._refusing_since: float | None = None
 
     def note_refusal(self) -> None:
-        """Note that a delivery could not be kept now; Meta posts it again, some time."""
+        """Note that a delivery could not be kept now; Meta delivers it again later."""
         if self._refusing_since is None:
             self._refusing_since = self._clock()
 
     async def beat(self) -> None:
-        """Note that this process is alive; what cannot be noted now goes into the next gap."""
+        """Note that this process is alive; if that fails, the next gap includes the time."""
         since, self._refusing_since = self._refusing_since, None
         # A refusal is a gap however soon the beat follows; one without length would be none.
         gap = max(self._clock() - since, LEAST_GAP_S) if since is not None else 0.0
@@ -48,12 +48,12 @@ class Heartbeat:
             await self._stream.alive(timedelta(seconds=gap))
         except StoreUnavailableError:
             self._refusing_since = self._clock() if since is None else since
-        except asyncio.CancelledError:  # at the end of the process; the last beat tells it
+        except asyncio.CancelledError:  # at the end of the process; the last beat includes it
             self._refusing_since = self._refusing_since if since is None else since
             raise
 
     async def run(self) -> None:
-        """Beat again and again, until cancelled."""
+        """Beat until cancelled."""
         while True:
             await self.beat()
             await asyncio.sleep(BEAT_S)

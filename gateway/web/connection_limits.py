@@ -1,7 +1,7 @@
-"""How much strangers may send, how long it may take, and how many there may be; pure.
+"""Connection limits: how much strangers may send, how long it may take, how many may connect.
 
-What one request may be belongs to its route. Until the route is known the webhook's limits hold,
-which are the strictest. What all connections of a process may take together belongs to nobody.
+The limits of one request belong to its route. Until the route is known the webhook's limits hold,
+which are the strictest. The bounds on all connections of a process belong to no route.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gateway.web.webhook import MOST_BODY_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What one request of a route may be."""
+    """Limits of one request of a route."""
 
     body_bytes: int
     head_bytes: int = 32 * 1024  # request line and headers
@@ -22,14 +22,14 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What strangers may take of one web process."""
+    """Bounds on what strangers may take of one web process."""
 
     webhook: ConnectionLimits = ConnectionLimits(body_bytes=MOST_BODY_BYTES)
     page: ConnectionLimits = ConnectionLimits(
         body_bytes=16 * 1024
     )  # no page reads a body; some clients send one
     connections: int = 2048
-    ending: int = 256  # connections beside those, which are closed already but for the last bytes
+    ending: int = 256  # further connections that are closed already except for the last bytes
     pipelined: int = 16  # whole requests of one connection that wait for the one before them
     unverified_bytes: int = 16 * 1024 * 1024  # of requests that are not whole
     idle_s: float = 5.0  # between two requests of a connection

@@ -1,7 +1,7 @@
-"""All connections of one web process: who came when, how much they hold, and who has to go.
+"""All connections of one web process: when each came, how much it holds, and which must close.
 
-Whoever keeps the gateway waiting longest yields first. A delivery of Meta's arrives within a moment
-of its connection, so it is never the oldest, however many connections strangers open beside it.
+The connection that keeps the gateway waiting longest yields first. A delivery of Meta's arrives
+within a moment of its connection, so it is never the oldest, however many strangers open others.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.web.connection_limits import Bounds, ConnectionLimits
 
 
 class Phase(IntEnum):
-    """What a connection is waited for."""
+    """State of a connection: what the gateway waits for."""
 
     SILENT = 0  # nothing of a request has come, or of the next one
     HEAD = 1  # the rest of a request's head
@@ -23,15 +23,15 @@ class Phase(IntEnum):
     ENDING = 4  # the client, to take its last answer and to close
 
 
-# So many connections are read from at once of those that send large bodies, so that a delivery
-# beside them waits for a few reads and not for thousands.
+# So many connections with large bodies are read from at once, so that a delivery beside them
+# waits for a few reads and not for thousands.
 READ_AT_ONCE = 8
 
 _GONE = True
 
 
 class Guest(Protocol):
-    """A connection, as far as the door is concerned."""
+    """Connection, as the door sees it."""
 
     loop: asyncio.AbstractEventLoop
     phase: Phase
@@ -39,7 +39,7 @@ class Guest(Protocol):
     deadline: float
 
     def refuse(self, reason: str) -> None:
-        """Answer what is arriving with a refusal, and close."""
+        """Answer the arriving request with a refusal, and close."""
 
     def give_way(self, reason: str) -> None:
         """Make room for another connection."""
@@ -48,7 +48,7 @@ class Guest(Protocol):
         """Read the next part of a large body."""
 
     def expire(self) -> None:
-        """End, since the deadline has passed."""
+        """Close, since the deadline has passed."""
 
     def abort(self) -> None:
         """Close at once, whatever is still unwritten."""
@@ -58,17 +58,17 @@ class Door:
     """Knows every connection by its phase, the oldest of each first."""
 
     def __init__(self, report: Callable[[str, bool], None], bounds: Bounds) -> None:
-        """Take what hears of each refusal: its reason, and whether it may have been a delivery."""
+        """Take the report of a refusal: its reason, and whether it may have been a delivery."""
         self.report = report
         self.bounds = bounds
         self._guests: list[dict[Guest, None]] = [{} for _ in Phase]
         # In each phase; HEAD and BODY have the limits of the route.
         self._seconds = (bounds.idle_s, 0.0, 0.0, bounds.answer_s, bounds.end_s)
         self._large: deque[Guest] = deque()  # that wait to be read from
-        self.unverified = 0  # bytes that connections hold and nobody has verified
+        self.unverified = 0  # bytes that connections hold before verification
 
     def enter(self, guest: Guest) -> bool:
-        """Take a new connection in; False where every other one is being answered."""
+        """Admit a new connection; False if every other one is being answered."""
         others = sum(map(len, self._guests)) - len(self._guests[Phase.ENDING])
         full = others >= self.bounds.connections
         oldest = self._oldest(Phase.SILENT, Phase.HEAD, Phase.BODY) if full else None
@@ -98,12 +98,12 @@ class Door:
         self._guests[guest.phase].pop(guest, None)
 
     def make_room(self) -> bool:
-        """Refuse what has been arriving longest until the bytes fit; False where none is left."""
+        """Refuse the oldest arriving requests until the bytes fit; False if none is left."""
         while self.unverified > self.bounds.unverified_bytes:
             oldest = self._oldest(Phase.BODY, Phase.HEAD)
             if oldest is None:
                 return False
-            oldest.refuse("unverified")  # which lets go what it holds
+            oldest.refuse("unverified")  # which frees what it holds
         return True
 
     def read_later(self, guest: Guest) -> None:
@@ -119,19 +119,19 @@ class Door:
             asyncio.get_running_loop().call_soon(self._read_some)
 
     def sweep(self, now: float) -> None:
-        """End every connection whose deadline has passed."""
+        """Expire every connection whose deadline has passed."""
         for guest in [guest for guest in self._all() if guest.deadline <= now]:
             guest.expire()
 
     async def run(self) -> None:
-        """Sweep again and again, until cancelled."""
+        """Sweep until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.bounds.sweep_s)
             self.sweep(loop.time())
 
     def close(self) -> None:
-        """Refuse what has not arrived in the time that a stop allows."""
+        """Refuse requests that do not arrive in the time that a stop allows."""
         for phase in (Phase.HEAD, Phase.BODY):
             for guest in list(self._guests[phase]):
                 guest.refuse("stopping")

@@ -1,4 +1,4 @@
-"""Whether the process is up, and whether it would keep a delivery now."""
+"""Health pages: is the process up, and would it keep a delivery now?"""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,19 +14,19 @@ Warn = Callable[[], Awaitable[list[str]]]
 
 
 class HealthPages:
-    """The two pages that orchestrators ask."""
+    """The two pages that orchestrators poll."""
 
     def __init__(self, look: Look, warn: Warn) -> None:
-        """Take how to look at the store, and at what goes wrong and stops no delivery."""
+        """Take the look at the store, and the look for problems that stop no delivery."""
         self._look = look
         self._warn = warn
 
     async def live(self, _: Request) -> Response:
-        """Say that the process is up, whatever the store does."""
+        """Answer that the process is up, whatever the store does."""
         return PlainTextResponse("ok")
 
     async def ready(self, _: Request) -> Response:
-        """Say whether a delivery would be kept now, and if not, why."""
+        """Answer whether a delivery would be kept now, and if not, why."""
         try:
             health = await self._look()
             warnings = await self._warn()

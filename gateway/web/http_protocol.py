@@ -1,7 +1,7 @@
-"""HTTP from strangers: uvicorn's protocol, with a bound on all that it would buffer or wait for.
+"""HTTP from strangers: uvicorn's protocol, with bounds on everything that it buffers or waits for.
 
-The application is started once a request is whole, so whatever is slow, large or never ends costs
-no more than its bytes, and those are counted. What is refused here is answered and counted here.
+The application starts once a request is complete, so a request that is slow, large or endless costs
+only its bytes, and those are counted. Refusals made here are answered and counted here.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from gateway.web.connection_limits import ConnectionLimits
 from gateway.web.connections import Door, Phase
 from gateway.web.refusals import REASONS
 
-# A request costs about as much beside its own bytes.
+# A request costs about as much in addition to its own bytes.
 REQUEST_BYTES = 4096
 LARGE_PIECE = 16 * 1024
 
 
 class _RefusedError(Exception):
-    """Tells the parser to stop: the connection has been given its last answer."""
+    """Stops the parser: the connection has its last answer already."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection. The application's lifespan has to yield a Door as `door`."""
+    """One connection. The application's lifespan must yield a Door as `door`."""
 
     def __init__(
         self,
@@ -37,18 +37,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: Any = None,
     ) -> None:
-        """Take what uvicorn gives."""
+        """Take uvicorn's arguments."""
         super().__init__(config, server_state, app_state, _loop)
         self.door: Door = app_state["door"]
         self.phase = Phase.SILENT
         self.deadline = 0.0
         self.limits: ConnectionLimits = self.door.bounds.webhook
         self._arriving = Phase.SILENT  # HEAD or BODY while a request is not whole
-        self._unparsed_bytes = 0  # bytes since the parser last told of something
+        self._unparsed_bytes = 0  # bytes since the parser last called back
         self._received_bytes = (
             0  # bytes of the request that arrives, and of the end of the one before
         )
-        self._parts: list[bytes] = []  # of the body that arrives; a buffer that grows costs twice
+        self._parts: list[bytes] = []  # of the arriving body; a growing buffer costs twice
         self._size = 0  # of these
         self._unverified_bytes = 0  # unverified bytes of the request that arrives
         self._pending_sizes: deque[int] = deque()  # those of each whole request that is not started
@@ -59,14 +59,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._drains_input = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Come in, or be refused where every other connection is being answered."""
+        """Register with the door, or be refused if every other connection is being answered."""
         super().connection_made(transport)
         self.deadline = self.loop.time() + self.limits.head_s
         if not self.door.enter(self):
             self.refuse("crowded")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave; what broke off may have been a delivery."""
+        """Leave the door; a request that broke off may have been a delivery."""
         super().connection_lost(exc)
         if self._arriving is not Phase.SILENT and not self._input_ended:
             self.door.report("disconnected", self._may_be_delivery())
@@ -75,7 +75,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door.leave(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, as long as it stays within the limits."""
+        """Parse the data, as long as it stays within the limits."""
         if self._input_ended:
             self._discard(len(data))
             return
@@ -85,7 +85,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._unparsed_bytes = (
-                0  # We offer none, so it is answered as the request that it also is.
+                0  # We offer no upgrade, so it is answered as the plain request that it also is.
             )
         except httptools.HttpParserError:
             if not self._input_ended:
@@ -109,7 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
-        """Begin a request; a connection may have only so many that wait."""
+        """Begin a request; only so many of one connection may wait."""
         if self._unanswered:
             self._add_unverified(REQUEST_BYTES)
             if self._input_ended:
@@ -122,7 +122,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.limits = self.door.bounds.webhook
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header as uvicorn does, up to a number."""
+        """Take a header as uvicorn does, up to a maximum number."""
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -131,16 +131,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._abort_parsing("head_too_large")
 
     def on_headers_complete(self) -> None:
-        """Look at the head as a whole, then wait for the body."""
+        """Check the head as a whole, then wait for the body."""
         self.limits = self.door.bounds.of(self.url.partition(b"?")[0])
         if (
             self._received_bytes > self.limits.head_bytes
-        ):  # all of a head has come, and perhaps much more
+        ):  # the whole head has come, and perhaps much more
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > self.limits.head_bytes:
                 self._abort_parsing("head_too_large")
         super().on_headers_complete()
-        self.headers = []  # what comes after a body is no header of the request
+        self.headers = []  # trailers after a body are no headers of the request
         self._arriving = Phase.BODY
         self._unparsed_bytes = 0
 
@@ -156,8 +156,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._abort_parsing("too_large")
 
     def on_message_complete(self) -> None:
-        """Start the application, unless a request before this one is not answered yet."""
-        self.cycle.body = b"".join(self._parts)  # type: ignore[assignment]  # it is read only
+        """Start the application, unless an earlier request is not answered yet."""
+        self.cycle.body = b"".join(self._parts)  # type: ignore[assignment]  # it is only read
         self._parts, self._size = [], 0
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -174,12 +174,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, partial(self._run_app, self._pending_sizes.popleft()))
 
     async def _run_app(self, size: int, *asgi: Any) -> None:
-        # The application has verified the body before it waits for anything, so before others run.
+        # The application verifies the body before it first waits, so before other requests run.
         self.door.unverified -= size
         await self.app(*asgi)
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, or say the last words; the door ends who stays idle."""
+        """Go on with the next request, or send the last response; the door ends idle ones."""
         self.server_state.total_requests += 1
         self._unanswered -= 1
         if self.transport.is_closing():
@@ -194,7 +194,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._update_phase()
 
     def shutdown(self) -> None:
-        """Let what has its head arrive, and everybody else go."""
+        """Let requests whose head is complete arrive, and close the rest."""
         if self._input_ended:
             return
         if self._arriving is Phase.HEAD:
@@ -203,7 +203,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().shutdown()
 
     def refuse(self, reason: str) -> None:
-        """Refuse what is arriving, as soon as what came before it is answered."""
+        """Refuse the arriving request, once earlier ones are answered."""
         self.door.report(reason, self._may_be_delivery())
         self._drop_request()
         self._final_response = REASONS[reason].answer()
@@ -212,7 +212,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._send_final_response()
 
     def give_way(self, reason: str) -> None:
-        """Refuse what is arriving; a connection that has said nothing is closed without a word."""
+        """Refuse the arriving request; close a connection that sent nothing without an answer."""
         if self.phase is not Phase.SILENT:
             self.refuse(reason)
             return
@@ -220,7 +220,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._close_silently()
 
     def expire(self) -> None:
-        """End, since the deadline has passed."""
+        """Close, since the deadline has passed."""
         if self.phase is Phase.HEAD:
             self.refuse("head_timeout")
         elif self.phase is Phase.BODY:
@@ -250,7 +250,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._input_ended = True
         self.door.unverified -= self._unverified_bytes
         self._unverified_bytes = 0
-        self.parser = None  # type: ignore[assignment]  # with what it holds of a head
+        self.parser = None  # type: ignore[assignment]  # with the part of a head that it holds
         if self._arriving is not Phase.SILENT:
             self.scope["headers"] = self.headers = []
         if self._arriving is Phase.BODY:
@@ -263,8 +263,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.door.move(self, Phase.ENDING)
         if self.transport.is_closing():
             return
-        # To close while the client still writes would take the answer away from it. Whoever means
-        # well and sends too much is heard out; of anybody else nothing is read any more.
+        # Closing while the client still writes could lose the answer. A client that only sends too
+        # much is read to the end; from any other nothing more is read.
         self.transport.write(self._final_response)
         self.transport.write_eof()
         (self.flow.resume_reading if self._drains_input else self.flow.pause_reading)()
@@ -276,7 +276,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _discard(self, size: int) -> None:
         self._unparsed_bytes += size
-        # Before its end an answer to what came first may still be on its way.
+        # Until then an answer to an earlier request may still be on its way.
         if self.phase is Phase.ENDING and self._unparsed_bytes > self.limits.body_bytes:
             self.abort()
 

@@ -1,4 +1,4 @@
-"""What Prometheus asks for: the store's counters in its words."""
+"""Metrics page: the store's counters in Prometheus's format."""
 
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -13,22 +13,22 @@ from gateway.store.monitoring.counters import Figures
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.web.refusals import REASONS
 
-# Sends of a rank are worked off by the workers of this Celery queue; the inbox by those of default.
+# Workers of this Celery queue work off the sends of a priority; those of default, the inbox.
 QUEUES = {"reply": "critical", "bulk": "bulk"}
 
 
 class MetricsPage:
-    """Shows the figures of all processes, as of now."""
+    """Page with the figures of all processes, as of now."""
 
     def __init__(self, read: Callable[[], Awaitable[Figures]]) -> None:
-        """Take what reads all figures, and may raise StoreUnavailableError."""
+        """Take the reader of all figures, which may raise StoreUnavailableError."""
         self._read = read
 
     async def show(self, _: Request) -> Response:
-        """Answer in Prometheus's text format, or 503 where the store cannot be asked."""
+        """Answer in Prometheus's text format, or 503 if the store is unavailable."""
         try:
             figures = await self._read()
-        except StoreUnavailableError:  # No delivery was refused, so it must not be counted as one.
+        except StoreUnavailableError:  # No delivery was refused, so none is counted.
             return Response(status_code=503)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Snapshot(figures))
@@ -72,7 +72,7 @@ def _inbox(figures: Figures) -> Iterable[Metric]:
 
 def _counters(figures: Figures) -> Iterable[Metric]:
     # "events.message" and the like are one family each, with the last word as its label. Every
-    # reason of a refusal is there from the start, so that its first one is seen as an increase.
+    # refusal reason is listed from the start, so that its first count shows as an increase.
     none_yet = {f"refused.{reason}": 0 for reason in REASONS}
     counters = {**none_yet, **figures.counts, **figures.web}
     for group, name, text, label in (

@@ -1,6 +1,6 @@
-"""How many deliveries were refused, and why: counted here, written beside the requests.
+"""Refused deliveries by reason: counted in memory, and stored once a second beside the requests.
 
-A stranger who sends unsigned rubbish must not cause a write to the store for each.
+A stranger who sends unsigned requests must not cause a write to the store for each.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ FLUSH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a refusal is answered with, and whether it is a gap in the stream of statuses.
+    """Answer to a refusal, and whether the refusal is a gap in the stream of statuses.
 
-    It is a gap where Meta may post the same delivery again and find it taken: until then a status
-    may be missing, and its silence proves nothing.
+    It is a gap if Meta may post the same delivery again and have it accepted: until then a status
+    may be missing, and its absence proves nothing.
     """
 
     status: int
@@ -37,24 +37,24 @@ class Reason:
 
 
 REASONS: Mapping[str, Reason] = {
-    # We could not keep it, whoever sent it.
+    # The gateway could not keep it, whoever sent it.
     "store": Reason(503, gap=True),
     "unverified": Reason(503, gap=True),
     "crowded": Reason(503, gap=True),
     "pipelined": Reason(503, gap=True),
     "stopping": Reason(503, gap=True),
-    # It did not arrive, perhaps since a line or we were slow.
+    # It did not arrive, perhaps because the network or the gateway was slow.
     "head_timeout": Reason(408, gap=True),
     "body_timeout": Reason(408, gap=True),
     "disconnected": Reason(400, gap=True),
-    # Nothing of a delivery came, for as long as Meta would never wait.
+    # No byte of a delivery came, for longer than Meta would ever wait.
     "silent": Reason(408, gap=False),
-    # Meta sends nothing like it, and would be refused again for ever, so there is nothing to wait
+    # Meta sends nothing like it, and would be refused again every time, so there is nothing to wait
     # for.
     "head_too_large": Reason(431, gap=False),
     "too_large": Reason(413, gap=False),
     "malformed": Reason(400, gap=False),
-    # Whoever sent it is not Meta.
+    # The sender is not Meta.
     "signature_missing": Reason(401, gap=False),
     "signature_malformed": Reason(401, gap=False),
     "signature_mismatch": Reason(401, gap=False),
@@ -63,17 +63,17 @@ REASONS: Mapping[str, Reason] = {
 
 
 class RefusalCounts(Protocol):
-    """Where counters live."""
+    """Store of the counters."""
 
     async def add(self, counts: dict[str, int]) -> None:
         """Add to the counters of the web processes. Raises StoreUnavailableError."""
 
 
 class Refusals:
-    """Counts by reason, and hands the sums on once a second."""
+    """Counts refusals by reason, and stores the sums once a second."""
 
     def __init__(self, counts: RefusalCounts, on_gap: Callable[[], None] = lambda: None) -> None:
-        """Take where the sums go; `on_gap` hears of what may have been a delivery of Meta's."""
+        """Take the store of the sums; `on_gap` is called for refusals that may have been Meta's."""
         self._counts = counts
         self._on_gap = on_gap
         self._waiting: Counter[str] = Counter()
@@ -86,7 +86,7 @@ class Refusals:
         log.debug("delivery_refused", reason=reason)
 
     async def flush(self) -> None:
-        """Write what was counted since the last time; it is counted on while the store is away."""
+        """Store the counts since the last time; they are kept while the store is unavailable."""
         counts, self._waiting = self._waiting, Counter()
         try:
             if counts:
@@ -95,7 +95,7 @@ class Refusals:
             self._waiting.update(counts)
 
     async def run(self) -> None:
-        """Flush again and again, until cancelled."""
+        """Flush until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_S)
             await self.flush()

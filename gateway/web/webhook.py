@@ -1,4 +1,4 @@
-"""The door: Meta's handshake, and deliveries that are verified, kept and only then acknowledged."""
+"""Webhook endpoint: Meta's handshake, and deliveries acknowledged only once verified and kept."""
 
 import hmac
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ class TooLargeError(Exception):
 
 
 class HandshakeError(Exception):
-    """Somebody who does not know the verify token asked for the handshake."""
+    """The verify token of a handshake is wrong."""
 
 
 class DeliveryKeeper(Protocol):
-    """What the door needs of the store."""
+    """The part of the inbox that the endpoint needs."""
 
     async def keep(self, body: bytes, *, secret: str) -> None:
         """Return once the body is on disk. Raises StoreUnavailableError."""
 
 
 class Webhook:
-    """Meta's two requests."""
+    """Endpoint for Meta's two requests."""
 
     def __init__(self, keeper: DeliveryKeeper, secrets: Sequence[bytes], verify_token: str) -> None:
         """Take the active app secrets, newest first, and the token of the handshake."""
@@ -43,11 +43,11 @@ class Webhook:
     async def receive(self, request: Request) -> Response:
         """Verify one delivery, keep it, and only then answer 200.
 
-        200 tells Meta never to send this again, so it is given after the store said that the bytes
-        are on disk, together with every other delivery that waited at that moment.
+        After 200 Meta never sends it again, so the answer waits until the store has the bytes on
+        disk, together with every other delivery that waited at that moment.
 
         Raises TooLargeError (413), SignatureError (401), StoreUnavailableError (503), and
-        ClientDisconnect where the body never came to its end: the table in app.py answers.
+        ClientDisconnect if the body is incomplete: the table in app.py maps them to answers.
         """
         body = await read_body(request)
         signed_by = signature.verify(body, _signature_header(request), self._secrets)
@@ -61,14 +61,14 @@ class Webhook:
         is_known = hmac.compare_digest(query.get("hub.verify_token", b""), self._verify_token)
         if not is_known or query.get("hub.mode") != b"subscribe" or len(challenge) > MOST_CHALLENGE:
             raise HandshakeError
-        # What a stranger wrote is given back, so nobody may take it for a page.
+        # The answer repeats what a stranger wrote, so no browser may take it for a page.
         return PlainTextResponse(challenge, headers={"x-content-type-options": "nosniff"})
 
 
 async def read_body(request: Request) -> bytes:
     """Return the body, counted while it arrives: Starlette's own reading has no limit.
 
-    Raises TooLargeError, and ClientDisconnect where the other side leaves in the middle.
+    Raises TooLargeError, and ClientDisconnect if the client leaves before the end.
     """
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > MOST_BODY_BYTES:
@@ -84,13 +84,13 @@ async def read_body(request: Request) -> bytes:
 
 
 def _query(request: Request) -> dict[str, bytes]:
-    """Return the query's values as bytes: Starlette's reading replaces what is no text."""
+    """Return the query's values as bytes: Starlette replaces bytes that are not UTF-8."""
     query = request.scope["query_string"].decode("latin-1")
     pairs = parse_qsl(query, keep_blank_values=True, encoding="latin-1")
     return {name: value.encode("latin-1") for name, value in pairs}
 
 
 def _signature_header(request: Request) -> bytes | None:
-    """Return the signature as it was sent; two of them are none."""
+    """Return the signature header; if there are two, there is none."""
     values = [value for name, value in request.scope["headers"] if name == HEADER]
     return values[0] if len(values) == 1 else None

@@ -1,4 +1,4 @@
-"""What Celery and RedBeat are told of the servers that they talk to, by the form of the address."""
+"""Settings of Celery and RedBeat that depend on the form of their servers' addresses."""
 
 import ssl
 from typing import Any
@@ -11,22 +11,22 @@ from gateway.config.redis_address import Address, AddressError, parse
 from gateway.store import keys
 from gateway.store.redis.client import connect
 
-# RedBeat is given its client: see `use_store`. Both have to be set, or it warns.
+# RedBeat is given its client: see `use_store`. Both must be set, or it warns.
 SCHEDULE_STORE = {"redbeat_redis_url": "redis://", "redbeat_redis_options": {}}
 _REDIS = {
-    # Redis knows no acknowledgement, and kombu's imitation keeps a worker deaf: a message counts as
-    # in hand for as long as its connection lives if the note in Redis that it is done was not
-    # answered, and two such notes are all that a worker of two takes. A bell that dies with its
-    # worker is rung again by the sweep.
+    # Redis has no acknowledgements, and kombu's imitation can leave a worker without messages: if
+    # Redis did not answer the note that a message is done, the message counts as in hand for as
+    # long as its connection lives, and two such notes fill a worker of two. The sweep repeats a
+    # wake-up that died with its worker.
     "ack_emulation": False,
-    # Without these a frozen broker blocks whoever publishes for ever.
+    # Without these a frozen broker blocks a publisher for ever.
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    # Whoever rings does not insist: what is not heard is rung again by the sweep.
+    # Publishers do not insist: the sweep repeats a wake-up that was lost.
     "max_retries": 1,
     "health_check_interval": 10,
-    # One list a queue instead of four: priorities are queues of their own here.
+    # One list per queue instead of four: here each priority has a queue of its own.
     "priority_steps": [0],
     "client_name": "gateway",
     "global_keyprefix": f"{keys.SPACE}celery:",
@@ -38,7 +38,7 @@ def broker_settings(url: str) -> dict[str, Any]:
     try:
         address = parse(url)
     except AddressError:
-        return _build_settings(url, {})  # another kind of broker: a bell asks nothing more of it
+        return _build_settings(url, {})  # another kind of broker: a wake-up needs nothing more
     if not address.sentinels:
         return _build_settings(address.url, _REDIS)
     return _build_settings(_sentinel_url(address), _REDIS | {"master_name": address.primary})
@@ -47,8 +47,8 @@ def broker_settings(url: str) -> dict[str, Any]:
 def use_store(app: Celery, url: str) -> None:
     """Give RedBeat the client of the store, where it keeps its schedule.
 
-    Of an address it would make its own, which repeats calls, knows no list of hosts, and stands in
-    the configuration with its password: Celery hides that of the broker's address only.
+    From an address it would make its own client, which repeats calls, knows no list of hosts, and
+    shows its password in the configuration: Celery hides only that of the broker's address.
     """
     setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
@@ -70,11 +70,11 @@ def _sentinel_url(address: Address) -> str:
 
 
 def _tls_options(url: str) -> dict[str, Any] | None:
-    # Without this kombu talks TLS to whoever answers; `?ssl_cert_reqs=` in the address still wins.
+    # Without this kombu accepts any certificate; `?ssl_cert_reqs=` in the address still wins.
     if url.startswith("rediss://"):
         return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     if url.startswith("amqps://"):
-        # Where there is a name, even none, kombu puts the address's own, and only then it is held
-        # against the certificate.
+        # If the options hold a name, even None, kombu replaces it with the address's own, and only
+        # then is the certificate checked against it.
         return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
     return None

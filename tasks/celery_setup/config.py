@@ -1,4 +1,4 @@
-"""Every Celery setting, once, with a reason where it is not what one would expect."""
+"""Every Celery setting, once, with a reason if it is unexpected."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from tasks.celery_setup.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled")
 
-# Read by RedBeat and unknown to Celery.
+# RedBeat reads these, and Celery does not know them.
 _REDBEAT = frozenset(
     {"redbeat_redis_url", "redbeat_redis_options", "redbeat_key_prefix", "redbeat_lock_timeout"}
 )
 
 
 class UnknownOptionError(Exception):
-    """A setting has a name that nobody reads: Celery itself would say nothing."""
+    """A setting has a name that neither Celery nor RedBeat reads; Celery would say nothing."""
 
 
 def config(settings: Settings) -> dict[str, Any]:
@@ -40,50 +40,50 @@ def reject_unknown_options(options: Mapping[str, Any]) -> None:
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a broker that is away for a night comes back
+        "broker_connection_max_retries": None,  # retry even if the broker is unavailable all night
         "broker_pool_acquire_timeout": 5,
     } | broker_settings(settings.broker_url)
 
 
 def _delivery() -> dict[str, Any]:
     return {
-        # Without a key of their own all four would get what is sent to the exchange's default one.
+        # Without a routing key of their own all four would get what the default exchange receives.
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_default_queue": "default",
         "task_create_missing_queues": False,
         "task_routes": {
             "tasks.drain": {"queue": "default"},
-            "tasks.pump": {"queue": "critical"},  # for replies; whoever rings for others says so
+            "tasks.pump": {"queue": "critical"},  # for replies; callers name the queue for bulk
             "tasks.*": {"queue": "scheduled"},
         },
         "task_serializer": "json",
         "accept_content": ["json"],
-        # A message only rings; what became of a send is asked of the store. So no result backend,
-        # and no expiry, which would make beat clean up a backend that is not there.
+        # A message only wakes; the outcome of a send is in the store. So there is no result backend
+        # and no expiry, which would make beat clean up a backend that does not exist.
         "task_ignore_result": True,
         "result_expires": None,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        # The outcome of a task that raised or hung is in the store; ringing again is the sweep's.
+        # The outcome of a task that raised or hung is in the store; the sweep repeats the wake-up.
         "task_acks_on_failure": True,
         "task_acks_on_timeout": True,
-        # A repeated publish may ring twice, and a bell that is not heard is rung by the sweep.
+        # A repeated publish may wake twice, and the sweep repeats a wake-up that was lost.
         "task_publish_retry": False,
-        # Retries are ours, by Meta's error code and the due index, never Celery's.
+        # We retry by Meta's error code and the due index; Celery never does.
         "task_annotations": {"*": {"max_retries": 0}},
     }
 
 
 def _workers() -> dict[str, Any]:
     return {
-        # Back within seconds of the broker.
+        # Connected again within seconds of the broker's return.
         "worker_consumer": "tasks.celery_setup.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # Celery 6 turns this on; killing a task in the middle of its POST is what we never want.
+        # Celery 6 turns this on; a task must never be killed in the middle of its POST.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Events cost a third of the throughput; FLOWER_ENABLE_EVENTS turns them on where wanted.
+        # Events cost a third of the throughput; FLOWER_ENABLE_EVENTS turns them on.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
         "worker_enable_remote_control": True,
@@ -97,6 +97,6 @@ def _beat() -> dict[str, Any]:
         "beat_scheduler": "tasks.scheduled.beat.Beat",
         "beat_max_loop_interval": 1,
         "redbeat_key_prefix": keys.BEAT_PREFIX,
-        # A second beat takes over this long after the first one died (tasks/scheduled/beat.py).
+        # A second beat takes over this long after the first died (tasks/scheduled/beat.py).
         "redbeat_lock_timeout": 10,
     }

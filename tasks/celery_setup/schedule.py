@@ -1,4 +1,4 @@
-"""What beat rings for, and when; RedBeat keeps it in the store, where it can be changed."""
+"""Schedule of beat's periodic jobs; RedBeat keeps it in the store, where it can be changed."""
 
 from celery.schedules import crontab
 
@@ -30,5 +30,5 @@ SCHEDULE = {
     },
 }
 
-# These clear the bell that is set for them when they begin; an operator's own entries do not.
+# These tasks clear the mark of their wake-up when they begin; an operator's own entries do not.
 TASKS = frozenset(str(entry["task"]) for entry in SCHEDULE.values())

@@ -1,1 +1,1 @@
-"""Look at the store, begin and end alerts, report them."""
+"""Monitoring: read the store, begin and end alerts, post them."""

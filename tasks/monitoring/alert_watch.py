@@ -1,4 +1,4 @@
-"""The look at how everything stands, each few seconds, and what a person is told of it."""
+"""Alert watch: reads a snapshot every few seconds and reports alerts that begin and end."""
 
 import threading
 from datetime import timedelta
@@ -21,14 +21,14 @@ from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
 
-# After a while without workers there are many bells for this, one for every few seconds.
+# After a time without workers many wake-ups wait for this, one for every few seconds.
 GUARD_MS = 2_000
 DOUBLED_FOR = timedelta(hours=1)
 
 
 @app.task(name="tasks.watch", time_limit=60)
 def watch() -> None:
-    """Look, and tell; late, twice or not at all does no harm."""
+    """Update the alerts; to run late, twice or not at all does no harm."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.watch")
     if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
@@ -37,10 +37,10 @@ def watch() -> None:
 
 
 def update_alerts(store: Store, settings: Settings) -> None:
-    """Compare what is the matter with what was told, and tell what begins and what is over.
+    """Compare the active alerts with those reported before, and report what begins and ends.
 
-    Any number of processes may do so at once: each change is written by one of them only, and who
-    is about to tell says so first.
+    Any number of processes may do so at once: each change is written by one of them only, and a
+    process records that it is about to post before it does.
     """
     store_snapshot = snapshot.read(store, settings.gateway_store_bytes)
     _note_doubled(store, store_snapshot)
@@ -76,7 +76,7 @@ def _drop_ended(store: Store, now_ms: int, keep_ms: int) -> None:
 
 
 def _send_due(store: Store, url: str, now_ms: int) -> None:
-    """Post what is due; the first that is not heard ends it, for the others would not be either."""
+    """Post the due alerts; the first failure ends it, since the others would fail too."""
     for key, row in alert_store.read_rows(store).items():
         attempted = row.state.after_attempt(now_ms)
         if not row.state.is_due(now_ms) or not alert_store.replace_row(store, key, row, attempted):
@@ -94,10 +94,10 @@ def _log_fields(state: AlertState) -> dict[str, str]:
 
 
 class StandIn:
-    """Looks in the workers' place, from a thread, while none of them does."""
+    """Thread of a web process that updates alerts while no worker does."""
 
     def __init__(self, settings: Settings, every_s: float = SILENT_S) -> None:
-        """Look after `every_s` for the first time: workers may start a little later than we."""
+        """Look after `every_s` for the first time: workers may start a little later."""
         self._settings = settings
         self._every_s = every_s
         self._stop_event = threading.Event()
@@ -108,7 +108,7 @@ class StandIn:
         self._thread.start()
 
     def close(self) -> None:
-        """End with the look that is under way, which is not waited for."""
+        """Stop, without waiting for the look that is under way."""
         self._stop_event.set()
 
     def _run(self) -> None:
@@ -118,13 +118,13 @@ class StandIn:
                 if are_workers_silent(store):
                     update_alerts(store, self._settings)
             except (StoreUnavailableError, ScriptError):
-                continue  # nothing can be told without the store; the heartbeat is missed then
+                continue  # nothing can be reported without the store; the heartbeat is missed then
             except Exception:
-                log.exception("stand_in_failed")  # the next look may do better
+                log.exception("stand_in_failed")  # the next look may succeed
         store.close()
 
 
 def are_workers_silent(store: Store) -> bool:
-    """Say whether no worker has looked for a minute."""
+    """Return whether no worker has looked for a minute."""
     ago_s = run_ages.seconds_since_run(store, "watch")
     return ago_s is None or ago_s > SILENT_S

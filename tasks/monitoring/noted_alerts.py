@@ -1,4 +1,4 @@
-"""Alerts: of what a snapshot shows, and of what happens and leaves nothing to be read later."""
+"""Alerts from a snapshot, and alerts noted where they happen because no snapshot shows them."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -18,16 +18,16 @@ from gateway.store.sending.lanes import Damage
 
 log = structlog.get_logger(__name__)
 
-# What a rule asks for is over once none did for so long.
+# An alert of a rule is over once no rule asked for it for so long.
 RULE_ALERT_FOR = timedelta(minutes=5)
-# It is said again twice a second.
+# It is noted again twice a second.
 SILENT_FOR = timedelta(seconds=30)
-# What is damaged is looked at again within five minutes.
+# Damaged keys are looked at again within five minutes.
 DAMAGED_FOR = timedelta(minutes=10)
-# However many rules ask, half of the room is left to what the gateway itself has to tell.
+# However many rules ask, half of the room is left for the gateway's own alerts.
 MOST_RULE_ALERTS = MOST_NOTED // 2
 
-# What an operator sees who looks, and is no reason to wake them or has an alert of its own.
+# Problems that only commands show: none wakes an operator, or it has an alert of its own.
 UNALERTED = frozenset(
     {
         "any_dead_letters", "broadcasts_wait", "events_unreadable", "held", "number_damaged",
@@ -51,13 +51,13 @@ BEAT_SILENT = Alert(
 
 
 def find_alerts(snapshot: Snapshot) -> dict[str, Alert]:
-    """Return everything that an operator is told of, by the key of its cause."""
+    """Return every alert that a snapshot shows, by the key of its cause."""
     found = (one.alert for one in problems.find_problems(snapshot) if one.kind not in UNALERTED)
     return {alert.cause.key: alert for alert in found}
 
 
 def refused_alert(code: int, number: str) -> Alert:
-    """Tell of a refusal that passes by itself, and that a person should know of all the same."""
+    """Return the alert about a refusal that ends by itself, but that the operator should know."""
     return Alert(
         Cause("refused", str(code), number),
         "warning",
@@ -67,7 +67,7 @@ def refused_alert(code: int, number: str) -> Alert:
 
 
 def damaged_alert(what: str, number: str) -> Alert:
-    """Tell that something of a number's sends cannot be worked on, while all others go on."""
+    """Return the alert that some of a number's sends are damaged, while all others go on."""
     return Alert(
         Cause("damaged", what, number),
         "warning",
@@ -85,7 +85,7 @@ def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:
 
 
 def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
-    """Count, log and note what was passed over; a store that is away hears of it the next time."""
+    """Count, log and note what was skipped; an unavailable store learns of it the next time."""
     kinds: dict[str, list[Damage]] = {}
     for one in damages:
         kinds.setdefault(one.kind, []).append(one)
@@ -100,7 +100,7 @@ def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
 
 
 def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:
-    """Note the alerts that rules ask for; before the commit, since twice is once."""
+    """Note the alerts that rules ask for; before the commit, since a repetition changes nothing."""
     alerts = {alert.cause.key: alert for contact_plan in plans for alert in contact_plan.alerts}
     for alert in alerts.values():
         record_alert(store, alert, RULE_ALERT_FOR, MOST_RULE_ALERTS)

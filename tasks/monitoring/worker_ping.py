@@ -1,6 +1,6 @@
-"""Who listens to which queue, asked through the broker as a worker is asked whether it is healthy.
+"""Worker ping: asks through the broker, as a worker's health check does, who listens to a queue.
 
-The application is one of its own: the settings may be others than those of this environment.
+It has a Celery application of its own: its settings may differ from those of this environment.
 """
 
 from collections import Counter
@@ -17,11 +17,11 @@ CONNECT_S = 3
 
 
 class BrokerAwayError(Exception):
-    """The broker does not answer; the text is what kind of error it was."""
+    """The broker does not answer; the text names the kind of error."""
 
 
 class WorkerPing:
-    """Asks the broker of one gateway."""
+    """Ping to the workers of one gateway."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
@@ -29,7 +29,7 @@ class WorkerPing:
         self._app.config_from_object(config(settings))
 
     def connect(self) -> None:
-        """See whether the broker answers. Raises BrokerAwayError."""
+        """Check that the broker answers. Raises BrokerAwayError."""
         try:
             with self._app.connection_for_write(connect_timeout=CONNECT_S) as connection:
                 connection.ensure_connection(max_retries=1, timeout=CONNECT_S)
@@ -37,12 +37,12 @@ class WorkerPing:
             raise BrokerAwayError(type(error.__cause__ or error).__name__) from None
 
     def workers(self, within_s: float) -> Mapping[str, int]:
-        """Return how many workers listen to each queue; raises BrokerAwayError.
+        """Return how many workers listen to each queue. Raises BrokerAwayError.
 
-        All of `within_s` is waited for, since nobody knows how many there are.
+        It always waits all of `within_s`, since the number of workers is unknown.
         """
         try:
-            # Not by `inspect`, which drops one of two workers that were started under one name.
+            # Not by `inspect`, which drops one of two workers with the same name.
             answers: Any = self._app.control.broadcast(
                 "active_queues", reply=True, timeout=within_s
             )
@@ -52,5 +52,5 @@ class WorkerPing:
         return Counter(str(one["name"]) for queues in queue_lists for one in queues)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._app.close()

@@ -1,1 +1,1 @@
-"""What one process holds and is told: names, ends, reloads, the numbers it serves."""
+"""State of one process: its name, its end, rule reloads, the numbers that it serves."""

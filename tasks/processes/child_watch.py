@@ -1,7 +1,7 @@
-"""Children that ended, reported by their main process to whoever has to know of it.
+"""Watch over the children of a main process: reports each end to those who registered for it.
 
-Whoever needs it registers a report when its module is imported. It is given the store and the name
-of the process (`process_name`), and may be called for orderly ends as well, and more than once.
+A module registers its report when it is imported. The report gets the store and the name of the
+process (`process_name`), and may be called for orderly ends as well, and more than once.
 """
 
 from collections import deque
@@ -15,29 +15,29 @@ from tasks.processes.process_names import Children, children, process_name
 log = structlog.get_logger(__name__)
 
 Report = Callable[[Store, str], None]
-# While nobody can be told, so many are remembered; whoever waits for a sign of life helps the rest.
+# So many are kept while the store is unavailable; the missing sign of life settles the rest.
 MOST_UNREPORTED = 1_000
 
 _reports: list[Report] = []
 
 
 def on_child_end(report: Report) -> Report:
-    """Call `report` with the name of each child that ended; it may raise, and is asked again."""
+    """Call `report` with the name of each child that ended; if it raises, it is called again."""
     _reports.append(report)
     return report
 
 
 class ChildWatch:
-    """Notices ends, and reports each until the store has heard it; used by one thread."""
+    """Notices ends, and repeats each report until it succeeds; used by one thread."""
 
     def __init__(self, store: Store, watched: Children | None = None) -> None:
-        """Take the store that reports are given, with connections of this thread's own."""
+        """Take the store for the reports, with connections of this thread's own."""
         self._store = store
         self._children = watched or children()
         self._unreported: deque[tuple[Report, str]] = deque(maxlen=MOST_UNREPORTED)
 
     def work(self) -> None:
-        """Look whose time is over, and report it. Raises StoreUnavailableError."""
+        """Find children that ended, and report them. Raises StoreUnavailableError."""
         for pid in self._children.poll_ended():
             log.info("child_ended", process=process_name(pid))
             self._unreported.extend((report, process_name(pid)) for report in _reports)
@@ -45,10 +45,10 @@ class ChildWatch:
             report, name = self._unreported[0]
             try:
                 report(self._store, name)
-            except ScriptError as error:  # of damaged keys; all others know, and more ends wait
+            except ScriptError as error:  # of damaged keys; the rest is stored, and more ends wait
                 log.error("child_end_untold", process=name, error=str(error))
             self._unreported.popleft()
 
     def end(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._store.close()

@@ -1,4 +1,4 @@
-"""Posts that are on the way, many at once, and everything else that the sending loop waits for."""
+"""Posts in flight, many at once, and the other events that the sending loop waits for."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ from gateway.core.sending.outcome import Outcome
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending.lanes import PumpResult
 
-# Posts of one process, each in a thread of its own, however many numbers they are of.
+# Posts of one process, each in a thread of its own, whatever the number of phone numbers.
 SENDS_AT_ONCE = 256
-# What comes is gathered for a moment, longer where there are more numbers: to be woken by each
-# answer would cost more than the wait does. A number's bucket holds what it earns in 100 ms.
+# Events are gathered for a moment, longer for more numbers: to wake up for each answer would
+# cost more than the wait does. A number's bucket holds what it earns in 100 ms.
 GATHER_S, GATHER_EACH_S, MOST_GATHER_S = 0.005, 0.00025, 0.05
 
 Reply = PumpResult | StoreUnavailableError | ScriptError
@@ -21,7 +21,7 @@ Reply = PumpResult | StoreUnavailableError | ScriptError
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """A number that was rung for, and the rank that it was rung for."""
+    """Wake-up for a number, and its priority."""
 
     number: str
     priority: str
@@ -29,7 +29,7 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class FinishedAttempt:
-    """What became of an attempt of a number."""
+    """Outcome of an attempt of a number."""
 
     number: str
     outcome: Outcome
@@ -37,7 +37,7 @@ class FinishedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class StoreReplies:
-    """What the store said of numbers for which it had been away."""
+    """Replies of the store about numbers for which it had been unavailable."""
 
     of: Sequence[tuple[str, Reply]]
 
@@ -46,7 +46,7 @@ LoopEvent = Bell | FinishedAttempt | StoreReplies
 
 
 class InFlightPosts:
-    """The posts of one process, and what was heard; all but `put` is for who runs the loop."""
+    """Posts and events of one process; all but `put` is for the thread that runs the loop."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -55,11 +55,11 @@ class InFlightPosts:
 
     @property
     def free(self) -> int:
-        """Return how many more may be begun."""
+        """Return how many more posts may begin."""
         return max(0, SENDS_AT_ONCE - self.in_flight)
 
     def put(self, event: LoopEvent) -> None:
-        """Let the loop hear of something."""
+        """Hand an event to the loop."""
         self._events.put(event)
 
     def begin(
@@ -69,7 +69,7 @@ class InFlightPosts:
         attempt: Callable[[], Outcome],
         on_error: Callable[[Exception], Outcome],
     ) -> None:
-        """Make an attempt in a thread; an error of it is an outcome of its own, by `raised`."""
+        """Make an attempt in a thread; `on_error` makes the outcome of one that raises."""
 
         def run() -> FinishedAttempt:
             try:
@@ -81,11 +81,11 @@ class InFlightPosts:
         self.submit(pool, run)
 
     def submit(self, pool: ThreadPoolExecutor, work: Callable[[], LoopEvent]) -> None:
-        """Do something that may take long in a thread, and hear what came of it."""
+        """Do work that may take long in a thread, and put its event into the loop."""
         pool.submit(lambda: self._events.put(work()))
 
     def wait_for_events(self, timeout_s: float, numbers: int) -> list[LoopEvent]:
-        """Wait for what comes first, and gather what is right behind it."""
+        """Wait for the first event, and gather those right behind it."""
         try:
             first = self._events.get(timeout=max(0.0, timeout_s))
         except Empty:
@@ -98,5 +98,5 @@ class InFlightPosts:
 
 
 def gather_s(numbers: int) -> float:
-    """Return for how long to gather what comes where so many numbers are served."""
+    """Return for how long to gather events when so many numbers are served."""
     return min(MOST_GATHER_S, GATHER_S + GATHER_EACH_S * numbers)

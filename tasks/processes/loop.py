@@ -1,4 +1,4 @@
-"""Work that is done again and again in a thread beside everything else, whatever goes wrong."""
+"""Loop: work that a thread repeats beside everything else, whatever goes wrong."""
 
 import threading
 from collections.abc import Callable
@@ -13,11 +13,11 @@ PAUSE_S = 1.0
 
 
 def _do_nothing() -> None:
-    """Leave things as they are."""
+    """Do nothing."""
 
 
 class Loop:
-    """A thread that outlives every error of its work, and ends when it is told to."""
+    """Thread that survives every error of its work, and ends on request."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Loop:
         first: Callable[[], None] = _do_nothing,
         last: Callable[[], None] = _do_nothing,
     ) -> None:
-        """Take the work, and what the thread does once before it and once after it."""
+        """Take the work, and what the thread does once before and once after it."""
         self._name, self._every_s = name, every_s
         self._work, self._first, self._last = work, first, last
         self._stop_event = threading.Event()
@@ -39,11 +39,11 @@ class Loop:
         self._thread.start()
 
     def end(self) -> None:
-        """Ask it to end, and wait for nothing."""
+        """Request the end, and return at once."""
         self._stop_event.set()
 
     def join(self, within_s: float) -> bool:
-        """Wait for its end; false where it has not ended yet, and then it dies with its process."""
+        """Wait for the end; false if it has not ended yet, and then it dies with its process."""
         self._thread.join(within_s)
         return not self._thread.is_alive()
 
@@ -58,7 +58,7 @@ class Loop:
         try:
             work()
         except ScriptError as error:
-            # Keys of one thing are damaged; all others were worked on, and need not wait.
+            # Keys of one thing are damaged; all others were processed, and need not wait.
             self._log_transition(type(error).__name__)
             return True
         except StoreUnavailableError as error:
@@ -73,7 +73,7 @@ class Loop:
         return False
 
     def _log_transition(self, error: str) -> None:
-        """Tell that the work began to fail, or is done again, once each."""
+        """Log once that the work began to fail, and once that it works again."""
         if error and not self._error:
             log.warning("loop_failing", thread=self._name, error=error)
         elif self._error and not error:

@@ -1,6 +1,6 @@
-"""The names of worker processes, and how a main process learns which of its children ended.
+"""Names of worker processes, and how a main process learns which of its children ended.
 
-A main process is what `celery worker` starts; a prefork one forks the children that run tasks.
+`celery worker` starts a main process; a prefork one forks the children that run tasks.
 """
 
 import contextlib
@@ -27,25 +27,25 @@ def process_name(pid: int | None = None) -> str:
 
 
 class Children:
-    """The children of a main process, which each announce themselves before their first task.
+    """Children of a main process, each announced by itself before its first task.
 
-    The pool's own list would not tell of a child that takes a task and dies between two looks.
+    The pool's own list would miss a child that takes a task and dies between two looks.
     """
 
     def __init__(self) -> None:
-        """Open the pipe through which children announce themselves; done before the fork."""
+        """Open the pipe through which children announce themselves; called before the fork."""
         self._read_fd, self._write_fd = os.pipe()
         for end in (self._read_fd, self._write_fd):
             os.set_blocking(end, False)
         self._alive: set[int] = set()
 
     def announce(self) -> None:
-        """Tell the main process of this child; without a listener it goes unsaid."""
+        """Announce this child to the main process; without a listener this does nothing."""
         with contextlib.suppress(OSError):
             os.write(self._write_fd, _PID.pack(os.getpid()))
 
     def poll_ended(self) -> list[int]:
-        """Return the pids of the children that ended since this was asked before, in any way."""
+        """Return the pids of the children that ended since the last call, in any way."""
         self._alive.update(self._read_new_pids())
         gone = [pid for pid in self._alive if _has_ended(pid)]
         self._alive.difference_update(gone)
@@ -61,13 +61,13 @@ class Children:
 
 @cache
 def children() -> Children:
-    """Return the children of this main process; in a child, what its main process made."""
+    """Return the children of this main process; in a child, those of its main process."""
     return Children()
 
 
 def _has_ended(pid: int) -> bool:
-    """Say whether a child has ended, and leave it to the pool to take note of that."""
+    """Return whether a child has ended, and leave its exit status to the pool."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
-        return True  # the pool took note already
+        return True  # the pool has collected it already

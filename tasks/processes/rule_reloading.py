@@ -1,4 +1,4 @@
-"""Changed rules are taken up while a worker process runs, in a thread beside its work."""
+"""Rule reloading: a thread that loads changed rules while a worker process runs."""
 
 import os
 import socket
@@ -18,23 +18,23 @@ REPORT_EVERY_S = 5.0
 
 
 class RuleReloader:
-    """Looks at the files each second, and tells the store what this process has in force.
+    """Looks at the rule files each second, and reports to the store which rules are in force.
 
-    A rulebook of a thousand rules takes a second to load: who holds a lease must not wait for it.
+    Loading a rulebook of a thousand rules takes a second: the holder of a lease must not wait.
     """
 
     def __init__(self, store: Store, source: RulebookSource) -> None:
-        """Take where it is told, and what is looked at."""
+        """Take the store for the report, and the source to look at."""
         self._store, self._source = store, source
         self._process = f"{socket.gethostname()}:{os.getpid()}"
         self._reported: tuple[InForce, float] | None = None
 
     def start(self) -> None:
-        """Begin; it ends with the process."""
+        """Start; it ends with the process."""
         threading.Thread(target=self._run, name="rules", daemon=True).start()
 
     def reload_and_report(self) -> None:
-        """Take up what has changed, and tell what is in force. Raises StoreUnavailableError."""
+        """Load changed rules, and report what is in force. Raises StoreUnavailableError."""
         self._source.reload_if_changed()
         current = InForce(self._source.current().version, self._source.problem)
         previous, reported_at = self._reported or (None, 0.0)
@@ -52,7 +52,7 @@ class RuleReloader:
             try:
                 self.reload_and_report()
             except (StoreUnavailableError, ScriptError):
-                pass  # the rules are in force all the same; it is told once the store is back
+                pass  # the rules are in force all the same; reported once the store is back
             except Exception:
-                log.exception("rules_look_failed")  # the rules of before stay in force
+                log.exception("rules_look_failed")  # the rules from before stay in force
             time.sleep(LOOK_EVERY_S)

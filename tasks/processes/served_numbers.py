@@ -1,4 +1,4 @@
-"""What one process knows of the numbers that it sends for, and which of its tasks serves them."""
+"""State of the numbers that one process sends for, and which of its tasks serves them."""
 
 import math
 import threading
@@ -11,10 +11,10 @@ from tasks.processes.http_pool import Bell, InFlightPosts
 
 LINGER_S = 0.01
 MOST_IDLE = 2
-MOST_WAIT_S = 2.0  # for a number that rests; the tick rings when it may go on
-# A lane that becomes ready while answers are slow is found by asking; all else makes itself known.
+MOST_WAIT_S = 2.0  # for a number that rests; the tick sends a wake-up when it may go on
+# Only asking finds a lane that becomes ready while answers are slow; all else sends an event.
 ASK_EVERY_S = 0.5
-# For so long a store that is away is asked again; a worker that is told to end has 18 s.
+# For so long an unavailable store is asked again; a worker that is asked to stop has 18 s.
 PATIENCE_S = 12.0
 RETRY_S = 0.5
 NEVER = math.inf
@@ -22,28 +22,28 @@ NEVER = math.inf
 
 @dataclass(slots=True)
 class ServedNumber:
-    """One number that is served. Moments are of the monotonic clock."""
+    """State of one number. Times are of the monotonic clock."""
 
     number: str
     lanes: Lanes
     priorities: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)  # known, and not settled yet
     in_flight: int = 0
-    due_at: float = 0.0  # when to ask for more; NEVER where nothing was left
+    due_at: float = 0.0  # when to ask for more; NEVER if nothing was left
     asked_at: float = 0.0
     idle_rounds: int = 0
     has_more: bool = False  # something is ready beyond what was taken last
     away_since: float | None = None  # the store does not answer for this number
-    is_asking: bool = False  # and is being asked once more
-    is_reported: bool = False  # that it has been away for too long
+    is_asking: bool = False  # and a background thread is asking it again
+    is_reported: bool = False  # the error for being unavailable too long was raised
 
     def ring(self, priority: str) -> None:
-        """Take up that there is something to send."""
+        """Note that there is something to send."""
         self.priorities.add(priority)
         self.idle_rounds, self.due_at = 0, 0.0
 
     def schedule_after(self, taken: PumpResult, deadline: float) -> None:
-        """Decide when to ask again, by what was taken and what is ready; `ends` is the slice's."""
+        """Decide when to ask again, by what was taken and what is ready, within the slice."""
         now = time.monotonic()
         self.asked_at, self.has_more = now, taken.has_more
         self.away_since, self.is_reported = None, False
@@ -61,17 +61,17 @@ class ServedNumber:
         return ASK_EVERY_S
 
     def mark_store_away(self) -> None:
-        """Note that the store is away, for this number at least, and is to be asked again."""
+        """Note that the store is unavailable, for this number at least, and when to ask again."""
         now = time.monotonic()
         self.away_since = now if self.away_since is None else self.away_since
         self.asked_at, self.due_at = now, now + RETRY_S
 
     def may_take(self, free: int) -> bool:
-        """Say whether its share of the posts that are free is one at least."""
+        """Return whether its share of the free posts is at least one."""
         return free > 0 and (not self.in_flight or self.in_flight + 1 < free)
 
     def next_at(self, free: int) -> float:
-        """Return when to ask the store for it, where `free` posts may be begun."""
+        """Return when to ask the store for it, given that `free` posts may begin."""
         if self.is_asking:
             return NEVER
         if self.away_since is not None:
@@ -82,38 +82,38 @@ class ServedNumber:
 
     @property
     def has_timed_out(self) -> bool:
-        """Say whether the store has been away for too long to wait for it."""
+        """Return whether the store has been unavailable for too long to wait for it."""
         return self.away_since is not None and time.monotonic() > self.away_since + PATIENCE_S
 
     @property
     def is_busy(self) -> bool:
-        """Say whether something is on the way, or is to be settled and may soon be."""
+        """Return whether a post is in flight, or an outcome is to be settled and may soon be."""
         waits = bool(self.outcomes) if self.away_since is None else not self.has_timed_out
         return bool(self.in_flight) or self.is_asking or waits
 
     @property
     def has_work(self) -> bool:
-        """Say whether there may be something to do for it in this slice."""
+        """Return whether there may be work for it in this slice."""
         return self.is_busy or (self.away_since is None and self.due_at < NEVER)
 
     @property
     def has_pending(self) -> bool:
-        """Say whether more is ready, or it was rung for and not asked about since."""
+        """Return whether more is ready, or a wake-up came that was not followed by a call yet."""
         return self.has_more or self.due_at == 0.0
 
     @property
     def is_done(self) -> bool:
-        """Say whether nothing of it is left, here and as far as is known."""
+        """Return whether nothing of it is left, here and as far as is known."""
         return not (
             self.is_busy or self.has_pending or self.outcomes or self.away_since is not None
         )
 
 
 class Sender:
-    """The numbers that this process sends for, served by one of its tasks at a time.
+    """Numbers that this process sends for, served by one of its tasks at a time.
 
-    Whoever is first serves all of them for a slice of time; the others hand their number over and
-    are done. After its slice it only waits for the answers that are on the way, and whoever comes
+    The first task serves all of them for a slice of time; the others hand over their number and
+    are done. After its slice it only waits for the answers of posts in flight, and the next task
     then relieves it. What one leaves behind, the next finds here.
     """
 
@@ -121,23 +121,23 @@ class Sender:
         """Serve nothing yet."""
         self.served: dict[str, ServedNumber] = {}
         self.posts = InFlightPosts()
-        self.serve_lock = threading.Lock()  # of who serves; nobody else touches what is served
+        self.serve_lock = threading.Lock()  # held by the serving task, which alone touches `served`
         self._lock = threading.Lock()
         self._is_serving = False
 
     def hand_over(self, number: str, priority: str) -> bool:
-        """Make a number known as ready; true where the caller has to serve, as nobody does."""
+        """Hand over a number that is ready; true if the caller has to serve, as no task does."""
         with self._lock:
             self.posts.put(Bell(number, priority))
             first, self._is_serving = not self._is_serving, True
             return first
 
     def close(self) -> None:
-        """Take over no more numbers; what was handed over just before is heard after this."""
+        """Accept no more numbers; what was handed over just before is read after this."""
         with self._lock:
             self._is_serving = False
 
     @property
     def is_relieved(self) -> bool:
-        """Say whether somebody else came to serve since the last one closed."""
+        """Return whether another task came to serve since the last one closed."""
         return self._is_serving

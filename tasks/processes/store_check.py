@@ -1,6 +1,6 @@
-"""The look at the store before any work: once a process, at its start or once the store is there.
+"""Store check before any work: once a process, at its start or once the store is available.
 
-A store that was away at the start may turn out to be one that another release wrote. This one would
+A store that was unavailable at the start may have been written by another release. This one would
 read it from its beginning, and every event in it would have its effect again.
 """
 
@@ -12,16 +12,16 @@ from gateway.store.server.inspection import check_server
 
 log = structlog.get_logger(__name__)
 
-# No event of threading: what a main process forks would inherit its lock as it is at that moment.
+# No threading.Event: forked children would inherit its lock in the state of that moment.
 _passed: list[bool] = []
 
 
 class UnfitStoreError(StoreUnavailableError):
-    """The store is there, and nothing in it may be touched; the message says why."""
+    """The store is available, but this process must not touch it; the message says why."""
 
 
 def look(store: Store, limit_bytes: int) -> ServerHealth:
-    """Judge the store, and let this process and its children work on it if it is fit.
+    """Check the store, and let this process and its children work on it if it is fit.
 
     Raises StoreUnavailableError.
     """
@@ -34,9 +34,9 @@ def look(store: Store, limit_bytes: int) -> ServerHealth:
 
 
 def refuse_unfit(store: Store, limit_bytes: int) -> None:
-    """Return where this process may work on the store, which is asked until it may.
+    """Check the store, unless it has passed already; return if this process may work on it.
 
-    Raises UnfitStoreError, or StoreUnavailableError while nobody can say.
+    Raises UnfitStoreError, or StoreUnavailableError while that is unknown.
     """
     if _passed:
         return

@@ -1,1 +1,1 @@
-"""What inbound workers do beside the plan: poison, unreadable bytes, grants."""
+"""Inbound work beside the plan: poison, unreadable bytes, grants."""

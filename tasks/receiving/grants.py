@@ -1,4 +1,4 @@
-"""What Meta grants, taken as soon as it is told."""
+"""Throughput that Meta grants, applied as soon as its webhook comes."""
 
 import structlog
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 def apply_grants(ctx: WorkerContext, result: PlanningResult) -> None:
-    """Raise the pace where Meta did; before the commit, since twice is once."""
+    """Raise the pace as Meta granted; before the commit, since a repetition changes nothing."""
     for event in (event for contact_plan in result.plans for event in contact_plan.events):
         if per_second := throughput_upgrade(event):
             number = ctx.settings.meta_phone_number_id

@@ -1,4 +1,4 @@
-"""What is done about events that cannot be planned, or that may kill whoever touches them."""
+"""Poison: events that cannot be planned, or that kill the workers that touch them."""
 
 from collections.abc import Sequence
 
@@ -24,18 +24,18 @@ KILLED = "killed_worker"
 
 @on_child_end
 def report_death(store: Store, process: str) -> None:
-    """Free what a process held that has ended, and let care be taken with what it died over."""
+    """Free what an ended process held, and make the next work on its events careful."""
     if Inbox(store, Bodies()).report_death(process):
         log.warning("worker_died_over_events", process=process)
 
 
 def give_up_event(ctx: WorkerContext, event: Event) -> None:
-    """Set before a person what workers died over; unless it was committed meanwhile."""
+    """Dead-letter an event over which workers died, unless it was committed meanwhile."""
     dead_letter_events(ctx, [Failure(event, KILLED, "")])
 
 
 def give_up_delivery(ctx: WorkerContext, delivery: str) -> None:
-    """Do so with a delivery that cannot even be opened; it stays in the inbox for its lifetime."""
+    """Dead-letter a delivery that cannot even be opened; it stays in the inbox until trimmed."""
     received_ms = int(delivery.partition(":")[2].partition("-")[0])
     unreadable = Unreadable(
         key=join("killed", delivery),
@@ -51,10 +51,10 @@ def give_up_delivery(ctx: WorkerContext, delivery: str) -> None:
 
 
 def dead_letter_events(ctx: WorkerContext, failures: Sequence[Failure]) -> None:
-    """Set events before a person.
+    """Dead-letter events.
 
-    What is no message may be the status that a doubt waits for, or hold it. So first it is noted
-    that some are lost, or their silence would be taken for evidence.
+    An event that is no message may be the status that an unconfirmed send waits for, or hold it. So
+    first it is noted that some are lost, or their absence would count as evidence.
     """
     if any(not isinstance(one.event, Message) for one in failures):
         note_lost(ctx.store)

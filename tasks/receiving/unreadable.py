@@ -1,4 +1,4 @@
-"""What is done about events that could not be read: a person has to see their bytes."""
+"""Dead letters of events that could not be read: the operator has to see their bytes."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ log = structlog.get_logger(__name__)
 def dead_letter_unreadable(
     ctx: WorkerContext, events: Sequence[Event], defer: Callable[[Event, DeferReason], None]
 ) -> Sequence[Event]:
-    """Return the events that could be read, once the others are set before a person.
+    """Return the readable events, once the others are dead letters.
 
-    What could not be read may be the status that a doubt waits for: see
-    tasks/receiving/poison.py. Where the store refuses a letter, its delivery is set aside.
+    An unreadable event may be the status that an unconfirmed send waits for: see
+    tasks/receiving/poison.py. If the store refuses a dead letter, its delivery is deferred.
     """
     unreadable = [event for event in events if isinstance(event, Unreadable)]
     if not unreadable:

@@ -1,1 +1,1 @@
-"""What beat rings for, and the safety net where it does not."""
+"""Periodic jobs that beat starts, and the safety net for when it does not."""

@@ -1,8 +1,8 @@
-"""Beat: RedBeat's schedule, rung for by one of several processes that outlive their store.
+"""Beat: RedBeat's schedule, run by one of several processes that survive a lost store.
 
 RedBeat takes its lock before the first tick and ends with the first error. Here every tick begins
-by asking for the turn, and whatever goes wrong in it is left for the next one. Two may ring for a
-moment after a fail-over; that does no harm, for what they ring for guards itself.
+by acquiring the leader lock, and whatever fails in it is left for the next one. Two beats may lead
+for a moment after a fail-over; that does no harm, since the jobs guard themselves.
 """
 
 from typing import Any
@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 
 class Beat(RedBeatScheduler):  # type: ignore[misc]
-    """A scheduler that stands by, leads, and waits while its servers cannot serve."""
+    """Scheduler that stands by, leads, and waits while its servers are unavailable."""
 
-    # Given to `maybe_due`. Celery's own producer would wait for a broker for ever when it is first
-    # needed; without it each bell takes one from the pool, as the other bells do.
+    # Passed to `maybe_due`. Celery's own producer would wait for a broker for ever on first use;
+    # without it each wake-up takes a producer from the pool, as the other wake-ups do.
     _maybe_due_kwargs: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self, app: Celery, **options: Any) -> None:
-        """Take the application; Celery itself makes this, so the store is made here."""
+        """Take the application; Celery itself calls this, so the store is opened here."""
         self._is_leader = False
         self._failing = False
         self._installed = False
@@ -40,10 +40,10 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         self.lock_key = None  # so that RedBeat takes no lock of its own
 
     def setup_schedule(self) -> None:
-        """Do nothing yet: the store may be away, and then the first ticks wait for it."""
+        """Do nothing yet: the store may be unavailable, and then the first ticks wait for it."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Ring for what is due if it is our turn; return for how many seconds to sleep."""
+        """Start the due jobs if this beat leads; return for how many seconds to sleep."""
         try:
             wait_s = float(super().tick()) if self._may_lead() else self.max_interval
         except Exception as error:
@@ -53,16 +53,16 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         return wait_s
 
     def maybe_due(self, entry: Any, **_: Any) -> float:
-        """Ring if an entry is due; return in how many seconds to look at it again."""
+        """Start an entry's job if it is due; return in how many seconds to look at it again."""
         due, wait_s = entry.is_due()
         if due and self._ring(entry):
             self.reserve(entry)
         return float(wait_s)
 
     def _ring(self, entry: Any) -> bool:
-        """Ring for an entry unless a bell for it waits; false where its queue is full.
+        """Send the wake-up of an entry unless one waits already; false if its queue is full.
 
-        What could not be rung for is noted by nobody, and so is still due.
+        A wake-up that could not be sent is not noted, so its entry is still due.
         """
         queue = self.app.amqp.router.route(dict(entry.options), entry.task)["queue"].name
         if is_full(self.app, queue):
@@ -79,7 +79,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         return True
 
     def close(self) -> None:
-        """Give the turn back; a store that is away is asked once."""
+        """Release the leader lock; an unavailable store is asked once."""
         if self._is_leader:
             self._is_leader = False
             try:
@@ -89,7 +89,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         super().close()
 
     def _may_lead(self) -> bool:
-        """Ask for the turn, and see that there is a schedule to ring for."""
+        """Acquire the leader lock, once the schedule is installed."""
         self._install_schedule()
         is_leader = self._leader_lock.acquire()
         if is_leader != self._is_leader:
@@ -100,9 +100,9 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         return is_leader
 
     def _reset_future_runs(self) -> None:
-        """Let nothing wait for what only the clock of the beat before took for the past.
+        """Reschedule entries whose last run lies in the future.
 
-        What it rang for last is behind us by its clock; ours may be behind by minutes.
+        By the clock of the previous beat it was in the past; ours may be behind by minutes.
         """
         for key in get_redis(self.app).zrange(self.app.redbeat_conf.schedule_key, 0, -1):
             entry = self.Entry.from_key(key, app=self.app)
@@ -110,16 +110,16 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
                 entry.reschedule()
 
     def _install_schedule(self) -> None:
-        """Write the schedule, once a process and where a store lost it: later changes count.
+        """Write the schedule once a process, and again if a store lost it; later changes are kept.
 
-        RedBeat writes the names of all entries last, so they tell that all of it is there.
+        RedBeat writes the names of all entries last, so they prove that the schedule is complete.
         """
         if not self._installed or not get_redis(self.app).exists(self.app.redbeat_conf.statics_key):
             super().setup_schedule()
             self._installed = True
 
     def _log_transition(self, error: str) -> None:
-        """Tell that beat began to fail, or works again, once each."""
+        """Log once that beat began to fail, and once that it works again."""
         if error and not self._failing:
             log.warning("beat_failing", error=error)
         elif self._failing and not error:

@@ -1,8 +1,8 @@
-"""What beat rings for: what is due, what waits and does not move, and what is old.
+"""Periodic jobs: tick moves what is due, sweep wakes stalled queues, cleanup drops what is old.
 
-Beat may come late, twice, or not at all for a while. So each of these does everything that is due,
-never "the item of this second", and nothing in them counts on having run before. What beat did not
-ring for, or nobody heard, is done by the main process of a worker (tasks/scheduled/safety_net.py).
+Beat may come late, twice, or not at all for a while. So each job does everything that is due,
+never "the item of this second", and none relies on having run before. If beat sent no wake-up, or
+no worker took it, the main process of a worker does the job (tasks/scheduled/safety_net.py).
 """
 
 from collections.abc import Sequence
@@ -27,43 +27,43 @@ from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_n
 
 log = structlog.get_logger(__name__)
 
-# What waits for less is being worked on by somebody who was rung for.
+# What waits for less has a worker that was woken and works on it.
 STALLED_MS = 1_500
 DEAD_LETTERS_FOR = timedelta(days=30)
 
 
 @app.task(name="tasks.tick", time_limit=60)
 def tick() -> None:
-    """Move what is due, and ring where that made something ready."""
+    """Move what is due, and wake workers if that made something ready."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.tick")
-    ctx.rules.current()  # also where no message comes, so that a change is taken up or told of
+    ctx.rules.current()  # even if no message comes, so that a change is loaded or reported
     run_tick(ctx)
 
 
 def run_tick(ctx: StoreAccess) -> None:
-    """Move what is due of every number, unless somebody has just done so."""
+    """Move what is due of every number, unless another process has just done so."""
     _make_room(ctx)
     if not run_ages.may_tick(ctx.store):
         return
     try:
         move_due(ctx, number_list.numbers(ctx.store))
-    finally:  # a number whose keys are damaged holds nothing up
+    finally:  # a number with damaged keys delays no other work
         _apply_late_failures(ctx)
         _compact(ctx)
 
 
 def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
-    """Move what is due of some numbers, and ring where that made something ready."""
+    """Move what is due of some numbers, and wake workers if that made something ready."""
     read_partitions = cache(
         ctx.inbox.partition_states
-    )  # once, before the first doubts are read, where there are any
+    )  # once, before the first unconfirmed sends are read, if there are any
     for due in due_items.tick(ctx.store, numbers):
         note_damage(ctx.store, due.number, due.damaged)
         if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
             ring_number(ctx.store, due.number, REPLY)
         for timer, row in due.timers.items():
-            # Nothing is taken out before it has arrived; twice is once, by the timer's id.
+            # A timer is forgotten only after its delivery is kept; its id makes any copy known.
             ctx.inbox.append_internal(row)
             due_items.forget_timer(ctx.store, due.number, timer)
         if due.timers:
@@ -75,14 +75,14 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
 
 @app.task(name="tasks.sweep", time_limit=60)
 def sweep() -> None:
-    """Ring where something waits and nothing moves: a bell was lost, or a worker died."""
+    """Wake workers for work that waits and does not move: a wake-up was lost, or a worker died."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.sweep")
     run_sweep(ctx)
 
 
 def run_sweep(ctx: StoreAccess) -> None:
-    """Do the sweep's work, from whichever process."""
+    """Do the sweep's work, in any process."""
     run_ages.record_run(ctx.store, "sweep")
     stalled = [one for one in ctx.inbox.partition_states() if _is_stalled(ctx, one)]
     if stalled and wakeups.should_wake_again(ctx.store, keys.INBOX_BELL):
@@ -99,12 +99,12 @@ def run_sweep(ctx: StoreAccess) -> None:
 
 @app.task(name="tasks.cleanup", time_limit=600)
 def cleanup() -> None:
-    """Drop what is old: worked-off deliveries, what is left of sends, forgotten dead letters."""
+    """Drop what is old: processed deliveries, remains of sends, expired dead letters."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.cleanup")
     dropped = retention.trim(ctx.store, ctx.settings.gateway_retention)
     sends = retention.prune(ctx.store, ctx.settings.gateway_retention)
-    # By the server's clock, as they died: a worker's may be wrong by a month.
+    # By the server's clock, as their times are: a worker's may be wrong by a month.
     forgotten = retention.forget_dead_letters(
         ctx.store, dead_letters.server_time(ctx.store) - DEAD_LETTERS_FOR
     )
@@ -113,7 +113,7 @@ def cleanup() -> None:
 
 
 def _make_room(ctx: StoreAccess) -> None:
-    """Let history yield; before anything is written, which a full server would refuse."""
+    """Delete history if memory is short; before any write, which a full server would refuse."""
     settings = ctx.settings
     if dropped := retention.make_room(
         ctx.store, settings.gateway_store_bytes, settings.gateway_results
@@ -128,7 +128,7 @@ def _apply_late_failures(ctx: StoreAccess) -> None:
 
 
 def _compact(ctx: StoreAccess) -> None:
-    """Let sends that are over become records; last, for it takes the time that is left."""
+    """Turn sends that are over into compact records; last, since it takes the time that is left."""
     health = retention.memory_health(ctx.store, ctx.settings.gateway_store_bytes)
     compaction = Compaction(ctx.store, ctx.bodies, ctx.settings.gateway_retention)
     compaction.run(number_list.numbers(ctx.store), health.early_ms)

@@ -1,9 +1,8 @@
-"""The net: what is due goes out also while beat is dead, and while every worker process is busy.
+"""Safety net: does what is due while beat is dead, or while every worker process is busy.
 
-It is a thread in the main process of every worker. One of all of them has the turn and looks, so
-the looks of many workers do not add up; the others ask for the turn. It reads first, and rings or
-moves something only where that is due. What a look costs is bounded by
-`gateway/core/storage/look_schedule.py`.
+It is a thread in the main process of every worker. The one that holds the leader lock looks, so
+the looks of many workers do not add up; the others try to acquire it. It reads first, and wakes or
+moves only what is due. `gateway/core/storage/look_schedule.py` bounds the cost of a look.
 """
 
 import time
@@ -32,18 +31,18 @@ from tasks.wakeup import OwnConnection, ring_number, ring_task, use_connection
 log = structlog.get_logger(__name__)
 
 LOOK_S = 0.1
-# A main process that dies with the turn is followed by another after so long and half a second.
+# If the leading main process dies, another follows it after so long and half a second.
 TURN_MS = 2_000
 ASK_S = 0.5
-# Beat rings for a tick each second, a sweep each two, a watch each five.
+# Beat starts a tick each second, a sweep each two, a watch each five.
 TICK_LATE_S, SWEEP_LATE_S, WATCH_LATE_S = 2.0, 4.0, 10.0
-# After so long without a beat that leads a person is told.
+# After so long without a leading beat there is an alert.
 BEAT_GONE_S = 60.0
 END_S = 0.4
 
 
 class SafetyNet:
-    """Looks at what is due, while it has the turn; used by one thread."""
+    """Looks at what is due, while it leads; used by one thread."""
 
     def __init__(self, ctx: StoreAccess) -> None:
         """Take the store, with connections of this thread's own."""
@@ -53,15 +52,15 @@ class SafetyNet:
         self._schedule = LookSchedule()
         self._is_leader = False
         self._next_ask_at = 0.0
-        self._ahead_ms = 0.0  # of our monotonic clock, which tells only at whom to look
+        self._ahead_ms = 0.0  # of our monotonic clock, which decides only which numbers to look at
         self._beat_led_at = time.monotonic()
 
     def begin(self) -> None:
-        """Let this thread ring through a connection of its own."""
+        """Let this thread send wake-ups through a connection of its own."""
         use_connection(self._broker)
 
     def work(self) -> None:
-        """Look, where it is our turn. Raises StoreUnavailableError or ScriptError."""
+        """Look, if this process leads. Raises StoreUnavailableError or ScriptError."""
         refuse_unfit(self._store, self._ctx.settings.gateway_store_bytes)
         if time.monotonic() >= self._next_ask_at:
             self._next_ask_at = time.monotonic() + ASK_S
@@ -73,7 +72,7 @@ class SafetyNet:
             self._wake_due()
 
     def end(self) -> None:
-        """Give the turn back, and the connections."""
+        """Release the leader lock, and close the connections."""
         try:
             if self._is_leader:
                 self._leader_lock.release()
@@ -82,17 +81,17 @@ class SafetyNet:
             self._store.close()
 
     def _try_to_lead(self) -> None:
-        """Ask for the turn; who cannot ring leaves it to somebody who perhaps can."""
-        was_leader, self._is_leader = self._is_leader, False  # where nobody can say so
+        """Acquire the leader lock; a process that cannot reach the broker leaves it to another."""
+        was_leader, self._is_leader = self._is_leader, False  # if the store does not answer
         if not self._broker.is_pausing:
             self._is_leader = self._leader_lock.acquire()
         elif was_leader:
             self._leader_lock.release()
         if not self._is_leader:
-            self._beat_led_at = time.monotonic()  # whoever looks now tells of a beat that is gone
+            self._beat_led_at = time.monotonic()  # the process that leads reports a missing beat
 
     def _wake_due(self) -> None:
-        """Ring for what is ready, and move what is due."""
+        """Send wake-ups for what is ready, and move what is due."""
         names = self._schedule.next_numbers(int(time.monotonic() * 1000 + self._ahead_ms))
         per_second = self._ctx.settings.meta_messages_per_second
         upcoming_numbers, error = read_upcoming(self._store, names, per_second)
@@ -113,7 +112,7 @@ class SafetyNet:
                 ring_number(self._store, one.number, priority)
 
     def _run_overdue_jobs(self) -> None:
-        """Do what beat has not rung for, or nobody heard: each part, whatever another fails of."""
+        """Do the jobs that beat did not start or no worker took; an error stops no other job."""
         clockwork = run_ages.read_run_ages(self._store)
         first_error: Exception | None = None
         for work in self._overdue_jobs(clockwork):
@@ -125,7 +124,7 @@ class SafetyNet:
             raise first_error
 
     def _overdue_jobs(self, clockwork: run_ages.RunAges) -> list[Callable[[], Any]]:
-        """Return what has to be done here and now."""
+        """Return the jobs that are overdue."""
         jobs: list[Callable[[], Any]] = []
         if clockwork.tick_s > TICK_LATE_S:
             jobs.append(lambda: run_tick(self._ctx))
@@ -134,7 +133,7 @@ class SafetyNet:
         if clockwork.has_beat_leader:
             self._beat_led_at = time.monotonic()
             return jobs
-        # These take long, and may call strangers: a process of a worker does them.
+        # These take long, and may call other hosts: a process of a worker does them.
         if clockwork.watch_s > WATCH_LATE_S:
             jobs.append(lambda: ring_task(self._store, "tasks.watch"))
         if not clockwork.is_cleaned_up:
@@ -155,7 +154,7 @@ class NetStep(bootsteps.StartStopStep):
         self._loops: list[Loop] = []
 
     def start(self, parent: Any) -> None:
-        """Begin to look."""
+        """Start the threads."""
         settings = Settings.from_env()
         net, watch = (
             SafetyNet(open_store_access(settings)),
@@ -169,7 +168,7 @@ class NetStep(bootsteps.StartStopStep):
             loop.start()
 
     def stop(self, parent: Any) -> None:
-        """End within a second, whatever the store does: a thread that hangs dies with us."""
+        """Stop within a second, whatever the store does; a hung thread dies with the process."""
         for loop in self._loops:
             loop.end()
         for loop in self._loops:

@@ -1,4 +1,4 @@
-"""What is done about sends of which nobody knows whether Meta had them."""
+"""Unconfirmed sends: posted again once if the evidence shows that Meta never had them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 
 
 def repeat_lost_sends(ctx: StoreAccess, number: str, partitions: Sequence[PartitionState]) -> int:
-    """Post again, once, what on all evidence Meta never had; return how many.
+    """Post again, once, every send that on all evidence Meta never had; return how many.
 
-    `standings` are looked at before the doubts are read: what confirms a doubt and was kept before
-    that look is then either worked off, or counted as waiting.
+    `partitions` are read before the unconfirmed sends: what confirms a send and was kept before
+    then is either worked off, or counted as waiting.
     """
     stream = StatusStream(
         whole_from=stream_whole_since(ctx.store),
@@ -48,7 +48,7 @@ def repeat_lost_sends(ctx: StoreAccess, number: str, partitions: Sequence[Partit
 
 
 def _worked_off_to(partition: PartitionState) -> datetime:
-    """Return the moment before which everything kept in a partition is committed."""
+    """Return the time before which everything kept in a partition is committed."""
     if partition.deferred or partition.damaged:
         return datetime.fromtimestamp(0, UTC)
     return datetime_from_ms(partition.oldest_ms or partition.now_ms)

@@ -1,1 +1,1 @@
-"""One attempt and the rounds of attempts, their effects on an account, the canary's end."""
+"""Attempts, the rounds in which they are made, their effects on an account, and the canary."""

@@ -1,7 +1,7 @@
-"""What one refusal means beyond its send: for all numbers of an account, and for the customer.
+"""Effects of one refusal beyond its send: on all numbers of an account, and on the customer.
 
-The number itself is paused, or put to rest, with the outcome of its attempt. What is done here
-besides is worth no attempt in hand: where the store is away, others learn by refusals of their own.
+The outcome of an attempt pauses or rests the number itself. The effects here are best effort: if
+the store is unavailable, the other numbers find out from refusals of their own.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ STORE_ERRORS = (StoreUnavailableError, ScriptError)
 
 
 def prepare_probe(ctx: WorkerContext, number: str, taken: PumpResult) -> None:
-    """Look for a new token before a probe; after a pause, let the other numbers look at once."""
+    """Read the token again before a probe; after a pause, let the other numbers probe at once."""
     if taken.probes:
         ctx.renew_token()
     if taken.ended_pause:
@@ -42,13 +42,13 @@ def prepare_probe(ctx: WorkerContext, number: str, taken: PumpResult) -> None:
 
 
 def _account_code(error_json: str) -> int | None:
-    """Return the code of a pause that is over, None where it was the number's alone."""
+    """Return the code of a pause that is over, None if only the number was paused."""
     code = orjson.loads(error_json).get("code")
     return None if code is None or error_policy(code, 400).scope == "number" else code
 
 
 def renew_refused_token(ctx: WorkerContext, verdict: Verdict) -> bool:
-    """Say whether a refused token was renewed meanwhile, where it is kept in a file."""
+    """Return whether a refused token has been renewed meanwhile, if a file holds it."""
     token_refused = isinstance(verdict, Paused) and verdict.code in TOKEN_CODES
     return token_refused and ctx.renew_token()
 
@@ -62,7 +62,7 @@ def pause_account(
     *,
     from_status: bool = False,
 ) -> None:
-    """Let what reaches further than one number be known to the others; twice is once."""
+    """Pause or rest all other numbers if a refusal concerns them; repetition changes nothing."""
     if not isinstance(verdict, Later | Paused) or verdict.scope not in ("account", "app"):
         return
     if isinstance(verdict, Paused):
@@ -76,7 +76,7 @@ def pause_account(
 
 
 def apply_failed_statuses(ctx: WorkerContext, number: str, updates: Iterable[StatusUpdate]) -> None:
-    """Do the same for failures that statuses told of; old news stops nobody who sends now."""
+    """Do the same for failed statuses; an old failure pauses no number that sends now."""
     for one in updates:
         if one.refusal and one.follow_up and one.delay < timedelta(seconds=REFUSED_FOR_S):
             error_json = orjson.dumps(dict(one.error or {})).decode()
@@ -88,7 +88,7 @@ def apply_failed_statuses(ctx: WorkerContext, number: str, updates: Iterable[Sta
 def note_opt_out(
     ctx: WorkerContext, number: str, attempt: Attempt, verdict: Verdict, now: datetime
 ) -> None:
-    """Let the customer's own no, which Meta told of, come back as an event of theirs."""
+    """Put the customer's opt-out, which Meta's refusal revealed, into the inbox as an event."""
     if isinstance(verdict, Refused) and verdict.opted_out:
         delivery = consent.opt_out_delivery(
             number, attempt.contact.key, attempt.send, attempt.ordinal, now
@@ -99,9 +99,9 @@ def note_opt_out(
 
 
 def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> None:
-    """Let a person know of a refusal that passes by itself and still asks for one.
+    """Alert the operator of a refusal that ends by itself and still needs attention.
 
-    What pauses a number, or ends as a dead letter, is seen in the store without being said here.
+    A refusal that pauses a number, or ends as a dead letter, is visible in the store anyway.
     """
     if not isinstance(verdict, Later) or verdict.code is None:
         return

@@ -1,4 +1,4 @@
-"""One attempt to send: posted unless something stands against it, and judged by what was seen."""
+"""One attempt to send: checked, posted, and its response turned into an outcome."""
 
 import contextlib
 import random
@@ -34,7 +34,7 @@ from tasks.sending.canary_sink import receive_canary
 
 log = structlog.get_logger(__name__)
 
-# An attempt is not begun when its lease might end before the answer is in.
+# No attempt begins if its lease might end before the answer arrives.
 LATEST_START_S = LEASE_MS / 1000 - 12
 WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
 
@@ -42,16 +42,16 @@ WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
 def run_attempt(
     ctx: WorkerContext, number: str, attempt: Attempt, now: datetime, taken_at: float
 ) -> Outcome:
-    """Make one attempt that was taken at `taken_at`, `now` by the server's clock, and judge it.
+    """Make one attempt, taken at `taken_at`, `now` by the server's clock; return its outcome.
 
-    Whatever it raises leaves open whether Meta had it.
+    If it raises, Meta may have the message or not.
     """
     verdict = _check_and_post(ctx, number, attempt, now, taken_at)
     took_s = time.monotonic() - taken_at
     result = decide_outcome(attempt, verdict, now + timedelta(seconds=took_s), random.random())  # noqa: S311
     try:
         result = _apply_side_effects(ctx, number, attempt, verdict, result, now)
-    # What became of the attempt is known, and more important than whom it was told.
+    # The outcome is known, and more important than its side effects.
     except Exception as error:
         report_error(ctx, number, error)
     log.info(
@@ -71,13 +71,13 @@ def run_attempt(
 def unconfirmed_outcome(
     ctx: WorkerContext, number: str, attempt: Attempt, error: Exception
 ) -> Outcome:
-    """Say what becomes of an attempt that raised: its request may have begun, so nobody knows."""
+    """Return the outcome of an attempt that raised: its request may have reached Meta or not."""
     reason = report_error(ctx, number, error)
     return decide_outcome(attempt, Unconfirmed(reason), attempt.began_at, 0.0)
 
 
 def report_error(ctx: WorkerContext, number: str, error: Exception) -> str:
-    """Count an error of ours, log its kind once, and return what to say of it."""
+    """Count an error of ours, log its kind once, and return the reason to record."""
     kind = type(error).__name__
     if kind not in ctx.reported_errors:
         ctx.reported_errors.add(kind)
@@ -95,7 +95,7 @@ def _apply_side_effects(
     result: Outcome,
     now: datetime,
 ) -> Outcome:
-    """Let others know what it means for them; return the outcome, as a new token may change it."""
+    """Apply the effects on others; return the outcome, which a new token may change."""
     if renew_refused_token(ctx, verdict):
         result = replace(result, wait_ms=0)  # so the number is probed with the new token at once
     pause_account(ctx, number, verdict, result.error_json, result.wait_ms)
@@ -107,7 +107,7 @@ def _apply_side_effects(
 def _check_and_post(
     ctx: WorkerContext, number: str, attempt: Attempt, now: datetime, taken_at: float
 ) -> Verdict:
-    """Post, unless something stands against it, and judge what was seen."""
+    """Post unless the preflight refuses it, and classify the response."""
     waited = time.monotonic() - taken_at
     if waited > LATEST_START_S:
         return classify_response(NotConnected("its lease was nearly over before it began"))
@@ -116,7 +116,7 @@ def _check_and_post(
             return blocker
         body = _request(attempt)
     except Exception as error:
-        # Nothing of it went out, so it is tried again as if Meta had not been reached.
+        # Nothing was sent, so it is tried again as if Meta had been unreachable.
         return classify_response(NotConnected(report_error(ctx, number, error)))
     return classify_response(_post(ctx, number, attempt, body, now))
 
@@ -124,7 +124,7 @@ def _check_and_post(
 def _post(
     ctx: WorkerContext, number: str, attempt: Attempt, body: dict[str, Any], now: datetime
 ) -> Answer:
-    """Post an attempt to Meta; a canary's ends at us."""
+    """Post an attempt to Meta; a canary's goes to the canary sink."""
     if number == canary.NUMBER:
         return receive_canary(ctx, attempt, now)
     return ctx.graph.post_message(number, body)

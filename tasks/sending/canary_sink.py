@@ -1,4 +1,4 @@
-"""The destination of the canary's sends: it answers in Meta's place."""
+"""Canary sink: the destination of the canary's sends, which answers in Meta's place."""
 
 from datetime import datetime, timedelta
 
@@ -17,12 +17,12 @@ from tasks.monitoring.noted_alerts import HEARTBEAT_UNHEARD
 
 log = structlog.get_logger(__name__)
 
-# It is said again each minute.
+# It is noted again each minute.
 UNHEARD_FOR = timedelta(minutes=3)
 
 
 def receive_canary(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
-    """Take a canary's send in Meta's place: note that it came, and ping whoever waits for it."""
+    """Accept a canary's send in Meta's place: note its arrival, and send the heartbeat."""
     try:
         return _receive(ctx, attempt, now)
     except (StoreUnavailableError, ScriptError) as error:

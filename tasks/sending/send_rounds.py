@@ -1,4 +1,4 @@
-"""The loop that serves all numbers of a process: in each round, one call for each that is due."""
+"""Loop that serves all numbers of a process: each round makes one call for each due number."""
 
 import time
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ from tasks.sending import attempts
 from tasks.sending.account_effects import prepare_probe
 from tasks.wakeup import ring_number
 
-# A task serves for so long, unless its worker is told to end; for less where it would not know of
-# that, since a worker has 18 s then. To begin anew costs a bell for each number that has more.
+# A task serves for so long, unless its worker is asked to stop; for less if it could not detect
+# that, since a worker has 18 s then. A new task costs a wake-up for each number that has more.
 SLICE_S = 30.0
 SLICE_FORKED_S = 2.0
-# What one script call settles, and takes, at most: a script holds up everybody.
+# One script call settles, and takes, at most so many: a script blocks the whole server.
 AT_ONCE = 64
-# However many numbers have more ready than this process may post, it calls others no more often.
+# However many numbers have more ready than this process may post, it wakes others no more often.
 HELP_EVERY_S = 0.1
 MOST_WAIT_S = 1.0
 
 
 class SendRounds:
-    """What one task does for the numbers of its process, while it has the turn."""
+    """Rounds of one task for the numbers of its process, while it is the one that serves."""
 
     def __init__(self, ctx: WorkerContext) -> None:
         """Begin a slice."""
@@ -59,24 +59,24 @@ class SendRounds:
                 has_work = any(one.has_work for one in self._served.values())
         finally:
             self._sender.close()
-        self._handle_events(0.0)  # what was handed over at the last moment
+        self._handle_events(0.0)  # the numbers handed over at the last moment
 
     def finish(self) -> None:
-        """Settle what is on the way, and take nothing more, until somebody else serves."""
+        """Settle the posts in flight, and take nothing more, until another task serves."""
         self._deadline = NEVER
         while not self._sender.is_relieved and any(one.is_busy for one in self._served.values()):
             self._run_round(0)
             self._handle_events(self._wait_s(0))
 
     def drop_done(self) -> list[tuple[str, str]]:
-        """Forget the numbers that are done with; return those to ring for, with their ranks."""
+        """Drop the numbers that are done; return those to wake for, with their priorities."""
         for one in [one for one in self._served.values() if one.is_done]:
             del self._served[one.number]
         pending = [one for one in self._served.values() if one.has_pending]
         return [(one.number, priority) for one in pending for priority in sorted(one.priorities)]
 
     def take_failure(self) -> Exception | None:
-        """Return, once, why numbers could not be settled for too long."""
+        """Return, once, the error for which numbers could not be settled for too long."""
         timed_out = [
             one for one in self._served.values() if one.has_timed_out and not one.is_reported
         ]
@@ -85,7 +85,7 @@ class SendRounds:
         return self._error if timed_out else None
 
     def _wait_s(self, free: int) -> float:
-        """Return how long nothing is to be done unless something is heard."""
+        """Return how long there is nothing to do unless an event comes."""
         now = time.monotonic()
         due_at = min((one.next_at(free) for one in self._served.values()), default=NEVER)
         wait_s = min(due_at, self._deadline, now + MOST_WAIT_S) - now
@@ -114,7 +114,7 @@ class SendRounds:
         return self._served[number]
 
     def _run_round(self, free: int) -> None:
-        """Settle and take for every number that is due, all in one round trip."""
+        """Settle and take for every due number, all in one round trip."""
         until = time.monotonic() + gather_s(len(self._served)) / 2
         due = [one for one in self._served.values() if one.next_at(free) <= until]
         if away := [one for one in due if one.away_since is not None]:
@@ -130,14 +130,14 @@ class SendRounds:
             self._handle_reply(one, reply)
 
     def _ask_in_background(self, away: Sequence[ServedNumber]) -> None:
-        """Ask for numbers of which the store was away, where nobody else waits for the answer."""
+        """Ask again for numbers whose store was unavailable, where no other number waits for it."""
         requests = {one.number: (one.lanes, _pop_outcomes(one), 0) for one in away}
         for one in away:
             one.is_asking = True
         self._posts.submit(self._ctx.post_pool, partial(_call_pump, self._ctx.store, requests))
 
     def _handle_reply(self, served: ServedNumber, reply: Reply) -> None:
-        """Begin what was taken, and decide when to ask again."""
+        """Begin the attempts that were taken, and decide when to ask again."""
         if isinstance(reply, Exception):
             self._error = reply
             served.mark_store_away()
@@ -155,7 +155,7 @@ class SendRounds:
             self._ring_for_help(served)
 
     def _apply_effects(self, served: ServedNumber, taken: PumpResult) -> None:
-        """Let others know what a call showed; what was taken is posted, whatever comes of that."""
+        """Apply the effects of a call; what was taken is posted even if they fail."""
         try:
             prepare_probe(self._ctx, served.number, taken)
             note_damage(self._ctx.store, served.number, [*taken.damaged, *_unopened_damage(taken)])
@@ -163,7 +163,7 @@ class SendRounds:
             attempts.report_error(self._ctx, served.number, error)
 
     def _ring_for_help(self, served: ServedNumber) -> None:
-        """Ring for a number of which more is ready than this process may post."""
+        """Send wake-ups for a number of which more is ready than this process may post."""
         now = time.monotonic()
         if now - self._helped_at < HELP_EVERY_S:
             return
@@ -173,13 +173,13 @@ class SendRounds:
 
 
 def _pop_outcomes(served: ServedNumber) -> list[Outcome]:
-    """Take from a number what the next call settles; from then on its lanes keep it."""
+    """Take the outcomes that the next call settles; from then on the lanes keep them."""
     outcomes, served.outcomes = served.outcomes[:AT_ONCE], served.outcomes[AT_ONCE:]
     return outcomes
 
 
 def _unopened_damage(taken: PumpResult) -> list[Damage]:
-    """Tell of what was taken and could not be read; it ends as a dead letter."""
+    """Return the damage of sends that could not be read; each becomes a dead letter."""
     return [Damage("send", outcome.send, outcome.error_json) for outcome in taken.unopened]
 
 

@@ -1,1 +1,1 @@
-"""What every command uses: errors, options, output, masks; knows no command."""
+"""Helpers that every command uses: errors, options, output, masks. They import no command."""

@@ -1,6 +1,6 @@
-"""What is asked through the public address, as Meta would: nothing follows a redirect.
+"""Probe of the public address: sends what Meta would send, and follows no redirect.
 
-Every answer has an end, since who is there is not known, and Ctrl-C waits for it.
+Every request has a time limit, since the server is unknown and Ctrl-C waits for it.
 """
 
 import ipaddress
@@ -19,16 +19,16 @@ from gateway.http_out.transport import DeadlineTransport, limits
 
 WEBHOOK = "/webhook"
 MOST_CALLBACK = 200  # "Maximum 200 characters", Meta's page on webhook overrides
-# Of ngrok's free plan; what is paid for is at ngrok.app, ngrok.dev or a domain of one's own.
+# Domains of ngrok's free plan; paid plans use ngrok.app, ngrok.dev or the customer's own domain.
 _FREE = re.compile(r"\.ngrok-free\.[a-z]+$|\.ngrok\.io$")
 _INSIDE = (".local", ".internal", ".localhost")
 
 
 def parse_public_address(text: str, graph_url: str) -> str | None:
-    """Return a public address without its end, None where it is none that Meta could post to.
+    """Return a public address without its path, None if Meta could not post to it.
 
-    This machine is one only where what plays Meta is on it too. The address has one form only, for
-    what is set is cleared where Meta tells of the same.
+    This machine is accepted only if the Graph API is a stand-in on it too. The address is
+    normalized, because a callback is cleared only if Meta reports the same one.
     """
     try:
         parts = urlsplit(text.strip())
@@ -46,18 +46,18 @@ def parse_public_address(text: str, graph_url: str) -> str | None:
 
 
 def is_free_ngrok(url: str) -> bool:
-    """Say whether it is an address of ngrok's free plan."""
+    """Return whether it is an address of ngrok's free plan."""
     return _FREE.search(urlsplit(url).hostname or "") is not None
 
 
 def is_here(host: str) -> bool:
-    """Say whether a host is this machine."""
+    """Return whether a host is this machine."""
     ip = _parse_ip(host)
     return ip.is_loopback if ip else host == "localhost"
 
 
 def _is_whole(parts: SplitResult) -> bool:
-    """Say whether it is the address of a server, or of the webhook there, and no more."""
+    """Return whether it is the address of a server or of its webhook, and nothing more."""
     path = parts.path.rstrip("/").removesuffix(WEBHOOK)
     more = path or parts.query or parts.fragment or "@" in parts.netloc
     return parts.scheme in ("http", "https") and not more
@@ -84,7 +84,7 @@ Tone = Literal["good", "odd", "bad", "wait"]
 
 @dataclass(frozen=True, slots=True)
 class ProbeCheck:
-    """One line of the checklist; `advice` says what to change where it is not good."""
+    """One line of the checklist; `advice` says what to change if the check is not good."""
 
     name: str
     tone: Tone
@@ -95,7 +95,7 @@ class ProbeCheck:
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """An answer as it came through the public address; status 0 is none, `kind` says why."""
+    """Answer through the public address; status 0 means none, and `kind` says why."""
 
     status: int = 0
     kind: str = ""
@@ -104,49 +104,49 @@ class ProbeAnswer:
 
     @property
     def is_page(self) -> bool:
-        """Say whether it is a page for people."""
+        """Return whether it is an HTML page."""
         return "html" in self.headers.get("content-type", "")
 
 
 class Probe:
-    """Asks one public address; whatever happens is an answer."""
+    """Sends requests to one public address; every failure becomes a ProbeAnswer."""
 
     def __init__(self, url: str, total_s: float = TIMEOUT_S) -> None:
-        """Take the address, without a path, and the time of one question."""
+        """Take the address, without a path, and the time limit of one request."""
         self._total_s = total_s
         self._client = httpx.Client(
             base_url=url,
             transport=DeadlineTransport(),
             headers={
                 "user-agent": f"whatsapp-gateway/{__version__}",
-                # What stands between may compress, and answers are compared byte for byte.
+                # A proxy on the way may compress, and answers are compared byte for byte.
                 "accept-encoding": "identity",
             },
         )
 
     def __enter__(self) -> Self:
-        """Use it for a while."""
+        """Return itself; leaving the context closes the connections."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()
 
     def request_health(self) -> ProbeAnswer:
-        """Ask whether the gateway is there."""
+        """Request /healthz."""
         return self._ask("GET", "/healthz")
 
     def request_handshake(
         self, verify_token: str, address: str = WEBHOOK
     ) -> tuple[ProbeAnswer, str]:
-        """Ask for the handshake; return the answer, and the challenge that it should be."""
+        """Send a handshake; return the answer and the challenge that it should contain."""
         challenge = secrets.token_hex(16)
         fields = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
         query = {f"hub.{name}": value for name, value in fields.items()}
         return self._ask("GET", address, params=query), challenge
 
     def post_delivery(self, body: bytes, secret: bytes) -> ProbeAnswer:
-        """Post a delivery as Meta signs one."""
+        """Post a delivery signed as Meta signs it."""
         headers = {"content-type": "application/json", HEADER: sign(body, secret)}
         return self._ask("POST", WEBHOOK, content=body, headers=headers)
 
@@ -174,7 +174,7 @@ class Probe:
 
 
 def _read(answer: httpx.Response) -> bytes:
-    """Read as much as is needed to know whose answer it is."""
+    """Read enough of the body to recognize which server answered."""
     body = bytearray()
     for chunk in answer.iter_raw():
         body += chunk
@@ -194,7 +194,7 @@ _REDIRECTS = range(300, 400)
 
 
 def check_health(answer: ProbeAnswer) -> ProbeCheck:
-    """Judge what answers at /healthz."""
+    """Judge the answer of /healthz."""
     if answer.status == 200 and answer.body.strip() == b"ok" and not answer.is_page:
         return ProbeCheck("address", "good", "the gateway answers there")
     return _check_other_server("address", answer)
@@ -225,7 +225,7 @@ def check_delivery(answer: ProbeAnswer) -> ProbeCheck:
 
 
 def _check_other_server(name: str, answer: ProbeAnswer) -> ProbeCheck:
-    """Say what answered instead of the gateway."""
+    """Describe the server that answered instead of the gateway."""
     if not answer.status:
         problem = f"nothing answers there ({answer.kind})"
         return ProbeCheck(
@@ -239,7 +239,7 @@ def _check_other_server(name: str, answer: ProbeAnswer) -> ProbeCheck:
 
 
 def _check_ngrok(name: str, answer: ProbeAnswer) -> ProbeCheck | None:
-    """Say what ngrok tells of itself."""
+    """Describe an error page of ngrok."""
     if _INTERSTITIAL in answer.body or _INTERSTITIAL.decode() == answer.headers.get(_NGROK_HEADER):
         advice = f"Note that {NGROK_PLAN_NOTE}; or give the address of another tunnel with --url."
         return ProbeCheck(name, "bad", "ngrok's warning page for browsers answers", advice)
@@ -251,7 +251,7 @@ def _check_ngrok(name: str, answer: ProbeAnswer) -> ProbeCheck | None:
 
 
 def _check_login_page(name: str, answer: ProbeAnswer) -> ProbeCheck | None:
-    """Say that people are asked to log in, which Meta cannot."""
+    """Report a login page, where Meta cannot log in."""
     if answer.status in _REDIRECTS:
         problem = f"it sends on to {_redirect_host(answer)}, and Meta follows nobody"
     elif answer.status in (401, 403, 407):
@@ -275,7 +275,7 @@ def _check_wrong_server(name: str, answer: ProbeAnswer) -> ProbeCheck:
 
 
 def _redirect_host(answer: ProbeAnswer) -> str:
-    """Name where an answer sends on to, if it is fit to be shown."""
+    """Return the host to which an answer redirects, if it is safe to show."""
     try:
         host = urlsplit(answer.headers.get("location", "")).hostname or "another page"
     except ValueError:

@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all."""
+"""Atomic output file: it appears complete or not at all."""
 
 import os
 import stat
@@ -14,10 +14,10 @@ STANDARD_OUTPUT = "-"
 
 @contextmanager
 def open_atomic(name: str) -> Iterator[BinaryIO]:
-    """Give what to write to; under its name it stands only once all of it is on disk.
+    """Yield a file to write to; it gets its name only once all of it is on disk.
 
-    Nobody else on this machine may read it. What stood there before stays until then, and for good
-    where writing ends early. A link stays one, and to a pipe or a device it is written as it comes.
+    Only its owner may read it. An existing file stays until then, and for good if writing ends
+    early. A symbolic link is followed; a pipe or a device is written directly.
     Raises OSError.
     """
     if name == STANDARD_OUTPUT:
@@ -43,7 +43,7 @@ def open_atomic(name: str) -> Iterator[BinaryIO]:
 
 
 def _is_special_file(name: str) -> bool:
-    """Say whether what is written there goes elsewhere: nothing may take the place of /dev/null."""
+    """Return whether it is a pipe or a device: no file may take the place of /dev/null."""
     try:
         mode = os.stat(name).st_mode
     except OSError:
@@ -53,7 +53,7 @@ def _is_special_file(name: str) -> bool:
 
 @contextmanager
 def _silence_closed_pipe() -> Iterator[None]:
-    """Let Python not complain at its end where whoever read the output left, as `head` does."""
+    """Suppress Python's error at exit when the reader of the output has quit, as `head` does."""
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Where replayed deliveries come from: capture files, single bodies, folders, or the inbox."""
+"""Sources of replayed deliveries: capture files, single bodies, folders, or the inbox."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from gateway.core.capture.file_format import (
 from gateway.core.events import Delivery
 from gateway.store.inbox.history import History
 
-# What Meta posts has 3 MB at most, and a line six times that where each byte is written by number.
+# Meta posts 3 MB at most; a line may be six times that if every byte is escaped as a number.
 MOST_BYTES = 32 * 1024 * 1024
 SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A delivery, and where it was found; `timed` where it was noted when it was received."""
+    """A delivery, and where it was found; `is_timed` if the time of its arrival was recorded."""
 
     where: str
     delivery: Delivery
@@ -31,19 +31,19 @@ class Item:
 
 
 class CaptureFiles:
-    """Reads files in the order given, a line at a time, and as often as it is asked to.
+    """Deliveries in files, read in the order given, line by line; may be iterated repeatedly.
 
-    A file that cannot be read ends the command with where and why.
+    A file that cannot be read ends the command with the place and the reason.
     """
 
     unopened = 0
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """Find the files; those of a folder by name."""
+        """List the files; those of a folder are sorted by name."""
         self._files = [file for path in paths for file in _list_files(path)]
 
     def __iter__(self) -> Iterator[Item]:
-        """Give all deliveries."""
+        """Yield all deliveries."""
         for nth, path in enumerate(self._files):
             try:
                 with path.open("rb") as file:
@@ -53,30 +53,30 @@ class CaptureFiles:
 
 
 class StoredDeliveries:
-    """Reads what Meta posted and is still in the inbox.
+    """Deliveries from Meta that are still in the inbox.
 
-    What a person replayed is left out: with new ids, it would be more each time.
+    Replayed deliveries are left out: with new ids, each replay would add more.
     """
 
     def __init__(self, history: History, since: datetime | None, until: datetime | None) -> None:
-        """Take what reads, and between which moments; this replay itself is in no reading."""
+        """Take the history and the time range; deliveries of this replay itself are left out."""
         self._history = history
         self._since, self._until = since, until
 
     @property
     def unopened(self) -> int:
-        """Return how many deliveries of the last reading could not be opened."""
+        """Return how many deliveries of the last iteration could not be decrypted."""
         return self._history.unopened
 
     def __iter__(self) -> Iterator[Item]:
-        """Give all deliveries that can be opened."""
+        """Yield all deliveries that can be decrypted."""
         for delivery in self._history.deliveries(self._since, self._until):
             if delivery.origin == "meta":
                 yield Item(f"delivery {delivery.id}", delivery)
 
 
 def _list_files(path: Path) -> Iterator[Path]:
-    """Give the file, or the files of a folder by name."""
+    """Yield the file, or the files of a folder sorted by name."""
     try:
         entries = sorted(path.iterdir()) if path.is_dir() else [path]
     except OSError as error:
@@ -117,12 +117,12 @@ def _read_lines(path: Path, file: BinaryIO) -> Iterator[Item]:
 
 
 def _printable_name(path: Path) -> str:
-    """Return a name that can be printed, whatever bytes it is made of."""
+    """Return a printable form of a file name, whatever bytes it consists of."""
     return str(path).encode(errors="replace").decode()
 
 
 def _read_body(path: Path, file: BinaryIO, nth: int) -> Item:
-    """Take a file for one body as it was received, when it was written."""
+    """Read a file as one received body; its modification time is the time of arrival."""
     body = file.read(MOST_BYTES)
     if len(body) == MOST_BYTES:
         raise errors.fail(f"{path} is larger than anything that Meta posts.")

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what it was asked: one sentence, and exit code 2."""
+"""Errors of commands: one sentence on stderr, and exit code 2."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,19 +13,19 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 
 BAD_INPUT = 2
-INTERRUPTED = 130  # as a shell ends what Ctrl-C ended
+INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(sentence: str) -> typer.Exit:
-    """Say what is wrong, and give the exception that ends the command."""
+    """Print the error, and return the exception that ends the command."""
     errors.print(f"[bold red]error:[/] {escape(sentence)}")
     return typer.Exit(BAD_INPUT)
 
 
 @contextmanager
 def exit_on_config_error() -> Iterator[None]:
-    """Turn what is wrong with settings and rules into sentences."""
+    """End the command with a sentence for each error in settings and rules."""
     try:
         yield
     except SettingsError as error:
@@ -35,16 +35,16 @@ def exit_on_config_error() -> Iterator[None]:
 
 
 def settings() -> Settings:
-    """Return the settings, or end with all that is wrong with them."""
+    """Return the settings, or end the command with everything that is wrong with them."""
     with exit_on_config_error():
         return Settings.from_env()
 
 
 def check_store(given: Settings) -> None:
-    """Say at start what is wrong with the server, and end where nothing could be kept for good.
+    """Warn at startup about the server's configuration; end if it could store nothing durably.
 
-    A server that does not answer is no reason to end: it may come back, and until then web answers
-    503 and workers wait.
+    An unavailable server is no reason to end: it may come back, and until then the web process
+    answers 503 and workers wait.
     """
     try:
         with closing(Store(given.redis_url)) as store:

@@ -1,4 +1,4 @@
-"""How a trace words what is private: masked, unless the reader asked to see it; pure."""
+"""Masking of private data in a trace, unless the operator asked to see it; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ SHOWN_DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """Words for people and texts; with `reveal` as they are."""
+    """Formats customers and texts for output: masked, or in full with `reveal`."""
 
     reveal: bool = False
 
     def person(self, contact: str) -> str:
-        """Name a customer."""
+        """Format a customer."""
         return contact if self.reveal else f"…{contact[-SHOWN_DIGITS:]}"
 
     def quote(self, text: str) -> str:
-        """Quote what somebody wrote, or tell how long it was."""
+        """Quote a text, or give only its length."""
         return f'"{text}"' if self.reveal else f"({len(text)} characters)"
 
     def event(self, event: Event) -> str:
-        """Tell what came and from whom."""
+        """Describe an event and its customer."""
         if not isinstance(event, Message):
             return event.kind
         sender = f" from {self.person(event.contact)}" if event.contact else ""
         return " ".join(filter(None, [event.type + sender, self.quote(event.text or "")]))
 
     def request(self, body: Mapping[str, Any]) -> str:
-        """Tell what a send asks Meta for."""
+        """Describe the request of a send to Meta."""
         kind = str(body.get("type") or "")
         if not kind:
             return "typing" if "typing_indicator" in body else "mark_read"

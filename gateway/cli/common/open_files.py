@@ -1,16 +1,16 @@
-"""How many files a web process may have open, and so how many connections."""
+"""Limit of open files of a web process, which limits its connections."""
 
 import resource
 
 from gateway.web.connection_limits import Bounds
 
-# Redis, the broker, logs, and connections accepted in the moment in which others close.
+# Redis, the broker, logs, and connections accepted while others are closing.
 BESIDE = 256
 FEWEST = 64
 
 
 def connections() -> int:
-    """Raise this process's limit of open files if need be; return how many connections fit."""
+    """Raise this process's limit of open files if needed; return how many connections fit."""
     needed = Bounds().connections + Bounds().ending + BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
@@ -20,5 +20,5 @@ def connections() -> int:
 
 
 def max_connections(open_files: int) -> int:
-    """Return how many connections fit into so many open files."""
+    """Return how many connections fit into a limit of open files."""
     return max(FEWEST, min(Bounds().connections, open_files - Bounds().ending - BESIDE))

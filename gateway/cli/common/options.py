@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they say: moments, and which deliveries."""
+"""Options that several commands share, and their parsing: moments, and filters of deliveries."""
 
 import functools
 import inspect
@@ -18,7 +18,7 @@ _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 
 
 def parse_moment(text: str, now: datetime) -> datetime | None:
-    """Read "2h" as two hours ago, and a moment without a zone as UTC; None where nothing is."""
+    """Read "2h" as two hours ago, and a moment without a zone as UTC; None if it is empty."""
     if not text:
         return None
     try:
@@ -35,7 +35,7 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
 
 
 def selector(sentence: str, *names: str, least: float | None = None) -> Any:
-    """Return an option that chooses, which help pages show in a panel with others that do."""
+    """Return an option that filters; help pages show these in a panel of their own."""
     return typer.Option(*names, help=sentence, min=least, rich_help_panel="Which ones")
 
 
@@ -54,7 +54,7 @@ Limit = Annotated[int | None, selector("So many at most, the oldest.", least=1)]
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """Which deliveries a command is about; what is empty asks for all."""
+    """Filter options of a command for deliveries; an empty option matches all."""
 
     since: Since = ""
     until: Until = ""
@@ -64,7 +64,7 @@ class DeliveryOptions:
     limit: Limit = None
 
     def to_filter(self, now: datetime) -> DeliveryFilter:
-        """Return what is asked for, or end the command."""
+        """Return the filter, or end the command if an option is malformed."""
         kinds = frozenset(self.kind or ())
         if strange := sorted(kinds - set(KINDS)):
             raise errors.fail(f"{strange[0]} is no kind: write one of {', '.join(KINDS)}.")
@@ -78,9 +78,9 @@ class DeliveryOptions:
 
 
 def spread_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take options that belong together as one value.
+    """Expand the dataclass parameters of a command into options.
 
-    Where a parameter is a dataclass, its fields are options of the command.
+    Each field of such a dataclass becomes an option of the command.
     """
     given = inspect.signature(command).parameters.values()
     groups: dict[str, Any] = {
@@ -99,6 +99,6 @@ def spread_options(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{option: values.pop(option) for option in fields[name]})
         command(**values)
 
-    # Typer reads of a command what its parameters are.
+    # Typer reads a command's parameters from its signature.
     run.__signature__ = inspect.Signature(spread)  # type: ignore[attr-defined]
     return run

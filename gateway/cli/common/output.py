@@ -1,4 +1,4 @@
-"""What commands print alike: JSON, lines of a story, words for amounts, and a bar beside them."""
+"""Output that commands share: JSON, lines of a story, amounts in words, and a progress bar."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +12,12 @@ from gateway.cli.common import errors
 
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
-    """Print a value as JSON, indented, or on a line of its own where many follow each other."""
+    """Print a value as JSON: indented, or on one line in a series of values."""
     typer.echo(orjson.dumps(value, option=0 if one_line else orjson.OPT_INDENT_2))
 
 
 def progress_bar(*, silent: bool = False) -> Progress:
-    """Return a bar that counts; none is drawn where nobody sees it."""
+    """Return a progress bar; it is not drawn if stderr is no terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -34,7 +34,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 @dataclass(frozen=True, slots=True)
 class StoryLine:
-    """What happened, more about it, and when; `at` is None where nobody noted it."""
+    """Line of a story: what happened, details, and when; `at` is None if the time is unknown."""
 
     what: str
     details: str = ""
@@ -43,11 +43,11 @@ class StoryLine:
     below: tuple["StoryLine", ...] = ()
 
     def with_below(self, *below: "StoryLine") -> "StoryLine":
-        """Return the line with more below it."""
+        """Return the line with more lines below it."""
         return replace(self, below=(*self.below, *below))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the line and all below it as JSON has it."""
+        """Return the line and all lines below it in JSON form."""
         at = self.at.isoformat(timespec="milliseconds") if self.at else None
         below = [line.to_dict() for line in self.below]
         return {
@@ -60,7 +60,7 @@ class StoryLine:
 
 
 def format_duration(length: timedelta) -> str:
-    """Word a length of time in its largest fitting unit."""
+    """Format a duration in its largest fitting unit."""
     seconds = max(0, int(length.total_seconds()))
     for unit, size in _UNITS:
         if seconds >= size:
@@ -69,12 +69,12 @@ def format_duration(length: timedelta) -> str:
 
 
 def pluralize(count: int, noun: str, plural: str = "") -> str:
-    """Word a number of things."""
+    """Format a count with its noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def format_time(moment: datetime) -> str:
-    """Word a moment in UTC; Meta's are whole seconds."""
+    """Format a moment in UTC; Meta's are whole seconds."""
     milliseconds = moment.microsecond // 1000
     part = f".{milliseconds:03d}" if milliseconds else ""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}{part}Z"

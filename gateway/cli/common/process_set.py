@@ -1,6 +1,6 @@
-"""Processes that a command runs: started in groups of their own, watched, and ended in time.
+"""Child processes of a command: started in their own process groups, watched, and ended in time.
 
-It imports nothing but the standard library, as who guards such processes must start quickly.
+Only the standard library is imported, because the watchdog of these processes must start quickly.
 """
 
 import os
@@ -15,36 +15,36 @@ LOOK_EVERY_S = 0.05
 
 
 class ProcessSet:
-    """Processes by their names; each leads a group of its own.
+    """Processes by name, each the leader of its own process group.
 
     So Ctrl-C in a terminal reaches this process only, which then ends the others in order.
     """
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Begin without processes."""
         self._by_name: dict[str, subprocess.Popen[bytes]] = {}
 
     def __contains__(self, name: str) -> bool:
-        """Say whether one was started and not removed, running or not."""
+        """Return whether a process was started and not removed, running or not."""
         return name in self._by_name
 
     def start(self, name: str, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        """Start one; the options are those of Popen. Raises OSError."""
+        """Start a process; the options are those of Popen. Raises OSError."""
         process = subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603
         self._by_name[name] = process
         return process
 
     def exit_code(self, name: str) -> int | None:
-        """Return how one has ended, None where it has not."""
+        """Return the exit code of a process, None while it runs."""
         process = self._by_name.get(name)
         return process.poll() if process else None
 
     def remove(self, name: str) -> None:
-        """Forget one that has ended, and let none of its children stay."""
+        """Remove a process that has ended, and kill what is left of its group."""
         _send(os.killpg, self._by_name.pop(name).pid, signal.SIGKILL)
 
     def stop(self, within_s: float, *, needed: str = "") -> list[str]:
-        """End all, the one that the others need last; return the names of those it had to kill."""
+        """End all, `needed` last, since the others need it; return the names of those it killed."""
         others = [name for name in self._by_name if name != needed]
         killed = self._end(others, within_s)
         return killed + self._end([needed] if needed in self else [], within_s)
@@ -62,7 +62,7 @@ class ProcessSet:
 def end_processes(
     pids: Sequence[int], is_alive: Callable[[int], bool], within_s: float
 ) -> list[int]:
-    """Ask for an end in time, then kill the groups that are left; return the ids of those."""
+    """Ask the processes to end, then kill the remaining groups; return the ids of those killed."""
     for pid in filter(is_alive, pids):
         _send(os.kill, pid, signal.SIGTERM)
     deadline = time.monotonic() + within_s

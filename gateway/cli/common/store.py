@@ -1,4 +1,4 @@
-"""The store of a command: opened, closed, and one sentence where it does not answer."""
+"""Store of a command: opened, closed, and one sentence if it is unavailable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 
 @contextmanager
 def open_store(redis_url: str, consequence: str = "") -> Iterator[Store]:
-    """Give the store, and end the command where it does not answer.
+    """Yield the store, and end the command if it is unavailable.
 
-    The consequence follows in the same sentence, such as "so nothing can be told".
+    The sentence ends with the consequence, such as "so nothing can be told".
     """
     store = Store(redis_url)
     try:

@@ -1,1 +1,1 @@
-"""Commands for those who write a bot: dev, chat, rules, capture, replay."""
+"""Commands for authors of a bot: dev, chat, rules, capture, replay."""

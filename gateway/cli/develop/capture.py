@@ -1,4 +1,4 @@
-"""`gateway capture`: what is still in the inbox, written to a file."""
+"""`gateway capture`: writes deliveries that are still in the inbox to a file."""
 
 import secrets
 from itertools import islice
@@ -44,7 +44,7 @@ def capture(
             with open_atomic(file) as out:
                 count = _write(history, fitting, wanted.limit, out, anonymous=anonymous)
     except BrokenPipeError:
-        raise typer.Exit(1) from None  # whoever read it has enough
+        raise typer.Exit(1) from None  # the reader of the pipe has closed it
     except OSError as error:
         raise errors.fail(f"Cannot write {file}: {error.strerror}.") from None
     _report(count, history.unopened, anonymous=anonymous)
@@ -53,10 +53,10 @@ def capture(
 def _write(
     history: History, wanted: DeliveryFilter, limit: int | None, out: BinaryIO, *, anonymous: bool
 ) -> int:
-    """Write what is wanted, and return how many it was."""
+    """Write the matching deliveries, and return their number."""
     anonymizer = Anonymizer(secrets.token_bytes(32)) if anonymous else None
     count = 0
-    # How many there are between two moments nobody knows before they are read.
+    # The number of deliveries between two moments is unknown until they are read.
     total = None if wanted.since or wanted.until else history.count()
     with progress_bar() as progress:
         deliveries = history.deliveries(wanted.since, wanted.until)
@@ -68,12 +68,12 @@ def _write(
 
 
 def _describe_incomplete(file: str) -> str:
-    """Say what is left of a capture that ended early."""
+    """Describe the file that is left by a capture that ended early."""
     return "so this is not all" if file == STANDARD_OUTPUT else f"so {file} was not written"
 
 
 def _report(count: int, unopened: int, *, anonymous: bool) -> None:
-    """Say what was written, beside it; exit code 1 where something is missing."""
+    """Print on stderr what was written; exit code 1 if something is missing."""
     errors.errors.print(f"{pluralize(count, 'delivery', 'deliveries')} written.")
     if anonymous:
         errors.errors.print(REMAINS)

@@ -1,4 +1,4 @@
-"""`gateway dev`: everything in one terminal, with one readable line for each thing that happens."""
+"""`gateway dev`: everything in one terminal, with one readable line for each event."""
 
 import logging
 import time
@@ -40,8 +40,8 @@ def dev(
 
 
 def _prepare_setup(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
-    """Check everything that can be checked before anything starts."""
-    # The rules tell what became of a change themselves, but not where the mistake is.
+    """Run every check that is possible before anything starts."""
+    # The rulebook source reports the result of a change itself, but not the place of a mistake.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with errors.exit_on_config_error():
         setup = prepare(environment(), port, real=real)
@@ -51,7 +51,7 @@ def _prepare_setup(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
 
 
 def _watch(family: Family, rules: RulebookSource, stopping: list[int]) -> None:
-    """Tell of changed rules until the end is asked for, or a child has died."""
+    """Report changed rules until a signal arrives or a child has died."""
     seen = (rules.current().version, rules.problem)
     while not stopping:
         startup.exit_if_child_died(family)

@@ -1,7 +1,7 @@
-"""The guard of `gateway dev`: ends its children when it was killed and could not.
+"""Watchdog of `gateway dev`: terminates its children if it was killed.
 
-`python -m gateway.cli.local.dev_guard` reads their process ids from its input, and acts when that
-ends. It needs nothing but the standard library: it is there in every run and nearly never needed.
+`python -m gateway.cli.local.dev_guard` reads their process ids from stdin, and acts when that
+closes. It imports only the standard library: it runs every time and is almost never needed.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 from gateway.cli.common.process_set import end_processes
 
-# A little more than `gateway worker` and `gateway serve` give those whom they have to end.
+# A little more than `gateway worker` and `gateway serve` give their own children to end.
 STOP_WITHIN_S = 22.0
 
 
@@ -22,7 +22,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def main() -> None:
-    """Read ids until the input ends, then end them; the first, which the others need, goes last."""
+    """Read process ids until stdin closes, then end them; the first last, as the others need it."""
     pids = [int(line) for line in sys.stdin]
     for part in (pids[1:], pids[:1]):
         end_processes(part, _is_alive, STOP_WITHIN_S)

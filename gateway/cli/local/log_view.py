@@ -1,4 +1,4 @@
-"""What `gateway dev` shows of a line that a child logged: one readable line, or nothing; pure."""
+"""Log view of `gateway dev`: renders a child's log line as one readable line, or hides it; pure."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from gateway.core.text import printable
 Fields = Mapping[str, Any]
 
 BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
-# Said once by `gateway dev` itself, or of interest to nobody who plays.
+# `gateway dev` prints these itself, or they are of no interest during development.
 HIDDEN = frozenset({"rules_loaded", "rules_rejected"})
 STYLES = {"warning": ODD, "error": BAD, "critical": "bold red"}
 OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"})
@@ -29,14 +29,14 @@ OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"}
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line for people, and the style that Rich gives it."""
+    """A readable line with its Rich style."""
 
     text: str
     style: str = ""
 
 
 def render_line(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
-    """Return what to show of a line, None where it tells nothing that one must know."""
+    """Return how to show a line, None if it is not worth showing."""
     fields = _fields(raw)
     if fields is None:
         return LogLine(f"{child}: {raw}", QUIET) if verbose and raw.strip() else None
@@ -44,7 +44,7 @@ def render_line(child: str, raw: str, *, verbose: bool = False) -> LogLine | Non
     try:
         known = _KNOWN[event](fields) if event in _KNOWN else None
     except (KeyError, TypeError, ValueError):
-        known = None  # the line has another form than it had, so it is shown as it is
+        known = None  # the fields are not as expected, so the line is shown unchanged
     if known or (event in HIDDEN and not verbose):
         return known
     style = STYLES.get(fields.get("level", ""), "")
@@ -70,18 +70,18 @@ def _render_unknown(child: str, event: str, fields: Fields) -> str:
 def _render_batch(fields: Fields) -> LogLine | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
     if set(kinds) == {"returned"}:
-        return None  # of our own, such as the canary of each minute
+        return None  # our own events, such as the canary of each minute
     contents = ", ".join(pluralize(count, kind) for kind, count in kinds.items())
     parts = [f"in      kept {pluralize(fields['deliveries'], 'delivery')}", contents]
     if sends := fields.get("sends"):
         parts.append(f"planned {pluralize(sends, 'send')}")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
-    # What Meta tells of our own messages comes four times as often as what customers say.
+    # Statuses of our messages are four times as frequent as messages of customers.
     return LogLine(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
 
 
 def pluralize(count: int, noun: str) -> str:
-    """Return a number of things in words."""
+    """Return a count with its noun."""
     if count == 1:
         return f"1 {noun}"
     plural = {"delivery": "deliveries", "status": "statuses"}.get(noun, f"{noun}s")
@@ -165,19 +165,19 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def show(line: LogLine | None) -> None:
-    """Print a line with the time, if there is one."""
+    """Print a line with the time; None prints nothing."""
     if line:
         now = datetime.now().astimezone()
         _console.print(Text(f"{now:%H:%M:%S} {printable(line.text)}", style=line.style))
 
 
 def print_to_stderr() -> None:
-    """Print to stderr from now on, since a program reads what is on stdout."""
+    """Print to stderr from now on, since a program reads stdout."""
     _console.stderr = True
 
 
 def warn(setup: LocalSetup) -> None:
-    """Say what is dangerous."""
+    """Print warnings about dangerous settings."""
     if setup.is_real:
         line = LogLine("This speaks to the real Meta: real customers get answers.", f"bold {BAD}")
         show(line)
@@ -186,7 +186,7 @@ def warn(setup: LocalSetup) -> None:
 
 
 def welcome(setup: LocalSetup, rules: Path, rule_count: int, took_s: float) -> None:
-    """Say where everything is."""
+    """Print all addresses."""
     rows = {
         "webhook": f"{setup.web}/webhook",
         "meta": setup.sandbox or setup.settings.meta_graph_url,
@@ -200,7 +200,7 @@ def welcome(setup: LocalSetup, rules: Path, rule_count: int, took_s: float) -> N
 
 
 def show_rule_change(rule_count: int, problem: str) -> None:
-    """Say what became of a change."""
+    """Print the result of a rule change."""
     if problem:
         show(LogLine("rules   the change is not taken up, the old rules stay:", BAD))
         _print((f"         {line}" for line in problem.splitlines()), BAD)
@@ -209,7 +209,7 @@ def show_rule_change(rule_count: int, problem: str) -> None:
 
 
 def show_child_exit(child: Child) -> None:
-    """Say which child has ended, and what it wrote last."""
+    """Print which child has ended, and its last lines."""
     show(LogLine(f"{child.name} has ended (exit code {child.process.poll()}). It wrote:", BAD))
     for raw in child.last_lines:
         show(render_line(child.name, raw, verbose=True))
@@ -221,7 +221,7 @@ def _print(lines: Iterable[str], style: str = "") -> None:
 
 
 def own_command() -> str:
-    """Return how this command was called."""
+    """Return the command line that started this process."""
     called = Path(os.path.normpath(sys.argv[0]))
     needs_path = called.name == "gateway" and shutil.which("gateway") != str(called)
     return str(called) if needs_path else "gateway"

@@ -1,4 +1,4 @@
-"""Ports of this machine: a free one, or why one cannot be had."""
+"""Ports of this machine: finds a free one, or the reason that one is not available."""
 
 import socket
 
@@ -6,16 +6,16 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Ask the system for a port of loopback that nobody uses now."""
+    """Return a free port of loopback, chosen by the system."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def bind_error(port: int) -> str | None:
-    """Return why nobody could listen on a port of loopback now, None where one could."""
+    """Return why a server could not listen on a port of loopback now, None if it could."""
     with socket.socket() as probe:
-        # As servers do: a connection that was closed a moment ago is no obstacle.
+        # As servers do: a connection that closed a moment ago does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""The children of `gateway dev`: what they write is read, and a guard ends them if need be."""
+"""Children of `gateway dev`: their output is read, and a watchdog ends them if needed."""
 
 import subprocess
 import sys
@@ -18,14 +18,14 @@ Show = Callable[[str, str], None]  # the child's name, and one line that it wrot
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process, and the last lines that it wrote."""
+    """A child process, and its last lines of output."""
 
     name: str
     process: subprocess.Popen[bytes]
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def read(self, show: Show) -> None:
-        """Hand on every line until there are no more."""
+        """Pass on every line until the output ends."""
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
         with self.process.stdout as written:
             for raw in written:
@@ -35,30 +35,30 @@ class Child:
 
 
 class Family:
-    """All children, and the guard that ends them should this process be killed."""
+    """All children, and the watchdog that ends them if this process is killed."""
 
     def __init__(self, show: Show, lock: int) -> None:
-        """Hand lines to `show`; every child keeps the lock until it is gone."""
+        """Pass lines to `show`; every child holds the lock until it ends."""
         self._show, self._lock = show, lock
         self._children: list[Child] = []
         self._readers: list[threading.Thread] = []
         self._processes = ProcessSet()
         guard = [sys.executable, "-m", "gateway.cli.local.dev_guard"]
-        # Ended after all others, so it is none of them.
+        # It ends after all others, so it is not in the set.
         self._guard = ProcessSet().start("guard", guard, **self._pipes())
 
     def __enter__(self) -> Self:
-        """Use it for as long as everything runs."""
+        """Return itself; leaving the context ends all children."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End all children, whatever happened."""
+        """End all children, even after an error."""
         self.stop()
 
     def start(
         self, name: str, command: Sequence[str], env: Mapping[str, str], stdin_data: bytes = b""
     ) -> None:
-        """Start a child with an environment of its own; `stdin_data` is all that it can read."""
+        """Start a child with its own environment; `stdin_data` is all its input."""
         child = Child(name, self._processes.start(name, command, env=env, **self._pipes()))
         self._children.append(child)
         self._write_stdin(self._guard, b"%d\n" % child.process.pid)
@@ -70,11 +70,11 @@ class Family:
         self._readers.append(reader)
 
     def find_dead_child(self) -> Child | None:
-        """Return a child that has ended."""
+        """Return a child that has ended, None if all run."""
         return next((one for one in self._children if one.process.poll() is not None), None)
 
     def stop(self, within_s: float = dev_guard.STOP_WITHIN_S) -> None:
-        """End all children, the first one last, and then the guard, which has nothing to do."""
+        """End all children, the first one last, and then the watchdog, which has nothing to do."""
         self._processes.stop(within_s, needed=next((one.name for one in self._children), ""))
         self._guard.kill()
         self._guard.communicate()
@@ -82,7 +82,7 @@ class Family:
             reader.join(1)
 
     def _pipes(self) -> dict[str, Any]:
-        """Return what every child keeps open."""
+        """Return the Popen options for a child's pipes and inherited descriptors."""
         return {
             "stdin": subprocess.PIPE,
             "stdout": subprocess.PIPE,
@@ -96,4 +96,4 @@ class Family:
                 process.stdin.write(data)
                 process.stdin.flush()
         except BrokenPipeError:
-            return  # it has ended, as find_dead_child tells
+            return  # it has ended; find_dead_child will report it

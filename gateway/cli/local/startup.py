@@ -1,4 +1,4 @@
-"""How the processes of one folder come up together: the folder is taken, then each is started."""
+"""Startup of the processes of one folder: takes the folder's lock, then starts each process."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ ENDED_WITHIN_S = 30.0  # the children of a run that was killed need up to 22 s
 
 
 def lock_folder() -> int:
-    """Take the folder for this run; return the lock that every child keeps."""
+    """Take the folder's lock for this run, and return it; every child inherits it."""
     try:
         workspace.make_folder()
         dev_lock = workspace.hold(workspace.DEV_LOCK, 0.3)
@@ -47,7 +47,7 @@ def lock_folder() -> int:
 
 
 def check_requirements(setup: LocalSetup) -> None:
-    """Look at what must be there before anything starts: the port, and a given Redis."""
+    """Check what must be available before anything starts: the port, and a given Redis."""
     if problem := bind_error(setup.port):
         raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {problem}.")
     if not setup.redis_port and not environment.is_answering(setup.settings.redis_url):
@@ -57,10 +57,10 @@ def check_requirements(setup: LocalSetup) -> None:
 
 
 def catch_signals() -> list[int]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end everything in order."""
+    """Collect Ctrl-C, SIGTERM and SIGHUP in a list, so that everything ends in order."""
     stopping: list[int] = []
     endings = [signal.SIGINT, signal.SIGTERM]
-    # Under nohup it is to outlive its terminal.
+    # Under nohup the process is meant to outlive its terminal.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         endings.append(signal.SIGHUP)
     for ending in endings:
@@ -71,7 +71,7 @@ def catch_signals() -> list[int]:
 def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
     """Start the server, then all others at once, and wait until the web process is ready.
 
-    Once all are, it is told to whoever looks for what runs in this folder.
+    Once all are ready, this is published to commands that look for a gateway in this folder.
     """
     if setup.redis_port:
         try:
@@ -88,22 +88,22 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
     with httpx.Client(trust_env=False, timeout=5) as client:
         for page in setup.pages():
             _wait_until(partial(_is_there, client, page), family, stopping)
-    # Beat is the net, not the clock: the first reply does not need it, and it is slow to start.
+    # Beat is only the safety net: the first reply does not need it, and it is slow to start.
     family.start("beat", setup.beat(), setup.environment)
     if not stopping:
         workspace.publish(setup.running(os.getpid()))
 
 
 def _migrate(setup: LocalSetup) -> None:
-    """Bring what an older release left in this folder forward; nothing of it runs any more."""
-    # The look that follows says what is wrong.
+    """Migrate data that an older release left in this folder; none of its processes still run."""
+    # The check that follows reports what is wrong.
     unfit = suppress(MigrationError, StoreUnavailableError, ScriptError)
     with unfit, closing(Store(setup.settings.redis_url)) as store:
         migrate_store(store, 0.0)
 
 
 def exit_if_child_died(family: Family) -> None:
-    """End where a child has: the others are of no use without it."""
+    """End the command if a child has died: the others are of no use without it."""
     if child := family.find_dead_child():
         log_view.show_child_exit(child)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Which gateway is looked at: the `gateway dev` of this folder, or the one of the settings."""
+"""Target of a command: the `gateway dev` of this folder, or the gateway of the settings."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ ANY_PORT = 1
 
 
 def settings() -> Settings:
-    """Return the settings of what runs in this folder, or else of the environment, or end."""
+    """Return the settings of this folder's running gateway, or else of the environment, or end."""
     with errors.exit_on_config_error():
         return settings_for(workspace.find_running())
 
 
 def settings_for(running: Running | None) -> Settings:
-    """Return the same of what was found in this folder. Raises SettingsError."""
+    """Return the settings for a running gateway. Raises SettingsError."""
     if running is None:
         return Settings.from_env()
     given = prepare(environment(), ANY_PORT, real=not running.sandbox).settings
     now = {"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
-    # What has a server of its own has its broker there, whatever is set.
+    # A gateway with its own server uses that as its broker, whatever is set.
     own = {"celery_broker_url": ""} if running.redis_url != given.redis_url else {}
     return given.model_copy(update=now | own)

@@ -1,4 +1,4 @@
-"""The folder `.gateway/`: who runs here, and what chat and replay need to know of it."""
+"""Workspace `.gateway/`: the gateway running in this folder, and its data for chat and replay."""
 
 import fcntl
 import json
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FOLDER = Path(".gateway")
-# Held by `gateway dev`, and by its children: the system lets go of a lock when its holders are
-# dead, whatever killed them, so nothing here can be stale.
+# `gateway dev` and its children hold this lock: the system releases it when all of them are
+# dead, whatever killed them, so it is never stale.
 DEV_LOCK, CHILDREN_LOCK = "dev.lock", "children.lock"
 STARTING_S = 15.0
 LOOK_EVERY_S = 0.05
@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A gateway that runs in this folder; where customers are real `sandbox` and secret are ""."""
+    """A gateway running in this folder; `sandbox` and secret are "" if customers are real."""
 
     pid: int
     web: str
@@ -29,17 +29,17 @@ class Running:
 
     @property
     def webhook(self) -> str:
-        """Return where deliveries are posted to."""
+        """Return the URL to which deliveries are posted."""
         return f"{self.web}/webhook"
 
 
 def make_folder() -> None:
-    """Make the folder, for this user only. Raises OSError."""
+    """Make the folder, accessible to this user only. Raises OSError."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
 
 
 def hold(lock: str, within_s: float) -> int | None:
-    """Take a lock and return its descriptor, which a child may inherit; None where it is taken."""
+    """Take a lock and return its descriptor, which children may inherit; None if it is taken."""
     descriptor = _open_lock(lock)
     deadline = time.monotonic() + within_s
     while not _try_lock(descriptor, fcntl.LOCK_EX):
@@ -51,7 +51,7 @@ def hold(lock: str, within_s: float) -> int | None:
 
 
 def publish(running: Running) -> None:
-    """Tell chat and replay, and nobody else on this machine."""
+    """Publish the gateway to chat and replay of this user only."""
     draft = FOLDER / "dev.json.new"
     draft.unlink(missing_ok=True)
     with open(draft, "x", opener=_open_private) as file:
@@ -60,12 +60,12 @@ def publish(running: Running) -> None:
 
 
 def withdraw() -> None:
-    """Tell that nothing runs here, or not yet."""
+    """Remove the published gateway: none runs here, or not yet."""
     (FOLDER / "dev.json").unlink(missing_ok=True)
 
 
 def find_running(within_s: float = STARTING_S) -> Running | None:
-    """Return what runs in this folder; waits for one that is starting."""
+    """Return the gateway that runs in this folder, None if none does; waits for a starting one."""
     deadline = time.monotonic() + within_s
     while _is_held():
         if running := _read():

@@ -1,4 +1,4 @@
-"""`gateway hold`: a person stops sending; what comes in is kept, planned and waits."""
+"""`gateway hold`: the operator stops sending; deliveries are still stored and planned."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ Rule = Annotated[str, selector("Only what this rule says.")]
 
 @contextmanager
 def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
-    """Give the store and the numbers that are meant, and end with a sentence where it is away."""
+    """Yield the store and the selected numbers; end with a sentence if the store is unavailable."""
     settings = target.settings()
     if rule:
         _check_rule(settings, rule)
@@ -37,7 +37,7 @@ def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
 
 
 def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
-    """Print what keeps each number from sending."""
+    """Print the reasons why each number does not send."""
     by_number = pauses.pauses_by_number(store, numbers)
     if json:
         shown = {number: pauses_to_dict(one) for number, one in by_number.items()}
@@ -51,7 +51,7 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
 
 
 def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:
-    """Return the stops of a number as JSON has them."""
+    """Return the pauses of a number in JSON form."""
     pause = state.pause
     return {
         "paused": {"since": pause.since, "probe_at": pause.probe_at, **pause.error}
@@ -62,7 +62,7 @@ def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:
 
 
 def _select_numbers(store: Store, settings: Settings, number: str) -> list[str]:
-    """Return the numbers that are meant; one that has not sent yet may be held as well."""
+    """Return the selected numbers; one that has not sent yet may be held as well."""
     known = {*number_list.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
     if number and number not in known:
         raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
@@ -76,7 +76,7 @@ def _check_rule(settings: Settings, rule: str) -> None:
     try:
         names = [one.name for one in load(settings.gateway_rules).rules]
     except RulebookError:
-        return  # the rules are elsewhere, or broken, which is no reason not to hold one
+        return  # the rules are elsewhere or broken, which must not prevent holding one
     if rule not in names:
         raise errors.fail(f"There is no rule of this name; {suggestion_for(rule, names)}")
 

@@ -1,4 +1,4 @@
-"""`gateway migrate`: a store that an older release wrote becomes one that this release reads."""
+"""`gateway migrate`: converts a store that an older release wrote for this release."""
 
 from contextlib import closing
 from typing import Annotated
@@ -47,7 +47,7 @@ def migrate(
 def migrate_store(store: Store, wait_s: float, *, silent: bool = False) -> Progress | None:
     """Migrate, with a bar for each step.
 
-    Returns how far it got at last, None where there was nothing to do. Raises MigrationError,
+    Returns the final progress, None if there was nothing to do. Raises MigrationError,
     StoreUnavailableError or ScriptError.
     """
     progress = None

@@ -24,20 +24,20 @@ from tasks.wakeup import WakeupThread
 
 log = structlog.get_logger(__name__)
 
-# What then still drips in is let go; the rest of a stop, store and broker away, takes 8 s more.
+# Slower requests are cut off; the rest of a stop, store and broker unavailable, takes 8 s more.
 STOP_WITHIN_S = 10
-# The proxy that TLS needs is near, so a small window costs no time.
+# The TLS proxy is close, so a small window costs no time.
 RECEIVE_BYTES = 64 * 1024
 
 
 class _Config(uvicorn.Config):
-    """Uvicorn's configuration, which is also what it asks first in each web process."""
+    """Uvicorn's configuration, whose logging hook also prepares each web process."""
 
     def configure_logging(self) -> None:
-        """Set up this process: our logs, and an end that leaves nothing unwritten or unrung.
+        """Prepare this process: its logs, and an exit that writes all lines and rings all wake-ups.
 
-        Once it has stopped, uvicorn raises the signal again; by default that kills the process
-        before anything registered for its exit has run.
+        After it has stopped, uvicorn raises the signal again; by default that kills the process
+        before any exit handler has run.
         """
         atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -84,18 +84,18 @@ def web() -> Starlette:
     stand_in.start()
     atexit.register(stand_in.close)
     app = create_app(settings, ringer.ring, Bounds(connections=open_files.connections()))
-    # What was imported lives as long as the process. Looking through all of it again and again for
-    # garbage stopped every request for some 50 ms, twice a second under load.
+    # Imported objects live as long as the process. Scanning all of them for garbage again and again
+    # stopped every request for some 50 ms, twice a second under load.
     gc.collect()
     gc.freeze()
     return app
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take the port, or end with a sentence that names it."""
+    """Bind the port, or end the command with a sentence that names it."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Each connection inherits it, so no read takes long, and the system holds as little.
+    # Each connection inherits the small buffer, so reads are short and the kernel holds little.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     try:
         listening.bind((host, port))

@@ -1,4 +1,4 @@
-"""`gateway worker`: sensible workers for all queues, started and kept running."""
+"""`gateway worker`: starts workers for all queues with sensible defaults, and restarts them."""
 
 import os
 import signal
@@ -25,39 +25,39 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN_S = 20
 LOOK_EVERY_S = 0.25
-# A worker that dies at once, again and again, must not be started in a tight circle. One that was
-# up for longer died of something else, such as a broker that went away, and is missed.
+# A worker that dies at once, again and again, must not be restarted in a tight loop. One that ran
+# for longer died of something else, such as an unavailable broker, and is needed back.
 LONGEST_PAUSE_S = 30.0
 LIVED_WELL_S = 10.0
 
 
 @dataclass(slots=True)
 class Kind:
-    """Workers of one kind: what they listen to, and how many do it."""
+    """Workers of one kind: their queues and their number."""
 
     name: str
     queues: str
     pool: str
     concurrency: int
-    deaths: int = 0  # since it last lived well
+    deaths: int = 0  # since it last ran for long enough
     start_at: float = field(default=0.0)
     started_at: float = field(default=0.0)
 
     def command(self) -> list[str]:
-        """Return the Celery command that is run."""
+        """Return the Celery command of these workers."""
         args = ["-Q", self.queues, "-P", self.pool, "-c", str(self.concurrency)]
         quiet = ["--without-gossip", "--without-mingle", "-n", f"{self.name}-{os.getpid()}@%h"]
         return [sys.executable, "-m", "celery", "-A", "tasks", "worker", *args, *quiet]
 
     def schedule_restart(self, now: float) -> None:
-        """Decide when it is started again: after a pause that grows while it dies at once."""
+        """Set the time of the restart: the delay grows while the workers die at once."""
         lived_well = now - self.started_at > LIVED_WELL_S
         self.deaths = 1 if lived_well else self.deaths + 1
         self.start_at = now + min(LONGEST_PAUSE_S, 0.5 * 2 ** min(self.deaths, 6))
 
 
 def kinds(inbound: int) -> list[Kind]:
-    """Return what is started: senders are threads, since they wait; planning gets processes."""
+    """Return the kinds to start: senders are threads, since they wait; planning gets processes."""
     return [
         Kind("default", "default,scheduled", "prefork", inbound),
         Kind("critical", "critical", "threads", 4),
@@ -97,7 +97,7 @@ def _supervise(running: list[Kind], store: Store) -> None:
     def stop(signum: int, _: FrameType | None) -> None:
         stopping.append(signum)
 
-    # A terminal that is closed hangs up; the workers, in groups of their own, would stay.
+    # A closed terminal sends SIGHUP; the workers, in process groups of their own, would survive it.
     for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(how, stop)
     processes = ProcessSet()
@@ -113,7 +113,7 @@ def _supervise(running: list[Kind], store: Store) -> None:
 
 
 def _keep_running(kind: Kind, processes: ProcessSet, store: Store) -> None:
-    """Start what is not running, once its pause is over."""
+    """Start the workers if they are not running and their delay is over."""
     now = time.monotonic()
     exit_code = processes.exit_code(kind.name)
     if exit_code is not None:

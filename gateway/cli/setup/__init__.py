@@ -1,1 +1,1 @@
-"""Commands that set a gateway up: init, doctor, tunnel."""
+"""Commands that set up a gateway: init, doctor, tunnel."""

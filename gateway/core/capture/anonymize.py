@@ -1,7 +1,7 @@
-"""A delivery without anybody in it: stand-ins for all but an allow list of harmless fields; pure.
+"""Anonymous deliveries: stand-ins for all values but an allow list of harmless fields.
 
-What stays: the structure, what is true, false or null, when things happened, of which kind they
-are, Meta's error codes, and our phone number ids, without which a replay would be of no number.
+Kept are the structure, true, false and null, times, kinds, Meta's error codes, and our phone
+number ids, without which a replay would belong to no number.
 """
 
 import base64
@@ -18,7 +18,7 @@ from gateway.core.events import Delivery
 from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.salvage import loads
 
-# No country has this code, so a stand-in for a number is nobody's number.
+# No country has this code, so a stand-in for a phone number belongs to no customer.
 NOBODYS = "999"
 # Enough letters that no two texts of a capture share a stand-in by chance.
 LEAST_LETTERS = 12
@@ -29,17 +29,17 @@ _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 
 
 class StandIns:
-    """Gives stand-ins; with the same secret always the same ones."""
+    """Stand-ins for values; the same secret always gives the same ones."""
 
     def __init__(self, secret: bytes) -> None:
-        """Take what makes them; forget it, and nobody finds out whom they stand for."""
+        """Take the secret; once it is forgotten, stand-ins cannot be traced to customers."""
         self._secret = secret
 
     def text(self, value: str) -> str:
-        """Return what takes the place of a text, in the form that its readers look for.
+        """Return the stand-in for a text, in the form that its readers look for.
 
-        All ways to write a phone number have one stand-in, a message's id looks like one, and so
-        does a user id; anything else becomes letters, as many as it was long or a few more.
+        All spellings of a phone number have one stand-in, and the stand-in of a wamid or user id
+        looks like one; any other text becomes letters, as many as it was long or a few more.
         """
         if not value:
             return value
@@ -53,26 +53,26 @@ class StandIns:
         return self.letters(value.encode(), max(LEAST_LETTERS, len(value)))
 
     def phone(self, digits: str) -> str:
-        """Return the number that takes the place of a phone number."""
+        """Return the stand-in for a phone number."""
         return f"{NOBODYS}{self._number('phone', normalize_phone(digits), 10**12):012}"
 
     def integer(self, number: int) -> int:
-        """Return what takes the place of a whole number, which may be anybody's phone number."""
+        """Return the stand-in for a whole number, which may be a customer's phone number."""
         return int(self.phone(str(abs(number))))
 
     def fraction(self, number: float) -> float:
-        """Return what takes the place of a number with a fraction, such as a latitude."""
+        """Return the stand-in for a number with a fraction, such as a latitude."""
         return self._number("fraction", repr(number), 10**6) / 10**4
 
     def letters(self, data: bytes, count: int) -> str:
-        """Return so many letters in the place of any bytes."""
+        """Return `count` letters as the stand-in for any bytes."""
         return self._bytes("letters", data, count).translate(_LETTERS).decode()
 
     def _number(self, kind: str, value: str, below: int) -> int:
         return int.from_bytes(self._bytes(kind, value.encode(), 16)) % below
 
     def _bytes(self, kind: str, data: bytes, count: int) -> bytes:
-        # Secret and kind have a fixed length, or an end, so that nothing can imitate another kind.
+        # Secret and kind have a fixed length, or an end, so that no data can imitate another kind.
         seed = hashlib.sha256(self._secret).digest() + kind.encode() + b"\0" + data
         return hashlib.shake_256(seed).digest(count)
 
@@ -83,7 +83,7 @@ _TITLE = re.compile(r"[A-Z]+(_[A-Z]+)*|[a-z]+(_[a-z]+)*")
 _MOMENT = re.compile(r"1[0-9]{9}|1[0-9]{12}")
 _CODE = re.compile(r"[0-9]{1,6}")
 
-# What stays, where its value has the shape that Meta gives it.
+# Fields that are kept where their value has the shape that Meta gives it.
 _HARMLESS: Mapping[str, re.Pattern[str]] = {
     "object": _WORD,
     "field": _WORD,
@@ -101,32 +101,32 @@ _HARMLESS: Mapping[str, re.Pattern[str]] = {
     "value": re.compile(r"stop|resume|signup"),
     "phone_number_id": re.compile(r"[0-9]{1,20}"),
 }
-# Where Meta's own words stand; anywhere else a field of the same name may hold anybody's.
+# Objects with Meta's own words; elsewhere a field of the same name may hold a customer's.
 _METAS = frozenset(
     {"entry", "changes", "value", "metadata", "messages", "statuses", "interactive", "errors",
      "conversation", "origin", "pricing", "calls", "user_preferences", "automatic_events",
      "message_echoes", "groups", "state_sync", "history", "threads", "messaging", "standby",
      "system"}
 )  # fmt: skip
-# How Meta writes names of fields; a customer's word can be none.
+# The form of Meta's field names; no word of a customer has it.
 _NAME = re.compile(r"(?!.*[0-9]{4})[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # orjson reads 1,024 levels, but writes 254, and Meta comes nowhere near that.
 _TOO_DEEP = (orjson.JSONEncodeError, RecursionError)
 
 
 class Anonymizer:
-    """Makes deliveries anonymous, one like the other: a person has one stand-in in all of them."""
+    """Anonymizer of deliveries: a customer has the same stand-in in all of them."""
 
     def __init__(self, secret: bytes) -> None:
-        """Take what the stand-ins are made with."""
+        """Take the secret that the stand-ins are made with."""
         self._stand_ins = StandIns(secret)
 
     def delivery(self, delivery: Delivery) -> Delivery:
-        """Return the delivery with another body, and of no account."""
+        """Return the delivery with an anonymous body and without its account."""
         return replace(delivery, body=self.body(delivery.body), account="")
 
     def body(self, body: bytes) -> bytes:
-        """Return JSON for JSON; what is none becomes as many letters, which are none either."""
+        """Return JSON for JSON; other bytes become as many letters, which are no JSON either."""
         try:
             return orjson.dumps(self._value(loads(body), metas=True))
         except (orjson.JSONDecodeError, *_TOO_DEEP):

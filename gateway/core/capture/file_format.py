@@ -1,7 +1,7 @@
-"""A delivery as one line of a capture file, and back, byte for byte; pure.
+"""Capture file format: a delivery as one line of the file, and back, byte for byte.
 
-A line is a JSON object. The bytes of the delivery are its `body` where they are UTF-8, so that they
-can be read and searched, and else its `body_base64`.
+A line is a JSON object. The bytes of the delivery are in `body` if they are UTF-8, so that they
+can be read and searched, otherwise in `body_base64`.
 """
 
 import base64
@@ -16,7 +16,7 @@ import orjson
 from gateway.core.events import Delivery
 from gateway.core.storage.timestamps import ms_from_datetime
 
-# How every line begins that `line` writes.
+# The beginning of every line that `format_line` writes.
 BEGINS = b'{"delivery":'
 _DELIVERY_ID = re.compile(r"[0-9]{1,4}:[0-9]{1,15}-[0-9]{1,20}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ class CaptureFormatError(Exception):
 
 
 def format_line(delivery: Delivery) -> bytes:
-    """Return the line of a delivery, with its end."""
+    """Return the line of a delivery, with its line end."""
     fields = {
         "delivery": delivery.id,
         "received_at": delivery.received_at.isoformat(timespec="milliseconds"),
@@ -39,11 +39,11 @@ def format_line(delivery: Delivery) -> bytes:
 
 
 def parse_line(line: bytes) -> Delivery:
-    """Return the delivery of a line. Raises CapturedError."""
+    """Return the delivery of a line. Raises CaptureFormatError."""
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError:
-        # Only the last line of a file may lack its end.
+        # Only the last line of a file may lack its line end.
         is_cut = not line.endswith(b"\n")
         raise CaptureFormatError("is cut in the middle" if is_cut else "is no JSON") from None
     if not isinstance(fields, dict):
@@ -60,7 +60,7 @@ def parse_line(line: bytes) -> Delivery:
 
 
 def make_delivery_id(received_at: datetime, nth: int = 0) -> str:
-    """Return what names a delivery that no inbox has named, the nth of its moment."""
+    """Return an id for a delivery that has none from an inbox, the nth of its moment."""
     return f"0:{ms_from_datetime(received_at)}-{nth}"
 
 

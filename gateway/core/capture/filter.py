@@ -1,4 +1,4 @@
-"""Which deliveries are asked for: by time, number, kind of event, and what stands in them; pure."""
+"""Delivery filter: by time, number, kind of event, and text that the delivery contains."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ KINDS = tuple(kind.kind for kind in (Message, Status, Notice, Unreadable))
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """What a delivery must be; what is empty asks for nothing."""
+    """Conditions on a delivery; an empty one matches every delivery."""
 
     since: datetime | None = None
     until: datetime | None = None
     number: str = ""  # our phone number id
     kinds: frozenset[str] = frozenset()
-    contains: str = ""  # anywhere in it, whatever the case
+    contains: str = ""  # anywhere in the body, ignoring case
 
     def matches(self, delivery: Delivery) -> bool:
-        """Say whether a delivery is asked for; number and kind are those of one event."""
+        """Say whether a delivery matches; one event must have both the number and the kind."""
         if self.since and delivery.received_at < self.since:
             return False
         if self.until and delivery.received_at > self.until:
@@ -46,7 +46,7 @@ class DeliveryFilter:
 def _contains(body: bytes, folded: str) -> bool:
     if folded in body.decode(errors="replace").casefold():
         return True
-    # JSON may write any character by its number.
+    # JSON may escape any character as \uXXXX.
     return b"\\" in body and any(folded in text.casefold() for text in _texts(body))
 
 

@@ -1,4 +1,4 @@
-"""A captured delivery made new, so that its messages have an effect once more; pure."""
+"""Fresh copies of captured deliveries, whose messages have an effect once more."""
 
 import base64
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _FIRST_MILLISECONDS = 10**11
 
 
 def refresh_messages(body: bytes, seed: bytes, by: timedelta) -> bytes:
-    """Return a body whose messages have new ids, made from `seed`, and times that are later `by`.
+    """Return a body whose messages have new ids, made from `seed`, and times later by `by`.
 
-    Only what customers sent is made new. A status keeps its id, for it tells of a send of ours, and
-    so does a notice, which might take back what a customer wanted since. An error of a value is
-    known by what it stands beside, so beside a message it is new. A body without a message stays
-    byte for byte as it is.
+    Only customers' messages are made new. A status keeps its id, because it is about a send of
+    ours, and so does a notice, which might undo what a customer chose since. An error of a value
+    is known by its neighbours, so beside a message it is new. A body without a message stays byte
+    for byte the same.
     """
     try:
         parsed = loads(body)
@@ -34,7 +34,7 @@ def refresh_messages(body: bytes, seed: bytes, by: timedelta) -> bytes:
 
 
 def _messages(parsed: Any) -> Iterator[dict[str, Any]]:
-    """Give what the walk of a delivery makes messages of, where it has an id."""
+    """Yield the items that the parser makes messages of, if they have an id."""
     if not isinstance(parsed, dict) or parsed.get("object") != "whatsapp_business_account":
         return
     for entry in list_field(parsed, "entry"):
@@ -51,7 +51,7 @@ def _new_wamid(wamid: object, seed: bytes) -> str:
 
 
 def _delay(message: dict[str, Any], by: timedelta) -> None:
-    """Move when a message was sent, written as Meta wrote it."""
+    """Move the time at which a message was sent, in the notation that Meta used."""
     timestamp = message.get("timestamp")
     stamp = integer(timestamp)
     if stamp is None:
@@ -65,4 +65,4 @@ def _encode(parsed: Any, body: bytes) -> bytes:
     try:
         return orjson.dumps(parsed)
     except orjson.JSONEncodeError:
-        return body  # too deep to be written, and unreadable to planning for the same reason
+        return body  # too deep to be written, and unreadable to the parser for the same reason

@@ -1,1 +1,1 @@
-"""The customer as one number knows them."""
+"""Contacts: the customers as one number knows them."""

@@ -1,4 +1,4 @@
-"""Who wants no marketing: what a customer or Meta says of it, and how we tell ourselves; pure."""
+"""Consent to marketing, as customers' actions, Meta's webhooks and error 131050 change it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,26 +13,26 @@ from gateway.core.webhook.customers import text_field
 
 OPTED_OUT_CODE = 131050  # "User has stopped receiving marketing messages from your business"
 OPTED_OUT = "opted_out"
-# What a rule does without sending anything: verb -> whether it is a word against marketing.
+# Actions of rules that change consent: verb -> whether the customer opts out.
 VERBS: Mapping[str, bool] = {"opt_out": True, "opt_in": False}
 _PREFERENCES: Mapping[str, bool] = {"stop": True, "resume": False, "signup": False}
 
 
 class ConsentChange(NamedTuple):
-    """What was said about marketing: out or in, and how we know."""
+    """A change of marketing consent: out or in, and how we know."""
 
     opts_out: bool
     reason: str
 
 
 def consent_change(event: Event) -> ConsentChange | None:
-    """Return what an event that is no message says of its customer's will, None for nothing."""
+    """Return the consent that an event other than a message reports, None if it reports none."""
     match event:
         case Notice(field="user_preferences", raw=dict(raw)):
             value = text_field(raw, "value")
             if text_field(raw, "category") == "marketing_messages" and value in _PREFERENCES:
                 return ConsentChange(_PREFERENCES[value], f"their preference with Meta: {value}")
-        # A group has no will of its own; only the status of a person's message names one.
+        # A group gives no consent; only the status of a customer's message counts.
         case Status(status="failed", code=131050) if event.wa_id or event.user_id:
             return ConsentChange(True, f"Meta's status with error {OPTED_OUT_CODE}")
         case InternalEvent(what="opted_out"):
@@ -43,7 +43,7 @@ def consent_change(event: Event) -> ConsentChange | None:
 
 
 def apply_consent(contact: Contact, change: ConsentChange, at: datetime) -> tuple[Contact, str]:
-    """Return the contact after a word that was said at a moment, and what changed, in words."""
+    """Return the contact after a consent change made at a moment, and what changed, in words."""
     after = contact.with_consent(opts_out=change.opts_out, at=at)
     if after is contact:
         return contact, f"nothing, for a newer word is known than {change.reason}"
@@ -51,7 +51,7 @@ def apply_consent(contact: Contact, change: ConsentChange, at: datetime) -> tupl
 
 
 def opt_out_delivery(number: str, contact: str, send: str, attempt: int, at: datetime) -> bytes:
-    """Return the body of our own delivery that tells of a send which Meta answered with 131050."""
+    """Return the body of our internal delivery about a send that Meta refused with 131050."""
     return orjson.dumps(
         {
             "what": OPTED_OUT,

@@ -1,4 +1,4 @@
-"""The customer as this number knows them."""
+"""Contact: the customer as one number knows them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,12 +22,12 @@ class Notes(NamedTuple):
 
 
 def fits(tags: Iterable[str], variables: Mapping[str, str]) -> bool:
-    """Say whether tags and variables together are small enough to be kept."""
+    """Say whether tags and variables together are small enough to be stored."""
     return len(orjson.dumps([tuple(tags), dict(variables)])) <= MOST_BYTES
 
 
 def merge_notes(newer: Notes, older: Notes) -> Notes:
-    """Return what is kept of a person who was known as two; of the older only what has room."""
+    """Merge the notes of two contacts that are one customer; the older ones where room is left."""
     tags = tuple(sorted({*newer.tags, *older.tags}))
     both = Notes(tags if fits(tags, newer.vars) else newer.tags, {**older.vars, **newer.vars})
     if fits(*both):
@@ -39,7 +39,7 @@ def merge_notes(newer: Notes, older: Notes) -> Notes:
     return both._replace(vars=variables)
 
 
-# How many other keys a contact remembers; the store finds it by older ones all the same.
+# How many other keys a contact lists; the store still finds it by older ones.
 MOST_ALIASES = 16
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -53,16 +53,16 @@ class Contact:
     user_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     last_inbound_at: datetime | None = None
-    opted_out_at: datetime | None = None  # since when they want no marketing; None where they may
-    consent_at: datetime | None = None  # of their last word about marketing, whichever it was
+    opted_out_at: datetime | None = None  # since when they want no marketing; None if they allow it
+    consent_at: datetime | None = None  # of their last consent change, in or out
     named_at: datetime | None = None  # of the last message that named them
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
-    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules gave them, sorted
-    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # what rules noted of them
-    muted_until: datetime | None = None  # nothing that rules say is sent before
+    tags: tuple[str, ...] = field(default=(), repr=False)  # that rules added, sorted
+    vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # that rules set, by name
+    muted_until: datetime | None = None  # rules send nothing before
     used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
     volley: Volley | None = field(default=None, repr=False)
-    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what another release wrote
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # fields of another release
     version: str = ""
 
     @property
@@ -71,12 +71,12 @@ class Contact:
         return self.last_inbound_at is None
 
     def with_message(self, message: Message) -> "Contact":
-        """Return the contact as it is once `message` was received.
+        """Return the contact after `message` was received.
 
-        What a customer writes in a group, and what Meta says of them, opens no window.
+        A message in a group, and a message from Meta about the customer, opens no window.
         """
         opens = not message.group and message.type != "system"
-        # Of two names the later one counts, by Meta's clock; what is empty names nobody.
+        # Of two names the later one counts, by Meta's clock; an empty name does not count.
         is_late = message.at < (self.named_at or _NEVER)
         newer, older = (self, message) if is_late else (message, self)
         return replace(
@@ -89,16 +89,16 @@ class Contact:
         )
 
     def with_names(self, event: Event) -> "Contact":
-        """Return the contact with names that were missing and that `event` tells."""
+        """Return the contact with the names that it lacked and `event` has."""
         wa_id, user_id = self.wa_id or event.wa_id, self.user_id or event.user_id
         if (wa_id, user_id) == (self.wa_id, self.user_id):
             return self
         return replace(self, wa_id=wa_id, user_id=user_id)
 
     def with_consent(self, *, opts_out: bool, at: datetime) -> "Contact":
-        """Return the contact once they wanted out of marketing, or in; itself where `at` is late.
+        """Return the contact after opting out of marketing, or in; unchanged if `at` is too old.
 
-        A word counts by the moment when it was said, so that a late one undoes no newer one.
+        A change counts by the moment when it was made, so a late one does not undo a newer one.
         """
         if at < (self.consent_at or _NEVER):
             return self
@@ -106,7 +106,7 @@ class Contact:
         return replace(self, opted_out_at=since, consent_at=at)
 
     def merged_with(self, other: "Contact") -> "Contact":
-        """Return the contact once `other` turned out to be the same person, as if known always."""
+        """Return the contact joined with `other`, the same customer, as if always known as one."""
         newer, older = (self, other)
         if (other.named_at or _NEVER) > (self.named_at or _NEVER):
             newer, older = (other, self)

@@ -1,4 +1,4 @@
-"""How often a rule may fire for one contact, and when it did; pure."""
+"""Limits of rules: how often a rule may fire for one contact, and when it did."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,30 +7,30 @@ from datetime import datetime, timedelta
 
 from gateway.core.storage.timestamps import ms_from_datetime
 
-MOST_TIMES = 100  # that a limit may allow, since each is remembered
-MOST_MOMENTS = 200  # of all rules that are remembered of one contact
+MOST_TIMES = 100  # that a limit may allow, since each firing is stored
+MOST_MOMENTS = 200  # of all rules that are stored for one contact
 MILLISECOND = timedelta(milliseconds=1)
 
-# Of each rule the moment from which its memory is of no use, and then when it fired; milliseconds.
+# Of each rule the moment when its entry expires, then the moments when it fired; milliseconds.
 Used = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many times at most within a span; a cooldown is once."""
+    """The most times that a rule may fire within a span; a cooldown is once."""
 
     times: int
     within: timedelta
 
 
 def reached_limit(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Limit | None:
-    """Return the limit that keeps a rule from firing now, None where it may.
+    """Return the limit that keeps a rule from firing now, None if it may fire.
 
-    What a clock that stepped back puts into the future counts as well.
+    A firing that lies in the future, because a clock stepped back, counts as well.
     """
     moments = used.get(rule, ())[1:]
     for limit in limits:
-        # Not as a moment, for a limit may reach back beyond the first year that there is.
+        # In milliseconds, because a limit may reach back beyond the first year of datetime.
         since = ms_from_datetime(now) - limit.within // MILLISECOND
         if sum(moment > since for moment in moments) >= limit.times:
             return limit
@@ -38,7 +38,7 @@ def reached_limit(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
 
 
 def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Used:
-    """Return what is remembered once a rule fired: itself where nothing limits the rule."""
+    """Return the firings with this one added; unchanged if the rule has no limit."""
     if not limits:
         return used
     most = min(MOST_TIMES, max(limit.times for limit in limits))
@@ -48,7 +48,7 @@ def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
 
 
 def merge_used(one: Used, other: Used) -> Used:
-    """Return what is remembered of a person who was known as two; doing so again adds nothing."""
+    """Merge the firings of two contacts that are one customer; merging again adds nothing."""
     both = {
         rule: _merge_moments(one.get(rule, (0,)), other.get(rule, (0,)))
         for rule in {**one, **other}
@@ -63,7 +63,7 @@ def _merge_moments(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, .
 
 
 def _trim(used: dict[str, tuple[int, ...]], now_ms: int) -> Used:
-    """Forget what is of no use any more, and beyond the bound what will be so first."""
+    """Drop entries that have expired, and beyond the bound those that expire first."""
     room = MOST_MOMENTS
     kept = {}
     for rule, moments in sorted(used.items(), key=lambda one: (-one[1][0], one[0])):

@@ -1,4 +1,4 @@
-"""Which events are of one person, whatever name each of them uses; pure."""
+"""Events grouped by customer, whatever name each event uses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from gateway.core.events import Event
 
 
 class PersonGroup(NamedTuple):
-    """Events of one person in their order, and the contact, with what was joined to it."""
+    """Events of one customer in their order, and the contact, with the contacts joined to it."""
 
     contact: Contact
-    others: tuple[Contact, ...]  # what other names of the person stood for until now
+    others: tuple[Contact, ...]  # contacts that other names of the customer led to until now
     events: Sequence[Event]
 
 
@@ -21,9 +21,9 @@ def contact_keys(event: Event) -> tuple[str, ...]:
 
 
 def group_by_person(known: Mapping[str, Contact], events: Iterable[Event]) -> list[PersonGroup]:
-    """Group by person, events in their order; what belongs to nobody stands alone.
+    """Group events by customer, in order; an event without a customer is a group of its own.
 
-    Names are of one person when an event has both, or when the store knows both as one contact.
+    Two names belong to one customer if an event has both, or the store knows both as one contact.
     """
     listed = list(events)
     resolve = _name_resolver(known, listed)
@@ -35,7 +35,7 @@ def group_by_person(known: Mapping[str, Contact], events: Iterable[Event]) -> li
 
 
 def _name_resolver(known: Mapping[str, Contact], events: Sequence[Event]) -> Callable[[str], str]:
-    """Return what leads from each name to the one that stands for its person in these events."""
+    """Return a function from each name to the one that represents its customer in these events."""
     same: dict[str, str] = {}
 
     def resolve(name: str) -> str:
@@ -60,7 +60,7 @@ def _group(known: Mapping[str, Contact], events: Sequence[Event]) -> PersonGroup
             contacts.setdefault(contact.key, contact)
     if len(contacts) < 2:
         return PersonGroup(next(iter(contacts.values()), Contact("")), (), events)
-    # A key that is in use stays, for lanes and records bear it; else a phone number is preferred.
+    # A key in use stays, because lanes and records have it; otherwise a phone number is preferred.
     chosen = min(contacts.values(), key=lambda one: (not one.version, not one.key.isdecimal()))
     del contacts[chosen.key]
     others = tuple(contacts.values())

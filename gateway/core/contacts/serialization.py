@@ -1,4 +1,4 @@
-"""The stored form of a contact's state, as this release and others write it."""
+"""Stored form of a contact's state, as this release and others write it."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 
 def pack(contact: Contact) -> bytes:
-    """Return a contact's state as it is stored; what is empty and came later is left out."""
+    """Return a contact's state as it is stored; empty fields of later releases are left out."""
     state: dict[str, Any] = {
         **contact.more,
         "wa_id": contact.wa_id,
@@ -34,9 +34,9 @@ def pack(contact: Contact) -> bytes:
 
 
 def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
-    """Return a contact as it was stored, by this release or another; a stranger where it was not.
+    """Return a contact as this release or another stored it; a new one if none was stored.
 
-    What is missing reads as empty. What another release wrote beside is kept, and written back.
+    A missing field reads as empty. Fields of another release are kept, and written back.
     """
     if version is None or not state:
         return Contact(key)

@@ -11,7 +11,7 @@ LINKS = ("https://", "http://")
 
 
 class ListRow(NamedTuple):
-    """One line of a list, with the id that a tap on it tells."""
+    """One row of a list, with the id that a tap on it sends."""
 
     id: str
     title: str
@@ -19,7 +19,7 @@ class ListRow(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Some lines of a list under a title."""
+    """Rows of a list under a title."""
 
     title: str
     rows: tuple[ListRow, ...]
@@ -32,7 +32,7 @@ def text(body: str) -> Body:
 
 def template(name: str, language: str, components: list[Any] | None = None) -> Body:
     """Build a template message."""
-    # Meta's schema asks for the policy, of which there is only this one.
+    # Meta's schema requires the policy, although there is only this one.
     inner: Body = {"name": name, "language": {"policy": "deterministic", "code": language}}
     if components:
         inner["components"] = components
@@ -52,7 +52,7 @@ def parameters(values: Mapping[str, str] | Sequence[str]) -> list[Any]:
 
 
 def buttons(body: str, titles: Mapping[str, str], header: str = "", footer: str = "") -> Body:
-    """Build a message with up to three buttons; `titles` are by the ids that a tap tells."""
+    """Build a message with up to three buttons; `titles` are by the ids that a tap sends."""
     replies = [
         {"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in titles.items()
     ]
@@ -99,25 +99,25 @@ def media(kind: str, source: str, caption: str = "", filename: str = "") -> Body
 
 
 def reaction(message_id: str, emoji: str) -> Body:
-    """Build a reaction to a message; one that was given before is replaced."""
+    """Build a reaction to a message; it replaces an earlier one."""
     return {"type": "reaction", "reaction": {"message_id": message_id, "emoji": emoji}}
 
 
 def mark_read(message_id: str) -> Body:
-    """Mark a customer's message, and all before it, as read."""
+    """Build a request that marks a customer's message, and all before it, as read."""
     return {"status": "read", "message_id": message_id}
 
 
 def typing(message_id: str) -> Body:
-    """Show "typing" for up to 25 s; Meta ties it to marking the message as read."""
+    """Build a request that shows "typing" for up to 25 s and marks the message as read."""
     return mark_read(message_id) | {"typing_indicator": {"type": "text"}}
 
 
 def with_recipient(body: Mapping[str, Any], contact: Contact) -> Body:
-    """Complete a body with what every request carries and whom it is for.
+    """Complete a body with the fields of every request and the recipient.
 
-    A phone number goes out with its plus sign, since Meta may otherwise prepend the business's own
-    country code; a customer known by user id only is named in `recipient`.
+    A phone number is sent with its plus sign, because Meta may otherwise prepend the business's
+    own country code; a customer known by user id only is named in `recipient`.
     """
     if "status" in body:
         return {"messaging_product": "whatsapp", **body}

@@ -1,4 +1,4 @@
-"""How long the parts of a message may be, in characters, as Meta says.
+"""Meta's length limits for the parts of a message, in characters.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages
 """
@@ -47,7 +47,7 @@ _OF_LISTS = {**_BY_PATH, "interactive.body.text": LIST_TEXT}
 
 
 def of(body: Any) -> Mapping[str, int]:
-    """Return how long each part of a body may be, by its path without the positions of lists."""
+    """Return the limit of each part of a body, by its path without the positions of lists."""
     match body:
         case {"interactive": {"type": "list"}}:
             return _OF_LISTS
@@ -56,7 +56,7 @@ def of(body: Any) -> Mapping[str, int]:
 
 
 def is_line(path: str) -> bool:
-    """Say whether Meta takes a part on one line only: the text of a template's parameter.
+    """Say whether Meta accepts a part on one line only: the text of a template's parameter.
 
     Line breaks, tabs and more than four spaces in a row are refused there.
     """
@@ -64,5 +64,5 @@ def is_line(path: str) -> bool:
 
 
 def too_long_reason(count: int, most: int) -> str:
-    """Tell that a text has more characters than Meta takes."""
+    """Return the message about a text that has more characters than Meta accepts."""
     return f"has {count:,} characters; Meta takes {most:,}"

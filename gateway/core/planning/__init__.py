@@ -1,1 +1,1 @@
-"""From events to a plan: decided here, committed elsewhere."""
+"""Planning: from events to a plan, which is committed elsewhere."""

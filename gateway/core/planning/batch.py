@@ -1,8 +1,8 @@
-"""What follows from events, decided before anything is done: pure, so that it may be done again.
+"""Plans for a batch of events, decided before anything is done: pure, so that it can be repeated.
 
-Events known already are dropped first. The rest of each person, in order, is folded into the state
-of their contact; the rules are asked with the state before the event; what they answer becomes
-sends whose ids are made from the event alone. Nothing here knows a clock: `now` is the server's,
+Known events are dropped first. The rest of each customer's events, in order, are folded into the
+state of the contact; the rules are asked with the state before the event; their actions become
+sends whose ids are made from the event alone. Nothing here reads a clock: `now` is the server's,
 from the view.
 """
 
@@ -21,46 +21,46 @@ from gateway.core.sending import canary
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import read_status_update
 
-# A commit script blocks the server for everybody, so it gets no more events than this at once, and
-# none once there are so many sends, which take it some 20 ms.
+# A commit script blocks the server for all clients, so it gets no more events than this at once,
+# and none once there are so many sends, which take it some 20 ms.
 MOST_EVENTS = 100
 MOST_SENDS = 500
-# What came earlier is no longer part of what Meta counts now: a backlog must not slow replies down.
+# Older messages no longer count for Meta's throughput now: a backlog must not slow replies down.
 MOMENT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanningInput:
-    """What the store said of one number's batch: the time, its contacts, and what is known."""
+    """The store's answer for one number's batch: the time, its contacts, and the known events."""
 
     number: str
     now: datetime
     contacts: Mapping[str, Contact]  # by each key that was asked for
     known: frozenset[str]  # keys of events
-    # Names of contacts, and keys of events, of which something stored cannot be read, and why.
+    # Names of contacts and keys of events whose stored data cannot be read, and why.
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One contact's events of a batch and all that follows from them: committed whole or not."""
+    """One contact's events of a batch and all that follows: committed as a whole or not at all."""
 
     number: str
     contact: Contact  # as it will be; `version` is the one it was planned from
     changed: bool
     events: tuple[Event, ...]
-    joins: tuple[Contact, ...] = ()  # what becomes another name of the contact, as it was
+    joins: tuple[Contact, ...] = ()  # contacts that become aliases of this one, as they were
     sends: tuple[Send, ...] = ()
     status_updates: tuple[StatusUpdate, ...] = ()
-    inbound: int = 0  # messages of a moment ago: they use the number's throughput too
+    inbound: int = 0  # recent messages: they use the number's throughput too
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Return the other names that lead to the contact itself from now on, where it was joined.
+        """Return the other names that lead to a joined contact directly from now on.
 
-        They led to what it was joined from. Were they left so, the way would grow with each join.
+        They led to the contacts that it was joined from, a chain that would grow with each join.
         """
         joined = {self.contact.key, *(one.key for one in self.joins)}
         called = [
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An event whose planning raised: a bug, so it is set before a person and not tried again."""
+    """An event whose planning raised: a bug, so it becomes a dead letter and is not tried again."""
 
     event: Event
     error: str
@@ -81,14 +81,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PlanningResult:
-    """The plans of one view, what failed, what was dropped, and what must be asked again."""
+    """The plans of one view, failures, dropped events, and events that must be planned again."""
 
     plans: tuple[Plan, ...]
     failures: tuple[Failure, ...]
     known: int
     rest: tuple[Event, ...]
     repeated: int = 0  # statuses among the known
-    blocked: tuple[tuple[Event, str], ...] = ()  # what needs what cannot be read, and why that is
+    blocked: tuple[tuple[Event, str], ...] = ()  # events whose data cannot be read, and why
 
 
 def plan(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) -> PlanningResult:
@@ -110,7 +110,7 @@ def plan(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) ->
 
 
 def _blocked_reason(view: PlanningInput, event: Event) -> str:
-    """Say why an event cannot be planned now: what it needs cannot be read; "" where it can."""
+    """Say why stored data that an event needs cannot be read now; "" if all can be read."""
     needs = (event.key, *contact_keys(event)) if view.unreadable else ()
     return next((view.unreadable[one] for one in needs if one in view.unreadable), "")
 
@@ -133,7 +133,7 @@ def _count_statuses(events: Iterable[Event]) -> int:
 def _plan_group(
     view: PlanningInput, group: PersonGroup, rulebook: RuleDecider
 ) -> tuple[Plan, list[Failure]]:
-    """Plan a person's events in their order, as many as one commit may hold."""
+    """Plan a customer's events in their order, as many as one commit may hold."""
     others = group.others
     contact_plan = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
     failures = []
@@ -148,7 +148,7 @@ def _plan_group(
 
 
 def _add_event(contact_plan: Plan, event: Event, rulebook: RuleDecider, now: datetime) -> Plan:
-    """Add what follows from one event to what is planned for its contact."""
+    """Add the plan of one event to the plan of its contact."""
     event_plan = plan_event(event, contact_plan.contact, rulebook, now)
     is_message = isinstance(event, Message) and bool(contact_plan.contact.key)
     is_changed = is_message or (

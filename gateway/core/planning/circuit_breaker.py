@@ -1,4 +1,4 @@
-"""When planning has to stop: a bad release must not turn every message into a dead letter; pure."""
+"""Circuit breaker of planning: a bad release must not turn every message into a dead letter."""
 
 from collections import deque
 from collections.abc import Collection
@@ -11,7 +11,7 @@ WINDOW_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
-    """How many events of a batch were planned, and whose raised."""
+    """The number of events of a batch that were planned, and the contacts whose events raised."""
 
     at_s: float
     planned: int
@@ -21,7 +21,7 @@ class PlannedBatch:
 
 @dataclass(slots=True)
 class Breaker:
-    """Counts contacts whose events raised in planning, within a minute, under one release."""
+    """Counter of contacts whose events raised in planning, within a minute, under one release."""
 
     release: str = ""
     _batches: deque[PlannedBatch] = field(default_factory=deque)
@@ -29,10 +29,10 @@ class Breaker:
     def note(self, release: str, planned: int, failed: Collection[str], now_s: float) -> bool:
         """Count a batch that was planned under a release, and say whether planning has to stop.
 
-        `failed` names the contact of each event that raised, or the event where it has none. It has
-        to stop once 20 events raised and nothing else was planned meanwhile, or once the events of
-        20 contacts raised and are more than one in a hundred. The odd messages of one customer or
-        two, however many, stop nobody. What failed under another release tells nothing of this one.
+        `failed` names the contact of each event that raised, or the event if it has none. Planning
+        has to stop once 20 events raised and nothing else was planned meanwhile, or once the events
+        of 20 contacts raised and are more than one in a hundred. The odd messages of one customer
+        or two, however many, stop nothing. Failures under another release do not count.
         """
         if release != self.release:
             self.reset()
@@ -43,7 +43,7 @@ class Breaker:
         return bool(failed) and (self._fails_often() or self._fails_in_a_row())
 
     def reset(self) -> None:
-        """Begin to count afresh, after a stop."""
+        """Reset the count, after a stop."""
         self._batches.clear()
 
     def _fails_often(self) -> bool:
@@ -52,7 +52,7 @@ class Breaker:
         return failures > SHARE * events and _contacts(list(self._batches)) >= MOST_FAILURES
 
     def _fails_in_a_row(self) -> bool:
-        """Look at the latest batches, back to the last in which something was planned."""
+        """Check the latest batches, back to the last in which an event was planned."""
         batches = list(self._batches)
         begins = max((i for i, batch in enumerate(batches) if batch.planned), default=0)
         streak = batches[begins:]

@@ -1,4 +1,4 @@
-"""What a rule does to a contact without sending anything; pure."""
+"""Changes that a rule makes to a contact without sending anything."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ class ContactChange(NamedTuple):
 def apply_action(
     contact: Contact, action: Action, why: str, at: datetime, now: datetime
 ) -> ContactChange | None:
-    """Do an action of an event that happened `at`; None for one that leaves contacts alone."""
+    """Apply an action for an event that happened `at`; None if it does not change contacts."""
     if action.verb in consent.VERBS:
         change = consent.ConsentChange(consent.VERBS[action.verb], why)
         return ContactChange(*consent.apply_consent(contact, change, min(at, now)))
@@ -33,7 +33,7 @@ def apply_action(
 
 
 def mute_contact(contact: Contact, lasts: timedelta, since: datetime) -> ContactChange:
-    """Silence rules for a contact for a while; of two silences the longer counts."""
+    """Mute rules for a contact for a while; of two mutes the longer counts."""
     until = since + lasts
     if contact.muted_until and contact.muted_until >= until:
         return ContactChange(
@@ -58,7 +58,7 @@ def _untag(contact: Contact, action: Action, _: datetime) -> ContactChange:
 
 
 def _action_tags(action: Action) -> set[str]:
-    """Return the tags of an action; what a placeholder left empty is none."""
+    """Return the tags of an action, without those that placeholders left empty."""
     return {tag for tag in map(str.strip, action.body[action.verb]) if tag}
 
 

@@ -1,4 +1,4 @@
-"""What rules answer to an event: which fired, why, and the actions they ask for."""
+"""Decisions of rules about an event: which fired, why, and the actions they ask for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,25 +9,25 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import Limit
 from gateway.core.events import Event
 
-# What becomes of a free-form message to a customer who has been silent for 24 hours: a dead letter,
+# The fate of a free-form message to a customer who has been silent for 24 hours: a dead letter,
 # nothing, another try when they write again, or a template (its body) instead.
 WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a rule asks for: a call to Meta, what is noted of a contact, or an alert.
+    """One action of a rule: a call to Meta, a change of the contact, or an alert.
 
-    `body` is Meta's request body without `messaging_product` and recipient, which is added when it
-    is planned; what is noted or told stands in it under the verb. A repeatable action (mark_read,
-    typing, react) may be posted twice without a customer noticing. `told` is what is noted as the
-    rule names it.
+    `body` is Meta's request body without `messaging_product` and recipient, which planning adds;
+    for a contact change or an alert it has the content under the verb. A repeatable action
+    (mark_read, typing, react) may be posted twice without a customer noticing. `label` has the
+    tags or variables of a contact change as the rule names them.
     """
 
     verb: str
     body: Mapping[str, Any] = field(repr=False)
     repeatable: bool = False
-    marketing: bool = False  # not for those who asked for no more of it
+    marketing: bool = False  # not for contacts that opted out
     when_closed: WhenClosed = ""
     label: str = ""
 
@@ -48,10 +48,10 @@ class FiredRule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rulebook says about one event; `note` tells why no rule answered.
+    """The rulebook's decision about one event; `note` says why no rule answered.
 
-    The contact is as the rules that fired left it, None where nothing was noted of it; `changes`
-    tell in words what was.
+    The contact is as the rules that fired left it, None if they did not change it; `changes`
+    describe the changes in words.
     """
 
     fired: tuple[FiredRule, ...] = ()
@@ -67,11 +67,11 @@ class Decision:
 
 
 class RuleDecider(Protocol):
-    """What planning needs of the rules."""
+    """The interface of the rules for planning."""
 
     @property
     def version(self) -> str:
         """Hash of the loaded rules, stamped on every record."""
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
-        """Answer an event; pure and total. `contact` is the state before the event."""
+        """Decide about an event; pure and total. `contact` is the state before the event."""

@@ -1,7 +1,7 @@
-"""What would follow from deliveries, planned beside what is stored and without a trace there; pure.
+"""Dry run: plans of deliveries beside the store, which leave no trace in it.
 
-Contacts go on in the shadow from how the store has them, and what was planned once in the shadow is
-known there, so that many batches plan as they would if each were committed.
+Contacts start as the store has them and change in the shadow, and an event that was planned in the
+shadow is known there, so that many batches plan as they would if each were committed.
 """
 
 from collections import Counter
@@ -15,16 +15,16 @@ from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import Decision, RuleDecider
 
-# The version of a contact that was written in the shadow only.
+# The version of a contact that was changed in the shadow only.
 _HERE = "shadow"
 NO_RULE = "no rule fits"
 
 
 class CountingRulebook:
-    """A rulebook that counts why messages get no answer."""
+    """A rulebook that counts the reasons why messages get no answer."""
 
     def __init__(self, rulebook: RuleDecider) -> None:
-        """Take what is asked."""
+        """Take the rulebook that decides."""
         self._rulebook = rulebook
         self.silent = Counter[str]()
 
@@ -34,7 +34,7 @@ class CountingRulebook:
         return self._rulebook.version
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
-        """Return what the rulebook answers."""
+        """Return the rulebook's decision."""
         decision = self._rulebook.decide(event, contact, now)
         if isinstance(event, Message) and not decision.fired:
             self.silent[decision.note or NO_RULE] += 1
@@ -42,10 +42,10 @@ class CountingRulebook:
 
 
 class DryRun:
-    """The contacts and known events of one replay; it grows with these, not with deliveries."""
+    """The contacts and known events of one replay; memory grows with these, not with deliveries."""
 
     def __init__(self, rulebook: RuleDecider) -> None:
-        """Begin with nothing that differs from the store."""
+        """Start without differences from the store."""
         self._rulebook = CountingRulebook(rulebook)
         self._contacts: dict[tuple[str, str], Contact] = {}
         self._aliases: dict[tuple[str, str], str] = {}  # other names of contacts -> their key
@@ -53,11 +53,11 @@ class DryRun:
 
     @property
     def silent(self) -> Mapping[str, int]:
-        """Return why messages got no answer, and how many."""
+        """Return the reasons why messages got no answer, and the count of each."""
         return self._rulebook.silent
 
     def plan(self, view: PlanningInput, events: Sequence[Event]) -> Iterator[PlanningResult]:
-        """Plan the events of one number, all of them, from what the store said of it."""
+        """Plan all the events of one number, from the store's view of it."""
         left = events
         while left:
             result = plan(self.overlay(view, left), left, self._rulebook)
@@ -67,11 +67,11 @@ class DryRun:
             left = result.rest
 
     def remember(self, number: str, contact: Contact) -> None:
-        """Take a contact as it is, whatever the store says of it."""
+        """Use a contact as it is, whatever the store says of it."""
         self._contacts[number, contact.key] = replace(contact, version=_HERE)
 
     def overlay(self, view: PlanningInput, events: Sequence[Event]) -> PlanningInput:
-        """Lay what happened in the shadow over what the store said."""
+        """Overlay the store's view with the changes made in the shadow."""
         here = {event.key for event in events if digest(event.key) in self._known}
         contacts = {name: self._current_contact(view, one) for name, one in view.contacts.items()}
         return replace(view, contacts=contacts, known=view.known | here)

@@ -1,4 +1,4 @@
-"""What follows from one event for its contact, and the record that says why; pure."""
+"""Plan of one event for its contact, and the record that says why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,7 @@ class RuleEffects:
 
 
 class _PlanningContext(NamedTuple):
-    """An event that rules answer, its contact after them, its record and when it is planned."""
+    """An event that rules answer, its contact after them, its record and the time of planning."""
 
     event: Event
     contact: Contact
@@ -51,9 +51,9 @@ class _PlanningContext(NamedTuple):
 def apply_rules(
     event: Event, fired: Sequence[FiredRule], contact: Contact, record: str, now: datetime
 ) -> RuleEffects:
-    """Plan what the rules that fired ask for, in their order; what is in shadow only counts.
+    """Plan the actions of the rules that fired, in their order; a rule in shadow only counts.
 
-    What they note of the contact stands in it already.
+    Their changes of the contact are already made.
     """
     context, used = _PlanningContext(event, contact, record, now), contact.used
     sends, alerts = list[Send](), list[Alert]()
@@ -73,7 +73,7 @@ def apply_rules(
 
 
 def rule_alert(rule: str, text: str, number: str) -> Alert:
-    """Make the alert of a rule: one cause, however many events the rule answers."""
+    """Build the alert of a rule: one cause, however many events the rule answers."""
     return Alert(Cause("rule", rule, number), "warning", text, ADVICE)
 
 
@@ -97,9 +97,9 @@ def _plan_send(rule: str, position: int, action: Action, context: _PlanningConte
 
 
 def _send_id(event: Event, rule: str, position: int) -> str:
-    """Make the id from its cause alone: of a status the send that it tells of, where it is ours.
+    """Make the id from its cause alone: for a status, the send that it is about, if it is ours.
 
-    A send that is tried again has a status for each attempt, and is answered once all the same.
+    A send that is tried again has a status for each attempt, and is still answered only once.
     """
     if not isinstance(event, Status):
         return send_id(event.key, rule, position)
@@ -127,7 +127,7 @@ LOOP_REASON = "it answers as fast as a program, and two programs would go on for
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Why something was planned; every trace stands on it."""
+    """The reasons of a plan, on which every trace is based."""
 
     id: str
     event: Event
@@ -136,12 +136,12 @@ class Record:
     fired: tuple[FiredRule, ...] = field(repr=False)
     sends: tuple[str, ...]
     planned_at: datetime
-    changes: tuple[str, ...] = ()  # of what is noted of the contact, in words
+    changes: tuple[str, ...] = ()  # of the contact, in words
 
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """The contact after one event, and what there is to do; no record where nothing was planned."""
+    """The contact after one event, and what to do; no record if nothing was planned."""
 
     contact: Contact
     sends: tuple[Send, ...] = ()
@@ -157,7 +157,7 @@ def record_id(event: Event) -> str:
 def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: datetime) -> EventPlan:
     """Fold an event into its contact, and ask the rules with the contact as it was before.
 
-    What is no message leaves the contact alone unless something is noted of it.
+    An event other than a message leaves the contact alone unless rules or consent change it.
     """
     message = event if isinstance(event, Message) else None
     if message and not before.key:
@@ -176,7 +176,7 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
 def _ask_rules(
     event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
 ) -> tuple[RuleEffects, tuple[FiredRule, ...]]:
-    """Ask the rules, and silence them where a program answers; add what they note."""
+    """Ask the rules, and mute them if a program answers; add their changes of the contact."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
         own = _break_loop(own, event.number, now)
@@ -186,7 +186,7 @@ def _ask_rules(
 
 
 def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:
-    """Note what an event that is no message says of marketing."""
+    """Apply the consent that an event other than a message reports."""
     consent_change = consent.consent_change(event) if contact.key else None
     if not consent_change:
         return RuleEffects(contact)

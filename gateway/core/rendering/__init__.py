@@ -1,1 +1,1 @@
-"""Placeholders: texts and message bodies, compiled once and filled with values."""
+"""Rendering: texts and message bodies with placeholders, compiled once and filled with values."""

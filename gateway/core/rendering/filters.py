@@ -1,4 +1,4 @@
-"""What may stand behind `|` in a placeholder: functions that cannot fail, loop or grow; pure."""
+"""Filters behind `|` in a placeholder: functions that cannot fail, loop or grow."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError, dates
 
 
 class DayPhrases(NamedTuple):
-    """How one language says when; `far` has the day of the month and its month."""
+    """Phrases of one language for days; `far` has the day of the month and its month."""
 
     today: str
     tomorrow: str
@@ -20,7 +20,7 @@ class DayPhrases(NamedTuple):
     far: str
 
 
-# Babel knows the names of days and months in every language, and of none how a sentence says them.
+# Babel knows the names of days and months in every language, but not how a sentence uses them.
 PHRASES: Mapping[str, DayPhrases] = {
     "en": DayPhrases(
         "today at {time}", "tomorrow at {time}", "{day} at {time}", "{date} {month} at {time}"
@@ -42,13 +42,13 @@ PHRASES: Mapping[str, DayPhrases] = {
     ),
 }
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,3})?")
-_ALIASES = {"prs_AF": "fa_AF"}  # Meta's code, and CLDR's for the same language
+_ALIASES = {"prs_AF": "fa_AF"}  # Meta's code -> CLDR's code for the same language
 
 
 def find_locale(language: str) -> Locale | None:
-    """Find what is known of a language that Meta's templates have, such as pt or pt_BR.
+    """Find the locale of a language that Meta's templates have, such as pt or pt_BR.
 
-    Babel reads it from the files of its own package, once, when it is first asked for.
+    Babel reads it from the files of its own package, once, on the first request.
     """
     if not _LANGUAGE.fullmatch(language):
         return None
@@ -59,9 +59,9 @@ def find_locale(language: str) -> Locale | None:
 
 
 def format_moment(moment: datetime, now: datetime, language: str = "en") -> str:
-    """Tell a moment as a person would who looks at the calendar of its zone.
+    """Format a moment as a human would who looks at the calendar of its zone.
 
-    Raises ValueError where nothing is known of the language.
+    Raises ValueError for an unknown language.
     """
     if (locale := find_locale(language)) is None:
         raise ValueError(f"no such language: {language}")
@@ -79,7 +79,7 @@ def format_moment(moment: datetime, now: datetime, language: str = "en") -> str:
 
 
 def _format_plainly(moment: datetime, days_ahead: int, locale: Locale) -> str:
-    """Tell the day of the week or the date, and the time, in a language without phrases."""
+    """Format the day of the week or the date, and the time, in a language without phrases."""
     if days_ahead in range(7):
         day = dates.format_date(moment, "EEEE", locale)
     else:
@@ -90,7 +90,7 @@ def _format_plainly(moment: datetime, days_ahead: int, locale: Locale) -> str:
 
 Value = str | datetime | None
 Kind = Literal["text", "moment"]
-# Says what is wrong with an argument, "" where nothing is.
+# Returns the error of an argument, "" if there is none.
 Argument = Callable[[Any], str]
 
 PATTERN = re.compile(r"(%[aAbBdHIjmMpyY%]|[^%]){1,64}")
@@ -100,15 +100,15 @@ PATTERN = re.compile(r"(%[aAbBdHIjmMpyY%]|[^%]){1,64}")
 class PlaceholderFilter:
     """A function from a value to a text, and the arguments that it may be given."""
 
-    run: Callable[..., str]  # of the value, and of now where that is a moment; then the arguments
+    run: Callable[..., str]  # takes the value, and now if that is a moment; then the arguments
     description: str
     example: str = ""  # of its arguments
     input_kind: Kind = "text"
-    arguments: tuple[Argument, ...] = ()  # none of which must be given
+    arguments: tuple[Argument, ...] = ()  # all optional
 
 
 def kind_of(name: str) -> Kind:
-    """Say what a name stands for."""
+    """Return the kind of value that a name has."""
     is_moment = name == "now" or (name.startswith("hours.") and name.count(".") == 2)
     return "moment" if is_moment else "text"
 
@@ -153,7 +153,7 @@ def _strftime_filter(default: str) -> Callable[..., str]:
 
 
 def escape_url_part(text: str) -> str:
-    """Write a text so that it is one part of a URL and nothing more."""
+    """Escape a text so that it is one part of a URL and nothing more."""
     return quote(text, safe="")
 
 

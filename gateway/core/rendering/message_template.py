@@ -1,4 +1,4 @@
-"""Bodies of messages with placeholders: compiled once, and filled for each event; pure."""
+"""Message bodies with placeholders: compiled once, and filled for each event."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,13 +39,13 @@ def _prepare(body: Any, most: Mapping[str, int], path: str) -> Any:
 
 
 class _Empty(Exception):  # noqa: N818
-    """A text with placeholders came out empty, which Meta refuses."""
+    """A text was empty once its placeholders were filled, which Meta refuses."""
 
 
 def fill(prepared: Any, values: Lookup) -> Any:
-    """Build the body from what `prepare` gave, None where a text that it needs came out empty.
+    """Build the body from the result of `prepare`, None if a text that it needs is empty.
 
-    A header, footer, caption, description or filename that came out empty is left out.
+    A header, footer, caption, description or filename that is empty is left out.
     """
     try:
         return _fill(prepared, values)

@@ -1,4 +1,4 @@
-"""What stands between `{{` and `}}`: names and filters, made into functions; pure."""
+"""Placeholders between `{{` and `}}`: names and filters, compiled to functions."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from gateway.core.rendering.filters import (
 from gateway.core.text import suggestion_for
 
 Lookup = Callable[[str], Value]
-Part = Callable[[Lookup], Any]  # a text, or a moment where a filter takes one
+Part = Callable[[Lookup], Any]  # returns a text, or a moment if a filter takes one
 
 MAX_FILTERS = 8
 FAMILIES = re.compile(r"vars\.\w+|hours\.\w+\.\w+")
@@ -36,7 +36,7 @@ class PlaceholderError(Exception):
 
 
 class CompiledPart(NamedTuple):
-    """A part of a text, what it gives, and the names that it asks for."""
+    """A part of a text, the kind of its value, and the names that it uses."""
 
     part: Any
     kind: Kind = "text"
@@ -44,7 +44,7 @@ class CompiledPart(NamedTuple):
 
 
 def compile_part(node: Any, depth: int = 0) -> CompiledPart:
-    """Make a function of a node of Jinja2's; raises PlaceholderError."""
+    """Compile a Jinja2 node to a function; raises PlaceholderError."""
     match node:
         case nodes.Const(value=str(value)):
             return CompiledPart(lambda _: value)
@@ -137,7 +137,7 @@ ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with placeholders, the names that it uses, and how long it may get."""
+    """A text with placeholders, the names that it uses, and its greatest length."""
 
     names: frozenset[str]
     parts: tuple[str | Part, ...]
@@ -145,7 +145,7 @@ class Template:
     is_line: bool = False
 
     def render(self, values: Lookup) -> str:
-        """Fill the placeholders; what goes beyond the limit is cut off."""
+        """Fill the placeholders; text beyond the limit is cut off."""
         filled = ""
         for part in self.parts:
             filled += part if isinstance(part, str) else part(values) or ""
@@ -168,7 +168,7 @@ def template(source: str, most: int = length_limits.TEXT, *, is_line: bool = Fal
 
 
 def _check_size(source: str) -> None:
-    """Refuse what would take long to be read."""
+    """Refuse a text that would take long to parse."""
     _, *others = source.split("{{")
     if len(others) > MAX_PLACEHOLDERS:
         raise PlaceholderError(f"more than {MAX_PLACEHOLDERS} placeholders in one text")
@@ -204,7 +204,7 @@ def _parse(source: str) -> list[nodes.Expr]:
 
 
 class _Url:
-    """Whether the text that was read so far ends in a URL."""
+    """Tracker of whether the text read so far ends in a URL."""
 
     def __init__(self) -> None:
         self.is_open = False
@@ -219,8 +219,8 @@ def _escape_part(part: Part) -> Part:
 
 
 def without_placeholders(text: str) -> str:
-    """Give what stays of a text where nothing stands for its placeholders."""
-    # In one go, whatever the text is: a pattern would look for each end from each beginning.
+    """Return a text with its placeholders removed."""
+    # One pass for any text: a pattern would look for each end from each beginning.
     first, *others = text.split("{{")
     parted = (other.partition("}}") for other in others)
     return first + "".join(after if closed else before for before, closed, after in parted)
@@ -232,10 +232,10 @@ def one_line(text: str) -> str:
 
 
 def names_in(text: str) -> frozenset[str]:
-    """Name the placeholders of a text; raises PlaceholderError like `template`."""
+    """Return the names of a text's placeholders; raises PlaceholderError like `template`."""
     return template(text).names if has_placeholders(text) else frozenset()
 
 
 def has_placeholders(text: str) -> bool:
-    """Say whether there is something to fill, or to refuse."""
+    """Say whether a text has placeholders to fill, or syntax to refuse."""
     return any(opening in text for opening in OPENINGS)

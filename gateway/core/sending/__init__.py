@@ -1,1 +1,1 @@
-"""What a send is, when it may go out, and what becomes of it."""
+"""Sending: what a send is, when it may be posted, and its outcome."""

@@ -1,9 +1,9 @@
-"""What is left of a send that is over, and how its row is made again from it; pure.
+"""Compact form of a send that is over, and how its row is restored from it.
 
 A row becomes three things. The *record* holds what a trace needs for a month: ids, stages with
 their moments, the code of its error. The *text* holds all else and lives for as long as deliveries
-do. The *head* stands in the index beside the place of both, where a script can read it and write
-behind it what Meta tells later (`compact_records.lua` knows its form).
+do. The *head* is in the index beside the location of both; a script can read it there and append
+the statuses that Meta reports later (`compact_records.lua` knows its form).
 """
 
 import struct
@@ -20,7 +20,7 @@ from gateway.core.storage.binary_fields import Packer, Unpacker
 Row = Mapping[str, str]
 
 VERSION = 1
-# A record holds the place of its stage here: new ones go to the end.
+# A record holds the index of its stage in this list: new stages go to the end.
 STAGES = (*STATUS_RANK, "dead", "expired", "dropped", "parked", "redriven")
 IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
 _HEAD = struct.Struct(">BBH6s")
@@ -28,9 +28,9 @@ _STAGE_INDEX = {stage: place for place, stage in enumerate(STAGES)}
 _LOCATION_BYTES = 8
 _LATE_STATUS = struct.Struct(">BH6s")
 _STAGE_OF = {rank: stage for stage, rank in STATUS_RANK.items()}
-# Of an error the record keeps by what a dead letter is sorted; what Meta said is in the text.
+# Parts of an error by which dead letters are sorted; Meta's words are in the text.
 _OF_ERROR = ("code", "gave_up_after")
-# What the record gives back, or what says something only while a send is on its way.
+# Fields that the record restores, or that matter only while a send is on its way.
 _IN_RECORD = frozenset(
     {"stage", "rung", "attempts", "lane", "rank", "planned", "expires", "first", "wamid", "rule",
      "final", "redriven", "repeatable", "row", "call", "attempting_at"}
@@ -43,7 +43,7 @@ class UnknownFormError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CompactedSend:
-    """What a row becomes."""
+    """The parts that a row becomes."""
 
     record: bytes
     text: bytes = field(repr=False)  # not yet compressed
@@ -53,7 +53,7 @@ class CompactedSend:
 
 @dataclass(frozen=True, slots=True)
 class LateStatus:
-    """What Meta told of a send after its row had gone."""
+    """A status of a send that Meta reported after its row was compacted."""
 
     stage: str
     attempt: int
@@ -61,7 +61,7 @@ class LateStatus:
 
 
 def pack(name: str, row: Row, members: Row) -> CompactedSend:
-    """Return what is left of a send that is over; raises KeyError, ValueError of an odd row."""
+    """Return the compact form of a send that is over; KeyError or ValueError for an odd row."""
     wamids, statuses, rest = [], [], {}
     for key, value in row.items():
         if key.startswith("at:"):
@@ -77,7 +77,7 @@ def pack(name: str, row: Row, members: Row) -> CompactedSend:
 
 
 def read_row(record: bytes) -> tuple[str, dict[str, str]]:
-    """Return the id and the row that a record tells of. Raises UnknownFormError."""
+    """Return the id and the row from a record. Raises UnknownFormError."""
     unpacker = Unpacker(record)
     if unpacker.count() != VERSION:
         raise UnknownFormError(f"form {record[0]}")
@@ -104,7 +104,7 @@ def read_row(record: bytes) -> tuple[str, dict[str, str]]:
 
 
 def restore_row(row: Row, text: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the row and the members with what the text holds besides."""
+    """Return the row with the fields of the text added, and the members."""
     fields = orjson.loads(text)
     members: dict[str, str] = fields.pop("members", {})
     planned = orjson.loads(row["row"]) | fields.pop("row")
@@ -112,12 +112,12 @@ def restore_row(row: Row, text: bytes) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def index_slot(kind: str, name: str) -> bytes:
-    """Return where the index has a send ("s") or a wamid ("w"), as the scripts find it."""
+    """Return the slot of a send ("s") or a wamid ("w") in the index, as the scripts find it."""
     return sha1((kind + name).encode(), usedforsecurity=False).digest()[:12]
 
 
 def late_statuses(value: bytes) -> list[LateStatus]:
-    """Return what was told since, as the index holds it, in the order in which it came."""
+    """Return the late statuses that the index holds, in the order of their arrival."""
     rest = value[_LOCATION_BYTES + _HEAD.size :]
     entries = (_LATE_STATUS.unpack_from(rest, at) for at in range(0, len(rest), _LATE_STATUS.size))
     return [
@@ -127,14 +127,14 @@ def late_statuses(value: bytes) -> list[LateStatus]:
 
 
 def status_rank_of(value: bytes) -> int:
-    """Return how far a send got, with what was told since."""
+    """Return the status rank of a send, late statuses included."""
     return value[_LOCATION_BYTES + 1]
 
 
 def with_late_statuses(row: Row, value: bytes, *, without: str = "") -> dict[str, str]:
-    """Return the row with what was told since; but for a stage of which it is decided apart."""
+    """Return the row with its late statuses; the stage `without` is decided elsewhere."""
     raised = dict(row)
-    ranks = [status_rank_of(value)]  # of which the news may have found no room
+    ranks = [status_rank_of(value)]  # its status may have found no room
     for one in late_statuses(value):
         if one.stage != without:
             raised.setdefault(f"at:{one.stage}:{one.attempt or ''}", str(one.at_ms))
@@ -190,7 +190,7 @@ def _encode_record(
 def _pack_moments(
     packer: Packer, row: Row, planned: int, statuses: Sequence[tuple[str, str]]
 ) -> None:
-    """Write when the first and the latest attempt began, and what statuses told."""
+    """Write when the first and the latest attempt began, and the times of statuses."""
     for name in ("first", f"began:{row['attempts']}"):
         packer.offset(int(row.get(name, planned)) - planned)
     packer.count(len(statuses))
@@ -203,7 +203,7 @@ def _pack_moments(
 
 def _unpack_moments(unpacker: Unpacker, planned: int, attempts: str) -> dict[str, str]:
     begun = {name: str(planned + unpacker.offset()) for name in ("first", f"began:{attempts}")}
-    # Not by the offset: an attempt may begin within the millisecond of its planning.
+    # Not decided by the offset: an attempt may begin within the millisecond of its planning.
     moments = begun if attempts != "0" else {}
     for _ in range(unpacker.count()):
         stage, attempt = STAGES[unpacker.count()], unpacker.count()
@@ -218,7 +218,7 @@ def _encode_text(rest: Row, planned: Mapping[str, Any], members: Row) -> bytes:
 
 
 def _encode_error(row: Row) -> str:
-    """Return the error of a send that ended; "" for one that did not."""
+    """Return the error of a send, shortened; "" if it has none."""
     if "error" not in row:
         return ""
     error = orjson.loads(row["error"])

@@ -1,4 +1,4 @@
-"""What a dead letter is: what a person has to look at, and which of them are asked for; pure."""
+"""Dead letters: sends and events that the operator has to look at, and their filter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ Cause = Literal[
     "unopened",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
-KILLED_WORKER = "killed_worker"  # what stands as the error of an event that ended its workers
-UNOPENED = "unopened"  # what stands as the reason of a send whose row or contact cannot be read
+KILLED_WORKER = "killed_worker"  # the error of an event that killed its workers
+UNOPENED = "unopened"  # the reason of a send whose row or contact cannot be read
 
 _ADVICE: Mapping[Cause, str] = {
     "refused": "Look at Meta's answer.",
@@ -49,7 +49,7 @@ _DEFERRED_ADVICE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterBase:
-    """What a person has to look at."""
+    """An item that the operator has to look at."""
 
     id: str
     number: str
@@ -65,13 +65,13 @@ class DeadLetterBase:
 
     @property
     def advice(self) -> str:
-        """Say what to do about it, by Meta's table where there is a code."""
+        """Say what to do about it, by Meta's table if there is a code."""
         return advice(self.cause, self.code)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryStep:
-    """Something that happened to a send."""
+    """One step in the history of a send."""
 
     what: str
     at: datetime | None = None
@@ -93,9 +93,9 @@ class DeadSend(DeadLetterBase):
     first_error: Mapping[str, Any] = field(repr=False)
     last_error: Mapping[str, Any] = field(repr=False)
     story: tuple[HistoryStep, ...] = field(repr=False)
-    accepted: bool  # news came that Meta had it after all
-    open: bool  # nobody knows whether Meta had one of its attempts
-    fields: int  # how much the store knew of it: more means that news came since
+    accepted: bool  # a status showed that Meta had it after all
+    open: bool  # it is unknown whether Meta had one of its attempts
+    fields: int  # of its row in the store: more of them mean that a status came since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +110,14 @@ class DeadEvent(DeadLetterBase):
     attempts: int  # in how many deliveries its planning raised
     first_error: Mapping[str, Any] = field(repr=False)
     first_at: datetime
-    size: int = 0  # of what could not be read, in bytes
+    size: int = 0  # of the unreadable bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeferredDelivery(DeadLetterBase):
-    """A delivery that was set aside: it is not dead, waits, and is tried again by itself.
+    """A delivery that was set aside: it is not dead, and workers try it again by themselves.
 
-    It "died" when it was first set aside; `number` is "" where nobody could open it.
+    It "died" when it was first set aside; `number` is "" if no worker could open it.
     """
 
     kept_at: datetime
@@ -129,7 +129,7 @@ class DeferredDelivery(DeadLetterBase):
 
     @property
     def advice(self) -> str:
-        """Say what to do about the obstacle."""
+        """Say what to do about the reason."""
         kind = str(self.error.get("class"))
         return _DEFERRED_ADVICE.get(kind, _ADVICE["aside"])
 
@@ -139,7 +139,7 @@ Letter = DeadSend | DeadEvent | DeferredDelivery
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters are asked for; what is empty asks for all."""
+    """Conditions on dead letters; an empty one matches all."""
 
     number: str | None = None
     causes: frozenset[str] = frozenset()
@@ -148,33 +148,33 @@ class DeadLetterFilter:
     until: datetime | None = None
 
     def matches(self, dead_letter: Letter) -> bool:
-        """Say whether a letter of the right number and time is asked for."""
+        """Say whether a dead letter of the right number and time has the causes and codes."""
         if self.causes and dead_letter.cause not in self.causes:
             return False
         return not self.codes or dead_letter.code in self.codes
 
 
 def advice(cause: Cause, code: int | None) -> str:
-    """Say what to do about a dead letter, by Meta's table where there is a code."""
+    """Say what to do about a dead letter, by Meta's table if there is a code."""
     return _ADVICE[cause] if code is None else error_policy(code, 400).advice
 
 
 def needs_operator(cause: Cause, code: int | None) -> bool:
-    """Say whether somebody has to be told at once; what concerns one customer can wait."""
+    """Say whether the operator needs an alert; a problem of one customer can wait."""
     if cause not in ("refused", "failed_status"):
         return True
     return code is not None and error_policy(code, 400).alert
 
 
-# A record that the worker cannot open; a contact, or what is known, that it cannot read; a commit
-# that the store refused; a contact that somebody else always changed first.
+# A record that the worker cannot open; a contact or known events that it cannot read; a commit
+# that the store refused; a contact that another process always changed first.
 Kind = Literal["unopened", "unreadable", "failed", "contended"]
 _NO_REASON = {"class": "untold", "reason": "no reason was written down"}
 
 
 @dataclass(frozen=True, slots=True)
 class DeferReason:
-    """What stands in a delivery's way, and for which of our numbers it was, where that is known."""
+    """The reason why a delivery was set aside, and its number if that is known."""
 
     kind: Kind
     error: str = ""
@@ -182,7 +182,7 @@ class DeferReason:
 
     @property
     def reason(self) -> str:
-        """Word the obstacle."""
+        """Return the reason in words."""
         match self.kind:
             case "unopened":
                 return f"a worker could not open it: {self.error}"
@@ -196,7 +196,7 @@ class DeferReason:
                 return "somebody else always changed its contact first"
 
     def pack(self) -> bytes:
-        """Return what is written down of it."""
+        """Return the reason as it is stored."""
         fields = {"class": self.kind, "reason": self.reason, "number": self.number[:64]}
         return orjson.dumps(fields)
 
@@ -204,7 +204,7 @@ class DeferReason:
 def read_deferred(
     delivery: str, tries: int, next_ms: float, first: str, last: str
 ) -> DeferredDelivery:
-    """Read what is stored of a delivery that was set aside, "" for a reason that is not there."""
+    """Read the stored state of a delivery that was set aside; a missing reason is ""."""
     kept_ms = int(delivery.partition(":")[2].partition("-")[0])
     first_at, first_error = _parse_note(first)
     last_at, last_error = _parse_note(last)

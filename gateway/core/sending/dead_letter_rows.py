@@ -1,8 +1,8 @@
-"""Dead letters read from what the store holds of them; pure.
+"""Dead letters read from their rows in the store.
 
-A send may be begun again only where it is known what became of its attempts. What proves that Meta
-had it, or leaves it open, stands in the notes of its attempts and in the statuses that came for
-them, whatever the send died of in the end.
+A send may be redriven only if the outcome of its attempts is known. The notes of its attempts and
+the statuses that came for them prove that Meta had it, or leave it open, whatever the send died of
+in the end.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from gateway.core.sending.dead_letter import (
 from gateway.core.storage.timestamps import datetime_from_ms
 
 _OPEN = frozenset({"unconfirmed", "killed"})
-ATTEMPTS_KEPT = 24  # so many of the latest are told of, refused or not
+ATTEMPTS_KEPT = 24  # the latest that are shown, refused or not
 _DELIVERED = frozenset({"delivered", "read", "played"})
 
 
@@ -32,7 +32,7 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
     planned = _read_plan(row.get("row"))
     attempts = int(row["attempts"])
     has_text = "body" in planned
-    # What became of the attempts goes with the text.
+    # The outcomes of the attempts expire with the text.
     attempt_numbers = _attempt_numbers(row, attempts) if has_text else ()
     notes = {n: _json(row.get(f"attempt:{n}")) for n in attempt_numbers}
     cause = _cause(row["stage"], error)
@@ -65,7 +65,7 @@ def dead_send(name: str, number: str, died_ms: int, row: Mapping[str, str]) -> D
 def dead_event(
     name: str, number: str, died_ms: int, fields: Mapping[str, Any], deaths: Mapping[str, str]
 ) -> DeadEvent:
-    """Read what was kept of an event, and how often it died."""
+    """Read the stored fields of an event, and how often it died."""
     killed = fields["error"] == KILLED_WORKER
     cause: Cause = "killed_worker" if killed else "planning"
     return DeadEvent(
@@ -98,14 +98,14 @@ def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
         case _ if error.get("reason") == UNOPENED:
             return "unopened"
         case _:
-            # An answer always has a code, if only none; what had no answer has no such thing.
+            # An answer always has a code, which may be null; without an answer there is none.
             return "refused" if "code" in error else "unconfirmed"
 
 
 def _attempt_numbers(row: Mapping[str, str], attempts: int) -> list[int]:
-    """Return the attempts that left something; old ones that were refused are forgotten.
+    """Return the attempts that left a trace; old refused ones were dropped.
 
-    A moment without its attempt is of one that was given back before it was made.
+    A moment without its attempt belongs to one that was returned before it was made.
     """
     latest = range(max(1, attempts - ATTEMPTS_KEPT + 1), attempts + 1)
     fields = (name.partition(":") for name in row)
@@ -113,7 +113,7 @@ def _attempt_numbers(row: Mapping[str, str], attempts: int) -> list[int]:
     return sorted({*latest, *(n for n in named if n <= attempts)})
 
 
-StatusTimes = dict[int, dict[str, datetime]]  # attempt (0 where it is not known) -> what -> when
+StatusTimes = dict[int, dict[str, datetime]]  # attempt (0 if it is unknown) -> stage -> when
 
 
 def _statuses(row: Mapping[str, str]) -> StatusTimes:
@@ -135,7 +135,7 @@ def _is_accepted(note: Mapping[str, Any] | None, seen: StatusTimes, attempt: int
 
 
 def _is_open(note: Mapping[str, Any], statuses: Mapping[str, datetime]) -> bool:
-    """Say whether Meta may have had an attempt; one without a note may be on its way still."""
+    """Say whether Meta may have had an attempt; one without a note may still be on its way."""
     without_status = statuses.keys() <= {"redriven"}
     return without_status and note.get("outcome", "unconfirmed") in _OPEN
 
@@ -143,7 +143,7 @@ def _is_open(note: Mapping[str, Any], statuses: Mapping[str, datetime]) -> bool:
 def _story(
     row: Mapping[str, str], notes: Mapping[int, Mapping[str, Any]], seen: StatusTimes, died_ms: int
 ) -> tuple[HistoryStep, ...]:
-    """Tell what happened in order: attempts by number, each with the news that came of it."""
+    """List the steps in order: attempts by number, each with the statuses that came for it."""
     steps = [HistoryStep("planned", datetime_from_ms(row["planned"]))]
     for attempt in sorted({0, *notes, *seen}):
         if attempt in notes:
@@ -159,7 +159,7 @@ def _story(
 
 
 def _read_plan(text: str | None) -> dict[str, Any]:
-    """Read what a send was planned as; what cannot be read is told without."""
+    """Read the plan of a send; empty if it cannot be read."""
     try:
         return _json(text)
     except (orjson.JSONDecodeError, TypeError, ValueError):

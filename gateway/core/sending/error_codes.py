@@ -1,6 +1,6 @@
-"""Meta's error codes as a table: what each means for a send, and what a person should do (pure).
+"""Meta's error codes as a table: what each means for a send, and what the operator should do.
 
-An error may come in the answer, in a failed status, or in both: both ask this table.
+An error may come in the response, in a failed status, or in both: both use this table.
 """
 
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from typing import Literal
 Kind = Literal["again", "later", "never", "pause", "window", "opted_out"]
 Scope = Literal["send", "pair", "number", "account", "app"]
 
-# Graph says 100 for a wrong parameter and for a phone number that it does not know; a subcode
-# tells which: https://developers.facebook.com/docs/graph-api/guides/error-handling
+# Graph uses 100 for a wrong parameter and for a phone number that it does not know; a subcode
+# says which: https://developers.facebook.com/docs/graph-api/guides/error-handling
 INVALID_PARAMETER, UNKNOWN_NUMBER = 100, 33
 TOKEN_CODES = frozenset({0, 190})
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorPolicy:
-    """What a code means for a send.
+    """Policy of an error code: its meaning for a send.
 
     | kind | what follows |
     |---|---|
     | again | another attempt after the usual backoff |
-    | later | not before `wait_s`, for all that `scope` reaches; costs no attempt beyond a send |
+    | later | not before `wait_s`, for all in `scope`; counts as an attempt only if that is a send |
     | never | a dead letter: the same would be refused again |
     | pause | the number or account stops; its sends wait until a probe is accepted |
     | window | what the rule says for a customer who has been silent for 24 hours |
     | opted_out | a dead letter, and no more marketing for this customer |
 
-    With `alert` a person is told as well, once for the code.
+    With `alert` the operator gets an alert as well, once for the code.
     """
 
     kind: Kind
@@ -40,7 +40,7 @@ class ErrorPolicy:
 
 
 def error_policy(code: int, status: int, subcode: int | None = None) -> ErrorPolicy:
-    """Look up `code`; the HTTP status decides only for a code that the table does not know."""
+    """Look up `code`; the HTTP status decides only for a code that is not in the table."""
     if code == INVALID_PARAMETER and subcode == UNKNOWN_NUMBER:
         return ERROR_POLICIES[UNKNOWN_NUMBER]
     known = ERROR_POLICIES.get(code) or next(

@@ -1,13 +1,13 @@
-"""How many posts each of several numbers may begin, where a process has only so many; pure."""
+"""Fair shares of a process's limited posts among its numbers."""
 
 from collections.abc import Sequence
 
 
 def shares(free: int, on_the_way: Sequence[int]) -> list[int]:
-    """Divide `free` posts among numbers that have so many on the way; the first is served first.
+    """Divide `free` posts among numbers that have `on_the_way` posts; the first is served first.
 
-    No number comes to have more on the way than it leaves free. So one whose posts take ten seconds
-    comes to half of all, and however many there are of them, whoever comes next finds some free.
+    No number gets more posts on the way than it leaves free. So a number whose posts take ten
+    seconds gets half of all, and however many such numbers there are, the next finds some free.
     """
     fair = max(1, free // max(1, len(on_the_way)))
     given, left = [], free

@@ -1,4 +1,4 @@
-"""From a verdict to the next step of a send; pure: the time and the jitter are given."""
+"""Outcome of an attempt: from a verdict to the next step of the send, without clock or chance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,11 +21,12 @@ from gateway.core.sending.retry import is_given_up, retry_delay_s
 from gateway.core.sending.send import ClosedWindowAction as WhenClosed
 from gateway.core.storage.timestamps import ms_from_datetime
 
-# What may be repeated is repeated plainly for so long, then dropped: nobody misses an old "typing".
+# Repeatable sends are repeated without backoff for this long, then dropped: an old "typing" is
+# of no use.
 REPEAT_FOR = timedelta(seconds=10)
 REPEAT_AFTER_MS = 1_000
 
-# After a pause the next probe is made so much later; where something was mended, at once.
+# The delay of the next probe after a pause; once the operator has fixed the cause, it is at once.
 PROBE_AFTER_MS = 30_000
 THROUGHPUT, WINDOW_CLOSED = 130429, 131047
 
@@ -37,7 +38,7 @@ Step = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to make now; it was recorded before it was handed out."""
+    """One try to make now; it was recorded before the worker got it."""
 
     send: str
     ordinal: int
@@ -51,8 +52,8 @@ class Attempt:
     repeatable: bool
     contact: Contact
     marketing: bool = False
-    closed: WhenClosed = ""  # what follows where the customer has been silent for 24 hours
-    spent: int = 0  # attempts that do not count: before a redrive, and refused for others' reasons
+    closed: WhenClosed = ""  # what to do if the customer has been silent for 24 hours
+    spent: int = 0  # attempts that do not count: before a redrive, or refused for others' reasons
     pair_refusals: int = 0
 
     @property
@@ -63,7 +64,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt: a fact to record, and a step that only the latest may take."""
+    """The result of an attempt: a fact to record, and a step that only the latest may take."""
 
     send: str
     attempt: int
@@ -75,7 +76,7 @@ class Outcome:
 
 
 def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) -> Outcome:
-    """Say what follows from the verdict on an attempt."""
+    """Decide the outcome of an attempt from its verdict."""
     match verdict:
         case Accepted(wamid, message_status):
             extra = {"message_status": message_status}

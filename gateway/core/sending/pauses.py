@@ -1,4 +1,4 @@
-"""What keeps a number from sending: a machine pauses it, a person holds it or one of its rules."""
+"""Pauses and holds: the gateway pauses a number, the operator holds it or one of its rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ RULE = "rule:"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What a person stopped, all of the number where `rule` is "", and what they said."""
+    """A stop by the operator, of the whole number if `rule` is "", with their reason."""
 
     rule: str
     since: datetime
@@ -23,7 +23,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why Meta takes nothing of the number, and when it is asked again."""
+    """The reason why Meta accepts nothing from the number, and when the next probe is sent."""
 
     since: datetime
     probe_at: datetime
@@ -32,13 +32,13 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class NumberPauses:
-    """All that keeps one number from sending."""
+    """All pauses and holds of one number."""
 
     pause: Pause | None = None
     holds: tuple[Hold, ...] = ()
 
     def sentences(self) -> Iterator[str]:
-        """Tell each of them, after "the number is"."""
+        """Yield the text of each, to follow "the number is"."""
         if self.pause:
             error = self.pause.error
             yield (
@@ -48,7 +48,7 @@ class NumberPauses:
         yield from self.hold_sentences()
 
     def hold_sentences(self) -> Iterator[str]:
-        """Tell what an operator holds, after "the number is"."""
+        """Yield the text of each hold, to follow "the number is"."""
         for one in self.holds:
             what = f"held for rule {one.rule}" if one.rule else "held"
             why = f": {one.why}" if one.why else ""
@@ -56,7 +56,7 @@ class NumberPauses:
 
 
 def parse_pauses(raw: Mapping[bytes, bytes]) -> NumberPauses:
-    """Read the stops of one number as they are stored."""
+    """Read the pauses and holds of one number as they are stored."""
     fields = {name.decode(): value.decode() for name, value in raw.items()}
     holds = [_parse_hold("", fields["held"])] if "held" in fields else []
     holds += [

@@ -1,6 +1,6 @@
-"""Whether a send may go out to its customer at this moment; pure.
+"""Preflight check: whether a send may be posted to its customer now.
 
-Meta takes free-form messages for 24 hours after the customer's last one, and templates at any time:
+Meta accepts free-form messages for 24 hours after the customer's last one, and templates always:
 https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages
 """
 
@@ -18,12 +18,12 @@ NOT_POSTED = "known before it was posted"
 
 
 def preflight_refusal(attempt: Attempt, now: datetime) -> WindowClosed | Refused | None:
-    """Say what stands against posting an attempt, as Meta would, None where nothing does.
+    """Return the refusal of an attempt, as Meta would give it, None if it may be posted.
 
-    Judged at the moment of sending: what was right when it was planned may have waited since.
+    It is decided at the moment of sending, because a send may have waited since it was planned.
     """
     if attempt.repeatable:
-        return None  # a tick or a "typing" is no message
+        return None  # a read mark or a "typing" is no message
     if attempt.contact.opted_out_at and (attempt.marketing or attempt.priority == BULK):
         return Refused(OPTED_OUT_CODE, ERROR_POLICIES[OPTED_OUT_CODE].advice, NOT_POSTED)
     if attempt.body.get("type") == "template" or is_window_open(attempt.contact, now):

@@ -1,10 +1,10 @@
-"""Whether an unconfirmed send may be posted once more; pure.
+"""Resend policy: when an unconfirmed send may be posted once more.
 
-Meta may have had it, and its status webhook may be on its way. What made us miss the answer often
-made us miss the status too: a restart, a deploy, a cut line. So silence proves nothing by itself;
-it counts only when the stream of statuses was whole for long enough, when later sends of the same
-number had theirs, and when all that was kept before has been worked off. Even then it is strong
-evidence and not proof, so a send is repeated once at most.
+Meta may have accepted it, and its status webhook may be on its way. The cause of a missed response
+is often the cause of a missed status too: a restart, a deploy, a broken connection. So silence
+proves nothing by itself; it counts only if the stream of statuses was whole for long enough, later
+sends of the same number had their statuses, and all deliveries stored before have been worked off.
+Even then it is strong evidence and not proof, so a send is repeated once at most.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from gateway.core.sending.send import StatusUpdate
 
 CONFIRM_WAIT = timedelta(seconds=120)
 # Meta repeats a refused webhook with decreasing frequency. While each pause is at most three times
-# what went before, a status that met a gap has arrived when three more of its length have passed.
+# the time before it, a status that met a gap has arrived after three more times its length.
 GAP_FACTOR = 3
-# A status that comes later than this after what it tells of was held up somewhere.
+# A status that arrives later than this after the time that it reports was held up somewhere.
 LATE = timedelta(seconds=10)
-# Meta gives up after seven days, so what is older was posted by somebody who replays.
+# Meta gives up after seven days, so an older status was replayed.
 NOT_LATE_BUT_OLD = timedelta(days=7)
 
 Policy = Literal["evidence", "never", "always"]
@@ -38,18 +38,18 @@ class DoubtEvidence:
 
 @dataclass(frozen=True, slots=True)
 class StatusStream:
-    """How whole the stream of statuses is, as far as one number is concerned."""
+    """State of the stream of statuses, as far as one number is concerned."""
 
-    whole_from: datetime  # the end of the last gap, and what has to pass after it
-    proved_to: datetime | None  # the latest attempt of the number that had its status
-    worked_off_to: datetime  # everything kept before this moment is committed, or given up
-    lost_to: datetime | None = None  # a person gave up deliveries that may have held statuses
+    whole_from: datetime  # the end of the last gap, plus the time that has to pass after it
+    proved_to: datetime | None  # the latest attempt of the number that got its status
+    worked_off_to: datetime  # every delivery stored before this moment is committed or given up
+    lost_to: datetime | None = None  # the operator gave up deliveries that may have held statuses
 
 
 def decide_resend(
     doubt: DoubtEvidence, stream: StatusStream, policy: Policy, now: datetime
 ) -> Choice:
-    """Say what to do about a doubt now; to wait is always safe."""
+    """Decide what to do about an unconfirmed send now; waiting is always safe."""
     if policy == "never" or doubt.repeated or doubt.overtaken:
         return "leave"
     wait_over = doubt.attempted_at + CONFIRM_WAIT
@@ -60,13 +60,13 @@ def decide_resend(
         return "leave"
     proved = stream.proved_to is not None and stream.proved_to > doubt.attempted_at
     whole = now >= max(wait_over, stream.whole_from)
-    # What was kept until the wait was over may hold the status that confirms it.
+    # A delivery stored before the wait was over may hold the status that confirms it.
     worked_off = stream.worked_off_to >= max(wait_over, stream.whole_from)
     return "again" if whole and proved and worked_off else "wait"
 
 
 def revealed_gap(status_update: StatusUpdate) -> timedelta:
-    """Return the gap that a status reveals, nothing for one in time, or put back by a person."""
+    """Return the gap that a status reveals, zero if it was in time or replayed by the operator."""
     reveals = not status_update.replayed and LATE < status_update.delay < NOT_LATE_BUT_OLD
     return status_update.delay if reveals else timedelta(0)
 

@@ -1,4 +1,4 @@
-"""What an attempt to reach Meta comes to, decided from what was seen of it (pure and total)."""
+"""Response to an attempt to reach Meta, classified as a verdict; total."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _MAX_WAMID = 256
 
 @dataclass(frozen=True, slots=True)
 class Responded:
-    """Somebody answered with a status; the body may be cut or missing."""
+    """A server answered with a status; the body may be cut or missing."""
 
     status: int
     body: bytes = field(repr=False)
@@ -40,7 +40,7 @@ Answer = Responded | NotConnected | Lost
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Meta took the message; `wamid` is "" where the answer named none."""
+    """Meta accepted the message; `wamid` is "" if the response named none."""
 
     wamid: str
     message_status: str
@@ -48,7 +48,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Meta did not take it now; it may after at least `wait_s`, for all that `scope` reaches."""
+    """Meta did not accept it now; it may after at least `wait_s`, for all in `scope`."""
 
     code: int | None
     reason: str
@@ -59,7 +59,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Meta takes nothing of the number or account until a person has mended what the code names."""
+    """Meta accepts nothing from the number or account until the operator fixes the code's cause."""
 
     code: int
     reason: str
@@ -77,14 +77,14 @@ class WindowClosed:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """Nobody knows whether Meta took it; only evidence may tell."""
+    """It is unknown whether Meta accepted it; only evidence can show it."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Meta refused, and will refuse the same again; `opted_out` where the customer asked for it."""
+    """Meta refused, and will refuse the same again; `opted_out` if the customer asked for it."""
 
     code: int | None
     reason: str
@@ -97,7 +97,7 @@ Verdict = Accepted | Unconfirmed | Refusal
 
 
 def classify_response(answer: Answer) -> Verdict:
-    """Judge one attempt by what was seen of it."""
+    """Return the verdict on one attempt from its response."""
     match answer:
         case Responded(status, body):
             return _read_accepted(body) if 200 <= status <= 299 else _classify_error(status, body)
@@ -110,7 +110,7 @@ def classify_response(answer: Answer) -> Verdict:
 
 
 def _read_accepted(body: bytes) -> Accepted:
-    """Read what can be read; a 2xx stands, because asking again might send twice."""
+    """Read what can be read; a 2xx counts as accepted, because posting again might send twice."""
     match _parse_json(body):
         case {"messages": [{"id": str(wamid), **more}, *_]} if len(wamid) <= _MAX_WAMID:
             return Accepted(wamid, sanitize(more.get("message_status")))
@@ -120,18 +120,18 @@ def _read_accepted(body: bytes) -> Accepted:
 
 def _classify_error(status: int, body: bytes) -> Verdict:
     match _parse_json(body):
-        # True is an int to Python, and no code to Meta.
+        # True is an int in Python, but no code of Meta's.
         case {"error": {"code": int(code)} as error} if not isinstance(code, bool):
             policy = error_policy(code, status, integer(error.get("error_subcode")))
             return refusal_by_policy(policy, code, _error_details(error))
         case _:
-            # Also a redirect, or a 404 in HTML that a mistyped address gives: what is no Graph
-            # error was said by something between us and Meta, which may have passed the request on.
+            # Also a redirect, or a 404 in HTML from a mistyped address: an error not in Graph's
+            # form comes from a server between us and Meta, which may have forwarded the request.
             return Unconfirmed(f"HTTP {status} without a Graph error")
 
 
 def refusal_by_policy(policy: ErrorPolicy, code: int, details: str) -> Refusal:
-    """Judge a refusal by what the table says of its code."""
+    """Return the refusal that the table gives for a code."""
     match policy.kind:
         case "again" | "later":
             return Later(code, policy.advice, policy.scope, policy.wait_s, details)
@@ -146,7 +146,7 @@ def refusal_by_policy(policy: ErrorPolicy, code: int, details: str) -> Refusal:
 
 
 def _error_details(error: Mapping[str, Any]) -> str:
-    """Keep Meta's details and its trace id; `message` is left out, for it may quote the token."""
+    """Keep Meta's details and trace id; `message` is left out because it may quote the token."""
     error_data = error.get("error_data")
     details = sanitize(error_data.get("details")) if isinstance(error_data, Mapping) else ""
     trace = sanitize(error.get("fbtrace_id"))

@@ -1,4 +1,4 @@
-"""How long a send waits for its next attempt, and when it has had its last (pure)."""
+"""Retry: how long a send waits for its next attempt, and when it is given up."""
 
 from datetime import datetime
 
@@ -14,8 +14,8 @@ def retry_delay_s(
 ) -> float:
     """Return the seconds until the next attempt, after `attempts` of them.
 
-    `wait_s` is what Meta's code asks for at least, `jitter` a random number in [0, 1). The jitter
-    spreads over the whole backoff and after the wait, so that what was refused together does not
+    `wait_s` is the least wait that Meta's code asks for, `jitter` a random number in [0, 1). The
+    jitter spreads over the whole backoff and after the wait, so that sends refused together do not
     come back together. A pair has one lane at a time and nothing to spread.
     """
     # Meta asks for 4^x seconds: https://developers.facebook.com/docs/whatsapp/cloud-api/overview

@@ -1,4 +1,4 @@
-"""A send is our intent to call Meta once: what it is and how far it got; pure."""
+"""Send: our intent to call Meta once, its stages and its ids."""
 
 import base64
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from gateway.core.sending.response import Refusal
 
 REPLY, BULK = "reply", "bulk"
 
-# What follows where the customer has been silent for 24 hours: "" is a dead letter.
+# What to do if the customer has been silent for 24 hours: "" is a dead letter.
 ClosedWindowAction = Literal["", "drop", "wait", "template"]
 
-# The ladder. Statuses never go down it; `failed` stands below `delivered`, because a message that
-# was delivered cannot fail any more. The scripts are given these numbers.
+# Statuses never lower the rank; `failed` is below `delivered`, because a message that was
+# delivered cannot fail any more. The scripts get these numbers.
 STATUS_RANK: Mapping[str, int] = {
     "queued": 0,
     "attempting": 1,
@@ -28,18 +28,18 @@ STATUS_RANK: Mapping[str, int] = {
     "played": 8,
 }
 
-# No digit of base32, which all other ids are made of.
+# Not a digit of base32, of which all other ids are made.
 ANSWERS_A_STATUS = "0"
 
 REPLY_LIFETIME = timedelta(hours=1)
 BULK_LIFETIME = timedelta(hours=24)
 REPEATABLE_LIFETIME = timedelta(minutes=5)
-WAITING_LIFETIME = timedelta(days=7)  # of what may wait until its customer writes again
+WAITING_LIFETIME = timedelta(days=7)  # of a send that may wait until its customer writes again
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One request to Meta as it was planned; `lane` is the contact whose sends go in order."""
+    """One request to Meta as it was planned; `lane` is the contact whose sends are in order."""
 
     id: str
     lane: str = field(repr=False)
@@ -49,7 +49,7 @@ class Send:
     repeatable: bool = False
     rule: str = ""
     record: str = ""
-    due_at: datetime | None = None  # None is now
+    due_at: datetime | None = None  # None means now
     marketing: bool = False
     closed: ClosedWindowAction = ""
     instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
@@ -57,7 +57,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """What a failure that a status tells of lets follow, and after how many milliseconds."""
+    """The step that follows a failed status, and after how many milliseconds."""
 
     step: Literal["later", "rests", "slower", "pair", "paused", "window"]
     wait_ms: int
@@ -65,7 +65,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """What a status webhook tells of a send: found by our callback data, or else by its wamid."""
+    """Effect of a status webhook on a send: found by our callback data, or else by its wamid."""
 
     send: str
     attempt: str
@@ -73,46 +73,46 @@ class StatusUpdate:
     stage: str
     at: datetime
     error: Mapping[str, Any] | None = None
-    refusal: Refusal | None = None  # what its code means, where it tells of a failure
-    follow_up: FollowUp | None = None  # None where a failure is the end of it
-    delay: timedelta = timedelta(0)  # between what it tells of and its being kept
-    replayed: bool = False  # a person put it back, so it shows nothing of how Meta's come
+    refusal: Refusal | None = None  # the meaning of its code, for a failure
+    follow_up: FollowUp | None = None  # None if a failure is final
+    delay: timedelta = timedelta(0)  # between the time that it reports and its arrival
+    replayed: bool = False  # by the operator, so its delay says nothing about Meta's webhooks
     participant: str = field(default="", repr=False)  # of a group, whom it is about
     pricing: Mapping[str, Any] | None = None
 
     @property
     def status_rank(self) -> int:
-        """Return how high on the ladder this news stands."""
+        """Return the rank of this status."""
         return STATUS_RANK[self.stage]
 
 
 def send_id(cause: str, rule: str, position: int) -> str:
-    """Return the id of a rule's send: made from its cause alone, so that planning twice is once."""
+    """Return the id of a rule's send, made from its cause alone: planning again gives the same."""
     # Length first, so that no rule's name can imitate another's.
     seed = f"{len(cause)}|{cause}|{len(rule)}|{rule}|{position}"
     return base64.b32encode(sha256(seed.encode()).digest()[:15]).decode().lower()
 
 
 def answering_id(cause: str, rule: str, position: int) -> str:
-    """Return the id of a send that answers a status, which tells it from every other."""
+    """Return the id of a send that answers a status, distinct from all other ids."""
     return ANSWERS_A_STATUS + send_id(cause, rule, position)[1:]
 
 
 def answers_a_status(send: str) -> bool:
-    """Say whether the send of this id answers a status: what becomes of it is not answered again.
+    """Say whether the send of this id answers a status: its own statuses are not answered again.
 
-    Each failure of such a send would else make the next, for ever.
+    Otherwise each failure of such a send would make the next, without end.
     """
     return send.startswith(ANSWERS_A_STATUS)
 
 
 def callback_data(send: str, attempt: int) -> str:
-    """Return what a request carries in `biz_opaque_callback_data`, which every status repeats."""
+    """Return a request's `biz_opaque_callback_data`, which every status repeats."""
     return f"{send}.{attempt}"
 
 
 def parse_callback_data(text: str) -> tuple[str, str]:
-    """Return send and attempt named by a status, ("", "") where the data is not ours."""
+    """Return send and attempt named by a status, ("", "") if the data is not ours."""
     send, dot, attempt = text.partition(".")
     ours = dot and len(send) == 24 and send.isalnum() and attempt.isdecimal()
     return (send, attempt) if ours else ("", "")

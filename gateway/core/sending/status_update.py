@@ -1,4 +1,4 @@
-"""What a status tells of a send: how far it got, when, why it failed, and what it costs; pure."""
+"""Status updates: how far a send got, when, why it failed, and what it costs."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,16 +19,16 @@ from gateway.core.sending.send import STATUS_RANK, FollowUp, StatusUpdate, parse
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.text import sanitize
 
-# Meta has given one error so far; a stranger who holds the secret may give a thousand.
+# Meta has sent one error so far; a stranger who has the secret may send a thousand.
 MOST_ERRORS = 5
-# What Meta could not deliver is not tried again at once; each try has a pause of its own besides.
+# A message that Meta could not deliver is not retried at once; each try also has its own backoff.
 AGAIN_AFTER_MS = 30_000
 
 _PRICE = ("pricing_model", "type", "category")
 
 
 def read_status_update(event: Status) -> StatusUpdate | None:
-    """Return what a status tells, None where its word is no step of the ladder."""
+    """Return the update from a status, None if its word has no status rank."""
     if STATUS_RANK.get(event.status, 0) <= STATUS_RANK["accepted"]:
         return None
     send, attempt = parse_callback_data(event.callback)
@@ -50,9 +50,9 @@ def read_status_update(event: Status) -> StatusUpdate | None:
 
 
 def decide_follow_up(refusal: Refusal | None) -> FollowUp | None:
-    """Say what follows a failure that Meta told by a status.
+    """Decide what follows a failure that Meta reported by a status.
 
-    Meta took the message and did not deliver it, so another attempt doubles nothing.
+    Meta accepted the message and did not deliver it, so another attempt makes no duplicate.
     """
     match refusal:
         case None | Refused():
@@ -71,13 +71,13 @@ def decide_follow_up(refusal: Refusal | None) -> FollowUp | None:
 
 
 def _refusal(event: Status) -> Refusal | None:
-    """Judge a failure by the table that judges answers; the HTTP status is not known here."""
+    """Return the refusal by the table used for responses; the HTTP status is not known here."""
     code = event.code
     return None if code is None else refusal_by_policy(error_policy(code, 400), code, "")
 
 
 def _failure(event: Status) -> Mapping[str, Any]:
-    """Keep Meta's errors, the first of them where the error of a send is looked for."""
+    """Keep Meta's errors, the first of them in the fields of a send's error."""
     errors = [_error(error) for error in event.errors[:MOST_ERRORS]] or [{}]
     first = {**errors[0], "code": event.code, "source": "status"}
     return first | ({"more": errors[1:]} if len(errors) > 1 else {})
@@ -106,6 +106,6 @@ def _pricing(pricing: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _kept_at(event: Status) -> datetime:
-    """Return when the event's delivery was kept, which its place tells."""
+    """Return when the event's delivery was stored, from its id."""
     milliseconds = event.delivery.partition(":")[2].partition("-")[0]
     return datetime_from_ms(milliseconds)

@@ -1,1 +1,1 @@
-"""Pure parts of what the store does: packed forms, forecasts, when to look."""
+"""Pure parts of the store: packed forms, the forecast, the schedule of looks."""

@@ -1,7 +1,7 @@
-"""Short values in few bytes: counts, moments, and the ids that Meta and we give; pure.
+"""Compact binary fields: counts, moments, and ids of Meta's and our own.
 
 A text is written as its length and form, then its bytes: ids of base32, digits and hex, and Meta's
-wamids take about half of their letters. What has none of these forms stays as it is.
+wamids take about half of their letters. Text in none of these forms is written unchanged.
 """
 
 import base64
@@ -16,10 +16,10 @@ _AS_INT = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghi
 
 
 class Packer:
-    """Writes values one after another."""
+    """Writer of values, one after another."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._bytes = bytearray()
 
     def count(self, value: int) -> None:
@@ -40,15 +40,15 @@ class Packer:
         self._bytes += packed
 
     def to_bytes(self) -> bytes:
-        """Return what was written."""
+        """Return the bytes written so far."""
         return bytes(self._bytes)
 
 
 class Unpacker:
-    """Reads the same values in the same order. Raises ValueError where there are none left."""
+    """Reader of the same values in the same order. Raises ValueError if there are none left."""
 
     def __init__(self, packed: bytes) -> None:
-        """Begin at the first byte."""
+        """Start at the first byte."""
         self._bytes = packed
         self._at = 0
 
@@ -86,13 +86,13 @@ def _pack_text(text: str) -> tuple[int, bytes]:
     if len(text) % 2 == 0 and _HEX_DIGITS.issuperset(text):
         return _HEX, bytes.fromhex(text)
     if len(text) % 8 == 0 and _BASE32_DIGITS.issuperset(text):
-        # Python's own base32 is slow, and knows the digits of int as others.
+        # Python's own base32 is slow, and its digits differ from those of int().
         return _BASE32, int(text.translate(_AS_INT), 32).to_bytes(len(text) * 5 // 8)
     return _PLAIN, text.encode("utf-8", "surrogatepass")
 
 
 def _from_wamid(text: str) -> bytes | None:
-    """Return the bytes of a wamid, None where they would not lead back to it."""
+    """Return the bytes of a wamid, None if it could not be restored from them."""
     try:
         packed = binascii.a2b_base64(text.removeprefix(_WAMID_START))
     except ValueError:

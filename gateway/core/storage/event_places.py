@@ -1,7 +1,8 @@
-"""Where an event stands, "<partition>:<entry>/<item>", packed for what is known of it; pure.
+"""Places of events, "<partition>:<entry>/<item>", packed for the store of known events.
 
 A packed place has about 9 bytes: 0x80 plus the partition, 6 bytes of milliseconds, then the
-sequence and the item as varints (LEB128). What does not fit stays text, which begins with a digit.
+sequence and the item as varints (LEB128). A place that does not fit stays text, which begins with
+a digit.
 """
 
 import re
@@ -13,12 +14,12 @@ _MS_BYTES = 6
 
 
 def pack(event_ref: str) -> bytes:
-    """Return what stands for a place where space matters."""
+    """Return the packed form of a place."""
     match = _EVENT_REF.fullmatch(event_ref)
     if match:
         partition, ms, sequence, item = map(int, match.groups())
         fits = partition < _MOST_PARTITIONS and ms < 1 << 8 * _MS_BYTES
-        # "01:1-0/0" is another text than "1:1-0/0", and is given back as it was.
+        # "01:1-0/0" is another text than "1:1-0/0", and must be returned unchanged.
         if fits and event_ref == f"{partition}:{ms}-{sequence}/{item}":
             head = bytes([_PACKED + partition]) + ms.to_bytes(_MS_BYTES, "big")
             return head + _varint(sequence) + _varint(item)
@@ -28,7 +29,7 @@ def pack(event_ref: str) -> bytes:
 def unpack(stored: bytes) -> str:
     """Return the place that was packed, or that an older release wrote as text.
 
-    Raises ValueError where it is neither.
+    Raises ValueError if it is neither.
     """
     if not stored or stored[0] < _PACKED:
         return stored.decode()
@@ -48,7 +49,7 @@ def _varint(number: int) -> bytes:
 
 
 def _read_varint(stored: bytes) -> tuple[int, bytes]:
-    """Read a number, and return what follows it."""
+    """Read a number, and return it with the bytes that follow."""
     number = 0
     for at, group in enumerate(stored):
         number |= (group & 0x7F) << 7 * at

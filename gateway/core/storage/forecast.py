@@ -1,23 +1,23 @@
-"""When the store will be full, from how much it held some hours ago; pure."""
+"""Forecast of when the store will be full, from its size some hours ago."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-# Less than that tells more of the hour than of the rate.
+# A shorter span says more about the time of day than about the rate.
 LEAST_MS = HOUR_MS
 MOST_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """In how many days deliveries are refused at the present rate, None for never."""
+    """The days until deliveries are refused at the present rate, None for never."""
 
     days: float | None
     hours: int  # over which the rate was taken
 
     def __str__(self) -> str:
-        """Say it."""
+        """Return the forecast in words."""
         rate = f"at the rate of the last {self.hours} h"
         if self.days is None:
             return f"never full {rate}"
@@ -29,9 +29,9 @@ class Forecast:
 def forecast(
     now_ms: int, used_bytes: int, full_bytes: float, samples: Mapping[int, int]
 ) -> Forecast | None:
-    """Compare what is used now with the oldest sample of the last day; None where there is none.
+    """Compare the bytes used now with the oldest sample of the last day; None if there is none.
 
-    `samples` holds how many bytes were used, by the moment in milliseconds.
+    `samples` holds the bytes used, by the moment in milliseconds.
     """
     past = [at for at in samples if LEAST_MS <= now_ms - at <= MOST_MS + LEAST_MS]
     if not past or not full_bytes:

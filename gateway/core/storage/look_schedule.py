@@ -1,24 +1,24 @@
-"""At whom to look in which look: at everybody within a second, and at whose moment has come."""
+"""Schedule of the safety net's looks: all numbers within a second, and those that are due."""
 
 import math
 from collections.abc import Iterable, Sequence
 
-# A store with so many numbers is looked at whole in each look.
+# With up to so many numbers, each look covers all of them.
 AT_ONCE = 64
-# With more of them all are looked at within so many looks.
+# With more numbers, all are covered within so many looks.
 LOOKS_A_ROUND = 10
-# A number for which a bell changed nothing is rung for again after so long.
+# The wait before a second wake-up for a number if the last one changed nothing.
 AGAIN_MS = 1_000
 
 
 class LookSchedule:
-    """Goes round the numbers of a store; its times are milliseconds of the server's clock."""
+    """Rotation over the numbers of a store; times are milliseconds of the server's clock."""
 
     def __init__(self) -> None:
-        """Know of nobody yet."""
+        """Start without numbers."""
         self._names: Sequence[str] = ()
         self._at = 0
-        self._moments: dict[str, int] = {}  # when the next thing of a number is to be done
+        self._moments: dict[str, int] = {}  # when the next work of a number is due
         self._last_wakeups: dict[tuple[str, str], tuple[int, int]] = {}
 
     def set_numbers(self, names: Sequence[str]) -> None:
@@ -29,7 +29,7 @@ class LookSchedule:
         self._names = names
 
     def next_numbers(self, now_ms: int) -> list[str]:
-        """Return whom to look at now, at most twice a tenth of all, or twice 64."""
+        """Return the numbers to look at now, at most twice a tenth of all, or twice 64."""
         most = max(AT_ONCE, math.ceil(len(self._names) / LOOKS_A_ROUND))
         if most >= len(self._names):
             return list(self._names)
@@ -39,7 +39,7 @@ class LookSchedule:
         return list(dict.fromkeys([*turn, *self._due(now_ms, most)]))
 
     def note(self, number: str, moments_ms: Iterable[int]) -> None:
-        """Note when something of a number is to be done next."""
+        """Note when the next work of a number is due."""
         first = min(moments_ms, default=None)
         if first is None:
             self._moments.pop(number, None)
@@ -47,9 +47,9 @@ class LookSchedule:
             self._moments[number] = first
 
     def may_ring(self, number: str, priority: str, moment_ms: int, now_ms: int) -> bool:
-        """Say whether to ring for what is ready since `moment_ms`, and note that it is done.
+        """Say whether to ring for sends ready since `moment_ms`, and note the wake-up.
 
-        Where the last bell changed nothing, as with keys that no pump can read, one a second is
+        If the last wake-up changed nothing, as with keys that no pump can read, one a second is
         enough.
         """
         before = self._last_wakeups.get((number, priority))

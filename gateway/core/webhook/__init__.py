@@ -1,1 +1,1 @@
-"""From the bytes that Meta posts to events."""
+"""Webhook parsing: from the bytes that Meta posts to events."""

@@ -1,6 +1,6 @@
-"""Read Meta's JSON, believing nothing but its signature; pure and total.
+"""Readers of fields and customers in Meta's JSON, which trust only its signature; total.
 
-What is absent, null or of another type than Meta's documentation says reads as empty.
+A field that is absent, null or of another type than Meta's documentation says reads as empty.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def text_field(holder: Mapping[str, Any], name: str) -> str:
 
 
 def list_field(holder: Mapping[str, Any], name: str) -> list[Any]:
-    """Return the items of a list; anything else that is there counts as its only item."""
+    """Return the items of a list; any other value counts as its only item."""
     value = holder.get(name)
     if value is None:
         return []
@@ -51,14 +51,14 @@ def object_field(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def integer(value: Any) -> int | None:
-    """Return what is written as a number or as a string of digits, or None."""
+    """Return an integer from a number or a string of digits, or None."""
     if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
         return int(value)
     return value if type(value) is int else None
 
 
 def read_moment(value: Any, received_at: datetime) -> datetime | None:
-    """Return a time given in seconds or milliseconds, or None where it cannot be true."""
+    """Return a time given in seconds or milliseconds, or None if it cannot be true."""
     stamp = integer(value)
     if stamp is None or not 0 < stamp < _FIRST_MILLISECONDS * 1000:
         return None
@@ -68,7 +68,7 @@ def read_moment(value: Any, received_at: datetime) -> datetime | None:
 
 
 def named_customers(value: Mapping[str, Any]) -> dict[str, Customer]:
-    """Return whom `contacts` names, by phone number and user id, and by "" whoever is alone."""
+    """Return the customers in `contacts` by phone number and user id, and a single one by ""."""
     customers: dict[str, Customer] = {}
     contacts = [contact for contact in list_field(value, "contacts") if isinstance(contact, dict)]
     for contact in contacts:
@@ -83,7 +83,7 @@ def named_customers(value: Mapping[str, Any]) -> dict[str, Customer]:
 
 
 def find_customer(known: Mapping[str, Customer], phone: str = "", user: str = "") -> Customer:
-    """Return the customer with what is known of the same one, or of the only one named."""
+    """Return the customer, completed from the same one in `known`, or from the only one there."""
     wa_id, user_id = _phone_and_user_id(phone, user)
     same = (wa_id and known.get(normalize_phone(wa_id))) or (user_id and known.get(user_id))
     same = same or _only_customer(known, wa_id, user_id)
@@ -98,14 +98,14 @@ def customer_keys(*called: Customer) -> tuple[str, ...]:
 
 
 def _only_customer(known: Mapping[str, Customer], wa_id: str, user_id: str) -> Customer:
-    """Return the only one named, unless that is somebody else."""
+    """Return the only customer named, unless their phone number or user id differs."""
     alone = known.get("") or NOBODY
     differs = (wa_id and alone.wa_id) or (user_id and alone.user_id)
     return NOBODY if differs else alone
 
 
 def read_content(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return what the customer wrote or saw on what was tapped, and the id of what was tapped."""
+    """Return the text that the customer wrote or the title they tapped, and the id tapped."""
     content = object_field(message, kind)
     if kind == "text":
         return _string_field(content, "body"), None
@@ -118,13 +118,13 @@ def read_content(kind: str, message: Mapping[str, Any]) -> tuple[str | None, str
 
 
 def _intact_text(holder: Mapping[str, Any], name: str) -> str:
-    """Return the same as `text`, and "" where a part of it could not be read."""
+    """Return the same as `text_field`, but "" if a part of it could not be read."""
     value = text_field(holder, name)
     return "" if is_marred(value) else value
 
 
 def _phone_and_user_id(phone: str, user: str) -> tuple[str, str]:
-    # Some bodies carry the user id where the phone number belongs.
+    # Some bodies have the user id in the field of the phone number.
     if phone.isascii() and phone.isdigit():
         return phone, user
     return "", user or phone

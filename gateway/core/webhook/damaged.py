@@ -1,4 +1,4 @@
-"""What may be trusted of a body that had to be read a second time; pure."""
+"""Trusted parts of a damaged body, which had to be read a second time."""
 
 import re
 from collections.abc import Callable, Mapping, Set
@@ -11,13 +11,13 @@ from gateway.core.webhook.salvage import LOST, Scanned, is_marred, is_torn
 
 
 def unreadable_change(_location: Location, _item: int, _raw: Raw) -> None:
-    """Make no event of a change whose items cannot be told: a person has to look at it."""
+    """Make no event of a change whose items cannot be recognized: the operator must look at it."""
 
 
 def trusted_field(change: Mapping[str, Any]) -> str | None:
-    """Return the field of a change, None where it cannot be trusted to tell what its items are.
+    """Return the field of a change, None if it cannot be trusted to say what its items are.
 
-    Meta writes it behind the items, so it is missing where a body ends too early.
+    Meta writes it after the items, so it is missing if a body ends too early.
     """
     value = object_field(change, "value")
     metadata = object_field(value, "metadata")
@@ -33,7 +33,7 @@ def trusted_field(change: Mapping[str, Any]) -> str | None:
 
 
 def _guess_field(value: Mapping[str, Any]) -> str | None:
-    """Return the field of a value by what it bears: only messages come with their customers."""
+    """Guess the field of a value from its content: only messages come with their customers."""
     whole = [
         one for one in list_field(value, "statuses") if isinstance(one, dict) and not is_torn(one)
     ]
@@ -48,14 +48,14 @@ _USER_ID = re.compile(rb"(?<![A-Za-z0-9])[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 
 
 def message_matcher(wamid: str) -> Mentions:
-    """Return whether bytes hold the id of a message, which is not the beginning of another."""
+    """Return a test of whether bytes hold a message's id, and not as the beginning of another."""
     pattern = re.compile(re.escape(wamid).encode() + rb"(?![A-Za-z0-9+/=])")
     # A slash may be escaped in JSON.
     return lambda body: bool(pattern.search(body.replace(rb"\/", b"/")))
 
 
 def customer_matcher(names: Set[str]) -> Mentions:
-    """Return whether bytes hold any name of a customer, a phone number in any of its forms."""
+    """Return a test of whether bytes hold a customer's name, a phone number in any of its forms."""
 
     def mentions(body: bytes) -> bool:
         phones = (contact_key(name.decode()) for name in _PHONE.findall(body))

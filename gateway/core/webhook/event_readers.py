@@ -1,4 +1,4 @@
-"""Make one event of one item of a webhook, with the key under which it is known; pure and total.
+"""Readers that make one event of one item of a webhook, with its key; total.
 
 The names are Meta's: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks
 """
@@ -26,19 +26,19 @@ from gateway.core.webhook.salvage import Scanned, is_marred, is_torn
 
 Raw = dict[str, Any]
 
-# System messages that come from a name and tell the one that takes its place.
+# System messages from a customer's old name that give the new one.
 _RENAMED = frozenset({"user_changed_number", "user_changed_user_id"})
 
 
 class Location(NamedTuple):
-    """Where an item stands: what it does not say itself."""
+    """The place of an item: the facts that it does not hold itself."""
 
     delivery: Delivery
     entry: Mapping[str, Any] = NOTHING
     field: str = ""
     number: str = ""
     people: Mapping[str, Customer] = NOTHING
-    value_key: str = ""  # only where the value bears errors
+    value_key: str = ""  # only if the value has errors
     damage: str = ""  # why the body had to be read a second time
 
 
@@ -46,7 +46,7 @@ Reader = Callable[[Location, int, Raw], Event | None]
 
 
 def read_event(reader: Reader, location: Location, item: int, raw: Any) -> Event:
-    """Let `reader` make an event, and make an Unreadable of what it cannot tell apart."""
+    """Let `reader` make an event, or make an Unreadable of an item that it cannot identify."""
     if not isinstance(raw, dict):
         return _unreadable(location, item, raw, "not_an_object")
     if location.damage and is_torn(raw):
@@ -109,7 +109,7 @@ def status(location: Location, item: int, raw: Raw) -> Status | None:
 
 
 def internal_event(location: Location, item: int, raw: Raw) -> InternalEvent | None:
-    """Make a Returned of what we put back into the inbox ourselves."""
+    """Make an InternalEvent of a delivery that the gateway put into the inbox itself."""
     what, key = text_field(raw, "what"), text_field(raw, "key")
     if not what or not key:
         return None
@@ -143,7 +143,7 @@ def common_fields(
 
 
 def status_identity(raw: Raw) -> tuple[str, ...]:
-    """Return which message a status is about, how far it got and with whom; () if it says not."""
+    """Return the message of a status, its stage and any participant; () if one is missing."""
     wamid, stage = text_field(raw, "id"), text_field(raw, "status")
     if not wamid or not stage:
         return ()
@@ -153,7 +153,7 @@ def status_identity(raw: Raw) -> tuple[str, ...]:
 
 
 def _participant(raw: Raw) -> str:
-    """Return whom of a group a status is about; only groups name one."""
+    """Return the participant of a group that a status is about; "" for other statuses."""
     phone = text_field(raw, "recipient_participant_id")
     return phone or text_field(raw, "recipient_participant_user_id")
 
@@ -161,7 +161,7 @@ def _participant(raw: Raw) -> str:
 def _current_and_former(
     sender: Customer, system: Mapping[str, Any]
 ) -> tuple[Customer, tuple[Customer, ...]]:
-    """Return what the sender is called, and what they were where they changed that."""
+    """Return the sender's present names, and the former ones if a system message changed them."""
     if text_field(system, "type") not in _RENAMED:
         return sender, ()
     wa_id, user_id = text_field(system, "wa_id"), text_field(system, "user_id")
@@ -170,7 +170,7 @@ def _current_and_former(
 
 
 def customer_of(location: Location, raw: Raw, phone: str, user: str) -> Customer:
-    """Return the customer whom two fields name; a group is nobody's name."""
+    """Return the customer whom two fields name; a group is not a customer."""
     if text_field(raw, "recipient_type") == "group" or text_field(raw, "group_id"):
         return NOBODY
     return find_customer(location.people, text_field(raw, phone), text_field(raw, user))
@@ -184,7 +184,7 @@ def _at(location: Location, raw: Any) -> datetime:
 
 
 def _is_marred(event: Event) -> bool:
-    """Say whether something that an event is told apart by could not be read."""
+    """Say whether a part of an event's identity could not be read."""
     identifiers = [event.number, event.contact, *event.also]
     match event:
         case Message():
@@ -200,7 +200,7 @@ def _is_marred(event: Event) -> bool:
 
 def _unreadable(location: Location, item: int, raw: Any, reason: str) -> Unreadable:
     source = location.delivery.body[raw.begins : raw.ends] if isinstance(raw, Scanned) else b""
-    # What is torn may read like another that is torn.
+    # Two torn items may read alike.
     torn = reason == location.damage
     key = (
         event_keys.of_bytes("unreadable", source)

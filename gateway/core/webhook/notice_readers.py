@@ -1,7 +1,7 @@
-"""Make a Notice of what Meta tells beside messages and statuses, known by a key; pure and total.
+"""Readers that make a Notice of any webhook but messages and statuses, with its key; total.
 
-A Notice starts only rules that name its kind: echoes, history and standby are what others wrote or
-may answer.
+A Notice starts only rules that name its kind: echoes, history and standby are messages that others
+wrote or may answer.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.core.webhook.event_readers import (
 
 
 def by_id(location: Location, item: int, raw: Raw) -> Notice | None:
-    """Make a Notice of a message that another field may bring again under the same id."""
+    """Make a Notice of a message that may come again in another field under the same id."""
     wamid = text_field(raw, "id")
     recipient = customer_of(location, raw, "to", "to_user_id")  # in echoes only
     return _notice(location, item, raw, _key(location, wamid), recipient) if wamid else None
@@ -51,7 +51,7 @@ def call(location: Location, item: int, raw: Raw) -> Notice | None:
 
 
 def preference(location: Location, item: int, raw: Raw) -> Notice | None:
-    """Make a Notice of a customer who stops or resumes marketing messages."""
+    """Make a Notice of a customer's choice to stop or resume marketing messages."""
     if not (user := text_field(raw, "wa_id") or text_field(raw, "user_id")):
         return None
     parts = (text_field(raw, name) for name in ("category", "value", "timestamp"))
@@ -67,24 +67,24 @@ def preference(location: Location, item: int, raw: Raw) -> Notice | None:
 def value_error(location: Location, item: int, raw: Raw) -> Notice:
     """Make a Notice of an item of `errors`, which has neither time nor id.
 
-    The value it came with is part of its key: the same error beside other items is another one.
+    The value around it is part of its key: the same error beside other items is another one.
     """
     key = event_keys.of_content("errors", (location.number, raw, location.value_key))
     return _notice(location._replace(field="errors"), item, raw, key)
 
 
 def change(location: Location, item: int, raw: Raw) -> Notice:
-    """Make a Notice of a whole change; the time of its entry tells it from an equal one."""
+    """Make a Notice of a whole change; the time of its entry distinguishes it from an equal one."""
     value = raw.get("value")
     content = (location.entry.get("id"), location.entry.get("time"), location.field, value)
     return _notice(location, item, value, event_keys.of_content(location.field, content))
 
 
 def messaging(location: Location, item: int, raw: Raw) -> Notice:
-    """Make a Notice of what happened in a Messenger or Instagram conversation.
+    """Make a Notice of an event in a Messenger or Instagram conversation.
 
-    Only what brings a message has an id: reads and reactions name the message they are about, and
-    one that was taken back comes under the id it had.
+    Only an event with a message has an id: reads and reactions name the message they are about,
+    and a message that was deleted comes under the id it had.
     """
     for name in ("message", "postback"):
         content = object_field(raw, name)
@@ -95,7 +95,7 @@ def messaging(location: Location, item: int, raw: Raw) -> Notice:
 
 
 def whole_body(location: Location, item: int, raw: Raw) -> Notice:
-    """Make a Notice of a whole body that Meta signed and we know nothing about."""
+    """Make a Notice of a whole body that Meta signed and whose kind is unknown."""
     return _notice(location, item, raw, event_keys.of_bytes(location.field, location.delivery.body))
 
 
@@ -113,7 +113,7 @@ UPGRADED = 1_000
 
 
 def throughput_upgrade(event: Event) -> int | None:
-    """Return how many messages a second a number may send from now on, None where nothing is said.
+    """Return the messages a second that a number may send from now on, None for other events.
 
     Meta names the number by its digits only, not by its id (webhook phone_number_quality_update):
     https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput

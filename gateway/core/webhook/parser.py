@@ -1,10 +1,10 @@
-"""Split a delivery into its events; pure and total: there are no bytes for which it raises.
+"""Parser that splits a delivery into its events; total: there are no bytes for which it raises.
 
-A delivery is walked by entry and change down to the items of the lists that the change's field
-bears. The walk finds a reader for each item, and the reader, told where the item stands, makes one
-event of it. What has no identity becomes Unreadable and hurts no neighbour.
+It walks a delivery by entry and change down to the items of the lists that the change's field has.
+The walk finds a reader for each item, and the reader makes one event of the item and its location.
+An item without identity becomes Unreadable and does not affect its neighbours.
 
-A body that is no JSON is read a second time, by a reader that leaves the damage where it is.
+A body that is no JSON is read a second time, by a reader that confines the damage.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from gateway.core.webhook.customers import list_field, named_customers, object_f
 from gateway.core.webhook.event_readers import Location, Reader
 from gateway.core.webhook.salvage import Scanned, is_torn, salvage
 
-# orjson reads 1,024 levels but writes 254, and what was read must be written again.
+# orjson reads 1,024 levels but writes 254, and a parsed body must be written again.
 _SURELY_FLAT = 250
 
 Lists = Mapping[str, tuple[tuple[str, Reader], ...]]
@@ -29,8 +29,8 @@ _ECHOES = (("message_echoes", notice_readers.by_id),)
 _GROUPS = (("groups", notice_readers.by_content),)
 _ERRORS = ("errors", notice_readers.value_error)
 
-# The lists that a field bears. Only what customers send to us becomes a Message or a Status:
-# echoes, history and standby must never start a rule.
+# The lists of each field. Only webhooks of `messages` become a Message or a Status: echoes, history
+# and standby must never start a rule.
 _WHATSAPP: Lists = {
     "messages": (("messages", event_readers.message), ("statuses", event_readers.status), _ERRORS),
     "calls": (("calls", notice_readers.call), ("statuses", notice_readers.call), _ERRORS),
@@ -81,7 +81,7 @@ def split(delivery: Delivery) -> list[Event]:
 def _split_damaged(delivery: Delivery, reason: str) -> list[Event]:
     """Return the events of a body that is no JSON, as they would be without the damage.
 
-    What no item of it can stand for is told by one Unreadable of the whole body, the last event.
+    Damage that no item shows is reported by one Unreadable of the whole body, the last event.
     """
     documents = salvage(delivery.body)
     whole = Location(delivery, damage=reason)
@@ -148,7 +148,7 @@ def _walk_change(entry_location: Location, change: Any, lists: Lists) -> Iterato
             return
         field = trusted
     holder = object_field(value, "standby") if field == "standby" else value
-    # Made once, for a value may bear a thousand errors.
+    # Made once, because a value may have a thousand errors.
     value_key = event_keys.of_content(field, value) if value.get("errors") else ""
     location = Location(
         entry_location.delivery,

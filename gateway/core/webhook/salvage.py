@@ -1,9 +1,9 @@
-"""Read what can be read of JSON that is damaged; pure, total, in linear time and bounded depth.
+"""Reader of damaged JSON that recovers all it can; total, in linear time and bounded depth.
 
-Damage stays where it is. A string ends where what follows can follow a string, so a quote too many
-or too few inside it moves no bracket of its neighbours. A bracket that is missing or one too many
-is found by the brackets around it. What cannot be read of a string or a value reads as U+FFFD, and
-an object that lost a name, a value or its end says so by `torn`.
+Damage does not spread. A string ends where the next bytes can follow a string, so a quote too many
+or too few inside it moves no bracket of its neighbours. A missing or surplus bracket is found by
+the brackets around it. Unreadable parts of a string or a value read as U+FFFD, and an object that
+lost a name, a value or its end is marked `torn`.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Any, cast
 
 import orjson
 
-# orjson writes 254 levels, and what was read is written inside of other things.
+# orjson writes 254 levels, and a salvaged value is written inside other values.
 DEEPEST = 200
-# Of strings, words and marks: more than in any webhook, and read within some seconds.
+# Strings, words and marks: more than in any webhook, and read within some seconds.
 MOST_PARTS = 500_000
 LOST = "\ufffd"
 
-# What stands between two members or items: it ends a string that has lost its own end. No string
-# that is whole holds it, for the quote in it would be the string's end and no name could follow.
+# The text between two members or items: it ends a string that has lost its own end. No intact
+# string holds it, because the quote in it would end the string and no name could follow.
 _BETWEEN = (
     rb"\s{0,99}+(?:[}\]]\s{0,99}+){0,9}+"
     rb'(?:,\s{0,99}+(?:[{\[]\s{0,99}+){0,3}+"[\w.-]{1,99}+"\s{0,99}+:|(?<=[}\]\s])\Z)'
@@ -49,7 +49,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class Scanned(dict[str, Any]):
-    """An object, where it stands in the body, and whether anything of its structure is lost."""
+    """An object, its position in the body, and whether any of its structure is lost."""
 
     __slots__ = ("begins", "ends", "torn")
 
@@ -64,14 +64,14 @@ Holder = Scanned | list[Any]
 
 
 def salvage(body: bytes) -> list[Any]:
-    """Return the documents of a body, which should be one, with what stands between them."""
+    """Return the documents of a body, which should be one, and any values between them."""
     return _Scanner(body).scan()
 
 
 def loads(body: bytes) -> Any:
-    """Return what JSON says, also where strings or values of an object are damaged.
+    """Return the value of JSON, even if strings or values of an object are damaged.
 
-    Raises orjson.JSONDecodeError where its structure is, or where it is no object at all.
+    Raises orjson.JSONDecodeError if its structure is damaged, or it is no object at all.
     """
     try:
         return orjson.loads(body)
@@ -85,14 +85,14 @@ def loads(body: bytes) -> Any:
 
 
 def is_torn(value: Any) -> bool:
-    """Say whether something of the structure of a value, or of what is inside it, is lost."""
+    """Say whether any structure of a value, or of the values inside it, is lost."""
     if isinstance(value, list):
         return any(map(is_torn, value))
     return isinstance(value, Scanned) and (value.torn or any(map(is_torn, value.values())))
 
 
 def is_marred(name: str) -> bool:
-    """Say whether what should tell one thing from another holds what no name can hold."""
+    """Say whether a name holds characters that no identifier can hold."""
     return bool(_MARRED.search(name))
 
 
@@ -100,14 +100,14 @@ def is_marred(name: str) -> bool:
 class _Scanner:
     body: bytes
     at: int = 0
-    # Documents are the items of a list that nobody closes.
+    # Documents are the items of a list that is never closed.
     holders: list[Holder] = field(default_factory=lambda: [[]])
-    objects: list[Scanned] = field(default_factory=list)  # those among the holders
-    name: str | None = None  # of the member to come
-    beyond: int = 0  # how many brackets are open that are too deep to be read
+    objects: list[Scanned] = field(default_factory=list)  # the objects among the holders
+    name: str | None = None  # of the next member
+    beyond: int = 0  # open brackets that are too deep to be read
 
     def scan(self) -> list[Any]:
-        """Read it all."""
+        """Scan the whole body."""
         documents = self.holders[0]
         for mark in self._marks():
             if mark in b"{[":
@@ -156,7 +156,7 @@ class _Scanner:
             self._put(LOST)
 
     def _take(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
-        """Read what a pattern says, each of which fits wherever it is asked for."""
+        """Read the match of a pattern; the caller's patterns match at any position."""
         match = cast("re.Match[bytes]", pattern.match(self.body, self.at))
         self.at = match.end()
         return match
@@ -168,7 +168,7 @@ class _Scanner:
         return self.name is None and self._in_object()
 
     def _tear(self, torn: bool = True) -> None:
-        """Note that the innermost object has lost something."""
+        """Mark the innermost object as torn."""
         if torn and self.objects:
             self.objects[-1].torn = True
 
@@ -194,7 +194,7 @@ class _Scanner:
         if self.beyond or len(self.holders) > DEEPEST:
             self.beyond += 1
             return
-        # Where a name should stand, the end of the object is missing, and of all up to a list.
+        # A bracket in place of a name: the ends of this object and of all up to a list are missing.
         while self._wants_a_name():
             self._leave(torn=True)
         opened: Holder = Scanned(self.at - 1) if mark == b"{" else []
@@ -217,7 +217,7 @@ class _Scanner:
             self._leave(torn=self.name is not None)
 
     def _closes_nothing(self, mark: bytes) -> bool:
-        """Say whether a bracket is one too many; a brace in a list is, where the list goes on."""
+        """Say whether a bracket is surplus; a brace in a list is if the list goes on."""
         if mark == b"]":
             return len(self.holders) - 1 == len(self.objects)
         goes_on = not self._in_object() and _GOES_ON.match(self.body, self.at)
@@ -239,7 +239,7 @@ def _decode_string(inner: bytes) -> tuple[str, bool]:
     except orjson.JSONDecodeError:
         pass
     units = _ESCAPED.sub(_unescape, inner.decode("utf-8", "replace"))
-    # Two halves that belong together become one character, and one alone becomes U+FFFD.
+    # A surrogate pair becomes one character, and a lone surrogate becomes U+FFFD.
     return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), False
 
 

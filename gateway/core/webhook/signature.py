@@ -1,4 +1,4 @@
-"""Tell whether a body was signed by Meta: HMAC-SHA256 over the raw bytes; pure."""
+"""Signature check of Meta's bodies: HMAC-SHA256 over the raw bytes."""
 
 import hmac
 import re
@@ -11,7 +11,7 @@ _FORM = re.compile(rb"sha256=([0-9a-f]{64})")
 
 
 class SignatureError(Exception):
-    """A body that nobody we know signed; `reason` is a counter label and tells no digest."""
+    """A body without a valid signature; `reason` is a counter label without any digest."""
 
     def __init__(self, reason: Literal["missing", "malformed", "mismatch"]) -> None:
         super().__init__(f"signature {reason}")
@@ -22,7 +22,7 @@ def verify(body: bytes, header: bytes | None, secrets: Sequence[bytes]) -> int:
     """Return the index of the secret that signed `body`, or raise SignatureError.
 
     Several secrets are active while one is rotated. All are tried, so that the time taken does not
-    tell which one matched.
+    reveal which one matched.
     """
     if header is None:
         raise SignatureError("missing")

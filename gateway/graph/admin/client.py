@@ -1,4 +1,4 @@
-"""Meta's administration of an app, its WhatsApp account and its numbers: read, and set up."""
+"""Client of Meta's administration: reads and sets up an app, its WhatsApp account and numbers."""
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -18,9 +18,9 @@ _PAGES_MAX = 20
 
 
 class AdminClient:
-    """Meta's administration as one app and one token see it; not to be shared by threads.
+    """Meta's administration for one app and one token; not to be shared by threads.
 
-    Every method raises SetupError, and calls Meta once unless it says otherwise.
+    Every method raises SetupError, and calls Meta once unless its docstring says otherwise.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class AdminClient:
         token: str = "",
         total_s: float = 10,
     ) -> None:
-        """Take what is known so far; what a call needs beyond it fails at Meta with a sentence."""
+        """Take the credentials known so far; a call that lacks one fails at Meta with an error."""
         self._app_id = app_id
         self._app_token = f"{app_id}|{app_secret}"
         self._token = token
         self._caller = Caller(base_url, version, total_s, (app_secret, self._app_token, token))
 
     def __enter__(self) -> Self:
-        """Give itself; leaving closes the connection."""
+        """Return itself; leaving the context closes the connection."""
         return self
 
     def __exit__(
@@ -53,42 +53,42 @@ class AdminClient:
         self._caller.close()
 
     def app(self) -> facts.AppInfo:
-        """Return the app, which shows that the secret belongs to it."""
+        """Return the app; success proves that the secret belongs to it."""
         query = {"fields": "id,name"}
         return facts.app_info(
             self._caller.call("GET", _node(self._app_id), self._app_token, query=query)
         )
 
     def token_info(self) -> facts.TokenInfo:
-        """Return what the token is; one that is not valid is told, and not an error."""
+        """Return information about the token; an invalid one is reported in it, and is no error."""
         query = {"input_token": self._token}
         answer = self._caller.call("GET", "debug_token", self._app_token, query=query)
         data = answer.get("data")
         return facts.token_info(data if isinstance(data, dict) else {})
 
     def number(self, phone_number_id: str) -> facts.NumberInfo:
-        """Return one phone number; asks again without each field that this version has not."""
+        """Return one phone number; asks again without each field that this version lacks."""
         return facts.number_info(self._with_fields(_node(phone_number_id), {}))
 
     def numbers(self, waba_id: str) -> tuple[facts.NumberInfo, ...]:
-        """Return all phone numbers of an account, page by page."""
+        """Return all phone numbers of an account, one request per page."""
         rows = self._pages(f"{_node(waba_id)}/phone_numbers")
         return tuple(facts.number_info(one) for one in rows)
 
     def subscribed_apps(self, waba_id: str) -> tuple[facts.SubscribedApp, ...]:
-        """Return the apps that get an account's webhooks."""
+        """Return the apps that receive an account's webhooks."""
         answer = self._caller.call("GET", _subscribed_apps_path(waba_id), self._token)
         return tuple(facts.subscribed_app(one) for one in _rows(answer))
 
     def subscribe(self, waba_id: str) -> None:
-        """Let the token's app get an account's webhooks.
+        """Subscribe the token's app to an account's webhooks.
 
-        An override of the account is taken away by it, so look at `subscribed_apps` first.
+        This removes an override of the account, so read `subscribed_apps` first.
         """
         _require_success(self._caller.call("POST", _subscribed_apps_path(waba_id), self._token))
 
     def unsubscribe(self, waba_id: str) -> None:
-        """Let the token's app get an account's webhooks no more."""
+        """Unsubscribe the token's app from an account's webhooks."""
         _require_success(self._caller.call("DELETE", _subscribed_apps_path(waba_id), self._token))
 
     def callbacks(self) -> tuple[facts.AppCallback, ...]:
@@ -112,7 +112,7 @@ class AdminClient:
         )
 
     def clear_callback(self) -> None:
-        """Leave the app without a callback for WhatsApp; also where it has none."""
+        """Remove the app's callback for WhatsApp, if it has one."""
         path, query = f"{_node(self._app_id)}/subscriptions", {"object": facts.WHATSAPP}
         _require_success(self._caller.call("DELETE", path, self._app_token, query=query))
 
@@ -121,7 +121,7 @@ class AdminClient:
         self._configure_webhook(phone_number_id, uri, verify_token)
 
     def clear_override(self, phone_number_id: str) -> None:
-        """Let a number's webhooks go where those of its account go; also where they do already."""
+        """Remove a number's own callback, if any: its webhooks then go where the account's go."""
         self._configure_webhook(phone_number_id, "", "")
 
     def _configure_webhook(self, phone_number_id: str, uri: str, verify_token: str) -> None:
@@ -133,7 +133,7 @@ class AdminClient:
         _require_success(self._caller.call("POST", path, self._token, body=body, hide=hide))
 
     def _pages(self, path: str) -> Iterator[Json]:
-        """Give the rows of all pages; Meta's address of the next one, token and all, is unused."""
+        """Yield the rows of all pages; Meta's URL of the next page, token included, is unused."""
         after: dict[str, str] = {}
         for _ in range(_PAGES_MAX):
             answer = self._with_fields(path, after)

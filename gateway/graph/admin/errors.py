@@ -1,4 +1,4 @@
-"""What went wrong between us and Meta's administration, in one sentence that says what to do."""
+"""Errors of calls to Meta's administration, each as one sentence that says what to do."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,8 @@ _RENEW = (
     "page under WhatsApp > API Setup."
 )
 About: TypeAlias = Literal["app_id", "app_secret", "token", "id", ""]
-APP_SECRET: Literal["app_secret"] = "app_secret"  # noqa: S105 - the name of one
-TOKEN: Literal["token"] = "token"  # noqa: S105 - the name of one
+APP_SECRET: Literal["app_secret"] = "app_secret"  # noqa: S105 - a name, not a secret
+TOKEN: Literal["token"] = "token"  # noqa: S105 - a name, not a secret
 _Advice: TypeAlias = tuple[About, str]
 _BAD_TOKEN, _HANDSHAKE = 190, 2200
 _PAGE = "the app's page under WhatsApp > API Setup"
@@ -57,9 +57,9 @@ _BY_CODE: Mapping[int, _Advice] = {
     80007: _BUSY,
     80008: _BUSY,
 }
-# Nothing is said of what was given: Meta was not reached, or could not answer at that moment.
+# These say nothing about our input: Meta was not reached, or could not answer at that moment.
 _PASSING = frozenset({0, *(code for code, told in _BY_CODE.items() if told[1].endswith(_AGAIN))})
-# Meta says these with code 100, and only its words tell them apart.
+# Meta sends these with code 100, and only its message distinguishes them.
 _BY_WORDS: tuple[tuple[str, _Advice], ...] = (
     (
         "did not match the viewing app",
@@ -85,11 +85,11 @@ _BY_WORDS: tuple[tuple[str, _Advice], ...] = (
 
 
 class SetupError(Exception):
-    """Meta refused, or its answer cannot be used; the text is one sentence and holds no secret.
+    """Meta refused, or its answer cannot be used; the text is one sentence without secrets.
 
-    `code` is 0 where Meta gave none: it was not reached, or what answered was not Graph.
-    `about` is what has to be another for Meta to agree, as far as it is one thing that was given.
-    `field` is one that was asked for and that this version of Graph has not.
+    `code` is 0 where Meta gave none: it was not reached, or another server than Graph answered.
+    `about` names the one input that must change for Meta to agree, where there is just one.
+    `field` is a requested field that this version of Graph lacks.
     """
 
     def __init__(
@@ -103,19 +103,19 @@ class SetupError(Exception):
         about: About = "",
         field: str = "",
     ) -> None:
-        """Keep what Meta's support asks for beside the sentence."""
+        """Store, beside the sentence, the details that Meta's support asks for."""
         super().__init__(sentence)
         self.sentence, self.about, self.field = sentence, about, field
         self.code, self.subcode, self.trace, self.status = code, subcode, trace, status
 
     @property
     def is_transient(self) -> bool:
-        """Say whether it tells nothing of what was given, and asking again may help."""
+        """Return whether the error says nothing about our input, and a retry may help."""
         return self.code in _PASSING and not self.about
 
     @property
     def reference(self) -> str:
-        """Return what to name to Meta's support, "" where Meta did not answer."""
+        """Return the reference for Meta's support, "" if Meta did not answer."""
         parts = (("code", self.code), ("subcode", self.subcode), ("fbtrace_id", self.trace))
         return ", ".join(f"{name} {value}" for name, value in parts if value)
 
@@ -123,7 +123,7 @@ class SetupError(Exception):
 def setup_error(
     status: int, error: Mapping[str, Any], *, as_app: bool, secrets: Iterable[str]
 ) -> SetupError:
-    """Make the error of Graph's own refusal; `as_app` says that the app's id and secret asked."""
+    """Build the error of Graph's own refusal; `as_app`: the call used the app's id and secret."""
     code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
     words = _redact(error.get("message"), secrets)
     about, sentence = _explain(code, subcode, words, as_app=as_app)
@@ -140,12 +140,12 @@ def setup_error(
 
 
 def explain_token(code: int, subcode: int) -> str:
-    """Return what is wrong with a token that Meta tells not to be valid, by its reason."""
+    """Explain why Meta says that a token is not valid, by code and subcode."""
     return _explain(code or _BAD_TOKEN, subcode, "", as_app=False)[1]
 
 
 def _redact(words: object, secrets: Iterable[str]) -> str:
-    """Return Meta's words without what is secret: it quotes tokens that it cannot read."""
+    """Return Meta's message without secrets: it quotes tokens that it cannot read."""
     text = words if isinstance(words, str) else ""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "…")
@@ -153,7 +153,7 @@ def _redact(words: object, secrets: Iterable[str]) -> str:
 
 
 def _trace(trace: object) -> str:
-    """Return Meta's id of a call; it is shorter than any token, so a longer one is none."""
+    """Return Meta's trace id of a call; it is shorter than any token, so longer text is dropped."""
     return trace if isinstance(trace, str) and trace.isascii() and len(trace) < 40 else ""
 
 

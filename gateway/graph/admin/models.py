@@ -1,4 +1,4 @@
-"""What Meta's administration tells of a token, a number and an app, read from its answers."""
+"""Models of Meta's administration: tokens, numbers and apps, parsed from its answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from gateway.core.text import sanitize
 
 @dataclass(frozen=True, slots=True)
 class EntityHealth:
-    """How one of those who take part in each message stands: a number, an account, an app."""
+    """Health of one entity that takes part in sending: a number, an account, an app."""
 
     entity_type: str  # PHONE_NUMBER, WABA, BUSINESS or APP
     state: str  # AVAILABLE, LIMITED or BLOCKED
@@ -18,7 +18,7 @@ class EntityHealth:
 
 
 def health(data: Mapping[str, Any]) -> tuple[EntityHealth, ...]:
-    """Read the field health_status; what is malformed in it is left out."""
+    """Read the field health_status; malformed parts of it are left out."""
     status = data.get("health_status")
     entities = status.get("entities") if isinstance(status, dict) else None
     rows = entities if isinstance(entities, list) else []
@@ -48,34 +48,34 @@ WHATSAPP = "whatsapp_business_account"
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """What a token is; https://developers.facebook.com/docs/graph-api/reference/debug_token."""
+    """Token information; https://developers.facebook.com/docs/graph-api/reference/debug_token."""
 
     valid: bool
     app_id: str
     type: str  # USER for the temporary one of the app's page, SYSTEM_USER, PAGE or APP
-    expires_at: datetime | None  # None: it does not run out
+    expires_at: datetime | None  # None: it does not expire
     scopes: tuple[str, ...]
-    targets: Mapping[str, tuple[str, ...]]  # a scope that is not named here is for all
-    code: int = 0  # why it is not valid: Meta's code and subcode, such as 190 and 463
+    targets: Mapping[str, tuple[str, ...]]  # a scope that is missing here applies to all
+    code: int = 0  # reason that it is invalid: Meta's code and subcode, such as 190 and 463
     subcode: int = 0
 
     @property
     def is_permanent(self) -> bool:
-        """Say whether it is a system user's that does not run out."""
+        """Return whether it is a system user's token that does not expire."""
         return self.type == SYSTEM_USER and self.expires_at is None
 
     def missing_scopes(self, *scopes: str) -> tuple[str, ...]:
-        """Return those of the scopes that it was not given."""
+        """Return those of the given scopes that the token lacks."""
         return tuple(scope for scope in scopes if scope not in self.scopes)
 
     def may_manage(self, waba_id: str) -> bool:
-        """Say whether it may manage this account, as far as its scopes tell."""
+        """Return whether the token may manage this account, as far as its scopes show."""
         return waba_id in self.targets.get(MANAGEMENT, (waba_id,))
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where webhooks of a number go: its own, else the account's, else the app's; "" is none."""
+    """Callbacks of a number: its own, else the account's, else the app's; "" is none."""
 
     number: str = ""
     account: str = ""
@@ -83,13 +83,13 @@ class Callbacks:
 
     @property
     def effective(self) -> str:
-        """Return where Meta posts the number's messages."""
+        """Return the callback to which Meta posts the number's messages."""
         return self.number or self.account or self.app
 
 
 @dataclass(frozen=True, slots=True)
 class NumberInfo:
-    """A business phone number; "" is what Meta did not tell."""
+    """A business phone number; "" is a field that Meta did not return."""
 
     id: str
     display: str = ""
@@ -108,7 +108,7 @@ class NumberInfo:
 
 @dataclass(frozen=True, slots=True)
 class AppInfo:
-    """An app by its id."""
+    """An app, identified by its id."""
 
     id: str
     name: str = ""
@@ -116,7 +116,7 @@ class AppInfo:
 
 @dataclass(frozen=True, slots=True)
 class SubscribedApp:
-    """An app that gets an account's webhooks; `override` is the account's own callback for it."""
+    """An app subscribed to an account's webhooks; `override` is the account's callback for it."""
 
     id: str
     name: str = ""
@@ -125,7 +125,7 @@ class SubscribedApp:
 
 @dataclass(frozen=True, slots=True)
 class AppCallback:
-    """Where an app gets webhooks of one kind of object, and which fields."""
+    """Callback of an app for one kind of object, with the subscribed fields."""
 
     object: str
     uri: str
@@ -183,7 +183,7 @@ def app_info(data: Mapping[str, Any]) -> AppInfo:
 
 
 def subscribed_app(data: Mapping[str, Any]) -> SubscribedApp:
-    """Read one of the apps that are subscribed to an account."""
+    """Read one of the apps subscribed to an account."""
     app = _mapping(data.get("whatsapp_business_api_data"))
     override = _text(data.get("override_callback_uri"))
     return SubscribedApp(_text(app.get("id")), _text(app.get("name")), override)
@@ -226,7 +226,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _moment(seconds: object) -> datetime | None:
-    """Read a moment; Meta writes 0 for never."""
+    """Read a Unix time; Meta writes 0 for never."""
     try:
         return datetime.fromtimestamp(_integer(seconds), UTC) if _integer(seconds) > 0 else None
     except (OverflowError, ValueError, OSError):

@@ -21,10 +21,10 @@ _CHECK_URL = "Check META_GRAPH_URL and the network between."
 
 
 class Caller:
-    """Calls one version of Graph; not to be shared by threads."""
+    """Calls one version of the Graph API; not to be shared by threads."""
 
     def __init__(self, base_url: str, version: str, total_s: float, secrets: Iterable[str]) -> None:
-        """Take where to call, the time of one call, and what no error may ever hold."""
+        """Take the base URL, the time limit of one call, and the secrets to keep out of errors."""
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._total_s = total_s
         self._secrets = frozenset(secrets)
@@ -67,7 +67,7 @@ class Caller:
             request = self._request(method, path, bearer, query, body)
             with contextlib.closing(self._transport.handle_request(request)) as response:
                 return response.status_code, _read_body(response)
-        # The kind of an error says enough: its text may quote the address, and that the token.
+        # Only the error's type: its text may quote the URL, and that contains the token.
         except httpx.TimeoutException:
             raise SetupError(
                 f"Meta did not answer within {self._total_s:g} seconds. {_CHECK_URL}"

@@ -1,14 +1,14 @@
-"""Until when Meta serves each version of its Graph API; pure.
+"""Versions of Meta's Graph API, and the date until which Meta serves each; pure.
 
 From https://developers.facebook.com/docs/graph-api/changelog, read in November 2026. A version is
-served for two years at least; calls to one that has ended are answered by the oldest that has not.
+served for at least two years; the oldest one still served answers calls to one that has ended.
 """
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
-# None: Meta has not said yet.
+# None: Meta has not announced it yet.
 ENDS: Mapping[str, date | None] = {
     "v20.0": date(2026, 9, 24),
     "v21.0": date(2027, 1, 21),
@@ -24,7 +24,7 @@ SupportStatus = Literal["ended", "served", "unknown"]
 
 
 def support_status(version: str, today: date) -> tuple[SupportStatus, date | None]:
-    """Say whether Meta serves a version, and until when where that is known."""
+    """Return whether Meta serves a version, and its end date if known."""
     if version in ENDS:
         end = ENDS[version]
         return ("ended" if end and end <= today else "served"), end

@@ -1,1 +1,1 @@
-"""Checks across a rules file: errors, and what is hardly meant."""
+"""Checks of rules files: errors, and warnings of probable mistakes."""

@@ -1,4 +1,4 @@
-"""One rules file checked: what it says, and everything that is wrong with it."""
+"""Checked rules file: its content, and every problem in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """One file as it was read; there is no book where there are problems."""
+    """One file as it was read; it has no book if there are problems."""
 
     file: str
     tree: Any
@@ -23,11 +23,11 @@ class CheckedFile:
     problems: tuple[Problem, ...]
 
     def top(self, key: str) -> Any:
-        """Give what stands under a key at the top of the file, None for nothing."""
+        """Return the value of a key at the top of the file, None if it is missing."""
         return self.tree.get(key) if isinstance(self.tree, Map) else None
 
     def rules(self) -> Iterator[tuple[str, Map]]:
-        """Go through the rules that are mappings, each with the name it is told by."""
+        """Yield the rules that are mappings, each with its name for reports."""
         rules_node = self.top("rules")
         for index, rule in enumerate(rules_node if isinstance(rules_node, Seq) else ()):
             if isinstance(rule, Map):

@@ -1,4 +1,4 @@
-"""What is not wrong in rules and hardly meant: told as a warning."""
+"""Lint of rules: warnings of rules that are valid but probably not meant."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ from gateway.rules.language.actions import BARE
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, as_mapping
 
-MAX_WORD = 20  # characters of a text that may look like a word of ours
+MAX_WORD = 20  # characters of a text that may look like a verb
 
 MarkedMessage = tuple[Mark, str]
 
 
 def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
-    """Warn of rules that nothing reaches, and of names that are used and never given."""
+    """Yield warnings of unreachable rules, and of names that are used and never defined."""
     rules = [(file.file, name, rule) for file in files for name, rule in file.rules()]
     defined = _DefinedNames(files, [rule for _, _, rule in rules])
     for file, name, rule in rules:
@@ -38,7 +38,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
 
 
 class _DefinedNames:
-    """The names that the files give somewhere."""
+    """The names that the files define anywhere."""
 
     def __init__(self, files: Sequence[CheckedFile], rules: Sequence[Map]) -> None:
         each = [step for rule in rules for step in iter_steps(rule)]
@@ -51,7 +51,7 @@ class _DefinedNames:
 
 def _undefined_tags(rule: Map, defined: _DefinedNames) -> Iterator[MarkedMessage]:
     if any("{{" in tag for tag in defined.tags):
-        return  # nobody knows what these become
+        return  # their values are unknown
     for when in iter_conditions(rule.get("when")):
         for tag in iter_scalars(when.get("tags")):
             if tag not in defined.tags:
@@ -98,7 +98,7 @@ def _unknown_templates(each: Iterable[Map], defined: _DefinedNames) -> Iterator[
 
 
 def _misspelled_verbs(rule: Map) -> Iterator[MarkedMessage]:
-    """Tell of texts that look like a word that stands alone; quotes say that they are meant."""
+    """Warn of texts that look like a verb that stands alone; quotes mark them as texts."""
     alone = {verb.replace("_", ""): verb for verb in BARE}
     for one in iter_scalars(rule.get("then")):
         letters = re.sub("[ _-]", "", one.lower()[:MAX_WORD])

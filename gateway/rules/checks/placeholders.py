@@ -1,4 +1,4 @@
-"""The placeholders in the texts of one rule: whether each stands for something."""
+"""Check of the placeholders in the texts of one rule."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ MarkedMessage = tuple[Mark, str]
 
 
 def unknown_placeholders(rule: Map, hours: Collection[str]) -> Iterator[MarkedMessage]:
-    """Tell of each placeholder of a rule that cannot be used; `hours` are the names of all."""
+    """Report each placeholder of a rule that cannot be used; `hours` are the names of all hours."""
     sources = list(_group_patterns(rule.get("when")))
     groups = _group_names(sources)
     for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
@@ -24,19 +24,19 @@ def unknown_placeholders(rule: Map, hours: Collection[str]) -> Iterator[MarkedMe
 
 
 def known_names(hours: Collection[str]) -> frozenset[str]:
-    """Name what may stand in any text."""
+    """Return the names of placeholders that any text may use."""
     of_hours = (f"hours.{name}.{of}" for name in hours for of in HOURS_FIELDS)
     return frozenset({*NAMES, "now", *of_hours})
 
 
 def unknown_placeholders_in(node: Any, known: Collection[str] | None) -> Iterator[MarkedMessage]:
-    """Tell of each placeholder below a node that cannot be used; None where nobody knows."""
+    """Report each placeholder below a node that is not `known`; None if the names are unknown."""
     for mark, text in iter_texts(node):
         yield from _unknown_in_text(mark, text, known)
 
 
 def iter_texts(node: Any) -> Iterator[tuple[Mark, str]]:
-    """Go through all texts below a node; a key, such as a section's title, is one too."""
+    """Yield all texts below a node, keys included, such as a section's title."""
     match node:
         case Scalar():
             yield node.mark, str(node)
@@ -65,7 +65,7 @@ def _unknown_in_text(
 
 
 def _group_patterns(when: Any) -> Iterator[Scalar]:
-    """Go through the patterns whose groups are placeholders, as `Conditions.patterns` does."""
+    """Yield the patterns whose groups are placeholders, as `Conditions.patterns` does."""
     for one in as_list(when):
         if isinstance(one, Map):
             text = one.get("text")
@@ -77,7 +77,7 @@ def _group_patterns(when: Any) -> Iterator[Scalar]:
 
 
 def _group_names(sources: list[Scalar]) -> frozenset[str] | None:
-    """Name the groups of a rule's patterns; None where one is broken and nobody knows."""
+    """Return the group names of a rule's patterns; None if a pattern is invalid."""
     try:
         return frozenset(name for source in sources for name in compile_pattern(source).groupindex)
     except PatternError:

@@ -1,4 +1,4 @@
-"""What is wrong where rules speak of each other, or of what stands elsewhere in the files."""
+"""Errors in references: between rules, and to definitions elsewhere in the files."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
 
 
 def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
-    """Tell of every error of files that were read, beyond the shape of each."""
+    """Report every error of files that were read, beyond the shape of each."""
     hours = {name for file in files for name in as_mapping(file.top("hours"))}
     yield from _duplicate_names(files)
     yield from _duplicate_defaults(files)
@@ -35,7 +35,7 @@ def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
 
 
 def iter_conditions(node: Any) -> Iterator[Map]:
-    """Go through all mappings of conditions under a `when`, however they are combined."""
+    """Yield all mappings of conditions under a `when`, however they are combined."""
     for one in as_list(node):
         if isinstance(one, Map):
             yield one
@@ -44,17 +44,17 @@ def iter_conditions(node: Any) -> Iterator[Map]:
 
 
 def iter_scalars(node: Any) -> Iterator[Scalar]:
-    """Go through the words of a value that may be a list."""
+    """Yield the words of a value, which may be a list."""
     return (word for word in as_list(node) if isinstance(word, Scalar))
 
 
 def iter_steps(rule: Map) -> Iterator[Map]:
-    """Go through the actions of a rule that are mappings."""
+    """Yield the actions of a rule that are mappings."""
     return (step for step in as_list(rule.get("then")) if isinstance(step, Map))
 
 
 def iter_bodies(rule: Map) -> Iterator[Any]:
-    """Go through the messages that are given in Meta's form."""
+    """Yield the messages that are written in Meta's form."""
     return (step["send"] for step in iter_steps(rule) if "send" in step)
 
 
@@ -101,7 +101,7 @@ COUNTS = {
 
 
 def oversized_parts(body: Any) -> Iterator[tuple[Mark, str]]:
-    """Tell of each part of a message that is longer than Meta takes it."""
+    """Report each part of a message that is longer than Meta accepts."""
     if isinstance(body, Map):
         yield from _oversized_below(body, length_limits.of(body), "")
 

@@ -1,4 +1,4 @@
-"""Which rules are never asked, because those above answer all that they would; pure."""
+"""Unreachable rules: those above answer every event that they would."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from gateway.rules.matching.facts import plain_emoji
 from gateway.rules.matching.on_event import normalize_sender
 from gateway.rules.text import normalize, spaced_words
 
-# One of several words must fit, so whoever takes more words takes all that fewer would.
+# One of several words must fit, so a rule with more words covers a rule with fewer of them.
 ANY_OF = frozenset(
     {"type", "tapped", "media", "reaction", "status", "code", "field", "number", "sender"}
     | {"language", "tags", "inside"}
@@ -25,7 +25,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "text.word": lambda word: spaced_words(normalize(word)),
     **dict.fromkeys(("text.equals", "text.contains", "text.starts_with"), normalize),
 }  # fmt: skip
-# A test of a text that holds wherever one of the others does, for words of theirs that pass.
+# Tests of a text that hold if one of the others does, for those words that pass the function.
 FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
     "text.contains": (
         ("text.equals", "text.contains", "text.starts_with"), lambda said, word: word in said,
@@ -33,8 +33,8 @@ FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
     "text.starts_with": (("text.equals", "text.starts_with"), str.startswith),
     "text.word": (("text.equals", "text.word"), lambda said, word: word in spaced_words(said)),
 }  # fmt: skip
-MAX_FORM = 60  # characters of a text, in which one looks for the words of rules above
-# What these note, the rules below ask about anew.
+MAX_FORM = 60  # characters of a text, in which the words of rules above are searched
+# Verbs whose changes the conditions of rules below may test.
 NOTE_VERBS = frozenset({"tag", "untag", "set", "unset"})
 NOTE_CONDITIONS = frozenset({"tags", "vars", "language"})
 
@@ -43,14 +43,14 @@ class _Shape(NamedTuple):
     """Conditions in a form in which they can be compared."""
 
     events: frozenset[str]
-    words: Mapping[str, frozenset[Any]]  # of which one must fit
+    words: Mapping[str, frozenset[Any]]  # one of each must fit
     others: Mapping[str, Any]
     of_any_age: bool
     of_notes: bool
 
     def covers(self, narrow: "_Shape") -> bool:
-        """Say whether whatever fits the narrow conditions surely fits these."""
-        # A rule that names an age is asked about older events too.
+        """Say whether every event that fits the narrow conditions surely fits these."""
+        # A rule with an age is asked about older events too.
         if not narrow.events <= self.events or (narrow.of_any_age and not self.of_any_age):
             return False
         return all(_accepts(key, words, narrow) for key, words in self.words.items()) and all(
@@ -59,7 +59,7 @@ class _Shape(NamedTuple):
 
 
 class _CoveringRules:
-    """The rules that end the search, found by a word that they take."""
+    """The rules that end the search, by a word that they accept."""
 
     def __init__(self) -> None:
         self._by_word: dict[tuple[str, Any], list[tuple[str, _Shape]]] = defaultdict(list)
@@ -77,8 +77,8 @@ class _CoveringRules:
                 self._lengths[key].add(len(word))
 
     def covering(self, narrow: _Shape) -> str | None:
-        """Name a rule that answers all that fits the narrow conditions."""
-        # Who takes all of some words takes any one of them.
+        """Return a rule that answers every event that fits the narrow conditions."""
+        # A rule that accepts all of some words accepts any one of them.
         first = [(key, word) for key, words in narrow.words.items() for word in islice(words, 1)]
         within = (part for key, word in first for part in self._within(key, word))
         entries = (self._by_word.get(part, ()) for part in chain(first, within))
@@ -86,7 +86,7 @@ class _CoveringRules:
         return next((name for name, wide in every if wide.covers(narrow)), None)
 
     def _within(self, key: str, word: Any) -> Iterator[tuple[str, str]]:
-        """Go through the parts of a word that a rule above may take a text for."""
+        """Yield the parts of a word by which a rule above may accept a text."""
         for wide, (narrow, _) in FOLLOWS.items():
             if key in narrow:
                 form = (spaced_words(word) if wide == "text.word" else word)[:MAX_FORM]
@@ -112,7 +112,7 @@ def _accepts_any(key: str, words: frozenset[Any]) -> bool:
 
 
 def find_unreachable(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
-    """Name each rule that is never asked, by its position, and the rules above that answer."""
+    """Yield the position of each rule that is never asked, and the rules above that answer."""
     above, of_notes = _CoveringRules(), _CoveringRules()
     for index, rule in enumerate(rules):
         if not rule.enabled:
@@ -135,7 +135,7 @@ def _ends_search(rule: RuleModel) -> bool:
 
 
 def _shapes(rule: RuleModel) -> list[_Shape]:
-    # An age that stands anywhere in a rule is one of the whole rule.
+    # An age anywhere in a rule applies to the whole rule.
     shapes = [_shape(when) for when in rule.when]
     of_any_age = any(shape.of_any_age for shape in shapes)
     return [shape._replace(of_any_age=of_any_age) for shape in shapes]

@@ -1,1 +1,1 @@
-"""The language of rules files as pydantic models."""
+"""Language of rules files as pydantic models."""

@@ -1,4 +1,4 @@
-"""What may stand under `then`: a text, a word alone, or a mapping with one action."""
+"""Actions under `then`: a text, a verb alone, or a mapping with one action."""
 
 from typing import Annotated, Any
 
@@ -60,7 +60,7 @@ def _no_action(value: dict[str, Any]) -> str:
     return f"{quote_word(word)} is no action (if it is a text, {QUOTES}); {hint}"
 
 
-# A text in words may be any text, so an editor offers the words that stand alone beside it.
+# An action in plain words may be any text, so an editor offers the verbs that stand alone too.
 _Alone = Annotated[str, WithJsonSchema({"anyOf": [{"enum": sorted(BARE)}, {"type": SCALAR}]})]
 Step = Annotated[
     Sending | Noting | Bare,

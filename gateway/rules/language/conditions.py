@@ -1,4 +1,4 @@
-"""The conditions of a rule, as they are written under `when`."""
+"""Conditions of a rule, as they are written under `when`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -170,13 +170,13 @@ class Conditions(Model):
         return value
 
     def parts(self) -> Iterator["Conditions"]:
-        """Go through the conditions and all that are combined in them."""
+        """Yield the conditions and all those combined in them."""
         yield self
         for inner in (*(self.any or ()), *(self.all or ()), *(self.none or ())):
             yield from inner.parts()
 
     def patterns(self) -> Iterator[str]:
-        """Give the regular expressions whose groups are placeholders, in the file's order."""
+        """Return the regular expressions whose groups are placeholders, in the file's order."""
         if self.text and self.text.matches:
             yield self.text.matches
         for inner in (*(self.any or ()), *(self.all or ())):
@@ -188,13 +188,13 @@ class When(Conditions):
 
     event: Annotated[tuple[str, ...], one_of(*EVENTS)] | None = Field(
         default=None,
-        exclude=True,  # from the meaning, of which `events` is part
+        exclude=True,  # from the meaning, which has `events`
         description=f"What happened: {', '.join(EVENTS)}.",
     )
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Name the kinds of events that may match: messages, unless the rule says otherwise."""
+        """Return the kinds of events that may match: messages, unless the rule says otherwise."""
         of_fields = tuple(dict.fromkeys(map(kind_of_field, self.field or ())))
         return self.event or of_fields or ("message",)
 

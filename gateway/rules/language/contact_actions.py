@@ -1,4 +1,4 @@
-"""The actions that send no message: signals to the customer's phone, and what is noted of them."""
+"""Actions that send no message: signals to the customer's phone, and changes of the contact."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -11,7 +11,7 @@ from gateway.rules.language.types import Duration, Emoji, Ids, Model, Sendable, 
 
 
 class Signal(Model):
-    """Tell the customer's phone that the message was read, or that we are typing."""
+    """Show on the customer's phone that the message was read, or that we are typing."""
 
     verb: Literal["mark_read", "typing"]
 
@@ -32,12 +32,12 @@ class React(Model):
 
 
 class Choice(Model):
-    """Say what needs no word beside it."""
+    """Action whose verb needs no content."""
 
     verb: Literal["opt_out", "opt_in", "unmute", "leave"]
 
     def body(self) -> Body:
-        """Give no body, for the verb says it all."""
+        """Return no body, because the verb says it all."""
         return {}
 
 
@@ -48,7 +48,7 @@ class Tag(Model):
     tag: Ids = Field(description="A tag, or a list of them.")
 
     def body(self) -> Body:
-        """Give what is noted, placeholders and all."""
+        """Return the change of the contact, placeholders included."""
         return {"tag": list(self.tag)}
 
 
@@ -59,7 +59,7 @@ class Untag(Model):
     untag: Ids = Field(description="A tag, or a list of them.")
 
     def body(self) -> Body:
-        """Give what is noted, placeholders and all."""
+        """Return the change of the contact, placeholders included."""
         return {"untag": list(self.untag)}
 
 
@@ -70,7 +70,7 @@ class Set(Model):
     set: dict[VarName, Sendable] = Field(description="Names, and the text that each stands for.")
 
     def body(self) -> Body:
-        """Give what is noted, placeholders and all; in pairs, for a name may be any word."""
+        """Return the variables, placeholders included; in pairs, because a name may be any word."""
         return {"set": [list(pair) for pair in self.set.items()]}
 
 
@@ -81,7 +81,7 @@ class Unset(Model):
     unset: VarNames = Field(description="A name, or a list of them.")
 
     def body(self) -> Body:
-        """Give what is noted."""
+        """Return the change of the contact."""
         return {"unset": list(self.unset)}
 
 
@@ -92,7 +92,7 @@ class Mute(Model):
     mute: Duration = Field(description="For how long.")
 
     def body(self) -> Body:
-        """Give what is noted."""
+        """Return the change of the contact."""
         return {"mute": int(self.mute.total_seconds())}
 
 
@@ -103,11 +103,11 @@ class AlertAction(Model):
     alert: Sendable = Field(description="What the operator is told.")
 
     def body(self) -> Body:
-        """Give what is told, placeholders and all."""
+        """Return the text of the alert, placeholders included."""
         return {"alert": self.alert}
 
 
-# What is written without a colon.
+# The verbs that are written without a colon.
 ALONE: Mapping[str, str] = {
     "mark_read": "The customer sees blue ticks.",
     "typing": "The customer sees blue ticks and that an answer is being written.",

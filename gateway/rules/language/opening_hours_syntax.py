@@ -1,4 +1,4 @@
-"""Opening hours as they are written: a zone, days with times, and dates that are closed."""
+"""Syntax of opening hours: a zone, days with times, and dates that are closed."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def _parse_hours(value: Any) -> Any:
 
 @contextmanager
 def _locate_errors(value: Map, key: str) -> Iterator[None]:
-    """Name the key, and the place of its value, in what is refused."""
+    """Add the key, and the place of its value, to refusals."""
     try:
         yield
     except PydanticCustomError as error:

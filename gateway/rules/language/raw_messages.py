@@ -1,4 +1,4 @@
-"""Messages that a rule gives in Meta's own form, with the types that Meta wants."""
+"""Raw messages: those that a rule writes in Meta's own form, with the types that Meta wants."""
 
 import re
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from gateway.rules.yaml.nodes import Scalar
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 
-# Meta takes these as text only, even where the text is a number.
+# Meta accepts these as text only, even if the text is a number.
 TEXT_FIELDS = frozenset(
     {"body", "caption", "code", "coupon_code", "description", "display_text", "filename"}
     | {"flow_message_version", "name", "payload", "phone", "text", "title", "zip"}

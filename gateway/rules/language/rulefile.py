@@ -1,4 +1,4 @@
-"""The shape of a rules file: its keys and what each may hold."""
+"""Shape of a rules file: its keys and their values."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -74,7 +74,7 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
 
 
 def known_keys(parent_key: str, neighbours: Any) -> list[str]:
-    """Name the keys that may stand at a place of the file."""
+    """Return the keys that are allowed at a place of the file."""
     model = MODEL_BY_KEY.get(parent_key)
     if not model:
         model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)

@@ -1,4 +1,4 @@
-"""The actions that send a message, as they are written under `then`."""
+"""Actions that send a message, as they are written under `then`."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -92,7 +92,7 @@ Sections = Annotated[
 def build_sections(
     rows: dict[str, RowText] | None, sections: dict[str, dict[str, RowText]] | None
 ) -> list[Section]:
-    """Give the sections of a list; rows that are not parted need no title."""
+    """Return the sections of a list; rows without sections need no title."""
     named = {"": rows} if rows else sections or {}
     return [
         Section(
@@ -139,7 +139,7 @@ class SendTemplate(Model):
     marketing: bool = Field(default=False, description="Not for those who asked for no more.")
 
     def body(self) -> Body:
-        """Build Meta's body, placeholders and all."""
+        """Build Meta's body, placeholders included."""
         parts = messages.parameters(self.values) if self.values else []
         return messages.template(
             self.send_template, self.language, [*parts, *(self.components or ())]
@@ -159,7 +159,7 @@ WhenClosed = Annotated[
 
 
 class FreeForm(Model):
-    """What Meta takes for 24 hours after the customer's last message."""
+    """Message that Meta accepts for 24 hours after the customer's last one."""
 
     window_closed: WhenClosed = Field(
         default=None, description="What follows after 24 hours: drop, wait or a send_template."
@@ -173,7 +173,7 @@ class SendText(FreeForm):
     send_text: Sendable = Field(description="The text.")
 
     def body(self) -> Body:
-        """Build Meta's body, placeholders and all."""
+        """Build Meta's body, placeholders included."""
         return messages.text(self.send_text)
 
 
@@ -189,7 +189,7 @@ class SendButtons(FreeForm):
     footer: Footer = Field(default="", description="A line below the text.")
 
     def body(self) -> Body:
-        """Build Meta's body, placeholders and all."""
+        """Build Meta's body, placeholders included."""
         return messages.buttons(self.send_buttons, self.buttons, self.header, self.footer)
 
 
@@ -222,7 +222,7 @@ class SendList(FreeForm):
         return self
 
     def body(self) -> Body:
-        """Build Meta's body, placeholders and all."""
+        """Build Meta's body, placeholders included."""
         parts = build_sections(self.rows, self.sections)
         return messages.choices(self.send_list, self.button, parts, self.header, self.footer)
 
@@ -249,7 +249,7 @@ class SendMedia(FreeForm):
         return self
 
     def body(self) -> Body:
-        """Build Meta's body, placeholders and all."""
+        """Build Meta's body, placeholders included."""
         return messages.media(self.kind, self.send_media, self.caption, self.filename)
 
 
@@ -260,5 +260,5 @@ class SendAction(FreeForm):
     send: GraphBody = Field(description="The message as Meta describes it.")
 
     def body(self) -> Body:
-        """Give Meta's body, placeholders and all."""
+        """Return Meta's body, placeholders included."""
         return dict(self.send)

@@ -1,4 +1,4 @@
-"""The values that rules are made of, and what an author is told of a wrong one."""
+"""Types of the values in rules, with error messages for authors."""
 
 import re
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from gateway.core.text import suggestion_for
 from gateway.rules.problems import QUOTES, Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
 
-# What YAML makes of a word is not what the author meant, so an editor takes all of these as text.
+# YAML's type of a word is not what the author meant, so an editor accepts all of these as text.
 SCALAR = ["string", "number", "boolean"]
 
 
 def refuse(message: str, mark: Mark | None = None) -> NoReturn:
-    """Refuse a value in our own words, and where it is not the value itself, tell the place."""
+    """Refuse a value with a message of ours, and with a place if that is not the value itself."""
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
 class TextCheck:
-    """A check of a text, which an editor can make too."""
+    """A check of a text, also expressed as JSON Schema for editors."""
 
     __slots__ = ()
 
     def check(self, text: str) -> str:
-        """Give the text, or refuse it."""
+        """Return the text, or refuse it with a message."""
         raise NotImplementedError
 
     def schema(self) -> dict[str, Any]:
@@ -56,14 +56,14 @@ class TextCheck:
 
 
 def wrap_in_list(value: Any) -> Any:
-    """Take one value for a list of one."""
+    """Return a list, wrapping a single value in one."""
     if value in ([], ()):
         refuse("an empty list")
     return value if isinstance(value, list | tuple) else [value]
 
 
 def one_of(*words: str) -> BeforeValidator:
-    """Take one or some of a closed set of words."""
+    """Accept one or several of a closed set of words."""
     return BeforeValidator(
         lambda value: tuple(_require_known(word, words) for word in wrap_in_list(value)),
         json_schema_input_type=tuple[_word_enum(words), ...],  # type: ignore[misc]
@@ -71,7 +71,7 @@ def one_of(*words: str) -> BeforeValidator:
 
 
 def word_of(*words: str) -> BeforeValidator:
-    """Take one of a closed set of words."""
+    """Accept one of a closed set of words."""
     return BeforeValidator(
         lambda value: _require_known(value, words), json_schema_input_type=_word_enum(words)
     )
@@ -89,12 +89,12 @@ def _require_known(word: Any, words: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limited(TextCheck):
-    """Take a text that is no longer than Meta takes it, placeholders left out."""
+    """Check that a text is within Meta's length limit, placeholders left out."""
 
     max_length: int
 
     def check(self, text: str) -> str:
-        """Refuse what is too long, and what is empty."""
+        """Return the text, or refuse it if it is too long or empty."""
         if (count := len(without_placeholders(text))) > self.max_length:
             refuse(length_limits.too_long_reason(count, self.max_length))
         return text if text.strip() else refuse(f"empty; if the text begins with `#`, {QUOTES}")
@@ -106,19 +106,19 @@ class Limited(TextCheck):
 
 @dataclass(frozen=True, slots=True)
 class Matching(TextCheck):
-    """Take a text that fits an expression as a whole."""
+    """Check that a text matches an expression as a whole."""
 
     expression: str
     example: str
 
     def check(self, word: str) -> str:
-        """Refuse what does not fit, with an example of what would."""
+        """Return the word, or refuse it with an example that matches."""
         fits = re.fullmatch(self.expression, word)
         return word if fits else refuse(f"must look like {self.example}")
 
     def schema(self) -> dict[str, Any]:
         """Say the same in the terms of JSON Schema."""
-        # Where a plain 1 or true fits, an editor must not take it for a number or a yes.
+        # If a plain 1 or true matches, an editor must not read it as a number or a boolean.
         is_plain = any(re.fullmatch(self.expression, word) for word in ("1", "true"))
         constraint = {"pattern": f"^({self.expression})$", "examples": [self.example]}
         return {"type": SCALAR if is_plain else "string"} | constraint
@@ -131,12 +131,12 @@ class Model(BaseModel):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """Name the keys as they are written."""
+        """Return the keys as they are written."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
 
 class Tests(Model):
-    """Some tests, of which there must be one at least."""
+    """Tests, at least one of which must be given."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -154,7 +154,7 @@ UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Often(NamedTuple):
-    """So many times within a time."""
+    """A number of times within a period."""
 
     times: int
     per: timedelta

@@ -1,1 +1,1 @@
-"""Rules compiled: conditions, actions, and the index that finds candidates."""
+"""Compiled rules: conditions, actions, and the index that finds candidates."""

@@ -1,4 +1,4 @@
-"""One action of a rule, compiled: what it asks for once the placeholders are filled; pure."""
+"""Compiled action of a rule, whose placeholders are filled for each event."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,20 +11,20 @@ from gateway.rules.language.actions import SENDS
 from gateway.rules.language.actions import Step as Written
 from gateway.rules.language.send_actions import FreeForm, SendTemplate, WhenClosed
 
-# What is done to the message that is answered, and may be done twice.
+# Actions on the message that is answered, which may be repeated.
 TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledAction:
-    """One action of a rule, its body compiled."""
+    """One action of a rule with its compiled body."""
 
     verb: str
     body: Any
     marketing: bool = False
     when_closed: Any = ""  # "drop", "wait", or the compiled body of a template
     label: str = ""
-    always: Action | None = None  # the action, where no placeholder is in it
+    always: Action | None = None  # the action, if it has no placeholders
 
     @property
     def is_send(self) -> bool:
@@ -37,7 +37,7 @@ class CompiledAction:
         return self.is_send or self.verb in TO_THE_MESSAGE
 
     def build_action(self, values: Lookup) -> Action | None:
-        """Fill the placeholders; None where nothing of a text is left, which Meta would refuse."""
+        """Fill the placeholders; None if a text is empty, which Meta would refuse."""
         if self.always:
             return self.always
         body = fill(self.body, values)
@@ -54,7 +54,7 @@ class CompiledAction:
 
 
 def compile_action(step: Written, when_closed: WhenClosed) -> CompiledAction:
-    """Compile one action; `when_closed` holds where it says nothing else."""
+    """Compile one action; `when_closed` applies if the action has no other."""
     marketing = isinstance(step, SendTemplate) and step.marketing
     closed: WhenClosed = None
     if isinstance(step, FreeForm):
@@ -82,7 +82,7 @@ def _is_filled(prepared: Any) -> bool:
 
 
 def _label_of(step: Written) -> str:
-    """Name what a step notes as the file names it: what placeholders stand for is nobody's."""
+    """Return the tags or variables of a step as the file names them, without customers' values."""
     match step:
         case (
             contact_actions.Tag()

@@ -1,4 +1,4 @@
-"""Conditions of rules, compiled from what is written under `when`; pure."""
+"""Compiler of rules' conditions from `when`."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from gateway.rules.opening_hours import Hours
 
 
 def compile_condition(whens: tuple[When, ...], hours: Mapping[str, Hours]) -> Condition:
-    """Compile what is written under `when` of one rule."""
+    """Compile the conditions under `when` of one rule."""
     each = tuple(_compile_when(when, hours) for when in whens)
     return each[0] if len(each) == 1 else Some(each)
 

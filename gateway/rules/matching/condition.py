@@ -1,4 +1,4 @@
-"""Conditions, alone and combined: whether they hold, how that is told, and by what to find them."""
+"""Conditions, alone and combined: their tests, explanations, and index keys."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import NamedTuple, Protocol
 from gateway.core.text import printable
 from gateway.rules.matching.facts import EventFacts
 
-MAX_WORDS, MAX_WORD = 3, 60  # that are shown where a condition is told
+MAX_WORDS, MAX_WORD = 3, 60  # that an explanation shows
 IS = ("is {}", "is not {}")
 
 Test = Callable[[EventFacts], bool]
-# Of each event for which a condition holds, one of these is true: what it is about, and the value.
+# A subject and its value; for each event for which a condition holds, one of its keys is true.
 Key = tuple[str, str]
 
-# What tells most comes first.
+# The most specific subject comes first.
 SPECIFICITY_RANK = {
     name: rank
     for rank, name in enumerate(
@@ -25,18 +25,18 @@ SPECIFICITY_RANK = {
 
 
 class MatchResult(NamedTuple):
-    """Whether a condition holds, and in the rule's own words how it does or how it fails."""
+    """The result of a condition: whether it holds, and why or why not in the rule's own words."""
 
     matched: bool
     explanation: str
 
 
 class Condition(Protocol):
-    """Something that holds for an event or not."""
+    """A condition that holds for an event or not."""
 
     @property
     def keys(self) -> frozenset[Key] | None:
-        """One of them is true of each event for which it holds; None where nothing is known."""
+        """Keys, one of which is true of each event for which it holds; None if none are known."""
 
     def holds(self, facts: EventFacts) -> bool:
         """Say whether it holds."""
@@ -47,7 +47,7 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleCondition:
-    """A single test, and how it is told that it holds or fails."""
+    """A single test, with its texts for success and failure."""
 
     test: Test
     matched_text: str
@@ -75,7 +75,7 @@ class Every:
 
     @property
     def keys(self) -> frozenset[Key] | None:
-        """Those of the condition that tells most."""
+        """Keys of the most specific condition."""
         known = [one.keys for one in self.inner if one.keys is not None]
         return min(known, key=_specificity, default=None)
 
@@ -84,7 +84,7 @@ class Every:
         return all(one.holds(facts) for one in self.inner)
 
     def evaluate(self, facts: EventFacts) -> MatchResult:
-        """Tell of all that hold, or of the first that fails."""
+        """Explain all that hold, or the first that fails."""
         explanations = []
         for one in self.inner:
             result = one.evaluate(facts)
@@ -102,7 +102,7 @@ class Some:
 
     @property
     def keys(self) -> frozenset[Key] | None:
-        """Those of all, where all have some."""
+        """Keys of all conditions, if all have some."""
         known = [one.keys for one in self.inner]
         key_sets = [keys for keys in known if keys is not None]
         return frozenset().union(*key_sets) if len(key_sets) == len(known) else None
@@ -112,7 +112,7 @@ class Some:
         return any(one.holds(facts) for one in self.inner)
 
     def evaluate(self, facts: EventFacts) -> MatchResult:
-        """Tell of the first that holds, or of all that fail."""
+        """Explain the first that holds, or all that fail."""
         explanations = []
         for one in self.inner:
             result = one.evaluate(facts)
@@ -134,7 +134,7 @@ class Neither:
         return not any(one.holds(facts) for one in self.inner)
 
     def evaluate(self, facts: EventFacts) -> MatchResult:
-        """Tell of all that fail, or of the first that holds."""
+        """Explain all that fail, or the first that holds."""
         result = Some(self.inner).evaluate(facts)
         return MatchResult(not result.matched, result.explanation)
 
@@ -142,7 +142,7 @@ class Neither:
 def describe_comparison(
     label: str, verbs: tuple[str, str], words: tuple[str, ...]
 ) -> tuple[str, str]:
-    """Tell what is compared with words of the rule, which stand for {}, as it holds or fails."""
+    """Return the texts of a comparison that holds and fails, with the rule's words for {}."""
     shown = ", ".join(f'"{printable(word[:MAX_WORD])}"' for word in words[:MAX_WORDS])
     if len(words) > 1:
         shown = f"one of {shown}"

@@ -1,4 +1,4 @@
-"""What rules may know of an event: of itself, of its contact, and of the moment; pure."""
+"""Facts for rules: about the event, its contact, and the moment."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,12 +20,12 @@ WINDOW = timedelta(hours=24)
 
 
 def has_recipient(event: Event, contact: Contact) -> bool:
-    """Say whether there is a name to which the customer can be sent something."""
+    """Say whether the customer has a name to which a message can be sent."""
     return bool(event.wa_id or event.user_id or contact.wa_id or contact.user_id)
 
 
 class EventFacts:
-    """What is known of one event; `contact` is as it was before, and as rules change it."""
+    """Facts of one event; `contact` is as it was before, with the changes of rules so far."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class EventFacts:
         max_age: timedelta,
         hours: Mapping[str, Hours],
     ) -> None:
-        """Look at an event beside the contact as it was before."""
+        """Take an event and the contact as it was before."""
         self.event, self.contact, self.now, self.hours = event, contact, now, hours
         self.kind = kind_of(event)
         self.raw: Mapping[str, Any] = event.raw if isinstance(event.raw, dict) else NOTHING
@@ -51,13 +51,13 @@ class EventFacts:
         self.changes: list[str] = []
 
     def note(self, change: ContactChange) -> None:
-        """Let what comes after see what is noted of the contact."""
+        """Apply a change of the contact, so that later rules and actions see it."""
         self.contact = change.contact
         self.changes.append(change.change)
 
     @cached_property
     def media(self) -> frozenset[str]:
-        """What kind of file came, in all words that a rule may use."""
+        """The kind of file that came, in all words that a rule may use."""
         if self.type not in MEDIA:
             return frozenset()
         is_voice = object_field(self.raw, "audio").get("voice") is True
@@ -65,7 +65,7 @@ class EventFacts:
 
     @cached_property
     def emoji(self) -> str:
-        """The reaction that came, "" where there is none or one was taken back."""
+        """The reaction that came, "" if there is none or one was removed."""
         if self.type != "reaction":
             return ""
         return plain_emoji(text_field(object_field(self.raw, "reaction"), "emoji"))
@@ -97,9 +97,9 @@ class EventFacts:
 
     @property
     def no_send_reason(self) -> str:
-        """Why nothing may be sent, whatever rules say; "" where it may.
+        """The reason why nothing may be sent, whatever rules say; "" if sends are allowed.
 
-        A silence begins after the event that asks for it, and ends with the action that ends it.
+        A mute begins after the event that asks for it, and ends with the action that ends it.
         """
         event, contact = self.event, self.contact
         if not event.number or not contact.key or not has_recipient(event, contact):
@@ -112,14 +112,14 @@ class EventFacts:
 
     @property
     def last_inbound_at(self) -> datetime | None:
-        """When the customer wrote last, the event itself included."""
+        """The time of the customer's last message, the event itself included."""
         contact = self.contact
         now = contact.with_message(self.event) if isinstance(self.event, Message) else contact
         return now.last_inbound_at
 
     @property
     def silence(self) -> timedelta | None:
-        """For how long the customer wrote nothing before this, None who never did."""
+        """The time since the customer's message before this event, None if there was none."""
         before = self.contact.last_inbound_at
         return None if before is None else self.event.at - before
 
@@ -129,5 +129,5 @@ class EventFacts:
 
 
 def plain_emoji(emoji: str) -> str:
-    """Leave out the sign that asks for a colourful form, which phones write or not."""
+    """Remove the variation selector for the colour form, which only some phones write."""
     return emoji.replace("\ufe0f", "")

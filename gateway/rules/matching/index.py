@@ -1,9 +1,8 @@
-"""The rules that may fire for an event, found without asking each of them; pure.
+"""Index of rules, which finds those that may fire for an event without asking each of them.
 
-Of each rule something is known that every event which it fires for has: a word of its text, a tap,
-a code, or at least its kind. Rules stand under these keys, so an event meets only those that have
-something in common with it. What a rule notes of a contact may change while rules are asked, so
-nothing of the contact is a key.
+Every event that a rule fires for has one of the rule's keys: a word of its text, a tap, a code, or
+at least its kind. The index files rules under these keys, so that only rules with a key of the
+event are asked. Rules may change the contact while they are asked, so the contact gives no keys.
 """
 
 from collections import Counter
@@ -17,20 +16,20 @@ from gateway.rules.matching.condition import Key
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import ComparableText
 
-# Bytes for what RE2 remembers of the texts that it saw, for each of the two sets.
+# Bytes for RE2's cache of the texts that it saw, for each of the two sets.
 MEMORY = 32 << 20
 
 
 class Patterns:
-    """Patterns that are looked for in a text at once, each with the word it stands for."""
+    """Patterns that are searched in a text at once, each with the word it represents."""
 
     def __init__(self, words: Mapping[str, str], options: Any) -> None:
-        """Compile them together, which takes memory."""
+        """Compile the patterns together, which takes memory."""
         self._words = tuple(words.values())
         self._set = _compile_set(words, options) if words else None
 
     def find_matches(self, text: str) -> Sequence[str]:
-        """Return those that the text fits; all of them where RE2 has no room to say."""
+        """Return the patterns that match the text; all of them if RE2 runs out of memory."""
         positions = self._set.Match(text) if self._set else None
         if not positions or len(self._words) not in positions:
             return self._words
@@ -42,7 +41,7 @@ def _compile_set(sources: Iterable[str], options: Any) -> Any:
         pattern_set = re2.Set.SearchSet(options)
         for source in sources:
             pattern_set.Add(source)
-        # The empty pattern is found in every text, unless there is no room to look.
+        # The empty pattern matches every text, unless RE2 has run out of memory.
         pattern_set.Add("")
         pattern_set.Compile()
     except re2.error:
@@ -51,10 +50,10 @@ def _compile_set(sources: Iterable[str], options: Any) -> Any:
 
 
 class Index:
-    """Which rules have something in common with an event."""
+    """Index from keys of events to rules."""
 
     def __init__(self, keys: Sequence[frozenset[Key]]) -> None:
-        """Take the keys of each rule in order; one without any is never found."""
+        """Take the keys of each rule in order; a rule without keys is never found."""
         self._rules: dict[Key, list[int]] = {}
         for position, of_rule in enumerate(keys):
             for key in of_rule:
@@ -96,7 +95,7 @@ class Index:
 
 
 def _group_by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
-    """File phrases under the word of each that the fewest others have."""
+    """Group phrases by the word of each that the fewest others have."""
     ordered = sorted(phrases)
     counts = Counter(word for phrase in ordered for word in phrase.split())
     groups: dict[str, list[str]] = {}

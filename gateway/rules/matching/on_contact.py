@@ -1,4 +1,4 @@
-"""Conditions on the contact and on the moment: what is noted, how long ago, and at which hour."""
+"""Conditions on the contact and on the moment: tags, variables, time since, and opening hours."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -15,7 +15,7 @@ from gateway.rules.matching.facts import WINDOW, EventFacts
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import normalize
 
-LANGUAGE = "language"  # the variable under which rules note it
+LANGUAGE = "language"  # the variable in which rules note it
 UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -38,7 +38,7 @@ def contact_conditions(when: Conditions) -> Iterator[Condition]:
 
 
 def moment_conditions(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:
-    """Compile the conditions on the moment; hours that nobody defined are never open."""
+    """Compile the conditions on the moment; undefined hours are never open."""
     if when.inside:
         yield _hours("inside", when.inside, _open_test(when.inside, hours), wanted=True)
     if when.outside:
@@ -48,7 +48,7 @@ def moment_conditions(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a time as rules do: 90s, 30m, 8h or 1d."""
+    """Format a duration as rules do: 90s, 30m, 8h or 1d."""
     seconds = int(duration.total_seconds())
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"

@@ -1,4 +1,4 @@
-"""Conditions on the event itself: what happened, of which kind, from whom and to which number."""
+"""Conditions on the event itself: its kind and type, its sender and its number."""
 
 from collections.abc import Iterator
 
@@ -84,7 +84,7 @@ def _notice_conditions(when: Conditions) -> Iterator[Condition]:
 
 
 def kind_condition(events: tuple[str, ...]) -> SingleCondition:
-    """Compile what happened, which is said of messages only where the rule says it too."""
+    """Compile the kinds of events; plain messages get no text when the condition holds."""
     kinds = frozenset(events)
     held, failed = describe_comparison("event", IS, events)
     keys = frozenset(("event", kind) for kind in kinds)
@@ -121,14 +121,14 @@ def _ad_condition(name: str, words: tuple[str, ...]) -> SingleCondition:
 
 
 def _sender_condition(senders: frozenset[str]) -> SingleCondition:
-    # Phone numbers have no place in a record, so not even the rule's own are told.
+    # Phone numbers must not be in a record, so not even the rule's own are shown.
     texts = ("from is one the rule names", "from is none the rule names")
     keys = frozenset(("from", sender) for sender in senders)
     return SingleCondition(lambda facts: not senders.isdisjoint(facts.senders), *texts, keys)
 
 
 def normalize_sender(word: str) -> str:
-    """Give the form in which a customer's number or id is compared."""
+    """Return a customer's phone number or id in the form in which it is compared."""
     digits = word.translate(SEPARATORS)
     return normalize_phone(digits) if digits.isdecimal() else word
 

@@ -1,4 +1,4 @@
-"""Tests of a text: of what was written, or of the headline of an ad."""
+"""Conditions on a text: of the message, or of the headline of an ad."""
 
 from collections.abc import Callable, Iterator
 
@@ -21,12 +21,12 @@ TEST_VERBS = {
 
 
 def text_conditions(test: TextTest) -> Iterator[SingleCondition]:
-    """Test what was written, a caption, or the title that was tapped."""
+    """Compile tests of the text, caption, or title that was tapped."""
     return _build_conditions(test, "text", lambda facts: facts.text, is_indexed=True)
 
 
 def headline_conditions(test: TextTest) -> Iterator[SingleCondition]:
-    """Test the headline of the ad or post that a message came from."""
+    """Compile tests of the headline of the ad or post that a message came from."""
     return _build_conditions(test, "headline", lambda facts: facts.headline, is_indexed=False)
 
 

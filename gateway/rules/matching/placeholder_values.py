@@ -1,4 +1,4 @@
-"""What may stand between {{ and }}: the names, and what each stands for; pure."""
+"""Values of placeholders between {{ and }}, by name."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ HOURS_FIELDS = ("opens", "closes", "now")
 
 
 class Known(NamedTuple):
-    """What is known when a rule fires."""
+    """Facts that are known when a rule fires."""
 
     event: Event
     contact: Contact  # as it was before the event
@@ -25,14 +25,14 @@ class Known(NamedTuple):
 
 
 class Placeholder(NamedTuple):
-    """What a name stands for, in words, and how it is found."""
+    """Description of a placeholder, and the function that finds its value."""
 
     description: str
     find: Callable[[Known], str]
 
 
 def lookup(known: Known) -> Lookup:
-    """Return the function that gives the value of a name, "" where there is none."""
+    """Return the function that gives the value of a name, "" if there is none."""
 
     def find(name: str) -> Value:
         if name in known.groups:
@@ -65,7 +65,7 @@ def _hours_value(known: Known, path: str) -> datetime | None:
 
 
 def _event_value(known: Known, name: str) -> str:
-    """Give what an event says under a name, "" where its kind says no such thing."""
+    """Return an event's value of a name, "" if its kind has no such value."""
     value = getattr(known.event, name, None)
     return "" if value is None else str(value)
 
@@ -106,7 +106,7 @@ NAMES: Mapping[str, Placeholder] = {
     "field": Placeholder("of a notice, its webhook field", _event_getter("field")),
 }
 
-# What stands for more than one name, or for a moment.
+# Placeholders of more than one name, or of a moment.
 NAME_PATTERNS: Mapping[str, str] = {
     "a group": "what the group of that name in one of the rule's `matches` found",
     "vars.size": "what a rule noted with `set: {size: …}`",

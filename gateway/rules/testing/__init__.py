@@ -1,1 +1,1 @@
-"""Tests of rules: conversations that are played and compared."""
+"""Tests of rules: conversations that are played, and answers that are compared."""

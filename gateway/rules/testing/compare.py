@@ -1,4 +1,4 @@
-"""Whose answer would change: deliveries planned by two rulebooks beside each other; pure."""
+"""Comparison of two rulebooks: the events of deliveries whose answer would change."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,16 +15,16 @@ from gateway.rules.testing.planner import EventPlanner, PlannedEvent
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a rulebook answers to one event."""
+    """The answer of a rulebook to one event."""
 
     rules: tuple[str, ...]
     messages: tuple[Notation, ...] = field(repr=False)
-    effect: tuple[Any, ...] = field(repr=False)  # all that follows, by whichever rules
+    effect: tuple[Any, ...] = field(repr=False)  # all that follows, from any rules
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One event that is answered otherwise."""
+    """One event with different answers."""
 
     event: Event
     old: Answer
@@ -33,10 +33,10 @@ class Change:
 
 @dataclass(slots=True)
 class ComparisonTotals:
-    """What came of a comparison so far."""
+    """The counts of a comparison so far."""
 
     events: int = 0
-    answered: int = 0  # by either
+    answered: int = 0  # by either rulebook
     changed: int = 0
     contacts: set[tuple[str, str]] = field(default_factory=set)  # whose answer changed
     old: Counter[str] = field(default_factory=Counter)  # rule -> how often it fires
@@ -45,21 +45,21 @@ class ComparisonTotals:
 
     @property
     def rules(self) -> list[str]:
-        """Name the rules that fire, those first that are part of most changes."""
+        """Return the rules that fire, those first that are part of most changes."""
         fired = {**self.old, **self.new}
         return sorted(fired, key=lambda rule: (-self.changed_by[rule], rule))
 
 
 class Comparison:
-    """Plans each event twice; contacts go on by what each rulebook makes of them."""
+    """A comparison that plans each event twice; each rulebook has its own state of contacts."""
 
     def __init__(self, old: RuleDecider, new: RuleDecider) -> None:
-        """Begin with contacts that nobody knows yet."""
+        """Start without known contacts."""
         self._old, self._new = EventPlanner(old), EventPlanner(new)
         self.totals = ComparisonTotals()
 
     def compare(self, deliveries: Iterable[tuple[Delivery, bool]]) -> Iterator[Change]:
-        """Give each change; a delivery that nobody timed happens when its events did."""
+        """Yield each change; a delivery without a time happens when its events did."""
         for delivery, is_timed in deliveries:
             for event in split(delivery):
                 now = delivery.received_at if is_timed else event.at
@@ -92,7 +92,7 @@ def _answer(planned: PlannedEvent) -> Answer:
 
 
 def _contact_changes(planned: PlannedEvent) -> tuple[Any, ...]:
-    """Return what is noted of the contact because of this event, and not of one before."""
+    """Return the changes of the contact by this event only."""
     before, after = planned.before, planned.after
     both = [
         (one.tags, dict(one.vars), one.muted_until, one.opted_out_at) for one in (before, after)

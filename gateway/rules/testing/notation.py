@@ -1,4 +1,4 @@
-"""A message to Meta in the words of rules: what a test writes under `we`, and is shown; pure."""
+"""Notation of a message to Meta in the words of rules, as tests write it under `we`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ _ADDRESS = frozenset({"messaging_product", "recipient_type", "to", "recipient"})
 
 
 def to_notation(body: Mapping[str, Any]) -> Notation:
-    """Return the text, the word, or the mapping by which a rule would have asked for it."""
+    """Return the text, verb, or mapping by which a rule would ask for the message."""
     try:
         return _to_notation(body)
     except (AttributeError, KeyError, TypeError):
         return {
             "send": strip_address(body)
-        }  # in Meta's form, but not in a form that we would write
+        }  # in Meta's form, but not in one that the gateway would write
 
 
 def _to_notation(body: Mapping[str, Any]) -> Notation:
@@ -36,7 +36,7 @@ def _to_notation(body: Mapping[str, Any]) -> Notation:
 
 
 def strip_address(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a rule says of a body: without what is filled in for it."""
+    """Return the part of a body that a rule writes, without fields that are filled in."""
     return {name: value for name, value in body.items() if name not in _ADDRESS}
 
 

@@ -1,4 +1,4 @@
-"""Events planned one after the other, each with all that followed from it; pure."""
+"""Planner of single events, one after the other, each with its plan."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """What followed from one event; no plan where it was known, and an error where one raised."""
+    """The plan of one event; None if it was known, and an error if planning raised."""
 
     event: Event
     now: datetime
@@ -29,38 +29,38 @@ class PlannedEvent:
 
     @property
     def fired(self) -> tuple[str, ...]:
-        """Name the rules that fired."""
+        """Return the names of the rules that fired."""
         records = self.plan.records if self.plan else ()
         return tuple(one.rule for record in records for one in record.fired)
 
     @property
     def sends(self) -> tuple[Send, ...]:
-        """Return what was planned to be sent."""
+        """Return the planned sends."""
         return self.plan.sends if self.plan else ()
 
     @property
     def after(self) -> Contact:
-        """Return the contact as it is now."""
+        """Return the contact after the event."""
         return self.plan.contact if self.plan else self.before
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """Tell what was noted of the contact."""
+        """Return the changes of the contact in words."""
         records = self.plan.records if self.plan else ()
         return tuple(change for record in records for change in record.changes)
 
     @property
     def posts(self) -> tuple[tuple[Send, Body], ...]:
-        """Return the sends that go to Meta, were it done at once, each with what is posted."""
+        """Return the sends that would be posted at once, each with its body."""
         pairs = ((send, body_to_post(send, self.after, self.now)) for send in self.sends)
         return tuple((send, body) for send, body in pairs if body is not None)
 
 
 class EventPlanner:
-    """Plans as workers do, event by event, with no store that knows anything."""
+    """Planner that plans as workers do, event by event, from an empty store."""
 
     def __init__(self, rulebook: RuleDecider) -> None:
-        """Take what answers."""
+        """Take the rulebook that decides."""
         self._shadow = DryRun(rulebook)
 
     def remember(self, number: str, contact: Contact) -> None:
@@ -68,7 +68,7 @@ class EventPlanner:
         self._shadow.remember(number, contact)
 
     def plan_next(self, event: Event, now: datetime) -> PlannedEvent:
-        """Plan one event, and remember what follows from it."""
+        """Plan one event, and remember its plan."""
         nobody = {name: Contact(name) for name in contact_keys(event)}
         view = self._shadow.overlay(PlanningInput(event.number, now, nobody, frozenset()), [event])
         before = _pick_contact(view.contacts.values())
@@ -79,13 +79,13 @@ class EventPlanner:
 
 
 def _pick_contact(contacts: Collection[Contact]) -> Contact:
-    """Return the first that is known, or else who is called first."""
+    """Return the first contact that is known, or else the first one."""
     known = (contact for contact in contacts if contact.version)
     return next(known, None) or next(iter(contacts), Contact(""))
 
 
 def body_to_post(send: Send, contact: Contact, now: datetime) -> Body | None:
-    """Return what goes to Meta of a send that goes now, None where nothing does."""
+    """Return the body that would be posted for a send now, None if there is none."""
     if send.repeatable:
         return send.body
     if send.marketing and contact.opted_out_at:

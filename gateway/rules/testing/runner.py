@@ -1,4 +1,4 @@
-"""Tests are played: what the customer does is planned as workers do, by the clock of the case."""
+"""Runner of tests: plans the customer's acts as workers do, by the clock of the case."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from gateway.rules.testing.testfile import PlacedCase
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What was expected of one line, and what came, each part in its order."""
+    """The expected and actual results of one line, each part in its order."""
 
     what: str
     expected: Sequence[Notation]
@@ -58,7 +58,7 @@ def _expected_values(step: CaseStep, what: str) -> Sequence[Notation] | None:
 
 
 def fits(expected: Any, got: Any) -> bool:
-    """Say whether something is as expected; of a mapping only what is named counts."""
+    """Say whether a value is as expected; of a mapping only the expected keys count."""
     if isinstance(expected, Mapping):
         return isinstance(got, Mapping) and all(
             name in got and fits(value, got[name]) for name, value in expected.items()
@@ -70,7 +70,7 @@ def fits(expected: Any, got: Any) -> bool:
 
 
 def _word(got: Any) -> str:
-    # In a test everything is read as it was written, so numbers are words there.
+    # In a test every value is read as written, so numbers are words there.
     return str(got).lower() if isinstance(got, bool) else str(got)
 
 
@@ -83,7 +83,7 @@ LONG_AGO = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One line that was played: what differs, and why each rule fired or not."""
+    """One line that was played: the differences, and why each rule fired or not."""
 
     step: CaseStep
     mark: Mark
@@ -108,7 +108,7 @@ class CaseResult:
 
     @property
     def fired(self) -> frozenset[str]:
-        """Name the rules that fired."""
+        """Return the names of the rules that fired."""
         return frozenset(rule for turn in self.results for rule in turn.fired)
 
 
@@ -133,7 +133,7 @@ class _Conversation:
 
     def __post_init__(self) -> None:
         case = self.case
-        # A wait is real time, whatever clocks on a wall do meanwhile.
+        # A wait is elapsed time, even if local clocks are changed meanwhile.
         self.now = case.at.astimezone(UTC)
         self.phone = SimulatedCustomer(case.number, case.customer, case.name)
         self.planner = EventPlanner(self.rulebook)

@@ -1,6 +1,6 @@
-"""What Meta posts when a customer does something: bodies as they come, made for tests; pure.
+"""Simulated customer: Meta's webhooks about a customer's acts, made for tests.
 
-They go through the same readers as real ones, so that a test cannot mean what Meta never tells.
+They go through the same readers as real ones, so that a test cannot use what Meta never sends.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,26 +17,25 @@ from gateway.rules.testing.testcase import CustomerAct
 
 Item = dict[str, Any]
 
-# Of our own messages Meta tells what became of them under the id that it gave them.
 OURS = "15550100100"
-# Whatever moment a test says can be true.
+# Late enough that every moment of a test counts as true.
 LATER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class SimulatedCustomer:
-    """A customer's phone, which counts what was said to it and by it."""
+    """A customer's phone, which counts the messages that it sends and receives."""
 
-    number: str  # ours, that is written to
+    number: str  # our number, to which the customer writes
     customer: str
     name: str = field(default="", repr=False)
     sent_count: int = 0  # by the customer
     received_count: int = 0  # from us
-    last_callback: str = ""  # of the last that was heard
+    last_callback: str = ""  # of our last message
     titles: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> kind and title
 
     def receive(self, body: Mapping[str, Any], callback: str) -> None:
-        """Take a message of ours: what it offers can be tapped from now on."""
+        """Receive a message of ours; its buttons and rows can be tapped from now on."""
         if "type" not in body:
             return
         self.received_count, self.last_callback = self.received_count + 1, callback
@@ -58,12 +57,12 @@ class SimulatedCustomer:
         return self.message(at, "interactive", reply)
 
     def react(self, at: datetime, emoji: str) -> list[Event]:
-        """React to our last message; "" takes a reaction back."""
+        """React to our last message; "" removes a reaction."""
         content = {"message_id": self._last_received_id(), **({"emoji": emoji} if emoji else {})}
         return self.message(at, "reaction", content)
 
     def status(self, at: datetime, status: str, code: int | None) -> list[Event]:
-        """Let Meta tell what became of our last message."""
+        """Let Meta report a status of our last message."""
         item: Item = {
             "id": self._last_received_id(), "status": status, "timestamp": _stamp(at),
             "recipient_id": self.customer,
@@ -80,12 +79,12 @@ class SimulatedCustomer:
         return self._post("smb_message_echoes", {"message_echoes": [item]})
 
     def elsewhere(self, at: datetime, event: str, body: str) -> list[Event]:
-        """Let a message come as `standby` or `history`."""
+        """Let Meta post a message as `standby` or `history`."""
         value = {"messages": [self._item(at, "text", {"body": body}, {})]}
         return self._post(event, {"standby": value} if event == "standby" else value)
 
     def notice(self, at: datetime, name: str, value: Mapping[str, Any]) -> list[Event]:
-        """Let Meta tell something under a field of its webhook."""
+        """Let Meta post a value under a field of its webhook."""
         return self._post(name, dict(value), int(at.timestamp()))
 
     def _item(self, at: datetime, kind: str, content: Any, beside: Mapping[str, Any]) -> Item:
@@ -94,6 +93,7 @@ class SimulatedCustomer:
         return {"from": self.customer, **written, kind: content, **beside}
 
     def _last_received_id(self) -> str:
+        # Meta reports statuses of our messages under the id that it gave them.
         return f"wamid.we{self.received_count}"
 
     def _post(self, name: str, payload: Mapping[str, Any], time: int = 0) -> list[Event]:
@@ -128,7 +128,7 @@ ORDER = {
 
 
 def simulate_act(they: CustomerAct, phone: SimulatedCustomer, at: datetime) -> list[Event]:
-    """Return the events of what somebody does."""
+    """Return the events of a customer's act."""
     beside: dict[str, Any] = {}
     if they.referral is not None:
         beside["referral"] = they.referral

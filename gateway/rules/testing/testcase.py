@@ -1,4 +1,4 @@
-"""The shape of a test: a conversation that is written down beside the rules."""
+"""Shape of a test case: a conversation that is written beside the rules."""
 
 import re
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ from gateway.rules.problems import quote_word
 from gateway.rules.testing.notation import SIGNALS
 
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
-# A Monday, so that a test that says nothing of time is one of an ordinary day.
+# A Monday, so that a test without a time is on an ordinary day.
 ORDINARY = datetime(2026, 1, 5, 12, tzinfo=UTC)
-# Far enough from where calendars, and what Meta may say of time, come to an end.
+# Far enough from the limits of calendars, and of the times that Meta may send.
 YEARS = range(2020, 2100)
 LONGEST = timedelta(days=3_650)
-# What is said to the customer, in the order in which it is looked for.
+# The verbs that send the customer a message, in the order in which they are searched.
 MESSAGES = {name: VERBS[name] for name in VERBS if name.startswith("send") or name == "react"}
 ACTS = ("text", "tapped", "media", "reaction", "order", "status", "event", "field", "type")
 
@@ -38,7 +38,7 @@ ACTS = ("text", "tapped", "media", "reaction", "order", "status", "event", "fiel
 def _moment(value: Any) -> Any:
     read = MOMENT.fullmatch(value) if isinstance(value, str) else None
     try:
-        assert read  # noqa: S101 - what is no moment is told below
+        assert read  # noqa: S101 - an invalid moment is reported below
         zone = ZoneInfo(read[3] or "UTC")
         moment = datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
     except (AssertionError, KeyError, OSError, ValueError):
@@ -49,7 +49,7 @@ def _moment(value: Any) -> Any:
 
 
 def _any_list(value: Any) -> Any:
-    """Take one value for a list of one, and an empty list for none."""
+    """Return a list, wrapping a single value in one; it may be empty."""
     return [] if value == [] else wrap_in_list(value)
 
 
@@ -81,7 +81,7 @@ Vars = dict[VarName, str]
 
 
 class CustomerAct(Model):
-    """What the customer does, or Meta tells; exactly one act, and what stands beside it."""
+    """An act of the customer, or a report of Meta; exactly one act, and details of it."""
 
     text: str | None = Field(default=None, description="What is written, or a caption.")
     tapped: str | None = Field(default=None, description="The id of a button or list row.")
@@ -109,7 +109,7 @@ class CustomerAct(Model):
 
     @property
     def act(self) -> str:
-        """Name what is done; a text may stand beside what is more than that."""
+        """Return the name of the act; a text may be a detail of another act."""
         given = [name for name in ACTS if getattr(self, name) is not None]
         return given[-1] if given else ""
 
@@ -130,7 +130,7 @@ def _they(value: Any) -> Any:
 
 
 class CaseStep(Model):
-    """One thing that happens, and what is expected after it."""
+    """One step of a conversation, and what is expected after it."""
 
     they: Annotated[CustomerAct | None, BeforeValidator(_they)] = Field(
         default=None, description="What the customer writes, or does."
@@ -148,7 +148,7 @@ class CaseStep(Model):
 
     @property
     def names_signals(self) -> bool:
-        """Say whether read marks and typing are meant too."""
+        """Say whether read marks and typing are expected too."""
         return any(message in SIGNALS for message in self.we or ())
 
     @model_validator(mode="after")
@@ -164,7 +164,7 @@ class CaseStep(Model):
 
 
 class Case(Model):
-    """One conversation, and how things stand when it begins."""
+    """One conversation, and the state when it begins."""
 
     case: Name = Field(description="What is tested.")
     at: Moment = Field(default=ORDINARY, description="When it begins, with its zone.")
@@ -191,9 +191,9 @@ class Case(Model):
 
 
 MODEL_BY_KEY: dict[str, type[Model]] = {"": Case, "talk": CaseStep, "they": CustomerAct}
-assert set(SIGNALS) <= set(BARE)  # noqa: S101 - a word of the language, and of nothing else
+assert set(SIGNALS) <= set(BARE)  # noqa: S101 - signals are verbs of the language
 
 
 def known_keys(parent_key: str, _: Any) -> list[str]:
-    """Name the keys that may stand at a place of a test."""
+    """Return the keys that are allowed at a place of a test."""
     return MODEL_BY_KEY.get(parent_key, Case).keys()

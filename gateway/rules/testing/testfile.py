@@ -1,4 +1,4 @@
-"""Tests from the files that stand beside the rules, all errors told at once."""
+"""Test files beside the rules, whose errors are all reported at once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ BEGINS = "a file of tests is a list: it begins with `- case: …`"
 
 
 class CaseProblem(Problem):
-    """One thing that is wrong with a test, whose name stands in place of a rule's."""
+    """One error in a test, whose name takes the place of a rule's."""
 
     about = "case"
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedCase:
-    """One case, and where it and its lines stand."""
+    """One case, with the places of it and its lines."""
 
     file: str
     case: Case
@@ -35,27 +35,27 @@ class PlacedCase:
 
 @dataclass(frozen=True, slots=True)
 class Casebook:
-    """All cases that were found, and what is wrong with others."""
+    """All cases that were found, and the problems of others."""
 
     cases: tuple[PlacedCase, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def find_test_files(path: Path) -> list[Path]:
-    """List the files of tests beside rules: of a folder all, of shop.yaml shop.test.yaml."""
+    """List the test files beside rules: all of a folder, and shop.test.yaml of shop.yaml."""
     try:
         if path.is_dir():
             return [
                 file for file in loader.list_yaml_files(path) if file.name.endswith(TEST_SUFFIXES)
             ]
     except OSError:
-        return []  # what is wrong with the folder is told of its rules
+        return []  # problems of the folder are reported with its rules
     named = (path.with_suffix("").with_suffix(end) for end in TEST_SUFFIXES)
     return [file for file in named if file.is_file()]
 
 
 def rules_path_for(path: Path) -> Path:
-    """Return the rules that a path is about: shop.yaml of shop.test.yaml, and else itself."""
+    """Return the rules that a path is about: shop.yaml of shop.test.yaml, otherwise itself."""
     end = next((end for end in TEST_SUFFIXES if path.name.endswith(end)), "")
     if not end:
         return path
@@ -65,7 +65,7 @@ def rules_path_for(path: Path) -> Path:
 
 
 def read_cases(paths: Iterable[Path]) -> Casebook:
-    """Read files of tests."""
+    """Read test files."""
     books = [_parse_cases(loader.read_file(path)) for path in paths]
     return Casebook(
         tuple(case for book in books for case in book.cases),
@@ -81,7 +81,7 @@ def _parse_cases(file: File) -> Casebook:
     except UnicodeDecodeError:
         return Casebook(problems=(Problem(file.name, Mark(), "", "is not UTF-8"),))
     if not isinstance(tree, Seq):
-        # A file that is empty is told to begin as rules do, which these do not.
+        # The message about an empty file asks for the first line of rules, which tests lack.
         mark = Mark() if tree is None else tree.mark
         is_read = tree is not None or not file.content.strip()
         wrong = [Problem(file.name, mark, "", BEGINS)] if is_read else problems

@@ -1,1 +1,1 @@
-"""YAML whose nodes know their place, so that errors can name it."""
+"""YAML with the place of each node, so that errors can name it."""

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a tree of YAML, said with its place in the file."""
+"""Errors of pydantic about a YAML tree, worded with their place in the file."""
 
 from collections.abc import Callable, Collection
 from typing import Any, cast
@@ -20,9 +20,9 @@ SENTENCES = {
     "model_type": "must be a mapping",
 }
 
-KEY = "[key]"  # the step by which pydantic means a key and not its value
+KEY = "[key]"  # pydantic's path step for a key instead of its value
 
-# Names the keys that may stand at a place, whose last key it is given, with its neighbours.
+# Returns the keys allowed at a place, from the last key of its path and the neighbours.
 KnownKeys = Callable[[str, Any], Collection[str]]
 Path = Any  # steps into lists and mappings
 
@@ -30,9 +30,9 @@ Path = Any  # steps into lists and mappings
 def describe_error(
     tree: Any, error: ErrorDetails, known: KnownKeys, skip_steps: int = 0
 ) -> tuple[Mark, str]:
-    """Return where a fault stands and what it is; `above` steps of its path need no words."""
+    """Return the place and the message of an error, without the first `skip_steps` of its path."""
     path = error["loc"]
-    if not path:  # the whole of it is meant
+    if not path:  # the whole tree is wrong
         return tree.mark, SENTENCES.get(error["type"], error["msg"])
     where = ".".join(part for part in path[skip_steps:] if isinstance(part, str))
     mark, message = _error_mark(tree, error), SENTENCES.get(error["type"], error["msg"])
@@ -58,7 +58,7 @@ def _error_mark(tree: Any, error: ErrorDetails) -> Mark:
 
 
 def node_at(tree: Any, path: Path) -> Any:
-    """Follow a path as far as the file goes; one value that stands for a list has no step."""
+    """Follow a path as far as the file goes; a single value in place of a list has no step."""
     node = tree
     for part in path:
         wanted = Seq if isinstance(part, int) else Map

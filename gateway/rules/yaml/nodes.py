@@ -1,4 +1,4 @@
-"""One rules file as YAML nodes: every scalar as written, every value with its line."""
+"""YAML nodes of one rules file: every scalar as written, every value with its line."""
 
 import re
 from bisect import bisect_right
@@ -15,13 +15,13 @@ from gateway.rules.problems import MAX_PROBLEMS, QUOTES, Mark, Problem, quote_wo
 MAX_CHARACTERS = 1_000_000
 NOWHERE = Mark()
 
-# What YAML takes words, lists and mappings for by itself; all of these are read as written.
+# The tags that YAML infers for words, lists and mappings; all of these are read as written.
 TAGS = re.compile("!!(str|int|float|bool|null|timestamp|merge|value|seq|map)")
 DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 
 
 class Scalar(str):
-    """A word or text as it was written; `plain` says that it stood without quotes."""
+    """A word or text as it was written; `plain` says that it had no quotes."""
 
     __slots__ = ("mark", "plain")
     mark: Mark
@@ -36,7 +36,7 @@ class Seq(list[Any]):
 
 
 class Map(dict[str, Any]):
-    """A mapping; `marks` tells where each of its keys stands."""
+    """A mapping; `marks` has the place of each key."""
 
     __slots__ = ("mark", "marks")
     mark: Mark
@@ -48,17 +48,17 @@ class Map(dict[str, Any]):
 
 
 def as_list(node: Any) -> list[Any]:
-    """Give the items of a list, or the one value that stands for a list."""
+    """Return the items of a list, or a list of a single value."""
     return node if isinstance(node, Seq) else [node]
 
 
 def as_mapping(node: Any) -> Map:
-    """Give a mapping, an empty one where there is none."""
+    """Return a mapping, an empty one if there is none."""
     return node if isinstance(node, Map) else Map()
 
 
 def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
-    """Read one file; the tree is None where YAML itself cannot be read."""
+    """Parse one file; the tree is None if it is not YAML."""
     builder = _Builder()
     tree = None
     try:
@@ -74,7 +74,7 @@ def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
 
 
 def _rule_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Go through the outermost dashes: the line of each, and the name beside it."""
+    """Yield the line of each outermost dash, and the name beside it."""
     outermost = None
     for line, text in enumerate(lines, 1):
         dash = DASH.match(text)
@@ -84,29 +84,29 @@ def _rule_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _rule_at(rules: list[tuple[int, str]], line: int) -> str:
-    """Name the rule around a line: that of the outermost dash above it."""
+    """Return the rule around a line: that of the outermost dash above it."""
     above = bisect_right(rules, line, key=lambda rule: rule[0])
     return rules[above - 1][1] if above else ""
 
 
 def _custom_tag(node: Node) -> str:
-    """Give the tag of a node as it was written, "" where YAML gave it by itself."""
+    """Return the tag of a node as it was written, "" if YAML inferred it."""
     tag = str(node.tag).replace("tag:yaml.org,2002:", "!!", 1)
     return "" if TAGS.fullmatch(tag) else tag
 
 
 class _Builder:
-    """Turn nodes into values; anchors count each time that they are used."""
+    """Builder of values from nodes; anchors count each time that they are used."""
 
     def __init__(self) -> None:
         self.mistakes: list[tuple[Mark, str]] = []
         self.characters = 0
-        self.furthest = Mark()  # the furthest, which is where an anchor goes wrong when it is used
+        self.furthest = Mark()  # the last place reached, at which an anchor's errors are reported
 
     def build(self, node: Node, key: Mark | None = None, depth: int = 0) -> Scalar | Seq | Map:
         mark = mark_of(node.start_mark)
         if key and mark.line != key.line:
-            mark = key  # what begins below its key, or is an anchor used again
+            mark = key  # a value that begins below its key, or is an anchor used again
         self.furthest = max(self.furthest, mark)
         if depth > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels, or an anchor holds itself"
@@ -144,7 +144,7 @@ class _Builder:
         return scalar
 
     def _stand_in(self, mark: Mark, message: str) -> Scalar:
-        """Report what was meant as a text, and let a text stand for it: one mistake, told once."""
+        """Report a value meant as a text, and return a stand-in, so that it is reported once."""
         self._report(mark, f"{message}: {QUOTES}")
         scalar = Scalar("?")
         scalar.mark, scalar.plain = mark, False
@@ -213,5 +213,5 @@ def _describe_yaml_error(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark
 
 
 def mark_of(mark: StreamMark | None) -> Mark:
-    """Give a place as people count."""
+    """Return a place counted from 1."""
     return Mark(mark.line + 1, mark.column + 1) if mark else Mark()

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints: what goes wrong, what is granted, and the judge's log."""
+"""The sandbox's own endpoints: faults, grants, set-up, and the log of the judge."""
 
 from dataclasses import asdict
 
@@ -24,7 +24,7 @@ _TEMPLATES: TypeAdapter[Templates] = TypeAdapter(Templates)
 
 
 class TokenForm(BaseModel):
-    """What may be said of the token, and of the tokens of other apps."""
+    """Changes to the token, and tokens of other apps."""
 
     access_token: Text = ""
     revoked: Flag = False
@@ -37,7 +37,7 @@ class TokenForm(BaseModel):
 
 
 class AccountForm(BaseModel):
-    """What may be said of the app and its account."""
+    """Changes to the app and its account."""
 
     callback: str = Field("", description="a web address, or empty for none")
     fields: Texts = ()
@@ -46,14 +46,14 @@ class AccountForm(BaseModel):
 
 
 class NumberForm(BaseModel):
-    """What a number is granted, and whether Meta announces it."""
+    """Throughput of a number, and whether Meta announces it."""
 
     messages_per_second: Count
     announce: object = None
 
 
 class Control:
-    """Everything under `/sandbox` that is no customer's doing."""
+    """Everything under `/sandbox` that no customer does."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Serve one sandbox."""
@@ -78,7 +78,7 @@ class Control:
         return as_json({str(code): asdict(known) for code, known in CODES.items()})
 
     async def set_token(self, request: Request) -> Response:
-        """Accept another token, refuse the accepted one, or say what kind of token it is."""
+        """Replace the token, revoke or restore it, or change what kind of token it is."""
         sandbox, params = self._sandbox, await read_form(request, TokenForm)
         token = sandbox.token
         if "access_token" in params:
@@ -92,18 +92,18 @@ class Control:
         return as_json({"revoked": token.revoked})
 
     async def show_account(self, _: Request) -> Response:
-        """Show how the app and its account are set up."""
+        """Show the set-up of the app and its account."""
         return as_json(self._sandbox.account.show())
 
     async def set_account(self, request: Request) -> Response:
-        """Set up the app or its account without the handshake, and show how they are."""
+        """Set up the app or its account without the handshake, and show the set-up."""
         params, account = await read_form(request, AccountForm), self._sandbox.account
         for name, value in params.items():
             setattr(account, name, value)
         return as_json(account.show())
 
     async def set_number(self, request: Request) -> Response:
-        """Grant a number another throughput, and announce it if asked."""
+        """Grant a number another throughput, and announce it if requested."""
         number = find_number(self._sandbox, request.path_params["phone_number_id"])
         params = await read_form(request, NumberForm)
         rate = params["messages_per_second"]
@@ -113,7 +113,7 @@ class Control:
         return as_json({"id": number.id, "messages_per_second": rate})
 
     async def set_templates(self, request: Request) -> Response:
-        """Name the categories of templates, and show all that are named."""
+        """Set the categories of templates, and show all that are set."""
         params = await read_params(request)
         try:
             self._sandbox.policy.templates.update(_TEMPLATES.validate_python(params))
@@ -126,7 +126,7 @@ class Control:
         return as_json(self._sandbox.paces.show())
 
     async def clear_pace(self, _: Request) -> Response:
-        """Count anew."""
+        """Start counting again."""
         self._sandbox.paces.clear()
         return as_json({})
 
@@ -135,10 +135,10 @@ class Control:
         return as_json(self._sandbox.log.show())
 
     async def clear_log(self, _: Request) -> Response:
-        """Begin a new log."""
+        """Start a new log."""
         self._sandbox.log.clear()
         return as_json({})
 
     async def health(self, _: Request) -> Response:
-        """Say that the sandbox is up."""
+        """Answer that the sandbox is up."""
         return as_json({"status": "ok"})

@@ -1,4 +1,4 @@
-"""The endpoints by which customers act: they write, are renamed, and stop marketing."""
+"""Endpoints through which customers act: they write, are renamed, and stop marketing."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,14 +36,14 @@ class CustomerActions:
         return as_json({"id": self._sandbox.send_customer_message(customer, number, params)})
 
     async def events(self, request: Request) -> Response:
-        """Give what a customer's phone shows, waiting a while for something new if asked."""
+        """Return what a customer's phone shows, on request after waiting a while for new events."""
         person = self._sandbox.customers.of(path_customer(request))
         wait_s = min(query_number(request, "wait"), WAIT_MAX_S)
         after = int(query_number(request, "after"))
         return as_json(await self._sandbox.phones.of(person.key).wait_after(after, wait_s))
 
     async def set_identity(self, request: Request) -> Response:
-        """Say by what a customer is known, without telling the business."""
+        """Set the names by which a customer is known, without notice to the business."""
         params = await read_params(request, "phone", "user_id", "username", "hides_phone")
         names, person = _names(params), self._person(request)
         hides, username = params.get("hides_phone", person.hides_phone), params.get("username", "")
@@ -56,7 +56,7 @@ class CustomerActions:
         return as_json(_identity_json(person))
 
     async def change_identity(self, request: Request) -> Response:
-        """Let a customer change phone number or user id, told to the business as Meta tells it."""
+        """Change a customer's phone number or user id, and notify the business as Meta does."""
         params = await read_params(request, "phone", "user_id", "number")
         names, person = _names(params), self._person(request)
         if not names:
@@ -68,7 +68,7 @@ class CustomerActions:
         return as_json({"id": wamid, **_identity_json(person)})
 
     async def set_last_written(self, request: Request) -> Response:
-        """Say how long ago a customer wrote last; null is never."""
+        """Set how long ago a customer wrote last; null means never."""
         params = await read_params(request, "age_s", "number")
         number, age_s = requested_number(self._sandbox, params), params.get("age_s")
         if age_s is not None and (type(age_s) not in (int, float) or age_s < 0):
@@ -80,7 +80,7 @@ class CustomerActions:
         return as_json({"open": is_open(person, number.id, now)})
 
     async def set_preference(self, request: Request) -> Response:
-        """Let a customer stop or resume marketing messages, and tell the business."""
+        """Let a customer stop or resume marketing messages, and notify the business."""
         params = await read_params(request, "marketing", "number")
         number, value = requested_number(self._sandbox, params), params.get("marketing")
         if value not in ("stop", "resume"):
@@ -98,7 +98,7 @@ class CustomerActions:
 
 
 def _names(params: Json) -> dict[str, str]:
-    """Give the names of a wish, each in its one form."""
+    """Return the names in a request, each in its one form."""
     given = {}
     if "phone" in params:
         given["phone"] = phone_digits(params["phone"]) if isinstance(params["phone"], str) else None
@@ -112,7 +112,7 @@ def _names(params: Json) -> dict[str, str]:
 
 
 def _change_message(person: SimulatedPerson, name: str, phone: str = "", user_id: str = "") -> Json:
-    """Word the system message of a change."""
+    """Return the system message of a change."""
     if phone:
         body = f"User {name} changed from {person.phone} to {phone}"
         message = {"body": body, "wa_id": phone, "type": "user_changed_number"}

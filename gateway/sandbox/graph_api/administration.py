@@ -1,4 +1,4 @@
-"""Graph's endpoints for the set-up: what a token is, numbers, callbacks and subscriptions."""
+"""Graph's endpoints for set-up: token inspection, numbers, callbacks and subscriptions."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -52,7 +52,7 @@ _FIELDS: dict[str, _Read] = {
 
 
 def number_node(number: Number, account: Account, fields: str) -> Json | Refusal:
-    """Tell of a number what is asked for, and always its id."""
+    """Return the requested fields of a number, and always its id."""
     names = _split_fields(fields) or _USUAL
     for name in names:
         if name not in _FIELDS and name != "id":
@@ -79,7 +79,7 @@ _Handler = Callable[[Request, Json], Awaitable[Json | Refusal]]
 
 
 class Administration:
-    """`/{version}/debug_token`, `/{version}/{id}` and what hangs below an id."""
+    """`/{version}/debug_token`, `/{version}/{id}` and the paths below an id."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Serve one sandbox."""
@@ -88,11 +88,11 @@ class Administration:
         self._credentials = Credentials(sandbox)
 
     async def debug_token(self, request: Request) -> Response:
-        """Tell an app what one of its tokens is."""
+        """Describe one of its tokens to an app."""
         return await self._answer(request, self._debug_token)
 
     async def node(self, request: Request) -> Response:
-        """Tell of a number or an app, or set a number's own callback."""
+        """Describe a number or an app, or set a number's own callback."""
         return await self._answer(
             request, self._set_number_callback if request.method == "POST" else self._describe_node
         )
@@ -102,7 +102,7 @@ class Administration:
         return await self._answer(request, self._numbers)
 
     async def subscribed_apps(self, request: Request) -> Response:
-        """List, join or leave those who get an account's webhooks."""
+        """List, add or remove the apps that get an account's webhooks."""
         handlers = {"POST": self._subscribe, "DELETE": self._unsubscribe}
         return await self._answer(request, handlers.get(request.method, self._list_subscribed))
 

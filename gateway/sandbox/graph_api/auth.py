@@ -1,4 +1,4 @@
-"""Who asks Graph's administration: the app, by its id and secret, or whoever holds the token."""
+"""Credentials of Graph's administration: the app's id and secret, or the access token."""
 
 import hmac
 import re
@@ -15,10 +15,10 @@ _OTHER_APP = "(#100) The App_id in the input_token did not match the Viewing App
 
 
 class Credentials:
-    """Judges the Bearer of a request, or its parameter `access_token`."""
+    """Checks the Bearer of a request, or its parameter `access_token`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Judge for one sandbox."""
+        """Check for one sandbox."""
         self._config, self._token, self._clock = sandbox.config, sandbox.token, sandbox.clock
         self._foreign = sandbox.foreign_tokens
 
@@ -29,11 +29,11 @@ class Credentials:
         return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
 
     def is_app(self, request: Request, params: Json) -> bool:
-        """Tell whether it is an app that asks, be it the right one or not."""
+        """Return whether an app asks, whether or not it is the right one."""
         return "|" in _bearer(request, params)
 
     def app_refusal(self, request: Request, params: Json) -> Refusal | None:
-        """Refuse whoever is not the app itself."""
+        """Refuse a caller that is not the app itself."""
         id_, bar, secret = _bearer(request, params).partition("|")
         if not bar:
             message = "(#15) This method must be called with an app access_token."
@@ -46,11 +46,11 @@ class Credentials:
         return None
 
     def token_refusal(self, request: Request, params: Json, scope: str) -> Refusal | None:
-        """Refuse whoever does not hold the token, or a token without this scope."""
+        """Refuse a caller without the token, or a token without this scope."""
         return self._token.refusal(f"Bearer {_bearer(request, params)}", self._clock(), scope)
 
     def inspect(self, params: Json) -> Json | Refusal:
-        """Tell the app what a token is that it was given."""
+        """Describe to the app the token that it asks about."""
         token = str(params.get("input_token", ""))
         if token in self._foreign:
             return Refusal(INVALID, "", message=_OTHER_APP)

@@ -1,4 +1,4 @@
-"""The Graph endpoint for messages: believe nobody, check everything, then accept."""
+"""Graph's endpoint for messages: trust no caller, check everything, then accept."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from gateway.sandbox.simulation.tokens import MESSAGING
 from gateway.sandbox.validation.message import check_message, is_read_mark
 from gateway.sandbox.wire import Json, as_json, read_body
 
-# The server puts a function under this name into the scope that cuts the connection.
+# The server puts the function that cuts the connection into the scope under this name.
 CUT = "sandbox.cut"
 
 _VERSION = re.compile(r"v\d+\.\d+")

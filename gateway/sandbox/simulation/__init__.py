@@ -1,1 +1,1 @@
-"""What happens at Meta: customers, tokens, limits, statuses, webhooks."""
+"""Simulation of Meta: customers, tokens, limits, statuses, webhooks."""

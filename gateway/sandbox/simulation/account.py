@@ -1,4 +1,4 @@
-"""Who gets the webhooks: the app's callback, those set instead of it, and who is subscribed.
+"""Destination of webhooks: the app's callback, its overrides, and the subscribed apps.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/override
 """
@@ -14,14 +14,14 @@ from gateway.sandbox.config import Config
 from gateway.sandbox.errors import INVALID, Refusal
 from gateway.sandbox.wire import Json
 
-# Of what this sandbox tells, only messages and statuses may go elsewhere than to the app.
+# Of the sandbox's webhooks, only messages and statuses may go elsewhere than to the app.
 _OVERRIDABLE = frozenset({"messages"})
 FIELDS = ("messages", "user_preferences", "phone_number_quality_update")
 
 
 @dataclass(slots=True)
 class Account:
-    """How the app and its WhatsApp account are set up; "" is no callback."""
+    """Set-up of the app and its WhatsApp account; "" is no callback."""
 
     callback: str
     fields: tuple[str, ...] = FIELDS
@@ -32,16 +32,16 @@ class Account:
 
     @classmethod
     def of(cls, config: Config) -> "Account":
-        """Make one that is set up wholly, so that nobody who only plays has to do it."""
+        """Return an account that is set up completely, so that a simple trial needs no set-up."""
         return cls(config.webhook_url)
 
     @property
     def is_listening(self) -> bool:
-        """Tell whether the app is one whose callback may be overridden."""
+        """Return whether the app's callback may be overridden."""
         return self.subscribed and bool(self.callback) and "messages" in self.fields
 
     def uri_for(self, change: Json) -> str:
-        """Give where a change is posted just now, "" for nowhere."""
+        """Return the address to which a change is posted now, "" if nowhere."""
         if not self.subscribed or change["field"] not in self.fields:
             return ""
         if change["field"] in _OVERRIDABLE:
@@ -50,7 +50,7 @@ class Account:
         return self.callback
 
     def show(self) -> Json:
-        """Give all of it."""
+        """Return all of it."""
         return {
             "callback": self.callback,
             "fields": list(self.fields),
@@ -67,15 +67,15 @@ _QUOTED_MAX = 60
 
 
 class Handshakes:
-    """Asks callbacks for the handshake."""
+    """Sends handshakes to callbacks."""
 
     def __init__(self, within_s: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """Take the time that a callback has; nothing is asked yet."""
+        """Take the time that a callback has to answer; nothing is sent yet."""
         self._within_s = within_s
         self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=within_s)
 
     async def refusal(self, uri: str, token: str) -> Refusal | None:
-        """Ask a callback; give why Meta would not take it, or None."""
+        """Send a handshake to a callback; return why Meta would refuse it, or None."""
         if address_refusal := _address_refusal(uri):
             return address_refusal
         challenge = str(secrets.randbelow(10**10))
@@ -120,7 +120,7 @@ def _address_refusal(uri: str) -> Refusal | None:
 
 
 def _is_here(host: str) -> bool:
-    """Tell whether a host is this machine: whoever plays has no certificate for it."""
+    """Return whether a host is this machine: a trial there has no certificate for it."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

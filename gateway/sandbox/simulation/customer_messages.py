@@ -1,4 +1,4 @@
-"""What a request to the sandbox itself asks for, or the sentence that says why it is wrong."""
+"""Parameters of requests to the sandbox itself, or the sentence that says what is wrong."""
 
 import math
 from urllib.parse import parse_qsl
@@ -18,7 +18,7 @@ class ControlError(ValueError):
 
 
 async def read_params(request: Request, *names: str) -> Json:
-    """Give the object of a request; where names are given, it may have no others."""
+    """Return the object of a request; if names are given, it may have no others."""
     try:
         body = orjson.loads(await read_body(request))
     except orjson.JSONDecodeError:
@@ -31,7 +31,7 @@ async def read_params(request: Request, *names: str) -> Json:
 
 
 async def read_form(request: Request, form: type[BaseModel]) -> Json:
-    """Give what an object sets of a form; it may have no other fields."""
+    """Return the fields of a form that a request sets; it may have no others."""
     given = await read_params(request, *form.model_fields)
     try:
         return form.model_validate(given).model_dump(exclude_unset=True)
@@ -40,7 +40,7 @@ async def read_form(request: Request, form: type[BaseModel]) -> Json:
 
 
 async def read_graph_params(request: Request) -> Json:
-    """Give what Graph is asked with: the query, and a form or a JSON object over it."""
+    """Return the parameters of a Graph request: the query, then a form or JSON object over it."""
     raw = await read_body(request)
     given: Json = dict(request.query_params)
     try:
@@ -51,12 +51,12 @@ async def read_graph_params(request: Request) -> Json:
 
 
 def requested_number(sandbox: Sandbox, params: Json) -> Number:
-    """Give the number that a wish names, the first where it names none."""
+    """Return the number that a request names, else the first."""
     return find_number(sandbox, params.get("number", sandbox.config.numbers[0].id))
 
 
 def find_number(sandbox: Sandbox, wanted: object) -> Number:
-    """Give one of our numbers by its id."""
+    """Return one of our numbers by its id."""
     number = sandbox.number(wanted) if isinstance(wanted, str) else None
     if number is None:
         raise ControlError("number must be the id of a phone number of this sandbox.")
@@ -64,7 +64,7 @@ def find_number(sandbox: Sandbox, wanted: object) -> Number:
 
 
 def path_customer(request: Request) -> str:
-    """Give the phone number or user id in the path."""
+    """Return the phone number or user id in the path."""
     customer = customer_id(request.path_params["customer"])
     if customer is None:
         raise ControlError("The customer must be a phone number or a user id.")
@@ -72,7 +72,7 @@ def path_customer(request: Request) -> str:
 
 
 def query_number(request: Request, name: str) -> float:
-    """Give a number of the query, 0 where it is not there."""
+    """Return a numeric parameter of the query, 0 if it is missing."""
     try:
         value = float(request.query_params.get(name, "0"))
     except ValueError:

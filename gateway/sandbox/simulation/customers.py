@@ -1,4 +1,4 @@
-"""Who the customers are to the business: by phone number, by user id or by both, and since when."""
+"""Customers as the business knows them: by phone number, user id or both, and since when."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ _NAME = "Sandbox customer"
 
 
 class CustomerPhone:
-    """What one customer sees, numbered from 1; only the newest events are kept."""
+    """Screen of one customer, its events numbered from 1; only the newest are kept."""
 
     def __init__(self) -> None:
         """Start with an empty screen."""
@@ -22,26 +22,26 @@ class CustomerPhone:
         self.last_message: str | None = None
         self._events: deque[Json] = deque(maxlen=_EVENTS_MAX)
         self._seq = 0
-        self._changed: asyncio.Event | None = None  # Only while somebody waits.
+        self._changed: asyncio.Event | None = None  # Only while a request waits.
 
     def show(self, kind: str, **shown: object) -> None:
-        """Put something on the screen and wake whoever waits for it."""
+        """Put an event on the screen and wake the requests that wait for it."""
         self._seq += 1
         self._events.append({"seq": self._seq, "kind": kind, **shown})
         self.wake()
 
     def wake(self) -> None:
-        """Let those who wait look again."""
+        """Wake the requests that wait."""
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
     def after(self, seq: int) -> list[Json]:
-        """Give what came after an event."""
+        """Return the events after an event."""
         return [event for event in self._events if event["seq"] > seq]
 
     async def wait_after(self, seq: int, wait_s: float) -> list[Json]:
-        """Give what came after an event, waiting for it if there is nothing yet."""
+        """Return the events after an event; if there are none yet, wait for one."""
         if not (events := self.after(seq)) and wait_s > 0:
             self._changed = self._changed or asyncio.Event()
             with suppress(TimeoutError):
@@ -51,7 +51,7 @@ class CustomerPhone:
 
 
 class CustomerPhones:
-    """All phones by customer; the longest known ones make room when there are too many."""
+    """All phones by customer; if there are too many, the oldest make room."""
 
     def __init__(self, most: int = _PHONES_MAX) -> None:
         """Start with no customers; keep at most so many phones."""
@@ -60,7 +60,7 @@ class CustomerPhones:
         self._authors: dict[str, str] = {}
 
     def of(self, customer: str) -> CustomerPhone:
-        """Give a customer's phone, a new one at the first time."""
+        """Return a customer's phone, on first use a new one."""
         phone = self._phones.get(customer)
         if phone is None:
             make_room(self._phones, self._most)
@@ -68,17 +68,17 @@ class CustomerPhones:
         return phone
 
     def note_author(self, customer: str, message_id: str) -> None:
-        """Remember who wrote a message, for the day it is marked as read."""
+        """Remember who wrote a message, for when it is marked as read."""
         make_room(self._authors, self._most * _AUTHORS_PER_PHONE)
         self._authors[message_id] = customer
 
     def author_of(self, message_id: str) -> CustomerPhone | None:
-        """Give the phone on which a message was written, if it was written here."""
+        """Return the phone on which a message was written, if it was written here."""
         customer = self._authors.get(message_id)
         return self.of(customer) if customer else None
 
     def wake_all(self) -> None:
-        """Let nobody wait any longer."""
+        """Wake all waiting requests."""
         for phone in self._phones.values():
             phone.wake()
 
@@ -88,7 +88,7 @@ _NAMES_MAX = 200_000
 
 @dataclass(slots=True)
 class SimulatedPerson:
-    """One customer; `key` stays the same whatever they are named by."""
+    """One customer; `key` stays the same whatever their names."""
 
     key: str
     phone: str = ""
@@ -100,29 +100,29 @@ class SimulatedPerson:
 
     @property
     def shown_phone(self) -> str:
-        """Give the phone number, if webhooks tell it."""
+        """Return the phone number, if webhooks include it."""
         return "" if self.hides_phone else self.phone
 
 
 class Customers:
-    """All customers of whom more is known than a name; the oldest names make room."""
+    """All customers of whom more than a name is known; the oldest names make room."""
 
     def __init__(self) -> None:
-        """Start with nobody."""
+        """Start with no customers."""
         self._by_name: dict[str, SimulatedPerson] = {}
 
     def of(self, name: str) -> SimulatedPerson:
-        """Give the customer of a phone number or user id; a stranger is not remembered."""
+        """Return the customer of a phone number or user id; a stranger is not remembered."""
         return self._by_name.get(name) or _stranger(name)
 
     def remember(self, name: str) -> SimulatedPerson:
-        """Give the customer of a phone number or user id, and remember them."""
+        """Return the customer of a phone number or user id, and remember them."""
         person = self.of(name)
         self._name(name, person)
         return person
 
     def rename(self, person: SimulatedPerson, *, phone: str = "", user_id: str = "") -> None:
-        """Give a customer another phone number or user id; nobody is found by the old one."""
+        """Give a customer another phone number or user id; the old one no longer finds them."""
         for old, new in ((person.phone, phone), (person.user_id, user_id)):
             if new and old != new:
                 self._by_name.pop(old, None)

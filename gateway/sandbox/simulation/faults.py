@@ -1,4 +1,4 @@
-"""Faults on demand: what is to go wrong, how many times still, and for which number."""
+"""Faults on request: what is to go wrong, how many more times, and for which number."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ _ALWAYS = ("times", "number")
 
 
 class FaultError(ValueError):
-    """The wish for a fault cannot be understood; the message is one sentence."""
+    """A requested fault is invalid; the message is one sentence."""
 
 
 class Fault(BaseModel):
-    """One kind of fault, armed for so many times; for all numbers unless one is named."""
+    """One kind of fault, armed for a number of times; for all phone numbers unless one is named."""
 
     times: int = Field(1, strict=True, ge=0, le=1_000_000, description="a number from 0 to 1000000")
     code: int = Field(0, strict=True, ge=0, le=10**8, description="a number from 0 to 100000000")
@@ -39,7 +39,7 @@ class Fault(BaseModel):
     number: str = Field("", description="the id of a phone number")
 
     def show(self, name: str) -> object:
-        """Give the fault in the form in which it is asked for."""
+        """Return the fault in the form in which it is requested."""
         if not _FORMS[name]:
             return self.times
         number = {"number": self.number} if self.number else {}
@@ -47,14 +47,14 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """The armed faults by name, and by the number that each is for."""
+    """Armed faults by name, and by the phone number that each is for."""
 
     def __init__(self) -> None:
         """Start with nothing armed."""
         self._armed: dict[tuple[str, str], Fault] = {}
 
     def arm(self, wishes: object) -> None:
-        """Arm faults, each instead of an armed one of its name and number, all or none.
+        """Arm faults, all or none; each replaces an armed one of the same name and phone number.
 
         Raises FaultError.
         """
@@ -72,7 +72,7 @@ class Faults:
         self._armed.clear()
 
     def take(self, name: str, number: str = "") -> Fault | None:
-        """Use up one time of a fault, if it is armed; one for this number goes first."""
+        """Use up one time of a fault, if it is armed; one for this phone number goes first."""
         if not self._armed:
             return None
         for key in ((name, number), (name, "")):
@@ -83,7 +83,7 @@ class Faults:
         return None
 
     def show(self) -> Json:
-        """Give what is armed still; a list where a name is armed for several numbers."""
+        """Return the faults still armed; a list if a name is armed for several phone numbers."""
         armed: defaultdict[str, list[object]] = defaultdict(list)
         for (name, _), fault in self._armed.items():
             if fault.times:
@@ -92,7 +92,7 @@ class Faults:
 
 
 def _resolve_code(name: str, fault: Fault) -> tuple[str, Fault]:
-    """Give a code its status, and make of a bare one the fault in the way that Meta tells it."""
+    """Add the status of a code; turn a bare code into the fault by which Meta reports it."""
     known = code_of(fault.code)
     if name in ("error", "code"):
         fault.status = fault.status or known.status

@@ -1,4 +1,4 @@
-"""What the business is told of a message that was accepted: status by status."""
+"""Statuses that the business gets for an accepted message, one by one."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Steps = list[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class FollowedMessage:
-    """A message to report on; `failure` is the error with which it fails."""
+    """Message whose statuses are sent; `failure` is the error with which it fails."""
 
     number: Number
     message: AcceptedMessage
@@ -29,19 +29,19 @@ class FollowedMessage:
 
 
 class StatusReports:
-    """Sends statuses at their moments."""
+    """Sends statuses when they are due."""
 
     def __init__(
         self, config: Config, clock: Callable[[], float], faults: Faults, webhooks: Webhooks
     ) -> None:
-        """Take the configuration, the time, what is to go wrong, and the way out."""
+        """Take the configuration, the clock, the faults, and the webhooks."""
         self._config = config
         self._clock = clock
         self._faults = faults
         self._webhooks = webhooks
 
     def follow(self, followed: FollowedMessage) -> None:
-        """Report on a message from now on."""
+        """Send the statuses of a message from now on."""
         steps = self._steps(followed)
         if len(steps) > 1 and self._faults.take("reorder"):
             latest = max(after_s for _, after_s in steps)
@@ -53,7 +53,7 @@ class StatusReports:
         if followed.failure is not None:
             return [("failed", self._config.sent_after_s)]
         sent = [("sent", self._config.sent_after_s)]
-        if followed.kind == "reaction":  # Meta tells no more of a reaction.
+        if followed.kind == "reaction":  # Meta sends no more for a reaction.
             return sent
         read_after_s = self._config.read_after_s
         opened = [] if read_after_s is None else [("read", read_after_s)]
@@ -68,7 +68,7 @@ class StatusReports:
             change = webhook_payloads.status_change(
                 followed.number, followed.person, followed.name, status
             )
-            # One status waits for the one before it, so that only the fault changes their order.
+            # Each status waits for the one before it, so that only the fault changes their order.
             await self._webhooks.send(change, _ignore_attempt)
 
     def _status(self, followed: FollowedMessage, word: str) -> Json:
@@ -84,4 +84,4 @@ class StatusReports:
 
 
 def _ignore_attempt(_: int) -> None:
-    """Let the attempts of a status pass unheard: a phone shows only what its owner wrote."""
+    """Ignore the attempts of a status: a phone shows only those of its owner's messages."""

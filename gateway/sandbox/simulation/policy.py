@@ -1,4 +1,4 @@
-"""What Meta's policies say of a message: to whom a business may write what, and when."""
+"""Meta's policies on messages: to whom a business may write what, and when."""
 
 from collections import defaultdict
 from collections.abc import Hashable
@@ -20,7 +20,7 @@ from gateway.sandbox.wire import Json
 PAIR_EVERY_S = 6.0
 PAIR_BURST = 45
 _KEYS_MAX = 100_000
-# Moments are floats: without this, rounding would refuse the last message of a full burst.
+# Times are floats: without this, rounding would refuse the last message of a full burst.
 _ROUNDING = 0.01
 _TOO_FAST = Refusal(NUMBER_RATE, "Cloud API message throughput has been reached.")
 _TOO_OFTEN = Refusal(
@@ -29,7 +29,7 @@ _TOO_OFTEN = Refusal(
 
 
 class Allowance:
-    """One message every so many seconds, and a burst of so many at once, for each key."""
+    """Rate limit for each key: one message every so many seconds, and a burst at once."""
 
     def __init__(self, every_s: float, burst: int) -> None:
         """Start with a full allowance for every key."""
@@ -38,12 +38,12 @@ class Allowance:
         self._paid_at: dict[Hashable, float] = {}  # When all that was spent is earned again.
 
     def has_room(self, key: Hashable, now: float) -> bool:
-        """Tell whether one more message fits now."""
+        """Return whether one more message fits now."""
         owed = max(0.0, self._paid_at.get(key, now) - now) / self._every_s
         return owed <= self._burst - 1 + _ROUNDING
 
     def spend(self, key: Hashable, now: float) -> None:
-        """Count one message; nobody ever owes more than a burst."""
+        """Count one message; the debt is never more than a burst."""
         if len(self._paid_at) >= _KEYS_MAX:
             self._paid_at = {key: at for key, at in self._paid_at.items() if at > now}
         paid_at = max(self._paid_at.get(key, now), now) + self._every_s
@@ -51,7 +51,7 @@ class Allowance:
 
 
 class ThroughputLimits:
-    """The limit of a business number and that of a pair of number and customer."""
+    """Limits of a business number and of a pair of number and customer."""
 
     def __init__(self, messages_per_second: int) -> None:
         """Start with nothing sent."""
@@ -60,7 +60,7 @@ class ThroughputLimits:
         self._pairs = Allowance(PAIR_EVERY_S, PAIR_BURST)
 
     def grant(self, number_id: str, messages_per_second: int) -> None:
-        """Let a number send so many messages a second from now on; it begins with all of them."""
+        """Set how many messages a second a number may send; it begins with a full allowance."""
         self._granted[number_id] = messages_per_second
         self._numbers.pop(number_id, None)
 
@@ -99,14 +99,14 @@ _ONLY_PHONE = Refusal(NO_USER_ID, "Authentication templates need the recipient's
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A policy that a message breaks; `at_once` where the answer tells, not a failed status."""
+    """Policy that a message breaks; `at_once` if the answer reports it, not a failed status."""
 
     refusal: Refusal
     at_once: bool
 
 
 class Policy:
-    """Judges messages by who wrote when, who stopped marketing, and which template it is."""
+    """Judges messages by who wrote when, who stopped marketing, and the template's category."""
 
     def __init__(self, config: Config) -> None:
         """Start with the templates of the configuration."""
@@ -114,7 +114,7 @@ class Policy:
         self.templates: dict[str, str] = dict(config.templates)
 
     def category(self, body: Json) -> str:
-        """Give the category that decides price and consent."""
+        """Return the category that decides price and consent."""
         if body.get("type") != "template":
             return SERVICE
         return self.templates.get(body["template"]["name"], "utility")
@@ -122,7 +122,7 @@ class Policy:
     def breach(
         self, number_id: str, person: SimulatedPerson, body: Json, now: float
     ) -> Breach | None:
-        """Give the policy that a checked message breaks, if it breaks one."""
+        """Return the policy that a checked message breaks, if any."""
         category = self.category(body)
         if category == "authentication" and not body.get("to"):
             return Breach(_ONLY_PHONE, at_once=True)
@@ -134,7 +134,7 @@ class Policy:
 
 
 def is_open(person: SimulatedPerson, number_id: str, now: float) -> bool:
-    """Tell whether a customer wrote to a number within the last 24 hours."""
+    """Return whether a customer wrote to a number within the last 24 hours."""
     wrote_at = person.wrote_at.get(number_id)
     return wrote_at is not None and now - wrote_at < WINDOW_S
 

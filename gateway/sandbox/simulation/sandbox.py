@@ -1,4 +1,4 @@
-"""The stand-in for Meta itself: takes messages, tells of their fate, and lets customers write."""
+"""Core of the stand-in for Meta: accepts messages, sends statuses, and lets customers write."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ _TO_ONESELF = Refusal(RECIPIENT_IS_SENDER, "The recipient is the sending number 
 
 
 class Sandbox:
-    """All that the stand-in knows; lives in one event loop."""
+    """State of the stand-in; lives in one event loop."""
 
     def __init__(
         self, config: Config, clock: Clock, transport: httpx.AsyncBaseTransport | None = None
@@ -33,7 +33,7 @@ class Sandbox:
         self.config = config
         self.clock = clock
         self.token = Token(config.access_token)
-        self.foreign_tokens: set[str] = set()  # Of another app.
+        self.foreign_tokens: set[str] = set()  # Of other apps.
         self.account = Account.of(config)
         self.faults = Faults()
         self.limits = ThroughputLimits(config.messages_per_second)
@@ -48,7 +48,7 @@ class Sandbox:
         self._numbers = {number.id: number for number in config.numbers}
 
     def number(self, number_id: str) -> Number | None:
-        """Give one of our numbers by its id; another one is shown by its id, if any is ours."""
+        """Return one of our numbers by its id; with `any_number` every id is one of ours."""
         if number := self._numbers.get(number_id):
             return number
         is_ours = self.config.any_number and number_id.isascii() and number_id.isdigit()
@@ -74,7 +74,7 @@ class Sandbox:
         return _answer(body, name, person, wamid)
 
     def mark_read(self, body: Json) -> Json:
-        """Show the blue ticks, and typing if asked, on the phone of whoever wrote the message."""
+        """Show the blue ticks, and typing if requested, on the phone of the message's author."""
         if phone := self.phones.author_of(body["message_id"]):
             phone.show("read", message_id=body["message_id"])
             if "typing_indicator" in body:
@@ -82,7 +82,7 @@ class Sandbox:
         return {"success": True}
 
     def send_customer_message(self, customer: str, number: Number, params: Json) -> str:
-        """Let a customer write, tap or react; give the message's id, or raise WritingError."""
+        """Let a customer write, tap or react; return the message's id, or raise WritingError."""
         person = self.customers.remember(customer)
         phone = self.phones.of(person.key)
         content = build_content(params, number, phone.last_message)
@@ -102,14 +102,14 @@ class Sandbox:
         return wamid
 
     def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
-        """Tell by a system message what became of a customer; give the message's id."""
+        """Send a system message about a customer's change; return the message's id."""
         message = self._message(person, {"type": "system", "system": system})
         self.post_update(webhook_payloads.system_change(number, message))
         wamid: str = message["id"]
         return wamid
 
     def post_update(self, change: Json) -> None:
-        """Post an update that nobody's phone shows."""
+        """Post an update that no phone shows."""
         self.webhooks.owe(1, self.webhooks.send(change, lambda _: None))
 
     async def aclose(self) -> None:

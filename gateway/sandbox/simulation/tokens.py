@@ -1,4 +1,4 @@
-"""The access token: which one is accepted, whether it is just now, and what it may do."""
+"""Access token: which one is accepted, whether it is at present, and what it may do."""
 
 import hmac
 from typing import Literal
@@ -14,7 +14,7 @@ _NEEDS = 200
 
 
 class Token:
-    """One token that can be changed, revoked and given back; a system user's that never ends."""
+    """One token that can be changed, revoked and restored; a system user's, which never expires."""
 
     def __init__(self, text: str) -> None:
         """Accept this token."""
@@ -25,20 +25,20 @@ class Token:
         self.change(text)
 
     def change(self, text: str) -> None:
-        """Accept another token instead."""
+        """Replace the accepted token."""
         self._text = text.encode()
 
     def matches(self, text: str) -> bool:
-        """Tell whether this is the token, accepted or not."""
+        """Return whether this is the token, accepted or not."""
         return hmac.compare_digest(text.encode(), self._text)
 
     def is_accepted(self, authorization: str) -> bool:
-        """Tell whether a header holds the accepted token."""
+        """Return whether a header holds the accepted token."""
         kind, _, text = authorization.partition(" ")
         return kind == "Bearer" and self.matches(text) and not self.revoked
 
     def refusal(self, authorization: str, now: float, scope: str) -> Refusal | None:
-        """Give why a header does not allow what needs this scope, or None."""
+        """Return why a header does not allow what needs this scope, or None."""
         if not self.is_accepted(authorization):
             return BAD_TOKEN_REFUSAL
         if self.has_expired(now):
@@ -48,11 +48,11 @@ class Token:
         return None
 
     def has_expired(self, now: float) -> bool:
-        """Tell whether it has run out."""
+        """Return whether it has expired."""
         return 0 < self.expires_at <= now
 
     def show(self, now: float, waba_id: str) -> Json:
-        """Give what /debug_token tells of it."""
+        """Return what /debug_token shows of it."""
         shown: Json = {
             "type": self.type,
             "expires_at": int(self.expires_at),

@@ -1,4 +1,4 @@
-"""The judge's log: what was accepted, what was refused, and how webhooks fared."""
+"""Log of the judge: accepted and refused messages, and the fate of webhooks."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from gateway.sandbox.wire import Json
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """One message that Meta would have sent on; `body` is the request as it came."""
+    """One message that Meta would have sent on; `body` is the request as received."""
 
     wamid: str
     number: str
@@ -24,9 +24,9 @@ class AcceptedMessage:
 
 @dataclass(slots=True)
 class WebhookTally:
-    """POSTs made, those answered with 200, those not, and the updates that are still owed.
+    """Counts of POSTs made, answered with 200, and not, and of the updates that are still owed.
 
-    Updates that nobody is subscribed to are posted nowhere.
+    Updates without a subscribed app are posted nowhere.
     """
 
     posted: int = 0
@@ -37,7 +37,7 @@ class WebhookTally:
 
 
 class Log:
-    """The newest entries of each kind, oldest first."""
+    """Newest entries of each kind, oldest first."""
 
     def __init__(self, most: int) -> None:
         """Start empty; keep at most so many entries of each kind."""
@@ -54,13 +54,13 @@ class Log:
         self._refused.append({"code": refusal.code, "at": at, "details": refusal.details})
 
     def clear(self) -> None:
-        """Forget everything but the updates that are still owed."""
+        """Clear everything but the updates that are still owed."""
         self._messages.clear()
         self._refused.clear()
         self.tally.posted = self.tally.ok = self.tally.failed = self.tally.nowhere = 0
 
     def show(self) -> Json:
-        """Give the whole log, ready to be written as JSON by orjson."""
+        """Return the whole log, ready to be written as JSON by orjson."""
         return {
             "messages": list(self._messages),
             "refused": list(self._refused),
@@ -72,7 +72,7 @@ _SECONDS_MAX = 3_600
 
 
 class MessagePace:
-    """Counts of one number; only the newest seconds in which something was accepted are kept."""
+    """Counts of one number; of the seconds with accepted messages, only the newest are kept."""
 
     def __init__(self) -> None:
         """Start with nothing counted."""
@@ -97,27 +97,27 @@ class MessagePace:
         self._refused[code] += 1
 
     def show(self) -> Json:
-        """Give all counts; the seconds are pairs of a second and its accepted messages."""
+        """Return all counts; the seconds are pairs of a second and its accepted messages."""
         refused = {str(code): times for code, times in sorted(self._refused.items())}
         counts: Json = {"accepted": self._accepted, "inbound": self._inbound, "refused": refused}
         return counts | {"seconds": list(self._seconds)}
 
 
 class Paces:
-    """The counts of all numbers."""
+    """Counts of all numbers."""
 
     def __init__(self, number_ids: Iterable[str]) -> None:
         """Start with nothing counted."""
         self._by_number = {number_id: MessagePace() for number_id in number_ids}
 
     def of(self, number_id: str) -> MessagePace:
-        """Give the counts of a number; one that was not counted yet begins with nothing."""
+        """Return the counts of a number; one without counts begins at zero."""
         return self._by_number.setdefault(number_id, MessagePace())
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Start counting again."""
         self._by_number = {number_id: MessagePace() for number_id in self._by_number}
 
     def show(self) -> Json:
-        """Give the counts of each number."""
+        """Return the counts of each number."""
         return {number_id: pace.show() for number_id, pace in self._by_number.items()}

@@ -1,4 +1,4 @@
-"""Posting webhooks as Meta does: signed, several at a time, and again until the answer is 200."""
+"""Webhook delivery as Meta does it: signed, several at a time, repeated until the answer is 200."""
 
 import asyncio
 import hashlib
@@ -19,19 +19,19 @@ SIGNATURE_HEADER = "X-Hub-Signature-256"
 NO_ANSWER = 0
 
 _TLS = ssl.create_default_context()
-# Below the five seconds after which servers commonly hang up on an idle connection.
+# Below the five seconds after which servers commonly close an idle connection.
 _IDLE_S = 2.0
 
 OnAttempt = Callable[[int], None]
 
 
 def signature(app_secret: str, body: bytes) -> str:
-    """Sign the bytes of a body as the header says it."""
+    """Return the signature of a body in the header's form."""
     return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def retry_pauses(delays: tuple[float, ...], total_s: float) -> Iterator[float]:
-    """Give the pauses between attempts; the last one repeats until the total would be exceeded."""
+    """Yield the pauses between attempts; the last one repeats until the total would be exceeded."""
     waited = 0.0
     for pause in delays:
         waited += pause
@@ -43,7 +43,7 @@ def retry_pauses(delays: tuple[float, ...], total_s: float) -> Iterator[float]:
 
 
 class _Batch:
-    """Updates that travel in one POST, and those who want to hear of its attempts."""
+    """Updates that share one POST, and the listeners to its attempts."""
 
     def __init__(self) -> None:
         self.changes: list[Json] = []
@@ -53,7 +53,7 @@ class _Batch:
 
 
 class Webhooks:
-    """The way from an update to the business's endpoint."""
+    """Queue and client that bring updates to the business's endpoint."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Webhooks:
         self._faults = faults
         self._tally = tally
         self._clients = [_client(transport) for _ in range(config.max_deliveries)]
-        # The last used is the next used, so that a quiet sandbox keeps few connections.
+        # The last used is the next used, so that a quiet sandbox keeps few connections open.
         self._idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
         for client in self._clients:
             self._idle.put_nowait(client)
@@ -81,7 +81,7 @@ class Webhooks:
 
         Beyond `pending_max` the updates are dropped and count as failed.
         """
-        # A webhook that is down for good must not eat all memory.
+        # A webhook that stays down must not use up all memory.
         if self._tally.pending + updates > self._config.pending_max:
             self._tally.failed += updates
             work.close()
@@ -90,9 +90,9 @@ class Webhooks:
         self._start(work)
 
     async def send(self, change: Json, on_attempt: OnAttempt) -> None:
-        """Post one owed update until it is taken or given up; `hear` is told of every attempt.
+        """Post one owed update until it is accepted or given up; `on_attempt` gets each status.
 
-        One that nobody is subscribed to goes nowhere.
+        Without a subscribed app it is posted nowhere.
         """
         try:
             if not self._account.uri_for(change):
@@ -158,7 +158,7 @@ class Webhooks:
             self._tally.pending -= 1
 
     async def _attempt(self, first: Json, body: bytes, listeners: list[OnAttempt]) -> int:
-        """Post to where such an update goes just now, which may change from try to try."""
+        """Post to the update's present destination, which may change between attempts."""
         client = await self._idle.get()
         try:
             status = await self._post(client, self._account.uri_for(first), body)
@@ -187,7 +187,7 @@ class Webhooks:
 
 
 def _client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    """Make a client of one connection; a shared pool of many costs three times as much a POST."""
+    """Return a client of one connection; a shared pool of many costs three times as much a POST."""
     limits = httpx.Limits(max_connections=1, keepalive_expiry=_IDLE_S)
     return httpx.AsyncClient(
         transport=transport or httpx.AsyncHTTPTransport(verify=_TLS, limits=limits),

@@ -1,4 +1,4 @@
-"""Webhook bodies: messages of customers, statuses of ours, and the envelope round them."""
+"""Webhook bodies: customers' messages, statuses of ours, and the envelope around them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from gateway.sandbox.wire import Json
 
 
 class WritingError(ValueError):
-    """The wish of a customer cannot be understood; the message is one sentence."""
+    """A customer's requested act is invalid; the message is one sentence."""
 
 
 def build_content(params: Json, number: Number, last_message: str | None) -> Json:
-    """Make type and content of a message; `shown` is the message that a tap answers."""
+    """Return type and content of a message; a tap answers `last_message`."""
     acts = [name for name in _ACTS if name in params]
     if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number"}:
         raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name and number.")
@@ -46,7 +46,7 @@ def _tap(tap: object) -> Json:
 def _react(react: object) -> Json:
     if not isinstance(react, dict) or not _has_strings(react, "message_id", "emoji"):
         raise WritingError("react must have message_id and emoji, both strings.")
-    # Taking a reaction back is told by leaving the emoji out.
+    # A reaction without emoji takes the reaction back.
     emoji = {"emoji": react["emoji"]} if react["emoji"] else {}
     return {"type": "reaction", "reaction": {"message_id": react["message_id"], **emoji}}
 
@@ -84,17 +84,17 @@ def envelope(waba_id: str, changes: Sequence[Json]) -> Json:
 
 
 def message_change(number: Number, person: SimulatedPerson, name: str, message: Json) -> Json:
-    """Tell the business that a customer wrote."""
+    """Return the change for a message that a customer wrote."""
     return _change(number, {"contacts": [_contact(person, name)], "messages": [message]})
 
 
 def system_change(number: Number, message: Json) -> Json:
-    """Tell the business that a customer is named otherwise now; such a message has no contacts."""
+    """Return the change for a customer's new name; such a message has no contacts."""
     return _change(number, {"messages": [message]})
 
 
 def status_change(number: Number, person: SimulatedPerson, name: str, status: Json) -> Json:
-    """Tell the business how its message fares; a failure comes without contacts."""
+    """Return the change for a status of a message; a failure comes without contacts."""
     contacts = {} if status["status"] == "failed" else {"contacts": [_contact(person, name)]}
     return _change(number, {**contacts, "statuses": [status]})
 
@@ -102,7 +102,7 @@ def status_change(number: Number, person: SimulatedPerson, name: str, status: Js
 def preference_change(
     number: Number, person: SimulatedPerson, name: str, value: str, at: float
 ) -> Json:
-    """Tell the business that a customer stopped or resumed its marketing messages."""
+    """Return the change for a customer that stopped or resumed marketing messages."""
     preference = {
         **identity_fields("wa_id", "user_id", person),
         "detail": f"User requested to {value} marketing messages",
@@ -115,7 +115,7 @@ def preference_change(
 
 
 def throughput_change(number: Number) -> Json:
-    """Tell the business that a number may send more a second."""
+    """Return the change for a number that may send more messages a second."""
     update = {
         "display_phone_number": number.display,
         "event": "THROUGHPUT_UPGRADE",
@@ -125,14 +125,14 @@ def throughput_change(number: Number) -> Json:
 
 
 def sender(person: SimulatedPerson) -> Json:
-    """Name the customer in a message; one who is known by a user id only has no `from`."""
+    """Return the sender's fields of a message; a customer with only a user id has no `from`."""
     return identity_fields("from", "from_user_id", person)
 
 
 def status(
     wamid: str, word: str, person: SimulatedPerson, *, at: float, callback: str | None
 ) -> Json:
-    """Make one status."""
+    """Return one status."""
     payload: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
     payload |= identity_fields("recipient_id", "recipient_user_id", person)
     if callback is not None:
@@ -141,7 +141,7 @@ def status(
 
 
 def failure(code: int, details: str) -> Json:
-    """Make the error of a failed status."""
+    """Return the error of a failed status."""
     title = code_of(code).title
     return {
         "code": code,
@@ -153,7 +153,7 @@ def failure(code: int, details: str) -> Json:
 
 
 def price(category: str) -> Json:
-    """Make the price of a message; `conversation` is not told any more since v24."""
+    """Return the price of a message; since v24 it has no `conversation`."""
     is_service = category == "service"
     return {
         "billable": not is_service,
@@ -164,7 +164,7 @@ def price(category: str) -> Json:
 
 
 def identity_fields(phone_key: str, user_key: str, person: SimulatedPerson) -> Json:
-    """Name a customer by all that the business may know."""
+    """Return all the names by which the business may know a customer."""
     names = {phone_key: person.shown_phone, user_key: person.user_id}
     return {key: name for key, name in names.items() if name}
 

@@ -1,1 +1,1 @@
-"""What Graph asks of a message: required fields, types and limits, as tables of small rules."""
+"""Graph's requirements of a message: required fields, types and limits, as models."""

@@ -1,4 +1,4 @@
-"""Models of each kind of interactive message."""
+"""Models of interactive messages, one for each kind."""
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 

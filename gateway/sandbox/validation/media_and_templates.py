@@ -1,4 +1,4 @@
-"""Models of media, alone or as the header of something else, and of templates."""
+"""Models of media, alone or as a header, and of templates."""
 
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,7 @@ Link = Annotated[
 
 
 class Media(WithOneOf):
-    """A file, by Meta's id of it or by its address."""
+    """File, by Meta's id of it or by its address."""
 
     _choice = ("id", "link")
     id: Text | None = None
@@ -31,29 +31,29 @@ class Media(WithOneOf):
 
 
 class CaptionedMedia(Media):
-    """A picture or a film."""
+    """Image or video."""
 
     caption: Text | None = Field(None, max_length=1024)
 
 
 class NamedMedia(Media):
-    """A file that may have a name."""
+    """File that may have a name."""
 
     filename: Text | None = Field(None, max_length=240)
 
 
 class Document(CaptionedMedia, NamedMedia):
-    """A document."""
+    """Document."""
 
 
 class Sticker(NamedMedia):
-    """A sticker, which has no caption."""
+    """Sticker, which has no caption."""
 
     caption: Annotated[None, BeforeValidator(leave_out)] = None
 
 
 class Audio(Sticker):
-    """A sound, which has no caption either."""
+    """Audio, which has no caption either."""
 
     voice: StrictBool | None = None
 
@@ -131,7 +131,7 @@ class _Language(Part):
 
 
 class SentTemplate(Part):
-    """A template by its name, and what stands in its places."""
+    """Template by its name, and the values of its parameters."""
 
     name: Text = Field(max_length=512)
     language: _Language

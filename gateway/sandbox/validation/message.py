@@ -1,4 +1,4 @@
-"""The judge of a whole request: what every message has, and the table of types."""
+"""Judge of a whole request: the fields of every message, and the table of types."""
 
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -95,12 +95,12 @@ class _ReadMark(Part):
 
 
 def is_read_mark(body: Json) -> bool:
-    """Tell whether this marks a message as read (and perhaps shows typing) instead of sending."""
+    """Return whether this marks a message as read (and perhaps shows typing) instead of sending."""
     return "status" in body
 
 
 def check_message(body: Json) -> Refusal | None:
-    """Judge one request body; None means that Meta would accept it."""
+    """Check one request body; None means that Meta would accept it."""
     if body.get("messaging_product") != "whatsapp":
         return Refusal(INVALID, "Parameter messaging_product is required and must be whatsapp.")
     if is_read_mark(body):

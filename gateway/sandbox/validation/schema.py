@@ -1,4 +1,4 @@
-"""The pieces that models of bodies are made of, and Meta's refusal of what a model refuses."""
+"""Building blocks of the models of bodies, and Meta's refusal for what a model rejects."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gateway.sandbox.errors import Refusal, invalid, missing, wrong_type
 
-# Other fields of an object are let through, as Meta adds fields often.
+# Other fields of an object pass, as Meta adds fields often.
 Part = BaseModel
 
 Text = Annotated[str, Field(min_length=1)]
@@ -29,7 +29,7 @@ def _broken(rule: str) -> PydanticCustomError:
 
 
 def must(holds: Callable[[Any], object], rule: str) -> AfterValidator:
-    """Ask for something of a value of the right type; `rule` ends the sentence "must"."""
+    """Require something of a value of the right type; `rule` ends the sentence "must"."""
 
     def check(value: Any) -> Any:
         if not holds(value):
@@ -40,7 +40,7 @@ def must(holds: Callable[[Any], object], rule: str) -> AfterValidator:
 
 
 def matching(expression: str, wanted: str) -> AfterValidator:
-    """Ask for a string of a certain form; `wanted` ends the sentence "must be"."""
+    """Require a string of a certain form; `wanted` ends the sentence "must be"."""
     return must(re.compile(expression, re.DOTALL).fullmatch, f"be {wanted}")
 
 
@@ -50,7 +50,7 @@ def _refuse_flag(value: object) -> object:
     return value
 
 
-# Meta also takes a number that is written as a string.
+# Meta also accepts a number that is written as a string.
 Number = Annotated[float, BeforeValidator(_refuse_flag)]
 
 
@@ -64,7 +64,7 @@ def leave_out(_: object) -> NoReturn:
 
 
 def kind(name: str) -> Tag:
-    """Name the model of a union that is for objects of this `type`."""
+    """Return the tag of a union's model for objects of this `type`."""
     return Tag(f"<{name}>")
 
 
@@ -77,12 +77,12 @@ BY_KIND = Discriminator(_kind_of)
 
 
 def lacks(*endings: str) -> NoReturn:
-    """Refuse an object that has none of these, each written as it ends the path."""
+    """Refuse an object that has none of these fields, each written as the end of the path."""
     raise PydanticCustomError("missing", "", {"endings": endings})
 
 
 class WithOneOf(Part):
-    """An object that has one of two fields, and not both."""
+    """Object that has one of two fields, and not both."""
 
     _choice: tuple[str, str]
 
@@ -97,7 +97,7 @@ class WithOneOf(Part):
 
 
 class WithNamesake(Part):
-    """An object that must have the field which its `type` names; those of others are let be."""
+    """Object that must have the field named by its `type`; fields of other types are ignored."""
 
     @model_validator(mode="before")
     @classmethod
@@ -117,11 +117,11 @@ class WithNamesake(Part):
         return self
 
 
-_OF_TYPE = ("_type", "_parsing")  # how their names end
+_OF_TYPE = ("_type", "_parsing")  # the ends of their names
 
 
 def refusal_of(error: ValidationError) -> Refusal:
-    """Word the first thing that is wrong as Meta does, without what the caller wrote."""
+    """Return Meta's refusal for the first error, without what the caller wrote."""
     first = error.errors()[0]
     name, path, context = first["type"], _path(first), first.get("ctx", {})
     if name == "missing" or first["input"] is None:
@@ -141,7 +141,7 @@ def refusal_of(error: ValidationError) -> Refusal:
 
 
 def _path(error: ErrorDetails) -> str:
-    """Write where it is, as in `a.b[0].c`; the kinds that lead there are no part of it."""
+    """Return the path of the error, as in `a.b[0].c`, without the kinds that lead there."""
     steps = [step for step in error["loc"] if not str(step).startswith("<")]
     written = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return "".join(written).removeprefix(".")

@@ -1,1 +1,1 @@
-"""How processes agree: the leader lock, wake-ups, and when each job ran."""
+"""Coordination of processes: the leader lock, wake-ups, and when each job ran."""

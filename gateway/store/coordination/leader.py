@@ -1,4 +1,4 @@
-"""A turn: of all who could do something, one does it, for as long as it goes on asking."""
+"""Leader lock: of several processes one does a job, for as long as it renews the lock."""
 
 import secrets
 
@@ -6,23 +6,23 @@ from gateway.store.redis.client import Store
 
 
 class LeaderLock:
-    """What one process asks for; it runs out by itself, by the server's clock."""
+    """Lock as one process holds it; it expires by itself, by the server's clock."""
 
     def __init__(self, store: Store, key: str, lifetime_ms: int) -> None:
-        """Ask for nothing yet."""
+        """Create the lock without acquiring it."""
         self._store = store
         self._key = key
         self._lifetime_ms = lifetime_ms
-        # The same each time: whoever did not hear that it has the turn has it all the same.
+        # The same each time: a process whose answer was lost holds the lock all the same.
         self._name = secrets.token_hex(8)
 
     def acquire(self) -> bool:
-        """Take the turn where it is free, keep it where it is ours.
+        """Acquire the lock if it is free, or renew ours; return whether it is ours.
 
-        Raises StoreUnavailableError; then nobody knows, and nothing should be done.
+        Raises StoreUnavailableError; then the holder is unknown, and the caller should do nothing.
         """
         return bool(self._store.call("leader", self._key, self._name, self._lifetime_ms))
 
     def release(self) -> None:
-        """Let the next one have it at once; another's is left alone. Raises like `mine`."""
+        """Free the lock at once; another process's is left alone. Raises like `acquire`."""
         self._store.call("leader", self._key, self._name, 0)

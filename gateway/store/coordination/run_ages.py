@@ -1,4 +1,4 @@
-"""Run ages: how long ago the jobs that run by the clock ran."""
+"""Run ages: how long ago each scheduled job ran."""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from gateway.store import keys
 from gateway.store.redis.client import Store
 
 TICK_GUARD_MS = 900
-# A cleanup that is an hour late has not been rung for.
+# A cleanup that is an hour late was not scheduled.
 CLEANUP_AGE_MS = 25 * 3_600_000
 
 
 def may_tick(store: Store) -> bool:
-    """Say whether this tick is the first within 0.9 s; two beats at once do no harm."""
+    """Return whether this tick is the first within 0.9 s; two beats at once do no harm."""
     first = store.mark(keys.TICK_GUARD, TICK_GUARD_MS)
     if first:
         record_run(store, "tick")
@@ -21,19 +21,19 @@ def may_tick(store: Store) -> bool:
 
 
 def record_run(store: Store, job: str, release: str = "1", lifetime_ms: int = keys.DAY_MS) -> None:
-    """Note what ran by the clock, and by which release; the key's lifetime tells when it did."""
+    """Record that a job ran, and by which release; the key's remaining lifetime gives the time."""
     store.run(lambda client: client.set(f"{keys.LAST_RUN}{job}", release, px=lifetime_ms))
 
 
 def seconds_since_run(store: Store, job: str) -> float | None:
-    """Return how long ago something ran by the clock, None where it did not within a day."""
+    """Return how long ago a scheduled job ran, None where it did not within a day."""
     left: Any = store.run(lambda client: client.pttl(f"{keys.LAST_RUN}{job}"))
     return (keys.DAY_MS - left) / 1000 if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class RunAges:
-    """How long ago what runs by the clock ran, in seconds; infinite where not within a day."""
+    """Seconds since each scheduled job ran; infinite where it did not within a day."""
 
     tick_s: float
     sweep_s: float
@@ -43,7 +43,7 @@ class RunAges:
 
 
 def read_run_ages(store: Store) -> RunAges:
-    """Tell what ran by the clock and when, in one round trip."""
+    """Read when each scheduled job ran, in one round trip."""
 
     def fetch(client: Any) -> Any:
         pipe = client.pipeline(transaction=False)

@@ -1,18 +1,18 @@
-"""Wake-up counters: which messages to workers are on their way, and when to send one again."""
+"""Wake-up counters: which wake-ups are on their way to workers, and when to repeat one."""
 
 from typing import Any
 
 from gateway.store.redis.client import Store
 
 WAKEUP_COUNT_MS = 3_600_000
-# Looks are two to four seconds apart, and a bell may be lost as the one before it was.
+# Sweeps look every two to four seconds, and a repeated wake-up may be lost like the first.
 RINGS_EACH = 4
 
 
 def should_wake_again(store: Store, bell: str) -> bool:
-    """Say whether to ring for what waits and is still: the 1st, 2nd, 4th, 8th, 12th … time.
+    """Return whether to ring for work that does not move: the 1st, 2nd, 4th, 8th, 12th … time.
 
-    While no worker is there to hear, each finding would put one more message into the queue.
+    While no worker runs, ringing each time would add one more message to the queue.
     """
 
     def increment(client: Any) -> Any:
@@ -26,5 +26,5 @@ def should_wake_again(store: Store, bell: str) -> bool:
 
 
 def clear_wakeup(store: Store, bell: str) -> None:
-    """Let the next who has work ring again; done before looking, so that none goes unheard."""
+    """Let the next producer ring again; done before looking for work, so that none is missed."""
     store.delete(bell, f"{bell}:found")

@@ -1,1 +1,1 @@
-"""Dead letters, deferred deliveries and unreadable bytes that wait for an operator."""
+"""Dead letters, deferred deliveries and unreadable events that wait for an operator."""

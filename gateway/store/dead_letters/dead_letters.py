@@ -1,4 +1,4 @@
-"""Dead letters: found, begun again, and let go. All of it may raise StoreUnavailableError."""
+"""Dead letters: read, redriven and dropped. All of it may raise StoreUnavailableError."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,20 +25,20 @@ AT_ONCE = 200
 DeadLetter = DeadSend | DeadEvent
 _SEND, _EVENT = b"send:", b"event:"
 
-# What became of the wish to redrive: done; Meta has it; Meta may have it; it is no longer what was
-# looked at; the delivery that an event came in is no longer kept, or the text of a send is not, or
-# it cannot be opened here; it was redriven often enough.
+# Result of a redrive: done; Meta accepted the send; Meta may have it; the dead letter changed since
+# it was read; its delivery was trimmed, or the text of a send was; this process cannot open it; it
+# was redriven often enough.
 RedriveResult = Literal[
     "redriven", "accepted", "unconfirmed", "changed", "trimmed", "textless", "unopened", "too_often"
 ]
-WITHOUT_KEYS = Bodies()  # for who shows no texts
-# What was begun again so often will not pass the next time either, and its row has to stay small.
+WITHOUT_KEYS = Bodies()  # for callers that show no texts
+# A letter redriven so often will fail again, and its row has to stay small.
 MOST_REDRIVES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _ListEntry:
-    """A dead letter as it stands in the list of a number."""
+    """A dead letter as the list of its number has it."""
 
     died_ms: int
     number: str
@@ -48,7 +48,7 @@ class _ListEntry:
 def iter_dead_letters(
     store: Store, wanted: DeadLetterFilter, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
 ) -> Iterator[DeadLetter]:
-    """Yield what is wanted, the newest first, read bit by bit; with `most` of the newest only."""
+    """Yield the wanted dead letters, newest first, read in pages; with `most` only the newest."""
     numbers = number_list.numbers(store) if wanted.number is None else [wanted.number]
     per_number = [_iter_entries(store, number, wanted) for number in numbers]
     entries = islice(merge(*per_number, key=lambda one: one.died_ms, reverse=True), most)
@@ -76,7 +76,7 @@ def find(
 def read_events(
     store: Store, number: str, members: Sequence[tuple[bytes, float]]
 ) -> list[DeadEvent]:
-    """Return those of the events that are dead letters still; each came with when it died."""
+    """Return those of the events that are still dead letters; each comes with its time of death."""
     entries = [_ListEntry(int(died), number, member) for member, died in members]
     return [
         letter for letter in _read(store, WITHOUT_KEYS, entries) if isinstance(letter, DeadEvent)
@@ -90,9 +90,9 @@ def redrive(
     unconfirmed: bool = False,
     bodies: Bodies = WITHOUT_KEYS,
 ) -> RedriveResult:
-    """Let a dead letter begin again, once for each time that it died; asking again is safe.
+    """Redrive a dead letter, once for each time that it died; repeating the call is safe.
 
-    `unconfirmed` is a person's word that twice is better than not at all.
+    `unconfirmed` is the operator's decision to risk sending twice.
     """
     match dead_letter:
         case DeadSend():
@@ -104,13 +104,13 @@ def redrive(
 
 
 def drop(store: Store, dead_letter: DeadLetter) -> bool:
-    """Take a dead letter away; false where it is gone, or died again since it was read."""
+    """Drop a dead letter; false where it is gone, or died again since it was read."""
     args = [_member(dead_letter.id), dead_letter.died_ms]
     return bool(store.call("drop_dead_letter", keys.number(dead_letter.number), *args))
 
 
 def server_time(store: Store) -> datetime:
-    """Return the server's time, by which letters died."""
+    """Return the server's time, by which the times of death were recorded."""
     seconds, micros = store.run(lambda client: client.time())
     return datetime_from_ms(seconds * 1000 + micros // 1000)
 
@@ -138,7 +138,7 @@ def _redrive_send(
 def _revive_and_redrive(
     store: Store, row: SendRow, dead_letter: DeadSend, bodies: Bodies, *, unconfirmed: bool
 ) -> RedriveResult:
-    """Give a compacted send its row back, and judge it once more: news may have come."""
+    """Restore the row of a compacted send and judge it again: a status may have arrived since."""
     if not row.has_text:
         return "unopened" if row.is_unopened else "textless"
     if not send_rows.revive(store, dead_letter.number, row):
@@ -150,10 +150,10 @@ def _revive_and_redrive(
 
 
 def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
-    """Keep the delivery once more, byte for byte: this event is not known, its neighbours are.
+    """Store the delivery again, byte for byte: this event is unknown, its neighbours are known.
 
     The dead letter stays until its event is committed, so that nothing is lost in between. That of
-    what could not be read goes: it comes again, unless other events are read in its place.
+    an unreadable event is dropped: it is created again unless its bytes can be read this time.
     """
     partition, _, entry = dead_letter.delivery.partition(":")
     prefix = keys.partition(int(partition))
@@ -169,9 +169,9 @@ def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
 
 
 def _iter_entries(store: Store, number: str, wanted: DeadLetterFilter) -> Iterator[_ListEntry]:
-    """Give what a number lists, the newest first, in pages; what dies meanwhile is not in them."""
+    """Yield the entries of a number in pages, newest first, without those that die meanwhile."""
     newest = ms_from_datetime(wanted.until) if wanted.until else None
-    skip = 0  # of those that died at `newest`, how many were given
+    skip = 0  # how many of those that died at `newest` were yielded
     while True:
         page = _page(store, number, newest, wanted, skip)
         yield from page
@@ -198,7 +198,7 @@ def _page(
 
 
 def _read(store: Store, bodies: Bodies, entries: Sequence[_ListEntry]) -> Iterator[DeadLetter]:
-    """Read the rows; what has none any more, or lives again, is no dead letter."""
+    """Read the rows; an entry without a row, or whose send lives again, is no dead letter."""
     sends = _read_send_fields(store, bodies, entries)
 
     def ask(client: Redis) -> list[Any]:
@@ -251,7 +251,7 @@ def _to_dead_event(entry: _ListEntry, row: Any, deaths: Mapping[bytes, bytes]) -
 
 
 def _member(letter_id: str) -> bytes:
-    """Return how a dead letter is listed: an event by its digest, which is written as 32 digits."""
+    """Return a dead letter's list member: for an event its digest, whose id has 32 hex digits."""
     if re.fullmatch("[0-9a-f]{32}", letter_id):
         return _EVENT + bytes.fromhex(letter_id)
     return _SEND + letter_id.encode(errors="replace")

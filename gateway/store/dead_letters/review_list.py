@@ -1,4 +1,4 @@
-"""Everything that a person has to look at: what is dead, and what was set aside.
+"""Review list: all that an operator has to look at, dead letters and deferred deliveries.
 
 All of it may raise StoreUnavailableError.
 """
@@ -19,7 +19,7 @@ DropResult = Literal["dropped", "aside", "changed"]
 
 
 def iter_letters(store: Store, wanted: DeadLetterFilter) -> Iterator[Letter]:
-    """Yield what is wanted, the newest first."""
+    """Yield the wanted letters, newest first."""
     sources = (dead_letters.iter_dead_letters(store, wanted), deferred.deliveries(store, wanted))
     return merge(*sources, key=lambda one: one.died_ms, reverse=True)
 
@@ -27,14 +27,14 @@ def iter_letters(store: Store, wanted: DeadLetterFilter) -> Iterator[Letter]:
 def find(
     store: Store, letter_id: str, numbers: Sequence[str] = (), bodies: Bodies = WITHOUT_KEYS
 ) -> Letter | None:
-    """Return what has an id, None where there is nothing; by default of any number."""
+    """Return the letter of an id, None where there is none; by default of any number."""
     return deferred.find(store, letter_id) or dead_letters.find(store, letter_id, numbers, bodies)
 
 
 def redrive(
     store: Store, letter: Letter, *, unconfirmed: bool = False, bodies: Bodies = WITHOUT_KEYS
 ) -> RedriveResult:
-    """Let it begin again; what was set aside is tried now instead of later."""
+    """Redrive a dead letter, or try a deferred delivery now instead of later."""
     if isinstance(letter, DeferredDelivery):
         tried = deferred.try_now(store, letter, dead_letters.server_time(store))
         return "redriven" if tried else "changed"
@@ -42,10 +42,10 @@ def redrive(
 
 
 def drop(store: Store, letter: Letter, *, given_up: bool = False) -> DropResult:
-    """Take it away; what was set aside waits for its effect, so it takes a person's word.
+    """Drop a letter; a deferred delivery still waits for its effect, so it needs `given_up`.
 
-    What is given up may hold statuses. So first it is noted that some are lost: else their silence
-    would be taken for evidence that Meta never had a message, and it would be sent twice.
+    A delivery that is given up may hold statuses, so their loss is recorded first: otherwise their
+    absence would count as evidence that Meta never had a message, and it would be sent twice.
     """
     if not isinstance(letter, DeferredDelivery):
         return "dropped" if dead_letters.drop(store, letter) else "changed"

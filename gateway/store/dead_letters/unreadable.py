@@ -1,4 +1,4 @@
-"""Events that could not be read: set before a person with their bytes, and found by these.
+"""Unreadable events: stored with their bytes as dead letters, and searchable by these.
 
 All of it may raise StoreUnavailableError.
 """
@@ -20,21 +20,21 @@ from gateway.store.inbox.lookup import TracedInbox
 from gateway.store.planning.commit import dead_letter_call
 from gateway.store.redis.client import Call, Store
 
-# Of each number the newest letters stay, which is some 30 MB at most: of so many of them so much is
-# held, and of the rest their beginning.
+# The newest letters of each number stay, some 30 MB at most: MOST_WHOLE of them hold up to
+# MOST_BYTES, the others only their beginning.
 MOST_LETTERS = 10_000
 MOST_WHOLE = 200
 MOST_BYTES = 64 << 10
 BEGINNING = 1 << 10
 LIFETIME_MS = keys.MONTH_MS
-# How many of the newest letters of a number are looked through, and in which steps.
+# How many of the newest letters of a number are searched, and in which steps.
 MOST_SEARCHED = 2_000
 STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBytes:
-    """What is left of what could not be read; `problem` says why it cannot be opened here."""
+    """Stored bytes of an unreadable event; `problem` says why this process cannot open them."""
 
     content: bytes = field(default=b"", repr=False)
     problem: str = ""
@@ -43,10 +43,10 @@ class UnreadableBytes:
 def store_unreadable(
     store: Store, bodies: Bodies, events: Sequence[Unreadable]
 ) -> list[Exception | None]:
-    """Set events before a person; return for each None, or why it cannot be done now.
+    """Store events as dead letters; return None for each, or why it cannot be stored now.
 
-    They are not known: a redelivery is the same letter, and is read again. The bytes come first,
-    so that there is no letter without them.
+    They do not become known: a redelivery is the same letter, and is read again. The bytes come
+    first, so that there is no letter without them.
     """
     replies = store.call_many([call for event in events for call in _store_calls(bodies, event)])
     errors = [one if isinstance(one, Exception) else None for one in replies]
@@ -54,16 +54,16 @@ def store_unreadable(
 
 
 def read_bytes(store: Store, bodies: Bodies, dead_letter: DeadEvent) -> UnreadableBytes:
-    """Return the bytes of a letter, or their beginning where `letter.size` is more."""
+    """Return the bytes of a letter, or only their beginning where `dead_letter.size` is larger."""
     return next(_open_bytes(store, bodies, dead_letter.number, [dead_letter]))
 
 
 def search_dead_letters(
     store: Store, bodies: Bodies, numbers: Sequence[str], mentions: Mentions
 ) -> Iterator[DeadEvent]:
-    """Yield the letters whose bytes mention somebody, the newest of each number first.
+    """Yield the letters whose bytes mention the customer, the newest of each number first.
 
-    Where a letter holds the beginning only, its delivery is looked at while that is kept.
+    Where a letter has only the beginning, its delivery is searched as long as that is stored.
     """
     inbox = TracedInbox(store, bodies)
     for number in numbers:

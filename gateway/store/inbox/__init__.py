@@ -1,1 +1,1 @@
-"""The inbox: deliveries are written, leased, deferred and found."""
+"""The inbox: deliveries are stored, leased, deferred and found."""

@@ -1,4 +1,4 @@
-"""Deliveries that wait in line to be kept: batch by batch, each answered by what became of it."""
+"""Batching of deliveries that wait to be stored; each is answered with its own result."""
 
 import asyncio
 from collections import deque
@@ -15,7 +15,7 @@ MOST_BYTES = 256 * 1024
 
 @dataclass(slots=True)
 class PendingDelivery:
-    """One delivery between its last byte and its answer."""
+    """A delivery between its last byte and its answer."""
 
     partition: int
     header: bytes
@@ -24,15 +24,15 @@ class PendingDelivery:
 
 
 class Batcher:
-    """Hands on what waits, one batch at a time.
+    """Passes waiting deliveries on, one batch at a time.
 
-    Its task never dies: what goes wrong fails a batch with StoreUnavailableError, and the next
-    batch is tried afresh. Where the server cannot be reached, or too few replicas have the batch,
-    all that wait are told so at once, for each batch behind would wait as long again.
+    Its task never ends: an error fails its batch with StoreUnavailableError, and the next batch is
+    tried afresh. Where the server cannot be reached, or too few replicas have the batch, all that
+    wait fail at once, since each batch behind would wait as long again.
     """
 
     def __init__(self, keep: Callable[[Sequence[PendingDelivery]], Awaitable[None]]) -> None:
-        """Take what keeps a batch and answers it."""
+        """Take the function that stores a batch and answers it."""
         self._keep = keep
         self._waiting: deque[PendingDelivery] = deque()
         self._wake = asyncio.Event()
@@ -41,17 +41,17 @@ class Batcher:
         self.waiting_bytes = 0
 
     def add(self, delivery: PendingDelivery) -> None:
-        """Let one more wait."""
+        """Add a delivery to those that wait."""
         self._waiting.append(delivery)
         self.waiting_bytes += len(delivery.record)
         self._wake.set()
 
     def start(self) -> None:
-        """Begin to hand on; call it inside the event loop."""
+        """Start the task; call it inside the event loop."""
         self._task = asyncio.create_task(self._run(), name="line")
 
     async def close(self) -> None:
-        """Hand on what still waits, then end."""
+        """Pass on what still waits, then end."""
         self._closing = True
         self._wake.set()
         if self._task:
@@ -72,11 +72,11 @@ class Batcher:
                 while self._waiting:
                     batch += self._next_batch()
                 fail(batch, error)
-            except Exception as error:  # the line outlives any one batch
+            except Exception as error:  # the task outlives any failed batch
                 fail(batch, error)
 
     def _next_batch(self) -> list[PendingDelivery]:
-        """Take what waits, up to what a script may hold; a large body travels alone."""
+        """Take waiting deliveries, up to the limit of a script call; a large body is sent alone."""
         batch: list[PendingDelivery] = []
         size = 0
         while self._waiting and len(batch) < MOST_DELIVERIES:
@@ -89,18 +89,18 @@ class Batcher:
 
 
 def answer(group: Sequence[PendingDelivery], reply: object) -> None:
-    """Tell deliveries of one partition what its server said."""
+    """Answer deliveries of one partition with the reply of its server."""
     if isinstance(reply, Exception):
         return fail(group, reply)
     for one in group:
-        # A future that is done already belongs to somebody who no longer waits.
+        # A future that is done already belongs to a request that no longer waits.
         if not one.future.done():
             one.future.set_result(None)
     return None
 
 
 def fail(group: Sequence[PendingDelivery], error: Exception) -> None:
-    """Tell deliveries that they are not kept."""
+    """Answer deliveries that could not be stored."""
     translated = translate_error(error) if isinstance(error, RedisError) else error
     reason = (
         str(translated) if isinstance(translated, StoreUnavailableError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Deliveries set aside: found, tried again at once, and given up on a person's word.
+"""Deferred deliveries: found, tried again at once, and given up by an operator.
 
 They are found without being opened, so it does not matter which keys this process has. All of it
 may raise StoreUnavailableError.
@@ -21,14 +21,14 @@ _ID = re.compile(r"[0-9]{1,2}:[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 
 
 def deliveries(store: Store, wanted: DeadLetterFilter) -> list[DeferredDelivery]:
-    """Return what is wanted, the newest first."""
+    """Return the wanted deliveries, newest first."""
     candidates = (one for index in range(keys.PARTITIONS) for one in _iter_partition(store, index))
     chosen = (one for one in candidates if _is_in_scope(one, wanted) and wanted.matches(one))
     return sorted(chosen, key=lambda one: one.died_ms, reverse=True)
 
 
 def find(store: Store, delivery_id: str) -> DeferredDelivery | None:
-    """Return the delivery of an id, None where it is not aside."""
+    """Return the delivery of an id, None where it is not deferred."""
     if not _ID.fullmatch(delivery_id):
         return None
     index, _, entry = delivery_id.partition(":")
@@ -38,7 +38,7 @@ def find(store: Store, delivery_id: str) -> DeferredDelivery | None:
 
 
 def try_now(store: Store, delivery: DeferredDelivery, now: datetime) -> bool:
-    """Let a delivery be tried again at once; false where it is aside no more."""
+    """Make a delivery due now; false where it is no longer deferred."""
     prefix, entry = _prefix_and_entry(delivery)
     moment = ms_from_datetime(now)
 
@@ -50,7 +50,7 @@ def try_now(store: Store, delivery: DeferredDelivery, now: datetime) -> bool:
 
 
 def give_up(store: Store, delivery: DeferredDelivery) -> bool:
-    """Let a delivery go without its effect; false where it is aside no more."""
+    """Give a delivery up, without its effect; false where it is no longer deferred."""
     prefix, entry = _prefix_and_entry(delivery)
     return bool(store.call("give_up", prefix, entry))
 
@@ -68,13 +68,13 @@ def _is_in_scope(delivery: DeferredDelivery, wanted: DeadLetterFilter) -> bool:
 
 
 def _iter_partition(store: Store, index: int) -> Iterator[DeferredDelivery]:
-    """Read them bit by bit; what is set aside or comes back meanwhile may be missed."""
+    """Read them in pages; deliveries that are deferred or come back meanwhile may be missed."""
     key, cursor = f"{keys.partition(index)}aside", 0
     seen: set[bytes] = set()
     while True:
         cursor, members = _scan(store, key, cursor)
         entries = [entry for entry, _ in members if entry not in seen]
-        seen.update(entries)  # a scan may give one twice
+        seen.update(entries)  # a scan may return one twice
         for start in range(0, len(entries), AT_ONCE):
             yield from _read(store, index, entries[start : start + AT_ONCE])
         if cursor == 0:
@@ -87,7 +87,7 @@ def _scan(store: Store, key: str, cursor: int) -> tuple[int, list[tuple[bytes, f
 
 
 def _read(store: Store, index: int, entries: Sequence[bytes]) -> Iterator[DeferredDelivery]:
-    """Read how deliveries of one partition stand; what is aside no more is left out."""
+    """Read the state of deliveries of one partition; leave out those no longer deferred."""
     key = f"{keys.partition(index)}aside"
     notes = [entry + field for entry in entries for field in (b":first", b":last")]
 

@@ -1,4 +1,4 @@
-"""The inbox as one history: all that Meta posted and is still kept, in the order it was kept."""
+"""Inbox history: every delivery that is still stored, in the order in which it was stored."""
 
 import heapq
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
 from gateway.store.redis.client import Store
 
-# A delivery may have 3 MB, and so many of each partition are in memory at once.
+# A delivery may have 3 MB, and this many of each partition are in memory at once.
 STEP = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EntryId = tuple[int, int]  # a millisecond, and which entry of it
+_EntryId = tuple[int, int]  # a millisecond, and the sequence number within it
 
 
 class _Entry(NamedTuple):
     at_ms: int
-    nth: int  # of that millisecond
+    nth: int  # within that millisecond
     partition: int
     fields: dict[bytes, bytes]
 
@@ -30,7 +30,7 @@ class _Entry(NamedTuple):
 
 
 class History:
-    """Reads what was kept, bit by bit and without touching it."""
+    """Reads stored deliveries in pages, without changing them."""
 
     def __init__(self, store: Store, bodies: Bodies) -> None:
         """Take the store and how bodies are opened."""
@@ -40,20 +40,19 @@ class History:
         self._last_entries: list[_EntryId] | None = None
 
     def count(self) -> int:
-        """Return how many deliveries are kept, ours among them. Raises StoreUnavailableError."""
+        """Return how many deliveries are stored, ours too. Raises StoreUnavailableError."""
         return sum(self._count_entries(index) for index in range(keys.PARTITIONS))
 
     def deliveries(
         self, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Delivery]:
-        """Give what was kept between two moments, and never what came after the first reading.
+        """Yield the deliveries stored between two moments, but none newer than the first reading.
 
-        What the gateway put back itself is left out: it follows from the rest. Raises
-        StoreUnavailableError.
+        Internal deliveries are left out: they follow from the rest. Raises StoreUnavailableError.
         """
         self.unopened = 0
         first = _to_stream_ms(since or _EPOCH)
-        # By what is there and not by the clock: after one stepped back, entries are ahead of it.
+        # By the entries and not by the clock: after it stepped back, entries are ahead of it.
         self._last_entries = self._last_entries or [
             self._last_entry(index) for index in range(keys.PARTITIONS)
         ]
@@ -97,29 +96,29 @@ def _parse_entry_id(raw: bytes) -> _EntryId:
 
 
 def _range_end(last: _EntryId, until: datetime | None) -> str:
-    """Return where to end: at the last entry, or with all of an earlier millisecond."""
+    """Return where to end: at the last entry, or after all of an earlier millisecond."""
     if until is not None and _to_stream_ms(until) < last[0]:
         return f"{_to_stream_ms(until)}"
     return f"{last[0]}-{last[1]}"
 
 
 def _to_stream_ms(at: datetime) -> int:
-    """Return a moment as entries of a stream bear it, which have none before 1970."""
+    """Return a moment in the milliseconds of entry ids, which start at 1970."""
     return max(0, ms_from_datetime(at))
 
 
 class Arrivals:
-    """Follows the inbox from the moment it is made; every method raises StoreUnavailableError."""
+    """Follows the inbox from its creation on; every method raises StoreUnavailableError."""
 
     def __init__(self, store: Store, bodies: Bodies) -> None:
-        """Begin after what is kept already."""
+        """Begin after what is stored already."""
         self._inbox = TracedInbox(store, bodies)
         self._last_seen = {
             index: self._inbox.newest_entry(index) for index in range(keys.PARTITIONS)
         }
 
     def read_new(self) -> list[KeptEvent]:
-        """Return the events kept since the last time, each once."""
+        """Return the events stored since the last call, each once."""
         new_events: list[KeptEvent] = []
         for index, entry in self._last_seen.items():
             for seen, events in self._inbox.read_after(index, entry):

@@ -1,4 +1,4 @@
-"""The inbox as workers see it: its partitions, how each stands, and what goes into them again."""
+"""Inbox of the workers: its partitions, the state of each, and what is put back into them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +18,7 @@ from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailabl
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """How one partition stands."""
+    """State of one partition."""
 
     index: int
     now_ms: int
@@ -29,22 +29,22 @@ class PartitionState:
     deferred: int
     is_deferred_due: bool
     kept: int
-    given_up: int  # deliveries that a person let go without their effect
-    damaged: str = ""  # why none of this can be read
+    given_up: int  # deliveries that an operator let go without their effect
+    damaged: str = ""  # why the partition cannot be read
 
     @property
     def passed(self) -> int:
-        """Return how many deliveries the cursor ever passed."""
+        """Return how many deliveries the cursor has passed in all."""
         return self.kept - (self.waiting - self.deferred)
 
     @property
     def oldest_s(self) -> float:
-        """Return for how long the oldest has waited, 0 where nothing waits after the cursor."""
+        """Return the age of the oldest waiting delivery, 0 where none waits after the cursor."""
         return (self.now_ms - self.oldest_ms) / 1000 if self.oldest_ms else 0.0
 
     @property
     def has_work(self) -> bool:
-        """Say whether a worker would find something."""
+        """Return whether a worker would find work."""
         return bool(self.oldest_ms) or self.is_deferred_due
 
 
@@ -54,7 +54,7 @@ class Inbox:
     def __init__(
         self, store: Store, bodies: Bodies, process: str = "", *, lease_ms: int = LEASE_MS
     ) -> None:
-        """Take the store, how bodies are opened, and the name under which a parent knows us."""
+        """Take the store, how bodies are opened, and the process name that the parent knows."""
         self._store = store
         self._bodies = bodies
         self._process = process
@@ -65,11 +65,11 @@ class Inbox:
 
     @contextmanager
     def lease(self) -> Iterator[LeasedPartitions]:
-        """Hold partitions for a while, and give every lease back, also where something raised.
+        """Lease partitions for a time slice, and release them at the end, even after an error.
 
-        Leases are renewed from a thread meanwhile. A process that is ended, as by the hard time
-        limit, which asks before it kills, gives none back: its parent reports that it died over
-        what it had in hand. What needs care takes turns with everything else.
+        A thread renews the leases meanwhile. A process that is killed, as by the hard time limit,
+        which asks before it kills, releases none: its parent reports its death over what it had in
+        hand. Partitions that need care take turns with all others.
         """
         leases = LeasedPartitions(
             self._store,
@@ -92,7 +92,7 @@ class Inbox:
         self._begun = leases.unfinished
 
     def partition_states(self) -> list[PartitionState]:
-        """Tell how each partition stands, in one round trip; a damaged one hides no other.
+        """Read the state of each partition, in one round trip; a damaged one hides no other.
 
         Raises StoreUnavailableError, or ScriptError where all of them are damaged.
         """
@@ -103,9 +103,9 @@ class Inbox:
         return [parse_partition_state(i, reply, now_ms) for i, reply in enumerate(replies)]
 
     def report_death(self, process: str) -> bool:
-        """Say that a process has ended; what it held is free at once, and taken with care.
+        """Report that a process has ended; what it held is free at once, and taken with care.
 
-        It does no harm of one that had given everything back. Returns whether it had not. Raises
+        Harmless for a process that had released everything. Returns whether it had not. Raises
         StoreUnavailableError.
         """
         calls = [
@@ -114,14 +114,14 @@ class Inbox:
         return any(_unwrap_reply(reply) for reply in self._store.call_many(calls))
 
     def append_internal(self, body: bytes) -> None:
-        """Append something of our own, which comes back as an event."""
+        """Append an internal delivery, which comes back as an event."""
         self._append("internal||", [body])
 
     def replay(self, bodies: Sequence[bytes]) -> None:
-        """Append what a person replays, in its order; what is known of it stays without effect.
+        """Append deliveries that an operator replays, in order; known events have no effect again.
 
-        That it is a replay is said by its origin here, which no request can name. Raises
-        StoreUnavailableError, and then any part of it may have been appended.
+        Their origin marks them as a replay; no request can set it. Raises StoreUnavailableError;
+        then any part of them may have been appended.
         """
         self._append("replay||", bodies)
 
@@ -134,20 +134,20 @@ class Inbox:
             _unwrap_reply(reply)
 
     def clear_bell(self) -> None:
-        """Let the next delivery ring again; done before looking, so that none goes unheard."""
+        """Let the next delivery ring; called before looking for work, so that none is missed."""
         clear_wakeup(self._store, keys.INBOX_BELL)
 
     def set_bell(self) -> bool:
-        """Mark a bell as on its way; false where one is already."""
+        """Mark a wake-up as on its way; false where one is already."""
         return self._store.mark(keys.INBOX_BELL, keys.BELL_MS)
 
     def shorten_bell(self, lives_ms: int) -> None:
-        """Let the mark of a bell that nobody took be over sooner."""
+        """Shorten the mark of a wake-up that no worker received."""
         self._store.run(lambda client: client.pexpire(keys.INBOX_BELL, lives_ms))
 
 
 def parse_partition_state(index: int, reply: object, now_ms: int) -> PartitionState:
-    """Return what `inspect` says of a partition, or its error."""
+    """Return the state that `inspect` replied for a partition, or its error."""
     if isinstance(reply, ScriptError):
         nothing = PartitionState(index, now_ms, "", False, 0, 0, 0, False, 0, 0)
         return replace(nothing, damaged=sanitize(str(reply)))

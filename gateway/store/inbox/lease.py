@@ -1,4 +1,4 @@
-"""What one worker holds for a while: leased partitions, read in order, passed and given back."""
+"""Leased partitions of one worker: read in order, passed, and released after a time slice."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -28,11 +28,11 @@ MOST_DELIVERIES = MANY_DELIVERIES
 MOST_BYTES = 512 * 1024
 # A batch is passed, and its leases are renewed, before the next one is touched.
 MOST_EVENTS = MOST_TOUCHED
-# However many messages wait, statuses get a quarter of each batch, and what room messages leave.
+# Statuses always get a quarter of each batch, and whatever room messages leave.
 STATUS_EVENTS = MOST_EVENTS // 4
-# So many workers die over a delivery, or one event of it, once it is taken with care.
+# This many workers die over a delivery, or one event of it, after it is taken with care.
 MOST_DEATHS = 2
-# Where among the arguments of `next` it says how much to read, and that the lease is given back.
+# Positions, in the arguments of `take`, of how much to read and whether to release the lease.
 READ, RELEASE = 2, 4
 NONE_BEGUN: Mapping[str, HeldDelivery] = MappingProxyType({})
 NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
@@ -40,24 +40,24 @@ NOT_PASSED = ("", 0, *UNCHANGED, 0, 0)
 
 @dataclass(slots=True)
 class Batch:
-    """The events in hand, of all partitions that are held, and what could not be opened."""
+    """The events in hand of all leased partitions, and the deliveries that could not be opened."""
 
     events: list[Event] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)  # those that the events are of
+    deliveries: list[Delivery] = field(default_factory=list)  # the deliveries of these events
     open_errors: dict[str, str] = field(default_factory=dict)  # delivery id -> why
-    is_shared: bool = False  # much waits, so half was given back for a worker that is to be called
-    # A worker died over one of the events, which are of one delivery, or over that itself.
+    is_shared: bool = False  # half was released, since much waits: call another worker
+    # A worker died over one of the events, which are all of one delivery, or over that delivery.
     is_careful: bool = False
-    deadly_delivery: str = ""  # the id of a delivery that cannot even be opened without dying
+    deadly_delivery: str = ""  # id of a delivery that kills the worker that opens it
 
     @property
     def is_empty(self) -> bool:
-        """Say whether there is nothing to do."""
+        """Return whether there is nothing to do."""
         return not self.events and not self.open_errors and not self.deadly_delivery
 
 
 class LeasedPartitions:
-    """What one worker holds for one slice of time; used by one thread, but for `renew`."""
+    """Partitions that a worker holds for a time slice; one thread uses it, except for `renew`."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class LeasedPartitions:
         avoids_care: bool = False,
         begun: Mapping[str, HeldDelivery] = NONE_BEGUN,
     ) -> None:
-        """Hold nothing yet.
+        """Start without partitions.
 
-        `avoids_care` leaves what may kill for later, if more waits; `begun` is what was read and
-        not finished by the slice before, which need not be read once more.
+        `avoids_care` leaves deliveries that may kill for later, if others wait; `begun` holds those
+        that the slice before read and did not finish, which need not be read again.
         """
         self._store = store
         self._bodies = bodies
@@ -89,16 +89,16 @@ class LeasedPartitions:
 
     @property
     def is_careful(self) -> bool:
-        """Say whether a partition is held in which a worker died; then it is the only one."""
+        """Return whether the one partition held is one in which a worker died."""
         return any(held.is_careful for held in self._held.values())
 
     def next_batch(self, deferred: Deferred = NONE_DEFERRED) -> Batch:
-        """Pass the batch in hand, and return the next one of every partition that has something.
+        """Pass the batch in hand, and return the next one of every partition that has work.
 
-        What is `late` cannot be committed now, and is set aside. A partition whose lease was lost
-        is not passed: its new holder finds what was committed known. Nor is one whose keys are
-        damaged, which costs no other its turn. Of partitions in which much waits every second is
-        given back, once, so that a worker that is called finds work.
+        Deliveries in `deferred` cannot be committed now, and are set aside. A partition whose lease
+        was lost is not passed: its new holder finds that the committed events are known. Nor is one
+        whose keys are damaged, which does not delay others. Of partitions in which much waits every
+        second one is released, once, so that another worker finds work.
         """
         self._exchange({i: self._pass_args(held, deferred) for i, held in self._held.items()})
         if self._avoids_care and not self._held:
@@ -110,9 +110,9 @@ class LeasedPartitions:
         return batch
 
     def hold_in_hand(self, event: Event) -> int | None:
-        """Write down the event of a careful batch that is touched next.
+        """Record which event of a careful batch is touched next.
 
-        Returns how many workers died over it, None where somebody else holds the partition now.
+        Returns how many workers died over it, None where another worker holds the partition now.
         """
         index, _, entry = event.delivery.partition(":")
         held = self._held[int(index)]
@@ -121,13 +121,13 @@ class LeasedPartitions:
         return None if deaths is None else int(deaths)
 
     def keep_first(self, count: int) -> None:
-        """Let only the first events of a careful batch count as done; others are not touched."""
+        """Count only the first events of a careful batch as done; the others are not touched."""
         for held in self._held.values():
             for one in held.deliveries:
                 one.batch_end = min(one.batch_end, one.done + count)
 
     def renew(self) -> None:
-        """Keep the leases for longer; called from another thread while the holder works."""
+        """Extend the leases; called from another thread while the holder works."""
         held = list(self._held.values())
         self._store.call_many(
             [
@@ -137,11 +137,11 @@ class LeasedPartitions:
         )
 
     def close(self, deferred: Deferred = NONE_DEFERRED) -> None:
-        """Pass the batch in hand, and give everything back."""
+        """Pass the batch in hand, and release everything."""
         self._release({i: self._pass_args(held, deferred) for i, held in self._held.items()})
 
     def abandon(self) -> None:
-        """Give everything back unpassed; it is read again by whoever comes next."""
+        """Release everything unpassed; the next holder reads it again."""
         self._release({i: self._release_args(held) for i, held in self._held.items()})
 
     def _take_args(self, fence: int, most: int, *, release: bool = False) -> list[object]:
@@ -157,7 +157,7 @@ class LeasedPartitions:
         return [*self._take_args(held.fence, most), *passed]
 
     def _exchange(self, args_by_partition: dict[int, list[object]]) -> None:
-        """Pass what is done, and read where nothing is left, or where nothing was held."""
+        """Pass what is done, and read where nothing is left or nothing was held."""
         if not self.is_shared and not self.is_careful:
             take_args = [*self._take_args(0, MOST_DELIVERIES), *NOT_PASSED]
             free = set(range(keys.PARTITIONS)) - args_by_partition.keys() - self.damaged.keys()
@@ -170,7 +170,7 @@ class LeasedPartitions:
                 self._held.pop(i, None)
             elif i not in self.damaged:
                 self._hold(i, reply)
-        if away:  # only now, so that every lease that was given is known and given back
+        if away:  # only now, so that every lease that was granted is known and released
             raise away
         damaged = sorted(self.damaged.keys() & self._held.keys())
         self._release({i: self._release_args(self._held[i]) for i in damaged})
@@ -204,13 +204,13 @@ class LeasedPartitions:
         if self.is_shared or self.is_careful or len(full) < 2:
             return False
         self.is_shared = True
-        # Nobody may come, and then the next slice must not keep the same ones again.
+        # No worker may come, and then the next slice must not keep the same ones again.
         released = full[secrets.randbelow(2) :: 2]
         self._release({i: self._release_args(self._held[i]) for i in released})
         return True
 
     def _hold_careful_alone(self) -> None:
-        """Give back everything beside a partition in which a worker died."""
+        """Release all other partitions where a worker died in one."""
         careful = next((i for i, held in self._held.items() if held.is_careful), None)
         if careful is not None:
             self.took_care = True
@@ -236,7 +236,7 @@ class LeasedPartitions:
         """Mark what the batch in hand holds: messages of all partitions, then statuses.
 
         A message never waits for another partition's. Statuses are taken from one partition after
-        another, so that few large deliveries are split for one batch; who is first is chance.
+        another, so that few large deliveries are split for a batch; which is first is random.
         """
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]

@@ -1,4 +1,4 @@
-"""Renews the leases of whoever works, however long one batch of it takes."""
+"""Lease renewal: a thread that keeps a worker's leases, however long one of its batches takes."""
 
 import threading
 import weakref
@@ -8,14 +8,14 @@ from gateway.store.redis.client import ScriptError, StoreUnavailableError
 
 
 class LeaseRenewal:
-    """A thread that renews the leases of one slice after another, for as long as each is held.
+    """Renews the leases of one time slice after another, for as long as each is held.
 
-    A process that hangs for good is ended by the time limit of its task; one that is frozen or
-    dead renews nothing.
+    The time limit of its task ends a process that hangs for good; a frozen or dead process renews
+    nothing.
     """
 
     def __init__(self, every_s: float) -> None:
-        """Take how often; the thread starts with the first slice."""
+        """Take the interval; the thread starts with the first slice."""
         self._every_s = every_s
         self._leases: LeasedPartitions | None = None
         self._started = False
@@ -29,7 +29,7 @@ class LeaseRenewal:
             threading.Thread(target=_run, args=arguments, name="renewal", daemon=True).start()
 
     def renew(self) -> None:
-        """Renew now, if a slice is held; a store that is away is asked again next time."""
+        """Renew now, if a slice is held; an unavailable store is asked again next time."""
         held = self._leases
         if held:
             try:
@@ -39,7 +39,7 @@ class LeaseRenewal:
 
 
 def _run(renewal: "weakref.ref[LeaseRenewal]", never: threading.Event, every_s: float) -> None:
-    """Renew until nobody holds the renewal any more."""
+    """Renew until nothing references the renewal any more."""
     while not never.wait(every_s):
         alive = renewal()
         if alive is None:

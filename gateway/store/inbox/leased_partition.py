@@ -1,4 +1,4 @@
-"""One leased partition: the deliveries that were read from it, and how far each of them is done."""
+"""Leased partition: the deliveries that were read from it, and how far each of them is done."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -12,31 +12,31 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 
-# A delivery that cannot be committed for a reason that is not its own is tried again after these.
+# Delays before a deferred delivery is tried again.
 RETRY_DELAYS_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Deferred = Mapping[str, DeferReason]  # deliveries that cannot be committed now, and why
-# So much of one partition is work for a batch of its own: 256 statuses of one delivery have 8 KB.
+# This much of one partition is a batch of its own: 256 statuses of one delivery have 8 KB.
 MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
 NONE_DEFERRED: Deferred = MappingProxyType({})
-UNCHANGED = ("", "")  # of how far the delivery after the cursor is done
+UNCHANGED = ("", "")  # progress of the delivery after the cursor
 
 
 @dataclass(slots=True)
 class HeldDelivery:
-    """A delivery as it was read, opened when its turn comes."""
+    """A delivery as it was read; it is opened when its turn comes."""
 
     id: str
     header: bytes
     record: bytes
-    tries: int  # how often it was set aside before, 0 where it stands after the cursor
-    deaths: int = 0  # of workers that were about to open it
+    tries: int  # how often it was deferred before, 0 where it stands after the cursor
+    deaths: int = 0  # workers that died when they were about to open it
     resume: tuple[int, str] = (0, "")  # events done before, and their seal
     delivery: Delivery | None = None
     events: Sequence[Event] | None = None
     open_error: str = ""
     done: int = 0  # events that are passed
-    batch_end: int = 0  # events that will be, once the batch in hand is passed
-    is_deferred: bool = False  # set aside meanwhile
+    batch_end: int = 0  # events that will be passed with the batch in hand
+    is_deferred: bool = False  # deferred meanwhile
     defer_reason: DeferReason | None = None
 
     @property
@@ -46,28 +46,28 @@ class HeldDelivery:
 
     @property
     def is_done(self) -> bool:
-        """Say whether nothing of it is left once the batch in hand is passed."""
+        """Return whether nothing of it is left once the batch in hand is passed."""
         return self.events is not None and self.batch_end >= len(self.events)
 
     def read(self, bodies: Bodies) -> Sequence[Event]:
-        """Return all its events, none where it cannot be opened; then `unopened` says why."""
+        """Return all its events, none where it cannot be opened; then `open_error` says why."""
         if self.events is None:
             try:
                 self.events = self._split(bodies)
             except UnknownRecordError as error:
                 self.open_error, self.events = str(error), ()
-            except Exception as error:  # a bug must cost this delivery only, which waits for a mend
+            except Exception as error:  # a bug costs only this delivery, which waits for a fix
                 self.open_error, self.events = f"reading it raised {type(error).__name__}", ()
         return self.events
 
     def reuse_reading(self, before: "HeldDelivery") -> None:
-        """Take over what was read of the same delivery before."""
+        """Reuse the events that were read from the same delivery before."""
         if before.record == self.record and before.events:
             self.delivery, self.events = before.delivery, before.events
             self._resume(before.events)
 
     def give_up(self) -> None:
-        """Have it done without being opened."""
+        """Count it as done without opening it."""
         self.events = ()
 
     def _split(self, bodies: Bodies) -> Sequence[Event]:
@@ -86,10 +86,10 @@ class HeldDelivery:
         return events
 
     def _resume(self, events: Sequence[Event]) -> None:
-        """Go on behind what was done before.
+        """Continue after the events that were done before.
 
-        Another release may split it in another way. Then it is begun anew: what is committed is
-        known.
+        Another release may split the delivery differently. Then it starts over: events that were
+        committed are known.
         """
         count, before = self.resume
         if 0 < count < len(events) and seal(events[:count]) == before:
@@ -102,18 +102,18 @@ class HeldPartition:
 
     index: int
     fence: int
-    is_careful: bool = False  # a worker died over what was read of it
+    is_careful: bool = False  # a worker died over deliveries read from it
     deliveries: deque[HeldDelivery] = field(default_factory=deque)
 
     @property
     def is_full(self) -> bool:
-        """Say whether so much was read that another worker should join in."""
+        """Return whether so much was read that another worker should help."""
         size = sum(len(one.record) for one in self.deliveries)
         return len(self.deliveries) >= MANY_DELIVERIES or size >= MANY_BYTES
 
     @property
     def unfinished(self) -> dict[str, HeldDelivery]:
-        """Return what was begun and is not done, by its place."""
+        """Return the deliveries that were begun and are not done, by their place."""
         begun = (one for one in self.deliveries if one.events)
         return {one.id: one for one in begun if one.done < len(one.events or ())}
 
@@ -123,7 +123,7 @@ class HeldPartition:
         return sum(one.batch_end - one.done for one in self.deliveries)
 
     def mark_batch(self, most: int, bodies: Bodies) -> list[HeldDelivery]:
-        """Mark up to `most` events, in order, as those of the batch in hand; return theirs."""
+        """Mark up to `most` events, in order, for the batch in hand; return their deliveries."""
         deliveries = []
         for one in self.deliveries:
             if most <= 0:
@@ -135,10 +135,10 @@ class HeldPartition:
         return deliveries
 
     def pass_batch(self, deferred: Deferred) -> list[object]:
-        """Forget what is done; return the script's arguments that say so.
+        """Forget what is done; return the script's arguments for it.
 
         These are the cursor to move to, how many deliveries that passes, how far the next one is
-        done, how many events are passed, and what is set aside or comes back from there.
+        done, how many events are passed, and which deliveries are deferred or come back from there.
         """
         cursor, count, events = "", 0, 0
         progress: tuple[object, str] = UNCHANGED
@@ -160,7 +160,7 @@ class HeldPartition:
         return [cursor, count, *progress, events, len(deferrals) // 4, *deferrals, *returned]
 
     def _defer(self, delivery: HeldDelivery, deferred: Deferred) -> list[object]:
-        """Set a delivery aside at once where the cursor leaves it, else when it is done."""
+        """Defer a delivery at once where the cursor leaves it, else when it is done."""
         delivery.defer_reason = delivery.defer_reason or deferred.get(delivery.id)
         if (
             not delivery.defer_reason
@@ -176,9 +176,9 @@ class HeldPartition:
 def fill_batch(
     partitions: Sequence[HeldPartition], most: int, each: int, bodies: Bodies
 ) -> dict[int, list[HeldDelivery]]:
-    """Mark up to `most` events as those of the batch in hand; return their deliveries.
+    """Mark up to `most` events for the batch in hand; return their deliveries.
 
-    Every partition gives `each` first, in turn; what room is left is for those that have more.
+    Every partition gives `each` first, in turn; the remaining room is for those that have more.
     """
     marked: dict[int, list[HeldDelivery]] = {}
     for limit in (each, most):
@@ -189,6 +189,6 @@ def fill_batch(
 
 
 def seal(events: Sequence[Event]) -> str:
-    """Return what tells these events from any others: a digest of their keys; "" for none."""
+    """Return a digest that identifies these events by their keys; "" for none."""
     joined = "\n".join(event.key for event in events)
     return sha256(joined.encode()).hexdigest()[:16] if events else ""

@@ -1,4 +1,4 @@
-"""The inbox as a trace sees it: deliveries read where they stand, and nothing taken."""
+"""Inbox lookup for traces: reads deliveries where they stand, and takes none."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from gateway.store import keys
 from gateway.store.body_encryption import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
 
-# How much of what waits in one partition is looked through, and in which steps.
+# How many waiting deliveries of a partition are searched, and in which steps.
 MOST_WAITING = 2_000
 STEP = 50
 WaitingState = Literal["waiting", "aside", "given_up"]
@@ -26,13 +26,13 @@ GONE = "its delivery is no longer in the inbox"
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """Where an event was kept; `problem` says why its delivery tells no more than that."""
+    """Place where an event was stored; `problem` says why no more of its delivery can be read."""
 
     delivery: str
     item: int
     problem: str = ""
     origin: str = ""
-    secret: str = ""  # which of the active app secrets signed it
+    secret: str = ""  # which of the active app secrets verified the signature
     event: Event | None = field(default=None, repr=False)
 
     @property
@@ -42,13 +42,13 @@ class KeptEvent:
 
     @property
     def at(self) -> datetime:
-        """Return when it was kept, by the server's clock."""
+        """Return when it was stored, by the server's clock."""
         return datetime_from_ms(self.delivery.partition(":")[2].partition("-")[0])
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingDeliveries:
-    """Events that were found among what waits, and what could not be looked through."""
+    """Events found among waiting deliveries, and how many deliveries could not be opened."""
 
     events: tuple[KeptEvent, ...] = ()
     states: Mapping[str, WaitingState] = field(default_factory=dict)  # by delivery
@@ -67,10 +67,10 @@ def find_event_refs(store: Store, number: str, event_keys: Sequence[str]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContent:
-    """What a delivery holds, as far as this process can open it."""
+    """Content of a delivery, as far as this process can open it."""
 
     problem: str = ""
-    kinds: Mapping[str, int] = field(default_factory=dict)  # how many events of each
+    kinds: Mapping[str, int] = field(default_factory=dict)  # how many events of each kind
     body: Any = field(default=None, repr=False)
 
 
@@ -83,7 +83,7 @@ class TracedInbox:
         self._bodies = bodies
 
     def find_event(self, event_ref: str) -> KeptEvent:
-        """Return what is left of where an event was known to stand, "<delivery>/<item>"."""
+        """Return what is left of an event that was committed from "<delivery>/<item>"."""
         delivery, _, item = event_ref.rpartition("/")
         index, _, entry = delivery.partition(":")
         rows = self._read_range(int(index), entry, entry, 1)
@@ -93,14 +93,14 @@ class TracedInbox:
             delivery_read = self._open_delivery(delivery, rows[0][1])
         except UnknownRecordError as error:
             return KeptEvent(delivery, int(item), f"its delivery cannot be opened here: {error}")
-        # Another release may have split it otherwise.
+        # Another release may have split it differently.
         event = next((one for one in split(delivery_read) if one.item == int(item)), None)
         return KeptEvent(
             delivery_read.id, int(item), "", delivery_read.origin, delivery_read.secret, event
         )
 
     def read_content(self, delivery: str) -> DeliveryContent:
-        """Return what a delivery holds."""
+        """Return the content of a delivery."""
         index, _, entry = delivery.partition(":")
         rows = self._read_range(int(index), entry, entry, 1)
         if not rows:
@@ -122,7 +122,7 @@ class TracedInbox:
             return b""
 
     def find_waiting(self, wanted: Callable[[Event], bool]) -> WaitingDeliveries:
-        """Look through what is not committed, up to MOST_WAITING deliveries a partition."""
+        """Search deliveries that are not committed, up to MOST_WAITING of each partition."""
         events: list[KeptEvent] = []
         states: dict[str, WaitingState] = {}
         unopened = 0
@@ -171,7 +171,7 @@ class TracedInbox:
     def _iter_uncommitted(
         self, index: int
     ) -> Iterator[tuple[str, dict[bytes, bytes], WaitingState]]:
-        """Give what is set aside, what was given up, then what stands after the cursor."""
+        """Yield deferred deliveries, those given up, then those after the cursor."""
         yield from self._iter_listed(index, "aside")
         yield from self._iter_listed(index, "given_up")
         prefix = keys.partition(index)

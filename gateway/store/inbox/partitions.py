@@ -1,4 +1,4 @@
-"""In which partition of the inbox a delivery stands."""
+"""Partition choice: which partition of the inbox a delivery belongs to."""
 
 import zlib
 
@@ -7,9 +7,9 @@ from gateway.store import keys
 
 
 def partition_of(body: bytes) -> int:
-    """Choose the partition: whatever names the same contact first goes to the same one.
+    """Return the partition of a body: bodies that name the same contact first share one.
 
-    What holds nothing but statuses has partitions of its own, so that no message waits behind the
+    Bodies that hold only statuses have partitions of their own, so that no message waits behind the
     statuses of a broadcast. Meta promises no order between a message and a status.
     """
     contact = zlib.crc32(conversation_key(body) or body[:4096])
@@ -19,7 +19,7 @@ def partition_of(body: bytes) -> int:
 
 
 def holds_messages(partition: int) -> bool:
-    """Say whether a partition may hold messages."""
+    """Return whether a partition may hold messages."""
     return partition < keys.MESSAGE_PARTITIONS
 
 

@@ -1,4 +1,4 @@
-"""The way in: deliveries that wait at the same moment are kept together, and only then answered.
+"""Inbox writer: stores deliveries that wait at the same moment together, then answers them.
 
 Each delivery has a future of its own. All that wait are appended in one round trip (one script call
 a partition, one fsync on the server) and each is answered by its own partition's reply.
@@ -22,10 +22,10 @@ LARGE_BODY = 64 * 1024
 
 
 class InboxWriter:
-    """Keeps deliveries in the inbox, as many at once as wait."""
+    """Stores deliveries in the inbox, all that wait at once."""
 
     def __init__(self, client: AsyncClient, bodies: Bodies, ring: Callable[[], None]) -> None:
-        """Take the client to use; `ring` is called, and must return at once, when work begins."""
+        """Take the client to use; `ring` is called when work begins, and must return at once."""
         self._redis = client
         self._bodies = bodies
         self._packing = 0  # bytes
@@ -44,25 +44,25 @@ class InboxWriter:
         partition = partition_of(body)
         batcher = self._batchers[partition % len(self._batchers)]
         batcher.add(PendingDelivery(partition, f"{origin}|{secret}|".encode(), record, future))
-        # Somebody who hangs up after the last byte is kept all the same: only the answer is lost.
+        # A client that hangs up after the last byte loses only the answer: its delivery is stored.
         await asyncio.shield(future)
 
     async def _pack(self, body: bytes) -> bytes:
         if len(body) <= LARGE_BODY:
             return self._bodies.pack(body)
-        self._packing += len(body)  # Many may wait for a thread, and none of them is small.
+        self._packing += len(body)  # Many bodies may wait for a thread, and each is large.
         try:
             return await asyncio.to_thread(self._bodies.pack, body)
         finally:
             self._packing -= len(body)
 
     def start(self) -> None:
-        """Begin to keep; call it inside the event loop."""
+        """Start to store deliveries; call it inside the event loop."""
         for line in self._batchers:
             line.start()
 
     async def close(self) -> None:
-        """Keep what still waits, then end."""
+        """Store what still waits, then end."""
         self._closing = True
         await asyncio.gather(*(line.close() for line in self._batchers))
         await self._bell.close()
@@ -74,7 +74,7 @@ class InboxWriter:
         replies = await self._append(groups, by_hash=True)
         lost = [i for i, reply in replies.items() if isinstance(reply, NoScriptError)]
         if lost:
-            # Nothing of these ran: a server was restarted and has forgotten its scripts.
+            # None of these calls ran: a server was restarted and has lost its scripts.
             replies |= await self._append({i: groups[i] for i in lost}, by_hash=False)
         for partition, reply in replies.items():
             answer(groups[partition], reply)
@@ -83,7 +83,7 @@ class InboxWriter:
     async def _append(
         self, groups: dict[int, list[PendingDelivery]], *, by_hash: bool
     ) -> dict[int, object]:
-        """Append each group to its partition, and let the bell be set."""
+        """Append each group to its partition, and set the wake-up."""
         pipe = self._redis.pipeline(transaction=False)
         for partition, group in groups.items():
             pairs = [part for one in group for part in (one.header, one.record)]

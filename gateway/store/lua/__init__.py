@@ -1,1 +1,1 @@
-"""The scripts that run on the server, and how their text is put together."""
+"""Lua scripts that run on the server, and how their text is assembled."""

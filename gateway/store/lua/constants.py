@@ -1,4 +1,4 @@
-"""The constants that scripts and code share: they stand in Python, and scripts are given them."""
+"""Constants that scripts and code share: defined in Python, and passed to the scripts."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import ANSWERS_A_STATUS, STATUS_RANK
 from gateway.store import keys
 
-# A holder of a partition touches at most so many of its events before it passes them.
+# The holder of a partition touches at most this many of its events before it passes them.
 MOST_TOUCHED = 256
 
 Constant = int | str | Mapping[str, int]
@@ -30,7 +30,7 @@ CONSTANTS: Mapping[str, Constant] = {
 
 
 def constants_table() -> str:
-    """Return the line of Lua that goes before each script."""
+    """Return the line of Lua that precedes each script."""
     return f"local C = {_lua_literal(CONSTANTS)}"
 
 

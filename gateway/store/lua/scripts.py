@@ -1,4 +1,4 @@
-"""The text of each script, and the hash under which a server knows it."""
+"""Script texts, and the hash under which a server knows each."""
 
 import hashlib
 import re
@@ -13,16 +13,16 @@ SCRIPTS = Path(__file__).parent
 
 @cache
 def source(script: str) -> str:
-    """Return the text of a script, after the constants, the prelude and the parts that it names.
+    """Return the text of a script, preceded by the constants, the prelude and the parts it needs.
 
-    It names them in a line of its own (`-- with: …`).
+    A script names the parts in a line of its own (`-- with: …`).
     """
     names = dict.fromkeys(["prelude", *_needs(script)])
     return "\n".join([constants_table(), *(_files()[name].read_text() for name in names)])
 
 
 def _needs(script: str) -> Iterator[str]:
-    """Give the parts that a script needs, each after its own needs, and then the script."""
+    """Yield the parts that a script needs, each after its own needs, and then the script."""
     named = re.search(r"^-- with: (.*)$", _files()[script].read_text(), re.MULTILINE)
     for part in named[1].split(", ") if named else ():
         yield from _needs(part)
@@ -36,5 +36,5 @@ def _files() -> Mapping[str, Path]:
 
 @cache
 def sha(script: str) -> str:
-    """Return the name under which a server knows a script once it was loaded."""
+    """Return the hash under which a server knows a script once it was loaded."""
     return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()

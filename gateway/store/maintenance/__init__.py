@@ -1,1 +1,1 @@
-"""What runs by the clock: due items, retention; and the migration to layout 2."""
+"""Scheduled maintenance: due items and retention; and the migration to layout 2."""

@@ -1,4 +1,4 @@
-"""Due items: what a tick moves, and what the sweep asks to find what stands still."""
+"""Due items: those that a tick moves, and the queries by which the sweep finds stalled work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ MOST_ITEMS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What a tick found for one number."""
+    """Result of a tick for one number."""
 
     number: str
     moved_items: int
-    timers: dict[str, bytes]  # id -> what comes back through the inbox
+    timers: dict[str, bytes]  # id -> row of the event that comes back through the inbox
     overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
-    unconfirmed: int  # sends of which nobody knows whether Meta had them
-    damaged: tuple[Damage, ...] = ()  # what rests because it cannot be worked on
+    unconfirmed: int  # unconfirmed sends
+    damaged: tuple[Damage, ...] = ()  # damaged items that rest
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
     """Move what is due of every number, or of those named; at most 1,000 items each.
 
-    So no script is long. A number whose keys are damaged stops no other: its error is raised after
-    all that worked.
+    The limit keeps each script short. A number whose keys are damaged stops no other: its error is
+    raised after all others were done.
     """
     names = numbers(store) if names is None else names
     calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
@@ -58,7 +58,7 @@ def forget_timer(store: Store, number: str, timer: str) -> None:
 
 
 def is_pump_active(store: Store, number: str, within_ms: int) -> bool:
-    """Say whether some pump took sends of the number a moment ago."""
+    """Return whether some pump took sends of the number a moment ago."""
     prefix = keys.number(number)
 
     def fetch(client: Any) -> Any:
@@ -68,12 +68,12 @@ def is_pump_active(store: Store, number: str, within_ms: int) -> bool:
         return pipe.execute()
 
     (seconds, micros), took = store.run(fetch)
-    # A moment that is still to come was given by a clock that stepped back since.
+    # A moment in the future was recorded by a clock that stepped back since.
     return took is not None and 0 <= seconds * 1000 + micros // 1000 - int(took) < within_ms
 
 
 def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
-    """Say whether a partition's cursor moved since the last time this was asked."""
+    """Return whether a partition's cursor moved since the last call."""
     prefix = keys.partition(partition)
     before: Any = store.run(lambda client: client.getset(f"{prefix}swept", cursor))
     return before is not None and before.decode() != cursor

@@ -1,9 +1,9 @@
-"""A store of layout 1 becomes one of layout 2: once, forwards, and while everything goes on.
+"""Migration of a store from layout 1 to layout 2: once, forwards, and during operation.
 
-Processes of layout 1 may run meanwhile. Their workers and senders find something else in the place
-of their leases and of their pace, so they take nothing any more; what they had in hand is committed
-and settled all the same. What their web processes keep stands where workers of layout 2 look.
-Each step may be done again, so a migration that was ended begins anew. All of it may raise
+Processes of layout 1 may run meanwhile. Their workers and senders find another value in place of
+their leases and their pace, so they take no more work; what they had in hand is still committed and
+settled. Deliveries that their web processes store stand where workers of layout 2 look.
+Each step is repeatable, so an interrupted migration starts over. All of it may raise
 StoreUnavailableError or ScriptError.
 """
 
@@ -26,7 +26,7 @@ FENCE = "layout 2"
 SENDS = f"{keys.SPACE}{{n*}}:send:*"
 AT_ONCE = 500
 LOCK_MS = 60_000
-# A sender of layout 1 has 30 s for what it took, and settles it within 12 s more.
+# A sender of layout 1 has 30 s for the sends it took, and settles them within 12 s more.
 STRAGGLERS_S = 45.0
 
 
@@ -36,7 +36,7 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a step got, of how much; `sends` counts those that were found to be over."""
+    """Progress of a step; `sends` counts the sends that were found to be over."""
 
     step: str
     done: int
@@ -45,19 +45,19 @@ class Progress:
 
 
 class Migration:
-    """Takes one store from layout 1 to layout 2."""
+    """Migrates one store from layout 1 to layout 2."""
 
     def __init__(self, store: Store, wait: Callable[[float], None] = time.sleep) -> None:
-        """Take the store, and how to let time pass."""
+        """Take the store, and the function that waits."""
         self._store = store
         self._wait = wait
         self._sends = 0
         self._lock = LeaderLock(store, keys.MIGRATION, LOCK_MS)
 
     def run(self, stragglers_s: float = STRAGGLERS_S) -> Iterator[Progress]:
-        """Migrate step by step; nothing is yielded of a store that has layout 2 already.
+        """Migrate step by step; yield nothing for a store that has layout 2 already.
 
-        Raises MigrationError where the layout is neither, or somebody else migrates now.
+        Raises MigrationError where the layout is neither, or another migration is running.
         """
         if not self._is_needed():
             return
@@ -74,7 +74,7 @@ class Migration:
         self._lock.release()
 
     def _is_needed(self) -> bool:
-        """Say whether anything is left to do; a mark stays until all of it is done."""
+        """Return whether anything is left to do; a mark stays until all of it is done."""
         layout: Any = self._store.run(lambda client: client.get(keys.LAYOUT_KEY))
         stored_layout = layout.decode() if layout else layout_name()
         if stored_layout == layout_name():
@@ -105,7 +105,7 @@ class Migration:
             yield Progress("numbers", start + len(batch), len(names))
 
     def _register(self, step: str) -> Iterator[Progress]:
-        """Let what is over be compacted, whatever it is a send of: found by looking at all keys."""
+        """Register all finished sends for compaction; they are found by a scan of all keys."""
         servers: Any = self._store.run(lambda client: client.ask_each(lambda one: one))
         for server in servers:
             if isinstance(server, RedisError):
@@ -118,7 +118,7 @@ class Migration:
             cursor, names = _run_on_server(partial(server.scan, cursor, SENDS, AT_ONCE))
             self._sends += sum(self._call_all(_register_calls(names)))
             self._lock.acquire()
-            seen += AT_ONCE  # that is what a step of a scan looks at, more or less
+            seen += AT_ONCE  # roughly how many keys a step of a scan looks at
             yield Progress(step, total if cursor == 0 else min(seen, total), total, self._sends)
             if cursor == 0:
                 return

@@ -1,4 +1,4 @@
-"""Retention: what is old is dropped, and more where room is short."""
+"""Retention: old data is dropped, and more of it where memory is short."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ MOST_FORGOTTEN = 1_000  # dead letters in one command
 
 
 def trim(store: Store, retention: timedelta) -> int:
-    """Drop worked-off deliveries that are older than `retention`; what waits is sacred."""
+    """Drop processed deliveries that are older than `retention`; never one that waits."""
     lifetime = int(retention.total_seconds() * 1000)
     dropped = 0
     calls = [Call("trim", keys.partition(i), [lifetime, 1]) for i in range(keys.PARTITIONS)]
@@ -31,7 +31,7 @@ def trim(store: Store, retention: timedelta) -> int:
 
 
 def prune(store: Store, retention: timedelta) -> int:
-    """Drop what is left of finished sends and is older than it is to live; see compaction.py."""
+    """Drop records of finished sends that are older than their lifetime; see compaction.py."""
     lives = [int(one.total_seconds() * 1000) for one in (retention, REPLIES_FOR, BULK_FOR)]
     dropped = 0
     calls = [Call("prune", prefix, [*lives, 1]) for prefix in _prefixes(store)]
@@ -41,7 +41,7 @@ def prune(store: Store, retention: timedelta) -> int:
 
 
 def memory_health(store: Store, limit_bytes: int) -> ServerHealth:
-    """Say how full the fullest server is.
+    """Return how full the fullest server is.
 
     `limit_bytes` counts where the server has no limit of its own (0: half of its host).
     """
@@ -49,7 +49,7 @@ def memory_health(store: Store, limit_bytes: int) -> ServerHealth:
 
 
 def make_room(store: Store, limit_bytes: int, results: timedelta = RESULTS_RETENTION) -> int:
-    """Drop the oldest of the history if a server is short of room; see `yielding`."""
+    """Drop the oldest of the history if memory is short; see `history_drop_calls`."""
     if not memory_health(store, limit_bytes).is_short:
         return 0
     return _sum_dropped(store, history_drop_calls(numbers(store), results))
@@ -60,7 +60,7 @@ def _sum_dropped(store: Store, calls: Sequence[Call]) -> int:
 
 
 def forget_dead_letters(store: Store, before: datetime) -> int:
-    """Drop dead letters that are older than `before` from the lists."""
+    """Remove dead letters that are older than `before` from the lists."""
     oldest = ms_from_datetime(before)
     for prefix in _prefixes(store):
         _forget_listed(store, f"{prefix}unreadable", oldest)
@@ -77,7 +77,7 @@ def _forget_listed(store: Store, key: str, before_ms: int) -> int:
         )
         if not rows:
             return dropped
-        # Not one by one, and none that died again meanwhile.
+        # All at once, and none that died again meanwhile.
         last = math.ceil(rows[-1][1])
         dropped += store.run(lambda client: client.zremrangebyscore(key, "-inf", last))  # noqa: B023
 

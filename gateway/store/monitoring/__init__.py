@@ -1,1 +1,1 @@
-"""Figures, alerts, and the snapshot that status and alerts read."""
+"""Figures, alerts, and the snapshot that `gateway status` and alerts read."""

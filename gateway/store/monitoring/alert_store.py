@@ -1,4 +1,4 @@
-"""Alerts: the causes that somebody noted, and what was told of each; all in one slot.
+"""Alert store: the causes that were recorded, and what was reported of each; all in one slot.
 
 May raise StoreUnavailableError or ScriptError.
 """
@@ -22,16 +22,16 @@ MOST_SWAPS = 5
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """What is told of one cause, and the bytes that stand for it in the store."""
+    """Report state of one cause, and its bytes in the store."""
 
     state: AlertState
     raw: bytes
 
 
 def record_alert(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_NOTED) -> bool:
-    """Say that a cause is true now; it is over once it was not said for so long.
+    """Record that a cause is true now; it is over once it was not recorded for `lasts`.
 
-    Cheap enough to be said of each of a thousand failures; false where `most` causes are noted.
+    Cheap enough for each of a thousand failures; false where `most` causes are recorded.
     """
     lasts_ms = int(lasts.total_seconds() * 1000)
     args = [alert.cause.key, orjson.dumps(alert), lasts_ms, most]
@@ -39,12 +39,12 @@ def record_alert(store: Store, alert: Alert, lasts: timedelta, most: int = MOST_
 
 
 def clear_cause(store: Store, cause: Cause) -> None:
-    """Say that a cause is over."""
+    """Record that a cause is over."""
     store.run(lambda client: client.hdel(keys.NOTED, cause.key))
 
 
 def active_alerts(store: Store, now_ms: int) -> dict[str, Alert]:
-    """Return what is noted and true at `now_ms`, and forget what was true before."""
+    """Return the alerts that are recorded and true at `now_ms`; remove those that have ended."""
     raw_alerts: Any = store.run(lambda client: client.hgetall(keys.NOTED))
     active: dict[str, Alert] = {}
     for key, seen in raw_alerts.items():
@@ -57,7 +57,7 @@ def active_alerts(store: Store, now_ms: int) -> dict[str, Alert]:
 
 
 def read_rows(store: Store) -> dict[str, AlertRow]:
-    """Return what is told, by the key of its cause, the oldest first."""
+    """Return the report states by the key of their cause, the oldest first."""
     raw_rows: Any = store.run(lambda client: client.hgetall(keys.TOLD))
     alert_rows = {
         key.decode(): AlertRow(_parse_state(orjson.loads(seen)), seen)
@@ -67,7 +67,7 @@ def read_rows(store: Store) -> dict[str, AlertRow]:
 
 
 def replace_row(store: Store, key: str, before: AlertRow | None, after: AlertState | None) -> bool:
-    """Replace what is told of a cause; false where somebody else has done so meanwhile."""
+    """Replace the report state of a cause; false where another process has done so meanwhile."""
     expected = before.raw if before else b""
     return bool(
         store.call(
@@ -77,23 +77,23 @@ def replace_row(store: Store, key: str, before: AlertRow | None, after: AlertSta
 
 
 def record_answer(store: Store, key: str, state: AlertState) -> None:
-    """Note that what was told was heard, whatever became of the cause meanwhile."""
+    """Record that a report was delivered, even if its cause has changed meanwhile."""
     for _ in range(MOST_SWAPS):
         row = read_rows(store).get(key)
         if row is None or (row.state.id, row.state.tries) != (state.id, state.tries):
-            return  # it was told once more meanwhile, and that answer will count
+            return  # it was reported again meanwhile, and the answer to that will count
         if replace_row(store, key, row, row.state.after_delivery()):
             return
 
 
 def has_grown(store: Store, counter: str, value: int) -> bool:
-    """Say whether a counter is higher than `saw` has noted; false before the first time."""
+    """Return whether a counter exceeds its value in `record_counter`; false before the first."""
     before: Any = store.run(lambda client: client.hget(keys.SEEN, counter))
     return before is not None and value > int(before)
 
 
 def record_counter(store: Store, counter: str, value: int) -> None:
-    """Note how high a counter stands."""
+    """Record the value of a counter."""
     store.run(lambda client: client.hset(keys.SEEN, counter, value))
 
 
@@ -106,6 +106,6 @@ def _parse_alert(stored: Mapping[str, Any]) -> Alert:
 
 
 def _build(kind: type[T], stored: Mapping[str, Any]) -> T:
-    """Make a `kind` of what was kept; what another release put beside it is left out."""
+    """Build a `kind` from stored fields; leave out fields that another release added."""
     names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in stored.items() if name in names})

@@ -1,4 +1,4 @@
-"""Everything that is counted: in the store, so that it survives restarts and covers everyone."""
+"""Counters: kept in the store, so that they survive restarts and cover all processes."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Figures:
         return counts
 
     def lanes(self, priority: str) -> LaneFigures:
-        """Return how many lanes of a rank wait, and how long the oldest is overdue."""
+        """Return how many lanes of a priority wait, and how long the oldest is overdue."""
         every = [one.lanes[priority] for one in self.numbers]
         overdue_s = max((one.overdue_s for one in every), default=0.0)
         return LaneFigures(sum(one.ready for one in every), overdue_s)
@@ -64,7 +64,7 @@ class Counters:
         await _execute(pipe)
 
     async def alive(self, gap: timedelta) -> None:
-        """Say that a web process is alive, and how long until now it could not keep."""
+        """Record that a web process is alive, and how long until now it could not store."""
         call = stream_call(gap, alive=True)
         pipe = self._redis.pipeline(transaction=False)
         pipe.eval(source(call.script), 1, call.prefix, *call.args)
@@ -79,7 +79,7 @@ class Counters:
         for index in range(keys.PARTITIONS):
             pipe.eval(source("inspect"), 1, keys.partition(index))
         web, numbers, canary_row, *inspections = await _execute(pipe)
-        # The canary's own number has nobody's messages.
+        # The canary's own number has no customer messages.
         names = [name.decode() for name in numbers if name.decode() != canary.NUMBER]
         now_ms = inspections[0][0]
         return Figures(

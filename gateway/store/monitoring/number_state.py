@@ -1,4 +1,4 @@
-"""How one of our numbers stands: the commands that ask for it, and what their answers say."""
+"""State of one of our numbers: the commands that read it, and the parsing of their replies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable")
 
 @dataclass(frozen=True, slots=True)
 class LaneFigures:
-    """The lanes of one number and rank that hold sends."""
+    """Lanes of one number and priority that hold sends."""
 
     ready: int = 0
     overdue_s: float = 0.0
@@ -35,9 +35,9 @@ class NumberState:
     due: int
     parked: int  # until their customers write again
     pauses: NumberPauses
-    lanes: Mapping[str, LaneFigures]  # by rank
-    unreadable: int = 0  # of the dead
-    damaged: str = ""  # why none of this can be read
+    lanes: Mapping[str, LaneFigures]  # by priority
+    unreadable: int = 0  # how many of the dead letters
+    damaged: str = ""  # why the number cannot be read
 
     @property
     def stages(self) -> dict[str, int]:
@@ -46,7 +46,7 @@ class NumberState:
 
     @property
     def statuses(self) -> dict[str, int]:
-        """Return how many statuses were odd, by what was odd about them."""
+        """Return how many statuses were odd, by kind of oddity."""
         return self._counts_with_prefix("statuses.")
 
     def _counts_with_prefix(self, group: str) -> dict[str, int]:
@@ -55,7 +55,7 @@ class NumberState:
 
 
 def _number_commands(name: str) -> list[tuple[Any, ...]]:
-    """Return the commands that read how a number stands, always as many."""
+    """Return the commands that read the state of a number, always the same count."""
     prefix = keys.number(name)
     commands: list[tuple[Any, ...]] = [
         ("TIME",),
@@ -70,15 +70,15 @@ def _number_commands(name: str) -> list[tuple[Any, ...]]:
 
 
 def queue_number_commands(pipe: Any, names: Iterable[str]) -> None:
-    """Put the commands of each number into a pipeline, of a thread or of an event loop."""
+    """Queue the commands of each number in a pipeline, of a thread or of an event loop."""
     for command in chain.from_iterable(map(_number_commands, names)):
         pipe.execute_command(*command)
 
 
 def parse_numbers(names: Sequence[str], replies: Sequence[Any]) -> tuple[NumberState, ...]:
-    """Return what the replies to the `_number_commands` of each say; a damaged one hides no other.
+    """Return the states from the replies to each number's commands; a damaged one hides no other.
 
-    An error stands in its command's place. Raises StoreUnavailableError for some of them.
+    An error takes the place of its command's reply. Raises StoreUnavailableError for some of them.
     """
     size = len(_number_commands(""))
     return tuple(

@@ -1,4 +1,4 @@
-"""Everything that can be wrong, found in one snapshot: pure functions to problems.
+"""Problems: everything that can be wrong, found in one snapshot by pure functions.
 
 Alerts, `gateway status`, /readyz and `gateway doctor` choose from this list, so that they never
 contradict each other. A new problem is a function here and in `find_problems`.
@@ -26,13 +26,13 @@ from gateway.store.server.health import (
     ServerHealth,
 )
 
-# A delivery or a reply that waits for longer has something that holds it up.
+# A delivery or a reply that waits for longer is blocked.
 MOST_WAIT_S = 60.0
-# The watch runs each five seconds, and the tick each second.
+# The watch runs every five seconds, and the tick every second.
 SILENT_S = 60.0
 TICK_LATE_S = 10.0
 
-# While one of these lasts, a delivery would not be kept.
+# While one of these lasts, a delivery would not be stored.
 UNREADY = frozenset({"store_unfit", "memory_full", "write_refused"})
 
 SENDS_DOUBLED = HealthProblem(
@@ -80,7 +80,7 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
 
 
 def find_server_problems(health: ServerHealth) -> Iterator[HealthProblem]:
-    """Find what keeps the server from keeping, or may lose what was acknowledged."""
+    """Find what prevents the server from storing, or may lose acknowledged deliveries."""
     for sentence in health.fatal:
         yield HealthProblem("store_unfit", sentence, "")
     yield from find_memory_problems(health)
@@ -95,7 +95,7 @@ def find_server_problems(health: ServerHealth) -> Iterator[HealthProblem]:
 
 
 def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
-    """Find that the server is full, and that it fills up."""
+    """Find that the server is full, or fills up."""
     percent = f"{health.used_bytes * 100 // (health.limit_bytes or 1)} %"
     if health.is_full:
         yield HealthProblem(
@@ -117,7 +117,7 @@ def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
 
 
 def find_rule_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
-    """Find that the files of rules cannot be used as they are now, each reason once."""
+    """Find rule files that cannot be used as they are now, each reason once."""
     version_by_problem = {
         one.problem.splitlines()[0]: one.version for one in reports if one.problem
     }
@@ -132,7 +132,7 @@ def find_rule_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
 
 
 def partition_damaged(index: int, why: str = "") -> HealthProblem:
-    """Return that deliveries of one partition wait, while those of all others have their effect."""
+    """Return the problem of a damaged partition: its deliveries wait, others do not."""
     return HealthProblem(
         "partition_damaged",
         f"Partition {index} of the inbox cannot be read in the store, and its deliveries wait.",
@@ -202,14 +202,14 @@ def _find_lane_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
 
 
 def _reply_problem(number: NumberState) -> HealthProblem:
-    """Return why replies wait; of a number that is stopped the reason is another problem's."""
+    """Return why replies wait; where the number is stopped, another problem has the reason."""
     if number.pauses.pause or any(not held.rule for held in number.pauses.holds):
         return replace(REPLIES_WAIT, kind="replies_stopped", advice="It goes on with its number.")
     return REPLIES_WAIT
 
 
 def find_pause_problems(by_number: Mapping[str, NumberPauses]) -> Iterator[HealthProblem]:
-    """Find what Meta takes no sends of, and what an operator holds."""
+    """Find numbers from which Meta accepts no sends, and what an operator holds."""
     for number, pauses in by_number.items():
         if pauses.pause:
             yield _pause_problem(number, pauses.pause)
@@ -224,7 +224,7 @@ def find_pause_problems(by_number: Mapping[str, NumberPauses]) -> Iterator[Healt
 
 
 def _pause_problem(number: str, pause: Pause) -> HealthProblem:
-    """Return that Meta takes nothing of the number, or of all that belong to its account."""
+    """Return the problem that Meta accepts nothing from the number, or from its whole account."""
     code = pause.error.get("code")
     whole_account = code is not None and error_policy(code, 400).scope != "number"
     return HealthProblem(
@@ -261,7 +261,7 @@ def _find_counted_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
 
 
 def _find_dead_letter_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
-    """Find dead letters that ask for an operator, once for all that share a cause and a code."""
+    """Find dead letters that need an operator, one problem for each cause and code."""
     for group in snapshot.letters:
         if needs_operator(group.cause, group.code):
             name = group.cause if group.code is None else f"{group.cause} {group.code}"

@@ -1,4 +1,4 @@
-"""How everything stands at one moment: what a person looks at to see whether all is well."""
+"""Snapshot: the state of everything at one moment, by which an operator sees if all is well."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from gateway.store.server.health import REFUSE_FROM, ServerHealth, judge_servers
 
 
 def record_memory_use(store: Store, now_ms: int, used_bytes: int) -> None:
-    """Note what is used once an hour, by the hour, and forget what is older than two days."""
+    """Record the memory used, once an hour, and drop samples older than two days."""
     hour = now_ms // HOUR_MS * HOUR_MS
     row = f"{now_ms}:{used_bytes}"
     if not store.run(lambda client: client.hsetnx(keys.MEMORY_HISTORY, str(hour), row)):
@@ -39,19 +39,19 @@ def record_memory_use(store: Store, now_ms: int, used_bytes: int) -> None:
 
 
 def samples(raw: Mapping[bytes, bytes]) -> dict[int, int]:
-    """Return how many bytes were used, by moment, from what the store holds of it."""
+    """Return the stored memory samples: bytes used, by moment."""
     pairs = (value.split(b":") for value in raw.values())
     return {int(at): int(used) for at, used in pairs}
 
 
 SCHEDULED_RUNS = ("tick", "sweep", "watch", "web")
-# The newest are looked at for their causes; the rest are only counted.
+# Only the newest are read for their causes; the rest are only counted.
 MOST_LETTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterGroup:
-    """What dead letters have in common."""
+    """Properties that the dead letters of a group share."""
 
     number: str
     cause: Cause
@@ -60,34 +60,34 @@ class DeadLetterGroup:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one moment of the server's clock."""
+    """State of everything at one moment of the server's clock."""
 
     now_ms: int
     health: ServerHealth
     partitions: tuple[PartitionState, ...]
     numbers: tuple[NumberState, ...]
     letters: Mapping[DeadLetterGroup, int] = field(default_factory=dict)
-    ago_s: Mapping[str, float] = field(default_factory=dict)  # what ran by the clock
+    ago_s: Mapping[str, float] = field(default_factory=dict)  # when each scheduled job ran
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
     stopped_release: str = ""  # the release that must not plan now
     canary: Canary = NONE_YET
     rulebooks: tuple[InForce, ...] = ()  # one for each worker process
-    release: str = ""  # of the worker that looked last, with its rules; "" where none has
-    has_beat_leader: bool = False  # some beat has the turn
+    release: str = ""  # of the worker that ran the watch last, with its rules; "" where none has
+    has_beat_leader: bool = False  # some beat holds the leader lock
     memory_samples: Mapping[int, int] = field(
         default_factory=dict
     )  # bytes used, by moment, hour by hour
 
     @property
     def forecast(self) -> Forecast | None:
-        """Say when deliveries will be refused at the present rate, None where none is known."""
+        """Return when deliveries will be refused at the present rate, None where unknown."""
         health = self.health
         full_bytes = REFUSE_FROM * health.limit_bytes
         return forecast(self.now_ms, health.used_bytes, full_bytes, self.memory_samples)
 
     @property
     def causes(self) -> dict[str, int]:
-        """Count what `gateway dead-letters` lists; what was set aside is told by the partitions."""
+        """Count what `gateway dead-letters` lists; the partitions count deferred deliveries."""
         cause_counts: Counter[str] = Counter()
         for group, count in self.letters.items():
             cause_counts[group.cause] += count
@@ -96,22 +96,22 @@ class Snapshot:
 
     @property
     def kept(self) -> int:
-        """Return how many deliveries were ever kept."""
+        """Return how many deliveries were stored in all."""
         return sum(one.kept for one in self.partitions)
 
     @property
     def waiting(self) -> int:
-        """Return how many deliveries wait, those set aside among them."""
+        """Return how many deliveries wait, including deferred ones."""
         return sum(one.waiting for one in self.partitions)
 
     @property
     def oldest_s(self) -> float:
-        """Return for how long the oldest delivery has waited."""
+        """Return the age of the oldest waiting delivery."""
         return max((one.oldest_s for one in self.partitions), default=0.0)
 
     @property
     def given_up(self) -> int:
-        """Return how many deliveries a person ever let go without their effect."""
+        """Return how many deliveries operators gave up in all."""
         return sum(one.given_up for one in self.partitions)
 
     def total(self, name: str) -> int:
@@ -167,7 +167,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
 
 
 def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
-    """Count the newest dead letters by their causes, none where a list of them is damaged."""
+    """Count the newest dead letters by cause, none where a list of them is damaged."""
     newest = dead_letters.iter_dead_letters(store, DeadLetterFilter(), MOST_LETTERS)
     try:
         return Counter(DeadLetterGroup(one.number, one.cause, one.code) for one in newest)
@@ -176,7 +176,7 @@ def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
 
 
 def _read_numbers(store: Store) -> tuple[NumberState, ...]:
-    """Read how each number stands, in one round trip."""
+    """Read the state of each number, in one round trip."""
     names = number_list.numbers_at_meta(store)
 
     def run(client: Client) -> list[Any]:

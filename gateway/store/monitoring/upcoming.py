@@ -1,4 +1,4 @@
-"""What is to be done next of each number, read and left alone."""
+"""Upcoming work of each number, read and left alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 
-# A pump takes what becomes ready while it is at work, and is at work for so long after it took.
+# A pump also takes what becomes ready while it is at work, and works for this long after it took.
 AT_WORK_MS = 200
-# One that left behind what was ready has its hands full, and calls for help by itself.
+# A pump that left ready sends behind is busy, and calls for help by itself.
 HANDS_FULL_MS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """When something of one number is to be done, by the server's clock; what is past is due."""
+    """Moments at which work of a number is due, by the server's clock; a past moment is due now."""
 
     number: str
     now_ms: int
-    ready_ms: Mapping[str, int]  # by rank; without those for which a bell waits
+    ready_ms: Mapping[str, int]  # by priority; without those for which a wake-up is on its way
     tick_ms: int | None  # when a tick has something to move
 
     @property
@@ -29,16 +29,16 @@ class Upcoming:
 
     @property
     def is_due(self) -> bool:
-        """Say whether a tick has something to move now."""
+        """Return whether a tick has something to move now."""
         return self.tick_ms is not None and self.tick_ms <= self.now_ms
 
 
 def read_upcoming(
     store: Store, numbers: Sequence[str], per_second: int
 ) -> tuple[list[Upcoming], Exception | None]:
-    """Look at numbers in one round trip; return what was found, and an error that one of them gave.
+    """Read numbers in one round trip; return what was found, and an error of one of them.
 
-    A number whose keys are damaged, or whose server is away, hides no other. Raises
+    A number whose keys are damaged, or whose server is unavailable, hides no other. Raises
     StoreUnavailableError where there is no server at all.
     """
     calls = [

@@ -1,1 +1,1 @@
-"""What planning reads, and the one commit of what it decided."""
+"""Planning: what it reads, and the one commit of what it decided."""

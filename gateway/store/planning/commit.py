@@ -1,4 +1,4 @@
-"""Commit: what was planned for one contact, whole or not at all."""
+"""Commit: writes what was planned for one contact, whole or not at all."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,15 +25,15 @@ _MAX_NAME = 160  # of a participant; a user id may have 134 characters
 def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bool | Exception]:
     """Commit each plan; False where it must be planned again, an error where it cannot be now.
 
-    Raises StoreUnavailableError where nothing can be said: what was committed is known by then, and
-    what was not is planned again.
+    Raises StoreUnavailableError where the outcome is unknown: committed events are known by then,
+    and the others are planned again.
     """
     replies = store.call_many([commit_call(plan, retention) for plan in plans])
     return [reply if isinstance(reply, Exception) else reply == 1 for reply in replies]
 
 
 def commit_call(plan: Plan, retention: timedelta) -> Call:
-    """Return the script call that commits a plan; its version is new with every call."""
+    """Return the script call that commits a plan; each call has a new version."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
     for one in plan.joins:
@@ -55,10 +55,10 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
 
 
 def store_dead_letters(store: Store, failures: Iterable[Failure]) -> None:
-    """Set events whose planning raised before a person, with all that is needed to look again.
+    """Store events whose planning raised as dead letters, with all that is needed to look again.
 
-    They are not known: a later commit of the event removes its dead letter, and what was committed
-    meanwhile becomes none.
+    They do not become known: a later commit of the event removes its dead letter, and an event that
+    was committed meanwhile becomes none.
     """
     calls = []
     for failure in failures:
@@ -70,7 +70,7 @@ def store_dead_letters(store: Store, failures: Iterable[Failure]) -> None:
 
 
 def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) -> Call:
-    """Return the script call that sets an event before a person, with what is `told` of it.
+    """Return the script call that stores an event as a dead letter, with `details` of it.
 
     `counter` is what counts it instead of its deaths.
     """
@@ -88,14 +88,14 @@ def _verb(name: str, *args: Any) -> list[Any]:
 
 
 def _event_ref(event: Event) -> str:
-    """Return where an event stands; packed, it is the value under which the event is known."""
+    """Return where an event stands; packed, it is the value stored for a known event."""
     return f"{event.delivery}/{event.item}"
 
 
 def _send_args(send: Send) -> list[Any]:
     due = ms_from_datetime(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
-    # Most sends have none of these, and a row is kept for a month.
+    # Most sends have none of these, and a row is stored for a month.
     row |= {"instead": send.instead} if send.instead else {}
     row |= {"marketing": True} if send.marketing else {}
     expires = ms_from_datetime(send.expires_at)
@@ -106,7 +106,7 @@ def _send_args(send: Send) -> list[Any]:
 def _status_args(update: StatusUpdate) -> list[Any]:
     error: Any = _json(update.error) if update.error else ""
     if update.participant:
-        error = str((update.error or {}).get("code") or "")  # a thousand rows of it are kept
+        error = str((update.error or {}).get("code") or "")  # a thousand rows of it may be stored
     pricing = _json(update.pricing) if update.pricing else ""
     args = [
         update.send,
@@ -142,5 +142,5 @@ def _record_json(record: Record) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    # A value that is no JSON must not stop a commit: it is written as text.
+    # A value that is not JSON must not stop a commit: it is written as text.
     return orjson.dumps(value, default=str)

@@ -1,4 +1,4 @@
-"""What a batch has to know before it is planned: contacts, known events, and the server's time."""
+"""Planning input: contacts, known events, and the server's time, read before a batch is planned."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from gateway.store.redis.client import Call, ScriptError, Store
 
 
 def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[PlanningInput]:
-    """Return a view for each number and its events, all in one round trip.
+    """Return the planning input for each number and its events, all in one round trip.
 
     Raises StoreUnavailableError or ScriptError.
     """
@@ -65,7 +65,7 @@ def _planning_input(
 def _parse_contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
     """Return the contact of each name, and why that of a name cannot be read.
 
-    The state of one that has several names came with the first.
+    The state of a contact with several names came with the first of them.
     """
     by_key: dict[bytes, Contact | str] = {}
     for key, version, state in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
@@ -84,5 +84,5 @@ def _parse_contact(key: bytes, version: Any, state: Any) -> Contact | str:
         return str(state.decode(errors="replace"))
     try:
         return unpack(key.decode(), version, state)
-    except Exception as error:  # whatever is odd about it must cost this contact only
+    except Exception as error:  # any error in it must cost this contact only
         return f"its state raises {type(error).__name__}"

@@ -1,4 +1,4 @@
-"""The stop of planning: a release that must not plan for a while."""
+"""Planning stop: a release that must not plan for a while."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ PLANNING_STOP_MS = 300_000
 
 
 def stop_planning(store: Store, release: str) -> None:
-    """Note that a release must not plan for five minutes; another release may."""
+    """Record that a release must not plan for five minutes; another release may."""
     store.run(lambda client: client.set(keys.STOPPED_RELEASE, release, px=PLANNING_STOP_MS))
 
 

@@ -1,4 +1,4 @@
-"""Which rulebook each worker process has in force, and the files of the last one that was right.
+"""Rulebooks: which one each worker process has in force, and the files of the last valid one.
 
 May raise StoreUnavailableError or ScriptError.
 """
@@ -16,7 +16,7 @@ from gateway.store import keys
 from gateway.store.redis.client import Store, translate_error
 from gateway.store.redis.driver import AsyncClient
 
-# A process says so more often than that, so that one which ended is soon not counted any more.
+# A process reports more often than that, so that one which ended is soon not counted any more.
 LASTS_MS = 30_000
 MOST_PROCESSES = 1_000
 MOST_PROBLEM = 300
@@ -31,13 +31,13 @@ class InForce:
 
 
 def report(store: Store, process: str, now: InForce) -> None:
-    """Say what a process has in force; it is forgotten where that is not said again."""
+    """Report what a process has in force; the report expires unless it is repeated."""
     row = orjson.dumps({"version": now.version, "problem": now.problem[:MOST_PROBLEM]})
     store.call("note", keys.RULEBOOKS, process, row, LASTS_MS, MOST_PROCESSES)
 
 
 def forget_ended(store: Store) -> None:
-    """Forget the processes that have not said anything for long."""
+    """Forget the processes whose last report has expired."""
     rows: Any = store.run(lambda client: client.hgetall(keys.RULEBOOKS))
     seconds, _ = store.run(lambda client: client.time())
     for process, seen in rows.items():
@@ -46,14 +46,14 @@ def forget_ended(store: Store) -> None:
 
 
 def parse_reports(rows: Mapping[bytes, bytes], now_ms: int) -> tuple[InForce, ...]:
-    """Read what processes said that are there at `now_ms`."""
+    """Parse the reports of processes that are alive at `now_ms`."""
     payloads = (seen.partition(b"|")[2] for seen in rows.values() if _expires_ms(seen) > now_ms)
     reports = map(orjson.loads, payloads)
     return tuple(InForce(str(one["version"]), str(one["problem"])) for one in reports)
 
 
 def count_versions(reports: Iterable[InForce]) -> dict[str, int]:
-    """Count the processes that have each version in force, the most first."""
+    """Count the processes that have each version in force, most frequent first."""
     return dict(Counter(one.version for one in reports).most_common())
 
 
@@ -70,7 +70,7 @@ async def read_reports(client: AsyncClient) -> tuple[InForce, ...]:
 
 
 def keep_files(store: Store, version: str, files: Iterable[File]) -> None:
-    """Keep the files of a rulebook that was right, in place of the one before."""
+    """Store the files of a valid rulebook, in place of the one before."""
     kept_version: Any = store.run(lambda client: client.hget(keys.RULES_KEPT, "version"))
     if kept_version == version.encode():
         return
@@ -80,7 +80,7 @@ def keep_files(store: Store, version: str, files: Iterable[File]) -> None:
 
 
 def read_kept_files(store: Store) -> tuple[File, ...]:
-    """Return the files of the last rulebook that was right, none where there was none."""
+    """Return the files of the last valid rulebook, none where there was none."""
     files_json: Any = store.run(lambda client: client.hget(keys.RULES_KEPT, "files"))
     contents = orjson.loads(files_json) if files_json else {}
     return tuple(File(name, content.encode()) for name, content in contents.items())

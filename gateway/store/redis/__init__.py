@@ -1,1 +1,1 @@
-"""The driver; it knows no key of ours."""
+"""The Redis driver; it knows no key of ours."""

@@ -1,4 +1,4 @@
-"""One way to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
+"""Access to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,21 +34,21 @@ _OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": TIMEOUT_S,
     "health_check_interval": 15,
 }
-# What is answered, given its effect or posted must outlive the primary; all else is made again.
+# Whatever was acknowledged, took effect or was posted must outlive the primary; the rest is redone.
 _REPLICATED = frozenset({"keep", "commit", "pump", "bury_event", "hold", "list_number"})
-# What a server says while it cannot serve for a time; anything else it says is a bug of ours. The
-# driver has classes for some of it, and takes the first word away from those. A slot that is being
-# moved is away: each side has some of its keys, and a script does not name what it touches.
+# Errors of a server that cannot serve for a time; any other error is a bug of ours. The driver
+# has classes for some of these, and drops the first word of their messages. A slot that is being
+# moved is unavailable: each side has some of its keys, and a script does not name those it touches.
 _AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError, AskError)
 _AWAY_WORDS = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
 class StoreUnavailableError(Exception):
-    """The store did not do what was asked, or did not say so in time: leave everything waiting."""
+    """The store did not do what was asked, or did not answer in time: leave everything waiting."""
 
 
 class ScriptError(Exception):
-    """A script of ours failed; running it again heals what it may have left half-done."""
+    """A script of ours failed; running it again repairs what it may have left half-done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def connect_async(url: str) -> AsyncClient:
 
 
 def translate_error(error: RedisError) -> Exception:
-    """Translate a driver's error: the store is away, or a script is wrong."""
+    """Translate a driver's error: the store is unavailable, or a script is wrong."""
     is_away = isinstance(error, _AWAY) or _server_message(error).startswith(_AWAY_WORDS)
     if isinstance(error, NotReplicatedError):
         return StoreUnavailableError(str(error))
@@ -103,12 +103,12 @@ def translate_error(error: RedisError) -> Exception:
 
 
 def _server_message(error: RedisError) -> str:
-    """Return what the server said; the driver's pipelines put words of their own before it."""
+    """Return the server's message; the driver's pipelines put words of their own before it."""
     return str(error).rpartition(" of pipeline caused error: ")[2].lstrip("('\"")
 
 
 def require_any_answer(infos: list[Any]) -> list[Any]:
-    """Return what servers say of themselves. Raises StoreUnavailableError where none does."""
+    """Return the INFO of servers. Raises StoreUnavailableError where none answers."""
     if any(not isinstance(one, RedisError) for one in infos):
         return infos
     if not infos:
@@ -117,10 +117,10 @@ def require_any_answer(infos: list[Any]) -> list[Any]:
 
 
 class Store:
-    """Runs scripts and plain commands on Redis; safe to share between threads."""
+    """Runs scripts and plain commands on Redis; threads can share it."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        """Remember where the server is; the first call connects, with the driver's options."""
+        """Store the address; the first call connects, with the driver's options."""
         self.redis = connect(url, **options)
         self.replicas = parse(url).replicas
 
@@ -132,17 +132,17 @@ class Store:
         return result
 
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts in one round trip; a failed one gives its error in its place.
+        """Run scripts in one round trip; a failed one has its error in place of its answer.
 
         Raises StoreUnavailableError where the server cannot be reached at all, or where too few
-        replicas have what must outlive it; of a cluster, where none of its servers can be reached.
+        replicas have a write that must outlive it; of a cluster, where no server can be reached.
         """
         if not calls:
             return []
         results = self._run(calls, by_hash=True)
         lost = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
         if lost:
-            # A server that was restarted, or promoted, knows no scripts; none of these ran.
+            # A server that was restarted, or promoted, has no scripts; none of these ran.
             retried = self._run([calls[i] for i in lost], by_hash=False)
             for i, result in zip(lost, retried, strict=True):
                 results[i] = result
@@ -162,11 +162,11 @@ class Store:
             raise translate_error(error) from error
 
     def mark(self, key: str, lifetime_ms: int) -> bool:
-        """Set a key that vanishes by itself; false where it is set already."""
+        """Set a key that expires; false where it is set already."""
         return bool(self.run(lambda client: client.set(key, 1, nx=True, px=lifetime_ms)))
 
     def mark_all(self, names: Sequence[str], lifetime_ms: int) -> list[bool]:
-        """Do the same for many keys, of any slots, in one round trip."""
+        """Set many keys as `mark` does, of any slots, in one round trip."""
 
         def set_marks(client: Client) -> list[Any]:
             pipe = client.pipeline(transaction=False)
@@ -188,12 +188,12 @@ class Store:
             raise translate_error(error) from error
 
     def infos(self) -> list[Any]:
-        """Return what every server that writes says of itself (INFO); of a cluster, or its error.
+        """Return the INFO of every server that writes; of a cluster, or a server's error.
 
-        Raises StoreUnavailableError where none of them does.
+        Raises StoreUnavailableError where none of them answers.
         """
         return require_any_answer(self.run(lambda client: client.infos()))
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.redis.close()

@@ -1,4 +1,4 @@
-"""The driver's clients with what they lack: each answer in its place, and WAIT where it counts."""
+"""Redis clients that add to the driver's: each answer in its place, and WAIT where it counts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 T = TypeVar("T")
 
-# Well under the time after which the driver would give the connection up.
+# Well below the time after which the driver would give the connection up.
 REPLICATED_WITHIN_MS = 1_000
 
 
@@ -19,7 +19,7 @@ class NotReplicatedError(RedisError):
     """Fewer replicas than were asked for have a write: it does not count."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Create the error with its message."""
         super().__init__("not replicated")
 
 
@@ -27,16 +27,16 @@ class Pipe(redis.client.Pipeline):
     """Commands that go to one server in one round trip, on one connection."""
 
     def answers(self, replicas: int = 0) -> list[Any]:
-        """Run them; one that failed gives its error in its place.
+        """Run them; a failed one has its error as its answer.
 
-        Raises RedisError where nothing can be said of any, or where too few replicas have them.
+        Raises RedisError where all outcomes are unknown, or where too few replicas have the writes.
         """
         return _require_replicated(self.in_place(replicas))
 
     def in_place(self, replicas: int) -> list[Any]:
-        """Do the same, and let only what was written tell of too few replicas."""
+        """Run them; too few replicas become the error of each command instead of being raised."""
         if replicas:
-            # It tells of what its own connection wrote, so it goes with the commands.
+            # WAIT covers what its own connection wrote, so it goes with the commands.
             self.wait(replicas, REPLICATED_WITHIN_MS)
         return _check_replicas(list(self.execute(raise_on_error=False)), replicas)
 
@@ -49,22 +49,22 @@ class Client(redis.Redis):
         return Pipe(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
     def infos(self) -> list[Any]:
-        """Return what every server that writes says of itself (INFO), or its error."""
+        """Return the INFO of every server that writes, or its error."""
         return [self.info()]
 
     def find_address_problem(self, infos: Sequence[Any]) -> str:
-        """Say whether the address is of another form than the servers are; "" where all is well."""
+        """Return what is wrong if the address is of another form than the servers, else ""."""
         if all(int(info.get("cluster_enabled", 0)) for info in infos):
             return "Redis is a server of a cluster: begin its address with redis-cluster://."
         return ""
 
     def ask_each(self, ask: Callable[["Client"], T]) -> list[T | RedisError]:
-        """Ask every server that writes something of itself; one that fails gives its error."""
+        """Call `ask` with every server that writes; one that fails gives its error."""
         return [ask_server(self, ask)]
 
 
 def ask_server(server: Client, ask: Callable[[Client], T]) -> T | RedisError:
-    """Return what one server answers, or its error."""
+    """Return the answer of one server, or its error."""
     try:
         return ask(server)
     except RedisError as error:
@@ -72,38 +72,38 @@ def ask_server(server: Client, ask: Callable[[Client], T]) -> T | RedisError:
 
 
 class AsyncPipe(redis.asyncio.client.Pipeline):
-    """The same for an event loop."""
+    """Commands to one server, for an event loop."""
 
     async def answers(self, replicas: int = 0) -> list[Any]:
-        """Run them; one that failed gives its error in its place.
+        """Run them; a failed one has its error as its answer.
 
-        Raises RedisError where nothing can be said of any, or where too few replicas have them.
+        Raises RedisError where all outcomes are unknown, or where too few replicas have the writes.
         """
         return _require_replicated(await self.in_place(replicas))
 
     async def in_place(self, replicas: int) -> list[Any]:
-        """Do the same, and let only what was written tell of too few replicas."""
+        """Run them; too few replicas become the error of each command instead of being raised."""
         if replicas:
             self.wait(replicas, REPLICATED_WITHIN_MS)
         return _check_replicas(list(await self.execute(raise_on_error=False)), replicas)
 
 
 class InboxBell:
-    """A key that is set behind what a pipe writes; `ring` is called where it was not set yet."""
+    """Wake-up mark: a key set after a pipe's writes; `ring` is called if it was not set yet."""
 
     def __init__(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> None:
-        """Take what is called, which must return at once."""
+        """Take the function that rings, which must return at once."""
         self._key = key
         self._lifetime_ms = lifetime_ms
         self._ring = ring
         self._is_first = False
 
     def add_to(self, pipe: AsyncPipe) -> None:
-        """Set it last: a worker that clears it and looks must find what it was set for."""
+        """Set the key last: a worker that clears it and looks must find what it was set for."""
         pipe.set(self._key, 1, nx=True, px=self._lifetime_ms)
 
     def take_answer(self, answers: list[Any]) -> list[Any]:
-        """Take the bell's answer away, and return the others."""
+        """Remove the answer of the mark, and return the others."""
         self._is_first |= answers.pop() is True
         return answers
 
@@ -114,11 +114,11 @@ class InboxBell:
             self._ring()
 
     async def close(self) -> None:
-        """Ring for what was asked for last, then end."""
+        """Ring for the last request, then end."""
 
 
 class AsyncClient(redis.asyncio.Redis):
-    """A client for an event loop, which knows how many replicas must have what is kept."""
+    """A client for an event loop, with the number of replicas that must have a delivery."""
 
     replicas = 0
 
@@ -127,28 +127,28 @@ class AsyncClient(redis.asyncio.Redis):
         return AsyncPipe(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
     def count_lines(self, keys: int) -> int:
-        """Return in how many lines writes to so many keys go, none of which waits for another."""
+        """Return the number of queues for writes to so many keys; none waits for another."""
         return 1
 
     def bell(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> InboxBell:
-        """Return a bell for what is written with this client."""
+        """Return a wake-up mark for what is written with this client."""
         return InboxBell(key, lifetime_ms, ring)
 
     def is_partial(self, error: RedisError) -> bool:
-        """Say whether others may still serve where one server fails like this."""
+        """Return whether other servers may still serve where one fails with this error."""
         return False
 
     async def infos(self) -> list[Any]:
-        """Return what every server that writes says of itself (INFO), or its error."""
+        """Return the INFO of every server that writes, or its error."""
         return [await self.info()]
 
 
 def _check_replicas(answers: list[Any], replicas: int) -> list[Any]:
-    """Take the answer of WAIT away, and judge what it answers for."""
+    """Remove the answer of WAIT, and judge the commands that it covers."""
     if not replicas:
         return answers
     acknowledged = answers.pop()
-    # Only a replica refuses to wait: it has become one.
+    # Only a server that has become a replica refuses WAIT.
     if not isinstance(acknowledged, RedisError) and acknowledged >= replicas:
         return answers
     return [one if isinstance(one, RedisError) else NotReplicatedError() for one in answers]

@@ -1,6 +1,6 @@
-"""Sends that are over become records: what a trace needs stays for a month, in a tenth of the room.
+"""Compaction: finished sends become records, which keep for a month what a trace needs.
 
-All of it may raise StoreUnavailableError.
+A record takes a tenth of the room of a row. All of it may raise StoreUnavailableError.
 """
 
 import time
@@ -23,13 +23,13 @@ IN_A_CALL = 50
 BUDGET_S = 0.5
 REPLIES_FOR = timedelta(milliseconds=keys.MONTH_MS)
 BULK_FOR = timedelta(days=8)
-# A row that cannot be packed is looked at again, and holds nobody up.
+# A row that cannot be packed is tried again later, and delays no other.
 POSTPONED_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedSend:
-    """A send whose moment has come, as its row was read."""
+    """A send that is due for compaction, as its row was read."""
 
     id: str
     row: dict[str, str]
@@ -38,10 +38,10 @@ class FinishedSend:
 
 
 class Compaction:
-    """Compacts the sends of all numbers, as long as it may each time."""
+    """Compacts the sends of all numbers, within a time budget for each run."""
 
     def __init__(self, store: Store, bodies: Bodies, retention: timedelta) -> None:
-        """Take how texts are compressed, and how long they live."""
+        """Take how texts are compressed, and the retention of the texts."""
         self._store = store
         self._bodies = bodies
         self._lives = [_ms(one) for one in (retention, REPLIES_FOR, BULK_FOR)]
@@ -57,7 +57,7 @@ class Compaction:
             for number in list(waiting):
                 due, compacted = self._try_step(number, early_ms)
                 done += compacted
-                # What changed under our hands is due still, and may as well wait for the next tick.
+                # A row that changed meanwhile is still due, and may as well wait for the next tick.
                 if due < AT_ONCE or compacted < due // 2:
                     waiting.remove(number)
                 if time.monotonic() >= deadline:
@@ -67,12 +67,12 @@ class Compaction:
     def _try_step(self, number: str, early_ms: float) -> tuple[int, int]:
         try:
             return self.compact_step(number, early_ms)
-        except ScriptError as error:  # a number whose keys are damaged holds up no other
+        except ScriptError as error:  # a number with damaged keys delays no other
             log.warning("number_not_compacted", number=number, error=str(error))
             return 0, 0
 
     def compact_step(self, number: str, early_ms: float) -> tuple[int, int]:
-        """Compact the oldest that are due, a bounded number; return how many, and how many did."""
+        """Compact the oldest that are due, a bounded number; return how many were due and done."""
         ids = self._due(keys.number(number), early_ms)
         finished = [one for one in self._read(number, ids) if one]
         return len(ids), self._write(number, finished) if finished else 0

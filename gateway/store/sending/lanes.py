@@ -1,4 +1,4 @@
-"""Lanes as senders see them: take attempts to make, settle what became of them."""
+"""Lanes for senders: take the attempts to make, settle their outcomes."""
 
 import secrets
 import threading
@@ -19,7 +19,7 @@ from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailabl
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One item that a script could not work on, and why; neither names a customer."""
+    """An item that a script could not work on, and why; neither names a customer."""
 
     kind: str  # "lane", "outcome", "due", ...
     item: str  # the id of a send or a timer, "" of a lane
@@ -27,7 +27,7 @@ class Damage:
 
 
 def parse_damages(fields: Sequence[bytes]) -> tuple[Damage, ...]:
-    """Read what a script tells of it: what, item and why of each, one after the other."""
+    """Parse a script's damages: kind, item and reason of each, one after the other."""
     words = [word.decode(errors="replace") for word in fields]
     return tuple(Damage(*words[i : i + 3]) for i in range(0, len(words), 3))
 
@@ -37,21 +37,21 @@ LEASE_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class PumpResult:
-    """The attempts to make, the server's time, and whether more is ready, and in how long."""
+    """The attempts to make, the server's time, whether more is ready, and after how long."""
 
     attempts: list[Attempt]
     now: datetime
     has_more: bool
     wait_s: float
-    probes: bool  # the number is paused, and its one attempt shows whether it still has to be
-    ended_pause: str  # why it was paused, where an attempt showed that it need not be any longer
-    unopened: list[Outcome] = field(default_factory=list)  # of attempts that cannot be made
-    damaged: tuple[Damage, ...] = ()  # what the script passed over
+    probes: bool  # the number is paused, and its one attempt shows whether the pause is over
+    ended_pause: str  # why it was paused, where an attempt has ended the pause
+    unopened: list[Outcome] = field(default_factory=list)  # for attempts that cannot be made
+    damaged: tuple[Damage, ...] = ()  # items that the script skipped
 
 
 @dataclass(frozen=True, slots=True)
 class PumpCall:
-    """One call of the pump script, and what goes with the next where nobody hears its answer."""
+    """One call of the pump script, and what goes with the next call where its answer is lost."""
 
     call: Call
     name: str
@@ -63,7 +63,7 @@ class Lanes:
     """The sends of one number, shared by the threads of one process."""
 
     def __init__(self, store: Store, number: str, per_second: int) -> None:
-        """Name the number and how many messages a second Meta grants it."""
+        """Take the number, and how many messages a second Meta grants it."""
         self._store = store
         self._prefix = keys.number(number)
         self._per_second = per_second
@@ -74,9 +74,8 @@ class Lanes:
     def pump(self, outcomes: Sequence[Outcome], most: int) -> PumpResult:
         """Settle `outcomes`, then take up to `most` attempts, in one script call.
 
-        Raises StoreUnavailableError or ScriptError. What was to be settled then goes with this
-        process's next call, which also gives back what the lost call may have taken: nothing of it
-        was posted.
+        Raises StoreUnavailableError or ScriptError. Then this process's next call settles these
+        outcomes, and gives back the sends that the lost call may have taken: none was posted.
         """
         (answer,) = pump_all(self._store, [(self, outcomes, most)])
         if isinstance(answer, Exception):
@@ -84,7 +83,7 @@ class Lanes:
         return answer
 
     def prepare_pump(self, outcomes: Sequence[Outcome], most: int) -> PumpCall:
-        """Return the call that settles `outcomes`, and those of lost calls, and then takes."""
+        """Return the call that settles `outcomes` and those of lost calls, then takes attempts."""
         name = secrets.token_hex(6)
         with self._lock:
             settled, self._unsettled = [*self._unsettled, *outcomes], []
@@ -103,7 +102,7 @@ class Lanes:
         return PumpCall(Call("pump", self._prefix, args), name, settled, lost)
 
     def keep_for_next(self, pumping: PumpCall) -> None:
-        """Keep for the next call what a call brought whose answer nobody heard."""
+        """Keep the outcomes of a call whose answer was lost for the next call."""
         with self._lock:
             self._unsettled = pumping.settled + self._unsettled
             self._unanswered += [*pumping.lost, pumping.name]
@@ -112,7 +111,7 @@ class Lanes:
 def pump_all(
     store: Store, wanted: Sequence[tuple[Lanes, Sequence[Outcome], int]]
 ) -> list[PumpResult | StoreUnavailableError | ScriptError]:
-    """Do for several numbers what `Lanes.pump` does for one, all in one round trip.
+    """Run `Lanes.pump` for several numbers, all in one round trip.
 
     A number whose call failed has the error in its place, and loses nothing by it.
     """
@@ -144,12 +143,12 @@ def _parse_answer(answer: Any) -> PumpResult:
 
 
 def _parse_attempts(rows: Sequence[Any], began: datetime) -> tuple[list[Attempt], list[Outcome]]:
-    """Read what was taken; what cannot be read was surely not posted, and a person has to look."""
+    """Parse the attempts taken; an unreadable one was not posted, and becomes a dead letter."""
     attempts, unreadable = [], []
     for row in rows:
         try:
             attempts.append(_parse_attempt(row, began))
-        # Of another release, or of a broken disk: nobody knows beforehand what is wrong with it.
+        # Another release wrote it, or a disk is broken: any error is possible.
         except Exception as error:
             unreadable.append(_unreadable_outcome(row, type(error).__name__))
     return attempts, unreadable

@@ -1,8 +1,8 @@
-"""Failures that Meta told of sends which were compacted: each gets its row back, and is heard.
+"""Late failures of compacted sends that Meta reported: each send gets its row back for them.
 
-A script notes them, for it cannot open a text. What follows is then decided as for any other row:
-the send begins again where its code says so and its text is kept, or ends as a dead letter. What
-this process cannot open stays noted for another one, for as long as its text is kept.
+A script records them, for it cannot open a text. Then they are decided like those of any other row:
+the send begins again where its code says so and its text is stored, or ends as a dead letter. If
+this process cannot open the text, the failure stays recorded for another one, as long as the text.
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
@@ -27,24 +27,24 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class LateFailure:
-    """What a status told of a send that has no row any more."""
+    """The failure that a status reported of a send that no longer has a row."""
 
     spot: bytes
     attempt: str
     at_ms: int
-    follow_up: str  # what its code lets follow, "" for nothing
+    follow_up: str  # what follows by its code, "" for nothing
     wait_ms: int
     failure: str
 
 
 def apply_late_failures(store: Store, bodies: Bodies, numbers: Sequence[str]) -> list[str]:
-    """Hear what was noted, a bounded number; return the numbers that have something to send."""
+    """Apply recorded failures, a bounded number; return the numbers that have something to send."""
     begun = []
     for number, failures in _read_failures(store, numbers):
         try:
             if _apply_failures(store, bodies, number, failures):
                 begun.append(number)
-        except ScriptError as error:  # a number whose keys are damaged holds up no other
+        except ScriptError as error:  # a number with damaged keys delays no other
             log.warning("late_failures_unheard", number=number, error=str(error))
     return begun
 
@@ -77,7 +77,7 @@ def _apply_failures(
     _warn_unopened(number, sends)
     begun = False
     for failure, send in zip(failures, sends, strict=True):
-        # Delivered after all, or nothing is left of it.
+        # It was delivered after all, or nothing is left of it.
         if send is None or status_rank_of(send.value) > STATUS_RANK["failed"]:
             _forget(store, number, failure.spot)
         elif send.is_unopened:
@@ -90,13 +90,13 @@ def _apply_failures(
 
 
 def _warn_unopened(number: str, sends: Sequence[SendRow | None]) -> None:
-    """Warn of texts that this process cannot open: each of its ticks passes them over."""
+    """Log texts that this process cannot open: each of its ticks skips them."""
     if count := sum(one is not None and one.is_unopened for one in sends):
         log.warning("late_failures_unopened", number=number, sends=count)
 
 
 def _commit_failure(store: Store, number: str, send: SendRow, failure: LateFailure) -> None:
-    """Commit the news once more, now that there is a row; it shows nothing of how statuses come."""
+    """Commit the failure again, now that there is a row; it is no evidence of how statuses come."""
     follow_up = failure.follow_up if send.has_text else ""
     args = [send.id, "", "failed", STATUS_RANK["failed"], failure.at_ms, failure.failure]
     args += [failure.attempt, "replayed", "", "", follow_up, failure.wait_ms]

@@ -1,4 +1,4 @@
-"""Sends as a trace sees them: their rows, and where each of them waits or has ended."""
+"""Send lookup for traces: the rows of sends, and where each of them waits or has ended."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from gateway.store.sending.send_rows import SendRow
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """How far a message to a group got with one participant; `code` is Meta's, where it failed."""
+    """Progress of a message to a group at one participant; `code` is Meta's, where it failed."""
 
     name: str = field(repr=False)
     stage: str
@@ -30,7 +30,7 @@ class GroupMember:
 
 
 def parse_member(name: str, row: str) -> GroupMember:
-    """Read a row of the members of a send."""
+    """Parse a row of the members of a send."""
     _, stage, at, code = row.split(" ", 3)
     return GroupMember(name, stage, datetime_from_ms(at), int(code) if code else None)
 
@@ -41,7 +41,7 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """A status of a send: its stage, for which attempt, Meta's moment, and when it was kept."""
+    """A status of a send: its stage, its attempt, Meta's time, and when it was stored."""
 
     stage: str
     attempt: str
@@ -51,16 +51,16 @@ class StatusEntry:
 
 @dataclass(frozen=True, slots=True)
 class SendState:
-    """Where a send waits or has ended; all None where it does neither."""
+    """Place where a send waits or has ended; all None where it does neither."""
 
     due_at: datetime | None = None
     unconfirmed_till: datetime | None = None
     dead_at: datetime | None = None
     sends_ahead: int | None = None  # sends before it in its lane
-    lane_at: datetime | None = None  # when its lane may next be worked
+    lane_at: datetime | None = None  # when its lane may be worked next
     parked_till: datetime | None = None  # it waits until its customer writes
-    is_held: bool = False  # its rule is, by a person
-    pauses: NumberPauses = field(default_factory=NumberPauses)  # what keeps its number from sending
+    is_held: bool = False  # an operator holds its rule
+    pauses: NumberPauses = field(default_factory=NumberPauses)  # why its number may not send
     members: tuple[GroupMember, ...] = ()
 
 
@@ -79,13 +79,13 @@ class TracedSend:
     attempts: int = 0
     began: Mapping[int, datetime] = field(default_factory=dict)  # when each attempt began
     notes: Mapping[int, Note] = field(default_factory=dict)
-    messages: Mapping[int, str] = field(default_factory=dict)  # what earlier attempts became
-    ended: Mapping[int, Note] = field(default_factory=dict)  # why it ended before a redrive
+    messages: Mapping[int, str] = field(default_factory=dict)  # the messages of earlier attempts
+    ended: Mapping[int, Note] = field(default_factory=dict)  # why it ended before each redrive
     statuses: tuple[StatusEntry, ...] = ()
     error: Note = field(default_factory=dict)
     pricing: Note = field(default_factory=dict)
     is_final: bool = False
-    has_text: bool = True  # what was to be sent is kept still
+    has_text: bool = True  # its content is still stored
     state: SendState = SendState()
 
 
@@ -154,7 +154,7 @@ def _parse_state(compacted: Row, *replies: Any) -> SendState:
 
 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
-    """Return when statuses were kept, by wamid and stage, as far as they are still known."""
+    """Return when statuses were stored, by wamid and stage, as far as they are still known."""
     status_keys = [
         (wamid, stage)
         for row in rows
@@ -210,14 +210,14 @@ def _to_traced_send(
 
 
 def _iter_by_attempt(row: Row, name: str) -> Iterator[tuple[int, str]]:
-    """Give what is stored of each attempt under a name."""
+    """Yield what is stored of each attempt under a name."""
     for field_, value in row.items():
         if field_.startswith(f"{name}:"):
             yield int(field_.removeprefix(f"{name}:")), value
 
 
 def _wamid_of_attempt(row: Row, attempt: str) -> str:
-    """Return the message that an attempt became, as far as is known."""
+    """Return the message of an attempt, as far as it is known."""
     return row.get(f"wamid:{attempt}") or row.get("wamid", "")
 
 
@@ -227,7 +227,7 @@ def _split_status_field(field: str) -> tuple[str, str]:
 
 
 def _parse_note(text: str) -> Note:
-    """Read what was noted; a note that is no object is shown as it is."""
+    """Parse a note; one that is not an object is shown as it is."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

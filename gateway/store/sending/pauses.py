@@ -1,4 +1,4 @@
-"""What keeps a number from sending: a machine pauses it, a person holds it or one of its rules."""
+"""Pauses and holds: the gateway pauses a number, an operator holds it or one of its rules."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,54 +22,54 @@ def pause(
     *,
     from_status: bool = False,
 ) -> None:
-    """Pause numbers; one that is paused already stays so since it was. Repeatable, like all here.
+    """Pause numbers; one that is already paused keeps its start. Repeatable, like all here.
 
-    It is `late` where a status told it, after Meta had taken the message: what Meta takes next then
-    shows nothing for a minute. Each of these raises StoreUnavailableError.
+    `from_status` marks a pause by a status, after Meta had accepted the message: then what Meta
+    accepts next proves nothing for a minute. Each of these raises StoreUnavailableError.
     """
     _control(store, numbers, "pause", reason, probe_after_ms, int(from_status))
 
 
 def probe_now(store: Store, numbers: Iterable[str], code: int | None) -> None:
-    """Let those that are paused be probed at once.
+    """Let paused numbers be probed at once.
 
-    The pause of a whole account, for a code, is over also where nothing waits to be a probe.
+    The pause of a whole account, for a code, is over also where no send waits to be a probe.
     """
     _control(store, numbers, "look", "" if code is None else code)
 
 
 def rest(store: Store, numbers: Iterable[str], wait_ms: int) -> None:
-    """Let numbers send nothing for a while."""
+    """Make numbers send nothing for a while."""
     _control(store, numbers, "rest", wait_ms)
 
 
 def grant(store: Store, number: str, per_second: int) -> bool:
-    """Note that Meta grants a number more; what it granted is never taken back here."""
+    """Record that Meta grants a number a higher pace; a lower one changes nothing here."""
     return bool(_control(store, [number], "grant", per_second))
 
 
 def hold(store: Store, numbers: Sequence[str], rule: str, reason: str) -> list[str]:
-    """Let a person stop numbers, or what a rule sends from them; `why` is shown to others.
+    """Hold numbers, or the sends of one rule from them; operators are shown `reason`.
 
-    Returns the numbers of which so many rules are held that this one is not.
+    Returns the numbers that hold so many rules that this one is not held.
     """
     replies = _control_each(store, numbers, "hold", rule, reason)
     return [one for one, reply in zip(numbers, replies, strict=True) if reply == NO_ROOM]
 
 
 def release(store: Store, numbers: Iterable[str], rule: str) -> int:
-    """Let what was held go on; return for how many numbers that changed something."""
+    """Release what was held; return for how many numbers that changed something."""
     return _control(store, numbers, "release", rule)
 
 
 def pauses_by_number(store: Store, numbers: Sequence[str]) -> dict[str, NumberPauses]:
-    """Return what keeps each of these numbers from sending."""
+    """Return the pauses and holds of each of these numbers."""
     replies = run_commands(store, *(("HGETALL", pauses_key(one)) for one in numbers))
     return {one: parse_pauses(raw) for one, raw in zip(numbers, replies, strict=True)}
 
 
 async def read_pauses(client: AsyncClient) -> dict[str, NumberPauses]:
-    """Return what keeps each number from sending. Raises StoreUnavailableError."""
+    """Return the pauses and holds of each number. Raises StoreUnavailableError."""
     try:
         members: Any = client.smembers(keys.NUMBERS)
         numbers = sorted(name.decode() for name in await members)
@@ -83,7 +83,7 @@ async def read_pauses(client: AsyncClient) -> dict[str, NumberPauses]:
 
 
 def pauses_key(number: str) -> str:
-    """Return where the stops of a number are stored."""
+    """Return the key of a number's pauses and holds."""
     return f"{keys.number(number)}stops"
 
 

@@ -1,4 +1,4 @@
-"""Rows of sends, whole or compacted: one way to read them, and a way back for a compacted one.
+"""Rows of sends: one way to read them, whole or compacted, and to restore a compacted one.
 
 All of it may raise StoreUnavailableError or ScriptError.
 """
@@ -19,21 +19,21 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class SendRow:
-    """The row of a send, empty where it is forgotten; `value` leads to what is left of one.
+    """The row of a send, empty where it is forgotten; `value` leads to a compacted one's record.
 
-    With a value and no row it is in a form that another release has written.
+    With a value and no row, another release wrote it in a form that this one cannot read.
     """
 
     id: str
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
-    members: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a compacted one
+    members: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a compacted send
     value: bytes = field(default=b"", repr=False)
     has_text: bool = True
     is_unopened: bool = False  # there is a text, which only a process with another key can open
 
     @property
     def is_compacted(self) -> bool:
-        """Say whether it has no row of its own any more."""
+        """Return whether it has no row of its own any more."""
         return bool(self.value)
 
 
@@ -58,12 +58,12 @@ def read_rows(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> 
 
 
 def _decode_row(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Return a row as texts, also one that holds bytes which are none."""
+    """Return a row as text, even if some of its bytes are not."""
     return {name.decode(): value.decode(errors="replace") for name, value in raw.items()}
 
 
 def find_by_wamid(store: Store, number: str, wamid: str) -> str:
-    """Return the id of the send that became a message, "" where it is forgotten."""
+    """Return the id of the send whose message has this wamid, "" where it is forgotten."""
     prefix = keys.number(number)
     send: Any = store.run(lambda client: client.get(f"{prefix}wamid:{wamid}"))
     if send:
@@ -80,7 +80,7 @@ def read_by_spots(
 
 
 def revive(store: Store, number: str, send: SendRow) -> bool:
-    """Give a compacted send its row back; false where news came since it was read."""
+    """Restore the row of a compacted send; false where a status came since it was read."""
     wamids = [value for name, value in send.fields.items() if name.partition(":")[0] == "wamid"]
     args: list[Any] = [send.id, send.value, len(wamids), *wamids]
     for name, value in send.fields.items():
@@ -115,7 +115,7 @@ def _parse_recalled(bodies: Bodies, reply: Any, without: str) -> SendRow | None:
 
 
 def _open_text(bodies: Bodies, text: bytes | None) -> bytes | None:
-    """Return a text, b"" where it is no longer kept, None where this process cannot open it."""
+    """Return a text, b"" where it is no longer stored, None where this process cannot open it."""
     try:
         return bodies.open(text) if text else b""
     except UnknownRecordError:
@@ -123,7 +123,7 @@ def _open_text(bodies: Bodies, text: bytes | None) -> bytes | None:
 
 
 def has_text(row: Mapping[str, str]) -> bool:
-    """Say whether a row holds what was to be sent, in a form that can be read."""
+    """Return whether a row has the content to send, in a form that can be read."""
     try:
         return "body" in orjson.loads(row.get("row", ""))
     except orjson.JSONDecodeError:

@@ -17,7 +17,7 @@ _FIELDS = ("stage", "attempts", "doubted", "repeated", "overtaken", "row", "inst
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedSend:
-    """An unconfirmed send, and the attempt that nobody knows about."""
+    """An unconfirmed send, and the attempt whose outcome is unknown."""
 
     send: str
     attempt: int
@@ -27,9 +27,9 @@ class UnconfirmedSend:
 def read_unconfirmed(
     store: Store, number: str, page: int = 0, most: int = 100
 ) -> list[UnconfirmedSend]:
-    """Return unconfirmed sends of a number, those that expire first; where they are many, in turns.
+    """Return unconfirmed sends of a number, those that expire first; where they are many, by pages.
 
-    Many may be left to a person, and must not hide the others until they expire.
+    Many may be left to the operator, and must not hide the others until they expire.
     """
     prefix = keys.number(number)
     count: Any = store.run(lambda client: client.zcard(f"{prefix}unconfirmed"))
@@ -53,21 +53,21 @@ def read_unconfirmed(
 
 
 def last_proved_at(store: Store, number: str) -> datetime | None:
-    """Return the latest attempt of the number whose message had a status."""
+    """Return the start of the number's latest attempt whose message had a status."""
     key = f"{keys.number(number)}evidence"
     moment: Any = store.run(lambda client: client.hget(key, "proved"))
     return datetime_from_ms(moment) if moment else None
 
 
 def resend(store: Store, number: str, unconfirmed: UnconfirmedSend) -> bool:
-    """Put a send back into its lane, once; false where something became known meanwhile."""
+    """Put a send back into its lane, once; false where its outcome became known meanwhile."""
     args = (unconfirmed.send, unconfirmed.attempt)
     return bool(store.call("resend", keys.number(number), *args) == 1)
 
 
 def _parse_unconfirmed(send: str, row: list[Any]) -> UnconfirmedSend:
     _, attempts, doubted_at, repeated, overtaken, packed, instead = row
-    # What was posted of a closed window is the template in the place of the body.
+    # After a closed window the template in the place of the body was posted.
     body = orjson.loads(packed)["instead" if instead else "body"]
     return UnconfirmedSend(
         send,
@@ -81,12 +81,12 @@ def _parse_unconfirmed(send: str, row: list[Any]) -> UnconfirmedSend:
     )
 
 
-# A web process says once a second that it is alive.
+# A web process reports once a second that it is alive.
 SILENT_MS = 3_000
 
 
 def stream_call(gap: timedelta = timedelta(0), *, alive: bool = False) -> Call:
-    """Return the call that notes a gap which ends now, or that a web process is alive."""
+    """Return the call that records a gap which ends now, or that a web process is alive."""
     wait_ms = int(CONFIRM_WAIT.total_seconds() * 1000)
     gap_ms = max(0, int(gap.total_seconds() * 1000))
     return Call(
@@ -101,7 +101,7 @@ def stream_whole_since(store: Store) -> datetime:
 
 
 def note_lost(store: Store) -> None:
-    """Note that statuses of what was tried until a little after now may be lost for good."""
+    """Record that statuses of attempts until a little after now may be lost for good."""
     seconds, _ = store.run(lambda client: client.time())
     until_ms = (seconds + int(CONFIRM_WAIT.total_seconds())) * 1000
     store.run(lambda client: client.hset(keys.STATUS_STREAM, "lost", str(until_ms)))
@@ -114,5 +114,5 @@ def lost_until(store: Store) -> datetime | None:
 
 
 def note_gap(store: Store, length: timedelta) -> None:
-    """Note that something was late or missing for so long until now."""
+    """Record that statuses were late or missing for so long until now."""
     store.call("status_stream", keys.STATUS_STREAM, *stream_call(length).args)

@@ -1,1 +1,1 @@
-"""Whether this server is fit to keep deliveries."""
+"""Server checks: the fitness of a Redis server to store deliveries."""

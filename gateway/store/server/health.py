@@ -1,4 +1,4 @@
-"""How the server stands: whether it answers, keeps, and has room for more."""
+"""Server health: whether the server answers, writes, and has room for more."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ OLDEST_SERVER = (6, 2)
 LAYOUT_BEFORE = "1/8"  # which gateway migrate can read
 YIELD_FROM = 0.60
 REFUSE_FROM = 0.75
-# From there on sends are compacted before their moment: those that were accepted, then also those
-# whose dead letters still could begin again.
+# From this share on finished sends are compacted early: first accepted ones, then also those whose
+# dead letters could still begin again.
 COMPACT_FROM, COMPACT_ALL_FROM = YIELD_FROM, 0.70
-# How much of the history goes each second while it yields.
+# Part of the history that goes each second while it yields.
 AN_EIGHTH = 8
 POLL_S = 1.0
 RESULTS_RETENTION = timedelta(days=1)
@@ -53,32 +53,32 @@ PLANNING_STOPPED = HealthProblem(
 
 @dataclass(frozen=True, slots=True)
 class ServerHealth:
-    """What is wrong with the server, in sentences; nothing of it stops a start unless `fatal`."""
+    """Problems of the server, in sentences; none of them prevents a start unless it is `fatal`."""
 
     fatal: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     used_bytes: int = 0
     limit_bytes: int = 0
-    refusal: str = ""  # what the server said when something was to be written
+    refusal: str = ""  # the server's error when a write was tried
 
     @property
     def is_short(self) -> bool:
-        """Say whether what was worked off has to give way, before its retention is over."""
+        """Return whether processed data has to give way, before its retention is over."""
         return self._beyond(YIELD_FROM)
 
     @property
     def is_full(self) -> bool:
-        """Say whether deliveries have to be refused, so that what was kept can be worked off."""
+        """Return whether deliveries have to be refused, so that stored ones can be worked off."""
         return self._beyond(REFUSE_FROM)
 
     @property
     def is_ready(self) -> bool:
-        """Say whether deliveries are kept."""
+        """Return whether deliveries are stored."""
         return not (self.fatal or self.refusal or self.is_full)
 
     @property
     def early_ms(self) -> float:
-        """Return how long before their moment sends that are over are compacted."""
+        """Return how long before their time finished sends are compacted."""
         if self._beyond(COMPACT_ALL_FROM):
             return float("inf")
         return keys.DAY_MS if self._beyond(COMPACT_FROM) else 0
@@ -88,7 +88,7 @@ class ServerHealth:
 
 
 def judge_server(info: Mapping[str, Any], layout: str, limit_bytes: int) -> ServerHealth:
-    """Judge what the server says of itself (INFO) and the layout found in it; pure."""
+    """Judge the server's INFO and the layout found in it; pure."""
     fatal = [
         problem
         for problem in (version_problem(info), layout_problem(layout), replica_problem(info))
@@ -107,7 +107,7 @@ def judge_server(info: Mapping[str, Any], layout: str, limit_bytes: int) -> Serv
 
 
 def version_problem(info: Mapping[str, Any]) -> str:
-    """Say that a server lacks what our scripts need; "" where it does not."""
+    """Return why the server lacks what our scripts need; "" where it does not."""
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version >= OLDEST_SERVER:
         return ""
@@ -115,7 +115,7 @@ def version_problem(info: Mapping[str, Any]) -> str:
 
 
 def layout_problem(layout: str) -> str:
-    """Say that what is stored is laid out in a way that we do not read; "" where it is not."""
+    """Return why we cannot read the layout of the stored data; "" where we can."""
     if layout in ("", layout_name()):
         return ""
     if layout == LAYOUT_BEFORE:
@@ -124,7 +124,7 @@ def layout_problem(layout: str) -> str:
 
 
 def replica_problem(info: Mapping[str, Any]) -> str:
-    """Say that a server takes no writes of ours; "" where it does."""
+    """Return why a server takes no writes of ours; "" where it does."""
     if info.get("role") not in ("slave", "replica"):
         return ""
     return "Redis is a replica and cannot keep anything: use the address of its primary."
@@ -136,7 +136,7 @@ def _limit(info: Mapping[str, Any], limit_bytes: int) -> int:
 
 
 def judge_servers(infos: Sequence[Any], layout: str, limit_bytes: int) -> ServerHealth:
-    """Judge every server that writes: what is wrong with any, and how full the fullest is; pure."""
+    """Judge every server that writes: the problems of any, and how full the fullest is; pure."""
     answering = [
         judge_server(one, layout, limit_bytes) for one in infos if not isinstance(one, RedisError)
     ]
@@ -159,10 +159,10 @@ def layout_name() -> str:
 
 
 def history_drop_calls(numbers: Iterable[str], results: timedelta) -> list[Call]:
-    """Return what lets the oldest of the history go, a bounded part of it; each tells how many.
+    """Return the calls that drop the oldest of the history, a bounded part; each returns how many.
 
-    History is what was worked off, the records of why something was planned for it, what sends
-    said, and what became of those that were compacted at least `results` ago.
+    History is processed deliveries, the records of why something was planned for them, the texts of
+    sends, and the records of those that were compacted at least `results` ago.
     """
     calls = [Call("trim", keys.partition(i), [0, AN_EIGHTH]) for i in range(keys.PARTITIONS)]
     kept_ms = int(results.total_seconds() * 1000)
@@ -176,7 +176,7 @@ UNSEEN = "The store has not been seen yet."
 
 
 class HealthMonitor:
-    """Looks at the server beside the requests, once a second."""
+    """Checks the server once a second, beside the requests."""
 
     def __init__(
         self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS_RETENTION
@@ -185,7 +185,7 @@ class HealthMonitor:
         self._redis = client
         self._limit_bytes = limit_bytes
         self._results = results
-        self._layout: bytes | None = None  # as it was seen last, b"" of an empty store
+        self._layout: bytes | None = None  # as it was read last, b"" of an empty store
         self.health = ServerHealth(fatal=(UNSEEN,))  # it may be of another layout
 
     async def refresh(self) -> ServerHealth:
@@ -205,7 +205,7 @@ class HealthMonitor:
         return self.health
 
     async def _look_at_layout(self) -> bytes:
-        """Return the layout; the one of before where its server is away and others serve."""
+        """Return the layout; the last one read where its server is unavailable and others serve."""
         try:
             found: Any = await self._redis.get(keys.LAYOUT_KEY)
         except RedisError as error:
@@ -216,7 +216,7 @@ class HealthMonitor:
         return self._layout
 
     async def _write_refusal(self) -> str:
-        """Try to write: a server may refuse to for reasons that it does not tell of itself."""
+        """Return why a write fails: a server may refuse for reasons that its INFO does not show."""
         try:
             await self._ask(self._redis.set(f"{keys.LAST_RUN}web", 1, px=keys.DAY_MS))
         except ResponseError as error:
@@ -224,7 +224,7 @@ class HealthMonitor:
         return ""
 
     async def _ask(self, command: Awaitable[Any]) -> Any:
-        """Return an answer; None where its server is away and others serve."""
+        """Return an answer; None where its server is unavailable and others serve."""
         try:
             return await command
         except RedisError as error:
@@ -233,18 +233,18 @@ class HealthMonitor:
             return None
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled; a server that is away says nothing new."""
+        """Refresh until cancelled; an unavailable server changes nothing."""
         while True:
             await asyncio.sleep(POLL_S)
             try:
                 health = await self.refresh()
                 if health.is_short and not health.fatal:
                     await self._make_room()
-            except Exception:  # noqa: S112 - whoever keeps finds out by itself
+            except Exception:  # noqa: S112 - the writer of a delivery finds out by itself
                 continue
 
     async def _make_room(self) -> None:
-        """Let history yield, as a tick does: a full server may carry no bell for a tick."""
+        """Drop history, as a tick does: a full server may have no room for its wake-up."""
         found: Any = self._redis.smembers(keys.NUMBERS)
         pipe = self._redis.pipeline(transaction=False)
         for call in history_drop_calls((name.decode() for name in await found), self._results):

@@ -1,6 +1,6 @@
-"""What a server says of itself and of its clock: everything that a person is told before a start.
+"""Server inspection: what an operator is shown of each server and its clock before a start.
 
-Nothing is written, so that a look changes nothing.
+It writes nothing, so that a look changes nothing.
 """
 
 import time
@@ -20,7 +20,7 @@ UNKNOWN = ""
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server that writes: INFO, and what of its configuration it tells."""
+    """A server that writes: its INFO, and the configuration that it shows."""
 
     info: Mapping[str, Any]
     fsync: str = UNKNOWN
@@ -40,7 +40,7 @@ class Inspection:
 
 
 def inspect_servers(store: Store) -> Inspection:
-    """Ask every server. Raises StoreUnavailableError where none answers."""
+    """Inspect every server. Raises StoreUnavailableError where none answers."""
     answers = require_any_answer(store.run(lambda client: client.ask_each(_inspect_server)))
     servers = tuple(one for one in answers if isinstance(one, Server))
     problem = store.redis.find_address_problem([one.info for one in servers])
@@ -69,12 +69,12 @@ def _ahead_s(client: Client) -> float:
     began = time.time()
     reply: Any = client.time()
     seconds, micros = reply
-    between = (began + time.time()) / 2  # nobody knows when on its way it was read
+    between = (began + time.time()) / 2  # it is unknown when on its way the time was read
     return float(seconds + micros / 1e6 - between)
 
 
 def _read_config(client: Client) -> Mapping[str, str]:
-    """Return what the server tells of its configuration; hosted ones often refuse to."""
+    """Return the configuration that the server shows; hosted ones often refuse to."""
     config: dict[str, str] = {}
     for name in ("appendfsync", "dir"):
         try:
@@ -86,7 +86,7 @@ def _read_config(client: Client) -> Mapping[str, str]:
 
 
 def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
-    """Judge the server, of a cluster each, and mark an empty store with our layout.
+    """Judge the server, or each of a cluster, and mark an empty store with our layout.
 
     Raises StoreUnavailableError where it does not answer.
     """

@@ -1,1 +1,1 @@
-"""Traces: everything the store knows, from whichever end it is asked."""
+"""Traces: everything the store knows, by event, send, message or customer."""

@@ -1,4 +1,4 @@
-"""A customer at one number as a trace sees them, under every key that they ever had."""
+"""Contact lookup for traces: a customer at one number, under every key they ever had."""
 
 from dataclasses import dataclass
 
@@ -13,31 +13,31 @@ from gateway.store.sending.lookup import run_commands
 
 @dataclass(frozen=True, slots=True)
 class ContactLookup:
-    """What one number has of a customer: the contact, ids of records and sends, what waits."""
+    """Data that one number has of a customer: the contact, ids of records and sends, lanes."""
 
     number: str
     contact: Contact
     names: frozenset[str]
     records: tuple[str, ...]  # the latest, oldest first
     waiting: tuple[str, ...]  # the first sends of each lane
-    lanes: dict[str, int]  # rank -> how many wait
-    unreadable: str = ""  # why what is stored of the contact cannot be read
+    lanes: dict[str, int]  # priority -> how many wait
+    unreadable: str = ""  # why the stored contact cannot be read
 
     @property
     def is_known(self) -> bool:
-        """Say whether anything is known."""
+        """Return whether anything is known."""
         return bool(self.contact.version or self.records or self.waiting or self.unreadable)
 
 
 def look_up_contact(store: Store, number: str, name: str, limit: int) -> ContactLookup:
-    """Look a customer up by any of their keys, and for the latest `limit` records.
+    """Look a customer up by any of their keys, with the latest `limit` records.
 
-    Raises StoreUnavailableError. What was planned under a former key stands where it was written.
+    Raises StoreUnavailableError. Records planned under a former key stay where they were written.
     """
     unreadable = ""
     try:
         contact = find_contact(store, number, name)
-    except ScriptError as error:  # what was planned for it is told all the same
+    except ScriptError as error:  # the records planned for it are shown all the same
         contact, unreadable = Contact(name), sanitize(str(error))
     all_names = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
     lanes = {rank: _read_lanes(store, number, rank, all_names, limit) for rank in (REPLY, BULK)}
@@ -59,7 +59,7 @@ def _read_record_ids(
     replies = run_commands(
         store, *(("ZREVRANGE", prefix + one, 0, limit - 1, "WITHSCORES") for one in all_names)
     )
-    # Places are given out by the number, so they order the records of several names.
+    # The number assigns the places, so they order the records of several names.
     ordered = sorted((position, record) for each in replies for record, position in each)
     return tuple(record.decode() for _, record in ordered[-limit:])
 
@@ -67,7 +67,7 @@ def _read_record_ids(
 def _read_lanes(
     store: Store, number: str, priority: str, all_names: tuple[str, ...], limit: int
 ) -> tuple[int, list[str]]:
-    """Count what waits in a customer's lanes of a rank, and return the first of it."""
+    """Count what waits in a customer's lanes of a priority, and return the first of it."""
     prefix = f"{keys.number(number)}lane:{priority}:"
     counts = run_commands(store, *(("ZCARD", prefix + one) for one in all_names))
     first = run_commands(store, *(("ZRANGE", prefix + one, 0, limit - 1) for one in all_names))

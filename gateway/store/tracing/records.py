@@ -1,4 +1,4 @@
-"""Why something was planned for an event, and how far it got: what every trace reads."""
+"""Plan records: why something was planned for an event, and how far it got."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class PlanRecord:
     fired: tuple[tuple[str, str], ...]
     sends: tuple[str, ...]
     planned_at: datetime | None = None
-    changes: tuple[str, ...] = ()  # of what the customer wants, in words
+    changes: tuple[str, ...] = ()  # changes of what the customer wants, in words
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:

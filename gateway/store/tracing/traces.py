@@ -1,4 +1,4 @@
-"""Everything the store knows of a message, a send or a customer, from whichever end it is asked."""
+"""Traces: everything the store knows of a message, a send or a customer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ from gateway.store.tracing import records
 from gateway.store.tracing.contact_lookup import ContactLookup, look_up_contact
 from gateway.store.tracing.records import PlanRecord
 
-# Of what could not be read and mentions a customer: so much is told.
+# How many unreadable events that mention a customer are shown.
 MOST_UNREAD = 20
 STATUSES = tuple(stage for stage, rung in STATUS_RANK.items() if rung > STATUS_RANK["accepted"])
 
 
 @dataclass(frozen=True, slots=True)
 class FailedEvent:
-    """An event set before a person, because it could not be planned."""
+    """An event that became a dead letter because it could not be planned."""
 
     at: datetime
     error: str
@@ -56,28 +56,28 @@ class Trace:
     kept_event: KeptEvent | None = None
     is_known: bool = False
     waiting_state: WaitingState | None = None  # where it was not planned
-    deferred: DeferredDelivery | None = None  # why it was not, where it was set aside
+    deferred: DeferredDelivery | None = None  # why it was not, where it was deferred
     failure: FailedEvent | None = None
     record: PlanRecord | None = None
     sends: tuple[TracedSend, ...] = ()
-    foreign_statuses: tuple[str, ...] = ()  # statuses of a message that no send of ours became
+    foreign_statuses: tuple[str, ...] = ()  # statuses of a message that is of no send of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One customer of one number: the latest of what was planned, and what waits to be sent."""
+    """One customer of one number: the latest of what was planned, and the sends that wait."""
 
     number: str
     contact: Contact
     traces: tuple[Trace, ...]
-    lanes: dict[str, int]  # rank -> how many wait
+    lanes: dict[str, int]  # priority -> how many wait
     sends: tuple[TracedSend, ...]  # the first of those that wait and are in no trace above
-    unreadable: str = ""  # why what is stored of the contact cannot be read
+    unreadable: str = ""  # why the stored contact cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was found, and how much of what waits could not be looked through."""
+    """Search result, and how many waiting deliveries could not be searched."""
 
     traces: tuple[Trace, ...] = ()
     conversations: tuple[Conversation, ...] = ()
@@ -86,12 +86,12 @@ class Search:
 
     @property
     def has_results(self) -> bool:
-        """Say whether anything is known."""
+        """Return whether anything is known."""
         return bool(self.traces or self.conversations)
 
 
 class Traces:
-    """Finds them; every method raises StoreUnavailableError."""
+    """Finds traces; every method raises StoreUnavailableError."""
 
     def __init__(self, store: Store, bodies: Bodies) -> None:
         """Take the store and how bodies are opened."""
@@ -100,7 +100,7 @@ class Traces:
         self._inbox = TracedInbox(store, bodies)
 
     def find_by_wamid(self, wamid: str) -> Search:
-        """Find a message of a customer, or one that a send of ours became."""
+        """Find a message of a customer, or the message of a send of ours."""
 
         def find_in_number(number: str) -> Trace | None:
             return self._by_wamid(number, wamid)
@@ -108,7 +108,7 @@ class Traces:
         if traces := self._in_all_numbers(find_in_number):
             return Search(traces)
         waiting = self._inbox.find_waiting(lambda one: isinstance(one, Message) and one.id == wamid)
-        # What was committed between the two looks was missed by both of them.
+        # Events committed between the two looks were missed by both of them.
         traces = (
             self._waiting_traces(waiting)
             or self._in_all_numbers(find_in_number)
@@ -121,9 +121,9 @@ class Traces:
         return Search(self._in_all_numbers(lambda number: self._by_send(number, send)))
 
     def find_by_contact(self, name: str, limit: int) -> Search:
-        """Find the latest `limit` records of a customer, what waits in their lanes, and to come.
+        """Find a customer's latest `limit` records, and what waits in their lanes and the inbox.
 
-        `name` is any key of theirs: whatever is known by another one is found as well.
+        `name` is any key of theirs: what is known by another key is found as well.
         """
         lookups = [
             look_up_contact(self._store, one, name, limit)
@@ -156,7 +156,7 @@ class Traces:
         )
 
     def _unreadable_traces(self, mentions: Mentions) -> tuple[Trace, ...]:
-        """Find what could not be read, and mentions whom is looked for."""
+        """Find unreadable events that mention the customer."""
         letters = search_dead_letters(
             self._store, self._bodies, number_list.numbers(self._store), mentions
         )

@@ -1,4 +1,4 @@
-"""`gateway chat`: a phone in the terminal, which plays a customer against the sandbox."""
+"""`gateway chat`: a phone in the terminal, for playing a customer against the sandbox."""
 
 import queue
 import sys
@@ -56,11 +56,11 @@ def _parse_customer(text: str) -> str:
 
 
 def _read_stdin() -> Lines:
-    """Return a queue that a thread fills with what is typed, and with QUIT at the end."""
+    """Return a queue that a thread fills with typed lines, and with QUIT at the end."""
     lines: Lines = queue.Queue(1)
 
     def read() -> None:
-        # Without a buffer, whose lock a thread that still waits would hold at the exit.
+        # Unbuffered: a thread that still waits would hold the buffer's lock at the exit.
         with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as typed:
             for raw in typed:
                 lines.put(raw.decode(errors="replace").strip())

@@ -1,4 +1,4 @@
-"""Which rule answered a message of `gateway chat`, and why the ones above did not."""
+"""Explanations in `gateway chat`: which rule answered a message, and why those above it did not."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,14 +23,14 @@ CHANGED = "(the rules have changed since)"
 
 
 class ChatTraces:
-    """What the store tells of messages."""
+    """Reads from the store what became of a chat's messages."""
 
     def __init__(self, store: Store, number: str, rules: Path) -> None:
-        """Ask about messages to `number`."""
+        """Take the phone number id `number` whose messages are looked up."""
         self._store, self._number, self._rules = store, number, rules
 
     def contact(self, customer: str) -> Contact:
-        """Return what is known of a customer now."""
+        """Return the present state of a customer."""
         event = self._build_event("", customer, "", None)
         (view,) = contacts.load(self._store, {self._number: [event]})
         return view.contacts[event.contact]
@@ -38,16 +38,16 @@ class ChatTraces:
     def track_message(
         self, wamid: str, customer: str, text: str, tap: Offer | None, before: Contact
     ) -> StoredEvent:
-        """Keep what is needed to ask about a message later; of its record nothing is known yet."""
+        """Return a StoredEvent for a new message, to look it up later; it has no record yet."""
         return StoredEvent(self._build_event(wamid, customer, text, tap), before, None)
 
     def is_planned(self, message: StoredEvent) -> bool:
-        """Say whether the message had its effect."""
+        """Return whether the message was planned and committed."""
         (view,) = contacts.load(self._store, {self._number: [message.event]})
         return message.event.key in view.known
 
     def is_answered(self, message: StoredEvent) -> bool:
-        """Say whether everything that was planned for it has been tried at least once."""
+        """Return whether every send planned for it has been attempted at least once."""
         if not self.is_planned(message):
             return False
         record = records.find(self._store, message.event)
@@ -55,7 +55,7 @@ class ChatTraces:
         return UNDER_WAY.isdisjoint(stages)
 
     def explain_reply(self, message: StoredEvent) -> list[str]:
-        """Return a line for each rule that was asked."""
+        """Return a line for each rule that was evaluated."""
         record = records.find(self._store, message.event)
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
@@ -75,7 +75,7 @@ class ChatTraces:
             return None
 
     def _build_event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
-        """Make the event that the gateway makes of what the sandbox delivers."""
+        """Build the event that the gateway reads from the sandbox's delivery."""
         return Message(
             key=event_keys.join("message", self._number, wamid),
             delivery="",

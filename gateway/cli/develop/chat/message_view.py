@@ -1,4 +1,4 @@
-"""What a phone in the terminal shows and understands; pure."""
+"""Rendering of messages and parsing of input for a phone in the terminal; pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ DIGITS = range(5, 16)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A button or a row of a list that can be tapped."""
+    """Button or list row that can be tapped."""
 
     kind: str
     id: str
@@ -18,20 +18,20 @@ class Offer:
     description: str = ""
 
     def tap(self) -> dict[str, Any]:
-        """Return the wish of a customer who taps it."""
+        """Return the sandbox request of a customer who taps it."""
         tapped = {"kind": self.kind, "id": self.id, "title": self.title}
         return {"tap": tapped | ({"description": self.description} if self.description else {})}
 
 
 def parse_phone_number(text: str) -> str | None:
-    """Return the digits of a phone number, None where it is none."""
+    """Return the digits of a phone number, None if it is malformed."""
     digits = re.sub(r"[\s().+-]", "", text)
     is_valid = digits.isascii() and digits.isdigit() and len(digits) in DIGITS
     return digits if is_valid else None
 
 
 def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
-    """Return what a message offers to tap, in the order in which it is shown."""
+    """Return the buttons and rows of a message, in the order in which it is shown."""
     match body.get("interactive"):
         case {"type": "button", "action": {"buttons": list(buttons)}}:
             replies = [button["reply"] for button in buttons]
@@ -46,14 +46,14 @@ def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
 
 
 def parse_line(line: str, offered: Sequence[Offer]) -> tuple[dict[str, Any], Offer | None]:
-    """Return what a customer does by a line: taps what has this number, or writes."""
+    """Return the action for a typed line: a tap on the offer with this number, or a text."""
     numbered = {str(number): offer for number, offer in enumerate(offered, 1)}
     tapped = numbered.get(line)
     return (tapped.tap() if tapped else {"text": line}), tapped
 
 
 def render_message(body: Mapping[str, Any]) -> list[str]:
-    """Return the lines of a message that came."""
+    """Return the lines of a received message."""
     kind = body.get("type", "text")
     content = body.get(kind, {})
     match kind:

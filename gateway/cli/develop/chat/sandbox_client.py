@@ -1,4 +1,4 @@
-"""The sandbox as `gateway chat` speaks to it."""
+"""Client of the sandbox for `gateway chat`."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -13,41 +13,41 @@ class GoneError(Exception):
 
 
 class RefusedError(Exception):
-    """The sandbox did not understand; the message is its own sentence."""
+    """The sandbox refused a request; the message is its own sentence."""
 
 
 class SandboxClient:
-    """What customers can do, and what their phones show."""
+    """Client of the sandbox: acts for customers, and reads what their phones show."""
 
     def __init__(self, url: str) -> None:
-        """Remember where it is."""
+        """Take the sandbox's address."""
         self._client = httpx.Client(base_url=f"{url}/sandbox", timeout=TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
-        """Use it for a while."""
+        """Return itself; leaving the context closes the connection."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def send_message(self, customer: str, wish: Mapping[str, Any]) -> str:
-        """Let a customer write or tap; return the message's id."""
+        """Send a message or a tap of a customer; return the message's id."""
         answer = self._ask("POST", f"/customers/{customer}/messages", json=wish)
         return str(answer["id"])
 
     def events(self, customer: str, after: int, wait_s: float) -> list[dict[str, Any]]:
-        """Return what a phone showed after an event, waiting for the first a while."""
+        """Return a phone's events after `after`; waits up to `wait_s` for the first."""
         query = {"after": after, "wait": wait_s}
         answer = self._ask("GET", f"/customers/{customer}/events", params=query)
         return list(answer)
 
     def arm(self, fault: Mapping[str, Any]) -> None:
-        """Let something go wrong."""
+        """Set up a fault."""
         self._ask("POST", "/faults", json=fault)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
-        """Raise GoneError or RefusedError where there is no answer, or no good one."""
+        """Return the answer; raises GoneError if there is none, RefusedError if it is an error."""
         try:
             answer = self._client.request(method, path, **more)
             content = answer.json()

@@ -1,4 +1,4 @@
-"""The phones of `gateway chat`: what is typed is done, and what comes is shown."""
+"""Terminal of `gateway chat`: executes typed lines, and shows messages that arrive."""
 
 import queue
 import re
@@ -31,7 +31,7 @@ LOOK_SOON_S = 0.1
 GREY, ODD = "bright_black", "yellow"
 TIMES = r"\d{1,5}"
 
-# What each command does to so many messages, and how the sandbox is told.
+# The effect of each command on the next messages, and its fault for the sandbox.
 FAULTS: Mapping[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "/lose": ("Meta takes the message, and its answer is lost", lambda n: {"lose": n}),
     "/slow": ("Meta answers after two seconds", lambda n: {"slow": {"seconds": 2, "times": n}}),
@@ -51,7 +51,7 @@ HELP = (
 
 @dataclass(slots=True)
 class ChatPhone:
-    """What is on one customer's screen."""
+    """State of one customer's phone."""
 
     customer: str
     last_seq: int = 0
@@ -59,7 +59,7 @@ class ChatPhone:
 
 
 class ChatPhones:
-    """The phones of some customers, one of them in the hand."""
+    """Phones of several customers, of which one is active."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ChatPhones:
         *,
         at_terminal: bool,
     ) -> None:
-        """Take up the phones, the first one last."""
+        """Activate the phones, the first one last."""
         self._sandbox, self._traces, self._at_terminal = sandbox, traces, at_terminal
         self._console = Console(highlight=False, soft_wrap=True)
         self._phones: dict[str, ChatPhone] = {}
@@ -78,7 +78,7 @@ class ChatPhones:
             self._take_up(one)
 
     def follow(self, lines: Lines) -> None:
-        """Do what the lines say until they end, and show what comes meanwhile."""
+        """Execute the lines until they end, and show arriving messages meanwhile."""
         self._print("  a number taps a button, /help tells more", GREY)
         self._prompt()
         while (line := self._next_line(lines)) != QUIT:
@@ -119,7 +119,7 @@ class ChatPhones:
             self._take_up(digits)
 
     def _take_up(self, digits: str) -> None:
-        """Take a phone into the hand; what a new one has shown before is not shown again."""
+        """Activate a phone; earlier messages of a new one are not shown again."""
         self._hand = self._phones.setdefault(digits, ChatPhone(digits))
         if not self._hand.last_seq:
             for event in self._sandbox.events(digits, 0, 0):
@@ -134,7 +134,7 @@ class ChatPhones:
         self._print(f"  {what}: {times} × from now", GREY)
 
     def _write(self, line: str) -> None:
-        """Send a message, and show what it leads to."""
+        """Send a message, and show its effects."""
         request, tapped = parse_line(line, self._hand.offered)
         before = self._traces.contact(self._hand.customer)
         wamid = self._sandbox.send_message(self._hand.customer, request)
@@ -152,7 +152,7 @@ class ChatPhones:
             )
 
     def _describe_wait(self, wamid: str, message: StoredEvent) -> str:
-        """Say what has not happened in time."""
+        """Describe what has not happened in time."""
         if wamid not in self._acknowledged:
             return "The webhook was not acknowledged yet; it is delivered again and again."
         if not self._traces.is_planned(message):
@@ -160,7 +160,7 @@ class ChatPhones:
         return "The answer waits to be sent; it comes by itself."
 
     def _poll(self, wait_s: float) -> bool:
-        """Show what is new on every phone; only the one in the hand is waited for."""
+        """Show new messages on every phone; only the active one is waited for."""
         anything = False
         for phone in [self._hand, *(one for one in self._phones.values() if one is not self._hand)]:
             wait_for_it = wait_s if phone is self._hand else 0
@@ -199,7 +199,7 @@ class ChatPhones:
             self._console.print(Text(f"{self._prompt_text()} ", "bold"), end="")
 
     def _print(self, text: str, style: str = "") -> None:
-        # Over the prompt, which is written again after it.
+        # Over the prompt, which is printed again after it.
         if self._at_terminal:
             self._console.file.write("\r\x1b[K")
         self._console.print(Text(printable(text), style))

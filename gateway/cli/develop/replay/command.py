@@ -1,4 +1,4 @@
-"""`gateway replay`: captured deliveries once more: posted, planned without effect, or for real."""
+"""`gateway replay`: posts captured deliveries again, plans them without effect, or applies them."""
 
 import shlex
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ Speed = Annotated[str, typer.Option(help="1x as it was received, 10x, or max.")]
 
 
 class ReplayCommands(TyperGroup):
-    """The commands, and a sentence for whoever writes what was one command before."""
+    """Command group with a hint for the syntax of the former single command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Name the command of today where none of them is named."""
+        """Reject arguments without a subcommand, and name the present one to write instead."""
         if args and args[0] not in (*self.commands, "--help"):
             today = shlex.join(["gateway", "replay", *rewrite_args(args)])
             raise errors.fail(f"gateway replay is post, dry-run or apply: write {today}")
@@ -37,7 +37,7 @@ class ReplayCommands(TyperGroup):
 
 
 def rewrite_args(args: Sequence[str]) -> list[str]:
-    """Write as of today what was written for `gateway replay` before it had commands; pure."""
+    """Rewrite arguments of the former single command for the present subcommands; pure."""
     left = [one for one in args if one not in ("--send", "--shadow")]
     posts = any(one.partition("=")[0] == "--to" for one in args)
     if "--send" in args:
@@ -89,7 +89,7 @@ def dry_run(
     """Tell what would be sent, and do nothing."""
     with _open_store() as store:
         selection = chosen.select(store)
-        count = selection.check(again=True)  # what has no effect has no second one
+        count = selection.check(again=True)  # a dry run has no effect, so old deliveries do no harm
         StoreReplay(store, selection, count, rules, reveal=reveal, json=json).report(only=True)
 
 

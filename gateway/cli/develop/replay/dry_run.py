@@ -1,4 +1,4 @@
-"""A dry run: what would follow from deliveries, told and not done."""
+"""Dry run: plans deliveries and prints what would follow, without doing it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,13 +24,13 @@ from gateway.core.webhook.parser import split
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store
 
-# So many events are loaded and planned at once.
+# The number of events that are loaded and planned at once.
 BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """A send that would follow, or an event whose planning failed with an error."""
+    """Result of planning: a send that would follow, or an event whose planning raised an error."""
 
     where: str
     number: str
@@ -39,7 +39,7 @@ class Planning:
     error: str = ""
 
     def to_dict(self, masking: Masking) -> Mapping[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in JSON form."""
         if self.send is None:
             return {"what": "failure", "where": self.where, "error": self.error}
         fields = {
@@ -55,7 +55,7 @@ class Planning:
 
 @dataclass(slots=True)
 class DryRunCounts:
-    """What came of a dry run so far."""
+    """Counts of a dry run so far."""
 
     rulebook: str  # its version
     deliveries: int = 0
@@ -63,21 +63,21 @@ class DryRunCounts:
     known: int = 0
     failures: int = 0
     sends: Counter[str] = field(default_factory=Counter)  # by rule
-    changes: int = 0  # of what customers want
+    changes: int = 0  # of consent
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
 
 
 class DryRunPlanner:
-    """Plans a replay beside the store, in batches, and counts."""
+    """Plans a replay in batches without writing to the store, and counts the results."""
 
     def __init__(self, store: Store, rulebook: RuleDecider) -> None:
-        """Take where contacts and known events are read, and the rules."""
+        """Take the store with contacts and known events, and the rules."""
         self._store = store
         self._dry_run = DryRun(rulebook)
         self.counts = DryRunCounts(rulebook.version, silent=self._dry_run.silent)
 
     def plan(self, items: Iterable[Item], count: int, *, silent: bool) -> Iterator[Planning]:
-        """Give what would follow, in order. Raises StoreUnavailableError."""
+        """Yield what would follow, in order. Raises StoreUnavailableError."""
         events: list[Event] = []
         where: dict[str, str] = {}
         with progress_bar(silent=silent) as progress:
@@ -95,7 +95,7 @@ class DryRunPlanner:
             yield from self._plan_batch(events, where)
 
     def _with_unique_id(self, item: Item) -> Delivery:
-        """Name a delivery anew: those of several files may be called the same."""
+        """Give a delivery a unique id: ids may repeat across files."""
         delivery_id = make_delivery_id(item.delivery.received_at, self.counts.deliveries)
         return replace(item.delivery, id=delivery_id)
 
@@ -127,7 +127,7 @@ class DryRunPlanner:
             yield Planning(cause, plan.number, send.rule, send)
 
 
-# A person reads so many; the rest is in the JSON.
+# The number of lines shown in the terminal; JSON has all.
 SHOWN = 20
 
 
@@ -151,7 +151,7 @@ def print_outcomes(
 
 
 def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
-    """Return the counts as JSON has them."""
+    """Return the counts in JSON form."""
     return {
         "deliveries": counts.deliveries,
         "events": dict(counts.events),
@@ -200,6 +200,6 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def summarize(counts: DryRunCounts) -> str:
-    """Say in a few words what would follow."""
+    """Summarize in a few words what would follow."""
     new = counts.events.total() - counts.known
     return f"{pluralize(new, 'new event')}, {pluralize(counts.sends.total(), 'send')}"

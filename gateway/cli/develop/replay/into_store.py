@@ -1,4 +1,4 @@
-"""Replaying beside a store, which is a dry run, or into it."""
+"""Replay against a store: as a dry run, or into its inbox."""
 
 import time
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
 from tasks.wakeup import ring_inbox
 
-# No more of them, and no more bytes, go into one script: it blocks the server for everybody.
+# Limits of one script call in deliveries and bytes: a script blocks the server for all clients.
 MOST_DELIVERIES = 64
 MOST_BYTES = 256 * 1024
 
 
 class FullError(Exception):
-    """The store is as full as it may be: what was kept has to be worked off first."""
+    """The store has reached its memory limit; workers must first process what it holds."""
 
 
 class Sending:
-    """Puts deliveries into the inbox, and counts those that are there."""
+    """Puts deliveries into the inbox, and counts those that were stored."""
 
     def __init__(self, store: Store, inbox: Inbox, limit_bytes: int, *, rings: bool) -> None:
-        """`limit_bytes` is how much the store may hold where Redis itself has no limit."""
+        """`limit_bytes`: the limit on the store's memory if Redis itself has none."""
         self._store = store
         self._inbox = inbox
         self._limit_bytes = limit_bytes
@@ -44,7 +44,7 @@ class Sending:
     def put_all(
         self, selection: DeliverySelection, count: int, pace: ReplayPace, *, silent: bool
     ) -> None:
-        """Put them there in their order. Raises StoreUnavailableError or FullError."""
+        """Put all deliveries in their order. Raises StoreUnavailableError or FullError."""
         batches = _batches(selection, pace)
         with progress_bar(silent=silent) as progress:
             task = progress.add_task("Replaying", total=count)
@@ -59,7 +59,7 @@ class Sending:
 
 
 def _batches(selection: DeliverySelection, pace: ReplayPace) -> Iterator[list[bytes]]:
-    """Give what is due together; nothing waits for what is due later."""
+    """Yield batches of deliveries that are due together; none waits for a later one."""
     began = time.monotonic()
     batch: list[bytes] = []
     for item in selection:
@@ -86,7 +86,7 @@ ALL_KNOWN = "Known events stay without effect; with --fresh messages are planned
 
 
 class StoreReplay:
-    """The deliveries of one replay, and the store that they belong to."""
+    """Deliveries of one replay, and the store that they belong to."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class StoreReplay:
         reveal: bool,
         json: bool,
     ) -> None:
-        """Take what is replayed, and load rules, by default those in force, or end the command."""
+        """Load the rules, by default those in force, or end the command if that fails."""
         self._settings = target.settings()
         with errors.exit_on_config_error():
             rulebook = load(rules or self._settings.gateway_rules)
@@ -107,7 +107,7 @@ class StoreReplay:
         self._masking, self._json = Masking(reveal), json
 
     def report(self, *, only: bool) -> None:
-        """Plan all beside the store, and tell what would follow, or also that this was all.
+        """Plan all without effect and print what would follow; `only`: nothing else is done.
 
         Raises StoreUnavailableError.
         """
@@ -120,7 +120,7 @@ class StoreReplay:
             errors.errors.print(ALL_KNOWN)
 
     def send(self, pace: ReplayPace, *, yes: bool) -> None:
-        """Put everything into the inbox, after a person agreed, and say how far it got."""
+        """Put everything into the inbox once the operator agrees, and report how far it got."""
         noun = pluralize(self._count, "delivery", "deliveries")
         if not yes:
             follows = summarize(self._planner.counts)
@@ -134,7 +134,7 @@ class StoreReplay:
                 "Redis is as full as it may be", sending.put_count
             ) from None
         except StoreUnavailableError:
-            # What was under way may be there as well: only its answer is missing.
+            # The last batch may be stored as well: only its answer is missing.
             raise self._fail_incomplete(
                 "Redis does not answer", sending.put_count, "or more "
             ) from None

@@ -1,4 +1,4 @@
-"""What every command of `gateway replay` asks: which deliveries, and whether they are made new."""
+"""Options of every `gateway replay` command: the deliveries, and whether messages get new ids."""
 
 import secrets
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from gateway.store.redis.client import Store
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions(DeliveryOptions):
-    """Which deliveries are replayed, and how their messages are made new."""
+    """Options of a replay: filters of deliveries, and how their messages are made new."""
 
     files: Annotated[
         list[Path] | None,
@@ -40,9 +40,9 @@ class ReplayOptions(DeliveryOptions):
     ] = ""
 
     def select(self, store: Store | None) -> DeliverySelection:
-        """Return what is replayed, or end the command where that is not clear.
+        """Return the selected deliveries, or end the command if the options are unclear.
 
-        The clock is that of the store where one is given; the inbox needs one.
+        The clock is that of the store if one is given; the inbox needs one.
         """
         if self.inbox == bool(self.files):
             raise errors.fail("Name files or folders, or give --inbox, and not both.")
@@ -55,7 +55,7 @@ class ReplayOptions(DeliveryOptions):
         return DeliverySelection(source, wanted, self.limit, self._choose_seed(), clock)
 
     def _choose_seed(self) -> bytes | None:
-        """Return what new ids are made from, None where there are none; it may be needed again."""
+        """Return the seed of new ids, None if ids stay; it is printed, so that it can be reused."""
         if not self.fresh and not self.seed:
             return None
         seed = self.seed or secrets.token_hex(4)
@@ -67,6 +67,6 @@ class ReplayOptions(DeliveryOptions):
 
 
 def _build_clock(store: Store | None) -> Callable[[], datetime]:
-    """Return a clock: the server's where there is a server, asked once."""
+    """Return a clock: the server's, read once, if there is a server."""
     ahead = dead_letters.server_time(store) - datetime.now(UTC) if store else None
     return lambda: datetime.now(UTC) + ahead if ahead else datetime.now(UTC)

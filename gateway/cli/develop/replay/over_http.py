@@ -1,4 +1,4 @@
-"""Deliveries posted as Meta would, many conversations at once and each in its order."""
+"""Replay over HTTP: posts as Meta would, many conversations at once and each in its order."""
 
 import re
 import threading
@@ -26,24 +26,24 @@ from gateway.core.webhook.signature import HEADER, sign
 
 # Longer than the gateway ever takes: Meta itself would have given up before.
 TIMEOUT_S = 30.0
-WAITING = 2  # deliveries before each lane, so that no lane waits for the one who reads
+WAITING = 2  # deliveries queued for each lane, so that no lane waits for the reading thread
 
 OnAnswer = Callable[[Item, int, int], None]  # with the status, and how many ms it took
 
 
 @dataclass(frozen=True, slots=True)
 class FailedPost:
-    """The first delivery that nobody answered, and why."""
+    """First delivery without an answer, and the reason."""
 
     item: Item
     error: Exception
 
 
 class PostLanes:
-    """Posts on several connections; what names one customer goes through one of them."""
+    """Posts on several connections; deliveries of one customer share a connection."""
 
     def __init__(self, url: str, secret: bytes, count: int, on_answer: OnAnswer) -> None:
-        """Take where to post, what to sign with, and what is told of each answer, one by one."""
+        """Take the URL, the signing secret, and the callback for answers, called one at a time."""
         self._url = url
         self._secret = secret
         self._on_answer = on_answer
@@ -56,7 +56,7 @@ class PostLanes:
         self.failure: FailedPost | None = None
 
     def __enter__(self) -> Self:
-        """Begin to post."""
+        """Start the posting threads."""
         for thread in self._threads:
             thread.start()
         return self
@@ -64,7 +64,7 @@ class PostLanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        """Wait for what is under way; after an error, what waits is not posted any more."""
+        """Wait for posts in flight; after an error, queued deliveries are not posted."""
         if error:
             self._over.set()
         for queue in self._queues:
@@ -73,11 +73,11 @@ class PostLanes:
             thread.join()
 
     def wait(self, due: float) -> bool:
-        """Wait for a moment of the monotonic clock; false where nothing can be posted any more."""
+        """Wait for a moment of the monotonic clock; false if posting has failed."""
         return not self._over.wait(max(0.0, due - time.monotonic()))
 
     def post(self, item: Item) -> None:
-        """Post it, as soon as its lane is free."""
+        """Queue a delivery for its lane; waits while that is full."""
         body = item.delivery.body
         lane = zlib.crc32(conversation_key(body) or body[:4096]) % len(self._queues)
         self._queues[lane].put(item)
@@ -85,7 +85,7 @@ class PostLanes:
     def _work(self, queue: Queue[Item | None]) -> None:
         with httpx.Client(trust_env=False, timeout=TIMEOUT_S) as client:
             while (item := queue.get()) is not None:
-                # What waited while another lane met nobody is taken, so that the queue is free.
+                # After another lane's failure, queued deliveries are discarded to free the queue.
                 if not self._over.is_set():
                     self._post_item(client, item)
 
@@ -95,7 +95,7 @@ class PostLanes:
         try:
             headers = {"content-type": "application/json", HEADER: sign(body, self._secret)}
             status = client.post(self._url, content=body, headers=headers).status_code
-        except Exception as error:  # whatever it is, nobody may wait for this lane for ever
+        except Exception as error:  # any error: nothing may wait forever for this lane
             with self._lock:
                 self.failure = self.failure or FailedPost(item, error)
             self._over.set()
@@ -116,7 +116,7 @@ _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\
 
 
 def receiver_of(to: str) -> tuple[str, bytes]:
-    """Return where to post, and the secret that is believed there."""
+    """Return the URL to post to, and the secret that its gateway accepts."""
     if to and not _ADDRESS.fullmatch(to):
         raise errors.fail(f"{to} is no web address: write http://host:port/webhook.")
     running = workspace.find_running()
@@ -135,7 +135,7 @@ def post_all(
     *,
     json: bool,
 ) -> None:
-    """Post them, and tell what became of them; exit code 1 where one was refused."""
+    """Post all and report the results; exit code 1 if any was refused."""
     tally, began = ReplayTally(), time.monotonic()
     failure: FailedPost | None = None
     interrupted = False
@@ -185,7 +185,7 @@ def _report(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> No
 
 
 def _describe_failure(url: str, failure: FailedPost, answer_count: int, count: int) -> str:
-    """Say why a replay ended, where, and what was done until then."""
+    """Describe why and where a replay ended, and what was done until then."""
     match failure.error:
         case httpx.ConnectError() if "refused" in str(failure.error):
             why = f"Nobody listens at {url}"

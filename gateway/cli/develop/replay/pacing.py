@@ -1,4 +1,4 @@
-"""How fast a replay goes: by the recorded times, faster, or as fast as it can; pure."""
+"""Pace of a replay: by the recorded times, a multiple of it, or as fast as possible; pure."""
 
 import re
 from collections import Counter
@@ -12,22 +12,22 @@ from rich.table import Column, Table
 from rich.text import Text
 
 MAX = "max"
-LONGEST_S = 1e9  # The system waits no longer than some hundred years, and nobody does.
+LONGEST_S = 1e9  # the system call accepts no longer wait than some hundred years
 
 
 class ReplayPace:
-    """Says when each delivery is due, in seconds after the first."""
+    """Schedule of a replay: the due time of each delivery, in seconds after the first."""
 
     def __init__(self, factor: float | None) -> None:
-        """Take how many times as fast as recorded; None is as fast as it can."""
+        """Take the speed as a multiple of the recorded one; None is as fast as possible."""
         self._factor = factor
         self._last: datetime | None = None
         self._due = timedelta(0)
 
     def due_s(self, at: datetime) -> float:
-        """Return when what was received at `at` is due.
+        """Return when a delivery received at `at` is due.
 
-        What is recorded before its predecessor, as where another file begins, is due at once.
+        One recorded before its predecessor, as at the start of another file, is due at once.
         """
         if self._factor is None:
             return 0.0
@@ -46,16 +46,16 @@ def parse_pace(text: str) -> ReplayPace | None:
     return ReplayPace(factor) if factor else None
 
 
-# Of what was refused so many are named.
+# The number of refused deliveries that are named.
 NAMED = 10
 
 
 @dataclass(slots=True)
 class ReplayTally:
-    """Counts answers; whole milliseconds, so that it stays small however many there are."""
+    """Counts answers; in whole milliseconds, so that it stays small however many there are."""
 
     took_ms: dict[int, Counter[int]] = field(default_factory=dict)  # by status
-    refused: list[tuple[str, int]] = field(default_factory=list)  # where and how, the first of them
+    refused: list[tuple[str, int]] = field(default_factory=list)  # the first of them: place, status
 
     def add(self, where: str, status: int, ms: int) -> None:
         """Count one answer."""
@@ -65,23 +65,23 @@ class ReplayTally:
 
     @property
     def answer_count(self) -> int:
-        """Return how many were answered."""
+        """Return the number of answers."""
         return sum(took.total() for took in self.took_ms.values())
 
     @property
     def all_kept(self) -> bool:
-        """Say whether every answer was 200."""
+        """Return whether every answer was 200."""
         return not set(self.took_ms) - {HTTPStatus.OK}
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in JSON form."""
         return {
             str(status): {"count": took.total(), **_percentiles(took)}
             for status, took in sorted(self.took_ms.items())
         }
 
     def table(self) -> Table:
-        """Return it as a person reads it."""
+        """Return it as a table."""
         right = [Column(name, justify="right") for name in ("count", "p50 ms", "p95 ms", "max ms")]
         table = Table("status", *right)
         for status, took in sorted(self.took_ms.items()):
@@ -100,7 +100,7 @@ def _percentiles(took: Counter[int]) -> dict[str, int]:
 
 
 def _percentile(took: Counter[int], share: float) -> int:
-    """Return the time within which that share was answered."""
+    """Return the time within which this share of answers came."""
     left = share * took.total()
     for ms in sorted(took):
         left -= took[ms]

@@ -1,4 +1,4 @@
-"""Which deliveries are replayed, checked whole before the first of them is."""
+"""Selection of replayed deliveries, all of them checked before the first is replayed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 
-# For so long every event is known, counted from its commit; afterwards it may be forgotten.
+# The time for which every event stays known after its commit; later it may be forgotten.
 REMEMBERED = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySelection:
-    """The deliveries of a source that fit; with a `seed` their messages are new ones."""
+    """Deliveries of a source that match a filter; with a `seed` their messages get new ids."""
 
     source: CaptureFiles | StoredDeliveries
     wanted: DeliveryFilter
@@ -28,19 +28,19 @@ class DeliverySelection:
     clock: Callable[[], datetime]
 
     def __iter__(self) -> Iterator[Item]:
-        """Give them in order, as they were captured."""
+        """Yield them in order, as they were captured."""
         return islice((one for one in self.source if self.wanted.matches(one.delivery)), self.limit)
 
     def prepare(self, item: Item) -> Item:
-        """Return one as it is replayed at this moment."""
+        """Return a delivery as it is replayed at this moment."""
         body = item.delivery.body if self.seed is None else self._refresh_body(item, self.seed)
         delivery = replace(item.delivery, received_at=self.clock(), body=body, origin="replay")
         return replace(item, delivery=delivery)
 
     def check(self, *, again: bool) -> int:
-        """Read all of them, and return how many there are, or end the command.
+        """Read all deliveries and return their number, or end the command.
 
-        Deliveries that are old are an error unless they are to be replayed `again`, or are new.
+        Old deliveries are an error unless `again` is given or their messages get new ids.
         """
         count = old = 0
         first = ""
@@ -66,7 +66,7 @@ class DeliverySelection:
 
 
 def _sent_at(delivery: Delivery) -> datetime:
-    """Return when the last event of a delivery was: about when it came, where nobody noted that."""
+    """Return the time of a delivery's last event: roughly that of its unrecorded arrival."""
     return max(event.at for event in split(delivery))
 
 

@@ -1,4 +1,4 @@
-"""`gateway rules`: what one does with rules before they answer anybody, and after."""
+"""`gateway rules`: commands that check, test, explain and compare rules."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`gateway rules diff`: whose answer would change, over captured deliveries or the inbox."""
+"""`gateway rules diff`: compares the answers of two rulebooks to captured or stored deliveries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -25,15 +25,15 @@ MOST = 200
 
 
 def format_message(message: Any) -> str:
-    """Write a message as a test has it, on one line and no longer than one reads."""
+    """Format a message as in a test, on one line of limited length."""
     line = message if isinstance(message, str) else _format_flow(message)
     line = printable(line).replace("\n", "⏎")
     return line if len(line) <= MOST else f"{line[:MOST]}…"
 
 
 def diff_lines(differs: Difference) -> Iterator[tuple[str, str]]:
-    """Give each line with its sign: expected (-), got (+), or both ( )."""
-    # What fits is the same to a reader, however much of it a test names.
+    """Yield each line with its sign: expected (-), got (+), or both ( )."""
+    # A message that matches is shown as equal, however little of it the test names.
     expected = [format_message(said) for said in differs.expected]
     got = [_format_as_expected(said, differs.expected) for said in differs.actual]
     if not expected:
@@ -153,7 +153,7 @@ def _side(sign: str, answer: Answer, masking: Masking, style: str) -> Iterator[T
 
 
 def mask_message(message: Any, masking: Masking) -> str:
-    """Write a message, or how long it is where texts are not shown."""
+    """Format a message, or only its length if texts are masked."""
     line = format_message(message)
     if masking.reveal or line in ("typing", "mark_read"):
         return line

@@ -36,7 +36,7 @@ NOT_FOUND = 1
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One event, why each rule fires for it or not, and what is answered."""
+    """Explanation of one event: why each rule fires or not, and the answer."""
 
     event: Event
     why: tuple[RuleExplanation, ...]
@@ -44,7 +44,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def to_dict(self, masking: Masking) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in JSON form."""
         return {
             "at": self.event.at.isoformat(),
             "event": masking.event(self.event),

@@ -1,4 +1,4 @@
-"""Which rules a command is about, and what its commands share."""
+"""Paths and output shared by the `gateway rules` commands."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ PathGiven = Annotated[
 
 
 def resolve_rules_path(path: Path | None) -> Path:
-    """Return the path that is meant, or end where nothing is there."""
+    """Return the path of the rules, or end the command if it does not exist."""
     resolved = path or Path(environment().get("GATEWAY_RULES") or HERE)
     if not resolved.exists():
         hint = "" if path else " Name a file or a folder of rules, or set GATEWAY_RULES."
@@ -42,12 +42,12 @@ def resolve_rules_path(path: Path | None) -> Path:
 
 
 def console() -> Console:
-    """Return where things are shown; what stands on a line stays on it."""
+    """Return the console for output; it does not wrap lines."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def render_problem(problem: Problem) -> Text:
-    """Return a problem on one line, its place first as other tools have it."""
+    """Format a problem on one line, its place first as in other tools."""
     mark = f":{problem.mark.line}:{problem.mark.column}" if problem.mark.line else ""
     kind, style = ("warning", "yellow") if problem.is_warning else ("error", "bold red")
     about = f"{problem.about} {quote_word(problem.rule)}: " if problem.rule else ""
@@ -57,7 +57,7 @@ def render_problem(problem: Problem) -> Text:
 
 
 def problem_to_dict(problem: Problem) -> dict[str, object]:
-    """Return a problem as JSON has it; line 0 is the whole file."""
+    """Return a problem in JSON form; line 0 means the whole file."""
     return {
         "file": problem.file,
         "line": problem.mark.line,
@@ -70,7 +70,7 @@ def problem_to_dict(problem: Problem) -> dict[str, object]:
 
 @contextmanager
 def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Item]]:
-    """Give what stands in files, or else what is still in the inbox, oldest first."""
+    """Yield the deliveries in files, or else those still in the inbox, oldest first."""
     if paths:
         yield CaptureFiles(paths)
         return

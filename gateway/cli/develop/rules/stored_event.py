@@ -1,4 +1,4 @@
-"""A stored event with its customer as they were when it was planned, as far as that is known."""
+"""Stored event with its customer's state at planning time, as far as that is known."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,22 +18,22 @@ NO_RECORD = "no rule fired when it was planned"
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event, what is known of its customer, and what was planned for it."""
+    """An event, its customer's state, and the record of its planning."""
 
     event: Event
-    contact: Contact = field(repr=False)  # as it is now, or was before the event
+    contact: Contact = field(repr=False)  # the present state, or that before the event
     record: PlanRecord | None
 
     def explain(self, rulebook: Rulebook) -> tuple[RuleExplanation, ...]:
-        """Ask every rule as it was asked when the event was planned.
+        """Evaluate every rule as when the event was planned.
 
-        A rule that rests now may have answered, and one that rested then may rest no more.
+        A rule that a limit blocks now may have fired then, and the other way round.
         """
         now = (self.record and self.record.planned_at) or self.event.at
         return explain(rulebook, self.event, self._contact_before(now), now)
 
     def describe_change(self, fired: tuple[str, ...], version: str) -> tuple[str, ...]:
-        """Say what fired when it was planned, where rules of `version` say something else."""
+        """Describe which rules fired at planning time, if rules of `version` differ from that."""
         before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
         if before == fired:
             return ()
@@ -43,9 +43,9 @@ class StoredEvent:
         return (f"{earlier}; {since}",)
 
     def _contact_before(self, now: datetime) -> Contact:
-        """Take back what came later, as far as it is known when it did.
+        """Return the contact without later changes, as far as their times are known.
 
-        A record knows whether its event came first. What tags and variables were is not known.
+        A record says whether its event was the first. Former tags and variables are unknown.
         """
         is_new = self.record.first_contact if self.record else self.contact.is_new
         last = None if is_new else min(self.contact.last_inbound_at or now, now)
@@ -58,7 +58,7 @@ class StoredEvent:
 
 
 def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent | None:
-    """Find a message, or the one that a message of ours answered; None where it is not kept.
+    """Find a message, or the one that a message of ours answered; None if it is no longer stored.
 
     Raises StoreUnavailableError.
     """

@@ -1,4 +1,4 @@
-"""`gateway rules test`: the conversations beside the rules, played and compared."""
+"""`gateway rules test`: plays the test cases beside the rules, and compares the answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ STYLES = {" ": "", "-": "red", "+": "green"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was played against a rulebook."""
+    """Results of all cases played against a rulebook."""
 
     rulebook: Rulebook
     results: tuple[CaseResult, ...]
@@ -44,12 +44,12 @@ class Report:
 
     @property
     def failure_count(self) -> int:
-        """Return how many cases failed."""
+        """Return the number of failed cases."""
         return sum(not one.passed for one in self.results)
 
     @property
     def unhit_rules(self) -> list[str]:
-        """Name the rules that no case hit, in their order; those that are off cannot be."""
+        """Return the names of rules that no case hit, in order; disabled rules are left out."""
         hit = frozenset[str]().union(*(one.fired for one in self.results))
         return [rule.name for rule in self._enabled_rules if rule.name not in hit]
 
@@ -59,11 +59,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Say whether this is good enough."""
+        """Return whether the tests passed."""
         return not self.failure_count and not (self.strict and self.unhit_rules)
 
     def show(self, out: Console) -> None:
-        """Show it to people."""
+        """Print it."""
         file = ""
         for one in self.results:
             if one.placed.file != file:
@@ -88,7 +88,7 @@ class Report:
         return Text(f"✗ {failed}, {hit}", "bold red")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in JSON form."""
         return {
             "ok": self.ok,
             "version": self.rulebook.version,
@@ -125,7 +125,7 @@ def _render_step(result: CaseResult, step: StepResult) -> Iterator[Text]:
 
 
 def format_action(they: CustomerAct | None) -> str:
-    """Write what the customer does as a test has it."""
+    """Format a customer's action as in a test."""
     given = they.model_dump(exclude_unset=True) if they else {}
     return format_message(given["text"] if set(given) == {"text"} else given)
 

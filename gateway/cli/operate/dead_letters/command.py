@@ -1,4 +1,4 @@
-"""`gateway dead-letters`: what a person has to look at, and what they can do about it."""
+"""`gateway dead-letters`: the operator lists, redrives and drops sends and events that died."""
 
 from collections import Counter
 from contextlib import AbstractContextManager
@@ -96,7 +96,7 @@ def show(
     with _open_store() as store:
         bodies = _bodies()
         letter = find_letter(store, name, bodies)
-        # As far as this process has the keys.
+        # Decrypted if this process has the keys.
         inside = unread = None
         if isinstance(letter, DeferredDelivery):
             inside = TracedInbox(store, bodies).read_content(letter.id)
@@ -171,7 +171,7 @@ def _bodies() -> Bodies:
 
 
 def _report(verb: str, outcomes: Outcomes, *, json: bool) -> None:
-    """Say what became of the letters; exit code 1 where some were left."""
+    """Report the outcome of the letters; exit code 1 if some were left."""
     count = len(outcomes.pop(verb, ()))
     if json:
         print_json({verb: count, "left": outcomes})

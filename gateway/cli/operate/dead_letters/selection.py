@@ -1,4 +1,4 @@
-"""Which dead letters a command is about: some by their ids, or all that fit its filters."""
+"""Selection of dead letters for a command: some by their ids, or all that match its filters."""
 
 import time
 from collections import Counter
@@ -22,7 +22,7 @@ from tasks.wakeup import ring_inbox, ring_number
 
 @dataclass(frozen=True, slots=True)
 class LetterOptions:
-    """Which dead letters a command is about; what is empty asks for all."""
+    """Filter options of a command for dead letters; an empty option matches all."""
 
     number: Number = ""
     cause: Cause = None
@@ -32,11 +32,11 @@ class LetterOptions:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether nothing was written."""
+        """Return whether no filter is given."""
         return not any((self.number, self.cause, self.code, self.since, self.until))
 
     def to_filter(self, now: datetime) -> DeadLetterFilter:
-        """Return what is asked for, or end the command."""
+        """Return the filter, or end the command if an option is malformed."""
         causes = frozenset(self.cause or ())
         if strange := sorted(causes - set(CAUSES)):
             raise errors.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
@@ -51,7 +51,7 @@ class LetterOptions:
 
 @dataclass(frozen=True, slots=True)
 class LetterSelection:
-    """A dead letter to do something with; `delivery` is "" for a send."""
+    """Selected dead letter; `delivery` is "" for a send."""
 
     id: str
     number: str
@@ -62,7 +62,7 @@ class LetterSelection:
 def choose(
     store: Store, ids: Sequence[str], filters: LetterOptions, *, every: bool
 ) -> list[LetterSelection]:
-    """Return what was named, or what fits, or end the command where it is not clear which."""
+    """Return the named or matching letters, or end the command if the selection is unclear."""
     if ids and (every or not filters.is_empty):
         raise errors.fail("Name dead letters by their ids, or give filters, but not both.")
     if ids:
@@ -78,7 +78,7 @@ def choose(
 
 
 def find_letter(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Letter:
-    """Return the dead letter of an id, or end the command."""
+    """Return the dead letter with an id, or end the command."""
     letter = review_list.find(store, name, (), bodies)
     if letter is None:
         raise errors.fail(f"There is no dead letter {name}.")
@@ -86,7 +86,7 @@ def find_letter(store: Store, name: str, bodies: Bodies = WITHOUT_KEYS) -> Lette
 
 
 def confirm(verb: str, selections: Sequence[LetterSelection]) -> None:
-    """Ask a person, and end the command unless they agree."""
+    """Ask the operator, and end the command unless they agree."""
     causes = format_causes(Counter(one.cause for one in selections))
     typer.confirm(
         f"{verb} {pluralize(len(selections), 'dead letter')} ({causes})?", abort=True, err=True
@@ -94,7 +94,7 @@ def confirm(verb: str, selections: Sequence[LetterSelection]) -> None:
 
 
 def format_causes(causes: Counter[str]) -> str:
-    """Word how many died of what, the most frequent first."""
+    """Format the counts of causes, the most frequent first."""
     return ", ".join(f"{cause} {count:,}" for cause, count in causes.most_common())
 
 
@@ -103,14 +103,14 @@ def _select(letter: Letter) -> LetterSelection:
     return LetterSelection(letter.id, letter.number, letter.cause, delivery)
 
 
-Outcomes = dict[str, list[str]]  # what became of it -> ids
+Outcomes = dict[str, list[str]]  # outcome -> ids
 
 
 class Redriver:
-    """Redrives what was chosen, and rings for whoever works on it."""
+    """Redrives selected letters, and sends wake-ups for their work."""
 
     def __init__(self, store: Store, bodies: Bodies, *, unconfirmed: bool, rings: bool) -> None:
-        """`unconfirmed` also begins again what Meta may have had."""
+        """`unconfirmed`: also redrive sends that Meta may have received."""
         self._store = store
         self._bodies = bodies
         self._unconfirmed = unconfirmed
@@ -118,10 +118,10 @@ class Redriver:
         self._deliveries: dict[str, str] = {}
 
     def redrive(self, selection: LetterSelection) -> str:
-        """Redrive one; a delivery is kept once more for all of its events together."""
+        """Redrive a letter; a delivery is stored again once, for all of its events together."""
         if selection.delivery in self._deliveries:
             return self._redrive_again(selection)
-        # Looked at again, for much may happen between the first and the last of many.
+        # Read again, since much may change between the first and the last of many.
         letter = review_list.find(self._store, selection.id, [selection.number], self._bodies)
         if letter is None:
             return "changed"
@@ -135,7 +135,7 @@ class Redriver:
         return outcome
 
     def _redrive_again(self, selection: LetterSelection) -> str:
-        """Tell what became of the delivery; what could not be read comes again with it, or not."""
+        """Return the outcome of a delivery already redriven, and drop its unreadable letter."""
         outcome = self._deliveries[selection.delivery]
         if outcome == "redriven" and selection.cause == "unreadable":
             letter = review_list.find(self._store, selection.id, [selection.number])
@@ -151,15 +151,15 @@ class Redriver:
 
 
 class Dropper:
-    """Drops what was chosen, and what was set aside only where that was asked for."""
+    """Drops selected letters, and deferred deliveries only on request."""
 
     def __init__(self, store: Store, *, include_deferred: bool) -> None:
-        """`aside` is a person's word that what waits need not have its effect."""
+        """`include_deferred`: the operator accepts that deferred deliveries have no effect."""
         self._store = store
         self._include_deferred = include_deferred
 
     def drop(self, selection: LetterSelection) -> str:
-        """Drop one."""
+        """Drop a letter."""
         letter = review_list.find(self._store, selection.id, [selection.number])
         return (
             review_list.drop(self._store, letter, given_up=self._include_deferred)
@@ -175,7 +175,7 @@ def act_on_each(
     per_second: float = 0,
     silent: bool = False,
 ) -> Outcomes:
-    """Act on each, showing how far it got; return the ids by what became of them."""
+    """Act on each with a progress bar; return the ids by outcome."""
     outcomes: Outcomes = {}
     with progress_bar(silent=silent) as progress:
         paced = _iter_paced(selections, per_second)

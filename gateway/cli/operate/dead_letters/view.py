@@ -1,4 +1,4 @@
-"""How dead letters are told: texts and phone numbers masked unless they are asked for; pure."""
+"""Rendering of dead letters: texts and phone numbers are masked unless they are asked for; pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ _FRAME = re.compile(r'  File ".*", line \d+, in .*')
 
 
 def render_table(letters: Sequence[Letter], now: datetime) -> Table:
-    """Return one line a letter."""
+    """Return a table with one line per letter."""
     table = Table(
         Column("id", no_wrap=True),
         Column("age", no_wrap=True, justify="right"),
@@ -43,7 +43,7 @@ def render_table(letters: Sequence[Letter], now: datetime) -> Table:
     )
     for letter in letters:
         cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
-        # As texts, so that nothing of them is read as markup.
+        # Text objects, so that no content is read as markup.
         row = (
             letter.id,
             format_duration(now - letter.at),
@@ -56,7 +56,7 @@ def render_table(letters: Sequence[Letter], now: datetime) -> Table:
 
 
 def summary_to_dict(letter: Letter) -> dict[str, Any]:
-    """Return what a list tells of a letter, as JSON has it."""
+    """Return the list entry of a letter in JSON form."""
     fields = {
         "id": letter.id,
         "kind": _KINDS[type(letter)],
@@ -82,9 +82,9 @@ def letter_to_dict(
     *,
     reveal: bool,
 ) -> dict[str, Any]:
-    """Return all there is to tell, as JSON has it.
+    """Return the full description of a letter in JSON form.
 
-    `inside` is what a delivery set aside holds, `unread` what is left of what could not be read.
+    `inside` is the content of a deferred delivery, `unread` the remains of an unreadable one.
     """
     match letter:
         case DeadSend():
@@ -100,7 +100,7 @@ def letter_to_dict(
 
 
 def iter_lines(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield name and text of what `whole` tells in one line each."""
+    """Yield name and text of each field of `fields` that fits on one line."""
     for name, value in fields.items():
         if isinstance(value, bool):
             yield name.replace("_", " "), "yes" if value else "no"
@@ -111,10 +111,10 @@ def iter_lines(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def mask_values(value: Any, name: str = "") -> Any:
-    """Hide every text and figure that is not known to be harmless, and keep the shape."""
+    """Mask every text and figure that is not known to be harmless, and keep the structure."""
     match value:
         case dict():
-            # Only there is a name not a person's.
+            # Elsewhere a name may be a customer's.
             public = name == "template" and isinstance(value.get("name"), str)
             hidden = {key: mask_values(one, key) for key, one in value.items()}
             return hidden | ({"name": value["name"]} if public else {})
@@ -131,7 +131,7 @@ def mask_values(value: Any, name: str = "") -> Any:
 
 
 def mask_contact(contact: str) -> str:
-    """Name a customer by the last digits."""
+    """Format a customer by the last digits."""
     return f"…{contact[-SHOWN_DIGITS:]}" if len(contact) > 2 * SHOWN_DIGITS else "…"
 
 
@@ -153,7 +153,7 @@ def _send_fields(letter: DeadSend, reveal: bool) -> dict[str, Any]:
 
 
 def _event_fields(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
-    # The last line of a traceback quotes what the code stumbled over.
+    # The last line of a traceback quotes the data that caused the error.
     steps = [
         HistoryStep("died", letter.first_at, letter.first_error),
         HistoryStep("died again", letter.at, letter.error),
@@ -215,7 +215,7 @@ def _step_to_dict(step: HistoryStep) -> dict[str, Any]:
 
 
 def render_story(fields: Mapping[str, Any]) -> Table:
-    """Return the steps of a send, one a line."""
+    """Return the steps of a send as a table, one per line."""
     table = Table.grid(Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
     for step in fields.get("story", ()):
         at = format_time(datetime.fromisoformat(step["at"])) if step["at"] else ""

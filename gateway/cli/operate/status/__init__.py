@@ -1,1 +1,1 @@
-"""`gateway status`: how everything is at this moment."""
+"""`gateway status`: the state of everything at this moment."""

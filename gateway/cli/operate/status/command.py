@@ -1,4 +1,4 @@
-"""`gateway status`: how everything stands, on one screen that stays up to date."""
+"""`gateway status`: the state of the gateway, on one screen that stays up to date."""
 
 import time
 from contextlib import suppress
@@ -26,14 +26,14 @@ WRONG = 1
 
 @dataclass(frozen=True, slots=True)
 class StatusWatch:
-    """Looks at one gateway again and again."""
+    """Reads the state of one gateway repeatedly."""
 
     store: Store
     limit_bytes: int
     rules: Path
 
     def view(self, before: Snapshot | None = None) -> StatusView:
-        """Look now, and compare with what was read before."""
+        """Read the state now, and compare it with the previous reading."""
         return StatusView(self._read(), before, self._rulebook())
 
     def _read(self) -> Snapshot | None:

@@ -1,4 +1,4 @@
-"""What `gateway status` shows, made from two readings; pure."""
+"""View of `gateway status`, rendered from two snapshots; pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
 
 UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
-# The tick tells of silent workers sooner, memory_short of memory that is full as well, the count of
-# dead letters of each group; what the server warns of stands below what is wrong.
+# Left out because other problems report them better: silent workers by the tick, full memory by
+# memory_short, dead letters by their counts per group; the server's warnings are shown below.
 HIDDEN = frozenset(
     {
         "workers_silent", "memory_full", "dead_letters", "write_refused",
@@ -30,30 +30,30 @@ HIDDEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The latest reading, None where there is none, and the one before it."""
+    """The latest snapshot, None if the store is unavailable, and the one before it."""
 
     now: Snapshot | None
     before: Snapshot | None = None
-    rulebook: str = ""  # its version, "" where the rules cannot be read here
+    rulebook: str = ""  # its version, "" if the rules cannot be read here
 
     @property
     def problems(self) -> list[str]:
-        """Return what is wrong, in sentences."""
+        """Return the problems as sentences."""
         if self.now is None:
             return [UNAVAILABLE]
         return [str(one) for one in find_problems(self.now) if one.kind not in HIDDEN]
 
     @property
     def kept_per_s(self) -> float | None:
-        """Return how many deliveries were kept a second between the readings."""
+        """Return how many deliveries were stored per second between the snapshots."""
         return self._rate(lambda reading: reading.kept)
 
     def passed_per_s(self, index: int) -> float | None:
-        """Return how many deliveries of a partition were worked off a second."""
+        """Return how many deliveries of a partition were processed per second."""
         return self._rate(lambda reading: reading.partitions[index].passed)
 
     def attempts_per_s(self, number: str) -> float | None:
-        """Return how many attempts to send were begun for a number a second."""
+        """Return how many attempts to send began per second for a number."""
 
         def count_attempts(reading: Snapshot) -> int:
             stages = (one.stages for one in reading.numbers if one.number == number)
@@ -62,22 +62,22 @@ class StatusView:
         return self._rate(count_attempts)
 
     def is_moving(self, index: int) -> bool:
-        """Say whether a partition's cursor moved between the readings."""
+        """Return whether a partition's cursor moved between the snapshots."""
         if self.now is None or self.before is None:
             return False
         return self.now.partitions[index].cursor != self.before.partitions[index].cursor
 
     def _rate(self, count: Callable[[Snapshot], int]) -> float | None:
-        """Return by how much a count grew a second between the readings."""
+        """Return the growth of a count per second between the snapshots."""
         if self.now is None or self.before is None:
             return None
         seconds = (self.now.now_ms - self.before.now_ms) / 1000
-        # A clock that was set back, or a store that was emptied, tells nothing.
+        # No rate if a clock was set back or a store was emptied.
         more = count(self.now) - count(self.before)
         return more / seconds if seconds > 0 and more >= 0 else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON has it."""
+        """Return everything in JSON form."""
         problems = self.problems
         fields: dict[str, Any] = {
             "well": not problems,
@@ -121,7 +121,7 @@ class StatusView:
 
 
 def restart_counts(now: Snapshot) -> dict[str, int]:
-    """Return how often workers of each kind died and were started again."""
+    """Return how often workers of each kind died and were restarted."""
     counts = (one for one in now.counts.items() if one[0].startswith("workers."))
     return {name.removeprefix("workers."): count for name, count in sorted(counts)}
 
@@ -148,7 +148,7 @@ STAGES = (*list(STATUS_RANK)[3:], "dead", "expired", "dropped", "doubled")
 
 
 def screen(view: StatusView) -> RenderableType:
-    """Draw everything."""
+    """Render everything."""
     parts: list[RenderableType] = [_verdict(view)]
     if view.now:
         parts += [_facts(view, view.now), _queues(view, view.now)]
@@ -199,7 +199,7 @@ def _memory(now: Snapshot) -> str:
 
 
 def _rulebook(view: StatusView, now: Snapshot) -> str:
-    """Tell what is in force, and what the files here hold where that is something else."""
+    """Describe the rulebook in force, and the one in the files here if that differs."""
     counts = count_versions(now.rulebooks)
     parts = [
         f"{one} in {pluralize(count, 'process', 'processes')}" for one, count in counts.items()
@@ -228,7 +228,7 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
 
 
 def _sends(number: NumberState) -> str:
-    """Tell how many sends ever reached each stage, and how many wait for something."""
+    """Describe how many sends ever reached each stage, and how many wait for something."""
     stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
     now = {
         "later": number.due,

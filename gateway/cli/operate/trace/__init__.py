@@ -1,1 +1,1 @@
-"""`gateway trace`: what became of a message, a send or a customer."""
+"""`gateway trace`: the history of a message, a send or a customer."""

@@ -1,4 +1,4 @@
-"""`gateway trace`: what happened to a message, a send or a customer's messages."""
+"""`gateway trace`: prints the history of a message, a send or a customer's messages."""
 
 import re
 import sys
@@ -71,14 +71,14 @@ def _show(lines: list[StoryLine], *, is_found: bool, json: bool) -> None:
         report = {"found": is_found, "story": [line.to_dict() for line in lines]}
         print_json(report)
         return
-    # What is read by another program is not folded: an id in two halves is not found.
+    # Output for another program is not wrapped: an id broken in two cannot be searched for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     for line in lines:
         console.print(render_tree(line))
 
 
 def render_tree(line: StoryLine) -> Tree:
-    """Return a line and all below it as a tree."""
+    """Return a line and all lines below it as a tree."""
     return _add_below(Tree(_render_line(line)), line)
 
 
@@ -93,6 +93,6 @@ def _add_below(tree: Tree, line: StoryLine) -> Tree:
 
 
 def _render_line(line: StoryLine) -> Text:
-    # What a customer wrote could otherwise steer the terminal.
+    # A customer's text could otherwise send control sequences to the terminal.
     details = printable(line.details).replace("\n", "\\n")
     return Text.assemble((f"{line.what:{WHAT_WIDTH}}", STYLES[line.tone]), "  ", details)

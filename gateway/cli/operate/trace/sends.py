@@ -1,4 +1,4 @@
-"""The story of one send: what it asks for, its attempts, its statuses, and where it waits; pure."""
+"""Story of one send: its request, its attempts, its statuses, and where it waits; pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _TONES: Mapping[str, Tone] = {
 
 
 def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
-    """Tell the story of a send."""
+    """Return the story of a send."""
     if not send.stage:
         return StoryLine(f"send {send.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {send.rule}" if send.rule else "by no rule"
@@ -34,7 +34,7 @@ def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
 
 
 def _attempt_lines(send: TracedSend) -> Iterator[StoryLine]:
-    """Tell attempt after attempt, each with what it became and the news until the next."""
+    """Yield each attempt with its outcome and the statuses until the next."""
     statuses = _statuses_by_attempt(send)
     messages = _messages_by_attempt(send)
     forgotten = 0
@@ -54,15 +54,15 @@ def _attempt_lines(send: TracedSend) -> Iterator[StoryLine]:
 
 
 def _remembered_attempts(send: TracedSend) -> set[int]:
-    """Return the attempts that left something; the latest is always one of them."""
+    """Return the attempts that are still recorded; the latest is always one of them."""
     left = {*send.began, *send.notes, send.attempts}
     return {ordinal for ordinal in left if 0 < ordinal <= send.attempts}
 
 
 def _statuses_by_attempt(send: TracedSend) -> dict[int, list[StatusEntry]]:
-    """Return the statuses behind which attempt each is told.
+    """Return the statuses by the attempt after which each is shown.
 
-    Meta's moments are whole seconds, so none is told before the attempt that it is about.
+    Meta's timestamps are whole seconds, so none is shown before the attempt that it is about.
     """
     by_attempt: dict[int, list[StatusEntry]] = {}
     for status in send.statuses:
@@ -73,7 +73,7 @@ def _statuses_by_attempt(send: TracedSend) -> dict[int, list[StatusEntry]]:
 
 
 def _messages_by_attempt(send: TracedSend) -> dict[int, str]:
-    """Return the messages by the attempt that became them, as far as it is known which."""
+    """Return the messages by the attempt that created them, as far as that is known."""
     if not send.wamid:
         return dict(send.messages)
     accepted = [n for n, note in send.notes.items() if note.get("outcome") == "accepted"]
@@ -100,7 +100,7 @@ def _format_outcome(outcome: str, note: Mapping[str, Any]) -> str:
         return "its process died: nobody knows whether Meta had it"
     took_ms = note.get("ms")
     outcome = outcome if took_ms is None else f"{outcome} after {took_ms:,} ms"
-    # Meta's usual word beside the id of a message says nothing more.
+    # The usual message_status beside a message's id adds nothing.
     message_status = note.get("message_status")
     more = (
         [f"Meta says {message_status}"] if message_status and message_status != "accepted" else []
@@ -111,7 +111,7 @@ def _format_outcome(outcome: str, note: Mapping[str, Any]) -> str:
 
 
 def _reason_parts(note: Mapping[str, Any]) -> Iterator[str]:
-    """Give Meta's code, what it advises, and what it said itself."""
+    """Yield Meta's code, our advice for it, and Meta's own message."""
     code = note.get("code")
     advice = str(note.get("reason") or "")
     if code is not None:
@@ -144,16 +144,16 @@ def _status_line(status: StatusEntry, send: TracedSend) -> StoryLine:
 
 
 def _failure_of(status: StatusEntry, send: TracedSend) -> Mapping[str, Any]:
-    """Return why a message failed, of which Meta told by a status."""
+    """Return why a message failed, as a status of Meta reported."""
     attempt = status.attempt
     redriven = any(one.stage == REDRIVEN and one.attempt == attempt for one in send.statuses)
-    # What a person let begin again says itself what it had ended of.
+    # A redriven send shows in its own status line why it had ended.
     begun_again = {} if redriven else send.ended.get(int(attempt or 0), {})
     return begun_again or (send.error if send.stage == "failed" else {})
 
 
 def _price_line(send: TracedSend) -> Iterator[StoryLine]:
-    """Tell what Meta asks for the message, in Meta's words."""
+    """Describe Meta's price for the message, in Meta's words."""
     if not send.pricing:
         return
     paid = {True: "billable", False: "not billable"}.get(send.pricing.get("billable", ""), "")
@@ -162,7 +162,7 @@ def _price_line(send: TracedSend) -> Iterator[StoryLine]:
 
 
 def _member_lines(send: TracedSend, masking: Masking) -> Iterator[StoryLine]:
-    """Tell how far a message got with a group, and with whom of them it failed."""
+    """Describe how far a message got with a group, and with which members it failed."""
     stages = Counter(one.stage for one in send.state.members)
     if not stages:
         return
@@ -178,17 +178,17 @@ def _member_lines(send: TracedSend, masking: Masking) -> Iterator[StoryLine]:
 
 
 def _is_applied(status: StatusEntry, send: TracedSend) -> bool:
-    """Say whether a status could move the send: the ladder has one way, and an end."""
+    """Return whether a status could move the send: stages only rise, and end."""
     begun_again = [one.attempt for one in send.statuses if one.stage == REDRIVEN]
     if status.attempt and any(int(status.attempt) <= int(attempt) for attempt in begun_again):
-        return True  # What it was before it began again is not noted.
+        return True  # the stage before a redrive is not recorded
     if status.stage == "failed":
         return send.stage == "failed" or int(status.attempt or 0) in send.ended
     return STATUS_RANK.get(status.stage, 0) <= STATUS_RANK.get(send.stage, -1)
 
 
 def _waiting_lines(send: TracedSend) -> Iterator[StoryLine]:
-    """Tell where a send waits, and what keeps its number from sending."""
+    """Describe where a send waits, and what keeps its number from sending."""
     standing = send.state
     if standing.sends_ahead is not None:
         before = (
@@ -220,7 +220,7 @@ def _standing_lines(send: TracedSend) -> Iterator[StoryLine]:
         details = f"nobody knows whether Meta had it; evidence may come until {till}"
         yield StoryLine("unconfirmed", details, tone="odd")
     if standing.dead_at:
-        # What a status told of the failure stands beside the status.
+        # A failure reported by a status is shown beside the status.
         details = "Meta took it, and could not deliver it" if send.stage == "failed" else ""
         yield StoryLine(
             "dead letter", details or "; ".join(_reason_parts(send.error)), standing.dead_at, "bad"

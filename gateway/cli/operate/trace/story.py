@@ -1,6 +1,6 @@
-"""The story of an event in order: kept, planned, sent, told of, and how it ended; pure.
+"""Story of an event in order: stored, planned, sent, statuses, and how it ended; pure.
 
-What is not known is told as plainly as what is.
+Unknown parts are reported as plainly as known ones.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ NOTHING = "not known here: never kept, or more than 8 days ago"
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Tells stories as of `now`, where records are kept for `retention`."""
+    """Formats stories as of `now`; records are kept for `retention`."""
 
     masking: Masking
     now: datetime
     retention: timedelta
 
     def tell(self, search: Search) -> list[StoryLine]:
-        """Tell all that was found, and what could not be looked through."""
+        """Return the story of every trace found, and the places that could not be searched."""
         lines = [self._conversation(one) for one in search.conversations]
         lines += [self._trace(one) for one in search.traces]
         if not search.has_results:
@@ -54,12 +54,12 @@ class Teller:
         event = trace.kept_event.event if trace.kept_event else None
         details = [self.masking.event(event)] if event else []
         kind, *_, wamid = trace.key.split("|")
-        # What is no message may have the customer's number in its key.
+        # The key of an event other than a message may contain the customer's number.
         name = f"message {wamid}" if kind == "message" else kind
         return StoryLine(name, " ".join([*details, f"to {number}"]))
 
     def _conversation(self, conversation: Conversation) -> StoryLine:
-        """Tell what was planned for a customer, and what waits to be sent to them."""
+        """Describe what was planned for a customer, and what waits to be sent to them."""
         last, opted_out_at = conversation.contact.last_inbound_at, conversation.contact.opted_out_at
         lines = [StoryLine("wrote last", "", last) if last else StoryLine("wrote last", "never")]
         if conversation.unreadable:
@@ -134,7 +134,7 @@ class Teller:
             yield StoryLine("planned", self._explain_no_record(trace))
 
     def _explain_no_record(self, trace: Trace) -> str:
-        """Say why there is no record, as far as that can be told."""
+        """Explain why there is no record, as far as that is known."""
         if trace.kept_event and self.now - trace.kept_event.at > self.retention:
             old = f"records are kept for {format_duration(self.retention)}"
             return f"known, but there is no record: no rule fired, or it is too old ({old})"

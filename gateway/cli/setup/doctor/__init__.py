@@ -1,1 +1,1 @@
-"""`gateway doctor`: collect facts, check them, say what to do."""
+"""`gateway doctor`: collects facts, checks them, and gives advice."""

@@ -1,4 +1,4 @@
-"""`gateway doctor`: everything that can be wrong between a phone and a reply, and what to do."""
+"""`gateway doctor`: checks everything between a phone and a reply, and gives advice."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -46,7 +46,7 @@ def doctor(
 
 
 def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
-    """Find everything out, as far as the settings let it."""
+    """Collect all facts, as far as the settings allow."""
     running = workspace.find_running()
     try:
         settings = target.settings_for(running)

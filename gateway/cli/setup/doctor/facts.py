@@ -1,4 +1,4 @@
-"""Everything that was found out, and all checks in the order in which they are told."""
+"""Facts of the doctor, and all checks in the order in which they are reported."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from gateway.store.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class DoctorFacts:
-    """What each look found, or why it found nothing."""
+    """Facts of the doctor: the result of each probe, or the reason that it has none."""
 
     given: Given
     version: tuple[str, date] | Unseen  # of Graph, and today

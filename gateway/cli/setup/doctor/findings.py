@@ -1,4 +1,4 @@
-"""What a check is: a pure function from what was found to findings, under a name with advice."""
+"""Checks and findings: a check is a named pure function from facts to findings, with advice."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from gateway.core.alerts import HealthProblem
 START_WORKER = (
     "Start worker-{}, or see in its log why it does not answer; gateway worker starts all."
 )
-# What to do where a check is not fine, by its name; a problem has advice of its own.
+# Advice for a check that is not fine, by its name; a problem has advice of its own.
 ADVICE: Mapping[str, str] = {
     "settings": (
         "Mend the line in .env or in the environment (docs/operations.md); gateway init asks for "
@@ -111,22 +111,22 @@ State = Literal["fine", "warning", "broken", "unseen"]
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What could not be found out, and why, to be read after "not looked at: "."""
+    """A fact that could not be collected, and why, to be read after "not looked at: "."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check says of one thing."""
+    """Result of one check for one thing."""
 
     state: State
     message: str
-    advice: str | None = None  # the check's where it is None, "" where the sentence says it
+    advice: str | None = None  # None: the check's advice; "": the message contains it
 
     @classmethod
     def of_problem(cls, problem: HealthProblem) -> "Finding":
-        """Say what is said everywhere of a problem."""
+        """Return the finding for a problem, worded as everywhere."""
         state: State = "broken" if problem.severity == "critical" else "warning"
         return cls(state, problem.sentence, problem.advice)
 
@@ -135,8 +135,8 @@ class Finding:
 class Check(Generic[T]):
     """One thing that may be wrong.
 
-    `of` takes what the check needs out of everything that was found, and `judge` looks at it.
-    What to do where a finding is not fine is in `ADVICE`, or of the problem that was found.
+    `of` extracts from all facts those that the check needs, and `judge` turns them into findings.
+    The advice is in `ADVICE`, or belongs to the problem that was found.
     """
 
     group: str
@@ -147,47 +147,47 @@ class Check(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finding under the name of its check."""
+    """A finding with the name of its check."""
 
     group: str
     name: str
     state: State
     message: str
-    advice: str = ""  # "" where nothing is to be done, or the sentence says what
+    advice: str = ""  # "" if nothing is to be done, or the message contains it
 
 
 def fine(message: str) -> Finding:
-    """Say that something is as it should be."""
+    """Return the finding that something is as it should be."""
     return Finding("fine", message)
 
 
 def warning(message: str) -> Finding:
-    """Say that something works and will not for ever, or not as was asked for."""
+    """Return the finding that something works, but not as requested or not for long."""
     return Finding("warning", message)
 
 
 def broken(message: str, *, advised: bool = False) -> Finding:
-    """Say that messages do not get through, or that what was acknowledged may be lost."""
+    """Return the finding that messages do not arrive, or acknowledged deliveries may be lost."""
     return Finding("broken", message, "" if advised else None)
 
 
 def unseen(why: str) -> Finding:
-    """Say that something could not be found out."""
+    """Return the finding that something could not be checked."""
     return Finding("unseen", f"not looked at: {why}")
 
 
 def both(first: T | Unseen, second: U | Unseen) -> tuple[T, U] | Unseen:
-    """Return two things that a check needs together."""
+    """Combine two facts that a check needs together."""
     if isinstance(first, Unseen):
         return first
     return second if isinstance(second, Unseen) else (first, second)
 
 
 def run_checks(checks: Iterable[Check[Any]], facts: Any) -> Iterator[Result]:
-    """Run every check; what a check needs and nobody could find out is told in its place."""
+    """Run every check; a check whose facts are missing gives the reason as its finding."""
     for check in checks:
         for one in _run_check(check, facts):
-            # Some of it was written by others, who may know how to move a terminal's cursor.
+            # The text may come from outside, with control sequences for the terminal.
             message = "".join(sign if sign.isprintable() else " " for sign in one.message)
             advice = one.advice or ""
             if one.advice is None and one.state in ("warning", "broken"):
@@ -203,11 +203,11 @@ def _run_check(check: Check[Any], facts: Any) -> list[Finding]:
             if isinstance(needed, Unseen)
             else _relevant_findings(check.judge(needed))
         )
-    except Exception as error:  # others wrote the facts, and one check must not take all with it
+    except Exception as error:  # facts come from outside; one failed check must not stop others
         return [unseen(f"the check failed ({type(error).__name__}), so report this")]
 
 
 def _relevant_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return each finding that is not fine once, or else the first: a cluster has many servers."""
+    """Return distinct findings that are not fine, or else the first: a cluster has many servers."""
     every = list(dict.fromkeys(findings))
     return [one for one in every if one.state != "fine"] or every[:1]

@@ -1,4 +1,4 @@
-"""What Meta was asked, and what follows from its answers taken together; pure."""
+"""Answers of Meta to the doctor's questions, and conclusions from several of them; pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,21 +29,21 @@ NO_LOGIN = 190
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What answered at the callback in force when it was asked with our verify token."""
+    """Result of a handshake with the callback in force, using our verify token."""
 
-    wrong: str = ""  # "" where it answered as we do
-    away: str = ""  # why nothing answered
+    wrong: str = ""  # "" if it answered as the gateway does
+    away: str = ""  # the reason that nothing answered
 
 
 @dataclass(frozen=True, slots=True)
 class MetaAnswers:
-    """What Meta answered to each question, or why it did not."""
+    """Answer of Meta to each question, or why there is none."""
 
     now: datetime
     app_id: str = ""
     number_id: str = ""
     per_second: int = 80
-    secrets: tuple[MetaResult[AppInfo], ...] = ()  # the app, as each of our secrets sees it
+    secrets: tuple[MetaResult[AppInfo], ...] = ()  # the app, as read with each of our secrets
     token: MetaResult[TokenInfo] = NOT_ASKED
     number: MetaResult[NumberInfo] = NOT_ASKED
     numbers: MetaResult[tuple[NumberInfo, ...]] = NOT_ASKED  # of the account
@@ -53,7 +53,7 @@ class MetaAnswers:
 
     @property
     def unreachable_reason(self) -> str:
-        """Return why no Graph answered anything, "" where one did, be it by a refusal."""
+        """Return why Graph answered no question, "" if it answered one, even with a refusal."""
         results: tuple[MetaResult[Any], ...] = (
             self.number, *self.secrets, self.token, self.numbers, self.subscribed, self.callbacks,
         )  # fmt: skip
@@ -61,14 +61,14 @@ class MetaAnswers:
         answers = [one for one in results if not isinstance(one, SetupError | Unseen)]
         if answers or any(one.code for one in errors):
             return ""
-        # A secret that no header can carry never left, which says nothing of Meta.
+        # A secret that fits in no header was never sent, which says nothing about Meta.
         if unreachable := [one.sentence for one in errors if not one.about]:
             return unreachable[0]
         return f"Meta did not answer: {self.number.why}." if isinstance(self.number, Unseen) else ""
 
 
 def answer_or_unseen(result: MetaResult[T]) -> T | Unseen:
-    """Return an answer; why it was refused is told by the check of what it was asked with."""
+    """Return an answer, or an Unseen; the check of the refused credential reports the refusal."""
     if not isinstance(result, SetupError):
         return result
     if credential := refused_credential(result):
@@ -79,21 +79,21 @@ def answer_or_unseen(result: MetaResult[T]) -> T | Unseen:
 
 
 def error_finding(error: SetupError, prefix: str = "") -> Finding:
-    """Say what Meta has against what was given, unless it only could not answer."""
+    """Return the finding for a refusal of Meta; unseen if Meta only could not answer."""
     if error.is_transient:
         return unseen(error.sentence)
     return broken(f"{prefix}{error.sentence}", advised=True)
 
 
 def refused_credential(error: SetupError) -> str:
-    """Return what Meta was asked with and does not take; "" where it refuses something else."""
+    """Return the credential that Meta does not accept; "" if it refuses something else."""
     if error.about in ("app_id", "app_secret"):
         return "app secret"
     return "token" if error.about == "token" and error.code in (NO_LOGIN, 0) else ""
 
 
 def by_token(meta: MetaAnswers, result: MetaResult[T]) -> MetaResult[T]:
-    """Return what was asked with the token, an Unseen where that is why there is no answer."""
+    """Return a result of the token, or an Unseen if the token is the reason for its refusal."""
     if isinstance(result, SetupError):
         if refused_credential(result):
             return answer_or_unseen(result)
@@ -103,7 +103,7 @@ def by_token(meta: MetaAnswers, result: MetaResult[T]) -> MetaResult[T]:
 
 
 def valid_token(result: MetaResult[TokenInfo]) -> TokenInfo | Unseen:
-    """Return what a token is that Meta takes."""
+    """Return the token's information if Meta accepts the token."""
     info = answer_or_unseen(result)
     if isinstance(info, TokenInfo) and not info.valid:
         return Unseen("the token is not valid")
@@ -111,7 +111,7 @@ def valid_token(result: MetaResult[TokenInfo]) -> TokenInfo | Unseen:
 
 
 def callback_in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
-    """Return where Meta posts the number's messages, "" for nowhere, and whose setting that is."""
+    """Return the callback for the number's messages, "" if there is none, and whose it is."""
     if isinstance(meta.number, NumberInfo):
         if own := meta.number.callbacks.number:
             return own, "The number's own"
@@ -129,7 +129,7 @@ def callback_in_force(meta: MetaAnswers) -> tuple[str, str] | Unseen:
 
 
 def redact_address(address: str) -> str:
-    """Return an address without what may be secret in it."""
+    """Return an address without the parts that may be secret."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -138,7 +138,7 @@ def redact_address(address: str) -> str:
 
 
 def of_meta(take: Callable[[MetaAnswers], T | Unseen]) -> Callable[[Any], T | Unseen]:
-    """Return what takes something out of what Meta answered, where anything of it did."""
+    """Return a getter for one part of Meta's answers, which first checks that there are any."""
 
     def of(facts: Any) -> T | Unseen:
         meta: MetaAnswers | Unseen = facts.meta

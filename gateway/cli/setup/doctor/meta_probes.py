@@ -1,4 +1,4 @@
-"""The looks at Meta's side: each call once, all at once, and then the callback in force."""
+"""Probes of Meta: each question once, all at the same time, and then the callback in force."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,11 +23,11 @@ from gateway.graph.admin.errors import SetupError
 T = TypeVar("T")
 
 CALL_S = 8.0
-SECRET = "secret "  # noqa: S105 - the beginning of a look's name
+SECRET = "secret "  # noqa: S105 - prefix of a probe's name
 
 
 def build_looks(settings: Settings) -> dict[str, Look]:
-    """Return a look for each question, by the field of `Meta` that it answers."""
+    """Return a probe for each question, by the field of `MetaAnswers` that it fills."""
     app, account = settings.meta_app_id, settings.meta_waba_id
     number = settings.meta_phone_number_id
     keys = [one.get_secret_value() for one in settings.meta_app_secret]
@@ -50,7 +50,7 @@ def build_looks(settings: Settings) -> dict[str, Look]:
 def build_answers(
     settings: Settings, results: dict[str, Any], now: datetime | None = None
 ) -> MetaAnswers:
-    """Put the answers together; what could not be asked says which setting is missing."""
+    """Combine the answers; a question that could not be asked names the missing setting."""
     account = {"numbers": NO_ACCOUNT, "subscribed": NO_ACCOUNT}
     fields = {"token": NO_APP, "callbacks": NO_APP} | account | results
     answers = {name: one for name, one in fields.items() if not name.startswith(SECRET)}
@@ -66,7 +66,7 @@ def build_answers(
 
 
 def probe_handshake(settings: Settings, answers: MetaAnswers) -> Handshake | Unseen:
-    """Ask the callback in force as Meta does when it is set, with our verify token."""
+    """Send a handshake to the callback in force, as Meta does when it is set."""
     callback = callback_in_force(answers)
     if isinstance(callback, Unseen):
         return callback

@@ -1,4 +1,4 @@
-"""The looks at what is ours: each finds one fact, and changes nothing."""
+"""Probes of our own side: each collects one fact, and changes nothing."""
 
 import shutil
 import threading
@@ -31,10 +31,10 @@ def run_looks(
     within_s: float,
     on_progress: Callable[[list[str]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Return what each look found; one that did not end in time, or failed, gives an Unseen.
+    """Return the result of each probe; an Unseen for one that failed or did not end in time.
 
-    `told` hears which are still under way. A thread that is late is left behind: it dies with the
-    process.
+    `on_progress` gets the names of the running probes. A late thread is left behind: it dies with
+    the process.
     """
     results: dict[str, Any] = {}
     changed = threading.Condition()
@@ -42,7 +42,7 @@ def run_looks(
     def run(name: str, look: Look) -> None:
         try:
             result = look()
-        except Exception as error:  # one look that fails must not take the others with it
+        except Exception as error:  # one failed probe must not stop the others
             result = Unseen(f"the look at it failed ({type(error).__name__}), so report this")
         with changed:
             results[name] = result
@@ -61,18 +61,18 @@ def run_looks(
 
 
 ENV = Path(".env")
-# Where all answer at once there is nothing to wait for; a busy machine may need a moment more.
+# If all workers answer at once, waiting ends early; a busy machine may need a moment more.
 PATIENCE_S = (1.0, 3.0)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def given(settings: Settings, *, dev: bool = False) -> Given:
-    """Return how the settings are."""
+    """Return the settings with what the checks need to know about them."""
     return Given(mode=file_mode(), secrets=len(settings.meta_app_secret), dev=dev)
 
 
 def file_mode() -> int | None:
-    """Return the mode of the file .env, None where there is none."""
+    """Return the mode of the file .env, None if there is none."""
     try:
         return ENV.stat().st_mode
     except OSError:
@@ -80,8 +80,8 @@ def file_mode() -> int | None:
 
 
 def redis(settings: Settings) -> Redis:
-    """Ask the servers of the store what they say of themselves."""
-    # A server whose disk is full refuses the driver's own PING, and tells why in INFO.
+    """Read the state of the store's servers."""
+    # A server whose disk is full refuses the driver's own PING, and gives the reason in INFO.
     store = Store(settings.redis_url, health_check_interval=0)
     try:
         return Redis(examined=inspect_servers(store), limit_bytes=settings.gateway_store_bytes)
@@ -90,14 +90,14 @@ def redis(settings: Settings) -> Redis:
             return Redis("Redis wants another user or password than REDIS_URL has.")
         return Redis(f"Redis does not answer ({_reason(error)}): nothing is kept.")
     except ScriptError as error:
-        # A user who may not ask it says so in words of its own, such as NOPERM.
+        # A user without the permission gets an error of its own, such as NOPERM.
         return Redis(f"Redis refuses to answer: {error}")
     finally:
         store.close()
 
 
 def read_snapshot(settings: Settings) -> Snapshot | Unseen:
-    """Read how everything stands, as `gateway status` does."""
+    """Read the snapshot that `gateway status` shows."""
     store = Store(settings.redis_url)
     try:
         return snapshot.read(store, settings.gateway_store_bytes)
@@ -110,7 +110,7 @@ def read_snapshot(settings: Settings) -> Snapshot | Unseen:
 
 
 def broker(settings: Settings) -> Broker:
-    """See whether the broker answers."""
+    """Check whether the broker answers."""
     apart = bool(settings.celery_broker_url) and settings.celery_broker_url != settings.redis_url
     ping = WorkerPing(settings)
     try:
@@ -123,7 +123,7 @@ def broker(settings: Settings) -> Broker:
 
 
 def workers(settings: Settings) -> Mapping[str, int] | Unseen:
-    """Ask who listens to which queue."""
+    """Ask all workers for their queues."""
     ping = WorkerPing(settings)
     counts: Mapping[str, int] = {}
     try:
@@ -148,7 +148,7 @@ def rules(settings: Settings) -> Rules:
 
 
 def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:
-    """Look at the disk of this folder, or of the append-only file where that is on this machine."""
+    """Return the disk of this folder, or of the append-only file if that is on this machine."""
     here, size = Path(), 0
     server = (
         redis_facts.examined.servers[0]
@@ -164,7 +164,7 @@ def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the system says, such as that a certificate is not trusted, if it says it."""
+    """Return the system's message, such as that a certificate is not trusted, if there is one."""
     under: BaseException | None = error
     while under:
         if isinstance(under, OSError):

@@ -1,4 +1,4 @@
-"""What `gateway doctor` shows: a tree of groups, and what is wrong once more at its end."""
+"""Report of `gateway doctor`: a tree of groups, and a summary of what is wrong at its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ MARKS: dict[State, tuple[str, str]] = {
 
 
 def screen(results: Sequence[Result]) -> RenderableType:
-    """Draw all results, group by group."""
+    """Render all results, group by group."""
     trees = []
     for group, members in groupby(results, key=lambda one: one.group):
         tree = Tree(Text(group, "bold"), guide_style="dim")
@@ -34,7 +34,7 @@ def screen(results: Sequence[Result]) -> RenderableType:
 
 
 def results_to_dict(results: Sequence[Result]) -> dict[str, Any]:
-    """Return the same as JSON has it."""
+    """Return all results in JSON form."""
     counts: dict[str, Any] = {state: sum(one.state == state for one in results) for state in MARKS}
     checks = [
         {
@@ -47,7 +47,7 @@ def results_to_dict(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def _fold_unseen(members: Iterable[Result]) -> Iterator[Result]:
-    """Put checks that were not looked at for one reason into one line, where they are many."""
+    """Fold several checks that were skipped for the same reason into one line."""
     for why, group in groupby(
         members, key=lambda one: one.message if one.state == "unseen" else ""
     ):
@@ -59,7 +59,7 @@ def _fold_unseen(members: Iterable[Result]) -> Iterator[Result]:
 
 
 def _merge_advice(members: Iterable[Result]) -> Iterator[Result]:
-    """Say what to do about several in a row below the last of them."""
+    """Show the same advice of consecutive results only once, below the last of them."""
     for _, group in groupby(members, key=lambda one: one.advice):
         *before, last = group
         yield from (replace(one, advice="") for one in before)

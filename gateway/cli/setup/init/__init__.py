@@ -1,1 +1,1 @@
-"""`gateway init`: ask for settings, check the answers, write `.env`."""
+"""`gateway init`: asks for settings, checks the answers, writes `.env`."""

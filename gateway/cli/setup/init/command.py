@@ -1,4 +1,4 @@
-"""`gateway init`: from what Meta's pages show to a `.env` that works, each answer tried at once."""
+"""`gateway init`: asks for what Meta's pages show, tries each answer, and writes a valid `.env`."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
 
 ENV = Path(".env")
-# Made once and then kept: what is stored can be opened with its key only.
+# Generated once and then kept: stored data can be decrypted only with its key.
 _GENERATED: Mapping[str, Callable[[], str]] = {
     "META_VERIFY_TOKEN": lambda: secrets.token_hex(16),
     "GATEWAY_API_KEYS": lambda: secrets.token_urlsafe(32),
@@ -66,7 +66,7 @@ def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
 
 
 def _generate_secrets(here: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
-    """Return the secrets of our own: those that are set stay, those in files of theirs too."""
+    """Return our own secrets: those that are set stay, also if they are in files."""
     return {
         name: here.get(name) or before.get(name) or make()
         for name, make in _GENERATED.items()
@@ -75,7 +75,7 @@ def _generate_secrets(here: Mapping[str, str], before: Mapping[str, str]) -> dic
 
 
 def _meta_factory() -> Callable[..., AdminClient]:
-    """Return what opens Meta where it is asked, which may be a proxy or a stand-in."""
+    """Return the factory of clients for the configured Graph URL: Meta, a proxy or a stand-in."""
     known, fields = environment(), Settings.model_fields
     url = known.get("META_GRAPH_URL") or fields["meta_graph_url"].default
     version = known.get("META_GRAPH_VERSION") or fields["meta_graph_version"].default
@@ -88,8 +88,8 @@ def _meta_factory() -> Callable[..., AdminClient]:
 def _write(
     answers: Mapping[str, str], here: Mapping[str, str], asker: Asker, *, sure: bool
 ) -> None:
-    """Write what is wanted; a file that is there is changed only if a person agrees."""
-    # Read anew: it may have come meanwhile, with keys by which something is stored already.
+    """Write the answers; an existing file is changed only if the operator agrees."""
+    # Read again: it may have been created meanwhile, with keys already used for stored data.
     text = dotenv_file.read(ENV)
     generated = _generate_secrets(here, dotenv_file.parse_values(text))
     if not (to_set := dotenv_file.find_changes(text, _missing_answers(answers, text) | generated)):
@@ -106,13 +106,13 @@ def _write(
 
 
 def _missing_answers(answers: Mapping[str, str], text: str | None) -> dict[str, str]:
-    """Return the answers that neither the text says nor a file that it names, which stays so."""
+    """Return the answers that are set neither in the text nor in a file that it names."""
     known = read_settings(answers, dotenv_file.parse_values(text))
     return {name: value for name, value in answers.items() if known.get(name) != value}
 
 
 def _warn_of_overrides(answers: Mapping[str, str], here: Mapping[str, str]) -> None:
-    """Say what every command in this shell reads instead of the right answer."""
+    """Warn of environment variables that override right answers for every command in this shell."""
     if other := [name for name, value in answers.items() if here.get(name, value) != value]:
         _out.print(
             f"[yellow]The environment has another {', '.join(other)}, and wins over .env: "

@@ -1,4 +1,4 @@
-"""The file `.env`: what is ours in it is set, everything else stays as it stands."""
+"""The file `.env`: our settings in it are set, everything else stays unchanged."""
 
 import contextlib
 import os
@@ -20,9 +20,9 @@ class FileError(Exception):
 
 
 def read(path: Path) -> str | None:
-    """Return what the file holds, None where there is none. Raises FileError."""
+    """Return the file's content, None if there is no file. Raises FileError."""
     try:
-        return path.read_bytes().decode()  # line ends as they are
+        return path.read_bytes().decode()  # line ends unchanged
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -31,21 +31,21 @@ def read(path: Path) -> str | None:
 
 
 def check_writable(path: Path) -> None:
-    """See, before anybody types, that the file could be written. Raises FileError."""
+    """Check, before the first question, that the file can be written. Raises FileError."""
     if not os.access(path.resolve().parent, os.W_OK):
         raise FileError(f"Cannot write {path.name}: this folder may not be written to.")
 
 
 def parse_values(text: str | None) -> dict[str, str]:
-    """Return what the text sets, as every command reads it, without what is empty."""
+    """Return the non-empty values in the text, parsed as every command does."""
     parsed = dotenv_values(stream=StringIO(text or ""))
     return {name: value for name, value in parsed.items() if value}
 
 
 def find_changes(text: str | None, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return what would have to be set for the text to say what is wanted, and nothing else.
+    """Return the minimal changes that give the text all wanted values.
 
-    NAME_FILE wins over NAME, so it is emptied where NAME is wanted.
+    NAME_FILE wins over NAME, so it is emptied if NAME is wanted.
     """
     before = parse_values(text)
     files = (f"{name}_FILE" for name in wanted)
@@ -54,9 +54,9 @@ def find_changes(text: str | None, wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 def merge_values(text: str | None, wanted: Mapping[str, str]) -> str:
-    """Set each name where it stands, or at the end; keep all other lines as they are.
+    """Set each name on its line, or at the end; keep all other lines unchanged.
 
-    Raises FileError where such a file cannot hold a value.
+    Raises FileError if such a file cannot hold a value.
     """
     remaining = dict(wanted)
     lines = []
@@ -64,13 +64,13 @@ def merge_values(text: str | None, wanted: Mapping[str, str]) -> str:
         line = binding.original.string
         if binding.key not in wanted:
             lines.append(line)
-        elif binding.key in remaining:  # Of several lines with one name only one is left.
+        elif binding.key in remaining:  # of several lines with one name, only the first is kept
             export = "export " if line.lstrip().startswith("export ") else ""
             lines.append(export + _format_line(binding.key, remaining.pop(binding.key)))
     if remaining and lines and not lines[-1].endswith("\n"):
         lines.append("\n")
     after = "".join([*lines, *(_format_line(name, value) for name, value in remaining.items())])
-    # Lines and ${names} in a value mean something else there.
+    # Line breaks and ${names} in a value have another meaning there.
     read_again = parse_values(after)
     if lost := [name for name, value in wanted.items() if read_again.get(name, "") != value]:
         raise FileError(f"Cannot write .env: it cannot hold the value of {', '.join(lost)}.")
@@ -85,7 +85,7 @@ def _format_line(name: str, value: str) -> str:
 
 
 def restrict_access(path: Path) -> None:
-    """Let nobody but its owner read the file. Raises FileError."""
+    """Make the file readable for its owner only. Raises FileError."""
     try:
         path.chmod(0o600)
     except OSError as error:
@@ -93,9 +93,9 @@ def restrict_access(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text in the file's place at once, for its owner's eyes only. Raises FileError.
+    """Replace the file atomically, readable for its owner only. Raises FileError.
 
-    Whatever happens in the middle, what was there is there still, and no half of the new one.
+    Whatever happens meanwhile, the old file stays complete until the new one replaces it.
     """
     target = path.resolve()
     try:

@@ -1,4 +1,4 @@
-"""The answers to `gateway init`, asked and tried one after the other until all are right."""
+"""Prompts of `gateway init`: questions asked and answers tried one by one, until all are right."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -15,35 +15,35 @@ from gateway.graph.admin.client import AdminClient
 
 
 class NobodyError(Exception):
-    """There is nobody to answer."""
+    """Input has ended, so no answer can come."""
 
 
 def at_terminal() -> bool:
-    """Say whether a person may be there; a process may also have no input at all."""
+    """Return whether input is a terminal; a process may also have no input at all."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 class Asker:
-    """Asks at the terminal; where the input is none, reads a line for each question."""
+    """Asks at the terminal; if input is no terminal, reads one line per question."""
 
     def __init__(self, console: Console) -> None:
-        """Take where to show what is asked."""
+        """Take the console for the questions."""
         self._console = console
         self._at_terminal = at_terminal()
 
     def show(self, line: str) -> None:
-        """Show what was found out, as rich's markup."""
+        """Show a result, as rich markup."""
         self._console.print(line)
 
     def ask(self, question: Question, default: str) -> str:
-        """Return the answer, or the default where nothing is written. Raises NobodyError."""
+        """Return the answer, or the default for an empty line. Raises NobodyError."""
         self._console.print(f"[dim]{escape(question.where)}[/]")
         shown = "keep the one that is known" if question.secret else default
         label = f"{question.label} [{shown}]" if default else question.label
         return self._line(label, hidden=question.secret, default=default) or default
 
     def confirm(self, sentence: str) -> bool:
-        """Return whether a person says yes; nobody says no."""
+        """Return whether the operator says yes; without an operator the answer is no."""
         try:
             answer = self._line(f"{sentence} [y/N]", hidden=False, default="n")
         except NobodyError:
@@ -62,7 +62,7 @@ class Asker:
 
 
 class PromptAnswers:
-    """The answers so far, and what each may be where nothing is said."""
+    """Answers so far, and the default for each question."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class PromptAnswers:
         before: Mapping[str, str],
         meta: Callable[..., AdminClient],
     ) -> None:
-        """Take what need not be asked, and what an empty line means; `meta` opens Meta."""
+        """Take the given answers and the defaults of the others; `meta` opens a client of Meta."""
         self._asker, self._meta = asker, meta
         self._given = dict(given)
         self._defaults = {one.name: before.get(one.name, "") for one in QUESTIONS}
@@ -79,7 +79,7 @@ class PromptAnswers:
         self._mistaken = False
 
     def collect(self) -> dict[str, str]:
-        """Ask and try one after the other; go back to what turns out to be wrong."""
+        """Ask and try one after the other; go back to an answer that turns out to be wrong."""
         index = 0
         while index < len(QUESTIONS):
             question = QUESTIONS[index]
@@ -99,7 +99,7 @@ class PromptAnswers:
         try:
             answer = answer or self._asker.ask(question, self._defaults[question.name])
         except NobodyError:
-            # After a mistake its sentence says all.
+            # The sentence about the mistake was already printed.
             if self._mistaken:
                 raise typer.Exit(errors.BAD_INPUT) from None
             raise errors.fail(
@@ -112,7 +112,7 @@ class PromptAnswers:
         known = self._answers
         with self._meta(
             app_id=known[APP_ID.name],
-            # Several stand there while one is rotated, the newest first.
+            # There are several during a rotation, the newest first.
             app_secret=known.get(APP_SECRET.name, "").partition(",")[0],
             token=known.get(TOKEN.name, ""),
         ) as meta:
@@ -121,7 +121,7 @@ class PromptAnswers:
     def _back_to(self, question: Question, again: Question | None) -> int:
         if again is not None:
             self._defaults[again.name] = ""
-            # Of a pair that does not fit either may be wrong; an empty line keeps the id.
+            # Either of a mismatched pair may be wrong; an empty line keeps the id.
             return QUESTIONS.index(APP_ID if again is APP_SECRET else again)
         if not self._asker.confirm("Try once more?"):
             raise typer.Exit(errors.BAD_INPUT)

@@ -1,10 +1,10 @@
-"""What `gateway init` asks: what each is called, where Meta shows it, and how it looks."""
+"""Questions of `gateway init`: label, place on Meta's pages, and form of the answer."""
 
 import re
 from dataclasses import dataclass
 
 _ID = re.compile(r"\d{5,25}")
-# What is no part of a secret would have to be quoted in .env, and Meta uses none of it.
+# Other characters would need quotes in .env, and Meta's secrets contain none of them.
 _SECRET = re.compile(r"[A-Za-z0-9_|.,~+/=-]{5,2000}")
 _NO_ID = "is an id: digits only"
 _ODD = "holds characters that Meta uses in none: copy it again, whole and without spaces"
@@ -12,21 +12,21 @@ _ODD = "holds characters that Meta uses in none: copy it again, whole and withou
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing to ask; `name` is that of its setting."""
+    """One question; `name` is that of its setting."""
 
     name: str
     label: str
     where: str
     secret: bool = False
-    otherwise: str = ""  # What is said of an answer of another form.
+    otherwise: str = ""  # The sentence about an answer of another form.
 
     def fits(self, answer: str) -> bool:
-        """Tell whether an answer has the form of one."""
+        """Return whether an answer has the right form."""
         return bool((_SECRET if self.secret else _ID).fullmatch(answer))
 
     @property
     def malformed(self) -> str:
-        """Return the sentence for an answer that does not fit, without the answer."""
+        """Return the sentence about a malformed answer, without the answer."""
         problem = self.otherwise or (_ODD if self.secret else _NO_ID)
         return f"The {self.label} {problem}."
 

@@ -1,4 +1,4 @@
-"""What Meta says of each answer to `gateway init`, as soon as it is given."""
+"""Validation of each answer to `gateway init` at Meta, as soon as it is given."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,17 +18,17 @@ _ABOUT = {"app_id": questions.APP_ID, "app_secret": questions.APP_SECRET, "token
 
 
 class MistakeError(Exception):
-    """An answer is wrong; `again` is what to ask anew, None where it is nobody's answer."""
+    """An answer is wrong; `again` is the question to repeat, None if no answer can help."""
 
     def __init__(self, sentence: str, again: questions.Question | None) -> None:
-        """Keep both."""
+        """Store both."""
         super().__init__(sentence)
         self.sentence, self.again = sentence, again
 
 
 @dataclass(frozen=True, slots=True)
 class ValidAnswer:
-    """What is true of a right answer, what to mind, and what the next answers may be."""
+    """A right answer: what it turned out to be, warnings, and defaults for the next answers."""
 
     summary: str
     warnings: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class ValidAnswer:
 def check(
     question: questions.Question, answers: Answers, meta: AdminClient, now: datetime
 ) -> ValidAnswer:
-    """Ask Meta of the last answer, given those before. Raises MistakeError."""
+    """Check the latest answer at Meta, using the earlier ones. Raises MistakeError."""
     if not question.fits(answers[question.name]):
         raise MistakeError(question.malformed, question)
     try:
@@ -50,7 +50,7 @@ def check(
 
 
 def _app_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
-    return ValidAnswer("")  # Only together with the secret can it be tried.
+    return ValidAnswer("")  # It can only be tried together with the secret.
 
 
 def _app_secret(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:

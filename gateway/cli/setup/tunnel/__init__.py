@@ -1,1 +1,1 @@
-"""`gateway tunnel`: a real number leads to this machine for a while."""
+"""`gateway tunnel`: routes a real number's webhooks to this machine for a while."""

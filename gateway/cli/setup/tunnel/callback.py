@@ -1,4 +1,4 @@
-"""What `gateway tunnel` sets at Meta, and clears again: the steps of a plan, each with its line."""
+"""Callback setup of `gateway tunnel`: performs the steps of a plan at Meta, and undoes them."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ AGAIN = (
 
 
 def open_client(settings: Settings) -> AdminClient:
-    """Return how Meta's administration is called with these settings."""
+    """Return the client of Meta's administration for these settings."""
     return AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,
@@ -51,7 +51,7 @@ def open_client(settings: Settings) -> AdminClient:
 
 
 def check_missing_settings(settings: Settings) -> ProbeCheck | None:
-    """Return a red line where the settings do not say which app and account it is about."""
+    """Return a red line if the settings do not name the app and the account."""
     missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
     if not missing:
         return None
@@ -62,7 +62,7 @@ def check_missing_settings(settings: Settings) -> ProbeCheck | None:
 
 
 def answers_from_settings(settings: Settings) -> Mapping[str, str]:
-    """Return the settings as `gateway init` would have been told them."""
+    """Return the settings in the form of answers to `gateway init`."""
     return {
         APP_ID.name: settings.meta_app_id,
         APP_SECRET.name: settings.app_secrets[0].decode(),
@@ -73,10 +73,10 @@ def answers_from_settings(settings: Settings) -> Mapping[str, str]:
 
 
 class CallbackClient:
-    """One number at Meta, as the settings say."""
+    """Callback of the configured number at Meta: read, set and cleared."""
 
     def __init__(self, client: AdminClient, settings: Settings) -> None:
-        """Take how Meta is called."""
+        """Take the client of Meta and the settings."""
         self._client = client
         self._answers = answers_from_settings(settings)
         self._app, self._waba = settings.meta_app_id, settings.meta_waba_id
@@ -85,12 +85,12 @@ class CallbackClient:
         self._verify_token = settings.meta_verify_token.get_secret_value()
 
     def check_settings(self) -> Iterator[ProbeCheck]:
-        """Look whether secret, token, account and number belong together; nothing is changed."""
+        """Check that secret, token, account and number belong together; changes nothing."""
         for name, question in LOOKS:
             yield _check_setting(name, question, self._answers, self._client)
 
     def read_state(self, number: str = "") -> CallbackState:
-        """Return how things stand. Raises SetupError."""
+        """Return the present state at Meta. Raises SetupError."""
         return CallbackState(
             self._app,
             self._client.number(number or self._number),
@@ -99,7 +99,7 @@ class CallbackClient:
         )
 
     def clear(self, note: CallbackNote) -> ProbeCheck:
-        """Clear what a note says was set, where it is there still; then forget the note."""
+        """Clear the callbacks of a note that are still in place; then delete the note."""
         if (note.graph, note.app) != (self._graph, self._app):
             problem = f"an earlier run set {note.callback} for another app, {note.app}"
             return ProbeCheck("cleared", "bad", problem, AGAIN)
@@ -119,9 +119,9 @@ class CallbackClient:
         return _report_cleared(steps, note, state.number.callbacks.number)
 
     def set(self, steps: Sequence[Step], callback: str) -> Iterator[ProbeCheck]:
-        """Do the steps of a plan one by one, each noted before it is done; ends with a red line.
+        """Perform the steps of a plan, each noted beforehand; stops after a red line.
 
-        Raises OSError where nothing can be noted.
+        Raises OSError if the note cannot be written.
         """
         if "override" not in steps:
             yield ProbeCheck(
@@ -158,7 +158,7 @@ class CallbackClient:
 def _check_setting(
     name: str, question: Question, answers: Mapping[str, str], client: AdminClient
 ) -> ProbeCheck:
-    """Judge a setting as `gateway init` judges an answer."""
+    """Check a setting in the same way as an answer to `gateway init`."""
     try:
         answer = validation.check(question, answers, client, datetime.now(UTC))
     except validation.MistakeError as mistake:
@@ -182,7 +182,7 @@ def _run_step(name: str, act: Callable[[], str], callback: str) -> ProbeCheck:
     try:
         return ProbeCheck(name, "good", act())
     except SetupError as error:
-        # What Meta did not like may be the address, and ngrok says so itself.
+        # The address may be the cause, and ngrok's error page explains itself.
         is_address = error.code == HANDSHAKE_FAILED and is_free_ngrok(callback)
         return ProbeCheck(
             name, "bad", error.sentence, f"{NGROK_PLAN_NOTE}." if is_address else error.reference
@@ -193,7 +193,7 @@ NOT_CLEARED = 1
 
 
 def clear_rest(meta: CallbackClient, screen: Screen, *, is_requested: bool) -> None:
-    """Clear what an earlier run in this folder left set; end where that cannot be done."""
+    """Clear callbacks left by an earlier run in this folder; end the command if that fails."""
     if note := callback_plan.read():
         screen.require(meta.clear(note))
     elif is_requested:
@@ -203,9 +203,9 @@ def clear_rest(meta: CallbackClient, screen: Screen, *, is_requested: bool) -> N
 def lead_here(
     meta: CallbackClient, callback: str, options: TunnelOptions, screen: Screen, ending: ExitStack
 ) -> str:
-    """Let the number's messages come to a callback until the end; return how the number is shown.
+    """Route the number's messages to a callback until the end; return the number's display form.
 
-    What was begun is cleared also where it could not be finished.
+    Steps that were begun are cleared even if a later one fails.
     """
     try:
         state = meta.read_state()
@@ -240,7 +240,7 @@ def _clear(meta: CallbackClient, screen: Screen) -> None:
 
 
 def _agree(consent: CallbackConsent, options: TunnelOptions) -> None:
-    """Go on only if a person agrees, by an option or now."""
+    """Continue only if the operator agrees, by an option or now."""
     if options.agrees(consent.option):
         return
     if not at_terminal():
@@ -252,7 +252,7 @@ def _agree(consent: CallbackConsent, options: TunnelOptions) -> None:
 
 @contextmanager
 def _allow_interrupt() -> Iterator[None]:
-    """Let whoever is asked also leave; elsewhere that waits until everything is cleared."""
+    """Allow Ctrl-C during a question; elsewhere it waits until everything is cleared."""
     endings = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
     try:

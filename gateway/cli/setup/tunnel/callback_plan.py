@@ -1,7 +1,7 @@
-"""What has to be done at Meta so that a number's messages come here, and what must be undone; pure.
+"""Plan of the changes at Meta that route a number's messages here, and of undoing them; pure.
 
 The app's own callback is never changed: Meta posts a number's messages to the number's own callback
-first. Only an app without any callback is given one, since Meta lets nobody override nothing.
+first. Only an app without any callback is given one, since Meta requires one for an override.
 """
 
 import json
@@ -20,9 +20,9 @@ FILE = FOLDER / "tunnel.json"
 
 @dataclass(frozen=True, slots=True)
 class CallbackNote:
-    """What was set: a number's own callback, and perhaps the callback of the app; no secret."""
+    """Note of what was set: a number's own callback, and perhaps the app's; holds no secret."""
 
-    graph: str  # which Meta it was set at
+    graph: str  # the Graph URL at which it was set
     app: str
     number: str
     callback: str
@@ -30,7 +30,7 @@ class CallbackNote:
 
 
 def read() -> CallbackNote | None:
-    """Return the note that an earlier run left; what is no note tells nothing."""
+    """Return the note of an earlier run, None if there is none or it is malformed."""
     try:
         return CallbackNote(**json.loads(FILE.read_text()))
     except (OSError, ValueError, TypeError):
@@ -38,7 +38,7 @@ def read() -> CallbackNote | None:
 
 
 def write(note: CallbackNote) -> None:
-    """Write the note, to be found even after the machine went down. Raises OSError."""
+    """Write the note durably, so that it survives a crash of the machine. Raises OSError."""
     draft = FILE.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with open(draft, "x", opener=_private) as file:
@@ -49,7 +49,7 @@ def write(note: CallbackNote) -> None:
 
 
 def delete_note() -> None:
-    """Forget it: nothing of ours is set any more."""
+    """Delete the note: none of our callbacks is set any more."""
     FILE.unlink(missing_ok=True)
 
 
@@ -65,7 +65,7 @@ Undo = Literal["clear_override", "clear_app"]
 
 @dataclass(frozen=True, slots=True)
 class CallbackState:
-    """How things stand at Meta."""
+    """State of the callbacks at Meta."""
 
     app: str
     number: NumberInfo
@@ -80,7 +80,7 @@ class CallbackState:
 
 @dataclass(frozen=True, slots=True)
 class CallbackConsent:
-    """What is only done when a person agrees; `option` agrees beforehand."""
+    """A change that needs the operator's consent; `option` gives it beforehand."""
 
     option: str
     question: str
@@ -88,16 +88,16 @@ class CallbackConsent:
 
 @dataclass(frozen=True, slots=True)
 class CallbackPlan:
-    """What is to be done, in order, after the questions were all answered with yes."""
+    """Steps in order, to be done once all questions are answered with yes."""
 
     steps: tuple[Step, ...]
     questions: tuple[CallbackConsent, ...] = ()
 
 
 def plan(state: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
-    """Decide what leads the number's messages to `wanted`; a red line where nothing can.
+    """Plan the steps that route the number's messages to `wanted`; a red line if none can.
 
-    To be asked once whatever an earlier run left is cleared: what is there now is somebody else's.
+    Call it after an earlier run's callbacks are cleared: any that are left are not ours.
     """
     steps: list[Step] = []
     questions: list[CallbackConsent] = []
@@ -113,7 +113,7 @@ def plan(state: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
     if all(one.id != state.app for one in state.subscribed):
         steps.append("subscribe")
     theirs = state.number.callbacks.number
-    if theirs != wanted:  # else somebody else set the same, and it is not ours to clear
+    if theirs != wanted:  # else the same callback was set by others, and is not ours to clear
         steps.append("override")
     if theirs and theirs != wanted:
         question = f"The number's messages go to {theirs} now. Replace that for good?"
@@ -122,7 +122,7 @@ def plan(state: CallbackState, wanted: str) -> CallbackPlan | ProbeCheck:
 
 
 def warn_of_takeover(state: CallbackState, wanted: str) -> ProbeCheck | None:
-    """Say who gets the number's messages now, and will not while this runs."""
+    """Return a warning that names the callback which gets no messages while this runs."""
     now = state.number.callbacks.effective
     if now in ("", wanted):
         return None
@@ -131,10 +131,10 @@ def warn_of_takeover(state: CallbackState, wanted: str) -> ProbeCheck | None:
 
 
 def undo(state: CallbackState, note: CallbackNote) -> tuple[Undo, ...]:
-    """Decide what to clear of what a note says was set: only what is there still."""
+    """Return the steps that clear those callbacks of a note that are still in place."""
     steps: list[Undo] = []
     callbacks = state.number.callbacks
-    # Where Meta tells of no callback at all, it does not tell that ours is gone.
+    # If Meta returns no callback at all, that does not prove that ours is gone.
     if callbacks.number == note.callback or not callbacks.effective:
         steps.append("clear_override")
     callback = state.callback

@@ -1,4 +1,4 @@
-"""`gateway tunnel`: messages of a real phone on this machine, line by line up to the reply."""
+"""`gateway tunnel`: routes a real number to this machine and shows each message and its reply."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ REAL = "This sends for real: whoever writes to the number gets answers from this
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run, and what ends with it."""
+    """One run, and what must be closed at its end."""
 
     options: TunnelOptions
     given: Mapping[str, str] = field(repr=False)
@@ -43,7 +43,7 @@ class Run:
     ending: ExitStack
 
     def run(self) -> None:
-        """Go through the list, then tell of messages until somebody wants to stop."""
+        """Go through the checklist, then report messages until a signal asks to stop."""
         for check in self.meta.check_settings():
             self.screen.require(check)
             self._exit_if_stopping()
@@ -56,10 +56,10 @@ class Run:
             self._follow_messages(watch, probe, store, f"{way.url}{WEBHOOK}")
 
     def _find_gateway(self) -> tuple[Behind, OpenTunnel]:
-        """Return the gateway, started if none runs, and the address that leads to it."""
+        """Return the gateway, started if none runs, and the tunnel that leads to it."""
         options = self.options
         running = find(self.given, options.port, real=options.real)
-        # Before a gateway is started for it, since it is the one that may not be had.
+        # First the tunnel, since that is more likely to fail than the gateway.
         port = running.port if running else options.port
         way = way_in(options, port, self.given.get("NGROK_AUTHTOKEN", ""), self.screen)
         self.ending.callback(way.close)
@@ -77,7 +77,7 @@ class Run:
         bodies = Bodies(self.settings.encryption_keys)
         watch.check_address(probe, self.settings.meta_verify_token.get_secret_value())
         watch.check_delivery(probe, self.settings, store)
-        # From before Meta is told, so that not even the first message is missed.
+        # Before Meta has the callback, so that not even the first message is missed.
         arrivals, traces = Arrivals(store, bodies), Traces(store, bodies)
         self._exit_if_stopping()
         display = lead_here(self.meta, callback, self.options, self.screen, self.ending)
@@ -85,7 +85,7 @@ class Run:
         Messages(watch, arrivals, traces, self.settings, masking, real).follow(display, probe)
 
     def _exit_if_stopping(self) -> None:
-        """End where somebody wants to stop: nothing more is started then, and nothing set."""
+        """End if a signal asked to stop: then nothing more is started or set."""
         if self.stopping:
             raise typer.Exit
 

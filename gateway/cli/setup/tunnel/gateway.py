@@ -1,4 +1,4 @@
-"""The gateway behind the tunnel: the one that runs already, or one that is started for it."""
+"""Gateway behind the tunnel: one that runs already, or one that is started for it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ PLAYS = "gateway dev plays with a sandbox here: end it, since gateway tunnel sta
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A gateway: where it listens, where it keeps, and its processes if they are ours."""
+    """A gateway: its port, its store, and its processes if we started them."""
 
     port: int
     redis_url: str
@@ -31,15 +31,15 @@ class Behind:
     family: Family | None = None
 
     def check_processes(self) -> None:
-        """End where one of our processes has died."""
+        """End the command if one of our processes has died."""
         if self.family:
             startup.exit_if_child_died(self.family)
 
 
 def choose(running: Running | None, port: int, *, is_answering: bool, real: bool) -> How | str:
-    """Decide which gateway it is, or say in one sentence why none can be; pure.
+    """Choose the gateway, or return one sentence that says why there is none; pure.
 
-    Whether one that runs already sends for real is not up to this command, so it has to be said.
+    A running gateway that sends for real is used only with `real`; its mode cannot be changed here.
     """
     if running is not None and running.sandbox:
         return PLAYS
@@ -55,7 +55,7 @@ def choose(running: Running | None, port: int, *, is_answering: bool, real: bool
 
 
 def find(given: Mapping[str, str], port: int, *, real: bool) -> Behind | None:
-    """Return the gateway that runs here already, None where one is to be started."""
+    """Return the gateway that runs here already, None if one must be started."""
     running = workspace.find_running()
     how = choose(running, port, is_answering=_is_answering(port), real=real)
     if how == "start":
@@ -72,7 +72,7 @@ def find(given: Mapping[str, str], port: int, *, real: bool) -> Behind | None:
 def start_gateway(
     given: Mapping[str, str], port: int, screen: Screen, stopping: list[int], *, real: bool
 ) -> Iterator[Behind]:
-    """Give a gateway that is started now, and ended again."""
+    """Yield a gateway that is started now, and ended afterwards."""
     lock = startup.lock_folder()
     with errors.exit_on_config_error():
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
@@ -93,7 +93,7 @@ def _describe(setup: LocalSetup) -> str:
 
 
 def _show(screen: Screen, child: str, raw: str) -> None:
-    """Show what is odd; that a message came and was answered is what the checklist tells."""
+    """Show only unusual lines; the checklist itself reports messages and replies."""
     line = render_line(child, raw)
     if line and line.style in (ODD, BAD, f"bold {BAD}"):
         screen.log(line)
@@ -108,6 +108,6 @@ def _redis_url(given: Mapping[str, str]) -> str:
 
 
 def _is_answering(port: int) -> bool:
-    """Say whether a gateway listens on a port of this machine."""
+    """Return whether a gateway listens on a port of this machine."""
     with Probe(f"http://{HOST}:{port}", TIMEOUT_S) as probe:
         return callback_probe.check_health(probe.request_health()).tone == "good"

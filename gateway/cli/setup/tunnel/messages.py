@@ -1,4 +1,4 @@
-"""The last lines of the checklist: a message from a phone, and what became of it."""
+"""Last lines of the checklist: a message from a phone, and its reply."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"
 
 
 def check_reply(trace: Trace | None, *, real: bool) -> ProbeCheck:
-    """Judge what is known of a message; a waiting line is worth another look."""
+    """Judge the state of a message; a waiting line means to look again later."""
     if trace is None:
         return ProbeCheck("reply", "wait", "the message is being worked off")
     if trace.failure:
@@ -53,7 +53,7 @@ def _check_sends(trace: Trace, *, real: bool) -> ProbeCheck:
 
 
 def check_delivered(trace: Trace | None) -> ProbeCheck:
-    """Judge how far a reply got, by the statuses that come back the same way as messages."""
+    """Judge how far a reply got, by the statuses that arrive in the same way as messages."""
     stages = [one.stage for one in trace.sends if one.body.get("type")] if trace else []
     if all(STATUS_RANK.get(stage, 0) >= STATUS_RANK["delivered"] for stage in stages):
         return ProbeCheck(
@@ -81,7 +81,7 @@ NOTHING = ProbeCheck(
 
 @dataclass(slots=True)
 class Messages:
-    """Tells of each message that comes, and looks after the address meanwhile."""
+    """Reports each arriving message, and checks the address meanwhile."""
 
     watch: TunnelWatch
     arrivals: Arrivals
@@ -93,7 +93,7 @@ class Messages:
     _is_up: bool = True
 
     def follow(self, display: str, probe: Probe) -> None:
-        """Say what to do on the phone, and tell what comes until somebody wants to stop."""
+        """Show what to do on the phone, and report messages until a signal asks to stop."""
         self.watch.screen.show(ProbeCheck("message", "wait", f"write from a phone to {display}"))
         hint_at = time.monotonic() + QUIET_S
         look_at = time.monotonic() + ADDRESS_EVERY_S
@@ -108,7 +108,7 @@ class Messages:
                 look_at = time.monotonic() + ADDRESS_EVERY_S
 
     def _new_messages(self) -> list[Message]:
-        """Return the messages to our number that came since; one that comes twice is one."""
+        """Return new messages to our number; a duplicate counts once."""
         events = (kept.event for kept in self.arrivals.read_new())
         ours = self.settings.meta_phone_number_id
         messages = [one for one in events if isinstance(one, Message) and one.number == ours]
@@ -117,7 +117,7 @@ class Messages:
         return list(new_messages.values())
 
     def _report_message(self, message: Message) -> None:
-        """Tell of a message, of its reply, and then all that is known of both."""
+        """Report a message, its reply, and then the story of both."""
         wait, show = self.watch.wait_until_settled, self.watch.screen.show
         show(ProbeCheck("message", "good", f"{self.masking.event(message)} was kept"))
         answer = wait(lambda: check_reply(self._trace(message), real=self.real), REPLIED_WITHIN_S)
@@ -132,7 +132,7 @@ class Messages:
         return next((one for one in traces if one.number == message.number), None)
 
     def _check_address(self, probe: Probe) -> None:
-        """Tell when the address ceases to lead here, and when it does again."""
+        """Report when the address stops leading here, and when it does again."""
         check = callback_probe.check_health(probe.request_health())
         is_up = check.tone == "good"
         if is_up != self._is_up:

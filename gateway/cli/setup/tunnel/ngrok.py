@@ -1,8 +1,8 @@
-"""An ngrok tunnel to a port of this machine: of an agent that runs already, or of our own.
+"""Ngrok tunnel to a port of this machine: of an agent that runs already, or of our own.
 
-An agent is found by its local API (https://ngrok.com/docs/agent/api); where there is none, the
-agent that comes as a Python package is asked. What ngrok says of a failure is told by its code
-only, for some of its sentences quote the token.
+An agent is found by its local API (https://ngrok.com/docs/agent/api); if there is none, the agent
+in the Python package is used. An error of ngrok is reported by its code only, because some of its
+messages quote the token.
 """
 
 import importlib
@@ -41,12 +41,12 @@ _HINTS: Mapping[str, str] = {
 
 
 class NgrokError(Exception):
-    """There is no tunnel; the message is one sentence, without the token."""
+    """No tunnel could be opened; the message is one sentence, without the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTunnel:
-    """A tunnel, and how it is closed again; what was there before stays."""
+    """An open tunnel, and how to close it; a tunnel that existed before stays open."""
 
     url: str
     description: str
@@ -54,7 +54,7 @@ class OpenTunnel:
 
 
 def open_tunnel(port: int, token: str, agent: str = AGENT) -> OpenTunnel:
-    """Open a tunnel to a port of this machine, or use the one that is there.
+    """Open a tunnel to a port of this machine, or use an existing one.
 
     Raises NgrokError.
     """
@@ -71,7 +71,7 @@ def open_tunnel(port: int, token: str, agent: str = AGENT) -> OpenTunnel:
 
 
 def find_tunnel(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
-    """Return the tunnel of an agent that leads to a port of this machine by https."""
+    """Return an agent's https tunnel to a port of this machine, None if there is none."""
     for one in tunnels:
         if isinstance(one, dict) and str(one.get("public_url", "")).startswith("https://"):
             config = one.get("config")
@@ -81,7 +81,7 @@ def find_tunnel(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
 
 
 def _leads_to(addr: str, port: int) -> bool:
-    """Say whether "8000", "localhost:8000" or "http://127.0.0.1:8000" is a port of this machine."""
+    """Return whether "8000", "localhost:8000" or "http://127.0.0.1:8000" is this machine's port."""
     addr = f"{HOST}:{addr}" if addr.isdecimal() else addr
     try:
         parts = urlsplit(addr if "//" in addr else f"//{addr}")
@@ -91,18 +91,18 @@ def _leads_to(addr: str, port: int) -> bool:
 
 
 def _open_client(agent: str) -> httpx.Client:
-    """Return how an agent is asked, within one time for all of it: who is there is not known."""
+    """Return a client with one time limit for all requests: the server at the port is unknown."""
     return httpx.Client(
         base_url=agent, transport=DeadlineTransport(), timeout=limits(TIMEOUT_S), trust_env=False
     )
 
 
 def _list_tunnels(client: httpx.Client) -> list[Any] | None:
-    """Return the tunnels of the agent, None where none runs."""
+    """Return the tunnels of the agent, None if no agent runs."""
     try:
         tunnels = client.get("/api/tunnels").json()["tunnels"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return None  # something else may listen there, and that is no agent
+        return None  # another server may listen there
     return tunnels if isinstance(tunnels, list) else None
 
 
@@ -112,7 +112,7 @@ def _use_agent(client: httpx.Client, tunnels: list[Any], port: int, agent: str) 
     if tunnel is None:
         tunnel = _start_tunnel(client, port)
     description = f"{'started' if started else 'found'} in the ngrok agent that runs here"
-    # One of our name was started by a run that ended before it could stop it.
+    # A tunnel with our name is left from a run that was killed.
     if started or tunnel.get("name") == _tunnel_name(port):
         return OpenTunnel(str(tunnel["public_url"]), description, lambda: _stop(agent, port))
     return OpenTunnel(str(tunnel["public_url"]), description)
@@ -139,7 +139,7 @@ def _start_tunnel(client: httpx.Client, port: int) -> Mapping[str, Any]:
 
 
 def _stop(agent: str, port: int) -> None:
-    """Take back the tunnel that we had the agent start; without an agent there is none."""
+    """Stop the tunnel that we had the agent start; without an agent there is none."""
     with _open_client(agent) as client:
         try:
             client.delete(f"/api/tunnels/{_tunnel_name(port)}")
@@ -161,13 +161,13 @@ def _open_own(port: int, token: str) -> OpenTunnel:
 
 
 def _open_in_time(opening: Callable[[], str]) -> str:
-    """Return the address, but do not wait for it for ever: the package may go on trying."""
+    """Return the address, within a time limit: the package may retry forever."""
     done: list[str | NgrokError] = []
 
     def run() -> None:
         try:
             done.append(opening())
-        except Exception as error:  # the package has no errors of its own to be named
+        except Exception as error:  # the package does not export its errors
             done.append(NgrokError(_describe_error("ngrok opens no tunnel", repr(error.args))))
 
     thread = threading.Thread(target=run, daemon=True)

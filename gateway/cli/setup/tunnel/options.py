@@ -1,11 +1,11 @@
-"""The options of `gateway tunnel`, as all its steps read them."""
+"""Options of `gateway tunnel`, shared by all its steps."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelOptions:
-    """What a person asked for; the field is the option of its name."""
+    """The operator's options; a field has the name of its option."""
 
     url: str
     port: int
@@ -16,5 +16,5 @@ class TunnelOptions:
     ngrok_api: str
 
     def agrees(self, option: str) -> bool:
-        """Say whether a question was answered by its option."""
+        """Return whether an option already answers a question with yes."""
         return {"--yes": self.yes, "--replace": self.replace}[option]

@@ -1,4 +1,4 @@
-"""What `gateway tunnel` needs before it sets anything: settings, the folder, a public address."""
+"""Preparation of `gateway tunnel`: settings, the folder's lock, and a public address."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,11 +19,11 @@ from gateway.cli.setup.tunnel.screen import Screen
 from gateway.config.settings import Settings, SettingsError
 from gateway.config.types import without_secrets
 
-ANY_PORT = 1  # whoever only reads the settings listens to none
+ANY_PORT = 1  # a placeholder: these settings are only read, and no port is opened
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
-    """Return the settings that speak to the real Meta, or end with all that is wrong with them."""
+    """Return the settings for the real Meta, or end the command with everything wrong in them."""
     try:
         return prepare(given, ANY_PORT, real=True).settings
     except SettingsError as error:
@@ -35,7 +35,7 @@ def read_settings(given: Mapping[str, str]) -> Settings:
 
 
 def check_options(options: TunnelOptions, settings: Settings, screen: Screen) -> TunnelOptions:
-    """Return what was asked for with its address as it is used; end where it cannot be."""
+    """Return the options with a normalized address; end the command if they are unusable."""
     if missing := callback.check_missing_settings(settings):
         screen.require(missing)
     if not options.url:
@@ -50,7 +50,7 @@ def check_options(options: TunnelOptions, settings: Settings, screen: Screen) ->
 
 
 def lock_folder() -> None:
-    """Let one run at a time set and note things in this folder, until this process ends."""
+    """Take the folder's lock until this process ends, so that only one run changes callbacks."""
     try:
         workspace.make_folder()
         lock = workspace.hold(callback_plan.LOCK, 0.3)
@@ -61,7 +61,7 @@ def lock_folder() -> None:
 
 
 def way_in(options: TunnelOptions, port: int, token: str, screen: Screen) -> OpenTunnel:
-    """Return the public address, of the tunnel that was given or of ngrok's."""
+    """Return the given tunnel, or open one of ngrok."""
     if options.url:
         screen.show(ProbeCheck("tunnel", "good", f"{options.url}, as given"))
         return OpenTunnel(options.url, "as given")

@@ -1,4 +1,4 @@
-"""The checklist of `gateway tunnel`: a tick a line, for people or as one JSON object a line."""
+"""Checklist of `gateway tunnel`: one line per check, as text or as one JSON object a line."""
 
 from dataclasses import dataclass, field
 
@@ -21,19 +21,19 @@ WIDTH = 11
 def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = WIDE  # what is read by another program is not folded
+        console.width = WIDE  # output for another program is not wrapped
     return console
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Prints lines as they come, to be read in a terminal, in a file and by programs alike."""
+    """Prints lines as they come, readable in a terminal, in a file and by programs."""
 
     json: bool = False
     console: Console = field(default_factory=_console)
 
     def show(self, check: ProbeCheck) -> None:
-        """Print one line, and below it what to change."""
+        """Print one line, and the advice below it."""
         if self.json:
             fields = ("name", "tone", "reason", "advice")
             print_json({name: getattr(check, name) for name in fields}, one_line=True)
@@ -42,26 +42,26 @@ class Screen:
         text = Text(check.reason)
         if check.advice:
             text.append(f"\n{check.advice}", style)
-        # What is too long goes on below itself, so that the marks stay a column of their own.
+        # Long text continues below itself, so that the marks stay in their own column.
         line = Table.grid("", Column(width=WIDTH), Column(overflow="fold"), padding=(0, 1))
         line.add_row(Text(mark, style), check.name, text)
         self.console.print(line)
 
     def require(self, check: ProbeCheck) -> None:
-        """Print one line, and end where it is red."""
+        """Print one line, and end the command if it is red."""
         self.show(check)
         if check.tone == "bad":
             raise typer.Exit(BAD_INPUT)
 
     def warn(self, sentence: str) -> None:
-        """Say what is dangerous."""
+        """Print a warning about something dangerous."""
         if self.json:
             self.show(ProbeCheck("real", "odd", sentence))
         else:
             self.console.print(Text(sentence, style=f"bold {BAD}"))
 
     def log(self, line: LogLine | None) -> None:
-        """Print what a process says, if it is more than that all goes its way."""
+        """Print a process's log line, unless it only reports normal operation."""
         if line and not self.json:
             self.console.print(Text(f"  {line.text}", style=line.style or QUIET))
 

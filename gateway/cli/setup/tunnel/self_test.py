@@ -1,4 +1,4 @@
-"""A delivery of our own that shows the whole way in and has no effect; pure."""
+"""Self-test: a delivery of our own that takes the whole way in and has no effect; pure."""
 
 import secrets
 import time
@@ -20,44 +20,44 @@ from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records
 
-# Meta has no such field, so it becomes a notice, which starts no rule and is sent to nobody.
+# Meta has no such field, so it becomes a notice, which fires no rule and causes no send.
 FIELD = "gateway_self_test"
 
 
 def make_body(waba: str, number: str, nonce: str) -> bytes:
-    """Return a delivery that nobody sent before, for the nonce makes it another one each time."""
+    """Return a delivery that was never sent before, because the nonce makes it unique."""
     value = {"metadata": {"phone_number_id": number}, "nonce": nonce}
     entry = {"id": waba, "changes": [{"field": FIELD, "value": value}]}
     return orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
 
 
 def event_key(body: bytes) -> str:
-    """Return under which key the gateway knows the event of such a delivery."""
+    """Return the key of the event in such a delivery."""
     (event,) = split(Delivery("", datetime.fromtimestamp(0, UTC), body))
     return event.key
 
 
 LOOK_EVERY_S = 0.2
-UP_WITHIN_S = 30.0  # so long may the name of a new tunnel be unknown
+UP_WITHIN_S = 30.0  # the name of a new tunnel may take so long to resolve
 PLANNED_WITHIN_S = 30.0
 
 
 class TunnelWatch:
-    """Looks again and again, as long as nobody wants to stop and no process has died."""
+    """Polls until a signal asks to stop or a process has died."""
 
     def __init__(self, behind: Behind, stopping: list[int], screen: Screen) -> None:
-        """Take what is behind the tunnel, and where the lines go."""
+        """Take the gateway behind the tunnel, the received signals, and the screen."""
         self._behind, self._stopping, self.screen = behind, stopping, screen
 
     def go_on(self) -> bool:
-        """Wait a moment; say whether to look again."""
+        """Wait a moment; return whether to continue."""
         self._behind.check_processes()
         if not self._stopping:
             time.sleep(LOOK_EVERY_S)
         return not self._stopping
 
     def wait_until_settled(self, look: Callable[[], ProbeCheck], within_s: float) -> ProbeCheck:
-        """Look until a line does not change by itself any more, or the time is over."""
+        """Repeat a check until its result is final or the time is over."""
         deadline = time.monotonic() + within_s
         check = look()
         while check.passing or check.tone == "wait":
@@ -69,9 +69,9 @@ class TunnelWatch:
         return check
 
     def check_address(self, probe: Probe, verify_token: str) -> None:
-        """See that the address leads here, and shakes hands.
+        """Check that the address leads here and answers the handshake.
 
-        The verify token is told to nobody who does not answer as the gateway does.
+        The verify token is sent only to a server that answers as the gateway does.
         """
         looks = (
             lambda: callback_probe.check_health(probe.request_health()),
@@ -81,7 +81,7 @@ class TunnelWatch:
             self.screen.require(self.wait_until_settled(look, UP_WITHIN_S))
 
     def check_delivery(self, probe: Probe, settings: Settings, store: Store) -> None:
-        """Post a delivery of our own, and see that it was kept and planned, without effect."""
+        """Post a delivery of our own, and check that it was stored and planned, without effect."""
         number, secret = settings.meta_phone_number_id, settings.app_secrets[0]
         body = make_body(settings.meta_waba_id, number, secrets.token_hex(16))
         delivery_check = self.wait_until_settled(

@@ -1,7 +1,7 @@
--- inspect: how one partition stands, without touching it.
+-- inspect: read the state of one partition, without touching it.
 -- KEYS  1 the partition's prefix
 -- Returns {now, cursor (and how many events of the delivery after it are done), "1" if leased,
---          ms of the oldest that waits or 0, kept, passed, aside, "1" if something set aside is due,
+--          ms of the oldest that waits or 0, kept, passed, aside, "1" if a deferred one is due,
 --          given up}.
 local now = clock()
 local lease = redis.call('HMGET', KEYS[1] .. 'cursor', 'at', 'holder', 'till', 'item')

@@ -1,8 +1,8 @@
--- report_death: a parent says that a worker process of its own has ended.
+-- report_death: a parent reports that one of its worker processes has ended.
 -- with: deaths
 -- KEYS  1 the partition's prefix
 -- ARGV  1 the process, with which the names of its holders begin
--- Returns 1 where it held the partition, or was missed; an orderly end gives everything back before.
+-- Returns 1 where it held the partition, or was missing; an orderly end releases everything first.
 local row = read_cursor(KEYS[1])
 local begins = ARGV[1] .. '/'
 local function is_its(holder) return holder:sub(1, #begins) == begins end

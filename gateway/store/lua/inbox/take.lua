@@ -1,29 +1,29 @@
--- take: pass what is done in a partition, renew its lease, and take what comes next. One script, so
--- that a delivery is never between done and leased.
+-- take: pass what is done in a partition, renew its lease, and take what comes next. It is one
+-- script, so that a delivery is never between done and leased.
 -- with: deaths
 -- KEYS  1 the partition's prefix
 -- ARGV  1 holder, 2 lease in ms, 3 most deliveries to read (0 for none), 4 most bytes,
---       5 "1" to let go, 6 fence (0 to take the lease anew),
+--       5 "1" to release the lease, 6 fence (0 to take the lease anew),
 --       7 "1" to take a partition in which a worker died,
 --       8 cursor to move to ("" to leave it), 9 how many deliveries that passes,
 --       10 how many events of the delivery after it are done ("" to leave that), 11 their seal,
 --       12 how many events this call passes in all,
---       13 how many set aside follow as fours (entry, pause in ms, why, "1" if it was aside before),
---       then entries that come back from aside
+--       13 how many deferred follow as fours (entry, pause in ms, why, "1" if deferred before),
+--       then entries that come back from deferral
 -- Returns {fence, entries, 1 where care is needed, events done of the first entry, their seal};
--- entries as {id, header, body, tries when it was aside or 0, deaths over it}; nil where somebody
--- else holds the partition, or nothing waits in it that is wanted.
+-- entries as {id, header, body, tries when it was deferred or 0, deaths over it}; nil where another
+-- worker holds the partition, or nothing that is wanted waits in it.
 local inbox, aside = KEYS[1] .. 'inbox', KEYS[1] .. 'aside'
 local holder, length, anew = ARGV[1], tonumber(ARGV[2]), ARGV[6] == '0'
 local now = clock()
 local row = read_cursor(KEYS[1])
--- A lease that ends further away than a lease is long was given by a clock that stepped back.
+-- A lease that ends in more than a lease's length was given by a clock that stepped back since.
 local is_live = row.holder ~= '' and row.till > now and row.till <= now + length
 
 if anew then
   if is_live and row.holder ~= holder then return nil end
 elseif row.holder ~= holder or row.fence ~= tonumber(ARGV[6]) then
-  -- It was slow, not dead: nothing that it held is suspected.
+  -- The holder was slow, not dead: nothing that it held is suspected.
   redis.call('HDEL', KEYS[1] .. 'missing', holder)
   return nil
 end
@@ -45,7 +45,7 @@ local function pass()
     leave_aside(KEYS[1], ARGV[i])
     redis.call('HDEL', KEYS[1] .. 'suspects', ARGV[i])
   end
-  -- Where an answer was lost the same is passed once more, and counts once.
+  -- After a lost answer the same is passed once more, and counts once.
   if ARGV[8] ~= '' and ARGV[8] ~= row.at then
     row.at = ARGV[8]
     redis.call('HINCRBY', KEYS[1] .. 'count', 'passed', tonumber(ARGV[9]))
@@ -62,8 +62,8 @@ if ARGV[5] == '1' then
   return nil
 end
 if anew then
-  -- Slow is not dead. Whoever lost its lease is remembered until it is heard of; a try is counted
-  -- where its parent says that it has ended, or after a minute without a sign of life.
+  -- Slow is not dead. A holder that lost its lease is remembered until it calls again; a death is
+  -- counted when its parent reports its end, or after a minute without a sign of life.
   if row.holder ~= '' and row.holder ~= holder then remember_missing(KEYS[1], row, now) end
   judge_missing(KEYS[1], row, now)
 end
@@ -84,14 +84,14 @@ local function deaths_over(id)
   return tonumber(redis.call('HGET', KEYS[1] .. 'suspects', id) or 0)
 end
 
--- One delivery alone: a worker died over it, or over what comes first after the cursor.
+-- One delivery alone: a worker died over it, or over the first one after the cursor.
 local function take_carefully(entry, tries)
   entries, bytes, is_careful = {}, 0, true
   add(entry, tries, deaths_over(entry[1]))
   redis.call('HSET', KEYS[1] .. 'cursor', 'hand', entry[1])
 end
 
--- What was set aside and is due comes first; a worker may have died over one of them.
+-- Deferred deliveries that are due come first; a worker may have died over one of them.
 local function take_aside()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', aside, '-inf', now, 'LIMIT', 0, math.min(most, 4))) do
     if bytes >= room then return end
@@ -113,7 +113,7 @@ end
 local function take_waiting()
   local after, full = row.at, false
   while not full and #entries < most and bytes < room do
-    -- In small steps: sixteen bodies of three megabytes must not be read to find that one is enough.
+    -- In small steps: sixteen bodies of 3 MB must not be read to find that one is enough.
     local step = math.min(most - #entries, 16)
     if bytes == 0 then step = math.min(step, 4) end
     local batch = redis.call('XRANGE', inbox, '(' .. after, '+', 'COUNT', step)
@@ -136,7 +136,7 @@ elseif most > 0 then
 end
 
 if most > 0 and #entries == 0 then
-  -- An idle partition is written to by nobody who looks.
+  -- A worker that only looks does not write to an idle partition.
   if row.holder ~= '' and (row.holder == holder or not is_live) then let_go(KEYS[1]) end
   return nil
 end

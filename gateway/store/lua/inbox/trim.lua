@@ -1,6 +1,6 @@
--- trim: drop what was worked off and is old. What waits, or was set aside, is never dropped.
+-- trim: drop old deliveries that were worked off; never one that waits or is deferred.
 -- KEYS  1 the partition's prefix
--- ARGV  1 retention in ms, 2 how much of what was worked off may go at once: 8 is an eighth
+-- ARGV  1 retention in ms, 2 which part of those worked off may go at once: 8 is an eighth
 -- Returns how many were dropped, a bounded number: 0 when nothing is left to drop.
 local MOST = 10000
 local inbox = KEYS[1] .. 'inbox'
@@ -17,9 +17,9 @@ end
 local limit = string.format('%.0f-0', math.max(0, clock() - tonumber(ARGV[1])))
 if earlier(cursor, limit) then limit = cursor end
 local aside, oldest = KEYS[1] .. 'aside', KEYS[1] .. 'aside:oldest'
--- What a release before set aside is in order only once it was tried again.
+-- Deliveries that an older release deferred are in order only after they were tried again.
 if redis.call('ZCARD', oldest) < redis.call('ZCARD', aside) then return 0 end
--- What is in order and not aside was left there by a script that failed half-way.
+-- A delivery in order and not deferred was left there by a script that failed half-way.
 local waits
 for _, member in ipairs(redis.call('ZRANGE', oldest, 0, 99)) do
   waits = redis.call('ZSCORE', aside, member:sub(4)) and member:sub(4)
@@ -32,6 +32,6 @@ local counts = redis.call('HMGET', KEYS[1] .. 'count', 'kept', 'passed')
 local waiting = tonumber(counts[1] or 0) - tonumber(counts[2] or 0)
 local share = math.ceil((redis.call('XLEN', inbox) - waiting) / tonumber(ARGV[2]))
 local most = math.min(MOST, math.max(100, share))
--- Whole nodes first, which is cheap and has a limit of its own; then the few entries that are left.
+-- Whole nodes first, which is cheap and has its own limit; then the few entries that are left.
 local dropped = redis.call('XTRIM', inbox, 'MINID', '~', limit, 'LIMIT', most)
 return dropped > 0 and dropped or redis.call('XTRIM', inbox, 'MINID', limit)

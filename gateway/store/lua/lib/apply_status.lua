@@ -1,7 +1,7 @@
--- Apply a status: Meta tells how far a message got, and its send climbs the ladder, begins again or ends.
+-- Apply a status: Meta reports a message's progress; its send rises, begins again or ends.
 -- with: reopen, group_status, compact_records
 
--- What a status tells, by name. What `redo` holds may have been planned by an older release, which gave
+-- The values of a status, by name. An older release may have planned those in `redo`; it gave only
 -- the first seven.
 local function read_status(send, wamid, stage, rung, at, failure, attempt, came, participant, pricing, after,
     wait)
@@ -10,7 +10,7 @@ local function read_status(send, wamid, stage, rung, at, failure, attempt, came,
     after = after or '', wait = tonumber(wait or 0)}
 end
 
--- The send that a status is about, named by our data or else by its wamid, and whether it has a row.
+-- The send of a status, named by our data or else by its wamid, and whether it has a row.
 local function find_send(number, status)
   if status.send ~= '' and redis.call('EXISTS', number .. 'send:' .. status.send) == 1 then
     return status.send, true
@@ -19,7 +19,7 @@ local function find_send(number, status)
   return id or status.send, id and redis.call('EXISTS', number .. 'send:' .. id) == 1
 end
 
--- What fails for one of a group does not fail the message, which Meta has.
+-- A failure for one participant does not fail the message, which Meta has.
 local function climb_alone(number, id, status)
   if id ~= '' then
     climb(number, id, status.participant, status.stage, status.rung, status.at, status.failure)
@@ -27,14 +27,14 @@ local function climb_alone(number, id, status)
   if status.stage == 'failed' then status.stage, status.rung = 'accepted', C.STATUS_RANK.accepted end
 end
 
--- The history holds each piece of news once, with Meta's own moment; of a group the first.
+-- The history has each stage once, with Meta's own moment; of a group the first.
 local function note_status(number, id, row, status)
   local send, attempt = number .. 'send:' .. id, status.attempt
   if status.stage ~= 'accepted' then
     redis.call('HSETNX', send, 'at:' .. status.stage .. ':' .. attempt, status.at)
   end
   if status.pricing ~= '' then redis.call('HSETNX', send, 'pricing', status.pricing) end
-  -- Not of a message that made way for another: it stands beside, or was found by its wamid.
+  -- Not the wamid of a message that was replaced: it is stored apart, or led here.
   if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
     learn_wamid(number, id, row.wamid, status.wamid)
   end
@@ -48,7 +48,7 @@ local function is_obeyed(number, id, row, status)
   return not is_undone(number, id, status.attempt, status.rung)
 end
 
--- Any status proves that Meta had the message, so nothing waits for the answer any more.
+-- Any status proves that Meta had the message, so nothing waits for the response any more.
 local function stop_waiting(number, now, id, row)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
@@ -62,7 +62,7 @@ local function apply_status(number, now, status)
   local id, has_row = find_send(number, status)
   if status.participant ~= '' then climb_alone(number, id, status) end
   if not has_row then
-    -- What is told of a send that was compacted is noted beside what is left of it.
+    -- A status of a compacted send is recorded beside what is left of it.
     if not stage_done(number, now, id, status.wamid, status) then count(number, 'statuses.unmatched') end
     return
   end
@@ -72,7 +72,7 @@ local function apply_status(number, now, status)
   note_status(number, id, row, status)
   if not is_obeyed(number, id, row, status) then return end
   if row.rung < C.STATUS_RANK.accepted then stop_waiting(number, now, id, row) end
-  -- The stage is written last, for it says that all of this was done.
+  -- The stage is written last: it shows that all of this was done.
   if status.stage == 'failed' then
     if status.after ~= '' and may_begin_again(number, now, id, status.after, status.wait, status.failure) then
       return
@@ -80,7 +80,7 @@ local function apply_status(number, now, status)
     list_dead_send(number, id, now)
     redis.call('HSET', send, 'rung', status.rung, 'stage', 'failed', 'final', 1, 'error', status.failure)
   else
-    -- Who has read it asks for nothing more.
+    -- Nothing more is expected of a message that was read.
     if status.rung >= C.STATUS_RANK.read then retire(number, id, now) end
     redis.call('HSET', send, 'rung', status.rung, 'stage', status.stage)
   end

@@ -1,9 +1,10 @@
--- Done: what is left of a send once its row has gone, and the way to it.
--- `{n}done:<rank>` holds a record of each, `{n}texts` under the same entry all else that its row held.
--- The index leads there, in generations, newest first in the list `{n}index` as "<generation>:<buckets>:
--- <when it began>"; each has hashes of some 60 small values, which take a third of the room of a key.
---       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest began (6),
---              then news that came since: rung, attempt (2), Meta's moment (6)
+-- Compact records: what is left of a send once its row is gone, and the index that leads to it.
+-- `{n}done:<rank>` holds a record of each, `{n}texts` under the same entry the rest of its row.
+-- The index has generations, newest first in the list `{n}index` as "<generation>:<buckets>:
+-- <when it began>"; each has hashes of some 60 small values, which take a third of the room of a
+-- key.
+--       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest
+--              began (6), then statuses since: rung, attempt (2), Meta's moment (6)
 --       wamid  spot of its send
 -- A spot is 12 bytes of a digest: 4 that choose the bucket, 8 that stand in it.
 local GENERATION_MS, FEWEST, FULL, GROWS = 4 * C.DAY_MS, 16, 30, 4
@@ -60,14 +61,14 @@ local function write_spot(number, generation, spot, value)
   if redis.call('PTTL', bucket) < 0 then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
 end
 
--- Return where a record stands: its stream and its entry.
+-- Return the place of a record: its stream and its entry.
 local function entry_of(number, value)
   local ms, nth, flags = struct.unpack('>I6I2B', value)
   local rank = has_flag(flags, C.IS_BULK) and 'bulk' or 'reply'
   return number .. 'done:' .. rank, string.format('%.0f-%d', ms, nth)
 end
 
--- A second wamid of a send means that Meta took it twice, as long as its row lives and after.
+-- A second wamid of a send means that Meta accepted it twice, while its row lives and after.
 local function learn_wamid_of_done(number, now, spot, flags, wamid)
   if wamid == '' then return flags end
   local has_one, known = has_flag(flags, C.HAS_WAMID), look_up_spot(number, spot_of('w' .. wamid))
@@ -78,8 +79,8 @@ local function learn_wamid_of_done(number, now, spot, flags, wamid)
   return has_one and flags or flags + C.HAS_WAMID
 end
 
--- That an attempt has its status shows that statuses of its time do come; of a later one's, nothing.
--- What a person replays came from a person.
+-- A status of an attempt shows that statuses of its time do come, and nothing of later ones. A
+-- status that an operator replays came from the operator.
 local function prove(number, came, began)
   local proved = redis.call('HGET', number .. 'evidence', 'proved')
   if came ~= 'replayed' and tonumber(began or 0) > tonumber(proved or 0) then
@@ -87,8 +88,8 @@ local function prove(number, came, began)
   end
 end
 
--- Note news of a send that has no row any more; nil where nothing is left of it either. Whoever has
--- its text decides what follows a failure: the next tick.
+-- Record a status of a send that no longer has a row; nil where nothing is left of it either. The
+-- next tick can open its text, so it decides what follows a failure.
 local function stage_done(number, now, id, wamid, news)
   local spot = id ~= '' and spot_of('s' .. id) or look_up_spot(number, spot_of('w' .. wamid))
   local value, bucket = nil, nil

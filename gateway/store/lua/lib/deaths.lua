@@ -1,8 +1,8 @@
--- Deaths: who holds a partition, and what is done where a holder has died.
--- `{p}cursor` holds `at` (the last delivery that is wholly done), `item` (how many events of the one
--- after it are done) and `seal` (of their keys); who holds the partition, `till` when, under which
--- `fence`; `hand`, the one thing that a careful holder is about to touch; `asides`, what it took of
--- those set aside; and `careful`, how many events from here on are touched one at a time.
+-- Deaths of holders: who holds a partition, and what is done after a holder died.
+-- `{p}cursor` holds `at` (the last delivery that is wholly done), `item` (how many events of the
+-- one after it are done) and `seal` (of their keys); `holder`, `till` when, under which `fence`;
+-- `hand`, the one thing that a careful holder is about to touch; `asides`, the deferred deliveries
+-- that it took; and `careful`, how many events from here on are touched one at a time.
 local MOST_MISSING, MISSING_FOR = 16, 60000
 
 local function read_cursor(partition)
@@ -13,15 +13,15 @@ local function read_cursor(partition)
     hand = f[8] or '', asides = f[9] or ''}
 end
 
--- What was set aside may be taken again in a moment, however far the cursor has moved since; what is
--- aside no longer was worked off by somebody who lived.
+-- A deferred delivery may be taken again soon, however far the cursor has moved since; one that is
+-- no longer deferred was worked off by a holder that lived.
 local function is_aside(partition, id)
   return redis.call('ZSCORE', partition .. 'aside', id) ~= false
 end
 
--- A holder has died. What it had in hand alone is suspected; else everything that it may have touched
--- is taken with care. Where somebody has passed any of it since, it was none of that, and only what it
--- took from aside is left.
+-- A holder has died. If it had one thing in hand, only that is suspected; else everything that it
+-- may have touched is taken with care. If another holder has passed any of it since, none of that
+-- killed it, and only the deferred deliveries that it took are left.
 local function count_death(partition, row, at, item, hand, asides)
   local suspects = partition .. 'suspects'
   local was_passed = row.at ~= at or row.item ~= tonumber(item)
@@ -54,7 +54,7 @@ local function remember_missing(partition, row, now)
     string.format('%.0f', math.min(row.till, now)) .. '|' .. row.at .. '|' .. row.item .. '|' .. row.hand .. '|' .. row.asides)
 end
 
--- Whoever has shown no sign of life for a minute counts as dead.
+-- A holder without a sign of life for a minute counts as dead.
 local function judge_missing(partition, row, now)
   local missing = redis.call('HGETALL', partition .. 'missing')
   for i = 1, #missing, 2 do

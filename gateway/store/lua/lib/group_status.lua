@@ -1,5 +1,5 @@
--- Of a group each participant climbs a ladder of their own, in `{n}members:<send>`: a participant's
--- row is "<rung> <stage> <moment> <code>". Beyond so many participants they are only counted.
+-- Group status: each participant has a status rank of their own, in `{n}members:<send>`, as
+-- "<rung> <stage> <moment> <code>". Participants beyond the limit are only counted.
 local MOST_MEMBERS = 1024
 
 local function climb(number, id, who, stage, rung, when, code)

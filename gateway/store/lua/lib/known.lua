@@ -1,19 +1,20 @@
--- Known events. A generation is four days of server time; an event is looked for in the current one and
--- the two before, and written into the current.
--- A generation is a hash table that grows by itself: `{n}known:<generation>` holds its `size` in buckets
--- and how many `ids` are in them, `{n}known:<generation>/<bucket>` is a bucket: the last 12 bytes of a
--- digest -> place. It begins with FEWEST buckets, and for each FILL ids one bucket is split in two, in
--- turn (linear hashing). So an id costs the same however many came in the generations before, a
--- look-up asks one bucket of each, and no commit does more than split a bucket of a hundred ids.
--- A server keeps a hash packed up to 512 fields (the default from Redis 6.2 to Valkey 9). A bucket that
--- is due to be split holds 2 * FILL on average: at a spread of 11 none comes near to that.
+-- Known events. A generation is four days of server time; an event is looked up in the current one
+-- and the two before, and written into the current.
+-- A generation is a hash table that grows: `{n}known:<generation>` holds its `size` in buckets
+-- and how many `ids` are in them, `{n}known:<generation>/<bucket>` is a bucket: the last 12 bytes
+-- of a digest -> place. It begins with FEWEST buckets, and for each FILL ids one bucket is split in
+-- two, in turn (linear hashing). So an id costs the same however many came in the generations
+-- before, a look-up reads one bucket of each, and no commit does more than split a bucket of a
+-- hundred ids. A server keeps a hash packed up to 512 fields (the default from Redis 6.2 to Valkey
+-- 9). A bucket that is due to be split holds 2 * FILL on average: at a spread of 11 none comes near
+-- to that.
 local GENERATION, FILL, FEWEST = 4 * C.DAY_MS, 64, 16
 
 local function bucket_key(number, generation, at)
   return number .. 'known:' .. generation .. '/' .. at
 end
 
--- How many buckets there were when the round began in which the next one is split.
+-- Number of buckets when the present round of splits began.
 local function buckets_before(size)
   local _, exponent = math.frexp(size)
   return 2 ^ (exponent - 1)
@@ -25,7 +26,7 @@ local function bucket_of(size, id)
   return at < size and at or at - before
 end
 
--- The tables that this script has looked at.
+-- The tables that this script has read.
 local tables = {}
 local function known_table(number, generation)
   if not tables[generation] then
@@ -36,8 +37,8 @@ local function known_table(number, generation)
   return tables[generation]
 end
 
--- Layout 1 gave a generation a fixed number of `buckets`, by the first 4 bytes of the digest. What it
--- wrote is read here until it expires; it reads nothing of ours, so the layout keeps it out.
+-- Layout 1 gave a generation a fixed number of `buckets`, by the first 4 bytes of the digest. They
+-- are read here until they expire; layout 1 cannot read ours, so the layout keeps it out.
 local function known_place(number, now, digest)
   local id, current = digest:sub(5), math.floor(now / GENERATION)
   for generation = current, current - 2, -1 do
@@ -54,15 +55,15 @@ local function known_place(number, now, digest)
   return false
 end
 
--- Give many fields to a command that takes many, which is several times cheaper than one by one.
+-- Pass many fields to one command, which is several times cheaper than one by one.
 local function call_with(command, key, args)
   for i = 1, #args, 200 do
     redis.call(command, key, unpack(args, i, math.min(i + 199, #args)))
   end
 end
 
--- Split the bucket whose turn it is. What moves is copied, then the size says where it is, then it is
--- removed where it was: whatever fails in between is done again, or leaves an id in a place too many.
+-- Split the next bucket. Fields that move are copied, then the size says where they are, then they
+-- are removed from the old place: a failure in between is repeated, or leaves an id in two places.
 local function split_bucket(number, generation, known)
   local from, into = known.size - buckets_before(known.size), known.size
   local old, new = bucket_key(number, generation, from), bucket_key(number, generation, into)
@@ -82,7 +83,7 @@ local function split_bucket(number, generation, known)
   known.size = known.size + 1
 end
 
--- Write an event into the current generation; says whether it is new in it.
+-- Write an event into the current generation; return whether it is new in it.
 local function know(number, now, digest, place)
   local id, generation = digest:sub(5), math.floor(now / GENERATION)
   local known, header = known_table(number, generation), number .. 'known:' .. generation

@@ -1,4 +1,4 @@
--- Lanes: where sends stand while they wait, and what is written about them.
+-- Lanes: where sends wait, and what is written about them.
 local SILENCE, PATIENCE = 10000, 60000
 local MOST_PARKED = 100
 
@@ -10,13 +10,13 @@ local function read_send(send)
     began = tonumber(f[10] or 0), reopened = f[11]}
 end
 
--- How high a stage stands. What the gateway ended itself stands where Meta's acceptance does.
+-- Rank of each stage. What the gateway ended itself ranks like Meta's acceptance.
 local function rung_of(stage)
   if stage == 'parked' then return C.STATUS_RANK.queued end
   return C.STATUS_RANK[stage] or C.STATUS_RANK.accepted
 end
 
--- Always the last write about a send, for it says that all before it was done.
+-- Always the last write about a send: it shows that all before it was done.
 local function raise(number, send, stage, ...)
   redis.call('HSET', send, 'stage', stage, 'rung', rung_of(stage), ...)
   count(number, 'sends.' .. stage)
@@ -24,7 +24,7 @@ end
 
 local function bury(number, now, id, stage, failure)
   local send = number .. 'send:' .. id
-  -- Nobody needs to look at a tick or a "typing" that did not make it, nor at what a rule let go.
+  -- An operator need not see a failed tick or "typing", nor what a rule dropped.
   if stage ~= 'dropped' and redis.call('HGET', send, 'repeatable') ~= '1' then
     list_dead_send(number, id, now)
   else
@@ -34,19 +34,19 @@ local function bury(number, now, id, stage, failure)
   raise(number, send, stage, 'final', 1, 'error', failure)
 end
 
--- Say whether a status told that Meta could not deliver what the attempt brought.
+-- Return whether a status reported that Meta could not deliver the attempt's message.
 local function was_failed(send, row)
   return redis.call('HEXISTS', send, 'at:failed:' .. row.attempt) == 1
 end
 
--- Say whether a send's customer may have written since its last attempt began.
+-- Return whether a send's customer may have written since its last attempt began.
 local function has_written(number, send, lane)
   local _, version = contact_of(number, lane)
   return (version or '') ~= redis.call('HGET', send, 'seen')
 end
 
--- Set a send aside until its customer writes again, by whatever name; it keeps its place. Where so many
--- wait for that already, one more is a dead letter: they all come back at once when the customer writes.
+-- Park a send until its customer writes again, by any name; it keeps its place. Where the limit of
+-- parked sends is reached it is a dead letter: all come back at once when the customer writes.
 local function park(number, id, row, now, ...)
   local parked = number .. 'parked:' .. contact_of(number, row.lane)
   if redis.call('ZCARD', parked) >= MOST_PARKED then
@@ -61,15 +61,15 @@ local function park(number, id, row, now, ...)
   raise(number, number .. 'send:' .. id, 'parked', 'spent', row.spent + 1, ...)
 end
 
--- Put a send into its lane, at a position or else at the end. What stands there stays where it is, and a
--- lane that is ready, or waits, does so as before.
+-- Put a send into its lane, at a position or else at the end. A send that is there already stays
+-- where it is, and a lane that is ready, or waits, stays so.
 local function enqueue(number, priority, lane, id, position, at)
   position = position or redis.call('INCR', number .. 'places')
   redis.call('ZADD', number .. 'lane:' .. priority .. ':' .. lane, 'NX', position, id)
   redis.call('ZADD', number .. 'ready:' .. priority, 'NX', at, lane)
 end
 
--- The customer wrote: what was parked may go, before what is planned now.
+-- The customer wrote: parked sends may go, before those planned now.
 local function unpark(number, contact, now)
   local parked = number .. 'parked:' .. contact
   for _, id in ipairs(redis.call('ZRANGE', parked, 0, MOST_PARKED - 1)) do

@@ -1,15 +1,15 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
--- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by, what
--- customers' messages may take of them (`share`, counted at `share_at`), when some pump last `took`
--- sends, what Meta `granted` since the settings were written, until when the number has to `rest`, and
--- how `slow` Meta's refusals made it at `slow_at`.
+-- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by,
+-- the part that customers' messages may use (`share`, counted at `share_at`), when a pump last
+-- `took` sends, what Meta `granted` since the settings were written, until when the number has to
+-- `rest`, and how `slow` Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
-local PAIR_SLACK = 1000 -- Meta counts from when a message arrives, which may take the first one long
+local PAIR_SLACK = 1000 -- Meta counts from arrival, which may take the first message long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
--- What is further away than any wait that the codes ask for was given by a clock that stepped back since.
+-- A moment beyond any wait that codes ask for was given by a clock that stepped back since.
 local REST_LAST, PAIR_LAST = 3600000, 300000
 
--- Refusals teach a share of the rate, which heals by itself within a minute.
+-- Refusals lower a share of the rate, which recovers by itself within a minute.
 local function slowness(slow, slow_at, now)
   if not slow or now < tonumber(slow_at) then return 1 end
   return math.min(1, tonumber(slow) + (now - tonumber(slow_at)) / HEALED_IN)
@@ -33,9 +33,9 @@ local function pace_of(number, now, configured)
   return {tokens = tokens, rate = rate, rest = rest, back = elapsed < 0}
 end
 
--- Customers' messages use the throughput of a number as well. What they owe is bounded by a second's
--- worth, so that a backlog that is worked off does not silence the number, and over time by half the
--- rate, so that customers who write on and on do not either.
+-- Customers' messages use a number's throughput too. Their debt is limited to a second's worth, so
+-- that working off a backlog does not silence the number, and over time to half the rate, so that
+-- customers who keep writing do not either.
 local function pay_inbound(number, now, messages)
   local f = redis.call('HMGET', number .. 'tokens', 'tokens', 'at', 'rate', 'share', 'share_at')
   if not f[3] then return end
@@ -54,7 +54,7 @@ local function rest(number, now, wait)
   end
 end
 
--- Refusals come in crowds, and each crowd is one lesson.
+-- Refusals come in groups, and each group lowers the share once.
 local function slow_down(number, now)
   local f = redis.call('HMGET', number .. 'tokens', 'slow', 'slow_at')
   local since = f[2] and now - tonumber(f[2])
@@ -63,7 +63,7 @@ local function slow_down(number, now)
   redis.call('HSET', number .. 'tokens', 'slow', string.format('%.4f', slow), 'slow_at', now)
 end
 
--- The moment at which all that went to a customer is earned again: `now` where it is by now.
+-- The moment at which all that went to a customer is earned again: `now` where it is already.
 local function paid_until(number, now, lane)
   local paid = tonumber(redis.call('GET', number .. 'pair:' .. lane) or 0)
   return paid - now <= PAIR_LAST + PAIR_BURST * PAIR_EVERY and math.max(now, paid) or now
@@ -73,7 +73,7 @@ local function pay_until(number, now, lane, paid)
   redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
 end
 
--- The moment from which one more message may go to a customer, and one more that goes.
+-- The moment from which one more message may go to a customer; `pay_pair` counts one.
 local function pair_from(number, now, lane)
   return paid_until(number, now, lane) - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK
 end

@@ -1,15 +1,15 @@
--- Put before every script, after `C` (constants.py). Times are milliseconds of the server's clock, never
--- of a client's.
+-- Prelude: put before every script, after `C` (constants.py). Times are milliseconds of the
+-- server's clock, never of a client's.
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- How the words begin that tell of damaged keys: of another type, or without what must be in them. What
--- a server says that cannot write now is none of them.
+-- Beginnings of errors that mean damaged keys: of another type, or without required content. The
+-- errors of a server that cannot write now are not among them.
 local DAMAGED = {'WRONGTYPE ', 'ERR ', 'attempt to ', 'bad argument ', 'an alias leads nowhere'}
 
--- Do what concerns one item. Where its keys are damaged return nil and why, so that its neighbours go on;
+-- Do the work of one item. Where its keys are damaged return nil and why, so that others go on;
 -- raise anything else. What was written before stays written.
 local function guarded(work, ...)
   local done, result = pcall(work, ...)
@@ -21,14 +21,14 @@ local function guarded(work, ...)
   error(result, 0)
 end
 
--- What a script passed over, three words each: what it is, its id and why.
+-- Items that a script skipped, three words each: kind, id and why.
 local function note_damage(damaged, what, id, why)
   for _, word in ipairs({what, id, why}) do damaged[#damaged + 1] = word end
 end
 
--- The contact that a name stands for: its key, version and state; no more than its key where that
--- is among those `listed`. A name that became one of another contact holds `alias`; none leads back.
--- Whoever writes an alias leads to the contact itself (commit.lua), so ways are short.
+-- The contact of a name: its key, version and state; only its key where that is among those
+-- `listed`. The name of a joined contact holds `alias`; none leads back. An alias is written to
+-- lead to the contact itself (commit.lua), so ways are short.
 local MOST_STEPS = 1000
 local function contact_of(number, name, listed)
   for _ = 1, MOST_STEPS do
@@ -44,22 +44,22 @@ local function count(number, name, by)
   redis.call('HINCRBY', number .. 'count', name, by or 1)
 end
 
--- The deliveries set aside, in the order of the stream: by their millisecond, then by their sequence,
+-- Order of deferred deliveries as in the stream: by their millisecond, then by their sequence,
 -- which is preceded by its length, since members of one score are ordered as text.
 local function ordered(entry)
   local ms, sequence = entry:match('^(%d+)-(%d+)$')
   return ms, string.format('%02d ', #sequence) .. entry
 end
 
--- Set a delivery aside, or let one that is wait for longer. It holds back the trimming before it waits,
--- and for longer than it waits, so whatever fails in between loses none.
+-- Defer a delivery, or let a deferred one wait for longer. It holds back trimming before it waits,
+-- and for longer than it waits, so a failure in between loses none.
 local function set_aside(partition, entry, due)
   local ms, member = ordered(entry)
   redis.call('ZADD', partition .. 'aside:oldest', ms, member)
   redis.call('ZADD', partition .. 'aside', due, entry)
 end
 
--- A delivery is no longer set aside: why it was goes away with it.
+-- A delivery is no longer deferred: its reason goes with it.
 local function leave_aside(partition, entry)
   redis.call('HDEL', partition .. 'aside:why', entry .. ':first', entry .. ':last')
   redis.call('HDEL', partition .. 'aside:tries', entry)
@@ -68,7 +68,7 @@ local function leave_aside(partition, entry)
   redis.call('ZREM', partition .. 'aside:oldest', member)
 end
 
--- Set something before a person. A number has room for so many: the oldest makes way, and is counted.
+-- List a dead letter. A number has room for so many: beyond it the oldest is dropped and counted.
 local MOST_DEAD = 100000
 local function list_dead(number, now, letter)
   local dead = number .. 'dead'
@@ -84,8 +84,8 @@ local function list_dead(number, now, letter)
   end
 end
 
--- Let a send's row be compacted once its moment has come, however late that is done. What may be
--- repeated (a tick, "typing", a canary) is many, and after a day nobody asks what became of it.
+-- Let a send's row be compacted once its time has come, however late that is. Repeatable sends (a
+-- tick, "typing", a canary) are many, and after a day their result is of no interest.
 local function retire(number, id, at)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'repeatable') == '1' then
@@ -95,7 +95,7 @@ local function retire(number, id, at)
   end
 end
 
--- A dead letter may begin again, so the row stays for as long as it.
+-- A dead letter may begin again, so the row stays as long as the letter.
 local function list_dead_send(number, id, now)
   redis.call('ZADD', number .. 'finished', now + C.MONTH_MS, id)
   list_dead(number, now, 'send:' .. id)
@@ -105,9 +105,9 @@ local function is_attempting(number, id)
   return redis.call('HGET', number .. 'send:' .. id, 'stage') == 'attempting'
 end
 
--- A lane's head, or what was posted of it, is done with: the next send may go at once, an empty lane
--- leaves the ready set. What came back to its place meanwhile stands before what was posted.
--- The lane is changed last, so that a script which dies in between is healed when it is repeated.
+-- A lane's head, or the send that was posted of it, is done: the next one may go at once, an empty
+-- lane leaves the ready set. A send that came back to its place meanwhile is before the posted one.
+-- The lane is changed last, so that repeating a script that failed in between repairs it.
 local function leave_lane(number, rank, lane, id, now)
   local key, ready = number .. 'lane:' .. rank .. ':' .. lane, number .. 'ready:' .. rank
   local heads = redis.call('ZRANGE', key, 0, 1)
@@ -121,7 +121,7 @@ local function leave_lane(number, rank, lane, id, now)
   redis.call('ZREM', key, id)
 end
 
--- A send becomes one message. A second wamid is found as well, and means that Meta took it twice.
+-- A send becomes one message. A second wamid is indexed too, and means that Meta accepted it twice.
 local function learn_wamid(number, id, first, wamid)
   if wamid == '' or wamid == first then return end
   local is_new = redis.call('SET', number .. 'wamid:' .. wamid, id, 'PX', C.MONTH_MS, 'NX')
@@ -132,8 +132,8 @@ local function learn_wamid(number, id, first, wamid)
   end
 end
 
--- A doubt is a send of which nobody knows whether Meta had it. Once a later send of its lane was
--- accepted, to repeat it would break the order, so it is told; then there is nothing more to tell it.
+-- A doubt is a send that Meta may have or not. Once a later send of its lane was accepted,
+-- repeating it would break the order, so it is marked, and then removed from the doubts.
 local MOST_DOUBTS = 100
 local function overtake(number, rank, lane, id)
   local doubts = number .. 'doubts:' .. rank .. ':' .. lane

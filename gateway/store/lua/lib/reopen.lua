@@ -1,5 +1,5 @@
--- Reopen: let a send begin again that Meta took and told by a status that it failed, where the code
--- says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
+-- Reopen: let a send begin again that Meta accepted and then reported as failed by a status, where
+-- the code says that it may pass later. Its lane has gone on meanwhile, so it joins the end.
 -- with: pauses, pace, lanes
 
 local function again_at_the_end(number, now, id, row, at)
@@ -10,7 +10,7 @@ local function again_at_the_end(number, now, id, row, at)
   end
 end
 
--- The message that failed keeps its wamid beside, for the one to come has another, and why it failed.
+-- The failed message keeps its wamid apart, since the next one has another, and the failure.
 local function forget_message(number, id, row, failure)
   local send = number .. 'send:' .. id
   redis.call('HSETNX', send, 'first_error', failure)
@@ -20,7 +20,7 @@ local function forget_message(number, id, row, failure)
   redis.call('ZREM', number .. 'finished', id)
 end
 
--- That an attempt was reopened is written with the last write, so that the same news is heard once.
+-- The last write records that the attempt was reopened, so that the same status counts once.
 local function reopened(number, id, row, failure, ...)
   forget_message(number, id, row, failure)
   raise(number, number .. 'send:' .. id, 'queued', 'reopened', row.attempts, 'reopens',
@@ -36,7 +36,7 @@ function reopen.later(number, now, id, row, wait, failure)
   return true
 end
 
--- What failed for a reason that is not the send's costs it none of its tries.
+-- A failure whose reason is not the send's costs it none of its tries.
 function reopen.rests(number, now, id, row, wait, failure)
   rest(number, now, wait)
   again_at_the_end(number, now, id, row, now)
@@ -79,21 +79,21 @@ function reopen.window(number, now, id, row, _, failure)
   return true
 end
 
--- Say whether news of an attempt's failure comes after another attempt, or once more.
+-- Return whether an attempt's failure is reported after another attempt, or a second time.
 local function is_past(number, id, attempt)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'attempts', 'reopened')
   return attempt ~= '' and attempt ~= row[1] or row[1] == row[2]
 end
 
--- Late news of an attempt that failed says nothing of the one that was made since. Until one is made,
--- a customer who got the message after all need not get it twice.
+-- A late status of a failed attempt says nothing of the attempt made since. Until there is one, a
+-- customer who got the message after all need not get it twice.
 local function is_undone(number, id, attempt, rung)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'at:failed:' .. attempt, 'attempts')
   return row[1] and not (rung > C.STATUS_RANK.failed and attempt == row[2])
 end
 
--- Let a send begin again, if it has the time: false where it ends here. A row stays small, and what Meta
--- took and failed as often as attempts are remembered it will fail once more.
+-- Let a send begin again, if it has the time: false where it ends here. A row stays small, and a
+-- send that Meta accepted and failed as often as attempts are remembered will fail once more.
 local function may_begin_again(number, now, id, after, wait, failure)
   local send = number .. 'send:' .. id
   local said, row = redis.call('HMGET', send, 'expires', 'reopens'), read_send(send)

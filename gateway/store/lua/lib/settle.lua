@@ -1,6 +1,6 @@
--- Settle: what becomes of a send after an attempt.
--- Facts are never fenced: whoever learned an outcome records it, and it can only raise the rung.
--- What happens next to the lane is decided only by the attempt that is the latest (`open`).
+-- Settle: record what became of a send after an attempt.
+-- Facts are never fenced: any process that learned an outcome records it, and it can only raise the
+-- rung. Only the latest attempt (`open`) decides what happens next to the lane.
 -- with: pauses, pace, lanes
 local settle = {}
 
@@ -8,18 +8,18 @@ local function open(row, below)
   return row.latest and not row.final and row.rung < below
 end
 
--- It ended, or began again since: what was settled once more changes nothing.
+-- It ended, or began again since: settling it once more changes nothing.
 local function is_over(row)
   return row.final or row.rung >= C.STATUS_RANK.accepted or row.reopened == row.attempt
 end
 
--- What was refused for a reason that is not the send's costs it none of its tries.
+-- A refusal whose reason is not the send's costs it none of its tries.
 local function again(number, now, send, row, wait, ...)
   redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
   raise(number, send, 'queued', 'spent', row.spent + 1, ...)
 end
 
--- A lane remembers a bounded number of doubts. Those that are over make room.
+-- A lane remembers a limited number of unconfirmed sends. Those that are over make room.
 local function has_room(number, doubts)
   if redis.call('SCARD', doubts) < MOST_DOUBTS then return true end
   for _, id in ipairs(redis.call('SRANDMEMBER', doubts, MOST_DOUBTS)) do
@@ -30,7 +30,7 @@ local function has_room(number, doubts)
   return redis.call('SCARD', doubts) < MOST_DOUBTS
 end
 
--- Where so many of a lane are in doubt already, one more is not repeated, but left to a person.
+-- Where a lane has no room for one more, it is not repeated, but left to the operator.
 local function doubt(number, now, id, send, row, till)
   local doubts = number .. 'doubts:' .. row.rank .. ':' .. row.lane
   if has_room(number, doubts) then
@@ -45,7 +45,7 @@ local function doubt(number, now, id, send, row, till)
 end
 
 function settle.accepted(number, now, id, send, row, wamid)
-  -- A status told since that Meta could not deliver it, and the send ended there or began again.
+  -- A status has reported since that Meta could not deliver it: the send ended or began again.
   if was_failed(send, row) then return end
   learn_wamid(number, id, row.wamid, wamid)
   overtake(number, row.rank, row.lane, id)
@@ -61,7 +61,7 @@ function settle.later(number, now, id, send, row, _, wait)
   if wait <= PATIENCE then
     redis.call('ZADD', number .. 'ready:' .. row.rank, now + wait, row.lane)
   else
-    -- The conversation need not be silent for longer: the next send may pass.
+    -- The conversation need not wait that long: the next send may go.
     redis.call('ZADD', number .. 'due', now + wait, id)
     leave_lane(number, row.rank, row.lane, id, now)
   end
@@ -80,7 +80,7 @@ function settle.slower(number, now, id, send, row, wamid, wait)
   settle.rests(number, now, id, send, row, wamid, wait)
 end
 
--- Only this conversation has to wait, in either rank and for as long as it takes.
+-- Only this conversation has to wait, with either priority and for as long as it takes.
 function settle.pair(number, now, _, send, row, _, wait)
   rest_pair(number, now, row.lane, wait)
   if not open(row, C.STATUS_RANK.accepted) then return end
@@ -88,8 +88,8 @@ function settle.pair(number, now, _, send, row, _, wait)
   again(number, now, send, row, wait, 'pair_refusals', refused + 1)
 end
 
--- Nothing of the number goes until a person has mended something. A send that pauses it again, though
--- others were accepted in between, is at fault itself.
+-- The number sends nothing until the operator has fixed something. A send that pauses it again,
+-- though others were accepted in between, is at fault itself.
 function settle.paused(number, now, id, send, row, _, wait, failure)
   pause(number, now, failure, wait)
   if not open(row, C.STATUS_RANK.accepted) then return end
@@ -104,7 +104,7 @@ function settle.instead(number, now, _, send, row)
   if open(row, C.STATUS_RANK.accepted) then again(number, now, send, row, 0, 'instead', 1) end
 end
 
--- The customer has to write first. Who did so since this was judged is judged once more.
+-- The customer has to write first. If they did since, the send is judged once more.
 function settle.parked(number, now, id, send, row)
   if not open(row, C.STATUS_RANK.accepted) then return end
   if has_written(number, send, row.lane) then return again(number, now, send, row, 0) end

@@ -1,7 +1,7 @@
--- order_aside: let trimming find by age what a release of layout 1 set aside.
+-- order_aside: let trimming find by age the deliveries that layout 1 deferred.
 -- KEYS  1 the partition's prefix
 -- ARGV  entries
--- Returns how many are aside still.
+-- Returns how many are still deferred.
 local ordered_now = 0
 for _, entry in ipairs(ARGV) do
   local due = redis.call('ZSCORE', KEYS[1] .. 'aside', entry)

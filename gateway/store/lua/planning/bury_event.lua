@@ -1,11 +1,11 @@
--- bury_event: set an event before a person; it is not known, so its redelivery is planned again.
+-- bury_event: store an event as a dead letter; it is not known, so a redelivery is planned again.
 -- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 digest of the event, 2 what is needed to look again, 3 lifetime in ms, 4 where the event
---       stands, 5 what planning raised, 6 what is counted instead of deaths: once, and then that it
---       came again
--- It dies again where it comes in another delivery, redriven or redelivered. The same place once
--- more is a batch that was read twice. Returns 0 where it was committed meanwhile.
+--       stands, 5 the error of planning, 6 the counter to raise instead of deaths: once, and then
+--       that it came again
+-- It dies again where it comes in another delivery, redriven or redelivered. The same place again
+-- is a batch that was read twice. Returns 0 where it was committed meanwhile.
 local now = clock()
 if known_place(KEYS[1], now, ARGV[1]) then return 0 end
 local name = 'event:' .. ARGV[1]

@@ -1,12 +1,12 @@
--- commit: one contact's events of a batch, whole or not at all.
+-- commit: write one contact's events of a batch, whole or not at all.
 -- with: known, lanes, pace, compact_records, apply_status
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
 -- The verbs:
 --       know    digest, place, kind
---       contact (arguments 1 to 4 above; then once for each other name that becomes an alias of it)
---               name, version of the contact that it stood for, "" for none
+--       contact (arguments 1 to 4 above; then once for each other name that becomes its alias)
+--               name, version of the contact that had this name, "" for none
 --       alias   a name that led to one of these, and leads to the contact itself from now on
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
@@ -16,11 +16,11 @@
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
--- Returns 1 when committed, 0 when refused: a contact changed, or an event is known by now.
+-- Returns 1 when committed, 0 when refused: a contact changed, or an event is already known.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
 -- nothing points at are written before the commit point; the commit point is one HSET of the
--- contact, which carries the rest as `redo`; and the rest is repeatable. Whoever next commits this
+-- contact, which carries the rest as `redo`; and the rest is repeatable. The next commit of this
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
@@ -58,8 +58,8 @@ local function version_of(contact)
   return redis.call('HGET', contact, 'version') or ''
 end
 
--- What a name stood for is part of the contact's state by now. Where somebody changed it since, it is
--- left alone: the next event that bears both names joins them again.
+-- The contact that had this name is now part of the contact's state. If another commit changed it
+-- since, it is left alone: the next event with both names joins them again.
 function apply.contact(name, version, contact, token)
   local key = number .. 'contact:' .. name
   if version_of(key) ~= version then return end
@@ -75,7 +75,7 @@ function apply.push(id, lane, rank, due, place)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') ~= 'new' then return end
   if tonumber(due) > now then
-    -- What is due in the same moment stays in the order in which it was planned.
+    -- Sends that are due in the same moment stay in the order in which they were planned.
     redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
   else
     enqueue(number, rank, lane, id, place, now)
@@ -93,7 +93,7 @@ function apply.timer(id, due, row)
   redis.call('ZADD', number .. 'timers', 'NX', due, id)
 end
 
--- What was parked until the customer writes goes before what is planned now, for it keeps its place.
+-- Sends parked until the customer writes go before those planned now, since they keep their place.
 function apply.unpark(contact)
   unpark(number, contact, now)
 end
@@ -114,7 +114,7 @@ local function finish(contact, redo)
   redis.call('HDEL', contact, 'redo')
 end
 
--- Finish what a script before this one left undone, then check.
+-- Finish what an earlier script left undone, then check.
 local contact = number .. 'contact:' .. ARGV[1]
 local before = redis.call('HMGET', contact, 'version', 'redo')
 if ARGV[1] ~= '' then finish(contact, before[2]) end
@@ -122,7 +122,7 @@ for i = 1, names do
   local name = number .. 'contact:' .. verbs[i][2]
   finish(name, redis.call('HGET', name, 'redo'))
 end
--- What was finished may have made an alias of any of them.
+-- That may have made an alias of any of these names.
 for i = 1, names do
   if version_of(number .. 'contact:' .. verbs[i][2]) ~= verbs[i][3] then return 0 end
 end
@@ -132,9 +132,9 @@ for _, verb in ipairs(verbs) do
   if verb[1] == 'know' and known_place(number, now, verb[2]) then return 0 end
 end
 
--- What answers a failed status is planned again whenever its send fails once more, under the same id
--- (`answering_id` in core/sending/send.py), so it is known by what is left of it as well. All others are
--- planned from one event, which is known.
+-- The answer to a failed status is planned again whenever its send fails once more, under the same
+-- id (`answering_id` in core/sending/send.py), so what is left of it also makes it known. All other
+-- sends are planned from one event, which is known.
 local function was_planned(id)
   if redis.call('EXISTS', number .. 'send:' .. id) == 1 then return true end
   return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
@@ -158,8 +158,8 @@ for i, verb in ipairs(verbs) do
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then
-    -- Listed before it is there, so that none is without its entry; two entries do no harm. What
-    -- is older than they live is dropped from the list on the way.
+    -- Listed before it exists, so that none is without its entry; two entries do no harm. Entries
+    -- that are older than a record's lifetime are dropped from the list on the way.
     local written, since = number .. 'recorded', string.format('%.0f', math.max(0, now - verb[4]))
     redis.call('XADD', written, 'MINID', '~', since, '*', verb[2], verb[5])
     redis.call('PEXPIRE', written, verb[4])

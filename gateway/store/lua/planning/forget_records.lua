@@ -1,7 +1,7 @@
--- forget_records: let the oldest records of a number go before their time. They only tell why something
--- was planned: sends, contacts and what is known are left alone.
+-- forget_records: drop the oldest records of a number before their time. They only say why
+-- something was planned: sends, contacts and known events are left alone.
 -- KEYS  1 the number's prefix
--- ARGV  1 how much of them may go at once: 8 is an eighth
+-- ARGV  1 which part of them may go at once: 8 is an eighth
 -- Returns how many went, a bounded number: 0 when nothing is left.
 local MOST = 1000
 local written = KEYS[1] .. 'recorded'
@@ -14,6 +14,6 @@ for _, entry in ipairs(oldest) do
   redis.call('ZREM', KEYS[1] .. 'records:' .. contact, id)
   redis.call('UNLINK', KEYS[1] .. 'record:' .. id)
 end
--- Last, for it is by their entries that they are found.
+-- Last, since the records are found by their entries.
 if #oldest > 0 then redis.call('XTRIM', written, 'MAXLEN', length - #oldest) end
 return #oldest

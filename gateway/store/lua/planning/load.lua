@@ -1,10 +1,10 @@
--- load: what planning needs to know about a batch of one number's events, in one round trip.
+-- load: read what planning needs for a batch of one number's events, in one round trip.
 -- with: known
 -- KEYS  1 the number's prefix
 -- ARGV  1 how many names of contacts follow, then these, then the digests of the events
--- Returns {now, {key, version, state, ...}, {place or false, ...}}: for each name the contact that it
--- stands for, whose version and state come with the first of its names only. What cannot be read
--- costs nobody else: then the version is 0 and the state says why, and the place is 0.
+-- Returns {now, {key, version, state, ...}, {place or false, ...}}: for each name its contact,
+-- whose version and state come with the first of its names only. An item that cannot be read
+-- affects no other: then the version is 0 and the state says why, and the place is 0.
 local now = clock()
 local contacts, known, listed = {}, {}, {}
 local last = 1 + tonumber(ARGV[1])

@@ -1,4 +1,4 @@
--- compact: let what is left of finished sends take the place of their rows.
+-- compact: replace the rows of finished sends by records.
 -- with: lanes, compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  1 ms that texts live, 2 ms that records of replies do, 3 of bulk sends; then for each send
@@ -6,8 +6,8 @@
 --       they were read, names and rows in one text, record, text, what the index holds beside the
 --       entry, how many wamids it has, each wamid and its spot
 -- Returns for each send 1 where it is done, 0 where its row or its members changed since.
--- What leads to a record is written before the row goes: to do it twice leaves one more record, to
--- which nothing leads.
+-- The index entries are written before the row goes: repeating it leaves one more record, to which
+-- nothing leads.
 local number, now = KEYS[1], clock()
 local MOST_DROPPED = 1000
 
@@ -34,7 +34,7 @@ local function compact(id, spot, stage, attempts, fields, read, record, text, he
     return 1
   end
   if row[1] ~= stage or row[2] ~= attempts or redis.call('HLEN', send) ~= tonumber(fields) then return 0 end
-  -- A participant's status need not change the row. Given in another order, they are only read again.
+  -- A participant's status need not change the row. In another order they are only read again.
   if table.concat(redis.call('HGETALL', members)) ~= read then return 0 end
   local place = append(row[5], record, text)
   for i = first, last, 2 do write_spot(number, generation, ARGV[i + 1], spot) end

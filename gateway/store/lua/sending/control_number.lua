@@ -1,14 +1,14 @@
--- control_number: keep a number from sending, or let it go on.
+-- control_number: stop a number from sending, or let it go on.
 -- with: pauses, pace
 -- KEYS  1 the number's prefix
--- ARGV  1 what is asked, then what it needs:
---       pause   why, ms until the first probe, "1" where a status told it
+-- ARGV  1 the operation, then its arguments:
+--       pause   why, ms until the first probe, "1" where a status reported it
 --       look    code of a pause of the whole account that is over, or ""
 --       rest    ms
 --       hold    "" or a rule, why
 --       release "" or a rule
 --       grant   messages per second
--- Returns 1 where something changed, -1 where so much is held that nothing more may be.
+-- Returns 1 where something changed, -1 where no more rules can be held.
 local number = KEYS[1]
 local now = clock()
 local asked = {}
@@ -34,7 +34,7 @@ local function held(rule)
   return rule == '' and 'held' or 'rule:' .. rule
 end
 
--- All of them are read whenever sends are taken, so there is an end to them: -1 says so.
+-- Every pump reads all held rules, so their number is limited: -1 reports that.
 local MOST_HELD = 100
 function asked.hold(rule, why)
   local is_new = redis.call('HEXISTS', number .. 'stops', held(rule)) == 0

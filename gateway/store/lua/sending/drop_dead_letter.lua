@@ -1,7 +1,7 @@
--- drop_dead_letter: take a dead letter away for good; what is left of a send is compacted.
+-- drop_dead_letter: drop a dead letter for good; what is left of a send is compacted.
 -- KEYS  1 the number's prefix
 -- ARGV  1 dead letter, 2 moment of its death
--- Returns 1 when done, 0 where it is gone, or died again since it was looked at.
+-- Returns 1 when done, 0 where it is gone, or died again since it was read.
 local died = redis.call('ZSCORE', KEYS[1] .. 'dead', ARGV[1])
 if not died or tonumber(died) ~= tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1] .. 'dead:' .. ARGV[1], KEYS[1] .. 'deaths:' .. ARGV[1],

@@ -1,4 +1,4 @@
--- list_number: make a number one that ticks and sweeps look at.
+-- list_number: list a number, so that ticks and sweeps read it.
 -- KEYS  1 the set of our numbers
 -- ARGV  1 the number, 2 how many there may be
 -- Returns 1 where it is listed, 0 where there is no room for another.

@@ -1,9 +1,9 @@
--- prune: let go what is left of finished sends, oldest first: texts, then records, then what leads to
--- records that have gone.
+-- prune: drop what is left of finished sends, oldest first: texts, then records, then the index
+-- entries of records that are gone.
 -- KEYS  1 the number's prefix
--- ARGV  1 ms that texts live at least, 2 that records of replies do, 3 of bulk sends, 4 how much of
---       each may go at once: 8 is an eighth
--- Returns how many went, a bounded number: 0 when nothing is left to go.
+-- ARGV  1 ms that texts live at least, 2 that records of replies do, 3 of bulk sends, 4 which part
+--       of each may go at once: 8 is an eighth
+-- Returns how many went, a bounded number: 0 when nothing is left to drop.
 local number, now = KEYS[1], clock()
 local MOST = 1000
 
@@ -11,7 +11,7 @@ local function drop(stream, lifetime)
   local share = math.ceil(redis.call('XLEN', stream) / tonumber(ARGV[4]))
   local most = math.min(MOST, math.max(100, share))
   local limit = string.format('%.0f', math.max(0, now - tonumber(lifetime)))
-  -- Whole nodes first, which is cheap and has a limit of its own; then the few entries that are left.
+  -- Whole nodes first, which is cheap and has its own limit; then the few entries that are left.
   local dropped = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', most)
   return dropped > 0 and dropped or redis.call('XTRIM', stream, 'MINID', limit)
 end
@@ -21,8 +21,8 @@ local function oldest_ms(stream)
   return first and tonumber(first[1]:match('^%d+')) or math.huge
 end
 
--- A generation is over once the one after it began before the oldest record that there is; `gone` says
--- how many of its buckets went already.
+-- A generation is over once the one after it began before the oldest record; `gone` is how many of
+-- its buckets went already.
 local function drop_index()
   local list = number .. 'index'
   local last, after = unpack(redis.call('LRANGE', list, -2, -1))

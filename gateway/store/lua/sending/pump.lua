@@ -1,18 +1,18 @@
--- pump: settle what became of attempts, then take as many new ones as the number's pace allows.
+-- pump: settle the outcomes of attempts, then take as many new ones as the number's pace allows.
 -- with: settle
 -- KEYS  1 the number's prefix
 -- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
---       5 names of calls whose answer never came, with commas: what they took is given back,
+--       5 names of calls whose answer was lost, with commas: what they took is given back,
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
 -- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
--- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if what was taken is a probe, why
--- the number was paused that goes on now or "", what is damaged, taken}: what is damaged in threes of what,
--- id and why, taken as {id, attempt, planned, first, row, rank, repeatable, expires, attempts that do
--- not count, what follows a closed window, "1" if the template goes instead, refusals for the pair,
--- contact, its state}.
+-- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if the send taken is a probe,
+-- why the number that goes on now was paused or "", damaged items, taken}: damaged in threes of
+-- kind, id and why, taken as {id, attempt, planned, first, row, rank, repeatable, expires, attempts
+-- that do not count, what follows a closed window, "1" if the template goes instead, refusals for
+-- the pair, contact, its state}.
 local number = KEYS[1]
 local now = clock()
-local RESTS = 60000 -- for so long a lane that is damaged is not looked at
+local RESTS = 60000 -- for this long a damaged lane is skipped
 local damaged = {}
 
 for i = 6, #ARGV, 7 do
@@ -28,8 +28,8 @@ local function give_back(id, name)
   end
 end
 
--- The caller never saw what these calls took, so it has posted nothing of it. One that has not been
--- run yet finds its own name here, and takes nothing.
+-- The caller never saw what these calls took, so it posted none of it. A call that has not run yet
+-- finds its own name here, and takes nothing.
 for name in ARGV[5]:gmatch('[^,]+') do
   local lost = number .. 'take:' .. name
   redis.call('SADD', lost, '')
@@ -46,9 +46,9 @@ local function go_on()
   resumed = stops.paused
 end
 
--- What an attempt that was begun since a pause shows of it. An acceptance ends it, at once or after a
--- trial. A mere "typing" shows less, and what stood against the send itself shows nothing: there the
--- next one is the probe.
+-- What an attempt begun since a pause shows of it. An acceptance ends it, at once or after a trial.
+-- A mere "typing" shows less, and a refusal of the send itself shows nothing: then the next one is
+-- the probe.
 local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
 local function look_up(send, row, step)
   if resumed ~= '' or not stops.paused or row.began < tonumber(stops.paused_at) then return end
@@ -83,7 +83,7 @@ for i = 6, #ARGV, 7 do
   if why then note_damage(damaged, 'outcome', ARGV[i], why) end
 end
 
--- Ask first, take after: tokens are counted before lanes are looked at, so that waiting lanes cost
+-- Check first, take after: tokens are counted before lanes are read, so that waiting lanes cost
 -- nothing, and neither do those of a number that is paused, held or at rest.
 local take = number .. 'take:' .. ARGV[4]
 local want = redis.call('EXISTS', take) == 0 and tonumber(ARGV[2]) or 0
@@ -99,7 +99,7 @@ if stopped or pace.rest > 0 then budget = 0 end
 local probing = stops.paused and budget > 0
 if probing then budget = 1 end
 
--- A row stays small: of a refusal so long ago neither a decision nor a person needs to know.
+-- A row stays small: no decision and no operator needs so old a refusal.
 local function forget(send, attempt)
   local note = redis.call('HGET', send, 'attempt:' .. attempt)
   if note and not note:find('"outcome":"[aku]') then
@@ -110,7 +110,7 @@ end
 local begun -- the send that is being taken, with its attempt
 
 local function attempt(id, send, lane, rank, attempts)
-  -- As the customer is now, so that it can be seen whether they wrote before this is settled.
+  -- The contact as it is now, to show whether the customer wrote before this is settled.
   local _, version, contact = contact_of(number, lane)
   forget(send, attempts - C.ATTEMPTS_KEPT)
   begun = {id = id, send = send, attempts = attempts}
@@ -127,7 +127,7 @@ local function attempt(id, send, lane, rank, attempts)
     row[8] or '', row[9] or 0, lane, contact or ''}
 end
 
--- Say whether a head may go now: "wait" with its lane for the pair, or be held, out of its lane.
+-- Return whether a head may go now: "wait" with its lane for the pair, or be held, out of its lane.
 local function may_go(id, send, lane, rank, key)
   local said = redis.call('HMGET', send, 'repeatable', 'rule')
   if stops.any_rule and stops.rules[said[2] or ''] then
@@ -140,7 +140,7 @@ local function may_go(id, send, lane, rank, key)
   return 'wait'
 end
 
--- Look at a lane's head: an attempt to make, or nil where the lane has to wait or was emptied.
+-- Read a lane's head: an attempt to make, or nil where the lane has to wait or was emptied.
 local function work(lane, rank)
   local key = number .. 'lane:' .. rank .. ':' .. lane
   for _ = 1, 8 do
@@ -153,7 +153,7 @@ local function work(lane, rank)
     local row = read_send(send)
     local expires = redis.call('HMGET', send, 'expires', 'repeatable')
     if row and row.stage == 'attempting' and expires[2] ~= '1' then
-      -- Its lease ran out, so its process died: nobody knows whether Meta had it.
+      -- Its lease ran out, so its process died: it is unknown whether Meta had it.
       redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
       doubt(number, now, id, send, row, expires[1])
       return nil
@@ -172,7 +172,7 @@ local function work(lane, rank)
   return nil
 end
 
--- A lane that is damaged rests, and is told of. What had been taken of it is not posted by anybody.
+-- A damaged lane rests, and is reported. No process posts what had been taken of it.
 local function rest_lane(lane, rank, why)
   if begun then
     redis.call('SREM', take, begun.id)
@@ -201,7 +201,7 @@ if #taken > 0 then
   redis.call('HSET', number .. 'tokens', 'took', now)
 end
 if #taken > 0 and probing then probe(number, stops, now) end
--- A clock that stepped back must not let the number wait until it has caught up.
+-- A clock that stepped back must not make the number wait until it has caught up.
 if #taken > 0 or pace.back then
   redis.call('HSET', number .. 'tokens', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate)
 end
@@ -209,7 +209,7 @@ local more = 0
 for _, rank in ipairs({'reply', 'bulk'}) do
   if redis.call('ZCOUNT', number .. 'ready:' .. rank, '-inf', now) > 0 then more = 1 end
 end
--- Nobody needs to be called for what may not go: the tick rings when its time has come.
+-- No wake-up for sends that may not go yet: the tick rings when their time has come.
 if stopped or probing or pace.rest > 1000 then more = 0 end
 local left = pace.tokens - #taken
 local wait = left < 1 and math.ceil((1 - left) * 1000 / pace.rate) or 0

@@ -1,9 +1,9 @@
--- recall: read what is left of sends that have no row any more.
+-- recall: read what is left of sends that no longer have a row.
 -- with: compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  names: "s" and the id of a send, "w" and a wamid, or "@" and a spot
--- Returns for each {what the index holds, record, text, its spot}, of which record and text are false
--- where they are kept no longer; false where the index has nothing.
+-- Returns for each {what the index holds, record, text, its spot}, with record and text false where
+-- they are no longer stored; false where the index has nothing.
 local number = KEYS[1]
 
 local function only(stream, entry)

@@ -1,13 +1,13 @@
--- register: let sends that ended before there was compaction be compacted in their time.
+-- register: let sends that ended before compaction existed be compacted in their time.
 -- KEYS  1 the number's prefix
 -- ARGV  ids of sends
--- Returns how many were registered. To do it again changes nothing.
+-- Returns how many were registered. Repeating it changes nothing.
 local number, now = KEYS[1], clock()
 local registered = 0
 for _, id in ipairs(ARGV) do
   local send = number .. 'send:' .. id
   local row, left = redis.call('HMGET', send, 'final', 'rung', 'repeatable'), redis.call('PTTL', send)
-  -- A row was given 30 days when it was over; what is not over has no end.
+  -- A row got an expiry of 30 days when it was over; a row without expiry is not over.
   if row[2] and row[3] ~= '1' and left >= 0 then
     local died = redis.call('ZSCORE', number .. 'dead', 'send:' .. id)
     local at = now + left - C.MONTH_MS + C.DAY_MS

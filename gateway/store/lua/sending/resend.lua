@@ -2,7 +2,7 @@
 -- with: lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 the attempt that the decision was about
--- Returns 1 if it will be posted again, 0 where something became known meanwhile.
+-- Returns 1 if it will be posted again, 0 where its outcome became known meanwhile.
 local number, id = KEYS[1], ARGV[1]
 local now = clock()
 local send = number .. 'send:' .. id

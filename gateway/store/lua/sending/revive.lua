@@ -1,9 +1,9 @@
--- revive: give a send that was compacted its row back, so that it can begin again.
+-- revive: restore the row of a compacted send, so that it can begin again.
 -- with: compact_records
 -- KEYS  1 the number's prefix
 -- ARGV  1 send, 2 what the index held for it when it was read, 3 how many wamids, each wamid, then
 --       the fields of the row, then what is left of members as name and row after an empty argument
--- Returns 1 where the row is there, 0 where news came since it was read.
+-- Returns 1 where the row is there, 0 where a status came since it was read.
 -- The row is written at once and last; from then on it is what counts.
 local number, id, now = KEYS[1], ARGV[1], clock()
 local send = number .. 'send:' .. id

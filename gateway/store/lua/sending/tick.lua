@@ -3,15 +3,15 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
--- sends are unconfirmed, what is damaged in threes of what, id and why}; a number that may not send has
--- no ready lane, one whose pause is over has something to do.
+-- sends are unconfirmed, damaged items in threes of kind, id and why}; a number that may not send
+-- has no ready lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
-local RESTS = 300000 -- for so long what is damaged is not looked at
+local RESTS = 300000 -- for this long a damaged item is skipped
 local damaged = {}
 
--- Do what is due of each member of a set; one that is damaged rests, and is told of.
+-- Do the work that is due for each member of a set; a damaged one rests, and is reported.
 local function each_due(set, work)
   local ids = redis.call('ZRANGEBYSCORE', number .. set, '-inf', now, 'LIMIT', 0, most)
   for _, id in ipairs(ids) do
@@ -32,7 +32,7 @@ local due = each_due('due', function(id)
   redis.call('ZREM', number .. 'due', id)
 end)
 
--- What a person let go on comes back to its place.
+-- Sends that an operator released come back to their places.
 local stops, moved = stops_of(number), 0
 local function let_go_on(id, place)
   local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'final')
@@ -48,7 +48,7 @@ for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
     local found = redis.call('ZRANGE', held, 0, room - 1, 'WITHSCORES')
     for i = 1, #found, 2 do
       local _, why = guarded(let_go_on, found[i], found[i + 1])
-      -- Among what is due it is tried again; here a thousand of them would stop all others.
+      -- Among due sends it is tried again; here a thousand of them would block all others.
       if why then
         redis.call('ZADD', number .. 'due', now + RESTS, found[i])
         note_damage(damaged, 'held', found[i], why)
@@ -60,7 +60,7 @@ for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
   end
 end
 
--- Whoever did not write in time hears nothing any more.
+-- A customer who did not write in time gets no answer any more.
 each_due('parked', function(id)
   local row = read_send(number .. 'send:' .. id)
   if row and row.stage == 'parked' then
@@ -70,7 +70,7 @@ each_due('parked', function(id)
   redis.call('ZREM', number .. 'parked', id)
 end)
 
--- Evidence can come until a send expires; after that a person decides.
+-- Evidence can come until a send expires; after that the operator decides.
 local lost = each_due('unconfirmed', function(id)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
@@ -89,8 +89,8 @@ each_due('timers', function(id)
   timers[#timers + 1] = row
 end)
 
--- No lane is told to wait for longer than this: a moment beyond it was given by a clock that
--- stepped back since.
+-- No lane waits for longer than this: a moment beyond it was given by a clock that stepped back
+-- since.
 local LONGEST = 60000
 local overdue = {}
 local may_send = stopped_for(stops, now) == 0 and pace_of(number, now, 1).rest == 0

@@ -1,10 +1,10 @@
--- upcoming: when the next thing of one number is to be done; it writes nothing.
+-- upcoming: read when the next thing of one number is to be done; it writes nothing.
 -- with: pauses, pace
 -- KEYS  1 the number's prefix
 -- ARGV  1 messages per second, 2 ms for which a pump is at work after it took something, 3 ms for
---       which it is where it left behind what was ready: it has its hands full
+--       which it is where it left ready sends behind: it is busy
 -- Returns {now, since or from when to ring for replies, the same for bulk, the same for the tick};
--- -1 where there is nothing to ring for, or a bell waits.
+-- -1 where there is nothing to ring for, or a wake-up is on its way.
 local number = KEYS[1]
 local now = clock()
 
@@ -12,8 +12,8 @@ local function head(key)
   return tonumber(redis.call('ZRANGE', number .. key, 0, 0, 'WITHSCORES')[2])
 end
 
--- How long nothing may go of what is ready since then, or whoever is at work takes it by itself; nil
--- while a person holds the number.
+-- How long none of the sends that are ready since then may go, or a working pump takes them by
+-- itself; nil while an operator holds the number.
 local function waiting(since)
   local stops, pace = stops_of(number), pace_of(number, now, tonumber(ARGV[1]))
   if stops.held then return nil end

@@ -1,7 +1,7 @@
--- note: say that a cause is true for a while from now.
+-- note: record that a cause is true for a while from now.
 -- KEYS  1 the hash of causes
 -- ARGV  1 cause, 2 alert, 3 for how long in ms, 4 most causes
--- Returns 1 if it is noted, 0 if there is no room for another cause.
+-- Returns 1 if it is recorded, 0 if there is no room for another cause.
 -- It may be called a thousand times a second, so it writes only what changes much.
 local now, lasts = clock(), tonumber(ARGV[3])
 local noted = redis.call('HGET', KEYS[1], ARGV[1])

@@ -1,4 +1,4 @@
-"""A Redis Cluster for an event loop; see `cluster.py`."""
+"""Redis Cluster client for an event loop; see `client.py`."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ class AsyncCluster(AsyncClient):
     """A client of all servers of a cluster."""
 
     def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
-        """Remember where the servers are; the first command connects."""
+        """Store the servers' addresses; the first command connects."""
         self._address = address
         self._options = options
         self._clients: dict[Node, AsyncClient] = {}
@@ -46,9 +46,9 @@ class AsyncCluster(AsyncClient):
     async def answers(
         self, commands: Sequence[Command], replicas: int = 0, *, transaction: bool = False
     ) -> list[Any]:
-        """Run commands, one pipeline for each server; one that failed gives its error in its place.
+        """Run commands, one pipeline for each server; a failed one has its error as its answer.
 
-        Raises RedisError where no server can be asked which of them has which slot.
+        Raises RedisError where no server can be asked for the slot map.
         """
         await self._refresh_slots()
         spread = Spread(self._slots, commands)
@@ -59,24 +59,24 @@ class AsyncCluster(AsyncClient):
         return spread.answers
 
     def count_lines(self, keys: int) -> int:
-        """Return one for each key, so that a server that is away holds up nobody else."""
+        """Return one for each key, so that an unavailable server holds up no other."""
         return keys
 
     def bell(self, key: str, lifetime_ms: int, ring: Callable[[], None]) -> InboxBell:
-        """Return a bell for what is written with this client."""
+        """Return a wake-up mark for what is written with this client."""
         return ClusterBell(self, key, lifetime_ms, ring)
 
     def is_partial(self, error: RedisError) -> bool:
-        """Say whether others may still serve where one server fails like this."""
+        """Return whether other servers may still serve where one fails with this error."""
         return isinstance(error, (ConnectionError, TimeoutError))
 
     async def infos(self) -> list[Any]:
-        """Return what every server that writes says of itself (INFO), or its error."""
+        """Return the INFO of every server that writes, or its error."""
         await self._refresh_slots()
         return await asyncio.gather(*map(self._info, self._slots.primaries))
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         for client in self._clients.values():
             await client.aclose(close_connection_pool)
 
@@ -96,7 +96,7 @@ class AsyncCluster(AsyncClient):
             return error
 
     async def _refresh_slots(self) -> None:
-        """Ask for the map where that is due."""
+        """Ask for the slot map where that is due."""
         if not self._slots.is_refresh_due():
             return
         async with self._refresh_lock:
@@ -127,11 +127,11 @@ class _AsyncClusterPipe(AsyncPipe):
         self._cluster = cluster
 
     async def answers(self, replicas: int = 0) -> list[Any]:
-        """Run them; one that failed, or that too few replicas have, gives its error."""
+        """Run them; one that failed, or that too few replicas have, has its error as its answer."""
         return await self.in_place(replicas)
 
     async def in_place(self, replicas: int) -> list[Any]:
-        """Do the same."""
+        """Run them, as `answers` does."""
         commands, self.command_stack = self.command_stack, []
         if not commands:
             return []

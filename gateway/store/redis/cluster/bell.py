@@ -1,4 +1,4 @@
-"""The bell of a cluster: its key is on some other server, so it is set beside the answers."""
+"""Wake-up mark of a cluster: its key is on another server, so it is set apart from the writes."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from gateway.store.redis.driver import AsyncClient, AsyncPipe, InboxBell
 
 
 class ClusterBell(InboxBell):
-    """A bell that is set once for all that was written meanwhile."""
+    """A mark that is set once for everything written meanwhile."""
 
     def __init__(
         self, client: AsyncClient, key: str, lifetime_ms: int, ring: Callable[[], None]
@@ -26,17 +26,17 @@ class ClusterBell(InboxBell):
         """Leave the pipe alone."""
 
     def take_answer(self, answers: list[Any]) -> list[Any]:
-        """Return all answers, as none is the bell's."""
+        """Return all answers, as none is that of the mark."""
         return answers
 
     def ring(self) -> None:
-        """Ask for the key to be set."""
+        """Request that the key is set."""
         self._is_requested = True
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="bell")
 
     async def close(self) -> None:
-        """Ring for what was asked for last, then end."""
+        """Ring for the last request, then end."""
         if self._task:
             await self._task
 
@@ -49,7 +49,7 @@ class ClusterBell(InboxBell):
         try:
             first = await self._redis.set(self._key, 1, nx=True, px=self._lifetime_ms)
         except RedisError:
-            first = True  # nobody can say, and a bell too many does no harm
-        with suppress(Exception):  # the sweep rings for what is not rung for
+            first = True  # the state is unknown, and one wake-up too many does no harm
+        with suppress(Exception):  # the sweep rings where this failed
             if first:
                 self._ring()

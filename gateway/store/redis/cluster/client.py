@@ -1,8 +1,8 @@
-"""A Redis Cluster with the methods of one server: each command goes to the server of its key.
+"""Redis Cluster with the methods of one server: each command goes to the server of its key.
 
-Nothing is repeated but what a server said it did not run. A server that is away gives its error to
-the commands that were for it, and to no others. All keys of a script or of a transaction are in one
-slot; no command here names keys of several.
+A command is only repeated if a server said that it did not run it. An unavailable server gives its
+error to the commands that were for it, and to no others. All keys of a script or of a transaction
+are in one slot; no command here names keys of several.
 """
 
 import threading
@@ -24,10 +24,10 @@ _NO_CLUSTER = "cluster support disabled"
 
 
 class Cluster(Client):
-    """A client of all servers of a cluster; safe to share between threads."""
+    """A client of all servers of a cluster; threads can share it."""
 
     def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
-        """Remember where the servers are; the first command connects."""
+        """Store the servers' addresses; the first command connects."""
         self._address = address
         self._options = options
         self._clients: dict[Node, Client] = {}
@@ -57,9 +57,9 @@ class Cluster(Client):
     def answers(
         self, commands: Sequence[Command], replicas: int = 0, *, transaction: bool = False
     ) -> list[Any]:
-        """Run commands, one pipeline for each server; one that failed gives its error in its place.
+        """Run commands, one pipeline for each server; a failed one has its error as its answer.
 
-        Raises RedisError where no server can be asked which of them has which slot.
+        Raises RedisError where no server can be asked for the slot map.
         """
         self._refresh_slots()
         spread = Spread(self._slots, commands)
@@ -75,23 +75,23 @@ class Cluster(Client):
         return spread.answers
 
     def infos(self) -> list[Any]:
-        """Return what every server that writes says of itself (INFO), or its error."""
+        """Return the INFO of every server that writes, or its error."""
         return self.ask_each(lambda server: server.info())
 
     def find_address_problem(self, infos: Sequence[Any]) -> str:
-        """Say whether the servers are those of a cluster; "" where they are."""
+        """Return what is wrong if the servers are not those of a cluster; "" where they are."""
         if all(int(info.get("cluster_enabled", 0)) for info in infos):
             return ""
         return "Redis is no cluster: begin its address with redis://."
 
     def ask_each(self, ask: Callable[[Client], T]) -> list[T | RedisError]:
-        """Ask every server that writes something of itself; one that fails gives its error."""
+        """Call `ask` with every server that writes; one that fails gives its error."""
         self._refresh_slots()
         servers = [self.node(node) for node in self._slots.primaries]
         return list(self._threads.map(lambda server: ask_server(server, ask), servers))
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._threads.shutdown(wait=False)
         for client in self._clients.values():
             client.close()
@@ -105,7 +105,7 @@ class Cluster(Client):
             return [error] * len(group.commands)
 
     def _refresh_slots(self) -> None:
-        """Ask for the map where that is due."""
+        """Ask for the slot map where that is due."""
         if not self._slots.is_refresh_due():
             return
         with self._refresh_lock:
@@ -136,11 +136,11 @@ class _ClusterPipe(Pipe):
         self._cluster = cluster
 
     def answers(self, replicas: int = 0) -> list[Any]:
-        """Run them; one that failed, or that too few replicas have, gives its error."""
+        """Run them; one that failed, or that too few replicas have, has its error as its answer."""
         return self.in_place(replicas)
 
     def in_place(self, replicas: int) -> list[Any]:
-        """Do the same."""
+        """Run them, as `answers` does."""
         commands, self.command_stack = self.command_stack, []
         if not commands:
             return []
@@ -156,7 +156,7 @@ class _ClusterPipe(Pipe):
 
 
 def single_node_slots(error: ResponseError, node: Node) -> Any:
-    """Take a server that is in no cluster for one that has all slots: it tells so by its INFO."""
+    """Map all slots to a server that is in no cluster; its INFO shows that later."""
     if _NO_CLUSTER not in str(error):
         raise error
     return [[0, 16383, list(node)]]

@@ -1,6 +1,6 @@
-"""Which server of a Redis Cluster has which key, and what a call over several of them came to.
+"""Slot map of a Redis Cluster, and the answers of a call that spans several servers.
 
-No I/O: the clients of `cluster.py` ask the servers, and tell this module what they heard.
+No I/O: the clients of `client.py` and `async_client.py` ask the servers, and pass answers on.
 """
 
 import time
@@ -25,17 +25,17 @@ Node = tuple[str, int]
 Command = tuple[Sequence[Any], Mapping[str, Any]]  # its words, and how the driver reads the answer
 
 _KEYLESS = frozenset({"INFO", "TIME", "PING", "ECHO"})
-# After these the slots may be elsewhere by now.
+# After these errors the slots may have moved.
 _DOUBTFUL = (AskError, ClusterError, ConnectionError, TimeoutError, NotReplicatedError)
 
 
 class Slots:
-    """The map of a cluster, as of the last time when a server was asked for it."""
+    """The slot map, as of the last time that a server was asked for it."""
 
-    PAUSE_S = 0.2  # between two looks while servers are away
+    PAUSE_S = 0.2  # between two requests while servers are unavailable
 
     def __init__(self, seeds: Iterable[Node]) -> None:
-        """Know only whom to ask first."""
+        """Start with only the servers to ask first."""
         self._seeds = tuple(seeds)
         self._known = list(self._seeds)
         self._owners: list[Node | None] = []
@@ -43,13 +43,13 @@ class Slots:
         self._read_at = 0.0
 
     def is_refresh_due(self) -> bool:
-        """Say whether a server has to be asked; while the map is doubted, now and then."""
+        """Return whether a server has to be asked; while the map is doubted, now and then."""
         paused = time.monotonic() - self._read_at < self.PAUSE_S
         return not self._owners or (self._is_doubted and not paused)
 
     @property
     def known(self) -> list[Node]:
-        """Return whom to ask for the map, first whoever answered last."""
+        """Return the servers to ask for the map, the one that answered last first."""
         return list(self._known)
 
     @property
@@ -58,7 +58,7 @@ class Slots:
         return sorted({one for one in self._owners if one})
 
     def read(self, rows: Any, source: Node) -> None:
-        """Take up what `asked` answered to CLUSTER SLOTS."""
+        """Read the answer of `source` to CLUSTER SLOTS."""
         owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         nodes_seen = [source]
         for first, last, *nodes in rows:
@@ -69,13 +69,13 @@ class Slots:
         self._owners, self._is_doubted, self._read_at = owners, False, time.monotonic()
 
     def keep_old(self, error: RedisError) -> None:
-        """Go on with the old map where nobody could be asked. Raises `error` without one."""
+        """Keep the old map where no server could be asked. Raises `error` without one."""
         if not self._owners:
             raise error
         self._read_at = time.monotonic()
 
     def owner(self, command: Command) -> Node | None:
-        """Return the server of a command's key; for one without a key whoever answered last."""
+        """Return the server of a command's key; without a key, the one that answered last."""
         key = key_of(command)
         if key is None:
             return self._known[0]
@@ -98,7 +98,7 @@ class NodeGroup:
 
 
 class Spread:
-    """Commands that go to the servers of their keys, and the answers in the order given."""
+    """Distribution of commands to the servers of their keys; the answers keep the given order."""
 
     def __init__(self, slots: Slots, commands: Sequence[Command]) -> None:
         """Take the commands; one without a key goes with the first that has one."""
@@ -110,9 +110,9 @@ class Spread:
         self.answers: list[Any] = [None] * len(commands)
 
     def groups(self) -> list[NodeGroup]:
-        """Return what is to be run: at first all, then once more what a server said it moved.
+        """Return the commands to run: at first all, then once more those whose slot has moved.
 
-        That did not run there; of anything else that failed nobody knows, so it is not repeated.
+        Those did not run. Any other failed command may have run, so it is not repeated.
         """
         self._rounds -= 1
         if self._rounds < 0:
@@ -149,6 +149,6 @@ def key_of(command: Command) -> Any:
 
 
 def _parse_node(endpoint: Any, source: Node) -> Node:
-    """Read a server's host and port; without a host it is where the one that was asked is."""
+    """Read a server's host and port; without a host it is the one of the server that was asked."""
     host = endpoint[0].decode() if isinstance(endpoint[0], bytes) else endpoint[0]
     return (source[0] if host in (None, "", "?") else host, int(endpoint[1]))

@@ -1,4 +1,4 @@
-"""Checks of this machine: its rules, whether the workers plan by the same, and its disk; pure."""
+"""Checks of this machine: its rules, whether the workers use the same ones, and its disk; pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ENOUGH_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules as they are on this machine."""
+    """Rules as loaded on this machine."""
 
     version: str = ""
     count: int = 0
@@ -29,11 +29,11 @@ class Disk:
     """A disk of this machine."""
 
     free_bytes: int
-    file_bytes: int = 0  # of the append-only file that is on it, 0 where none is
+    file_bytes: int = 0  # size of the append-only file on it, 0 if none is
 
 
 def rules(loaded_rules: Rules) -> Iterator[Finding]:
-    """Tell what is wrong with them, and that nobody is ever answered."""
+    """Check that the rules are valid and that there is at least one."""
     yield from map(broken, loaded_rules.problems)
     if loaded_rules.problems:
         return
@@ -44,7 +44,7 @@ def rules(loaded_rules: Rules) -> Iterator[Finding]:
 
 
 def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
-    """Tell that the workers plan by other rules, or another release, than is here."""
+    """Check that the workers use the rules and the release of this machine."""
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
     if problems := list(find_rule_problems(reading.rulebooks)):
@@ -62,7 +62,7 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
 
 
 def disk(local_disk: Disk) -> Iterator[Finding]:
-    """Tell that there is too little room to write, or to write the append-only file anew."""
+    """Check that there is enough room to write, and to rewrite the append-only file."""
     free = megabytes(local_disk.free_bytes)
     if local_disk.free_bytes < LEAST_BYTES:
         yield broken(f"Only {free} are free.")

@@ -1,4 +1,4 @@
-"""Checks of the settings: where they come from, whether they hold together; pure."""
+"""Checks of the settings: their source, and whether they are consistent; pure."""
 
 import stat
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ INCOMPLETE = Unseen("the settings are not complete")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was read, whether or not it can be used."""
+    """Settings as they were read, whether or not they can be used."""
 
     problems: tuple[str, ...] = ()
-    mode: int | None = None  # of the file .env, None where there is none
+    mode: int | None = None  # of the file .env, None if there is none
     secrets: int = 1
     dev: bool = False  # those of a `gateway dev` in this folder
 
 
 def settings(given: Given) -> Iterator[Finding]:
-    """Tell each setting that is missing or malformed."""
+    """Check that no setting is missing or malformed."""
     yield from map(broken, given.problems)
     if not given.problems:
         whose = "Those of the gateway dev that runs in this folder are" if given.dev else "All are"
@@ -30,7 +30,7 @@ def settings(given: Given) -> Iterator[Finding]:
 
 
 def file_mode(given: Given) -> Iterator[Finding]:
-    """Tell that others on this machine can read the secrets."""
+    """Check that other users of this machine cannot read the secrets."""
     if given.mode is None:
         yield fine("There is no file .env here; the environment says all.")
     elif given.mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -40,7 +40,7 @@ def file_mode(given: Given) -> Iterator[Finding]:
 
 
 def secrets(given: Given) -> Iterator[Finding]:
-    """Tell that a rotation is not over."""
+    """Check that no rotation of secrets is unfinished."""
     if given.secrets > 1:
         yield warning(f"{pluralize(given.secrets, 'app secret')} are accepted.")
     else:

@@ -1,4 +1,4 @@
-"""Checks of the app at Meta: whether Meta answers, and takes our secret and our token; pure."""
+"""Checks of the app at Meta: whether Meta answers, and accepts our secret and our token; pure."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -31,7 +31,7 @@ VERSION_SOON = timedelta(days=90)
 
 
 def graph(meta: MetaAnswers) -> Iterator[Finding]:
-    """Tell that Meta cannot be reached at all."""
+    """Check that Meta can be reached at all."""
     if meta.unreachable_reason:
         yield broken(meta.unreachable_reason.removesuffix(f" {ADVICE['graph']}"))
     else:
@@ -39,7 +39,7 @@ def graph(meta: MetaAnswers) -> Iterator[Finding]:
 
 
 def version(inputs: tuple[str, date]) -> Iterator[Finding]:
-    """Tell that Meta will soon serve this version no more, or does not any more."""
+    """Check that Meta serves this version, and still will for a while."""
     name, today = inputs
     state, end = support_status(name, today)
     if state == "ended":
@@ -55,7 +55,7 @@ def version(inputs: tuple[str, date]) -> Iterator[Finding]:
 
 
 def secret(meta: MetaAnswers) -> Iterator[Finding]:
-    """Tell that a secret is not the app's, so that every delivery would be refused."""
+    """Check that each secret is the app's; otherwise every delivery would be refused."""
     total = len(meta.secrets)
     for position, answer in enumerate(meta.secrets, 1):
         which = f"Secret {position} of {total}: " if total > 1 else ""
@@ -69,7 +69,7 @@ def secret(meta: MetaAnswers) -> Iterator[Finding]:
 
 
 def token(meta: MetaAnswers) -> Iterator[Finding]:
-    """Tell that Meta takes nothing with this token."""
+    """Check that Meta accepts the token."""
     info, number = meta.token, meta.number
     if isinstance(info, TokenInfo):
         if not info.valid:
@@ -90,7 +90,7 @@ def token(meta: MetaAnswers) -> Iterator[Finding]:
 
 
 def token_end(inputs: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
-    """Tell that the token runs out."""
+    """Check that the token does not expire soon."""
     info, now = inputs
     if info.expires_at is None:
         yield fine("It does not run out.")
@@ -104,7 +104,7 @@ def token_end(inputs: tuple[TokenInfo, datetime]) -> Iterator[Finding]:
 
 
 def token_scopes(info: TokenInfo) -> Iterator[Finding]:
-    """Tell that the token may not do what it is for."""
+    """Check that the token has the scopes that it needs."""
     if info.missing_scopes(MESSAGING):
         yield broken(f"It lacks {MESSAGING}, without which nothing is sent.")
     if info.missing_scopes(MANAGEMENT):

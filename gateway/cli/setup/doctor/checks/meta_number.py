@@ -1,4 +1,4 @@
-"""Checks of the number at Meta: whether it may send, how well it is thought of, and how much."""
+"""Checks of the number at Meta: whether it may send, its quality, and its limits."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ from gateway.graph.admin.models import NumberInfo
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 
 CONNECTED = "CONNECTED"
-# The number sends, and Meta is about to change that.
+# The number sends, but Meta may soon restrict it.
 _STILL_SENDS = frozenset({"FLAGGED", "RATE_LIMITED"})
 _GOOD = frozenset({"GREEN", "UNKNOWN", "NA"})
 VERIFIED = "VERIFIED"
@@ -35,12 +35,12 @@ TEST = "SANDBOX"
 NOT_ON_THE_LIST = 131030
 GRANTED = {"STANDARD": 80, "HIGH": 1_000}
 _WHO = {"PHONE_NUMBER": "number", "WABA": "account", "BUSINESS": "business", "APP": "app"}
-# What a business has before Meta knows who it is.
+# Limit of a business that Meta has not verified yet.
 _FIRST_TIERS = frozenset({"TIER_50", "TIER_250"})
 
 
 def number(info: NumberInfo | SetupError) -> Iterator[Finding]:
-    """Tell that nothing can be sent from the number."""
+    """Check that the number can send."""
     if isinstance(info, SetupError):
         yield error_finding(info, "META_PHONE_NUMBER_ID: ")
     elif not info.status:
@@ -54,7 +54,7 @@ def number(info: NumberInfo | SetupError) -> Iterator[Finding]:
 
 
 def verification(info: NumberInfo) -> Iterator[Finding]:
-    """Tell that nobody has shown that the number is theirs."""
+    """Check that the number is verified."""
     if not info.code_verification:
         yield unseen("Meta did not say whether it is verified")
     elif info.code_verification == VERIFIED:
@@ -66,7 +66,7 @@ def verification(info: NumberInfo) -> Iterator[Finding]:
 
 
 def name(info: NumberInfo) -> Iterator[Finding]:
-    """Tell that Meta has not approved what customers see as the sender."""
+    """Check that Meta has approved the display name that customers see."""
     if not info.name_status:
         yield unseen("Meta did not say how it stands")
     elif info.name_status in _NAMED:
@@ -76,7 +76,7 @@ def name(info: NumberInfo) -> Iterator[Finding]:
 
 
 def quality(info: NumberInfo) -> Iterator[Finding]:
-    """Tell that customers block or report the number."""
+    """Check that customers do not block or report the number."""
     if not info.quality:
         yield unseen("Meta did not say it")
     elif info.quality in _GOOD:
@@ -86,7 +86,7 @@ def quality(info: NumberInfo) -> Iterator[Finding]:
 
 
 def throughput(inputs: tuple[NumberInfo, int]) -> Iterator[Finding]:
-    """Tell that we send faster than Meta takes, or slower."""
+    """Compare our pace with what Meta grants the number."""
     info, ours = inputs
     granted = GRANTED.get(info.throughput)
     if granted is None:
@@ -98,7 +98,7 @@ def throughput(inputs: tuple[NumberInfo, int]) -> Iterator[Finding]:
 
 
 def reach(info: NumberInfo) -> Iterator[Finding]:
-    """Tell that few customers a day may be written to first."""
+    """Check how many customers a day may be written to first."""
     tier = info.messaging_limit
     people = tier.removeprefix("TIER_")
     if not tier:
@@ -112,7 +112,7 @@ def reach(info: NumberInfo) -> Iterator[Finding]:
 def recipients(
     inputs: tuple[NumberInfo | Unseen, Mapping[DeadLetterGroup, int]],
 ) -> Iterator[Finding]:
-    """Tell that a test number reaches its list of recipients and nobody else."""
+    """Check whether it is a test number, which reaches only its list of recipients."""
     info, letters = inputs
     refused_count = sum(count for of, count in letters.items() if of.code == NOT_ON_THE_LIST)
     if refused_count:
@@ -133,7 +133,7 @@ def recipients(
 
 
 def health(info: NumberInfo) -> Iterator[Finding]:
-    """Tell what Meta itself says that keeps messages from being sent."""
+    """Check Meta's own health report for what prevents sending."""
     if not info.health:
         yield unseen("Meta did not say it")
         return

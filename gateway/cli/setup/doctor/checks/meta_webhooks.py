@@ -1,4 +1,4 @@
-"""Checks of where webhooks go: account, subscriptions, callback and fields; pure."""
+"""Checks of webhook routing: account, subscriptions, callback and fields; pure."""
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 
 MESSAGES = "messages"
-# Without these the gateway works, and does not hear of what it could act on.
+# The gateway works without these fields, but misses events that it could act on.
 USEFUL = {
     "user_preferences": "that a customer stops marketing",
     "phone_number_quality_update": "that the number may send faster",
@@ -30,7 +30,7 @@ Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]
 
 
 def account(inputs: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> Iterator[Finding]:
-    """Tell that the number is of another account than META_WABA_ID."""
+    """Check that the number belongs to the account META_WABA_ID."""
     numbers, meta = inputs
     if isinstance(numbers, SetupError):
         yield error_finding(numbers, "META_WABA_ID: ")
@@ -41,7 +41,7 @@ def account(inputs: tuple[tuple[NumberInfo, ...] | SetupError, MetaAnswers]) -> 
 
 
 def subscription(inputs: Apps) -> Iterator[Finding]:
-    """Tell the classic: tests of the dashboard arrive, and real messages do not."""
+    """Check the usual mistake: tests of the dashboard arrive, and real messages do not."""
     apps, ours = inputs
     if ours in {one.id for one in apps}:
         yield fine("The account's webhooks go to our app.")
@@ -53,7 +53,7 @@ def subscription(inputs: Apps) -> Iterator[Finding]:
 
 
 def other_apps(inputs: Apps) -> Iterator[Finding]:
-    """Tell that somebody else gets the same webhooks, and may answer too."""
+    """Check that no other app gets the same webhooks, since it may answer too."""
     apps, ours = inputs
     others = sorted({one.id for one in apps} - {ours})
     if others:
@@ -67,7 +67,7 @@ def other_apps(inputs: Apps) -> Iterator[Finding]:
 
 
 def callback(inputs: tuple[str, str]) -> Iterator[Finding]:
-    """Tell that Meta has nowhere to post to; where it leads, the handshake shows."""
+    """Check that Meta has a callback; the handshake shows where it leads."""
     address, whose = inputs
     if not address:
         yield broken("Meta knows no callback, so nothing arrives.")
@@ -76,7 +76,7 @@ def callback(inputs: tuple[str, str]) -> Iterator[Finding]:
 
 
 def handshake(answer: Handshake) -> Iterator[Finding]:
-    """Tell that somebody else, or an old tunnel, answers at the callback."""
+    """Check that the gateway answers at the callback, and not another server or an old tunnel."""
     if answer.away:
         yield warning(f"From here the callback could not be reached ({answer.away}).")
     elif answer.wrong:
@@ -86,7 +86,7 @@ def handshake(answer: Handshake) -> Iterator[Finding]:
 
 
 def fields(callbacks: tuple[AppCallback, ...]) -> Iterator[Finding]:
-    """Tell that Meta is not asked for messages."""
+    """Check that the app is subscribed to messages."""
     ours = next((one for one in callbacks if one.object == WHATSAPP), None)
     if ours is None:
         yield broken("The app asks for no webhooks of WhatsApp.")

@@ -1,4 +1,4 @@
-"""Checks of the store: whether it answers, keeps what was acknowledged, and has room; pure."""
+"""Checks of the store: whether it answers, loses nothing acknowledged, and has room; pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,19 +29,19 @@ NO_LIMIT = (
 
 @dataclass(frozen=True, slots=True)
 class Redis:
-    """The store as it was found, or why it was not."""
+    """State of the store, or why it could not be read."""
 
     away: str = ""
     examined: Inspection | None = None
     limit_bytes: int = 0
 
     def health(self, server: Server) -> ServerHealth:
-        """Judge one server as everybody else does."""
+        """Judge one server as `gateway status` and the alerts do."""
         return judge_server(server.info, "", self.limit_bytes)
 
 
 def availability(redis: Redis) -> Iterator[Finding]:
-    """Tell that nothing can be kept."""
+    """Check that the store answers."""
     if redis.examined is None:
         yield broken(redis.away)
     elif redis.examined.unavailable:
@@ -52,7 +52,7 @@ def availability(redis: Redis) -> Iterator[Finding]:
 
 
 def address(examined: Inspection) -> Iterator[Finding]:
-    """Tell that REDIS_URL names something that cannot be written to."""
+    """Check that REDIS_URL names a server that can be written to."""
     problems = [examined.address_problem, *(replica_error(one.info) for one in examined.servers)]
     if problem := next(filter(None, problems), ""):
         yield broken(problem)
@@ -61,7 +61,7 @@ def address(examined: Inspection) -> Iterator[Finding]:
 
 
 def version(examined: Inspection) -> Iterator[Finding]:
-    """Tell that a server lacks what our scripts need."""
+    """Check that every server has the features that our scripts need."""
     for server in examined.servers:
         if problem := version_problem(server.info):
             yield broken(problem)
@@ -72,7 +72,7 @@ def version(examined: Inspection) -> Iterator[Finding]:
 
 
 def layout(examined: Inspection) -> Iterator[Finding]:
-    """Tell that another release wrote what is there."""
+    """Check that the stored data has this release's layout."""
     problem = layout_problem(examined.layout)
     if problem:
         yield broken(problem)
@@ -81,7 +81,7 @@ def layout(examined: Inspection) -> Iterator[Finding]:
 
 
 def persistence(examined: Inspection) -> Iterator[Finding]:
-    """Tell that what was acknowledged may be lost when the server stops."""
+    """Check that no acknowledged delivery is lost when the server stops."""
     for server in examined.servers:
         if not int(server.info.get("aof_enabled", 0)):
             yield broken(NO_FILE.text)
@@ -97,7 +97,7 @@ def persistence(examined: Inspection) -> Iterator[Finding]:
 
 
 def disk_writes(examined: Inspection) -> Iterator[Finding]:
-    """Tell that the server's disk takes no more."""
+    """Check that the server can write to its disk."""
     for server in examined.servers:
         if server.info.get("aof_last_write_status", "ok") != "ok":
             yield broken(NO_DISK.text)
@@ -111,7 +111,7 @@ def disk_writes(examined: Inspection) -> Iterator[Finding]:
 
 
 def eviction(examined: Inspection) -> Iterator[Finding]:
-    """Tell that the server may throw away what waits."""
+    """Check that the server evicts nothing."""
     policies = {str(one.info.get("maxmemory_policy", "noeviction")) for one in examined.servers}
     if others := sorted(policies - {"noeviction"}):
         yield broken(replace(EVICTS, observed=f"maxmemory-policy {', '.join(others)}").sentence)
@@ -120,7 +120,7 @@ def eviction(examined: Inspection) -> Iterator[Finding]:
 
 
 def memory(redis: Redis) -> Iterator[Finding]:
-    """Tell that history gives way, and that deliveries are refused."""
+    """Check that memory is not so short that history is dropped or deliveries are refused."""
     for server in redis.examined.servers if redis.examined else ():
         health = redis.health(server)
         used = f"{megabytes(health.used_bytes)} of {megabytes(health.limit_bytes)}"
@@ -133,7 +133,7 @@ def memory(redis: Redis) -> Iterator[Finding]:
 
 
 def clock(examined: Inspection) -> Iterator[Finding]:
-    """Tell that the clock that decides everything, or ours, is wrong."""
+    """Check that the clock of the store, which all decisions use, agrees with ours."""
     for server in examined.servers:
         if abs(server.ahead_s) > MOST_AHEAD_S:
             side = "ahead of" if server.ahead_s > 0 else "behind"
@@ -143,7 +143,7 @@ def clock(examined: Inspection) -> Iterator[Finding]:
 
 
 def replicas(examined: Inspection) -> Iterator[Finding]:
-    """Tell that nothing counts, for too few replicas are there to have it."""
+    """Check that there are enough replicas; with too few, no write counts."""
     there = min(int(one.info.get("connected_slaves", 0)) for one in examined.servers)
     if there < examined.replicas:
         needed = pluralize(examined.replicas, "replica")
@@ -157,7 +157,7 @@ def replicas(examined: Inspection) -> Iterator[Finding]:
 
 
 def megabytes(size: int) -> str:
-    """Return a size as people read it."""
+    """Return a size in readable units."""
     if size >= 10 << 30:
         return f"{size / (1 << 30):,.1f} GB"
     return f"{size / (1 << 20):,.1f} MB"

@@ -1,6 +1,6 @@
-"""Checks of the processes: who lives, and whether what waits is worked off; pure.
+"""Checks of the processes: which ones run, and whether pending work is processed; pure.
 
-What is wrong is found where `gateway status` has it from, so that the two never contradict.
+The problems are those of `gateway status`, so that the two never contradict each other.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,14 +20,14 @@ SWEEP_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where Celery's messages go."""
+    """Broker of Celery's messages."""
 
     apart: bool = False
-    away: str = ""  # what kind of error it was, "" where it answered
+    away: str = ""  # the kind of error, "" if it answered
 
 
 def broker(state: Broker) -> Iterator[Finding]:
-    """Tell that no bell can be rung."""
+    """Check that wake-ups can be sent."""
     where = "one of its own (CELERY_BROKER_URL)" if state.apart else "the store's server"
     if state.away:
         yield broken(f"The broker, {where}, does not answer ({state.away}).")
@@ -36,7 +36,7 @@ def broker(state: Broker) -> Iterator[Finding]:
 
 
 def check_queue(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
-    """Return what tells that nobody hears the bells of a queue."""
+    """Return the check that workers listen to a queue."""
 
     def judge(workers: Mapping[str, int]) -> Iterator[Finding]:
         if there := workers.get(queue, 0):
@@ -48,7 +48,7 @@ def check_queue(queue: str) -> Callable[[Mapping[str, int]], Iterator[Finding]]:
 
 
 def problem_check(group: str, name: str, *kinds: str, well: str) -> Check[Snapshot]:
-    """Return the check that tells of problems of some kinds."""
+    """Return the check for problems of some kinds."""
 
     def judge(reading: Snapshot) -> Iterator[Finding]:
         problems = [one for one in find_problems(reading) if one.kind in kinds]
@@ -60,7 +60,7 @@ def problem_check(group: str, name: str, *kinds: str, well: str) -> Check[Snapsh
 
 
 def beat(reading: Snapshot) -> Iterator[Finding]:
-    """Tell that nobody rings by the clock, or that nobody hears it."""
+    """Check that beat runs, and that workers receive its wake-ups."""
     ago_s = reading.ago_s.get("tick")
     if not reading.has_beat_leader:
         yield broken("No beat is running: workers do its most urgent work, and no canary flies.")
@@ -73,7 +73,7 @@ def beat(reading: Snapshot) -> Iterator[Finding]:
 
 
 def schedule(reading: Snapshot) -> Iterator[Finding]:
-    """Tell that beat's bells are heard too late."""
+    """Check that the sweep and the watch run in time."""
     limits = {"sweep": SWEEP_EVERY_S, "watch": SILENT_S}
     for what, limit_s in limits.items():
         ago_s = reading.ago_s.get(what)
@@ -86,7 +86,7 @@ def schedule(reading: Snapshot) -> Iterator[Finding]:
 
 
 def canary(reading: Snapshot) -> Iterator[Finding]:
-    """Tell that an event of our own does not go the whole way."""
+    """Check that a canary goes the whole way."""
     overdue = (one for one in find_problems(reading) if one.kind == "canary_overdue")
     latest = reading.canary
     if problem := next(overdue, None):
@@ -98,7 +98,7 @@ def canary(reading: Snapshot) -> Iterator[Finding]:
 
 
 def web(reading: Snapshot) -> Iterator[Finding]:
-    """Tell that nobody could keep a delivery of Meta's now."""
+    """Check that a web process could store a delivery now."""
     ago_s = reading.ago_s.get("web")
     if ago_s is None or ago_s > MOST_SILENT_S:
         when = "within a day" if ago_s is None else f"for {ago_s:,.0f} s"
