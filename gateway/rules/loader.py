@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gateway.rules.checks.file import CheckedFile, check
 from gateway.rules.checks.lint import lint_warnings
 from gateway.rules.checks.references import reference_errors
+from gateway.rules.checks.rulefile_check import CheckedFile, check
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.opening_hours import Hours
 from gateway.rules.problems import Mark, Problem, RulebookError, limit_problems

@@ -25,11 +25,11 @@ from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending import pauses
 from gateway.store.server.health import HealthMonitor
 from gateway.web.background import Heartbeat
-from gateway.web.connection_limits import Bounds
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
+from gateway.web.request_limits import Bounds
 from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
 
 # Strangers get the status of the reason and an empty body, whatever the error.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
-from gateway.web.connection_limits import Bounds, ConnectionLimits
+from gateway.web.request_limits import Bounds, ConnectionLimits
 
 
 class Phase(IntEnum):

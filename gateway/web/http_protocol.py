@@ -14,9 +14,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from gateway.web.connection_limits import ConnectionLimits
 from gateway.web.connections import Door, Phase
 from gateway.web.refusals import REASONS
+from gateway.web.request_limits import ConnectionLimits
 
 # A request costs about as much in addition to its own bytes.
 REQUEST_BYTES = 4096

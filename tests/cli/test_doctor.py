@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.local import target
 from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
-from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, run_checks
 from gateway.cli.setup.doctor.probes import run_looks

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.cli.operate.status.view import HIDDEN, StatusView
-from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
-from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
+from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.rules.checks.file import check
 from gateway.rules.checks.lint import lint_warnings
 from gateway.rules.checks.references import reference_errors
+from gateway.rules.checks.rulefile_check import check
 from gateway.rules.loader import assemble_rulebook
 from gateway.rules.reference import tables
 from tests.support.factories import ANA, NOW, a_message

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.rules.checks.file import check
+from gateway.rules.checks.rulefile_check import check
 from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.loader import assemble_rulebook
 from tests.support.factories import ANA, NOW, a_message, a_status

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.rendering.filters import FILTERS
 from gateway.rules import reference
-from gateway.rules.checks.file import check
+from gateway.rules.checks.rulefile_check import check
 from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.contact_actions import Choice, Signal

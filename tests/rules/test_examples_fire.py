@@ -12,7 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Notice
 from gateway.core.messages import with_recipient
 from gateway.core.planning.decision import Decision
-from gateway.rules.checks.file import check as read
+from gateway.rules.checks.rulefile_check import check as read
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.rulefile import Book

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.checks.file import check
+from gateway.rules.checks.rulefile_check import check
 from gateway.rules.loader import load
 from gateway.rules.problems import Mark, Problem, RulebookError
 from tests.support.rules.rulebooks import HEAD, book

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from gateway.rules import reference
-from gateway.rules.checks.file import check
+from gateway.rules.checks.rulefile_check import check
 from tests.rules.test_examples import BLOCKS, PAGE, ROOT
 from tests.support.rules.rulebooks import HEAD
 

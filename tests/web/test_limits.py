@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Store
-from gateway.web.connection_limits import Bounds, ConnectionLimits
 from gateway.web.connections import Phase
+from gateway.web.request_limits import Bounds, ConnectionLimits
 from tests.support.servers import Server
 from tests.support.web.web_app import BODY, a_web, kept
 from tests.support.web.web_server import (

@@ -2,7 +2,7 @@
 
 import resource
 
-from gateway.web.connection_limits import Bounds
+from gateway.web.request_limits import Bounds
 
 # Redis, the broker, logs, and connections accepted while others are closing.
 BESIDE = 256

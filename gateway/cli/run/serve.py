@@ -17,8 +17,8 @@ from gateway.cli.common import errors, open_files
 from gateway.config import logs
 from gateway.config.settings import Settings
 from gateway.web.app import create_app
-from gateway.web.connection_limits import Bounds
 from gateway.web.http_protocol import BoundedHttpProtocol
+from gateway.web.request_limits import Bounds
 from tasks.monitoring.alert_watch import StandIn
 from tasks.wakeup import WakeupThread
 

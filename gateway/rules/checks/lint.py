@@ -6,9 +6,9 @@ from difflib import get_close_matches
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
-from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import iter_texts
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
+from gateway.rules.checks.rulefile_check import CheckedFile
 from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.language.actions import BARE
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word

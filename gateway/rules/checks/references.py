@@ -6,12 +6,12 @@ from typing import Any
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
-from gateway.rules.checks.file import CheckedFile
 from gateway.rules.checks.placeholders import (
     known_names,
     unknown_placeholders,
     unknown_placeholders_in,
 )
+from gateway.rules.checks.rulefile_check import CheckedFile
 from gateway.rules.problems import Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
 

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
-from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
+from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts

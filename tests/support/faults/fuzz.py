@@ -25,7 +25,7 @@ from rich.progress import Progress
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.web.connection_limits import Bounds
+from gateway.web.request_limits import Bounds
 from tests.support.faults.fuzz_requests import Case, case, request
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack

@@ -12,9 +12,9 @@ import uvicorn
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.web.app import create_app
-from gateway.web.connection_limits import Bounds
 from gateway.web.connections import Phase
 from gateway.web.http_protocol import BoundedHttpProtocol
+from gateway.web.request_limits import Bounds
 from tests.support.stack import signed
 from tests.support.web.web_app import BODY, NEW, settings
 

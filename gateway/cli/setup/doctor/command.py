@@ -14,7 +14,7 @@ from rich.status import Status
 
 from gateway.cli.local import target, workspace
 from gateway.cli.setup.doctor import meta_probes, probes
-from gateway.cli.setup.doctor.checks.local import INCOMPLETE, Given
+from gateway.cli.setup.doctor.checks.settings_file import INCOMPLETE, Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import Result, Unseen, run_checks
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers

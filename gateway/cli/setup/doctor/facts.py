@@ -6,16 +6,16 @@ from datetime import date
 from typing import Any
 
 from gateway.cli.setup.doctor.checks import (
-    doctor_here,
-    local,
     meta_app,
     meta_number,
     meta_webhooks,
+    rules_and_disk,
+    settings_file,
     store,
     workers,
 )
-from gateway.cli.setup.doctor.checks.doctor_here import Disk, Rules
-from gateway.cli.setup.doctor.checks.local import Given
+from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
+from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Check, Unseen
@@ -39,10 +39,10 @@ class DoctorFacts:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    *local.CHECKS,
+    *settings_file.CHECKS,
     *store.CHECKS,
     *workers.CHECKS,
-    *doctor_here.CHECKS,
+    *rules_and_disk.CHECKS,
     *meta_app.CHECKS,
     *meta_webhooks.CHECKS,
     *meta_number.CHECKS,
