@@ -14,7 +14,7 @@ from tests.support.faults.held_worker import ENDED, HELD
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

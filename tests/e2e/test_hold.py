@@ -14,7 +14,7 @@ from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 COUNT = 400
 SOON_S = 2
 RULES = """\

@@ -19,7 +19,7 @@ from tests.support.faults.held_worker import HELD, RELEASED
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 PREFIX = keys.number(NUMBER)
 ASKED = delivery_body(message_item("wamid.1", "color"))
 

@@ -17,7 +17,7 @@ from tests.support.stack import Stack
 from tests.support.web.raw_http import a_line, head, statuses
 from tests.support.web.web_app import kept
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 BODY = delivery_body(message_item("wamid.edge"))
 

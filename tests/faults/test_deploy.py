@@ -21,7 +21,7 @@ from tests.support.servers import Server, wait_until
 from tests.support.stack import RULES, Stack
 from tests.support.store.raw import raw
 
-pytestmark = [pytest.mark.faults, pytest.mark.alone]
+pytestmark = pytest.mark.faults
 CLIENTS = 4
 FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
 

@@ -15,7 +15,7 @@ from tests.support.faults.ledger import asking
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.faults, pytest.mark.alone]
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
