@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.sending.send import STATUS_RANK
-from gateway.store.lua.constants import CONSTANTS
+from gateway.store.lua.constants import CONSTANTS, write_constants
 from gateway.store.lua.scripts import SCRIPTS, source
 
 LUA = {path.stem: path for path in SCRIPTS.rglob("*.lua")}
@@ -17,7 +17,12 @@ LARGE = 1_000
 
 def code(name: str) -> str:
     """Return what a file of Lua does, without its comments."""
-    return re.sub(r"--.*", "", LUA[name].read_text())
+    return code_of(LUA[name].read_text())
+
+
+def code_of(lua: str) -> str:
+    """Return Lua without its comments."""
+    return re.sub(r"--.*", "", lua)
 
 
 def numbers_of(lua: str) -> Iterator[int]:
@@ -47,8 +52,20 @@ def test_scripts_name_no_stage_that_is_not_on_the_ladder() -> None:
     assert named <= set(STATUS_RANK)
 
 
-def test_each_script_begins_with_the_constants() -> None:
-    first, _, rest = source("renew").partition("\n")
-    assert first.startswith("local C = {DAY_MS = 86400000, ")
-    assert "STATUS_RANK = {queued = 0, attempting = 1, " in first
-    assert rest.startswith(LUA["prelude"].read_text())
+@pytest.mark.parametrize("name", sorted(LUA))
+def test_constants_are_written_into_each_script(name: str) -> None:
+    assert not re.search(r"\bC\.", code_of(source(name)))
+
+
+def test_a_constant_is_its_value() -> None:
+    lua = "local a, b = C.DAY_MS, C.STATUS_RANK.read\nlocal c = C.STATUS_RANK[stage]"
+
+    first, rest = write_constants(lua).split("\n", 1)
+
+    assert first.startswith("local STATUS_RANK = {queued = 0, attempting = 1, ")
+    assert rest == "local a, b = 86400000, 7\nlocal c = STATUS_RANK[stage]"
+
+
+def test_an_unknown_constant_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        write_constants("local a = C.UNKNOWN")

@@ -1,5 +1,6 @@
-"""Constants that scripts and code share: defined in Python, and passed to the scripts."""
+"""Constants that scripts and code share: defined in Python, and written into the scripts."""
 
+import re
 from collections.abc import Mapping
 
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
@@ -29,13 +30,27 @@ CONSTANTS: Mapping[str, Constant] = {
 }
 
 
-def constants_table() -> str:
-    """Return the line of Lua that precedes each script."""
-    return f"local C = {_lua_literal(CONSTANTS)}"
+# A table that a script looks up with a variable keeps its name; all else becomes a literal, since a
+# table of all constants would be built anew with each call of each script.
+_USE = re.compile(r"\bC\.([A-Z_]+)(?:\.([a-z_]+))?(?!\w|\[)")
+_LOOKUP = re.compile(r"\bC\.([A-Z_]+)\[")
 
 
-def _lua_literal(value: Constant | Mapping[str, Constant]) -> str:
+def write_constants(lua: str) -> str:
+    """Return a script in which each constant is its value. Raises KeyError for an unknown one."""
+    tables = "".join(f"local {name} = {_literal(name)}\n" for name in _looked_up(lua))
+    lua = _LOOKUP.sub(lambda use: f"{use[1]}[", lua)
+    return tables + _USE.sub(lambda use: _literal(use[1], use[2]), lua)
+
+
+def _looked_up(lua: str) -> Mapping[str, None]:
+    return dict.fromkeys(_LOOKUP.findall(lua))
+
+
+def _literal(name: str, field: str | None = None) -> str:
+    value = CONSTANTS[name]
     if isinstance(value, Mapping):
-        fields = (f"{name} = {_lua_literal(one)}" for name, one in value.items())
-        return f"{{{', '.join(fields)}}}"
+        if field is not None:
+            return str(value[field])
+        return f"{{{', '.join(f'{key} = {one}' for key, one in value.items())}}}"
     return f"'{value}'" if isinstance(value, str) else str(value)

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from gateway.store.lua.constants import constants_table
+from gateway.store.lua.constants import write_constants
 
 SCRIPTS = Path(__file__).parent
 
 
 @cache
 def source(script: str) -> str:
-    """Return the text of a script, preceded by the constants, the prelude and the parts it needs.
+    """Return the text of a script with its constants, preceded by the prelude and what it needs.
 
     A script names the parts in a line of its own (`-- with: …`).
     """
     names = dict.fromkeys(["prelude", *_needs(script)])
-    return "\n".join([constants_table(), *(_files()[name].read_text() for name in names)])
+    return write_constants("\n".join(_files()[name].read_text() for name in names))
 
 
 def _needs(script: str) -> Iterator[str]:

@@ -1,5 +1,5 @@
--- Prelude: put before every script, after `C` (constants.py). Times are milliseconds of the
--- server's clock, never of a client's.
+-- Prelude: put before every script. Times are milliseconds of the server's clock, never of a
+-- client's. What follows `C.` is a constant of constants.py, written in when a script is read.
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
