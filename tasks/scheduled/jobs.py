@@ -6,7 +6,6 @@ no worker took it, the main process of a worker does the job (tasks/scheduled/sa
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cache
 
 import structlog
@@ -29,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 # What waits for less has a worker that was woken and works on it.
 STALLED_MS = 1_500
-DEAD_LETTERS_FOR = timedelta(days=30)
 
 
 @app.task(name="tasks.tick", time_limit=60)
@@ -106,7 +104,7 @@ def cleanup() -> None:
     sends = retention.prune(ctx.store, ctx.settings.gateway_retention)
     # By the server's clock, as their times are: a worker's may be wrong by a month.
     forgotten = retention.forget_dead_letters(
-        ctx.store, dead_letters.server_time(ctx.store) - DEAD_LETTERS_FOR
+        ctx.store, dead_letters.server_time(ctx.store) - retention.DEAD_LETTERS_FOR
     )
     run_ages.record_run(ctx.store, "cleanup", lifetime_ms=run_ages.CLEANUP_AGE_MS)
     log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)

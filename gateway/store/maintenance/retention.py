@@ -17,6 +17,7 @@ from gateway.store.server.health import (
     judge_servers,
 )
 
+DEAD_LETTERS_FOR = timedelta(days=30)
 MOST_FORGOTTEN = 1_000  # dead letters in one command
 
 

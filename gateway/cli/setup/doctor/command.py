@@ -58,7 +58,7 @@ def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
     tell = partial(_show_progress, status)
     answers = run_looks(here | questions, WITHIN_S, tell)
     return DoctorFacts(
-        given=probes.given(settings, dev=running is not None),
+        given=probes.read_given(settings, dev=running is not None),
         version=(settings.meta_graph_version, datetime.now(UTC).date()),
         disk=probes.disk(settings, answers["redis"]),
         meta=away or _ask_meta(settings, {name: answers[name] for name in questions}, tell),

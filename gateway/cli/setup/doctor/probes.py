@@ -66,7 +66,7 @@ PATIENCE_S = (1.0, 3.0)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def given(settings: Settings, *, dev: bool = False) -> Given:
+def read_given(settings: Settings, *, dev: bool = False) -> Given:
     """Return the settings with what the checks need to know about them."""
     return Given(mode=file_mode(), secrets=len(settings.meta_app_secret), dev=dev)
 
