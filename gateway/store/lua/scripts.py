@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,18 +15,33 @@ SCRIPTS = Path(__file__).parent
 def source(script: str) -> str:
     """Return the text of a script with its constants, preceded by the prelude and what it needs.
 
-    A script names the parts in a line of its own (`-- with: …`).
+    A script names the parts in a line of its own (`-- with: …`). What it rarely needs (`-- on
+    demand: …`) costs a call nothing until the script calls `load_<part>()`, which returns the
+    function of that name.
     """
-    names = dict.fromkeys(["prelude", *_needs(script)])
-    return write_constants("\n".join(_files()[name].read_text() for name in names))
+    parts = dict.fromkeys(["prelude", *_needs(script)])
+    del parts[script]
+    late = [_on_demand(part, parts) for part in _named("on demand", script)]
+    texts = [*(_files()[part].read_text() for part in parts), *late, _files()[script].read_text()]
+    return write_constants("\n".join(texts))
 
 
 def _needs(script: str) -> Iterator[str]:
     """Yield the parts that a script needs, each after its own needs, and then the script."""
-    named = re.search(r"^-- with: (.*)$", _files()[script].read_text(), re.MULTILINE)
-    for part in named[1].split(", ") if named else ():
+    for part in _named("with", script):
         yield from _needs(part)
     yield script
+
+
+def _on_demand(part: str, present: Container[str]) -> str:
+    needs = (need for need in dict.fromkeys(_needs(part)) if need not in present)
+    body = "\n".join(_files()[need].read_text() for need in needs)
+    return f"local function load_{part}()\n{body}\nreturn {part}\nend"
+
+
+def _named(how: str, script: str) -> Sequence[str]:
+    found = re.search(rf"^-- {how}: (.*)$", _files()[script].read_text(), re.MULTILINE)
+    return found[1].split(", ") if found else ()
 
 
 @cache

@@ -57,7 +57,8 @@ local function stop_waiting(number, now, id, row)
   leave_lane(number, row.rank, row.lane, id, now)
 end
 
-local function apply_status(number, now, status)
+local function apply_status(number, now, ...)
+  local status = read_status(...)
   if status.came == '1' then count(number, 'statuses.late') end
   local id, has_row = find_send(number, status)
   if status.participant ~= '' then climb_alone(number, id, status) end

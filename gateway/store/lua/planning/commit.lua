@@ -1,5 +1,6 @@
 -- commit: write one contact's events of a batch, whole or not at all.
--- with: known, lanes, pace, compact_records, apply_status
+-- with: known, lanes, pace, compact_records
+-- on demand: apply_status
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -84,8 +85,10 @@ function apply.push(id, lane, rank, due, place)
   count(number, 'sends.queued')
 end
 
+local apply_status
 function apply.stage(...)
-  apply_status(number, now, read_status(...))
+  apply_status = apply_status or load_apply_status()
+  apply_status(number, now, ...)
 end
 
 function apply.timer(id, due, row)
