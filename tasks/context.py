@@ -14,13 +14,13 @@ from gateway.core.planning.circuit_breaker import Breaker
 from gateway.core.planning.decision import RuleDecider
 from gateway.graph.messages import Graph
 from gateway.rules.reloader import RulebookSource
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.number_list import MOST_NUMBERS, add_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from tasks.processes.http_pool import SENDS_AT_ONCE
+from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
 from tasks.processes.rule_reloading import RuleReloader
 from tasks.processes.served_numbers import Sender

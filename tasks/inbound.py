@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import RuleDecider
-from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.resend_policy import revealed_gap
 from gateway.core.sending.send import REPLY
 from gateway.store import keys

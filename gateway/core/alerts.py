@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from gateway.core.event_keys import digest, join
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.webhook.event_keys import digest, join
 
 # A cause that comes and goes within this time lasts: its end is reported once it has been untrue
 # for this long.

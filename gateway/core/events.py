@@ -28,7 +28,7 @@ class Event:
     delivery: str
     item: int  # position among the events of its delivery
     number: str  # our phone number id, "" if the event belongs to none
-    contact: str  # a key of the customer (core/phone_numbers.py), "" if there is none
+    contact: str  # a key of the customer (core/webhook/phone_numbers.py), "" if there is none
     also: tuple[str, ...] = field(default=(), repr=False)  # other keys of the same customer
     wa_id: str = field(default="", repr=False)  # Meta's present id of the customer
     user_id: str = field(default="", repr=False)

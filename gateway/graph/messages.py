@@ -10,7 +10,8 @@ import orjson
 
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
-from gateway.http_out.transport import Connections, limits
+from gateway.http_out.connection_pool import Connections
+from gateway.http_out.transport import limits
 
 MAX_ANSWER_BYTES = 64 * 1024
 

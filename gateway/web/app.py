@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters
 from gateway.store.monitoring.problems import find_pause_problems, find_rule_problems

@@ -6,7 +6,8 @@ which are the strictest. The bounds on all connections of a process belong to no
 
 from dataclasses import dataclass
 
-from gateway.web.webhook import MOST_BODY_BYTES
+# Meta sends up to 3 MB (Webhooks overview, "payload size"); the margin is for its own growth.
+MOST_BODY_BYTES = 3 * 1024 * 1024 + 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gateway.core.webhook import signature
+from gateway.web.request_limits import MOST_BODY_BYTES
 
-# Meta sends up to 3 MB (Webhooks overview, "payload size"); the margin is for its own growth.
-MOST_BODY_BYTES = 3 * 1024 * 1024 + 256 * 1024
 MOST_CHALLENGE = 512
 HEADER = b"x-hub-signature-256"
 

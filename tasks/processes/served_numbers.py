@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.sending.outcome import Outcome
 from gateway.store.sending.lanes import Lanes, PumpResult
-from tasks.processes.http_pool import Bell, InFlightPosts
+from tasks.processes.post_concurrency import Bell, InFlightPosts
 
 LINGER_S = 0.01
 MOST_IDLE = 2

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import structlog
 
-from gateway.core.event_keys import join
 from gateway.core.events import Event, Message, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.planning.event import record_id
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.store.body_encryption import Bodies
+from gateway.core.webhook.event_keys import join
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.planning.commit import store_dead_letters
 from gateway.store.redis.client import Store

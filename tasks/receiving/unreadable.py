@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event, Unreadable
-from gateway.core.sending.dead_letter import DeferReason
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters.unreadable import store_unreadable
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_lost

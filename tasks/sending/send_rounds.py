@@ -11,7 +11,7 @@ from gateway.store.sending.lanes import Damage, Lanes, PumpResult, pump_all
 from tasks.context import WorkerContext
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.processes.ending import can_detect_stop, is_stopping
-from tasks.processes.http_pool import (
+from tasks.processes.post_concurrency import (
     Bell,
     FinishedAttempt,
     LoopEvent,

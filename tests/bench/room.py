@@ -19,7 +19,7 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import callback_data
 from gateway.core.webhook.parser import split
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import retention

@@ -13,7 +13,7 @@ from gateway.cli.common.capture_file import open_atomic
 from gateway.cli.main import app
 from gateway.core.capture.file_format import parse_line
 from gateway.core.events import Delivery
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from tests.support.factories import ANA, delivery_body, message_item, status_item
 from tests.support.servers import Server, free_port

@@ -14,7 +14,7 @@ from gateway.core.events import Delivery, Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.webhook.parser import split
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import store_dead_letters
 from gateway.store.redis.client import Store

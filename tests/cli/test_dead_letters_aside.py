@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeferReason
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from tests.cli.test_dead_letters import run, told, write_settings
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item

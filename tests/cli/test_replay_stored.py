@@ -20,7 +20,7 @@ from gateway.core.capture.file_format import format_line
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.planning.commit import commit

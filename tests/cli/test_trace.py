@@ -15,7 +15,7 @@ from gateway.cli.main import app
 from gateway.core.events import Delivery, Unreadable
 from gateway.core.webhook.parser import split
 from gateway.store import number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import unreadable
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store

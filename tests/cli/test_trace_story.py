@@ -11,7 +11,7 @@ from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.dead_letter import DeferReason, read_deferred
+from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
 from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend

@@ -16,7 +16,7 @@ from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.store import number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces
@@ -97,7 +97,12 @@ def test_a_message_that_comes_twice_is_told_once_and_others_are_not(
     number_list.add_number(store, NUMBER)
     screen = Shown(last="reply")
     followed = Messages(
-        watch(screen), Arrivals(store, Bodies()), Traces(store, Bodies()), settings, Masking(), True
+        watch(screen),
+        Arrivals(store, Bodies()),
+        Traces(store, Bodies()),
+        settings,
+        Masking(),
+        True,
     )
     body = delivery_body(message_item("wamid.twice", "hush")).decode()
     keep(store, 3, delivery_body(message_item("wamid.other"), number="42").decode(), body, body)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeferReason, Kind, read_deferred
+from gateway.core.dead_letters.deferred_delivery import DeferReason, Kind, read_deferred
 from tests.support.factories import NUMBER
 
 REASONS: list[tuple[Kind, str, str]] = [

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import CAUSES, DeadLetterFilter, DeadSend
-from gateway.core.sending.dead_letter_rows import dead_event, dead_send
+from gateway.core.dead_letters.dead_letter import CAUSES, DeadSend
+from gateway.core.dead_letters.filter import DeadLetterFilter
+from gateway.core.dead_letters.rows import dead_event, dead_send
 from tests.support.factories import ANA, NUMBER
 
 REFUSED = {"code": 131047, "reason": "Send a template.", "details": "24 hours"}

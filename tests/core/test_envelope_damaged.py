@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
+from gateway.core.webhook import event_keys
 from gateway.core.webhook.parser import split
 from gateway.core.webhook.salvage import LOST, MOST_PARTS, salvage
 from tests.support.factories import NUMBER, message_item, status_item

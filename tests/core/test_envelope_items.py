@@ -10,8 +10,8 @@ import pytest
 
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Delivery, Event, Message, Status, Unreadable
-from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.parser import split
+from gateway.core.webhook.phone_numbers import normalize_phone
 from tests.support.factories import delivery_body, message_item
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"

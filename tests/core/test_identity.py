@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.phone_numbers import contact_key, normalize_phone
+from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.event_keys import digest, join, of_bytes, of_content
+from gateway.core.webhook.event_keys import digest, join, of_bytes, of_content
 
 
 def test_plain_parts_are_joined_as_they_are() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.event_keys import conversation_key
+from gateway.core.webhook.event_keys import conversation_key
 
 DELIVERIES = Path(__file__).parents[1] / "deliveries"
 OURS = '"metadata":{"display_phone_number":"+1 555-000-1111","phone_number_id":"106540352242922"}'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.event_keys import digest
+from gateway.core.webhook.event_keys import digest
 from gateway.store.monitoring.snapshot import read
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store.redis.client import Store
-from gateway.web.webhook import MOST_BODY_BYTES
+from gateway.web.request_limits import MOST_BODY_BYTES
 from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.rules.loader import load
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER, delivery_body, message_item

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.events import Message
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.redis.client import Store

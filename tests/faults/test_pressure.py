@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Call, Store

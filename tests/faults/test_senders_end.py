@@ -11,7 +11,7 @@ import pytest
 
 from gateway.store import keys
 from gateway.store.redis.client import Store
-from tasks.processes.http_pool import SENDS_AT_ONCE
+from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tests.support.owed_sends import owe, stages
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack

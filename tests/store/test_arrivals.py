@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.inbox.lookup import STEP
 from gateway.store.redis.client import Store

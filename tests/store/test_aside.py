@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadLetterFilter
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.deferred import deliveries
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.lease import MOST_EVENTS, Batch
 from gateway.store.inbox.partitions import partition_of, partition_of_delivery
 from gateway.store.redis.client import Store

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.body_encryption import DICTIONARY_1, Bodies, UnknownRecordError
+from gateway.store.body_codec import DICTIONARY_1, Bodies, UnknownRecordError
 from tests.support.factories import delivery_body, message_item
 
 OLD, NEW = b"o" * 32, b"n" * 32

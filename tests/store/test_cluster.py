@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadLetterFilter
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.send import BULK, Send, answering_id
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store

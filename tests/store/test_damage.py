@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.sending.dead_letter import DeadLetterFilter, DeadSend
+from gateway.core.dead_letters.dead_letter import DeadSend
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import Send
 from gateway.store import number_list

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.core.dead_letters.dead_letter import DeadEvent
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.planning.batch import Failure
-from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.store import keys
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import DeadLetter

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadSend
-from gateway.core.sending.dead_letter_rows import ATTEMPTS_KEPT
+from gateway.core.dead_letters.dead_letter import DeadSend
+from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import BULK
 from gateway.store.dead_letters import dead_letters

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
-from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.sending.outcome import Outcome
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LEASE_MS, NOT_PASSED
 from gateway.store.inbox.leased_partition import UNCHANGED

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.events import Delivery
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import STEP, History
 from gateway.store.redis.client import Store

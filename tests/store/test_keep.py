@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async

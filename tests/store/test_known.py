@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.event_keys import digest
 from gateway.core.storage.event_places import pack
+from gateway.core.webhook.event_keys import digest
 from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.lua.scripts import source
 from gateway.store.planning.commit import commit

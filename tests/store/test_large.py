@@ -6,9 +6,9 @@ from secrets import token_hex
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeferReason
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.dead_letter import DeadSend
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.response import refusal_by_policy
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import decide_follow_up
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store

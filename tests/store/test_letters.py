@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.unconfirmed import lost_until

@@ -13,7 +13,7 @@ from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from gateway.core.events import Message
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import retention
 from gateway.store.maintenance.migration import Migration, MigrationError, Progress

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async

@@ -8,7 +8,7 @@ from gateway.core.events import Message
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.inbox import lookup
 from gateway.store.inbox.lease import Batch

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.core.dead_letters.dead_letter import DeadEvent
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.events import Delivery, Unreadable
-from gateway.core.phone_numbers import contact_key
-from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
 from gateway.core.webhook.damaged import customer_matcher, message_matcher
 from gateway.core.webhook.parser import split
+from gateway.core.webhook.phone_numbers import contact_key
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, unreadable
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store

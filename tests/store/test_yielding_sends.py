@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Store

@@ -12,7 +12,7 @@ from gateway.core.sending import canary
 from gateway.core.sending.send import REPLY
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.monitoring import alert_store, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.tracing.traces import Traces

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.redis.client import Store, StoreUnavailableError

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.events import Message
-from gateway.core.sending.dead_letter import DeadLetterFilter
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import review_list
 from gateway.store.inbox.lease import MOST_EVENTS, Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
@@ -203,7 +203,11 @@ def test_a_full_batch_is_shared_with_a_worker_that_is_called(
 def test_a_record_that_cannot_be_opened_is_set_aside_and_the_rest_goes_on(
     at_work: WorkerContext, store: Store
 ) -> None:
-    keep(store, delivery_body(message_item("wamid.locked", "color")), bodies_as=Bodies([b"k" * 32]))
+    keep(
+        store,
+        delivery_body(message_item("wamid.locked", "color")),
+        bodies_as=Bodies([b"k" * 32]),
+    )
     keep(store, delivery_body(ASKED))
 
     inbound.drain()

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.events import Message
 from gateway.core.sending.send import send_id
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.monitoring import alert_store

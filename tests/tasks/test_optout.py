@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.contacts.consent import opt_out_delivery
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces

@@ -15,7 +15,7 @@ from gateway.store.sending.lanes import Lanes
 from tasks import outbound
 from tasks.context import WorkerContext, build_context
 from tasks.processes import served_numbers as sending
-from tasks.processes.http_pool import SENDS_AT_ONCE
+from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.sending import attempts, send_rounds
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.servers import Server, wait_until

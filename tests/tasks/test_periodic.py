@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.sending.send import REPLY, Send
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.number_list import add_number
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import stages

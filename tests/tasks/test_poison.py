@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event, Message
 from gateway.core.planning.decision import Decision
-from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store

@@ -15,7 +15,7 @@ from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tasks import outbound
 from tasks.context import WorkerContext
-from tasks.processes.http_pool import SENDS_AT_ONCE
+from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.served_numbers import Sender
 from tasks.sending import attempts, send_rounds
 from tests.support import owed_sends

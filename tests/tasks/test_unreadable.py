@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter
+from gateway.core.dead_letters.dead_letter import DeadEvent
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.webhook import event_readers
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, unreadable
 from gateway.store.inbox import leased_partition
 from gateway.store.monitoring.snapshot import read

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
 from tests.support.factories import delivery_body, message_item

@@ -11,7 +11,7 @@ from gateway.store.monitoring.counters import Figures
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.web.metrics import _counters
 from gateway.web.refusals import REASONS, Refusals
-from gateway.web.webhook import MOST_BODY_BYTES
+from gateway.web.request_limits import MOST_BODY_BYTES
 from tests.support.servers import Server, wait_until
 from tests.support.web.web_app import BODY, HEADER, a_web, nowhere
 

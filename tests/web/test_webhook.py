@@ -13,7 +13,7 @@ from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
-from gateway.web.webhook import MOST_BODY_BYTES
+from gateway.web.request_limits import MOST_BODY_BYTES
 from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server
 from tests.support.stack import signed

@@ -1,7 +1,7 @@
 """Output that commands share: JSON, lines of a story, amounts in words, and a progress bar."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
@@ -29,7 +29,6 @@ def progress_bar(*, silent: bool = False) -> Progress:
 
 
 Tone = Literal["", "good", "odd", "bad"]
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +56,3 @@ class StoryLine:
             "tone": self.tone,
             "below": below,
         }
-
-
-def format_duration(length: timedelta) -> str:
-    """Format a duration in its largest fitting unit."""
-    seconds = max(0, int(length.total_seconds()))
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
-
-
-def pluralize(count: int, noun: str, plural: str = "") -> str:
-    """Format a count with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
-
-
-def format_time(moment: datetime) -> str:
-    """Format a moment in UTC; Meta's are whole seconds."""
-    milliseconds = moment.microsecond // 1000
-    part = f".{milliseconds:03d}" if milliseconds else ""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}{part}Z"

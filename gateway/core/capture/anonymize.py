@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Delivery
-from gateway.core.phone_numbers import normalize_phone
+from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.core.webhook.salvage import loads
 
 # No country has this code, so a stand-in for a phone number belongs to no customer.

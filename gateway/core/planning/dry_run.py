@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import Decision, RuleDecider
+from gateway.core.webhook.event_keys import digest
 
 # The version of a contact that was changed in the shadow only.
 _HERE = "shadow"

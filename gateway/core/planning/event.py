@@ -10,7 +10,6 @@ from gateway.core.contacts import consent, loop_guard
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import record_firing
 from gateway.core.contacts.loop_guard import after_reply
-from gateway.core.event_keys import digest
 from gateway.core.events import Event, Message, Status
 from gateway.core.messages import with_recipient
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
@@ -24,6 +23,7 @@ from gateway.core.sending.send import (
     parse_callback_data,
     send_id,
 )
+from gateway.core.webhook.event_keys import digest
 
 ALERT = "alert"
 ADVICE = "A rule asked for this alert: gateway trace tells of each event why it fired."

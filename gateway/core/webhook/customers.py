@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from gateway.core.phone_numbers import contact_key, normalize_phone
+from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
 from gateway.core.webhook.salvage import is_marred
 
 NOTHING: Mapping[str, Any] = {}

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from gateway.core.phone_numbers import contact_key
 from gateway.core.webhook.customers import list_field, object_field, text_field
 from gateway.core.webhook.event_readers import Location, Raw
+from gateway.core.webhook.phone_numbers import contact_key
 from gateway.core.webhook.salvage import LOST, Scanned, is_marred, is_torn
 
 

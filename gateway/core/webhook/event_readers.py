@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, InternalEvent, Message, Notice, Status, Unreadable
+from gateway.core.webhook import event_keys
 from gateway.core.webhook.customers import (
     NOBODY,
     NOTHING,

@@ -6,8 +6,8 @@ wrote or may answer.
 
 from typing import Any
 
-from gateway.core import event_keys
 from gateway.core.events import Event, Notice
+from gateway.core.webhook import event_keys
 from gateway.core.webhook.customers import NOBODY, Customer, find_customer, object_field, text_field
 from gateway.core.webhook.event_readers import (
     Location,

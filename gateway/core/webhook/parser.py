@@ -12,9 +12,8 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from gateway.core import event_keys
 from gateway.core.events import Delivery, Event, Unreadable
-from gateway.core.webhook import damaged, event_readers, notice_readers
+from gateway.core.webhook import damaged, event_keys, event_readers, notice_readers
 from gateway.core.webhook.customers import list_field, named_customers, object_field, text_field
 from gateway.core.webhook.event_readers import Location, Reader
 from gateway.core.webhook.salvage import Scanned, is_torn, salvage

@@ -7,10 +7,10 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Status
-from gateway.core.phone_numbers import normalize_phone
 from gateway.core.planning.contact_changes import ContactChange
 from gateway.core.sending.send import answers_a_status, parse_callback_data
 from gateway.core.webhook.customers import NOTHING, integer, object_field, read_content, text_field
+from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import kind_of
 from gateway.rules.language.conditions import MEDIA
 from gateway.rules.opening_hours import Hours

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gateway.core.events import Notice, Status
-from gateway.core.phone_numbers import normalize_phone
 from gateway.core.webhook.customers import text_field
+from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.language.conditions import ANY, Conditions, Referral
 from gateway.rules.matching.condition import (
     IS,

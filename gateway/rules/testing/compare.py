@@ -9,8 +9,8 @@ from typing import Any
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.webhook.parser import split
-from gateway.rules.testing.notation import Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
+from gateway.rules.testing.step_notation import Notation, to_notation
 
 
 @dataclass(frozen=True, slots=True)

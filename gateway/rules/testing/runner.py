@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.phone_numbers import contact_key
+from gateway.core.webhook.phone_numbers import contact_key
 from gateway.rules.explain import RuleExplanation, explain
 from gateway.rules.problems import Mark
 from gateway.rules.rulebook import Rulebook
-from gateway.rules.testing.notation import SIGNALS, Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
 from gateway.rules.testing.simulated_customer import SimulatedCustomer, simulate_act
+from gateway.rules.testing.step_notation import SIGNALS, Notation, to_notation
 from gateway.rules.testing.testcase import Case, CaseStep
 from gateway.rules.testing.testfile import PlacedCase
 

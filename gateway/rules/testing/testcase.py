@@ -22,7 +22,7 @@ from gateway.rules.language.types import (
     wrap_in_list,
 )
 from gateway.rules.problems import quote_word
-from gateway.rules.testing.notation import SIGNALS
+from gateway.rules.testing.step_notation import SIGNALS
 
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
 # A Monday, so that a test without a time is on an ordinary day.

@@ -11,12 +11,13 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.sending.dead_letter import DeadEvent, DeadLetterFilter, DeadSend
-from gateway.core.sending.dead_letter_rows import dead_event, dead_send
+from gateway.core.dead_letters.dead_letter import DeadEvent, DeadSend
+from gateway.core.dead_letters.filter import DeadLetterFilter
+from gateway.core.dead_letters.rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
@@ -46,7 +47,10 @@ class _ListEntry:
 
 
 def iter_dead_letters(
-    store: Store, wanted: DeadLetterFilter, most: int | None = None, bodies: Bodies = WITHOUT_KEYS
+    store: Store,
+    wanted: DeadLetterFilter,
+    most: int | None = None,
+    bodies: Bodies = WITHOUT_KEYS,
 ) -> Iterator[DeadLetter]:
     """Yield the wanted dead letters, newest first, read in pages; with `most` only the newest."""
     numbers = number_list.numbers(store) if wanted.number is None else [wanted.number]

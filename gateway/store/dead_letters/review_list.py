@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from typing import Literal
 
-from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, Letter
-from gateway.store.body_encryption import Bodies
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
+from gateway.core.dead_letters.filter import DeadLetterFilter, Letter
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS, RedriveResult
 from gateway.store.inbox import deferred

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from gateway.core.event_keys import digest
+from gateway.core.dead_letters.dead_letter import DeadEvent
 from gateway.core.events import Unreadable
-from gateway.core.sending.dead_letter import DeadEvent
 from gateway.core.webhook.damaged import Mentions
+from gateway.core.webhook.event_keys import digest
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.dead_letters.dead_letters import read_events
 from gateway.store.inbox.lookup import TracedInbox
 from gateway.store.planning.commit import dead_letter_call

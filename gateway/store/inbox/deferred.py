@@ -11,7 +11,8 @@ from typing import Any
 
 from redis import Redis
 
-from gateway.core.sending.dead_letter import DeadLetterFilter, DeferredDelivery, read_deferred
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery, read_deferred
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.redis.client import Store

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.events import Delivery
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
 from gateway.store.redis.client import Store
 

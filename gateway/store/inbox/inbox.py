@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.text import sanitize
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal

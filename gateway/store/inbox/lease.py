@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.core.events import Delivery, Event
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.leased_partition import (
     MANY_DELIVERIES,
     NONE_DEFERRED,

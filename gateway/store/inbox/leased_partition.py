@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
 
+from gateway.core.dead_letters.deferred_delivery import DeferReason, retry_delay_ms
 from gateway.core.events import Delivery, Event
-from gateway.core.sending.dead_letter import DeferReason
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
-from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies, UnknownRecordError
 
-# Delays before a deferred delivery is tried again.
-RETRY_DELAYS_MS = (1_000, 5_000, 30_000, 120_000, 300_000)
 Deferred = Mapping[str, DeferReason]  # deliveries that cannot be committed now, and why
 # This much of one partition is a batch of its own: 256 statuses of one delivery have 8 KB.
 MANY_DELIVERIES, MANY_BYTES = 64, 8 * 1024
@@ -169,7 +167,7 @@ class HeldPartition:
         ):
             return []
         delivery.is_deferred = True
-        delay_ms = RETRY_DELAYS_MS[min(delivery.tries, len(RETRY_DELAYS_MS) - 1)]
+        delay_ms = retry_delay_ms(delivery.tries)
         return [delivery.entry, delay_ms, delivery.defer_reason.pack(), int(delivery.tries > 0)]
 
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import orjson
 
-from gateway.core.event_keys import digest
 from gateway.core.events import Delivery, Event
 from gateway.core.storage.event_places import unpack
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
 
 # How many waiting deliveries of a partition are searched, and in which steps.

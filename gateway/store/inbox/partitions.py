@@ -2,7 +2,7 @@
 
 import zlib
 
-from gateway.core.event_keys import conversation_key, holds_only_statuses
+from gateway.core.webhook.event_keys import conversation_key, holds_only_statuses
 from gateway.store import keys
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import NoScriptError
 
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.batching import Batcher, PendingDelivery, answer
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.lua.scripts import sha, source

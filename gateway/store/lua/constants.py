@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
-from gateway.core.sending.dead_letter_rows import ATTEMPTS_KEPT
 from gateway.core.sending.outcome import PROBE_AFTER_MS
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import ANSWERS_A_STATUS, STATUS_RANK

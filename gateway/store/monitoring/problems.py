@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gateway.core.alerts import HealthProblem
+from gateway.core.dead_letters.dead_letter import advice, needs_operator
 from gateway.core.sending.canary import OVERDUE_S
-from gateway.core.sending.dead_letter import advice, needs_operator
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.sending.dead_letter import Cause, DeadLetterFilter
+from gateway.core.dead_letters.dead_letter import Cause
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.monitoring.canary import NONE_YET, Canary

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from gateway.core.contacts.serialization import pack
-from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.event import Record
@@ -16,6 +15,7 @@ from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.storage import event_places
 from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.core.webhook.event_keys import digest
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 

@@ -6,10 +6,10 @@ from typing import Any
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.contacts.serialization import unpack
-from gateway.core.event_keys import digest
 from gateway.core.events import Event
 from gateway.core.planning.batch import PlanningInput
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.webhook.event_keys import digest
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store
 

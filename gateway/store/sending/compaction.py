@@ -13,7 +13,7 @@ import structlog
 
 from gateway.core.sending.compact_record import CompactedSend, index_slot, pack
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import ScriptError, Store
 
 log = structlog.get_logger(__name__)

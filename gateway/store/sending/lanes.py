@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.core.contacts.serialization import unpack
-from gateway.core.sending.dead_letter import UNOPENED
+from gateway.core.dead_letters.dead_letter import UNOPENED
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys

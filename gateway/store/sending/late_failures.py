@@ -15,7 +15,7 @@ import structlog
 from gateway.core.sending.compact_record import status_rank_of
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import ScriptError, Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from gateway.core.event_keys import join
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.webhook.event_keys import join
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows

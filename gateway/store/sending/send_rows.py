@@ -11,7 +11,7 @@ import orjson
 
 from gateway.core.sending.compact_record import read_row, restore_row, with_late_statuses
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store
 
 AT_ONCE = 100

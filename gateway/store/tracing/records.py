@@ -11,7 +11,7 @@ from gateway.core.events import Event
 from gateway.core.planning.event import record_id
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 

@@ -9,14 +9,14 @@ import orjson
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
-from gateway.core.event_keys import digest, join
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.events import Message
-from gateway.core.sending.dead_letter import DeferredDelivery
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.damaged import Mentions, customer_matcher, message_matcher
+from gateway.core.webhook.event_keys import digest, join
 from gateway.store import keys, number_list
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters.unreadable import search_dead_letters
 from gateway.store.inbox import deferred
 from gateway.store.inbox.lookup import (

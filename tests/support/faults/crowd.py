@@ -10,7 +10,7 @@ from typing import Any, Literal
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.response import Answer, Lost, Responded
 from gateway.core.sending.send import REPLY, callback_data, parse_callback_data, send_id
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.lease import Batch, LeasedPartitions
 from gateway.store.sending.lanes import Lanes
 from tasks import inbound, outbound

@@ -13,7 +13,7 @@ from gateway.core.events import Delivery, Event
 from gateway.core.sending.send import send_id
 from gateway.core.webhook.parser import split
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.planning.contacts import load

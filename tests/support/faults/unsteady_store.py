@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from gateway.config.settings import Settings
 from gateway.rules.reloader import RulebookSource
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.context import WorkerContext, build_context

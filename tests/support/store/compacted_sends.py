@@ -2,7 +2,7 @@
 
 from gateway.core.sending.send import Send
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.sending.compaction import Compaction
 from tests.support.factories import NUMBER

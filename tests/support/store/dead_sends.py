@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.core.sending.dead_letter import DeadSend
+from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.sending.send import Send
 from gateway.store import number_list
 from gateway.store.dead_letters import dead_letters

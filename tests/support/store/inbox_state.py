@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from gateway.core.sending.dead_letter import DeferReason
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox, PartitionState
 from gateway.store.inbox.lease import Batch
 from gateway.store.redis.client import Store

@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.decision import Action, Decision, FiredRule
-from gateway.core.sending.dead_letter import DeferReason
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from gateway.config.settings import Settings
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.app import create_app
 from tests.support.factories import NUMBER, delivery_body, message_item

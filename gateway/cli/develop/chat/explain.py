@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gateway.cli.develop.chat.message_view import Offer
 from gateway.cli.develop.rules.stored_event import StoredEvent
-from gateway.core import event_keys
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
-from gateway.core.phone_numbers import contact_key
+from gateway.core.webhook import event_keys
+from gateway.core.webhook.phone_numbers import contact_key
 from gateway.rules.explain import format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, print_json, progress_bar
+from gateway.cli.common.output import print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult

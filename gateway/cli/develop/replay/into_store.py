@@ -7,15 +7,16 @@ from pathlib import Path
 import typer
 
 from gateway.cli.common import errors
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import pluralize, print_json, progress_bar
+from gateway.cli.common.output import print_json, progress_bar
 from gateway.cli.develop.replay.dry_run import DryRunPlanner, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
 from gateway.rules.loader import load
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server

@@ -15,7 +15,7 @@ from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
 from gateway.cli.common.options import DeliveryOptions, selector
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.redis.client import Store

@@ -7,7 +7,7 @@ from itertools import islice
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery

@@ -6,8 +6,9 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
-from gateway.cli.common.output import pluralize, print_json
+from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.diff import diff
 from gateway.cli.develop.rules.explain import explain_event
 from gateway.cli.develop.rules.paths import (

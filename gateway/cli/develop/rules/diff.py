@@ -11,9 +11,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
-from gateway.cli.common.output import format_time, pluralize, print_json
+from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.paths import FAILED, console, open_deliveries
 from gateway.core.events import Message
 from gateway.core.text import printable

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, Item
+from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
-from gateway.cli.common.output import format_time, print_json
+from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import mask_message
 from gateway.cli.develop.rules.paths import console, resolve_rules_path
@@ -25,9 +26,9 @@ from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
-from gateway.rules.testing.notation import Notation, to_notation
 from gateway.rules.testing.planner import EventPlanner
-from gateway.store.body_encryption import Bodies
+from gateway.rules.testing.step_notation import Notation, to_notation
+from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}

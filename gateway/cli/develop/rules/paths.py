@@ -15,7 +15,7 @@ from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.config.settings import environment
 from gateway.rules.problems import Problem, quote_word
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
-from gateway.cli.common.output import pluralize, print_json
+from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.diff import diff_lines, format_message
 from gateway.cli.develop.rules.paths import (
     FAILED,

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Reveal, Yes, spread_options
-from gateway.cli.common.output import pluralize, print_json
+from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
@@ -25,9 +26,11 @@ from gateway.cli.operate.dead_letters.selection import (
     find_letter,
     format_causes,
 )
-from gateway.core.sending.dead_letter import DeadEvent, DeferredDelivery, Letter
+from gateway.core.dead_letters.dead_letter import DeadEvent
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
+from gateway.core.dead_letters.filter import Letter
 from gateway.core.text import printable
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
 from gateway.store.dead_letters.unreadable import read_bytes
 from gateway.store.inbox.lookup import TracedInbox

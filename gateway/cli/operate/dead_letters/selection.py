@@ -9,11 +9,13 @@ from datetime import datetime
 import typer
 
 from gateway.cli.common import errors
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Cause, Code, Number, Since, Until, parse_moment
-from gateway.cli.common.output import pluralize, progress_bar
-from gateway.core.sending.dead_letter import CAUSES, DeadEvent, DeadLetterFilter, DeadSend, Letter
+from gateway.cli.common.output import progress_bar
+from gateway.core.dead_letters.dead_letter import CAUSES, DeadEvent, DeadSend
+from gateway.core.dead_letters.filter import DeadLetterFilter, Letter
 from gateway.store import keys
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
 from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS
 from gateway.store.redis.client import Store

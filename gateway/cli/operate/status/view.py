@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary

@@ -11,15 +11,16 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.cli.common import errors
+from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
-from gateway.cli.common.output import StoryLine, format_time, print_json
+from gateway.cli.common.output import StoryLine, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
-from gateway.core.phone_numbers import contact_key
 from gateway.core.text import printable
-from gateway.store.body_encryption import Bodies
+from gateway.core.webhook.phone_numbers import contact_key
+from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Search, Traces
 
 NOT_FOUND = 1

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, Tone, format_duration, format_time, pluralize
+from gateway.cli.common.output import StoryLine, Tone
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import STATUS_RANK

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import StoryLine, format_duration, format_time, pluralize
+from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.traces import Conversation, Search, Trace

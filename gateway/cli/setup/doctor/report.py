@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Result, State
 
 FOLDED_FROM = 4

@@ -22,7 +22,7 @@ from gateway.cli.setup.tunnel.preparation import way_in
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings, environment
-from gateway.store.body_encryption import Bodies
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
 from gateway.store.tracing.traces import Traces

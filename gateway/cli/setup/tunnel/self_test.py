@@ -13,8 +13,8 @@ from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.setup.tunnel.gateway import Behind
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.config.settings import Settings
-from gateway.core.event_keys import digest
 from gateway.core.events import Delivery
+from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.parser import split
 from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store

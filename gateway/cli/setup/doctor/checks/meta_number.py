@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import (
     Check,
     Finding,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.setup.doctor.meta_answers import (
     NO_APP,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.store.monitoring.problems import find_rule_problems

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 
 INCOMPLETE = Unseen("the settings are not complete")

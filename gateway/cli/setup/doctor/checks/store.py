@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
 from gateway.store.monitoring.problems import find_memory_problems
 from gateway.store.server.health import (

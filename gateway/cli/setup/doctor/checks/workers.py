@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.output import pluralize
+from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
 from gateway.store.monitoring.problems import SILENT_S, TICK_LATE_S, find_problems

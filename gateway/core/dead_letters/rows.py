@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.dead_letter import (
+from gateway.core.dead_letters.dead_letter import (
     KILLED_WORKER,
     UNOPENED,
     Cause,

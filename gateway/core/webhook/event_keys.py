@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.phone_numbers import normalize_phone
+from gateway.core.webhook.phone_numbers import normalize_phone
 
 # Printable ASCII without space, "|" (which separates parts) and "~" (which marks a hashed one).
 _PLAIN = re.compile(r"[!-{}]{0,512}")

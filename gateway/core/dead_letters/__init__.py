@@ -1,0 +1,1 @@
+"""What the operator has to look at: dead letters and deferred deliveries."""
