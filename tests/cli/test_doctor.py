@@ -21,7 +21,7 @@ from gateway.cli.local.workspace import Running
 from gateway.cli.main import app
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
-from gateway.cli.setup.doctor.findings import ADVICE, Check, Unseen, fine, run_checks
+from gateway.cli.setup.doctor.findings import Check, Unseen, fine, run_checks
 from gateway.cli.setup.doctor.probes import run_looks
 from gateway.cli.setup.doctor.report import screen
 from gateway.store.coordination import run_ages
@@ -60,6 +60,10 @@ def doctor(*args: str) -> Result:
     return CliRunner().invoke(app, ["doctor", *args])
 
 
+def advice_of(name: str) -> str:
+    return next(check.advice for check in CHECKS if check.name == name)
+
+
 def told(result: Result) -> dict[str, dict[str, Any]]:
     return {one["check"]: one for one in json.loads(result.stdout)["checks"]}
 
@@ -76,7 +80,7 @@ def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(stor
     assert broken == [
         "worker critical", "worker default", "worker bulk", "worker scheduled", "beat",
     ]  # fmt: skip
-    assert checks["beat"]["advice"] == ADVICE["beat"]
+    assert checks["beat"]["advice"] == advice_of("beat")
     assert checks["persistence"]["state"] == "fine"
     assert checks["graph"]["reason"] == "not looked at: asked to stay offline"
 
@@ -241,7 +245,7 @@ def test_the_screen_marks_what_is_wrong_and_says_what_to_do() -> None:
     shown = shown_of(screen(found(_with(meta(subscribed=())))))
 
     assert "✗ subscribed" in shown
-    assert "→ " + ADVICE["subscribed"][:40] in shown
+    assert "→ " + advice_of("subscribed")[:40] in shown
     assert "✓ token" in shown
     assert shown.rstrip().endswith("✗ 1 thing broken, 0 warnings, 0 not looked at")
 

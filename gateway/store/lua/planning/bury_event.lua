@@ -1,5 +1,5 @@
 -- bury_event: store an event as a dead letter; it is not known, so a redelivery is planned again.
--- with: known
+-- with: deduplication
 -- KEYS  1 the number's prefix
 -- ARGV  1 digest of the event, 2 what is needed to look again, 3 lifetime in ms, 4 where the event
 --       stands, 5 the error of planning, 6 the counter to raise instead of deaths: once, and then

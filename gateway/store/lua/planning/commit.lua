@@ -1,5 +1,5 @@
 -- commit: write one contact's events of a batch, whole or not at all.
--- with: known, lanes, pace, compact_records
+-- with: deduplication, lanes, pace, compact_records
 -- on demand: apply_status
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,

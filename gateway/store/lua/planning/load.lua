@@ -1,5 +1,5 @@
 -- load: read what planning needs for a batch of one number's events, in one round trip.
--- with: known
+-- with: deduplication
 -- KEYS  1 the number's prefix
 -- ARGV  1 how many names of contacts follow, then these, then the digests of the events
 -- Returns {now, {key, version, state, ...}, {place or false, ...}}: for each name its contact,

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.cli.setup.doctor.findings import (
-    ADVICE,
     Check,
     Finding,
     Unseen,
@@ -28,12 +27,13 @@ from gateway.graph.admin.versions import support_status
 
 SOON = timedelta(days=7)
 VERSION_SOON = timedelta(days=90)
+CHECK_ADDRESS = "Check META_GRAPH_URL and the network between."
 
 
 def graph(meta: MetaAnswers) -> Iterator[Finding]:
     """Check that Meta can be reached at all."""
     if meta.unreachable_reason:
-        yield broken(meta.unreachable_reason.removesuffix(f" {ADVICE['graph']}"))
+        yield broken(meta.unreachable_reason.removesuffix(f" {CHECK_ADDRESS}"))
     else:
         yield fine("Meta answered.")
 
@@ -114,15 +114,29 @@ def token_scopes(info: TokenInfo) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("meta", "graph version", lambda facts: facts.version, version),
-    Check("meta", "graph", lambda facts: facts.meta, graph),
-    Check("meta", "app secret", of_meta(lambda meta: meta), secret),
-    Check("meta", "token", of_meta(lambda meta: meta), token),
     Check(
-        "meta",
-        "token end",
-        of_meta(lambda meta: both(valid_token(meta.token), meta.now)),
-        token_end,
+        "meta", "graph version", lambda facts: facts.version, version,
+        "Read Meta's changelog, set META_GRAPH_VERSION to a newer one, and try it.",
     ),
-    Check("meta", "token scopes", of_meta(lambda meta: valid_token(meta.token)), token_scopes),
-)
+    Check(
+        "meta", "graph", lambda facts: facts.meta, graph,
+        CHECK_ADDRESS,
+    ),
+    Check(
+        "meta", "app secret", of_meta(lambda meta: meta), secret,
+        "Copy it from the app's page, Settings > Basic, to META_APP_SECRET.",
+    ),
+    Check(
+        "meta", "token", of_meta(lambda meta: meta), token,
+        "Make a new one for this app, best a system user's, and put it into META_ACCESS_TOKEN.",
+    ),
+    Check(
+        "meta", "token end", of_meta(lambda meta: both(valid_token(meta.token), meta.now)),
+        token_end,
+        "Make a system user's token, which does not run out, in Meta Business Suite.",
+    ),
+    Check(
+        "meta", "token scopes", of_meta(lambda meta: valid_token(meta.token)), token_scopes,
+        "Generate it anew with whatsapp_business_messaging and whatsapp_business_management.",
+    ),
+)  # fmt: skip

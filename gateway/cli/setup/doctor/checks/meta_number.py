@@ -170,12 +170,40 @@ def _recipients(facts: Any) -> tuple[NumberInfo | Unseen, Mapping[DeadLetterGrou
 _number = of_meta(_known_number)
 _throughput = of_meta(lambda meta: both(_known_number(meta), meta.per_second))
 CHECKS: tuple[Check[Any], ...] = (
-    Check("number", "number", of_meta(_number_result), number),
-    Check("number", "messaging health", _number, health),
-    Check("number", "verification", _number, verification),
-    Check("number", "display name", _number, name),
-    Check("number", "quality", _number, quality),
-    Check("number", "throughput", _throughput, throughput),
-    Check("number", "daily reach", _number, reach),
-    Check("number", "recipients", _recipients, recipients),
-)
+    Check(
+        "number", "number", of_meta(_number_result), number,
+        "Compare META_PHONE_NUMBER_ID with the app's page under WhatsApp > API Setup; "
+        "docs/meta-setup.md says how a number is registered, and Meta's page of account quality "
+        "why it is restricted.",
+    ),
+    Check(
+        "number", "messaging health", _number, health,
+        "Do what Meta says, in Meta Business Suite.",
+    ),
+    Check(
+        "number", "verification", _number, verification,
+        "Ask for a code in WhatsApp Manager under Phone numbers, and enter it there.",
+    ),
+    Check(
+        "number", "display name", _number, name,
+        "Mend it in WhatsApp Manager under Phone numbers; Meta looks at it anew.",
+    ),
+    Check(
+        "number", "quality", _number, quality,
+        "Write to fewer customers, and only to those who asked for it; Meta looks at the last "
+        "seven days.",
+    ),
+    Check(
+        "number", "throughput", _throughput, throughput,
+        "Set META_MESSAGES_PER_SECOND to what Meta grants; it refuses the rest with 130429.",
+    ),
+    Check(
+        "number", "daily reach", _number, reach,
+        "Verify the business in Meta Business Suite; the limit rises with use and good quality.",
+    ),
+    Check(
+        "number", "recipients", _recipients, recipients,
+        "On the app's page under WhatsApp > API Setup, add each phone to the recipients (To), "
+        "and confirm the code that it gets; a number of your own has no such list.",
+    ),
+)  # fmt: skip

@@ -113,10 +113,30 @@ def _apps(meta: MetaAnswers) -> Apps | Unseen:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("meta", "account", of_meta(_account), account),
-    Check("meta", "subscribed", of_meta(_apps), subscription),
-    Check("meta", "other apps", of_meta(_apps), other_apps),
-    Check("meta", "callback", of_meta(callback_in_force), callback),
-    Check("meta", "handshake", of_meta(lambda meta: meta.handshake), handshake),
-    Check("meta", "fields", of_meta(lambda meta: answer_or_unseen(meta.callbacks)), fields),
-)
+    Check(
+        "meta", "account", of_meta(_account), account,
+        "Compare the id with the app's page under WhatsApp > API Setup, and give the token's "
+        "system user control of the account.",
+    ),
+    Check(
+        "meta", "subscribed", of_meta(_apps), subscription,
+        "Run gateway tunnel once, or post to the account's subscribed_apps with the token.",
+    ),
+    Check(
+        "meta", "other apps", of_meta(_apps), other_apps,
+        "Unsubscribe those that should not answer, in Meta Business Suite.",
+    ),
+    Check(
+        "meta", "callback", of_meta(callback_in_force), callback,
+        "On the app's page under WhatsApp > Configuration, set https://your.host/webhook.",
+    ),
+    Check(
+        "meta", "handshake", of_meta(lambda meta: meta.handshake), handshake,
+        "Let the callback lead to gateway serve, with the same META_VERIFY_TOKEN; gateway "
+        "tunnel --clear takes away what an old tunnel left.",
+    ),
+    Check(
+        "meta", "fields", of_meta(lambda meta: answer_or_unseen(meta.callbacks)), fields,
+        "On the app's page under WhatsApp > Configuration, subscribe to the field.",
+    ),
+)  # fmt: skip

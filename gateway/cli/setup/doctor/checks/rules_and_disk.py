@@ -75,7 +75,17 @@ def disk(local_disk: Disk) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("rules", "rules", lambda facts: facts.rules, rules),
-    Check("rules", "rulebook", lambda facts: both(facts.rules, facts.reading), rulebook),
-    Check("disk", "disk", lambda facts: facts.disk, disk),
-)
+    Check(
+        "rules", "rules", lambda facts: facts.rules, rules,
+        "Mend the line; docs/rules.md has every key with an example.",
+    ),
+    Check(
+        "rules", "rulebook", lambda facts: both(facts.rules, facts.reading), rulebook,
+        "Wait a moment, for workers take up changed rules by themselves; then see with gateway "
+        "status what they have in force, and whether they read the same files.",
+    ),
+    Check(
+        "disk", "disk", lambda facts: facts.disk, disk,
+        "Make room: Redis needs as much again to write its append-only file anew.",
+    ),
+)  # fmt: skip

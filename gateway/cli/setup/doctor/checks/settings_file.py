@@ -53,7 +53,17 @@ def _complete_settings(facts: Any) -> Given | Unseen:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("settings", "settings", lambda facts: facts.given, settings),
-    Check("settings", "file mode", lambda facts: facts.given, file_mode),
-    Check("settings", "app secrets", _complete_settings, secrets),
-)
+    Check(
+        "settings", "settings", lambda facts: facts.given, settings,
+        "Mend the line in .env or in the environment (docs/operations.md); gateway init asks "
+        "for what Meta gives, and gateway dev needs none of it.",
+    ),
+    Check(
+        "settings", "file mode", lambda facts: facts.given, file_mode,
+        "Run chmod 600 .env.",
+    ),
+    Check(
+        "settings", "app secrets", _complete_settings, secrets,
+        "A week after the new one was put in force, take the old one out of META_APP_SECRET.",
+    ),
+)  # fmt: skip

@@ -179,14 +179,46 @@ def _examined_servers(facts: Any) -> Inspection | Unseen:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("store", "store", _redis, availability),
-    Check("store", "store address", _examined_servers, address),
-    Check("store", "store version", _examined_servers, version),
-    Check("store", "layout", _examined_servers, layout),
-    Check("store", "persistence", _examined_servers, persistence),
-    Check("store", "store disk", _examined_servers, disk_writes),
-    Check("store", "eviction", _examined_servers, eviction),
-    Check("store", "memory", _answering_redis, memory),
-    Check("store", "clock", _examined_servers, clock),
-    Check("store", "replicas", _examined_servers, replicas),
-)
+    Check(
+        "store", "store", _redis, availability,
+        "See whether Redis runs and whether REDIS_URL names it, with rediss:// where it speaks "
+        "TLS; until then Meta delivers again.",
+    ),
+    Check(
+        "store", "store address", _examined_servers, address,
+        "Change REDIS_URL; docs/scale-out.md has the forms.",
+    ),
+    Check(
+        "store", "store version", _examined_servers, version,
+        "Install Valkey, or Redis 6.2 or newer.",
+    ),
+    Check(
+        "store", "layout", _examined_servers, layout,
+        "Run the release that wrote it, or point REDIS_URL to an empty server.",
+    ),
+    Check(
+        "store", "persistence", _examined_servers, persistence,
+        "Set appendonly yes and appendfsync always.",
+    ),
+    Check(
+        "store", "store disk", _examined_servers, disk_writes,
+        "See in the log of Redis whether its disk is full, and make room.",
+    ),
+    Check(
+        "store", "eviction", _examined_servers, eviction,
+        "Set maxmemory-policy noeviction, and give Redis enough memory.",
+    ),
+    Check(
+        "store", "memory", _answering_redis, memory,
+        "Give Redis more memory, keep history for less time (GATEWAY_RETENTION), or start more "
+        "workers if much waits.",
+    ),
+    Check(
+        "store", "clock", _examined_servers, clock,
+        "Let both machines follow a time server; date -u shows which is wrong.",
+    ),
+    Check(
+        "store", "replicas", _examined_servers, replicas,
+        "Start the replicas, or ask for fewer at the end of REDIS_URL (docs/scale-out.md).",
+    ),
+)  # fmt: skip

@@ -16,6 +16,8 @@ from tasks.celery_setup.config import QUEUES
 
 MOST_SILENT_S = 10.0
 SWEEP_EVERY_S = 30.0
+# Kind of worker that listens to each queue, as in docker-compose.yml.
+WORKERS = {queue: f"worker-{queue}" for queue in QUEUES} | {"scheduled": "worker-default"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,18 @@ def _workers(facts: Any) -> Mapping[str, int] | Unseen:
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check("broker", "broker", _broker, broker),
-    *(Check("workers", f"worker {queue}", _workers, check_queue(queue)) for queue in QUEUES),
+    Check(
+        "broker", "broker", _broker, broker,
+        "Start it, or mend CELERY_BROKER_URL; what waits is worked off once it is back.",
+    ),
+    *(
+        Check(
+            "workers", f"worker {queue}", _workers, check_queue(queue),
+            f"Start {WORKERS[queue]}, or see in its log why it does not answer; gateway worker "
+            "starts all.",
+        )
+        for queue in QUEUES
+    ),
     problem_check(
         "workers", "deliveries", "deliveries_wait", "planning_stopped", "partition_damaged",
         well="What waits is worked off in time.",
@@ -139,10 +151,22 @@ CHECKS: tuple[Check[Any], ...] = (
         "workers", "replies", "replies_wait", "replies_stopped", well="No reply is overdue."
     ),
     problem_check("workers", "broadcasts", "broadcasts_wait", well="No broadcast is overdue."),
-    Check("workers", "schedule", _reading, schedule),
-    Check("workers", "beat", _reading, beat),
-    Check("workers", "canary", _reading, canary),
-    Check("workers", "web", _reading, web),
+    Check(
+        "workers", "schedule", _reading, schedule,
+        "Start beat and worker-default, or see in the log of worker-default what holds it up.",
+    ),
+    Check(
+        "workers", "beat", _reading, beat,
+        "Start beat (celery -A tasks beat); where it runs, see in its log why it cannot ring.",
+    ),
+    Check(
+        "workers", "canary", _reading, canary,
+        "See with gateway status where things wait, and whether beat and all workers run.",
+    ),
+    Check(
+        "workers", "web", _reading, web,
+        "Start gateway serve; where it runs, its /readyz says why it keeps nothing.",
+    ),
     problem_check("sends", "paused", "paused", well="Meta takes the sends of every number."),
     problem_check("sends", "held", "held", well="No person holds a number or a rule."),
     problem_check("sends", "aside", "deliveries_aside", well="Nothing is set aside."),
