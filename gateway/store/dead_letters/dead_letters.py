@@ -18,6 +18,7 @@ from gateway.core.sending.send import lifetime
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
+from gateway.store.inbox.record import BODY, HEADER
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
@@ -165,7 +166,7 @@ def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
     if not entries:
         return "trimmed"
     ((_, fields),) = entries
-    store.call("keep", prefix, fields[b"h"], fields[b"b"])
+    store.call("keep", prefix, fields[HEADER], fields[BODY])
     number_list.increment_counter(store, keys.number(dead_letter.number), "events.redriven")
     if dead_letter.cause == "unreadable":
         drop(store, dead_letter)

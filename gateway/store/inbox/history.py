@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.core.events import Delivery
-from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.inbox.lookup import KeptEvent, TracedInbox
+from gateway.store.inbox.record import BODY, HEADER, is_internal, read_delivery
 from gateway.store.redis.client import Store
 
 # A delivery may have 3 MB, and this many of each partition are in memory at once.
@@ -59,16 +60,13 @@ class History:
         ends = [_range_end(last, until) for last in self._last_entries]
         partitions = [self._iter_entries(index, first, end) for index, end in enumerate(ends)]
         for entry in heapq.merge(*partitions, key=lambda one: one[:3]):
-            origin, secret, account = entry.fields[b"h"].decode().split("|", 2)
-            if origin == "internal":
+            header, body = entry.fields[HEADER], entry.fields[BODY]
+            if is_internal(header):
                 continue
             try:
-                body = self._bodies.open(entry.fields[b"b"])
+                yield read_delivery(f"{entry.partition}:{entry.id}", header, body, self._bodies)
             except UnknownRecordError:
                 self.unopened += 1
-                continue
-            delivery_id, at = f"{entry.partition}:{entry.id}", datetime_from_ms(entry.at_ms)
-            yield Delivery(delivery_id, at, body, account, secret, origin)
 
     def _iter_entries(self, index: int, first_ms: int, end: str) -> Iterator[_Entry]:
         name, start = f"{keys.partition(index)}inbox", f"{first_ms}"

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from gateway.core.dead_letters.deferred_delivery import DeferReason, retry_delay_ms
 from gateway.core.events import Delivery, Event
-from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
 from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.inbox.record import read_delivery
 
 Deferred = Mapping[str, DeferReason]  # deliveries that cannot be committed now, and why
 # This much of one partition is a batch of its own: 256 statuses of one delivery have 8 KB.
@@ -69,16 +69,7 @@ class HeldDelivery:
         self.events = ()
 
     def _split(self, bodies: Bodies) -> Sequence[Event]:
-        origin, secret, account = self.header.decode().split("|", 2)
-        received = int(self.entry.partition("-")[0])
-        self.delivery = Delivery(
-            id=self.id,
-            received_at=datetime_from_ms(received),
-            body=bodies.open(self.record),
-            account=account,
-            secret=secret,
-            origin=origin,
-        )
+        self.delivery = read_delivery(self.id, self.header, self.record, bodies)
         events = split(self.delivery)
         self._resume(events)
         return events

@@ -15,6 +15,7 @@ from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.inbox.record import BODY, HEADER, read_delivery
 from gateway.store.redis.client import Store
 
 # How many waiting deliveries of a partition are searched, and in which steps.
@@ -164,9 +165,7 @@ class TracedInbox:
         return [_to_kept_event(opened, event) for event in split(opened) if wanted(event)]
 
     def _open_delivery(self, delivery_id: str, fields: dict[bytes, bytes]) -> Delivery:
-        origin, secret, account = fields[b"h"].decode().split("|", 2)
-        at = datetime_from_ms(delivery_id.partition(":")[2].partition("-")[0])
-        return Delivery(delivery_id, at, self._bodies.open(fields[b"b"]), account, secret, origin)
+        return read_delivery(delivery_id, fields[HEADER], fields[BODY], self._bodies)
 
     def _iter_uncommitted(
         self, index: int

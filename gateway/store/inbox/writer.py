@@ -13,6 +13,7 @@ from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.batching import Batcher, PendingDelivery, answer
 from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.record import pack_header
 from gateway.store.lua.scripts import sha, source
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
@@ -43,7 +44,7 @@ class InboxWriter:
         future = asyncio.get_running_loop().create_future()
         partition = partition_of(body)
         batcher = self._batchers[partition % len(self._batchers)]
-        batcher.add(PendingDelivery(partition, f"{origin}|{secret}|".encode(), record, future))
+        batcher.add(PendingDelivery(partition, pack_header(origin, secret), record, future))
         # A client that hangs up after the last byte loses only the answer: its delivery is stored.
         await asyncio.shield(future)
 

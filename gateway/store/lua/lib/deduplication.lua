@@ -1,5 +1,5 @@
--- Deduplication by known events. A generation is four days of server time; an event is looked up in the current one
--- and the two before, and written into the current.
+-- Deduplication by known events. A generation is four days of server time; an event is looked up in
+-- the current one and the two before, and written into the current.
 -- A generation is a hash table that grows: `{n}known:<generation>` holds its `size` in buckets
 -- and how many `ids` are in them, `{n}known:<generation>/<bucket>` is a bucket: the last 12 bytes
 -- of a digest -> place. It begins with FEWEST buckets, and for each FILL ids one bucket is split in
