@@ -2,19 +2,23 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.core.events import Unreadable
+from gateway.core.planning.batch import Failure
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
+from gateway.store.dead_letters.unreadable import store_unreadable
 from gateway.store.inbox.writer import InboxWriter
-from gateway.store.planning.commit import commit
+from gateway.store.number_list import add_number
+from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Call, Store, StoreUnavailableError, connect_async
 from gateway.store.server.inspection import check_server
-from tests.support.factories import a_message, delivery_body, message_item
+from tests.support.factories import NOW, NUMBER, a_message, delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.store.plans import planned
 from tests.support.store.raw import raw
@@ -23,6 +27,9 @@ from tests.support.store.sends import WEEK, a_send, lanes, queue, stage
 pytestmark = pytest.mark.store
 P0 = keys.partition(0)
 BODY = delivery_body(message_item("wamid.one", "hi"))
+UNREAD = Unreadable(
+    key="u", delivery="0:1-0", item=0, number="", contact="", at=NOW, raw=None, reason="not_json"
+)
 
 
 class Pair:
@@ -140,6 +147,25 @@ def test_an_attempt_that_is_not_replicated_is_not_made_and_made_later(pair: Pair
     pair.thaw()
 
     assert [one.send for one in ours.pump([], 9).attempts] == [send.id]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: add_number(store, NUMBER),
+        lambda store: store_dead_letters(store, [Failure(a_message(), "a bug", "")]),
+        lambda store: store_unreadable(store, Bodies(), [UNREAD]),
+    ],
+    ids=["a number on the list", "a dead letter", "unreadable bytes"],
+)
+def test_what_lets_a_cursor_pass_is_on_the_replica_first(
+    pair: Pair, write: Callable[[Store], object]
+) -> None:
+    pair.freeze()
+
+    with pytest.raises(StoreUnavailableError, match="not replicated"):
+        write(pair.store)
 
 
 def test_what_only_looks_or_can_be_made_again_waits_for_no_replica(pair: Pair) -> None:
