@@ -10,7 +10,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
 from gateway.core.events import Event, Message, Notice
 from gateway.core.planning.contact_changes import ContactChange, apply_action, mute_contact
-from gateway.core.planning.decision import Action, Decision, FiredRule
+from gateway.core.planning.decision import TOO_OLD, Action, Decision, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
@@ -29,6 +29,7 @@ from gateway.rules.text import compile_pattern
 EMPTY = "a text came out empty, so its action is not done"
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
+LATE = f"{TOO_OLD}, so nothing is sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,6 @@ class Rule:
         """Say why the rule does not fire, "" if it does."""
         if not self.enabled:
             return "it is not enabled"
-        if facts.is_old and not self.of_any_age:
-            return "too old"
         if not self.condition.holds(facts):
             return self.condition.evaluate(facts).explanation
         limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
@@ -75,19 +74,23 @@ class Rule:
     def fire(self, facts: EventFacts) -> FiredRule:
         """Build the actions, each with the contact as those before it changed it."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
-        explanation = self.condition.evaluate(facts).explanation
+        explanation, lacks_message = self.condition.evaluate(facts).explanation, False
         for step in self.steps:
             if note := _idle_reason(step, facts):
                 notes[note] = None
             elif not (action := step.build_action(_values(facts, groups))):
                 notes[EMPTY] = None
+            elif step.calls_meta and facts.is_old and not self.of_any_age:
+                notes[LATE] = None
+                lacks_message |= step.is_send and not self.shadow
             else:
                 actions.append(action)
                 self._note(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
+        explanation = "; ".join([explanation, *notes])
         return FiredRule(
-            self.name, "; ".join([explanation, *notes]), tuple(actions), self.shadow, self.limits
+            self.name, explanation, tuple(actions), self.shadow, self.limits, lacks_message
         )
 
     def _note(self, facts: EventFacts, action: Action) -> None:
@@ -201,9 +204,8 @@ class Rulebook:
             facts.note(_hand_over(facts))
         candidates = (self.rules[position] for position in self.index.candidates(facts))
         fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
-        note = "too old" if facts.is_old and not fired else ""
         noted = facts.contact if facts.changes else None
-        return Decision(fired, note, noted, tuple(facts.changes))
+        return Decision(fired, contact=noted, changes=tuple(facts.changes))
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""

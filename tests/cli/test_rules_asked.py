@@ -86,10 +86,11 @@ def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
     ]
 
 
-def test_what_was_received_late_is_too_old() -> None:
+def test_what_was_received_late_fires_and_sends_nothing() -> None:
     told = run("explain", captured("a.jsonl", a_body(1, "menu"), minutes=31)).output
 
-    assert '~ menu: text is "menu", but too old' in told
+    assert '✓ menu: text is "menu"; too old, so nothing is sent' in told
+    assert "→" not in told
 
 
 def test_all_tells_of_rules_for_other_events_too() -> None:

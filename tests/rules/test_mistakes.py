@@ -68,7 +68,7 @@ def test_all_mistakes_are_tried() -> None:
         pytest.param("- {name: a, then: A, enabled: no}\n- {name: b, then: B}", id="off"),
         pytest.param("- {name: a, then: A}\n- {name: b, then: B, enabled: no}", id="below off"),
         pytest.param(
-            "- {name: a, then: A}\n- {name: b, when: {age: {older: 1h}}, then: B}", id="older"
+            "- {name: a, when: {age: {older: 1h}}, then: A}\n- {name: b, then: B}", id="older"
         ),
         pytest.param(
             "- {name: a, when: {text: {contains: a}}, then: A}\n"

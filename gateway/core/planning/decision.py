@@ -9,6 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import Limit
 from gateway.core.events import Event
 
+TOO_OLD = "too old"
 # The fate of a free-form message to a customer who has been silent for 24 hours: a dead letter,
 # nothing, another try when they write again, or a template (its body) instead.
 WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
@@ -37,6 +38,8 @@ class FiredRule:
     """A rule that fired: its name, the conditions that held in words, and its actions in order.
 
     A rule in shadow has no effect but that it is recorded, and that its own limits count.
+    Of a late event the actions that call Meta are left out; `lacks_message` says that a message
+    was among them.
     """
 
     rule: str
@@ -44,6 +47,7 @@ class FiredRule:
     actions: tuple[Action, ...]
     shadow: bool = False
     limits: tuple[Limit, ...] = ()
+    lacks_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class Decision:
         """Say whether the customer gets a message."""
         actions = (action for one in self.fired if not one.shadow for action in one.actions)
         return any("type" in action.body and not action.repeatable for action in actions)
+
+    @property
+    def is_too_old(self) -> bool:
+        """Say whether the customer gets no message only because the event is too old."""
+        return any(one.lacks_message for one in self.fired) and not self.has_message
 
 
 class RuleDecider(Protocol):

@@ -12,7 +12,7 @@ from datetime import datetime
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
-from gateway.core.planning.decision import Decision, RuleDecider
+from gateway.core.planning.decision import TOO_OLD, Decision, RuleDecider
 from gateway.core.webhook.event_keys import digest
 
 # The version of a contact that was changed in the shadow only.
@@ -36,9 +36,16 @@ class CountingRulebook:
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Return the rulebook's decision."""
         decision = self._rulebook.decide(event, contact, now)
-        if isinstance(event, Message) and not decision.fired:
-            self.silent[decision.note or NO_RULE] += 1
+        if isinstance(event, Message) and (reason := _silence_reason(decision)):
+            self.silent[reason] += 1
         return decision
+
+
+def _silence_reason(decision: Decision) -> str:
+    """Say why a message gets no answer, "" if a rule fired for it in time."""
+    if decision.is_too_old:
+        return TOO_OLD
+    return "" if decision.fired else decision.note or NO_RULE
 
 
 class DryRun:

@@ -13,7 +13,7 @@ from gateway.core.contacts.loop_guard import after_reply
 from gateway.core.events import Event, Message, Status
 from gateway.core.messages import with_recipient
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
-from gateway.core.planning.decision import Action, FiredRule, RuleDecider
+from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
 from gateway.core.sending.send import (
     REPLY,
     ClosedWindowAction,
@@ -137,6 +137,8 @@ class Record:
     sends: tuple[str, ...]
     planned_at: datetime
     changes: tuple[str, ...] = ()  # of the contact, in words
+    is_too_old: bool = False  # to get the message that the rules had for it
+    muted_until: datetime | None = None  # of the contact, as it was before
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,26 +165,36 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     if message and not before.key:
         return EventPlan(before)
     own = _apply_consent(event, before if message else before.with_names(event), now)
-    own, fired = _ask_rules(event, own, rulebook, now)
+    own, decision = _ask_rules(event, own, rulebook, now)
     contact = own.contact.with_message(message) if message else own.contact
-    if not fired and not own.changes:
+    if not decision.fired and not own.changes:
         return EventPlan(contact if message else before)
-    effects = apply_rules(event, fired, contact, record_id(event), now)
-    ids, version, is_new = tuple(send.id for send in effects.sends), rulebook.version, before.is_new
-    record = Record(record_id(event), event, version, is_new, fired, ids, now, own.changes)
+    effects = apply_rules(event, decision.fired, contact, record_id(event), now)
+    record = Record(
+        id=record_id(event),
+        event=event,
+        rulebook=rulebook.version,
+        is_new=before.is_new,
+        fired=decision.fired,
+        sends=tuple(send.id for send in effects.sends),
+        planned_at=now,
+        changes=own.changes,
+        is_too_old=decision.is_too_old,
+        muted_until=before.muted_until,
+    )
     return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
 
 
 def _ask_rules(
     event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
-) -> tuple[RuleEffects, tuple[FiredRule, ...]]:
+) -> tuple[RuleEffects, Decision]:
     """Ask the rules, and mute them if a program answers; add their changes of the contact."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
         own = _break_loop(own, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
-    return replace(own, contact=contact, changes=changes), decision.fired
+    return replace(own, contact=contact, changes=changes), decision
 
 
 def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:

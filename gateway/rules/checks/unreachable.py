@@ -45,13 +45,11 @@ class _Shape(NamedTuple):
     events: frozenset[str]
     words: Mapping[str, frozenset[Any]]  # one of each must fit
     others: Mapping[str, Any]
-    of_any_age: bool
     of_notes: bool
 
     def covers(self, narrow: "_Shape") -> bool:
         """Say whether every event that fits the narrow conditions surely fits these."""
-        # A rule with an age is asked about older events too.
-        if not narrow.events <= self.events or (narrow.of_any_age and not self.of_any_age):
+        if not narrow.events <= self.events:
             return False
         return all(_accepts(key, words, narrow) for key, words in self.words.items()) and all(
             narrow.others.get(key) == value for key, value in self.others.items()
@@ -117,7 +115,7 @@ def find_unreachable(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str
     for index, rule in enumerate(rules):
         if not rule.enabled:
             continue
-        shapes = _shapes(rule)
+        shapes = list(map(_shape, rule.when))
         names = [above.covering(shape) or of_notes.covering(shape) for shape in shapes]
         if None not in names:
             yield index, list(dict.fromkeys(name for name in names if name))
@@ -134,22 +132,13 @@ def _ends_search(rule: RuleModel) -> bool:
     return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
 
 
-def _shapes(rule: RuleModel) -> list[_Shape]:
-    # An age anywhere in a rule applies to the whole rule.
-    shapes = [_shape(when) for when in rule.when]
-    of_any_age = any(shape.of_any_age for shape in shapes)
-    return [shape._replace(of_any_age=of_any_age) for shape in shapes]
-
-
 def _shape(when: When) -> _Shape:
     given = {key: getattr(when, key) for key in when.model_fields_set - {"event", "text"}}
     words = {key: _forms(key, given[key]) for key in given.keys() & ANY_OF}
     others = {key: value for key, value in given.items() if key not in words}
     if when.text:
         words |= _tests(when.text)
-    parts = list(when.parts())
-    of_any_age, of_notes = any(part.age for part in parts), any(map(_asks_notes, parts))
-    return _Shape(frozenset(when.events), words, others, of_any_age, of_notes)
+    return _Shape(frozenset(when.events), words, others, any(map(_asks_notes, when.parts())))
 
 
 def _asks_notes(part: Conditions) -> bool:

@@ -150,7 +150,7 @@ class Conditions(Model):
     inside: Ids | None = Field(default=None, description="It is within these named hours.")
     outside: Ids | None = Field(default=None, description="It is outside of these named hours.")
     age: Age | None = Field(
-        default=None, description="How old the event is; a rule that says it needs no `max_age`."
+        default=None, description="How old the event is; a rule that names it answers at any age."
     )
     any: Annotated[tuple["Conditions", ...] | None, BeforeValidator(wrap_in_list)] = Field(
         default=None, description="One of these mappings holds."

@@ -47,7 +47,7 @@ class Defaults(Model):
     """What holds for every rule."""
 
     max_age: Duration = Field(
-        default=timedelta(minutes=30), description="Older events are answered by no rule."
+        default=timedelta(minutes=30), description="Older events are noted, and not answered."
     )
     window_closed: WhenClosed = Field(
         default=None, description="What follows after 24 hours where an action says nothing else."
