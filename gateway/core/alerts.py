@@ -58,7 +58,7 @@ class Alert:
 class HealthProblem:
     """One thing that is wrong, and what to do about it.
 
-    `text` is the same for as long as the problem lasts; what changes meanwhile is in `observed`.
+    An alert begins with `text` and ends with the last one; what is only shown is in `observed`.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class HealthProblem:
 
     @property
     def alert(self) -> Alert:
-        """Return the problem as an alert, which does not change while the problem lasts."""
+        """Return the problem as an alert, whose cause is the same while the problem lasts."""
         cause = Cause(self.kind, self.detail, self.number)
         return Alert(cause, self.severity, self.text, self.advice)
 
@@ -131,14 +131,15 @@ class AlertState:
 def alert_changes(
     known: Mapping[str, AlertState], current: Mapping[str, Alert], now_ms: int
 ) -> dict[str, AlertState]:
-    """Return causes that begin, are no longer true, or are true again, by the cause's key."""
+    """Return causes that begin, end, are true again, or are in other words now, by their key."""
     changed = {key: _new_state(alert, now_ms) for key, alert in current.items() if key not in known}
     for key, one in known.items():
         if key not in current and not one.until_ms:
             changed[key] = replace(one, until_ms=now_ms)
-        elif key in current and one.until_ms and not (one.heard and one.tries):
+        elif key in current and not (one.until_ms and one.heard and one.tries):
             # The end cannot have been reported yet, so there was none.
-            changed[key] = replace(one, until_ms=0)
+            lasting = replace(one, until_ms=0, alert=current[key])
+            changed |= {key: lasting} if lasting != one else {}
     room = MAX_ALERT_STATES - len(known)
     new_keys = [key for key in changed if key not in known]
     return {key: one for key, one in changed.items() if key not in new_keys[max(0, room) :]}

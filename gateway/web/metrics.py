@@ -78,6 +78,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
     for group, name, text, label in (
         ("refused", "gateway_deliveries_refused", "Requests refused.", "reason"),
         ("events", "gateway_events", "Events by kind; known means seen again.", "kind"),
+        ("too_old", "gateway_too_old", "Events too old to be answered, by kind.", "kind"),
         ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
         ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
         ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),

@@ -31,7 +31,8 @@ MOST_RULE_ALERTS = MOST_NOTED // 2
 UNALERTED = frozenset(
     {
         "any_dead_letters", "broadcasts_wait", "events_unreadable", "held", "number_damaged",
-        "replies_stopped", "sends_ever_doubled", "store_unfit", "tick_late", "write_refused",
+        "replies_stopped", "sends_ever_doubled", "store_unfit", "tick_late", "too_old_growing",
+        "write_refused",
     }
 )  # fmt: skip
 SENDS_DOUBLED = problems.SENDS_DOUBLED.alert

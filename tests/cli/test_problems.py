@@ -128,6 +128,8 @@ PART_OF_KIND = {
     "any_dead_letters": "letters",
     "events_unreadable": "letters",
     "sends_ever_doubled": "doubled",
+    "too_old": "too old",
+    "too_old_growing": "too old",
 }
 
 

@@ -23,6 +23,7 @@ from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
+from gateway.store.monitoring.too_old import TooOldEvents, too_old_problem
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tests.support.cli.delivery_receiver import a_receiver
@@ -30,7 +31,7 @@ from tests.support.factories import ANA, NUMBER, delivery_body, message_item, st
 from tests.support.servers import Server, wait_until
 from tests.support.store.inbox_state import keep
 from tests.support.store.plans import planned
-from tests.support.store.raw import raw
+from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import WEEK
 
 pytestmark = pytest.mark.store
@@ -168,6 +169,32 @@ def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store, ago: timed
 
     assert told(file)[1]["without_answer"] == {"too old": 1}
     assert told(file, "--fresh")[1]["sends"] == {"welcome": 1}
+
+
+def test_what_meta_delivered_late_stays_too_old_until_max_age_is_larger(store: Store) -> None:
+    sent_at = int((datetime.now(UTC) - timedelta(minutes=45)).timestamp())
+    file = write(delivery_body(message_item("wamid.1", "color", at=sent_at)))
+    Path("larger.yaml").write_text(RULES.replace("rules:", "defaults: {max_age: 2h}\nrules:"))
+
+    assert told(file, "--fresh")[1]["without_answer"] == {"too old": 1}
+    assert told(file, "--fresh", "--rules", "larger.yaml")[1]["sends"] == {"welcome": 1}
+
+
+def test_the_advice_about_what_was_too_old_finds_just_the_answers_that_are_missing(
+    store: Store,
+) -> None:
+    kept_ms = now_ms(store) - 45 * 60_000
+    for at_ms, wamid in ((kept_ms, "wamid.late"), (kept_ms + 1, "wamid.timely")):
+        body = delivery_body(message_item(wamid, "color", at=at_ms // 1000))
+        entry = {"h": b"meta|0|", "b": Bodies().pack(body)}
+        raw(store).xadd(f"{keys.partition(3)}inbox", entry, id=f"{at_ms}-0")
+    events = TooOldEvents({"message": 1}, kept_ms, kept_ms, kept_ms, kept_ms, kept_ms)
+
+    command = too_old_problem(events, now_ms(store), 0).advice.partition(" shows ")[0]
+    sends, summary = told(*command.removeprefix("gateway replay dry-run ").split())
+
+    assert [one["where"] for one in sends] == [f"delivery 3:{kept_ms}-0"]
+    assert summary["deliveries"] == 1
 
 
 def test_applied_it_stands_in_the_inbox_as_a_replay(store: Store) -> None:

@@ -13,6 +13,7 @@ from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import LaneFigures, NumberState
 from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.monitoring.too_old import TooOldEvents
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import ServerHealth
 
@@ -162,6 +163,14 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "a.yaml:4: wrong. Fix that line; gateway rules check tells all.",
         ],
     ),
+    "messages that were too old": (
+        number(too_old=TooOldEvents({"message": 1}, NOW_MS, 0, 0, 0, 0)),
+        [
+            "1 message of 1970-01-01 00:00 UTC was too old to be answered. gateway replay dry-run "
+            "--inbox --fresh --since 1970-01-01T00:00:00.000 --until 1970-01-01T00:00:00.000 shows "
+            "what rules would answer now, and docs/operations.md what else there is to do.",
+        ],
+    ),
     "a change that some have taken up": ({"rulebooks": (InForce("v1"), InForce("v2"))}, []),
     "doubled": (
         number(counts={"sends.doubled": 1}),
@@ -226,6 +235,13 @@ def test_json_tells_everything() -> None:
     assert told["numbers"]["1"]["sends"] == {"accepted": 7, "read": 2, "attempting": 3}
     assert told["canary"] == {"took_s": 0.12, "age_s": 20.0}
     assert (told["restarted"], told["ago_s"]) == ({"default": 2}, {"tick": 0.8, "sweep": 4.0})
+
+
+def test_what_was_too_old_is_told_and_shown() -> None:
+    view = StatusView(replace(WELL, **number(counts={"too_old.message": 70, "too_old.status": 1})))
+
+    assert view.to_dict()["numbers"]["1"]["too_old"] == {"message": 70, "status": 1}
+    assert "too old       70 messages and 1 status got no answer" in drawn(view)
 
 
 def test_odd_statuses_are_told_and_shown() -> None:

@@ -129,9 +129,20 @@ def test_where_a_record_may_have_gone_it_is_not_said_that_no_rule_fired() -> Non
     trace = Trace(NUMBER, KEY, KEPT, is_known=True)
 
     assert below(trace, now=NOW + timedelta(days=9))[-1] == (
-        "planned: known, but there is no record: no rule fired, or it is too old "
+        "planned: known, but there is no record: no rule fired, or it has gone "
         "(records are kept for 7 d)"
     )
+
+
+def test_a_message_that_was_too_old_is_told_with_the_rule_that_had_an_answer() -> None:
+    record = replace(RECORD, is_too_old=True, sends=())
+
+    (line,) = tell(Search((Trace(NUMBER, KEY, KEPT, record=record),)))
+
+    assert [(one.what, one.details) for one in line.below[1].below] == [
+        ("rule welcome", "this is the first contact"),
+        ("too old", "older than max_age, so the message that rules had for it was left out"),
+    ]
 
 
 def test_the_rules_that_fired_are_told_with_their_reasons() -> None:

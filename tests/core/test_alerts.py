@@ -54,6 +54,16 @@ def test_what_changes(told: AlertState | None, true: bool, then: AlertState | No
     assert after(told, true=true) == then
 
 
+def test_a_cause_that_lasts_in_other_words_ends_with_the_last_ones() -> None:
+    worse = replace(FULL, title="Redis is fuller.")
+
+    lasting = alert_changes({KEY: HEARD}, {KEY: worse}, T + 9)[KEY]
+    ended = alert_changes({KEY: lasting}, {}, T + 20)[KEY]
+
+    assert (lasting, lasting.is_due(T + 9)) == (replace(HEARD, alert=worse), False)
+    assert alert_payload(ended)["text"].endswith("Redis is fuller.")
+
+
 def test_a_cause_that_begins_has_an_id_of_its_own_each_time() -> None:
     first, again = (alert_changes({}, {KEY: FULL}, now)[KEY] for now in (T, T + 1))
 

@@ -239,7 +239,7 @@ def test_a_burial_that_cannot_be_written_is_an_error(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [["know", 5, "x"], ["know", 3, "x"], ["known", 3, "a", "b", "c"], ["know"]]
+    "verb", [["know", 9, "x"], ["know", 5, "x"], ["known", 3, "a", "b", "c"], ["know"]]
 )
 def test_a_commit_whose_verbs_make_no_sense_writes_nothing(store: Store, verb: list[str]) -> None:
     with pytest.raises(ScriptError, match="lacks arguments"):
@@ -253,6 +253,7 @@ def test_an_event_of_no_number_is_committed_like_any_other(store: Store) -> None
     (view,) = load(store, {"": [event]})
     assert view.known == frozenset()
 
-    store.call("commit", keys.number(""), "", "", "", "", "know", 3, b"d" * 16, "0:1-0/0", "notice")
+    know = ["know", 5, b"d" * 16, "0:1-0/0", "notice", "", ""]
+    store.call("commit", keys.number(""), "", "", "", "", *know)
 
     assert raw(store).hgetall("gw:{n}:count") == {b"events.notice": b"1"}

@@ -158,7 +158,7 @@ def test_no_bucket_comes_near_to_what_a_server_keeps_packed(store: Store) -> Non
 def test_events_are_known_while_a_split_that_broke_off_is_not_done_again(store: Store) -> None:
     """Each write of the script fails in turn, the one that splits a bucket among them."""
     fill(store, 1, 1_023)
-    split = ["", "", "v", "", "know", 3, known_digest(1_024), PLACE, "message"]
+    split = ["", "", "v", "", "know", 5, known_digest(1_024), PLACE, "message", "", ""]
 
     tried = 0
     for _ in each_write(store, Call("commit", PREFIX, split)):

@@ -49,6 +49,7 @@ UNREAD = Unreadable(
 )  # fmt: skip
 FOREVER = None
 NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
+TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
@@ -107,6 +108,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>tokens": FOREVER,
     "<n>places": FOREVER,
     "<n>count": FOREVER,
+    "<n>too_old": (3_600_000, 3_600_000),
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
     r"<n>records:\d+": (7 * DAY, 7 * DAY),
     "<n>recorded": (7 * DAY, 7 * DAY),
@@ -167,7 +169,7 @@ def live(store: Store, server: Server) -> None:
     commit(store, planned(store, a_message()), WEEK)
     store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.store_unreadable(store, Bodies(), [UNREAD])
-    store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}")
+    store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
@@ -312,7 +314,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "inspect": (keys.partition(2), []),
     "trim": (keys.partition(2), [0]),
     "load": (PREFIX, [1, "contact", b"d" * 16]),
-    "commit": (PREFIX, ["c", "", "v", "{}", "know", 3, b"d" * 16, "0:1-0/0", "message"]),
+    "commit": (PREFIX, ["c", "", "v", "{}", "know", 5, b"d" * 16, "0:1-0/0", "message", 1, 1]),
     "bury_event": (PREFIX, ["event:x", "{}", 1_000, "0:1-0/0", "KeyError"]),
     "hold": (PREFIX, ["event:x", "whole", "head", 1_000, 9, 9]),
     "pump": (PREFIX, [30_000, 9, 80, "name", "lost"]),

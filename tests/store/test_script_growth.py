@@ -53,7 +53,8 @@ def committed(n: int) -> list[Any]:
     """Commit all verbs for a contact, of whom more is parked than may come back at once."""
     verbs: list[Any] = ["record", 4, f"new{n}", ROW, DAY_MS, "hot", *action(n)]
     verbs += [*stage(f"unconfirmed{n}", f"new{n}", "sent", 4), "timer", 3, f"new{n}", FAR, ROW]
-    return ["hot", "" if n == 1 else "v", "v", ROW, *verbs, "know", 3, digest(n), "p", "message"]
+    know = ["know", 5, digest(n), "p", "message", FAR, FAR]
+    return ["hot", "" if n == 1 else "v", "v", ROW, *verbs, *know]
 
 
 def pumped(n: int) -> list[Any]:

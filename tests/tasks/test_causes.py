@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from gateway.core.alerts import Cause
 from gateway.core.planning.event import LOOP_ALERT, rule_alert
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
+from gateway.store.monitoring.too_old import TooOldEvents
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.monitoring.noted_alerts import (
@@ -28,6 +30,9 @@ from tests.support.factories import NOW
 
 WELL = replace(FINE, ago_s={"watch": 5.0})
 LATE_MS = NOW_MS - 61_000
+TOO_OLD = TooOldEvents(
+    {"message": 70}, LATE_MS, LATE_MS - 9_000_000, LATE_MS - 7_200_000, LATE_MS - 8_999_877, LATE_MS
+)
 
 
 def stopped(code: int) -> NumberPauses:
@@ -63,6 +68,10 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "a person holds a rule": (
         number(pauses=held("colour"), lanes={"reply": LaneFigures(1, 999.0)}), {"replies_wait"},
+    ),
+    "messages were too old": (number(too_old=TOO_OLD), {"too_old"}),
+    "messages were too old a moment ago": (
+        number(too_old=replace(TOO_OLD, since=NOW_MS - 59_000)), set(),
     ),
     "a template is paused": (
         {"letters": {DeadLetterGroup("1", "refused", 132015): 5}}, {"dead_letters refused 132015"},
@@ -139,6 +148,48 @@ def test_what_grows_is_the_same_cause() -> None:
     )
 
     assert few == many
+
+
+def test_messages_that_were_too_old_are_one_alert_of_all_numbers() -> None:
+    more = replace(TOO_OLD, counts={"message": 2, "status": 1}, newest=LATE_MS)
+    both = tuple(
+        replace(WELL.numbers[0], number=n, too_old=one) for n, one in (("1", TOO_OLD), ("2", more))
+    )
+
+    (alert,) = find_alerts(a_reading(numbers=both)).values()
+
+    assert alert.cause.key == Cause("too_old").key
+    assert alert.title == (
+        "72 messages and 1 status of 2026-11-22 16:43 to 19:13 UTC were too old to be answered."
+    )
+    assert alert.advice == (
+        "gateway replay dry-run --inbox --fresh --since 2026-11-22T16:43:59.123 --until "
+        "2026-11-22T19:13:59.000 shows what rules would answer now, and docs/operations.md what "
+        "else there is to do."
+    )
+
+
+@pytest.mark.parametrize(("ahead_s", "is_named"), [(61.0, True), (60.0, False), (-3_600.0, False)])
+def test_a_clock_that_makes_messages_look_old_is_named(ahead_s: float, is_named: bool) -> None:
+    (alert,) = find_alerts(a_reading(ahead_s=ahead_s, **number(too_old=TOO_OLD))).values()
+
+    assert ("The clock of Redis is 1 min ahead" in alert.advice) is is_named
+
+
+SPANS = {
+    "one day": (0, 3_600_000, "2026-11-22 00:00 to 01:00 UTC"),
+    "one minute": (0, 59_000, "2026-11-22 00:00 UTC"),
+    "two days": (-60_000, 60_000, "2026-11-21 23:59 to 2026-11-22 00:01 UTC"),
+}
+
+
+@pytest.mark.parametrize(("begin", "end", "span"), SPANS.values(), ids=SPANS)
+def test_the_span_of_what_was_too_old_has_the_day_where_that_changes(
+    begin: int, end: int, span: str
+) -> None:
+    midnight = 1_795_305_600_000
+
+    assert replace(TOO_OLD, oldest=midnight + begin, newest=midnight + end).span == span
 
 
 def test_every_cause_is_in_the_table_of_the_docs() -> None:

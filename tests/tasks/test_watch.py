@@ -14,13 +14,15 @@ from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
+from tasks import inbound
 from tasks.context import WorkerContext, release_id
 from tasks.monitoring import alert_watch as watching
 from tasks.monitoring.alert_watch import StandIn, update_alerts
-from tests.support.factories import NUMBER
+from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.servers import wait_until
+from tests.support.store.raw import now_ms
 from tests.support.tasks.operator_address import Receiver, a_receiver
-from tests.support.tasks.worker_state import PREFIX, pass_time, raw, rung
+from tests.support.tasks.worker_state import PREFIX, counted, keep, pass_time, raw, rung
 
 pytestmark = pytest.mark.store
 TOKEN = Alert(Cause("paused", "190", NUMBER), "critical", "It is paused.", "Renew the token.")
@@ -80,6 +82,42 @@ def test_a_thousand_of_the_same_are_one_post_and_their_end_another(
     assert receiver.told[0]["id"] == receiver.told[1]["id"]
     assert receiver.told[0]["number"] == NUMBER
     assert raw(store).exists(keys.TOLD) == 0
+
+
+def keep_late(store: Store, *wamids: str) -> None:
+    """Keep messages that are older than the rules' `max_age` of a day."""
+    at = now_ms(store) // 1000 - 25 * 3_600
+    keep(store, *(delivery_body(message_item(one, "color", at=at)) for one in wamids))
+
+
+def pass_first_minute(store: Store) -> None:
+    """Let the first event of the episode be a minute ago."""
+    raw(store).hincrby(f"{PREFIX}too_old", "since", -61_000)
+
+
+def test_messages_that_were_too_old_are_one_post_with_their_count_and_another_at_the_end(
+    at_work: WorkerContext, store: Store, watched: Watched, receiver: Receiver
+) -> None:
+    for batch in range(3):
+        keep_late(store, *(f"wamid.{batch}.{n}" for n in range(10)))
+        inbound.drain()
+        watched()
+    assert receiver.states == []
+
+    pass_first_minute(store)
+    watched()
+    keep_late(store, "wamid.last")
+    inbound.drain()
+    watched()
+    raw(store).delete(f"{PREFIX}too_old")  # as an hour later
+    watched()
+    pass_time(store, 61)
+    watched()
+
+    assert receiver.states == [("begun", "too_old"), ("ended", "too_old")]
+    titles = [told["title"].partition(" of ")[0] for told in receiver.told]
+    assert titles == ["30 messages", "31 messages"]
+    assert counted(store, "too_old.message") == 31
 
 
 def test_two_causes_are_two_posts(store: Store, watched: Watched, receiver: Receiver) -> None:

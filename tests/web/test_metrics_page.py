@@ -26,7 +26,13 @@ CLOCK = re.compile(r"^(gateway_(?:canary_age|oldest_\w+)_seconds\S* ).+$", re.MU
 def fill(store: Store) -> None:
     for name in (NUMBER, "other", "", canary.NUMBER):
         add_number(store, name)
-        for counter in ("events.known", "sends.accepted", "statuses.late", "dead.lost"):
+        for counter in (
+            "events.known",
+            "sends.accepted",
+            "statuses.late",
+            "dead.lost",
+            "too_old.message",
+        ):
             increment_counter(store, keys.number(name), counter, 2)
     for counter in ("sweep.inbox", "workers.default", "refused.signature_missing"):
         increment_counter(store, keys.SPACE, counter, 3)

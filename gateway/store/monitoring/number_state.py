@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.text import sanitize
 from gateway.store import keys
+from gateway.store.monitoring.too_old import TooOldEvents, parse_too_old
 from gateway.store.redis.client import ScriptError, translate_error
 
 PRIORITIES = ("reply", "bulk")
@@ -38,11 +39,17 @@ class NumberState:
     lanes: Mapping[str, LaneFigures]  # by priority
     unreadable: int = 0  # how many of the dead letters
     damaged: str = ""  # why the number cannot be read
+    too_old: TooOldEvents | None = None  # the present episode
 
     @property
     def stages(self) -> dict[str, int]:
         """Return how many sends ever reached each stage."""
         return self._counts_with_prefix("sends.")
+
+    @property
+    def too_old_counts(self) -> dict[str, int]:
+        """Return how many events were ever too old to be answered, by kind."""
+        return self._counts_with_prefix("too_old.")
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -61,6 +68,7 @@ def _number_commands(name: str) -> list[tuple[Any, ...]]:
         ("TIME",),
         ("HGETALL", f"{prefix}count"),
         ("HGETALL", f"{prefix}stops"),
+        ("HGETALL", f"{prefix}too_old"),
         *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
     ]
     for priority in PRIORITIES:
@@ -95,7 +103,8 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
     for command, one in zip(_number_commands(name), replies, strict=True):
         if isinstance(one, RedisError):
             return _damaged_number(name, command, translate_error(one))
-    (seconds, _), counts, stops, dead, unconfirmed, due, parked, unreadable, *lanes = replies
+    (seconds, _), counts, stops, too_old, *sizes_and_lanes = replies
+    dead, unconfirmed, due, parked, unreadable, *lanes = sizes_and_lanes
     return NumberState(
         number=name,
         counts=parse_counts(counts),
@@ -109,6 +118,7 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
             for i, priority in enumerate(PRIORITIES)
         },
         unreadable=unreadable,
+        too_old=parse_too_old(too_old),
     )
 
 

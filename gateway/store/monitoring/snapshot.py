@@ -1,5 +1,6 @@
 """Snapshot: the state of everything at one moment, by which an operator sees if all is well."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ class Snapshot:
     memory_samples: Mapping[int, int] = field(
         default_factory=dict
     )  # bytes used, by moment, hour by hour
+    ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
 
     @property
     def forecast(self) -> Forecast | None:
@@ -122,7 +124,9 @@ class Snapshot:
 
 def read(store: Store, limit_bytes: int) -> Snapshot:
     """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
+    began = time.time()
     partitions = tuple(Inbox(store, Bodies()).partition_states())
+    between = (began + time.time()) / 2
     infos = store.infos()
     (
         layout,
@@ -164,6 +168,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         release=release.decode() if release else "",
         has_beat_leader=bool(beat_lock),
         memory_samples=samples(memory_rows),
+        ahead_s=partitions[0].now_ms / 1000 - between,
     )
 
 

@@ -49,8 +49,11 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
         args += _verb("stage", *_status_args(update))
     if plan.inbound:
         args += _verb("pace", plan.inbound)
+    too_old = {record.event.key for record in plan.records if record.is_too_old}
     for event in plan.events:
-        args += _verb("know", digest(event.key), event_places.pack(_event_ref(event)), event.kind)
+        moments = _moments(event) if event.key in too_old else ("", "")
+        place = event_places.pack(_event_ref(event))
+        args += _verb("know", digest(event.key), place, event.kind, *moments)
     return Call("commit", keys.number(plan.number), args)
 
 
@@ -92,6 +95,12 @@ def _event_ref(event: Event) -> str:
     return f"{event.delivery}/{event.item}"
 
 
+def _moments(event: Event) -> tuple[int, int]:
+    """Return when an event happened and when its delivery was kept, in milliseconds."""
+    kept_ms = int(event.delivery.partition(":")[2].partition("-")[0])
+    return ms_from_datetime(event.at), kept_ms
+
+
 def _send_args(send: Send) -> list[Any]:
     due = ms_from_datetime(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
@@ -123,7 +132,11 @@ def _status_args(update: StatusUpdate) -> list[Any]:
 
 
 def _record_json(record: Record) -> bytes:
-    event = record.event
+    event, muted_until = record.event, record.muted_until
+    # Few records have one of these.
+    rare: dict[str, Any] = {"too_old": True} if record.is_too_old else {}
+    if muted_until and muted_until > record.planned_at:
+        rare |= {"muted_until": ms_from_datetime(muted_until)}
     return _json(
         {
             "key": event.key,
@@ -138,6 +151,7 @@ def _record_json(record: Record) -> bytes:
             "sends": record.sends,
             "changes": record.changes,
         }
+        | rare
     )
 
 

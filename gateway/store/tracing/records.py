@@ -27,6 +27,8 @@ class PlanRecord:
     sends: tuple[str, ...]
     planned_at: datetime | None = None
     changes: tuple[str, ...] = ()  # changes of what the customer wants, in words
+    is_too_old: bool = False  # the event, to get the message that rules had for it
+    muted_until: datetime | None = None  # the customer, as they were before the event
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:
@@ -52,6 +54,8 @@ def load(store: Store, number: str, record: str) -> PlanRecord | None:
         sends=tuple(stored["sends"]),
         planned_at=datetime_from_ms(stored["planned"]) if "planned" in stored else None,
         changes=tuple(stored.get("changes", ())),
+        is_too_old=stored.get("too_old", False),
+        muted_until=datetime_from_ms(muted) if (muted := stored.get("muted_until")) else None,
     )
 
 

@@ -15,6 +15,7 @@ from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.monitoring.too_old import describe_counts
 from gateway.store.planning.rulebooks import count_versions
 
 UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
@@ -130,6 +131,7 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
     return {
         "sends": number.stages,
         "odd_statuses": number.statuses,
+        "too_old": number.too_old_counts,
         "dead": number.dead,
         "unreadable": number.unreadable,
         "unconfirmed": number.unconfirmed,
@@ -178,6 +180,8 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
     for number in now.numbers:
         attempts = f"{_format_rate(view.attempts_per_s(number.number))} tried, "
         yield f"sends of {number.number or NOBODY}", attempts + _sends(number)
+        if number.too_old_counts:
+            yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
         if number.statuses:
             yield "odd statuses", _format_counts(number.statuses)
     yield "dead letters", _format_counts(now.causes) or "none"

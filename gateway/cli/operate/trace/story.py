@@ -14,6 +14,7 @@ from gateway.cli.operate.trace.sends import describe_send
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
+TOO_OLD = "older than max_age, so the message that rules had for it was left out"
 NOTHING = "not known here: never kept, or more than 8 days ago"
 
 
@@ -126,6 +127,8 @@ class Teller:
             fired = [
                 StoryLine(f"rule {rule}", why, tone="good") for rule, why in trace.record.fired
             ]
+            if trace.record.is_too_old:
+                fired.append(StoryLine("too old", TOO_OLD, tone="odd"))
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
             details = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
@@ -138,7 +141,7 @@ class Teller:
         """Explain why there is no record, as far as that is known."""
         if trace.kept_event and self.now - trace.kept_event.at > self.retention:
             old = f"records are kept for {format_duration(self.retention)}"
-            return f"known, but there is no record: no rule fired, or it is too old ({old})"
+            return f"known, but there is no record: no rule fired, or it has gone ({old})"
         return "known, but no rule fired: no record is kept"
 
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:

@@ -5,7 +5,9 @@
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
 -- The verbs:
---       know    digest, place, kind
+--       know    digest, place, kind, and of an event that was too old to be answered: when it
+--               happened and when its delivery was kept, in ms ("" and "" of all others). A `redo`
+--               of an older release lacks these two
 --       contact (arguments 1 to 4 above; then once for each other name that becomes its alias)
 --               name, version of the contact that had this name, "" for none
 --       alias   a name that led to one of these, and leads to the contact itself from now on
@@ -26,7 +28,7 @@
 local number = KEYS[1]
 local now = clock()
 local SIZES = {
-  know = 3, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
+  know = 5, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
 }
 
 local verbs, at = {}, 5
@@ -48,11 +50,34 @@ end
 
 local apply = {}
 
-function apply.know(digest, place, kind)
+-- An episode ends an hour after its last event. Damage to it must not stop a commit.
+local EPISODE = 3600000
+local function note_too_old(kind, at, kept)
+  count(number, 'too_old.' .. kind)
+  guarded(function()
+    local name = number .. 'too_old'
+    local moments = redis.call('HMGET', name, 'oldest', 'newest', 'kept_first', 'kept_last')
+    local function widen(i, field, moment, sign)
+      local before = tonumber(moments[i])
+      if not before or sign * moment > sign * before then redis.call('HSET', name, field, moment) end
+    end
+    redis.call('HSETNX', name, 'since', now)
+    widen(1, 'oldest', at, -1)
+    widen(2, 'newest', at, 1)
+    widen(3, 'kept_first', kept, -1)
+    widen(4, 'kept_last', kept, 1)
+    redis.call('HINCRBY', name, 'events.' .. kind, 1)
+    redis.call('PEXPIRE', name, EPISODE)
+  end)
+end
+
+function apply.know(digest, place, kind, at, kept)
   if redis.call('ZREM', number .. 'dead', 'event:' .. digest) == 1 then
     redis.call('DEL', number .. 'dead:event:' .. digest, number .. 'deaths:event:' .. digest)
   end
-  if know(number, now, digest, place) then count(number, 'events.' .. kind) end
+  if not know(number, now, digest, place) then return end
+  count(number, 'events.' .. kind)
+  if at and at ~= '' then note_too_old(kind, at, kept) end
 end
 
 local function version_of(contact)
