@@ -1,6 +1,7 @@
 """`gateway rules explain` and `gateway rules diff`, over files and over what is stored."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -180,15 +181,71 @@ def test_bad_input_is_told_in_a_sentence(args: list[str], sentence: str) -> None
 def stored(server: Server, store: Store) -> datetime:
     """Let `menu` be kept, planned and committed; return when that was."""
     write_settings(server.url)
+    return plan_message(store, "wamid.in", "menu")
+
+
+def plan_message(store: Store, wamid: str, text: str, ago: timedelta = timedelta(0)) -> datetime:
+    """Keep a message of so long ago, and commit what the old rules plan for it."""
     number_list.add_number(store, NUMBER)
-    item = message_item("wamid.in", "menu")
-    (place,) = keep(store, 3, delivery_body(item).decode())
     now = datetime.now(UTC)
-    (event,) = split(Delivery(place, now, delivery_body(item)))
+    body = delivery_body(message_item(wamid, text, at=int((now - ago).timestamp())))
+    (place,) = keep(store, 3, body.decode())
+    (event,) = split(Delivery(place, now, body))
     (view,) = contacts.load(store, {NUMBER: [event]})
     (made,) = plan(view, [event], load(Path("old.yaml"))).plans
     assert commit(store, [made], timedelta(days=1)) == [True]
     return now
+
+
+HUMAN = """\
+version: 1
+rules:
+  - {name: human, when: {text: human}, then: [A colleague comes., {mute: 12h}, {tag: handoff}]}
+  - {name: rest, then: What?}
+"""
+AS_NOW = "  (judged with the tags and variables that the customer has now)"
+
+
+@pytest.mark.store
+def test_message_that_was_answered_and_then_muted_is_explained_as_answered(
+    server: Server, store: Store
+) -> None:
+    write_settings(server.url)
+    Path("old.yaml").write_text(HUMAN)
+    plan_message(store, "wamid.first", "human")
+
+    told = run("explain", "wamid.first").output.splitlines()[1:]
+
+    assert told == ['  ✓ human: text is "human"', AS_NOW]
+
+
+@pytest.mark.store
+def test_message_that_came_while_muted_is_explained_as_muted(server: Server, store: Store) -> None:
+    write_settings(server.url)
+    Path("old.yaml").write_text(HUMAN)
+    plan_message(store, "wamid.first", "human")
+    plan_message(store, "wamid.second", "hm")
+
+    told = run("explain", "wamid.second").output
+
+    assert re.search(r"✓ rest: .*muted until .*, so nothing is sent", told)
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("menu", '  ✓ menu: text is "menu"; too old, so nothing is sent'),
+        ("what", '  ✗ menu: text is not "menu"'),
+    ],
+)
+def test_message_that_came_late_is_explained_as_of_then(
+    server: Server, store: Store, text: str, line: str
+) -> None:
+    write_settings(server.url)
+    plan_message(store, "wamid.late", text, ago=timedelta(minutes=31))
+
+    assert run("explain", "wamid.late").output.splitlines()[2] == line
 
 
 @pytest.mark.store

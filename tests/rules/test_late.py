@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.loop_guard import MOST_QUICK, Volley
+from gateway.core.contacts.loop_guard import MOST_QUICK, SILENCE, Volley
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Decision
@@ -148,6 +148,14 @@ def test_late_messages_are_no_loop_because_they_get_no_reply() -> None:
     made = planned("- {name: hi, then: Hi.}", a_message(at=LATE), contact=contact)
 
     assert (made.alerts, made.contact.volley, made.contact.muted_until) == ((), volley, None)
+
+
+def test_record_has_the_mute_with_which_a_program_was_stopped() -> None:
+    contact = Contact(ANA, wa_id=ANA, last_inbound_at=NOW, volley=Volley(NOW, MOST_QUICK))
+
+    (record,) = planned("- {name: hi, then: Hi.}", a_message(), contact=contact).records
+
+    assert record.muted_until == NOW + SILENCE
 
 
 def test_late_first_message_is_no_longer_the_first_contact_of_the_next() -> None:

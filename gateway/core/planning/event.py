@@ -138,7 +138,7 @@ class Record:
     planned_at: datetime
     changes: tuple[str, ...] = ()  # of the contact, in words
     is_too_old: bool = False  # to get the message that the rules had for it
-    muted_until: datetime | None = None  # of the contact, as it was before
+    muted_until: datetime | None = None  # of the contact, as the rules saw it
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,35 +166,26 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         return EventPlan(before)
     own = _apply_consent(event, before if message else before.with_names(event), now)
     own, decision = _ask_rules(event, own, rulebook, now)
-    contact = own.contact.with_message(message) if message else own.contact
-    if not decision.fired and not own.changes:
+    contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
+    contact = contact.with_message(message) if message else contact
+    if not decision.fired and not changes:
         return EventPlan(contact if message else before)
     effects = apply_rules(event, decision.fired, contact, record_id(event), now)
-    record = Record(
-        id=record_id(event),
-        event=event,
-        rulebook=rulebook.version,
-        is_new=before.is_new,
-        fired=decision.fired,
-        sends=tuple(send.id for send in effects.sends),
-        planned_at=now,
-        changes=own.changes,
-        is_too_old=decision.is_too_old,
-        muted_until=before.muted_until,
-    )
+    ids = tuple(send.id for send in effects.sends)
+    why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.muted_until)
+    record = Record(record_id(event), event, rulebook.version, before.is_new, *why)
     return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
 
 
 def _ask_rules(
     event: Event, own: RuleEffects, rulebook: RuleDecider, now: datetime
 ) -> tuple[RuleEffects, Decision]:
-    """Ask the rules, and mute them if a program answers; add their changes of the contact."""
+    """Ask the rules, muted if a program answers; return with which contact, and their decision."""
     decision = rulebook.decide(event, own.contact, now)
     if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
         own = _break_loop(own, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
-    contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
-    return replace(own, contact=contact, changes=changes), decision
+    return own, decision
 
 
 def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:

@@ -75,7 +75,7 @@ def explain_event(
     """Tell which rule answers an event, which nearly do, and on which condition each fails.
 
     Of a file, what is known of a customer is worked out from the file alone; of a message it is
-    what is known of them now.
+    what was known before it, but for tags and variables, which are those of now.
     """
     explanations = (
         _explain_stored(what, rules) if what.startswith("wamid.") else _explain_file(what, rules)

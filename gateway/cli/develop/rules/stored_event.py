@@ -13,6 +13,7 @@ from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Traces
 
+AS_NOW = "judged with the tags and variables that the customer has now"
 NO_RECORD = "no rule fired when it was planned"
 
 
@@ -23,29 +24,37 @@ class StoredEvent:
     event: Event
     contact: Contact = field(repr=False)  # the present state, or that before the event
     record: PlanRecord | None
+    kept_at: datetime | None = None
 
     def explain(self, rulebook: Rulebook) -> tuple[RuleExplanation, ...]:
-        """Evaluate every rule as when the event was planned.
+        """Evaluate every rule as when the event was planned, or kept where that is not known.
 
         A rule that a limit blocks now may have fired then, and the other way round.
         """
-        now = (self.record and self.record.planned_at) or self.event.at
+        now = (self.record and self.record.planned_at) or self.kept_at or self.event.at
         return explain(rulebook, self.event, self._contact_before(now), now)
 
     def describe_change(self, fired: tuple[str, ...], version: str) -> tuple[str, ...]:
-        """Describe which rules fired at planning time, if rules of `version` differ from that."""
-        before = tuple(rule for rule, _ in self.record.fired) if self.record else ()
+        """Describe what may differ from the time of planning, when other rules may have fired.
+
+        `version` is that of the rules that fire now.
+        """
+        contact, record = self.contact, self.record
+        has_notes = contact.tags or contact.vars or (record and record.changes)
+        present_state = (AS_NOW,) if has_notes else ()
+        before = tuple(rule for rule, _ in record.fired) if record else ()
         if before == fired:
-            return ()
+            return present_state
         earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
-        by_others = self.record and self.record.rulebook != version
+        by_others = record and record.rulebook != version
         since = "the rules have changed since" if by_others else "something has changed since"
-        return (f"{earlier}; {since}",)
+        return (*present_state, f"{earlier}; {since}")
 
     def _contact_before(self, now: datetime) -> Contact:
         """Return the contact without later changes, as far as their times are known.
 
-        A record says whether its event was the first. Former tags and variables are unknown.
+        A record says whether its event was the first, and whether rules were muted before it.
+        Former tags and variables are unknown.
         """
         is_new = self.record.first_contact if self.record else self.contact.is_new
         last = None if is_new else min(self.contact.last_inbound_at or now, now)
@@ -54,7 +63,10 @@ class StoredEvent:
             rule: (until, *(moment for moment in moments if moment < before_ms))
             for rule, (until, *moments) in self.contact.used.items()
         }
-        return replace(self.contact, last_inbound_at=last, used=used, volley=None)
+        muted_until = self.record.muted_until if self.record else self.contact.muted_until
+        return replace(
+            self.contact, last_inbound_at=last, used=used, volley=None, muted_until=muted_until
+        )
 
 
 def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent | None:
@@ -66,5 +78,5 @@ def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent |
         if trace.kept_event and (event := trace.kept_event.event):
             (view,) = contacts.load(store, {event.number: [event]})
             contact = view.contacts.get(event.contact, Contact(event.contact))
-            return StoredEvent(event, contact, trace.record)
+            return StoredEvent(event, contact, trace.record, trace.kept_event.at)
     return None
