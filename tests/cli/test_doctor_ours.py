@@ -33,6 +33,7 @@ from tests.support.cli.doctor_facts import (
     reading,
     server,
 )
+from tests.tasks.test_causes import TOO_OLD
 
 
 def of_number(**fields: Any) -> dict[str, Any]:
@@ -160,6 +161,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a dead letter": (of_number(dead=1), "dead letters", "warning", "dead letters (1)"),
     "a send that was doubled": (
         of_number(counts={"sends.doubled": 1}), "doubled", "warning", "took a send twice",
+    ),
+    "a message that was too old": (
+        of_number(too_old=TOO_OLD), "too old", "warning", "too old to be answered",
     ),
     "broken rules": (
         {"rules": Rules(problems=("rules.yaml:4: no key thn", "rules.yaml:9: no then"))},

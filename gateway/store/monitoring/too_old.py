@@ -96,7 +96,7 @@ def _describe_clock(ahead_s: float) -> str:
         return ""
     minutes = round(ahead_s / 60)
     return (
-        f"The clock of Redis is {minutes} min ahead of the one here, which makes events look old: "
+        f"The clock of Redis is {minutes} min ahead of the gateway's, which makes events look old: "
         "set the clocks right first. "
     )
 

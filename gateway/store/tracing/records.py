@@ -28,7 +28,9 @@ class PlanRecord:
     planned_at: datetime | None = None
     changes: tuple[str, ...] = ()  # changes of what the customer wants, in words
     is_too_old: bool = False  # the event, to get the message that rules had for it
-    muted_until: datetime | None = None  # the customer, as they were before the event
+    muted_until: datetime | None = (
+        None  # of the customer before the event; older records do not say
+    )
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:

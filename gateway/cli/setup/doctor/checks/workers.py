@@ -176,4 +176,8 @@ CHECKS: tuple[Check[Any], ...] = (
     problem_check(
         "sends", "doubled", "sends_ever_doubled", well="No send reached Meta twice."
     ),
+    problem_check(
+        "sends", "too old", "too_old", "too_old_growing",
+        well="No message of the last hour was too old to be answered.",
+    ),
 )  # fmt: skip
