@@ -56,8 +56,9 @@ def _api_keys(text: object) -> object:
 
 
 def _redis_url(text: object) -> object:
+    """Read the address of the store; spaces around it are no part of it."""
     parse(str(text))
-    return text
+    return str(text).strip()
 
 
 def _broker_url(text: str, info: ValidationInfo) -> str:

@@ -1,6 +1,8 @@
 """Settings of Celery and RedBeat that depend on the form of their servers' addresses."""
 
 import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -39,9 +41,13 @@ def broker_settings(url: str) -> dict[str, Any]:
         address = parse(url)
     except AddressError:
         return _build_settings(url, {})  # another kind of broker: a wake-up needs nothing more
-    if not address.sentinels:
-        return _build_settings(address.url, _REDIS)
-    return _build_settings(_sentinel_url(address), _REDIS | {"master_name": address.primary})
+    if address.sentinels:
+        return _build_settings(_sentinel_url(address), _REDIS | {"master_name": address.primary})
+    if address.socket:
+        return _build_settings(_socket_url(address), _REDIS)
+    # The options are given apart, since kombu reads some of them otherwise.
+    url_without_options = address.url.partition("?")[0]
+    return _build_settings(url_without_options, _REDIS, address.tls)
 
 
 def use_store(app: Celery, url: str) -> None:
@@ -53,26 +59,37 @@ def use_store(app: Celery, url: str) -> None:
     setattr(app, REDBEAT_REDIS_KEY, connect(url, decode_responses=True))
 
 
-def _build_settings(url: str, options: dict[str, Any]) -> dict[str, Any]:
+def _build_settings(
+    url: str, options: dict[str, Any], tls: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     return {
         "broker_url": url,
-        "broker_use_ssl": _tls_options(url),
+        "broker_use_ssl": _tls_options(url, tls),
         "broker_transport_options": options,
     }
 
 
 def _sentinel_url(address: Address) -> str:
     """Return the address as kombu reads it: one of each sentinel, and the login with each."""
-    login = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
-    login = "" if login == ":@" else login
+    login = _login(address)
     each = (f"sentinel://{login}{host}:{port}/{address.db}" for host, port in address.sentinels)
     return ";".join(each)
 
 
-def _tls_options(url: str) -> dict[str, Any] | None:
-    # Without this kombu accepts any certificate; `?ssl_cert_reqs=` in the address still wins.
+def _socket_url(address: Address) -> str:
+    """Return the address as kombu reads it: `+socket`, and the database by the name of AMQP."""
+    return f"redis+socket://{_login(address)}{address.socket}?virtual_host={address.db}"
+
+
+def _login(address: Address) -> str:
+    login = f"{quote(address.username or '', '')}:{quote(address.password or '', '')}@"
+    return "" if login == ":@" else login
+
+
+def _tls_options(url: str, tls: Mapping[str, Any]) -> dict[str, Any] | None:
+    # Without this kombu accepts any certificate.
     if url.startswith("rediss://"):
-        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        return {"ssl_cert_reqs": "required"} | dict(tls)
     if url.startswith("amqps://"):
         # If the options hold a name, even None, kombu replaces it with the address's own, and only
         # then is the certificate checked against it.

@@ -1,16 +1,21 @@
 """One address says where the store is, and how many replicas must have what counts."""
 
 import asyncio
+import re
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncPool
 from redis.exceptions import ConnectionError
 from redis.sentinel import SentinelConnectionPool
 
-from gateway.config.redis_address import Address, AddressError, parse
+from gateway.config.redis_address import AddressError, parse
 from gateway.config.settings import Settings
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.support.servers import free_port
+from tests.support.certificates import make_certificate
+from tests.support.faults.fault_proxy import Relay
+from tests.support.servers import Server, free_port
 
 BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
 
@@ -19,13 +24,43 @@ BEHIND = "redis-sentinel://ana:a%2Fb@one:1,two,three:3/main/2?replicas=1"
     ("text", "url", "replicas"),
     [
         ("redis://host:6379/0", "redis://host:6379/0", 0),
+        (" REDIS://host ", "redis://host/0", 0),
+        ("redis://host?db=3", "redis://host/3", 0),
         ("redis://host/0?replicas=2", "redis://host/0", 2),
+        ("redis://host/0?replicas=2&db=0", "redis://host/0", 2),
         ("rediss://host/0?ssl_cert_reqs=none&replicas=1", "rediss://host/0?ssl_cert_reqs=none", 1),
+        ("rediss://host/0?ssl_cert_reqs=CERT_NONE", "rediss://host/0?ssl_cert_reqs=none", 0),
         ("unix:///run/redis.sock?db=1&replicas=1", "unix:///run/redis.sock?db=1", 1),
+        ("redis+socket://:pw@/run/redis.sock", "unix://:pw@/run/redis.sock?db=0", 0),
     ],
 )
 def test_replicas_are_ours_and_the_rest_is_the_drivers(text: str, url: str, replicas: int) -> None:
-    assert parse(text) == Address(url, replicas)
+    assert (parse(text).url, parse(text).replicas) == (url, replicas)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("redis://host/0?db=3", "names two databases"),
+        ("redis://host/abc", "names no database"),
+        ("redis://host/0?health_check_interval=30", "has an option 'health_check_interval'"),
+        ("redis://host/0?ssl_cert_reqs=none", "has an option 'ssl_cert_reqs'"),
+        ("rediss://host/0?ssl_cert_reqs=maybe", "write ssl_cert_reqs=required or none"),
+        ("rediss://host/0?ssl_check_hostname=1", "write ssl_check_hostname=true or false"),
+        ("redis://host/0?replicas=1&replicas=2", "has an option twice"),
+        ("redis://:a#b@host/0", "is no address"),
+        ("redis://:s3cret@host/0#1", "holds a #"),
+        ("redis:///0", "names no host"),
+        ("redis://host:99999/0", "is no address"),
+        ("unix://", "names no socket"),
+    ],
+)
+def test_what_one_of_the_libraries_would_not_take_is_refused_with_a_reason(
+    text: str, reason: str
+) -> None:
+    with pytest.raises(AddressError, match=re.escape(reason)) as raised:
+        parse(text)
+    assert "s3cret" not in str(raised.value)
 
 
 def test_an_address_behind_sentinels_names_them_and_what_they_watch() -> None:
@@ -124,3 +159,20 @@ def test_sentinels_that_are_away_are_a_store_that_is_away() -> None:
         Store(url).mark("gw:x", 1)
     with pytest.raises(ConnectionError, match="main"):
         asyncio.run(ask())
+
+
+def test_a_certificate_that_is_not_trusted_is_named(own: Server, tmp_path: Path) -> None:
+    certificate, context = make_certificate(tmp_path)
+    behind_tls = Relay(own.port, tls=context)
+    address = f"rediss://localhost:{behind_tls.port}/0"
+
+    with pytest.raises(StoreUnavailableError, match="TLS: self-signed certificate"):
+        Store(address).call("take", "p:", "holder", 1, 1, 1, 0, 0)
+    with closing(Store(f"{address}?ssl_ca_certs={certificate}")) as store:
+        assert store.redis.ping()
+    behind_tls.close()
+
+
+def test_a_database_that_the_server_does_not_have_is_named(own: Server) -> None:
+    with pytest.raises(StoreUnavailableError, match="no database of that number"):
+        Store(f"redis://127.0.0.1:{own.port}/99").run(lambda client: client.ping())

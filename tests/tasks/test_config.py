@@ -106,8 +106,8 @@ def test_the_broker_is_the_store_unless_set_apart() -> None:
     ("url", "verified"),
     [
         ("redis://broker:6379/0", None),
-        ("rediss://broker:6379/0", {"ssl_cert_reqs": 2}),
-        ("rediss://broker:6379/0?ssl_cert_reqs=none", {"ssl_cert_reqs": 2}),
+        ("rediss://broker:6379/0", {"ssl_cert_reqs": "required"}),
+        ("rediss://broker:6379/0?ssl_cert_reqs=none", {"ssl_cert_reqs": "none"}),
     ],
 )
 def test_a_broker_behind_tls_has_to_prove_who_it_is(url: str, verified: object) -> None:

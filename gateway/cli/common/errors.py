@@ -52,7 +52,8 @@ def check_store(given: Settings) -> None:
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             raise fail("Redis refuses the password in REDIS_URL.") from None
-        errors.print("[yellow]warning:[/] Redis does not answer yet; waiting for it.")
+        reason = escape(str(error))
+        errors.print(f"[yellow]warning:[/] Redis does not answer yet ({reason}); waiting for it.")
         return
     for sentence in health.warnings:
         errors.print(f"[yellow]warning:[/] {escape(sentence)}")

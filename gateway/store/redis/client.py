@@ -1,5 +1,6 @@
 """Access to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -41,6 +42,11 @@ _REPLICATED = frozenset({"keep", "commit", "pump", "bury_event", "hold", "list_n
 # moved is unavailable: each side has some of its keys, and a script does not name those it touches.
 _AWAY = (OutOfMemoryError, ReadOnlyError, ClusterError, TryAgainError, AskError)
 _AWAY_WORDS = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+# Answers of a server that REDIS_URL should not name.
+_WRONG_SERVER = {
+    "DB index is out of range": "the server has no database of that number",
+    "unknown command 'HELLO'": "the server knows no HELLO: Redis 6.2 or newer is needed",
+}
 
 
 class StoreUnavailableError(Exception):
@@ -94,12 +100,25 @@ def connect_async(url: str) -> AsyncClient:
 
 def translate_error(error: RedisError) -> Exception:
     """Translate a driver's error: the store is unavailable, or a script is wrong."""
-    is_away = isinstance(error, _AWAY) or _server_message(error).startswith(_AWAY_WORDS)
+    message = _server_message(error)
+    is_away = isinstance(error, _AWAY) or message.startswith(_AWAY_WORDS)
     if isinstance(error, NotReplicatedError):
         return StoreUnavailableError(str(error))
+    for words, reason in _WRONG_SERVER.items():
+        if words in message:
+            return StoreUnavailableError(reason)
     if isinstance(error, ResponseError) and not is_away:
         return ScriptError(str(error))
-    return StoreUnavailableError(type(error).__name__)
+    return StoreUnavailableError(f"{type(error).__name__}{_tls_reason(error)}")
+
+
+def _tls_reason(error: BaseException | None) -> str:
+    """Return what the library for TLS says, if it is the cause: the driver's message hides it."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return f": TLS: {getattr(error, 'verify_message', '') or error.reason}"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _server_message(error: RedisError) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import ssl
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -30,7 +31,7 @@ SOUND = Fault()
 class Relay:
     """Listens on a port of its own; `fault` may be changed at any time, from any thread."""
 
-    def __init__(self, port: int, seed: int = 1) -> None:
+    def __init__(self, port: int, seed: int = 1, tls: ssl.SSLContext | None = None) -> None:
         self.fault = SOUND
         self.seen: Counter[str] = Counter()
         self._target = port
@@ -38,7 +39,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
         self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
