@@ -11,6 +11,7 @@ import orjson
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.http_out.connection_pool import Connections
+from gateway.http_out.reasons import describe_error
 from gateway.http_out.transport import limits
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ class Graph:
             "Accept-Encoding": "identity",
         }
         self._total_s = total_s
-        self._connections = Connections()
+        self._connections = Connections(base_url)
 
     def use_token(self, token: str) -> bool:
         """Use this token from the next post on; return whether it differs from the current one."""
@@ -54,9 +55,12 @@ class Graph:
                 contextlib.closing(transport.handle_request(request)) as response,
             ):
                 return Responded(response.status_code, _read_body(response))
-        # The reason is only the error's type: its text may quote the header or the address.
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return NotConnected(type(error).__name__)
+        # Not the error's text, which may quote the header or the address. A proxy's error precedes
+        # the request, since Meta is reached through a tunnel.
+        except (
+            httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError
+        ) as error:  # fmt: skip
+            return NotConnected(describe_error(error))
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             return NotConnected(f"misconfigured: {type(error).__name__}")
         except httpx.HTTPError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from gateway import __version__
+from gateway.http_out.reasons import describe_error
 from gateway.http_out.transport import DeadlineTransport, limits
 
 TOTAL_S = 5.0
@@ -32,7 +33,7 @@ def _call(method: str, url: str, total_s: float, **body: Any) -> str:
     try:
         with (
             httpx.Client(
-                transport=DeadlineTransport(),
+                transport=DeadlineTransport(url),
                 headers={"User-Agent": f"whatsapp-gateway/{__version__}"},
                 follow_redirects=False,
                 trust_env=False,
@@ -40,6 +41,6 @@ def _call(method: str, url: str, total_s: float, **body: Any) -> str:
             client.stream(method, url, timeout=limits(total_s), **body) as response,
         ):
             return "" if response.is_success else f"HTTP {response.status_code}"
-    # Only the error's type: its text may quote the address.
+    # Not the error's text, which may quote the address.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        return type(error).__name__
+        return describe_error(error)

@@ -10,17 +10,16 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-import httpx
-
-from gateway.http_out.transport import IDLE_S, DeadlineTransport
+from gateway.http_out.transport import IDLE_S, DeadlineTransport, create_context
 
 
 class Connections:
     """Lends connections to posting threads; may be shared by threads, and created before a fork."""
 
-    def __init__(self) -> None:
-        """Open no connection yet."""
-        self._tls = httpx.create_ssl_context(trust_env=False)
+    def __init__(self, url: str) -> None:
+        """Take the server's URL, and open no connection yet."""
+        self._url = url
+        self._tls = create_context()
         self._idle: dict[int, deque[tuple[float, DeadlineTransport]]] = {}
 
     @contextlib.contextmanager
@@ -30,7 +29,7 @@ class Connections:
         try:
             _, transport = idle.pop()
         except IndexError:
-            transport = DeadlineTransport(self._tls)
+            transport = DeadlineTransport(self._url, self._tls)
         try:
             yield transport
         finally:

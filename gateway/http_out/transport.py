@@ -8,6 +8,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from gateway.http_out.proxy import find_proxy
+
 # A post on a connection that the server closes meanwhile has an unknown outcome, so an idle
 # connection is dropped before Meta would close it.
 IDLE_S = 2.0
@@ -24,19 +26,47 @@ def limits(total_s: float) -> httpx.Timeout:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """Transport with one HTTP/1.1 connection at a time; no proxy, no retries, no environment."""
+    """Transport with one HTTP/1.1 connection at a time to one server; no retries."""
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        """Open no connection yet; `context`, which is slow to create, may be shared."""
-        context = context or httpx.create_ssl_context(trust_env=False)
+    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
+        """Open no connection yet; `context`, which is slow to create, may be shared.
+
+        The environment may name a proxy for the server at `url` (`find_proxy`).
+        """
+        context = context or create_context()
         super().__init__(verify=context)
         # httpx does not pass a network backend on; its own pool has not been used yet.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=1,
-            keepalive_expiry=IDLE_S,
-            network_backend=_Backend(),
-        )
+        self._pool = _open_pool(url, context)
+
+
+def _open_pool(url: str, context: ssl.SSLContext) -> httpcore.ConnectionPool:
+    options: dict[str, Any] = {
+        "ssl_context": context,
+        "max_connections": 1,
+        "keepalive_expiry": IDLE_S,
+        "network_backend": _Backend(),
+    }
+    try:
+        proxy = find_proxy(url)
+    except (ValueError, httpx.InvalidURL):
+        return httpcore.ConnectionPool(**options | {"network_backend": _NoBackend()})
+    if proxy is None:
+        return httpcore.ConnectionPool(**options)
+    if proxy.url.scheme == "https":
+        options["proxy_ssl_context"] = context
+    return httpcore.HTTPProxy(str(proxy.url), proxy_auth=proxy.raw_auth, **options)
+
+
+def create_context() -> ssl.SSLContext:
+    """Trust the authorities of `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else those of certifi."""
+    return httpx.create_ssl_context(trust_env=True)
+
+
+class _NoBackend(httpcore.SyncBackend):
+    """Refuses every connection, since going past the proxy would be wrong as well."""
+
+    def connect_tcp(self, *_: Any, **__: Any) -> httpcore.NetworkStream:
+        raise httpcore.UnsupportedProtocol("the proxy speaks no HTTP")
 
 
 class _Backend(httpcore.SyncBackend):

@@ -229,7 +229,7 @@ def test_a_meta_that_is_not_there_is_one_sentence(
     result = run(APP, SECRET)
 
     [told] = mistakes(result)
-    assert told.startswith("Meta cannot be reached (ConnectError).")
+    assert told.startswith("Meta cannot be reached (ConnectError: Connection refused).")
     assert (result.exit_code, os.listdir(".")) == (2, [])
 
 

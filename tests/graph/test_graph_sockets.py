@@ -28,13 +28,15 @@ def test_a_refused_connection_reached_nobody() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert posted(f"http://127.0.0.1:{port}") == NotConnected("ConnectError")
+    assert posted(f"http://127.0.0.1:{port}") == NotConnected("ConnectError: Connection refused")
 
 
 def test_a_failed_tls_handshake_reached_nobody(serve: Serve) -> None:
     base_url = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
 
-    assert posted(base_url.replace("http:", "https:")) == NotConnected("ConnectError")
+    answer = posted(base_url.replace("http:", "https:"))
+
+    assert answer == NotConnected("ConnectError: TLS: WRONG_VERSION_NUMBER")
 
 
 def test_a_tls_handshake_that_hangs_reached_nobody_and_ends(serve: Serve) -> None:

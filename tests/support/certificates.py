@@ -1,4 +1,4 @@
-"""A certificate for loopback that no authority signed."""
+"""A certificate for loopback, and for `meta.test`, that no authority signed."""
 
 import datetime
 import ipaddress
@@ -13,10 +13,14 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Write a certificate for 127.0.0.1 and localhost; return its file and a server's context."""
+    """Write a certificate for loopback and meta.test; return its file and a server's context."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [
+        x509.DNSName("localhost"),
+        x509.DNSName("meta.test"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()

@@ -116,7 +116,7 @@ class Probe:
         self._total_s = total_s
         self._client = httpx.Client(
             base_url=url,
-            transport=DeadlineTransport(),
+            transport=DeadlineTransport(url),
             headers={
                 "user-agent": f"whatsapp-gateway/{__version__}",
                 # A proxy on the way may compress, and answers are compared byte for byte.

@@ -12,6 +12,7 @@ import orjson
 
 from gateway import __version__
 from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, setup_error
+from gateway.http_out.reasons import describe_error
 from gateway.http_out.transport import DeadlineTransport, limits
 
 Json: TypeAlias = dict[str, Any]
@@ -28,7 +29,7 @@ class Caller:
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._total_s = total_s
         self._secrets = frozenset(secrets)
-        self._transport = DeadlineTransport()
+        self._transport = DeadlineTransport(base_url)
 
     def close(self) -> None:
         """Close the connection."""
@@ -73,8 +74,8 @@ class Caller:
                 f"Meta did not answer within {self._total_s:g} seconds. {_CHECK_URL}"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            kind = type(error).__name__
-            raise SetupError(f"Meta cannot be reached ({kind}). {_CHECK_URL}") from None
+            reason = describe_error(error)
+            raise SetupError(f"Meta cannot be reached ({reason}). {_CHECK_URL}") from None
 
     def _request(
         self, method: str, path: str, bearer: str, query: Mapping[str, str], body: Json | None

@@ -93,7 +93,10 @@ def _leads_to(addr: str, port: int) -> bool:
 def _open_client(agent: str) -> httpx.Client:
     """Return a client with one time limit for all requests: the server at the port is unknown."""
     return httpx.Client(
-        base_url=agent, transport=DeadlineTransport(), timeout=limits(TIMEOUT_S), trust_env=False
+        base_url=agent,
+        transport=DeadlineTransport(agent),
+        timeout=limits(TIMEOUT_S),
+        trust_env=False,
     )
 
 
