@@ -8,6 +8,7 @@ import pytest
 from dotenv import dotenv_values
 
 from gateway.config.settings import Settings, SettingsError
+from gateway.config.types import without_secrets
 
 ROOT = Path(__file__).parent.parent
 KEY = "5e" * 32
@@ -89,6 +90,41 @@ def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
     settings = Settings.from_env(NEEDED | {"META_APP_SECRET_FILE": str(tmp_path / "secret")})
 
     assert settings.app_secrets == (b"from a file",)
+
+
+@pytest.mark.parametrize("name", sorted(NEEDED))
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_space_and_a_byte_order_mark_around_a_value_are_no_part_of_it(
+    tmp_path: Path, name: str, way: str
+) -> None:
+    value = f"\ufeff{NEEDED[name]} \r\n"
+    if way == "file":
+        (tmp_path / "value").write_text(value, encoding="utf-8")
+        env = NEEDED | {name: "", f"{name}_FILE": str(tmp_path / "value")}
+    else:
+        env = NEEDED | {name: value}
+
+    assert Settings.from_env(env) == Settings.from_env(NEEDED)
+
+
+@pytest.mark.parametrize("name", ["META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN"])
+@pytest.mark.parametrize(
+    ("value", "sign"), [("hu\u200bsh", "U+200B"), ("\u201chush\u201d", "U+201C")]
+)
+def test_a_secret_with_what_copying_adds_is_refused_and_not_repeated(
+    name: str, value: str, sign: str
+) -> None:
+    (told,) = problems(**{name: value})
+
+    assert told == f"{name} holds {sign}, which belongs to no secret: copy it anew"
+
+
+@pytest.mark.parametrize("token", ["EAA secret", "EAA\u00e9"])
+def test_a_token_that_no_header_can_carry_is_refused_before_it_is_used(token: str) -> None:
+    (told,) = problems(META_ACCESS_TOKEN=token)
+
+    assert told.startswith("META_ACCESS_TOKEN holds characters that no HTTP header can carry")
+    assert "EAA" not in told
 
 
 @pytest.mark.parametrize("where", ["nowhere", ".", "no-text"])
@@ -205,7 +241,7 @@ def test_secrets_are_shown_nowhere() -> None:
     ids=["none", "login", "odd", "query", "odd-query"],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert Settings.from_env(NEEDED | {"REDIS_URL": url}).loggable_values()["redis_url"] == shown
+    assert without_secrets(url) == shown
 
 
 def test_keys_of_the_api_come_plain_or_hashed() -> None:

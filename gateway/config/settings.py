@@ -1,6 +1,7 @@
 """Settings: the only reader of the environment, which checks every value once at startup."""
 
 import os
+import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ from gateway.config.types import (
     HttpUrl,
     Keys,
     RedisUrl,
+    Secret,
     Secrets,
     SecretUrl,
     Size,
+    Token,
     without_secrets,
 )
 
@@ -42,8 +45,8 @@ class Settings(BaseModel):
         "", validate_default=True, description="Celery's broker; REDIS_URL if unset."
     )
     meta_app_secret: Secrets = Field(description="App secrets, several while one is rotated.")
-    meta_verify_token: SecretStr = Field(min_length=1, description="Asked for in the handshake.")
-    meta_access_token: SecretStr = Field(min_length=1, description="Token that sends messages.")
+    meta_verify_token: Secret = Field(description="Asked for in the handshake.")
+    meta_access_token: Token = Field(description="Token that sends messages.")
     meta_phone_number_id: str = Field(pattern=r"^\d+$", description="Our number's id at Meta.")
     meta_app_id: str = Field("", pattern=r"^\d*$", description="Our app's id at Meta.")
     meta_waba_id: str = Field(
@@ -150,6 +153,10 @@ SECRETS = frozenset(
 )
 
 
+# No part of a value, whichever way it comes in: an editor's byte order mark, and white space.
+AROUND = f"\ufeff{string.whitespace}"
+
+
 def _read_fields(
     fields: Iterable[str], env: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -157,10 +164,10 @@ def _read_fields(
     values, unreadable = {}, {}
     for field in fields:
         name = field.upper()
-        value = env.get(name, "")
+        value = env.get(name, "").strip(AROUND)
         if path := env.get(f"{name}_FILE"):
             try:
-                value = Path(path).read_text(encoding="utf-8").strip()
+                value = Path(path).read_text(encoding="utf-8").strip(AROUND)
             except (OSError, ValueError):
                 # Without the path: an operator who mixes the two names up has put the secret there.
                 unreadable[field] = f"{name}_FILE names a file that cannot be read"

@@ -1,6 +1,7 @@
 """Types of settings: each is parsed from text, and an error is a sentence."""
 
 import re
+import unicodedata
 from datetime import timedelta
 from typing import Annotated
 
@@ -8,6 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
 from gateway.config.redis_address import check_broker, parse
 
+_CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs"})  # control, format, private use, surrogates
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _API_KEY = re.compile(r"sha256:[0-9a-fA-F]{64}|(?!sha256:)[!-~]{20,200}")
@@ -29,12 +32,28 @@ def size(text: object) -> object:
     return int(match[1]) * _SIZES[match[2] or ""]
 
 
+def _secret(text: object) -> object:
+    """Read a secret as it was copied: a page or an editor may have added what nobody sees."""
+    for sign in str(text):
+        if sign in _CURLY_QUOTES or unicodedata.category(sign) in _INVISIBLE:
+            raise ValueError(f"holds U+{ord(sign):04X}, which belongs to no secret: copy it anew")
+    return SecretStr(str(text))
+
+
+def _token(text: object) -> object:
+    """Read a secret that goes into an HTTP header."""
+    _secret(text)
+    if not re.fullmatch(r"[!-~]+", str(text)):
+        raise ValueError("holds characters that no HTTP header can carry: copy it anew")
+    return SecretStr(str(text))
+
+
 def _secrets(text: object) -> object:
     """Read one or several secrets, separated by commas or lines."""
     parts = [part.strip() for part in re.split(r"[,\n]", str(text)) if part.strip()]
     if not parts:
         raise ValueError("is empty")
-    return tuple(SecretStr(part) for part in parts)
+    return tuple(_secret(part) for part in parts)
 
 
 def _keys(text: object) -> object:
@@ -83,6 +102,8 @@ def without_secrets(address: str) -> str:
     return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
 
 
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Token = Annotated[SecretStr, BeforeValidator(_token)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)]
 ApiKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_api_keys)]
