@@ -47,6 +47,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | …bell:found | how often the sweep found work since a worker took the wake-up | an hour |
 | gw:ran:<what> | that a tick, sweep or watch ran, by which release; that web wrote | a day |
 | gw:ran:cleanup | that a cleanup ran | 25 hours |
+| gw:{beat}::installed | entries of the schedule, as they were written | forever |
+| gw:{beat}::broken | entries of the schedule that cannot be used | 30 days |
 | gw:net | which main process of all workers runs the safety net | 2 seconds |
 | gw:watched | that a process has just looked | 2 seconds |
 | gw:room | how much memory was used, hour by hour | two days, while a watch runs |
@@ -100,6 +102,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | …bell:found | one for each wake-up key |
 | gw:ran:<what> | one for each of four |
 | gw:ran:cleanup | one |
+| gw:{beat}::installed | one for each entry of ours |
+| gw:{beat}::broken | one for each entry of the schedule |
 | gw:net | one |
 | gw:watched | one |
 | gw:room | 48 hours |

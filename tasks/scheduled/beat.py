@@ -5,6 +5,7 @@ by acquiring the leader lock, and whatever fails in it is left for the next one.
 for a moment after a fail-over; that does no harm, since the jobs guard themselves.
 """
 
+import contextlib
 from typing import Any
 
 import structlog
@@ -13,8 +14,15 @@ from redbeat.schedulers import RedBeatScheduler, get_redis
 
 from gateway.config.settings import Settings
 from gateway.store.coordination.leader import LeaderLock
+from gateway.store.monitoring.alert_store import record_alert
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.schedule import TASKS
+from tasks.scheduled.schedule_entries import (
+    BROKEN_FOR,
+    ScheduleEntry,
+    broken_alert,
+    complete_schedule,
+)
 from tasks.wakeup import clear_task, is_full, mark_task
 
 log = structlog.get_logger(__name__)
@@ -22,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 class Beat(RedBeatScheduler):  # type: ignore[misc]
     """Scheduler that stands by, leads, and waits while its servers are unavailable."""
+
+    Entry = ScheduleEntry
 
     # Passed to `maybe_due`. Celery's own producer would wait for a broker for ever on first use;
     # without it each wake-up takes a producer from the pool, as the other wake-ups do.
@@ -31,7 +41,6 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         """Take the application; Celery itself calls this, so the store is opened here."""
         self._is_leader = False
         self._failing = False
-        self._installed = False
         super().__init__(app, **options)
         self._store = Store(Settings.from_env().redis_url)
         self._leader_lock = LeaderLock(
@@ -105,18 +114,20 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         By the clock of the previous beat it was in the past; ours may be behind by minutes.
         """
         for key in get_redis(self.app).zrange(self.app.redbeat_conf.schedule_key, 0, -1):
-            entry = self.Entry.from_key(key, app=self.app)
-            if entry.last_run_at and entry.last_run_at > self.app.now():
-                entry.reschedule()
+            with contextlib.suppress(KeyError):  # broken ones are set aside
+                entry = self.Entry.from_key(key, app=self.app)
+                if entry.last_run_at and entry.last_run_at > self.app.now():
+                    entry.reschedule()
 
     def _install_schedule(self) -> None:
-        """Write the schedule once a process, and again if a store lost it; later changes are kept.
+        """Write the entries that the store lacks, and name those that cannot be used.
 
-        RedBeat writes the names of all entries last, so they prove that the schedule is complete.
+        RedBeat's list of names keeps beats of earlier releases from writing all entries anew.
         """
-        if not self._installed or not get_redis(self.app).exists(self.app.redbeat_conf.statics_key):
-            super().setup_schedule()
-            self._installed = True
+        client, names = get_redis(self.app), list(self.app.redbeat_conf.schedule)
+        for name in complete_schedule(self.app):
+            record_alert(self._store, broken_alert(name), BROKEN_FOR)
+        client.sadd(self.app.redbeat_conf.statics_key, *names)
 
     def _log_transition(self, error: str) -> None:
         """Log once that beat began to fail, and once that it works again."""

@@ -17,6 +17,7 @@ from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import config
 from tasks.celery_setup.schedule import SCHEDULE, TASKS
 from tasks.scheduled.beat import Beat
+from tasks.scheduled.schedule_entries import broken_alert
 from tasks.wakeup import MOST_WAITING, clear_task
 from tests.support.servers import Server, free_port
 from tests.support.tasks.worker_state import raw, rung
@@ -170,13 +171,92 @@ def test_a_schedule_that_is_changed_while_beat_runs_counts(make: Make, at: Store
     assert due_in_s(other, at) > 3_000
 
 
-def test_an_entry_that_cannot_be_read_does_not_end_beat(make: Make, at: Store) -> None:
+def test_what_an_operator_changed_stays_when_beat_starts_again(make: Make, at: Store) -> None:
     beat = make()
     told(beat)
-    raw(at).hset(TICK, "definition", "no JSON")
+    change(beat, 3_600, enabled=False)
+    beat.close()
+
+    again = make()
+    told(again)
+
+    entry = RedBeatSchedulerEntry.from_key(TICK, app=again.app)
+    assert (entry.schedule, entry.enabled) == (schedule(3_600), False)
+
+
+def test_an_entry_that_was_lost_comes_back(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).delete(TICK)
+
+    told(beat, beat)
+
+    assert RedBeatSchedulerEntry.from_key(TICK, app=beat.app).task == "tasks.tick"
+    assert due_in_s(beat, at) < 5
+
+
+def test_an_entry_that_beat_does_not_look_at_any_more_is_looked_at_again(
+    make: Make, at: Store
+) -> None:
+    beat = make()
+    told(beat)
+    raw(at).zrem("gw:{beat}::schedule", TICK)
+
+    told(beat)
+
+    assert raw(at).zscore("gw:{beat}::schedule", TICK) is not None
+
+
+@pytest.mark.parametrize(("by_operator", "every_s"), [(False, 7), (True, 3_600)])
+def test_a_release_changes_only_what_no_operator_changed(
+    make: Make, at: Store, by_operator: bool, every_s: int
+) -> None:
+    before = make()
+    told(before)
+    if by_operator:
+        change(before, 3_600)
+    before.close()
+    after = make()
+    name = "process-scheduled-messages"
+    after.app.redbeat_conf.schedule = SCHEDULE | {name: SCHEDULE[name] | {"schedule": 7.0}}
+
+    told(after)
+
+    assert RedBeatSchedulerEntry.from_key(TICK, app=after.app).schedule == schedule(every_s)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    ["no JSON", "[]", '{"name": "x"}', '{"name": "x", "task": "tasks.tick", "schedule": "often"}'],
+)
+def test_an_entry_that_cannot_be_used_is_named_and_set_aside_and_all_others_go_on(
+    make: Make, at: Store, definition: str
+) -> None:
+    beat = make()
+    told(beat)
+    raw(at).hset(TICK, "definition", definition)
     make_due(at)
 
-    assert told(beat) == ["beat_failing"]
+    assert told(beat) == ["schedule_entry_broken"]
+    assert rung(at, "scheduled") == len(SCHEDULE) - 1
+    assert told(beat) == []  # our own entry is back
+    make_due(at)
+    told(beat)
+    assert rung(at, "scheduled") == len(SCHEDULE)
+    assert raw(at).hget("gw:{beat}::broken", "process-scheduled-messages").decode() == definition
+    assert raw(at).hexists(keys.NOTED, broken_alert("process-scheduled-messages").cause.key)
+
+
+def test_a_broken_entry_of_an_operators_own_stays_aside(make: Make, at: Store) -> None:
+    beat = make()
+    told(beat)
+    raw(at).hset("gw:{beat}:mine", "definition", '{"name": "mine"')
+    raw(at).zadd("gw:{beat}::schedule", {"gw:{beat}:mine": 0})
+
+    assert told(beat, beat) == ["schedule_entry_broken"]
+
+    assert raw(at).hkeys("gw:{beat}::broken") == [b"mine"]
+    assert not raw(at).exists("gw:{beat}:mine")
 
 
 def test_an_entry_is_not_rung_for_while_its_bell_waits(make: Make, at: Store) -> None:
@@ -239,10 +319,10 @@ def make_due(store: Store) -> None:
         raw(store).zadd("gw:{beat}::schedule", {name: 0})
 
 
-def change(beat: Beat, every_s: int) -> None:
+def change(beat: Beat, every_s: int, *, enabled: bool = True) -> None:
     """Change how often the tick is rung for, as RedBeat's documentation says."""
     entry = RedBeatSchedulerEntry.from_key(TICK, app=beat.app)
-    entry.schedule = schedule(every_s)
+    entry.schedule, entry.enabled = schedule(every_s), enabled
     entry.save()
 
 
