@@ -1,6 +1,7 @@
 """A person stops sending, sees what is stopped, and lets it go on."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,29 @@ def held(store: Store) -> dict[str, list[str]]:
 
 
 def test_hold_without_a_filter_stops_every_number(store: Store) -> None:
-    result = run("hold", "--why", "the shop burns")
+    result = run("hold", "--yes", "--why", "the shop burns")
 
     assert result.exit_code == 0
     assert held(store) == {NUMBER: [""], OWN: [""]}
     assert result.output.count("the shop burns") == 2
+
+
+def test_hold_of_everything_asks_first(store: Store) -> None:
+    result = run("hold")
+
+    assert result.exit_code == 1
+    assert "Stop everything that 2 numbers would send?" in result.stderr
+    assert held(store) == {NUMBER: [], OWN: []}
+
+
+def test_the_table_answers_whether_a_number_sends(store: Store) -> None:
+    run("hold", "--number", NUMBER, "--why", "the shop burns")
+
+    result = run("hold", "--rule", "colour")
+
+    assert "does it send?" in result.output
+    assert re.search(rf"{NUMBER} +│ no: ", result.output)
+    assert re.search(rf"{OWN} +│ yes, but: ", result.output)
 
 
 def test_hold_stops_one_number_and_release_lets_it_go_on(store: Store) -> None:

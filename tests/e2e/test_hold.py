@@ -62,7 +62,7 @@ def test_a_hold_stops_sending_within_two_seconds_and_burns_nothing(stack: Stack)
     stack.post_all(bodies("a", "color", COUNT))
     wait_until(lambda: len(stack.posted()) > 20, "replies go out")
 
-    person(stack, "hold")
+    person(stack, "hold", "--yes")
     time.sleep(SOON_S)  # what is promised; only after it nothing may go any more
     stopped_at = len(stack.posted())
     stack.post_all(bodies("b", "color", 40))

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.options import Json, Number, selector
+from gateway.cli.common.formats import pluralize
+from gateway.cli.common.options import Json, Number, Yes, selector
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -43,10 +44,12 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
         shown = {number: pauses_to_dict(one) for number, one in by_number.items()}
         print_json(shown)
         return
-    table = Table("number", "stopped")
-    for number, one in by_number.items():
-        reasons = "\n".join(one.sentences())
-        table.add_row(number, Text(reasons) if reasons else Text("sends", "green"))
+    table = Table("number", "does it send?")
+    for number, state in by_number.items():
+        reasons = "\n".join(state.sentences())
+        is_stopped = state.pause or any(not one.rule for one in state.holds)
+        answer = Text("no: " if is_stopped else "yes, but: ", "yellow") + Text(reasons)
+        table.add_row(number, answer if reasons else Text("yes", "green"))
     Console().print(table)
 
 
@@ -85,6 +88,7 @@ def hold(
     number: Number = "",
     rule: Rule = "",
     why: Annotated[str, typer.Option(help="What the others are told who look at it.")] = "",
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Stop sending, within two seconds: all of it, one number, or what one rule says.
@@ -92,6 +96,9 @@ def hold(
     What is in flight ends; nothing that waits is lost, but it expires at its time.
     """
     with open_numbers(number, rule) as (store, numbers):
+        if not (number or rule or yes):
+            question = f"Stop everything that {pluralize(len(numbers), 'number')} would send?"
+            typer.confirm(question, abort=True, err=True)
         full = pauses.hold(store, numbers, rule, why)
         if full:
             raise errors.fail(

@@ -84,6 +84,7 @@ def _count_files(where: Path) -> int:
 
 
 rules = typer.Typer(
+    name="rules",
     help="Check rules, test them, and see what they answer, and why.",
     no_args_is_help=True,
     add_completion=False,
