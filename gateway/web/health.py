@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.store.monitoring.problems import UNREADY, find_server_problems
-from gateway.store.redis.client import StoreUnavailableError
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.server.health import ServerHealth
 
 Look = Callable[[], Awaitable[ServerHealth]]
@@ -30,7 +30,7 @@ class HealthPages:
         try:
             health = await self._look()
             warnings = await self._warn()
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, ScriptError) as error:
             return _page(["The store does not answer."], [str(error)], ready=False)
         problems = [str(one) for one in find_server_problems(health) if one.kind in UNREADY]
         return _page(problems, [*health.warnings, *warnings], ready=not problems)

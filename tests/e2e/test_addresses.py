@@ -11,6 +11,8 @@ from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
+# As docs/operations.md has it.
+ACL = "ACL SETUSER gateway on >password ~gw:* &* +@all -@admin"
 
 
 @pytest.mark.parametrize(
@@ -20,11 +22,13 @@ pytestmark = pytest.mark.e2e
         "redis://127.0.0.1:{port}?db=3",
         "rediss://localhost:{tls}/1?ssl_ca_certs={certificate}",
         "rediss://localhost:{tls}/1?ssl_cert_reqs=CERT_NONE",
+        "redis://gateway:password@127.0.0.1:{port}",
     ],
 )
 def test_an_address_that_is_taken_works_in_all_processes(tmp_path: Path, form: str) -> None:
     socket = tmp_path / "s"
     server = Server(tmp_path / "valkey", unixsocket=str(socket)).start()
+    server.command(*ACL.split())
     certificate, context = make_certificate(tmp_path)
     behind_tls = Relay(server.port, tls=context)
     places = {"socket": socket, "port": server.port, "tls": behind_tls.port}

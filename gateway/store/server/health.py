@@ -175,6 +175,10 @@ def history_drop_calls(numbers: Iterable[str], results: timedelta) -> list[Call]
 UNSEEN = "The store has not been seen yet."
 
 
+# By a script, as deliveries are kept.
+_WRITE = "return redis.call('SET', KEYS[1], 1, 'PX', ARGV[1])"
+
+
 class HealthMonitor:
     """Checks the server once a second, beside the requests."""
 
@@ -218,7 +222,7 @@ class HealthMonitor:
     async def _write_refusal(self) -> str:
         """Return why a write fails: a server may refuse for reasons that its INFO does not show."""
         try:
-            await self._ask(self._redis.set(f"{keys.LAST_RUN}web", 1, px=keys.DAY_MS))
+            await self._ask(self._redis.eval(_WRITE, 1, f"{keys.LAST_RUN}web", keys.DAY_MS))
         except ResponseError as error:
             return str(error)
         return ""

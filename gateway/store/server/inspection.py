@@ -14,6 +14,7 @@ from gateway.store import keys
 from gateway.store.redis.client import Store, require_any_answer
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import ServerHealth, judge_servers, layout_name
+from gateway.store.server.rights import find_missing_rights, rights_problem
 
 UNKNOWN = ""
 
@@ -90,6 +91,8 @@ def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
 
     Raises StoreUnavailableError where it does not answer.
     """
+    if problem := rights_problem(find_missing_rights(store)):
+        return ServerHealth(fatal=(problem,))
     infos = store.infos()
     answering = [one for one in infos if not isinstance(one, RedisError)]
     if problem := store.redis.find_address_problem(answering):

@@ -20,6 +20,7 @@ from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import inspect_servers
+from gateway.store.server.rights import find_missing_rights, rights_problem
 from tasks.celery_setup.config import QUEUES
 from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
 
@@ -84,6 +85,8 @@ def redis(settings: Settings) -> Redis:
     # A server whose disk is full refuses the driver's own PING, and gives the reason in INFO.
     store = Store(settings.redis_url, health_check_interval=0)
     try:
+        if problem := rights_problem(find_missing_rights(store)):
+            return Redis(problem)
         return Redis(examined=inspect_servers(store), limit_bytes=settings.gateway_store_bytes)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
