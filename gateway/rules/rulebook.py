@@ -16,6 +16,7 @@ from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE
+from gateway.rules.language.conditions import TextPattern
 from gateway.rules.matching import placeholder_values
 from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, compile_action
 from gateway.rules.matching.compiler import compile_condition
@@ -40,7 +41,7 @@ class Rule:
     events: tuple[str, ...]
     condition: Condition
     steps: tuple[CompiledAction, ...]
-    patterns: tuple[str, ...] = ()  # regular expressions whose groups are placeholders
+    patterns: tuple[TextPattern, ...] = ()  # regular expressions whose groups are placeholders
     limits: tuple[Limit, ...] = ()
     stop: bool | None = None
     enabled: bool = True
@@ -100,8 +101,10 @@ class Rule:
 
     def _groups(self, facts: EventFacts) -> dict[str, str]:
         groups: dict[str, str] = {}
-        for source in self.patterns if facts.text.original is not None else ():
-            matched = compile_pattern(source).search(facts.text.original)
+        for test, source in self.patterns:
+            if (searched := facts.text.searched_by(test)) is None:
+                continue
+            matched = compile_pattern(source).search(searched)
             values = (
                 matched.groupdict()
                 if matched
@@ -205,7 +208,9 @@ class Rulebook:
         candidates = (self.rules[position] for position in self.index.candidates(facts))
         fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
         noted = facts.contact if facts.changes else None
-        return Decision(fired, contact=noted, changes=tuple(facts.changes))
+        text = (facts.text.normal or "") if fired else ""
+        changes = tuple(facts.changes)
+        return Decision(fired, contact=noted, changes=changes, normal_text=text)
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""

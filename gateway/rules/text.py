@@ -1,4 +1,12 @@
-"""Text comparison, which ignores case, accents and surrounding space."""
+"""Text comparison: the forms in which the words of rules meet those of customers.
+
+A text has four forms, each made from the one before:
+
+- as it was written,
+- tidy, for patterns: nothing invisible, and one way to write quotes, dashes, spaces and digits,
+- plain, for words inside a text: without case, accents and WhatsApp's formatting too,
+- normal, for whole texts: without the punctuation and emoji at both ends too.
+"""
 
 import re
 import unicodedata
@@ -10,9 +18,44 @@ import re2
 MAX_COMPARED = 4096
 MAX_PATTERN = 1000
 
-# Marks above and below a letter. Those under 200 are part of how a script spells (Arabic, Hebrew,
-# Indic, kana), and without them the words would be other words.
+# Combining classes of marks that customers leave out: the points of Hebrew, Arabic and Syriac, and
+# the accents above and below a letter. Other marks are part of how a script spells (Indic, Thai,
+# kana), and without them the words would be other words.
+POINTS = range(10, 37)
 FIRST_ACCENT = 200
+# The Turkish I without a dot, and the bar that stretches an Arabic word.
+LETTERS = str.maketrans({"ı": "i", "\u0640": None})
+
+QUOTES = {"'": "‘’‚‛′‵‹›❛❜ʹʻʼʽˈ՚׳", '"': "“”„‟«»″‶❝❞〝〞〟״"}
+DASHES = "\u2010-\u2015\u2043\u2212\u058a\u05be\u1400\u1806\u2e17\u2e1a\u2e3a\u2e3b\u30a0"
+# Characters that only affect how others are drawn: joiners, direction marks, variation selectors,
+# skin tones, the frame of a keycap, fillers, and control characters other than space.
+INVISIBLE = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff"
+)
+UNSEEN = re.compile(f"[{INVISIBLE}]+")
+FOLDED = re.compile(rf"[{''.join(QUOTES.values())}{DASHES}{INVISIBLE}]|[^\D0-9]")
+# The acute accent ´, which keyboards offer as an apostrophe, after NFKC.
+ACUTE = re.compile(r"\s\u0301")
+FOLDS = {char: quote for quote, chars in QUOTES.items() for char in chars}
+DASH = re.compile(f"[{DASHES}]")
+
+# WhatsApp's marks for bold, italic, strikethrough and code. Inside a word, or alone between
+# spaces, they mark nothing.
+MARKS = re.compile(r"(?<![^\W_])(?<![*_~`])[*_~`]+(?=[^\s*_~`])|(?<=[^\s*_~`])[*_~`]+(?![\w*~`])")
+# A backtick inside a word is an apostrophe.
+BACKTICK = re.compile(r"(?<=[^\W_])`(?=[^\W_])")
+# Its marks for a quote and for an item, at the beginning of a line.
+LINE_MARKS = re.compile(r"^(?:[>*•-]\s+)+(?=\S)", re.MULTILINE)
+LINE_BEGINNINGS = frozenset(">•-")
+
+# Categories of what is trimmed from both ends: punctuation, emoji and other symbols, and what
+# Python does not know yet, such as the emoji of next year.
+TRIMMED = frozenset({"Po", "Ps", "Pe", "Pi", "Pf", "Pd", "Pc", "So", "Sk", "Sm", "Zs", "Cn", "Co"})
+# They mean as much as a letter: c++, #5, 100%, @ana, /help, <3.
+KEPT = frozenset("#%&@/\\§+<=|±×÷")
 
 
 # RE2's differences from the regular expressions that an author may know.
@@ -34,20 +77,112 @@ def truncate(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def normalize(text: str) -> str:
-    """Return a text in the form in which it is compared."""
+def drop_invisible(text: str) -> str:
+    """Remove the characters that only affect how others are drawn."""
+    return UNSEEN.sub("", text)
+
+
+def tidy(text: str) -> str:
+    """Return a text as patterns see it; line breaks stay."""
     if text.isascii():
-        return text.lower().strip()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    letters = unicodedata.normalize("NFKD", folded)
-    plain = "".join(letter for letter in letters if unicodedata.combining(letter) < FIRST_ACCENT)
-    return unicodedata.normalize("NFKC", plain).strip()
+        if text.isprintable() and "  " not in text:
+            return text.strip(" ")
+        return _collapse(drop_invisible(text))
+    # One character of some scripts becomes eighteen.
+    folded = FOLDED.sub(_fold, unicodedata.normalize("NFKC", text)[:MAX_COMPARED])
+    return _collapse(unicodedata.normalize("NFKC", ACUTE.sub("'", folded)))
 
 
-def spaced_words(text: str) -> str:
-    """Return the words of a normalized text between single spaces, "" if it has none."""
-    words = (ASCII_WORD if text.isascii() else WORD).findall(text)
+def unmark(tidied: str) -> str:
+    """Return the plain form of a tidy text, which is one line."""
+    plain = tidied.lower() if tidied.isascii() else _fold_letters(tidied)
+    if _may_be_marked(plain):
+        plain = BACKTICK.sub("'", LINE_MARKS.sub("", MARKS.sub("", plain)))
+        plain = unicodedata.normalize("NFC", plain)  # of letters that a mark stood between
+    return plain.replace("\n", " ") if "\n" in plain else plain
+
+
+def trim(plain: str) -> str:
+    """Return the normal form of a plain text, which is empty only if that is.
+
+    A text that has nothing but punctuation and emoji stays as it is.
+    """
+    if plain[:1].isalnum() and plain[-1:].isalnum():
+        return plain
+    start, end = 0, len(plain)
+    while start < end and _is_outer(plain[start]):
+        start += 1
+    while start < end and _is_outer(plain[end - 1]):
+        end -= 1
+    if start == end:
+        return plain
+    is_negative = plain[start].isdecimal() and plain[:start].endswith("-")
+    return plain[start - is_negative : end]
+
+
+def plain_form(text: str) -> str:
+    """Return a text in the form in which a part of a text is compared."""
+    return unmark(tidy(text))
+
+
+def normalize(text: str) -> str:
+    """Return a text in the form in which whole texts are compared."""
+    return trim(unmark(tidy(text)))
+
+
+def exact_form(text: str) -> str:
+    """Return a text as it was written, in Unicode's NFC and without the space around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def spaced_words(normal: str) -> str:
+    """Return the words of a text in normal form between single spaces, "" if it has none."""
+    if normal.isascii():
+        words = ASCII_WORD.findall(normal)
+    else:
+        words = "".join(char if _is_of_word(char) else " " for char in normal).split()
     return f" {' '.join(words)} " if words else ""
+
+
+def _may_be_marked(plain: str) -> bool:
+    # Several times as fast as one regular expression.
+    has_marks = "*" in plain or "_" in plain or "~" in plain or "`" in plain
+    return has_marks or "\n" in plain or plain[:1] in LINE_BEGINNINGS
+
+
+def _collapse(text: str) -> str:
+    """Make one space of each run of spaces, and one line break of each that has some."""
+    lines = (text,) if text.isprintable() else text.splitlines()
+    return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
+
+
+def _fold(found: re.Match[str]) -> str:
+    char = found[0]
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    return FOLDS.get(char) or ("-" if DASH.match(char) else "")
+
+
+def _fold_letters(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
+    plain = "".join(letter for letter in letters if letter < "\x80" or not _is_left_out(letter))
+    return _collapse(unicodedata.normalize("NFKC", plain))
+
+
+def _is_left_out(char: str) -> bool:
+    kind = unicodedata.combining(char)
+    return kind >= FIRST_ACCENT or kind in POINTS
+
+
+def _is_outer(char: str) -> bool:
+    return char not in KEPT and unicodedata.category(char) in TRIMMED
+
+
+def _is_of_word(char: str) -> bool:
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
+
+
+ASCII_WORD = re.compile(r"\w+")
 
 
 @lru_cache(maxsize=1024)
@@ -72,21 +207,35 @@ def _options() -> Any:
 
 
 OPTIONS = _options()
-ASCII_WORD = re.compile(r"\w+")
-WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+")
 
 
 class ComparableText:
-    """A text in the forms in which it is compared, each made on first use."""
+    """A text in all forms in which it is compared, made once for an event."""
 
     def __init__(self, text: str | None) -> None:
         """Take a text, None if there is none."""
-        self.original = None if text is None else truncate(text)
+        self.original = self.tidy = self.plain = self.normal = text
+        if text is not None:
+            self.original = truncate(text)
+            self.tidy = tidy(self.original)
+            self.plain = unmark(self.tidy)
+            self.normal = trim(self.plain)
 
     @cached_property
-    def normal(self) -> str | None:
-        """The text without case, accents and surrounding space."""
-        return None if self.original is None else normalize(self.original)
+    def exact(self) -> str | None:
+        """The text as it was written, without the space around it."""
+        return None if self.original is None else exact_form(self.original)
+
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The text from its first character, and from its first word; none if there is none."""
+        if self.plain is None or self.normal is None:
+            return ()
+        return (self.plain,) if self.plain.startswith(self.normal) else (self.plain, self.normal)
+
+    def searched_by(self, test: str) -> str | None:
+        """Return the text in which the patterns of a test are searched."""
+        return self.original if test == "matches_raw" else self.tidy
 
     @cached_property
     def words(self) -> str:

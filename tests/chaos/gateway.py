@@ -115,7 +115,7 @@ class Gateway:
 
     def small(self, message: int) -> bytes:
         sender = f"3519{message % self.contacts:08d}"
-        return delivery_body(message_item(wamid(message), "which color?", sender))
+        return delivery_body(message_item(wamid(message), f"which color has {message}?", sender))
 
     def inflict(self, fault: str) -> None:
         """Kill with signal 9, without a warning, or do what the fault says."""

@@ -14,12 +14,17 @@ from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.loader import assemble_rulebook
 from tests.support.factories import ANA, NOW, a_message, a_status
 
-TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "any"]), min_size=1, max_size=3)
+TEXTS = st.lists(
+    st.sampled_from(["a", "b", "a b", "any", "A!", "/a", "?", "👍"]), min_size=1, max_size=3
+)
 SIMPLE: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXTS
     | st.dictionaries(
-        st.sampled_from(["equals", "any_of", "contains", "word", "starts_with"]), TEXTS, min_size=1
-    ),
+        st.sampled_from(["equals", "any_of", "exactly", "contains", "starts_with"]),
+        TEXTS,
+        min_size=1,
+    )
+    | st.fixed_dictionaries({"word": st.just(["a", "a b"])}, optional={"exactly": TEXTS}),
     "type": st.lists(st.sampled_from(["text", "image", "reaction"]), min_size=1, max_size=2),
     "tapped": st.lists(st.sampled_from(["a", "b"]), min_size=1),
     "media": st.lists(st.sampled_from(["image", "audio", "any"]), min_size=1),
@@ -54,7 +59,10 @@ RULE = st.fixed_dictionaries(
 )
 
 EVENTS = [
-    *(a_message(text=text) for text in ("a", "b", "a b", "any", "c", None)),
+    *(
+        a_message(text=text)
+        for text in ("a", "b", "a b", "any", "c", None, "A!", "“a” b?", "/a", "?", "👍", "👍🏽 a")
+    ),
     a_message(text="a", at=NOW - timedelta(hours=2)),
     a_message(text="a", type="interactive", tapped="a"),
     a_message(text="b", type="interactive", tapped="b"),

@@ -30,7 +30,7 @@ RULES = [
     for rule in book.rules
 ]
 # For patterns, which do not tell a text that fits them.
-TEXTS = ["order 77", "find red shoes", "M", "size M", "urgent order", "hello"]
+TEXTS = ["order 77", "find red shoes", "M", "size M", "urgent order", "hello", "She said “yes”."]
 
 LONG_AGO = NOW - timedelta(days=40)
 NOTED = {"language": "pt", "size": "M"}
@@ -57,6 +57,7 @@ def words(part: Conditions) -> Iterator[str]:
     for test in (part.text,) if part.text else ():
         for said in (test.equals, test.any_of, test.contains, test.word, test.starts_with):
             yield from said or ()
+        yield from test.exactly or ()
         both = [*(test.starts_with or ()), *(test.contains or ())]
         yield " ".join(both)
 

@@ -53,6 +53,8 @@ RULES = book("""\
 - {name: begins, when: {text: {starts_with: [order, ord]}}, then: Yes.}
 - {name: part, when: {text: {contains: [olo, .]}}, then: Yes.}
 - {name: fits, when: {text: {matches: '\\d{3}'}}, then: Yes.}
+- {name: very, when: {text: {exactly: [Menu., "?"]}}, then: Yes.}
+- {name: raw, when: {text: {matches_raw: '“'}}, then: Yes.}
 - {name: image, when: {type: image}, then: Yes.}
 - {name: either, when: {any: [{tapped: b}, {text: {word: help}}]}, then: Yes.}
 - {name: tagged, when: {tags: vip}, then: Yes.}
@@ -73,6 +75,9 @@ SAID = st.sampled_from(
         "ordinary",
         "ORDER 123",
         "color.",
+        "Menu.",
+        "“Order” 1",
+        "?",
         "agent",
         "help",
         "zoo",
@@ -109,6 +114,7 @@ def test_every_rule_that_would_fire_is_found(event: Event, tags: tuple[str, ...]
     ("event", "found"),
     [
         (a_message(text="menu"), ["words", "tagged", "not"]),
+        (a_message(text="Menu."), ["words", "part", "very", "tagged", "not"]),
         (a_message(text="a person", tapped="a"), ["tap", "tagged", "not"]),
         (a_message(text="a real person"), ["word", "tagged", "not"]),
         (a_message(text=None, type="image"), ["image", "tagged", "not"]),

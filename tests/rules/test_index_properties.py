@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.event_kinds import EVENTS
-from gateway.rules.language.conditions import Conditions, When
+from gateway.rules.language.conditions import PATTERN_TESTS, Conditions, When
 from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.index import Index
@@ -33,11 +33,12 @@ def chosen(strategies: Strategies, least: int = 0) -> st.SearchStrategy[Written]
     )
 
 
-WORDS = some_of("hi", "a", "b", "a b", "menu", "é", "ß", "order 1")
+WORDS = some_of("hi", "a", "b", "a b", "menu", "é", "ß", "order 1", "A!", "*a*")
 YES = st.sampled_from(["yes", "no"])
 TEXT = chosen(
     {"equals": WORDS, "any_of": WORDS, "contains": some_of("a", ".", "é"), "word": WORDS,
-     "starts_with": WORDS, "matches": st.sampled_from(["a", "^a b$", r"\bb", "é", "[^x]"])}, 1,
+     "starts_with": WORDS, "exactly": WORDS,
+     **dict.fromkeys(PATTERN_TESTS, st.sampled_from(["a", "^a b$", r"\bb", "é", "[^x]"]))}, 1,
 )  # fmt: skip
 OF_ANY: Strategies = {
     "type": some_of("text", "image", "order", "reaction"), "text": TEXT,

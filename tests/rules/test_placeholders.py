@@ -104,6 +104,15 @@ def test_groups_of_the_pattern_are_placeholders() -> None:
     assert answer(rules, text="order 7 Please") == "7 Please"
 
 
+def test_groups_hold_what_the_pattern_saw() -> None:
+    rules = """\
+- name: said
+  when: {text: {matches: '(?P<tidy>["“].+["”])', matches_raw: '(?P<raw>["“].+["”])'}}
+  then: "{{ tidy }} {{ raw }}"
+"""
+    assert answer(rules, text="I say “Ça  va? ٤”") == '"Ça va? 4" “Ça  va? ٤”'
+
+
 @pytest.mark.parametrize("text", ["{{ name }}", "{% raw %}", "{{ 7 * 7 }}", "{# x #}"])
 def test_what_a_customer_wrote_is_never_read_as_a_template(text: str) -> None:
     assert said("You wrote {{ text }}", text=text) == f"You wrote {text}"

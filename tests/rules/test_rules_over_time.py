@@ -1,11 +1,12 @@
 """What rules remember: limits, silences, tags and variables, in shadow and in a loop."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.loop_guard import MOST_QUICK
+from gateway.core.contacts.loop_guard import MOST_QUICK, MOST_REPEATED
 from gateway.core.planning.batch import Plan
 from gateway.core.planning.event import LOOP_ALERT
 from tests.support.factories import ANA, NOW, a_message
@@ -178,12 +179,19 @@ def test_after_a_silence_rules_answer_again() -> None:
     assert texts(made) == ["What?"]
 
 
-def volley_of(count: int, rules: str = "- {name: echo, then: Hi!}") -> Plan:
-    """Let something answer each reply after two seconds; return what came of the last."""
+def volley_of(
+    count: int, rules: str = "- {name: echo, then: Hi!}", texts: Sequence[str] = (), every: int = 2
+) -> Plan:
+    """Let something answer each reply after so many seconds; return what came of the last.
+
+    It says these texts in turn, and another one each time if there are none.
+    """
     rulebook, contact = book(rules), Contact(ANA, wa_id=ANA)
     for n in range(count):
-        now = NOW + n * timedelta(seconds=2)
-        made = planned(rulebook, a_message(f"wamid.{n}", at=now), contact=contact, now=now)
+        now = NOW + n * timedelta(seconds=every)
+        text = texts[n % len(texts)] if texts else str(n)
+        event = a_message(f"wamid.{n}", at=now, text=text)
+        made = planned(rulebook, event, contact=contact, now=now)
         contact = made.contact
     return made
 
@@ -206,6 +214,33 @@ def test_a_loop_is_told_once_and_begins_to_count_anew() -> None:
 
     assert (made.sends, made.alerts) == ((), ())
     assert made.contact.volley is None
+
+
+BOT = ["I am a *bot*.", "i am a bot!", "\u200bI am a bot. 🤖"]
+
+
+def test_who_repeats_a_text_however_slowly_is_silenced_and_told_of() -> None:
+    made = volley_of(MOST_REPEATED + 1, texts=BOT, every=7)
+
+    assert (made.sends, len(made.alerts)) == ((), 1)
+    assert made.records[0].changes[0].endswith("it repeats a text as a program does, and two "
+                                               "programs would go on for ever")  # fmt: skip
+    assert texts(volley_of(MOST_REPEATED, texts=BOT, every=7)) == ["Hi!"]
+
+
+def test_who_answers_each_question_alike_is_no_program() -> None:
+    rules = "\n".join(
+        f"- {{name: q{n}, when: {{not: {{tags: q{n}}}}}, then: [Question?, {{tag: q{n}}}]}}"
+        for n in range(MOST_REPEATED + 2)
+    )
+
+    assert texts(volley_of(MOST_REPEATED + 2, rules, ["yes"], every=7)) == ["Question?"]
+
+
+def test_a_text_of_which_only_notes_are_made_is_no_loop() -> None:
+    made = volley_of(40, "- {name: seen, then: [mark_read, {tag: seen}]}", ["hi"], every=7)
+
+    assert (made.alerts, made.contact.volley) == ((), None)
 
 
 def test_where_no_rule_answers_there_is_no_loop() -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.loop_guard import Volley
+from gateway.core.contacts.loop_guard import Repetition, Volley
 from gateway.core.contacts.serialization import pack, unpack
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import Plan
@@ -256,7 +256,7 @@ WHOLE = replace(
     vars={"size": "M"},
     muted_until=NOW.replace(hour=4),
     used={"closed": (2, 1), "three": (9, 1, 1, 3)},
-    volley=Volley(NOW.replace(hour=5), 3),
+    volley=Volley(NOW.replace(hour=5), 3, Repetition("ab12", NOW.replace(hour=6), 2)),
     more={"variables": {"colour": "blue"}},
 )
 
@@ -271,6 +271,8 @@ def test_a_contact_is_read_as_it_was_written(contact: Contact) -> None:
     [
         pytest.param({}, id="nothing"),
         pytest.param({"wa_id": ANA, "user_id": "", "name": "Ana", "last_inbound_at": 1}, id="old"),
+        pytest.param({"volley": [1, 2]}, id="no repetitions"),
+        pytest.param({"repeated": ["ab12", 1, 2], "volley": [1, 2]}, id="repetitions"),
         pytest.param({"name": "Ana", "of_the_future": [1, {"a": None}]}, id="new"),
     ],
 )

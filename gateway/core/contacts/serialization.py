@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.loop_guard import Volley
+from gateway.core.contacts.loop_guard import Repetition, Volley
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 
@@ -29,6 +29,8 @@ def pack(contact: Contact) -> bytes:
         "muted": _stamp(contact.muted_until),
         "used": contact.used,
         "volley": _pack_volley(contact.volley),
+        # Apart from the volley, of which earlier releases write two numbers only.
+        "repeated": _pack_repetition(contact.volley),
     }
     return orjson.dumps(state | {name: value for name, value in later.items() if value})
 
@@ -56,7 +58,7 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         vars=take("vars", {}),
         muted_until=_moment(take("muted", None)),
         used={rule: tuple(moments) for rule, moments in take("used", {}).items()},
-        volley=_unpack_volley(take("volley", None)),
+        volley=_unpack_volley(take("volley", None), take("repeated", None)),
         more=stored,
         version=version.decode(),
     )
@@ -66,9 +68,19 @@ def _pack_volley(volley: Volley | None) -> tuple[int | None, int] | None:
     return (_stamp(volley.replied_at), volley.quick) if volley else None
 
 
-def _unpack_volley(packed: list[int] | None) -> Volley | None:
+def _pack_repetition(volley: Volley | None) -> tuple[str, int | None, int] | None:
+    repeated = volley.repeated if volley else None
+    return (repeated.digest, _stamp(repeated.since), repeated.times) if repeated else None
+
+
+def _unpack_volley(packed: list[int] | None, repeated: list[Any] | None) -> Volley | None:
     at = _moment(packed[0]) if packed else None
-    return Volley(at, packed[1]) if packed and at else None
+    return Volley(at, packed[1], _unpack_repetition(repeated)) if packed and at else None
+
+
+def _unpack_repetition(packed: list[Any] | None) -> Repetition | None:
+    since = _moment(packed[1]) if packed else None
+    return Repetition(packed[0], since, packed[2]) if packed and since else None
 
 
 def _stamp(at: datetime | None) -> int | None:

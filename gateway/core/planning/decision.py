@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import Limit
+from gateway.core.contacts.loop_guard import digest_exchange
 from gateway.core.events import Event
 
 TOO_OLD = "too old"
@@ -49,6 +50,12 @@ class FiredRule:
     limits: tuple[Limit, ...] = ()
     lacks_message: bool = False
 
+    @property
+    def has_message(self) -> bool:
+        """Say whether the customer gets a message."""
+        actions = () if self.shadow else self.actions
+        return any("type" in action.body and not action.repeatable for action in actions)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -62,12 +69,18 @@ class Decision:
     note: str = ""
     contact: Contact | None = None
     changes: tuple[str, ...] = ()
+    normal_text: str = field(default="", repr=False)  # in which rules compared what was written
 
     @property
     def has_message(self) -> bool:
         """Say whether the customer gets a message."""
-        actions = (action for one in self.fired if not one.shadow for action in one.actions)
-        return any("type" in action.body and not action.repeatable for action in actions)
+        return any(one.has_message for one in self.fired)
+
+    @property
+    def exchange(self) -> str:
+        """Return the digest of the text and the rules that answer it, "" if no message does."""
+        rules = [one.rule for one in self.fired if one.has_message]
+        return digest_exchange(self.normal_text, rules)
 
     @property
     def is_too_old(self) -> bool:

@@ -1,6 +1,6 @@
 """Plan of one event for its contact, and the record that says why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from gateway.core.alerts import Alert, Cause
 from gateway.core.contacts import consent, loop_guard
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import record_firing
-from gateway.core.contacts.loop_guard import after_reply
+from gateway.core.contacts.loop_guard import after_reply, loop_reason
 from gateway.core.events import Event, Message, Status
 from gateway.core.messages import with_recipient
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
@@ -49,7 +49,7 @@ class _PlanningContext(NamedTuple):
 
 
 def apply_rules(
-    event: Event, fired: Sequence[FiredRule], contact: Contact, record: str, now: datetime
+    event: Event, decision: Decision, contact: Contact, record: str, now: datetime
 ) -> RuleEffects:
     """Plan the actions of the rules that fired, in their order; a rule in shadow only counts.
 
@@ -57,7 +57,7 @@ def apply_rules(
     """
     context, used = _PlanningContext(event, contact, record, now), contact.used
     sends, alerts = list[Send](), list[Alert]()
-    for one in fired:
+    for one in decision.fired:
         for position, action in enumerate(() if one.shadow else one.actions):
             if action.verb == ALERT:
                 alerts.append(rule_alert(one.rule, str(action.body[ALERT]), event.number))
@@ -66,7 +66,7 @@ def apply_rules(
         used = record_firing(used, one.rule, one.limits, now)
     volley = contact.volley
     if not all(send.repeatable for send in sends):
-        volley = after_reply(volley, event, now)
+        volley = after_reply(volley, event, decision.exchange, now)
     if used is not contact.used or volley is not contact.volley:
         contact = replace(contact, used=used, volley=volley)
     return RuleEffects(contact, tuple(sends), tuple(alerts))
@@ -119,10 +119,9 @@ def _when_closed(
 LOOP_ALERT = Alert(
     Cause("loop"),
     "warning",
-    "A contact answers as fast as a program, and gets no replies for ten minutes.",
+    "A contact answers as a program does, and gets no replies for ten minutes.",
     "gateway trace shows who it is; where it was a person, nothing but these minutes is lost.",
 )
-LOOP_REASON = "it answers as fast as a program, and two programs would go on for ever"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     contact = contact.with_message(message) if message else contact
     if not decision.fired and not changes:
         return EventPlan(contact if message else before)
-    effects = apply_rules(event, decision.fired, contact, record_id(event), now)
+    effects = apply_rules(event, decision, contact, record_id(event), now)
     ids = tuple(send.id for send in effects.sends)
     why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.muted_until)
     record = Record(record_id(event), event, rulebook.version, before.is_new, *why)
@@ -182,10 +181,16 @@ def _ask_rules(
 ) -> tuple[RuleEffects, Decision]:
     """Ask the rules, muted if a program answers; return with which contact, and their decision."""
     decision = rulebook.decide(event, own.contact, now)
-    if decision.has_message and loop_guard.is_loop(own.contact.volley, event):
-        own = _break_loop(own, event.number, now)
+    if reason := _loop_reason(event, own.contact, decision):
+        own = _break_loop(own, reason, event.number, now)
         decision = rulebook.decide(event, own.contact, now)
     return own, decision
+
+
+def _loop_reason(event: Event, contact: Contact, decision: Decision) -> str:
+    if not decision.has_message:
+        return ""
+    return loop_reason(contact.volley, event, decision.exchange)
 
 
 def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects:
@@ -197,8 +202,8 @@ def _apply_consent(event: Event, contact: Contact, now: datetime) -> RuleEffects
     return RuleEffects(contact, changes=(change,))
 
 
-def _break_loop(effects: RuleEffects, number: str, now: datetime) -> RuleEffects:
+def _break_loop(effects: RuleEffects, reason: str, number: str, now: datetime) -> RuleEffects:
     alert = replace(LOOP_ALERT, cause=replace(LOOP_ALERT.cause, number=number))
     contact, change = mute_contact(effects.contact, loop_guard.SILENCE, now)
-    changes = (*effects.changes, f"{change}: {LOOP_REASON}")
+    changes = (*effects.changes, f"{change}: {reason}")
     return RuleEffects(replace(contact, volley=None), alerts=(alert,), changes=changes)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
+from gateway.rules.checks.compared_words import reshaped_words
 from gateway.rules.checks.placeholders import iter_texts
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
@@ -27,6 +28,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         messages = (
             *_undefined_tags(rule, defined), *_undefined_vars(rule, defined),
             *_unknown_templates(iter_steps(rule), defined), *_misspelled_verbs(rule),
+            *reshaped_words(rule),
         )  # fmt: skip
         yield from (
             Problem(file, mark, name, message, is_warning=True) for mark, message in messages

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
+from gateway.rules.language.conditions import PATTERN_TESTS
 from gateway.rules.matching.placeholder_values import HOURS_FIELDS, NAMES
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern
@@ -69,9 +70,8 @@ def _group_patterns(when: Any) -> Iterator[Scalar]:
     for one in as_list(when):
         if isinstance(one, Map):
             text = one.get("text")
-            source = text.get("matches") if isinstance(text, Map) else None
-            if isinstance(source, Scalar):
-                yield source
+            sources = map(text.get, PATTERN_TESTS) if isinstance(text, Map) else ()
+            yield from (source for source in sources if isinstance(source, Scalar))
             for key in ("any", "all"):
                 yield from _group_patterns(one.get(key))
 

@@ -10,7 +10,7 @@ from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.matching.facts import plain_emoji
 from gateway.rules.matching.on_event import normalize_sender
-from gateway.rules.text import normalize, spaced_words
+from gateway.rules.text import exact_form, normalize, plain_form, spaced_words
 
 # One of several words must fit, so a rule with more words covers a rule with fewer of them.
 ANY_OF = frozenset(
@@ -22,8 +22,8 @@ SAME_TEST = {"any_of": "equals"}
 # The form in which words are compared.
 FORMS: Mapping[str, Callable[[Any], Any]] = {
     "type": str.lower, "reaction": plain_emoji, "sender": normalize_sender,
-    "text.word": lambda word: spaced_words(normalize(word)),
-    **dict.fromkeys(("text.equals", "text.contains", "text.starts_with"), normalize),
+    "text.word": lambda word: spaced_words(normalize(word)), "text.equals": normalize,
+    "text.contains": plain_form, "text.starts_with": plain_form, "text.exactly": exact_form,
 }  # fmt: skip
 # Tests of a text that hold if one of the others does, for those words that pass the function.
 FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
@@ -156,4 +156,7 @@ def _tests(test: TextTest) -> dict[str, frozenset[str]]:
         name = f"text.{SAME_TEST.get(key, key)}"
         words = _forms(name, [value] if isinstance(value, str) else value)
         words_by_test[name] = words_by_test.get(name, words) & words
+        if key == "exactly":  # who writes exactly this writes what equals it as well
+            same = _forms("text.equals", value)
+            words_by_test["text.equals"] = words_by_test.get("text.equals", same) & same
     return words_by_test

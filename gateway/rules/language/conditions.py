@@ -1,7 +1,7 @@
 """Conditions of a rule, as they are written under `when`."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -27,6 +27,15 @@ from gateway.rules.yaml.nodes import Map
 STATUSES = ("sent", "delivered", "read", "played", "failed")
 MEDIA = ("image", "video", "audio", "voice", "document", "sticker")
 ANY = "any"
+# The tests of a text by a pattern.
+PATTERN_TESTS = ("matches", "matches_raw")
+
+
+class TextPattern(NamedTuple):
+    """A regular expression, and the test that searches it."""
+
+    test: str
+    source: str
 
 
 class TextTest(Tests):
@@ -41,10 +50,23 @@ class TextTest(Tests):
     starts_with: Texts | None = Field(
         default=None, description="The text begins with one of these."
     )
+    exactly: Texts | None = Field(
+        default=None,
+        description="The text is one of these as written, but for the space around it.",
+    )
     matches: Pattern | None = Field(
         default=None,
-        description="The text as written fits this regular expression in RE2's syntax.",
+        description="The tidy text fits this regular expression in RE2's syntax.",
     )
+    matches_raw: Pattern | None = Field(
+        default=None, description="The text as written fits this regular expression."
+    )
+
+    def patterns(self) -> Iterator[TextPattern]:
+        """Yield the regular expressions."""
+        for test in PATTERN_TESTS:
+            if source := getattr(self, test):
+                yield TextPattern(test, source)
 
 
 def _text_test(value: Any) -> Any:
@@ -175,10 +197,10 @@ class Conditions(Model):
         for inner in (*(self.any or ()), *(self.all or ()), *(self.none or ())):
             yield from inner.parts()
 
-    def patterns(self) -> Iterator[str]:
+    def patterns(self) -> Iterator[TextPattern]:
         """Return the regular expressions whose groups are placeholders, in the file's order."""
-        if self.text and self.text.matches:
-            yield self.text.matches
+        if self.text:
+            yield from self.text.patterns()
         for inner in (*(self.any or ()), *(self.all or ())):
             yield from inner.patterns()
 

@@ -18,8 +18,8 @@ Key = tuple[str, str]
 SPECIFICITY_RANK = {
     name: rank
     for rank, name in enumerate(
-        ("tapped", "text", "word", "starts_with", "contains", "matches", "from", "code", "field",
-         "status", "number", "type", "event")
+        ("tapped", "exactly", "text", "word", "starts_with", "contains", "matches", "matches_raw",
+         "from", "code", "field", "status", "number", "type", "event")
     )
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import kind_of
 from gateway.rules.language.conditions import MEDIA
 from gateway.rules.opening_hours import Hours
-from gateway.rules.text import ComparableText
+from gateway.rules.text import ComparableText, drop_invisible
 
 WINDOW = timedelta(hours=24)
 
@@ -129,5 +129,5 @@ class EventFacts:
 
 
 def plain_emoji(emoji: str) -> str:
-    """Remove the variation selector for the colour form, which only some phones write."""
-    return emoji.replace("\ufe0f", "")
+    """Remove the skin tone and the selector of the colour form, which not every phone writes."""
+    return drop_invisible(emoji)

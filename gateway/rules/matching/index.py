@@ -12,6 +12,7 @@ from typing import Any
 import re2
 
 from gateway.core.events import Notice, Status
+from gateway.rules.language.conditions import PATTERN_TESTS
 from gateway.rules.matching.condition import Key
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import ComparableText
@@ -63,9 +64,12 @@ class Index:
         self._parts = Patterns(
             {re2.escape(word): word for word in self._words_of("contains")}, CASE_SENSITIVE
         )
-        self._patterns = Patterns(
-            {word: word for word in self._words_of("matches")}, CASE_INSENSITIVE
-        )
+        self._patterns = {
+            test: Patterns({word: word for word in self._words_of(test)}, CASE_INSENSITIVE)
+            for test in PATTERN_TESTS
+            if self._words_of(test)
+        }
+        self._has_exact = bool(self._words_of("exactly"))
 
     def candidates(self, facts: EventFacts) -> list[int]:
         """Return the positions of the rules that may fire, in the order of the file."""
@@ -79,19 +83,27 @@ class Index:
         return frozenset(word for kind, word in self._rules if kind == name)
 
     def _text_keys(self, text: ComparableText) -> Iterator[Key]:
-        if (normal := text.normal) is None or (original := text.original) is None:
+        if text.normal is None or text.plain is None:
             return
-        yield "text", normal
-        for word in self._phrases.keys() & text.words.split() if self._phrases else ():
-            for phrase in self._phrases[word]:
-                if phrase in text.words:
-                    yield "word", phrase
+        yield "text", text.normal
+        if self._has_exact and text.exact is not None:
+            yield "exactly", text.exact
+        if self._phrases:
+            yield from self._phrase_keys(text.words)
         for length in self._lengths:
-            yield "starts_with", normal[:length]
-        for word in self._parts.find_matches(normal):
+            yield "starts_with", text.plain[:length]
+            yield "starts_with", text.normal[:length]
+        for word in self._parts.find_matches(text.plain):
             yield "contains", word
-        for source in self._patterns.find_matches(original):
-            yield "matches", source
+        for test, patterns in self._patterns.items():
+            for source in patterns.find_matches(text.searched_by(test) or ""):
+                yield test, source
+
+    def _phrase_keys(self, words: str) -> Iterator[Key]:
+        for word in self._phrases.keys() & words.split():
+            for phrase in self._phrases[word]:
+                if phrase in words:
+                    yield "word", phrase
 
 
 def _group_by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:

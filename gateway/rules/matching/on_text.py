@@ -1,11 +1,18 @@
 """Conditions on a text: of the message, or of the headline of an ad."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from gateway.rules.language.conditions import TextTest
+from gateway.rules.language.conditions import PATTERN_TESTS, TextTest
 from gateway.rules.matching.condition import IS, Key, SingleCondition, describe_comparison
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.text import ComparableText, compile_pattern, normalize, spaced_words
+from gateway.rules.text import (
+    ComparableText,
+    compile_pattern,
+    exact_form,
+    normalize,
+    plain_form,
+    spaced_words,
+)
 
 Look = Callable[[EventFacts], ComparableText]
 Holds = Callable[[ComparableText], bool]
@@ -13,10 +20,12 @@ Holds = Callable[[ComparableText], bool]
 TEST_VERBS = {
     "equals": IS,
     "any_of": IS,
+    "exactly": ("is exactly {}", "is not exactly {}"),
     "contains": ("contains {}", "does not contain {}"),
     "word": ("has {} as a word", "does not have {} as a word"),
     "starts_with": ("starts with {}", "does not start with {}"),
     "matches": ("matches {}", "does not match {}"),
+    "matches_raw": ("as written matches {}", "as written does not match {}"),
 }
 
 
@@ -35,12 +44,13 @@ def _build_conditions(
 ) -> Iterator[SingleCondition]:
     for kind, build in TESTS.items():
         if words := getattr(test, kind):
-            compared = tuple(map(normalize, words))
+            compared = tuple(map(FORMS[kind], words))
             keys = KEYS[kind](compared) if is_indexed else None
             yield _build_condition(label, kind, words, look, build(compared), keys)
-    if source := test.matches:
-        keys = frozenset({("matches", source)}) if is_indexed else None
-        yield _build_condition(label, "matches", (source,), look, _matches(source), keys)
+    for kind in PATTERN_TESTS:
+        if source := getattr(test, kind):
+            keys = frozenset({(kind, source)}) if is_indexed else None
+            yield _build_condition(label, kind, (source,), look, _matches(kind, source), keys)
 
 
 def _build_condition(
@@ -61,7 +71,7 @@ def _equals(words: tuple[str, ...]) -> Holds:
 
 
 def _contains(words: tuple[str, ...]) -> Holds:
-    return lambda text: text.normal is not None and any(word in text.normal for word in words)
+    return lambda text: text.plain is not None and any(word in text.plain for word in words)
 
 
 def _word(words: tuple[str, ...]) -> Holds:
@@ -70,17 +80,33 @@ def _word(words: tuple[str, ...]) -> Holds:
 
 
 def _starts_with(words: tuple[str, ...]) -> Holds:
-    return lambda text: text.normal is not None and text.normal.startswith(words)
+    return lambda text: any(start.startswith(words) for start in text.beginnings)
 
 
-def _matches(source: str) -> Holds:
+def _exactly(words: tuple[str, ...]) -> Holds:
+    wanted = frozenset(words)
+    return lambda text: text.exact in wanted
+
+
+def _matches(kind: str, source: str) -> Holds:
     search = compile_pattern(source).search
-    return lambda text: text.original is not None and search(text.original) is not None
+
+    def test(text: ComparableText) -> bool:
+        searched = text.searched_by(kind)
+        return searched is not None and search(searched) is not None
+
+    return test
 
 
+# The form in which the words of a test are compared.
+FORMS: Mapping[str, Callable[[str], str]] = {
+    "equals": normalize, "any_of": normalize, "exactly": exact_form, "contains": plain_form,
+    "word": normalize, "starts_with": plain_form,
+}  # fmt: skip
 TESTS: dict[str, Callable[[tuple[str, ...]], Holds]] = {
     "equals": _equals,
     "any_of": _equals,
+    "exactly": _exactly,
     "contains": _contains,
     "word": _word,
     "starts_with": _starts_with,
@@ -98,6 +124,7 @@ def _phrases(words: tuple[str, ...]) -> frozenset[Key]:
 KEYS: dict[str, Callable[[tuple[str, ...]], frozenset[Key]]] = {
     "equals": _keys("text"),
     "any_of": _keys("text"),
+    "exactly": _keys("exactly"),
     "contains": _keys("contains"),
     "word": _phrases,
     "starts_with": _keys("starts_with"),

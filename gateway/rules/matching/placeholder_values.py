@@ -108,7 +108,7 @@ NAMES: Mapping[str, Placeholder] = {
 
 # Placeholders of more than one name, or of a moment.
 NAME_PATTERNS: Mapping[str, str] = {
-    "a group": "what the group of that name in one of the rule's `matches` found",
+    "a group": "what the group of that name in one of the rule's `matches` or `matches_raw` found",
     "vars.size": "what a rule noted with `set: {size: …}`",
     "now": "the moment at which the rule fires, in UTC",
     "hours.shop.opens": "the next moment at which the hours named `shop` open",
