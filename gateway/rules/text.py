@@ -23,8 +23,8 @@ MAX_PATTERN = 1000
 # kana), and without them the words would be other words.
 POINTS = range(10, 37)
 FIRST_ACCENT = 200
-# The Turkish I without a dot, and the bar that stretches an Arabic word.
-LETTERS = str.maketrans({"ı": "i", "\u0640": None})
+DOTLESS_I = "ı"  # of Turkish
+TATWEEL = "\u0640"  # the bar that stretches an Arabic word
 
 QUOTES = {"'": "‘’‚‛′‵‹›❛❜ʹʻʼʽˈ՚׳", '"': "“”„‟«»″‶❝❞〝〞〟״"}
 DASHES = "\u2010-\u2015\u2043\u2212\u058a\u05be\u1400\u1806\u2e17\u2e1a\u2e3a\u2e3b\u30a0"
@@ -85,12 +85,14 @@ def drop_invisible(text: str) -> str:
 def tidy(text: str) -> str:
     """Return a text as patterns see it; line breaks stay."""
     if text.isascii():
-        if text.isprintable() and "  " not in text:
-            return text.strip(" ")
-        return _collapse(drop_invisible(text))
+        is_simple = text.isprintable() and "  " not in text
+        return text.strip(" ") if is_simple else _collapse(drop_invisible(text))
     # One character of some scripts becomes eighteen.
-    folded = FOLDED.sub(_fold, unicodedata.normalize("NFKC", text)[:MAX_COMPARED])
-    return _collapse(unicodedata.normalize("NFKC", ACUTE.sub("'", folded)))
+    unified = unicodedata.normalize("NFKC", text)[:MAX_COMPARED]
+    folded, count = FOLDED.subn(_fold, unified)
+    if "\u0301" in folded:
+        folded, count = ACUTE.sub("'", folded), 1
+    return _collapse(unicodedata.normalize("NFKC", folded) if count else folded)
 
 
 def unmark(tidied: str) -> str:
@@ -98,7 +100,7 @@ def unmark(tidied: str) -> str:
     plain = tidied.lower() if tidied.isascii() else _fold_letters(tidied)
     if _may_be_marked(plain):
         plain = BACKTICK.sub("'", LINE_MARKS.sub("", MARKS.sub("", plain)))
-        plain = unicodedata.normalize("NFC", plain)  # of letters that a mark stood between
+        plain = unicodedata.normalize("NFC", plain)  # for letters that such a mark divided
     return plain.replace("\n", " ") if "\n" in plain else plain
 
 
@@ -152,7 +154,9 @@ def _may_be_marked(plain: str) -> bool:
 
 def _collapse(text: str) -> str:
     """Make one space of each run of spaces, and one line break of each that has some."""
-    lines = (text,) if text.isprintable() else text.splitlines()
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")
+    lines = text.splitlines()
     return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
 
 
@@ -164,9 +168,10 @@ def _fold(found: re.Match[str]) -> str:
 
 
 def _fold_letters(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
-    plain = "".join(letter for letter in letters if letter < "\x80" or not _is_left_out(letter))
-    return _collapse(unicodedata.normalize("NFKC", plain))
+    folded = text.casefold().replace(DOTLESS_I, "i").replace(TATWEEL, "")
+    letters = unicodedata.normalize("NFKD", folded)
+    plain = "".join([char for char in letters if char < "\x80" or not _is_left_out(char)])
+    return _collapse(plain if plain.isascii() else unicodedata.normalize("NFKC", plain))
 
 
 def _is_left_out(char: str) -> bool:
