@@ -55,6 +55,36 @@ CHANGED: Mapping[str, Any] = {"id": "wamid.1", "from": "351900000001", "type": "
             id="number",
         ),
         pytest.param(
+            {"system": {"type": "user_changed_number", "new_wa_id": "351900000009"}},
+            ("351900000001", "351900000009"),
+            ("351900000009", ""),
+            id="number in the older spelling",
+        ),
+        pytest.param(
+            {"system": {"type": "customer_changed_number", "wa_id": "351900000009"}},
+            ("351900000001", "351900000009"),
+            ("351900000009", ""),
+            id="customer's number",
+        ),
+        pytest.param(
+            {
+                "from": "351900000009",
+                "system": {
+                    "type": "customer_changed_number", "customer": "351900000001",
+                    "new_wa_id": "351900000009",
+                },
+            },
+            ("351900000009", "351900000001"),
+            ("351900000009", ""),
+            id="former number beside the new one",
+        ),
+        pytest.param(
+            {"system": {"type": "user_changed_number", "wa_id": "PT.9", "customer": "PT.1"}},
+            ("351900000001", "PT.1", "PT.9"),
+            ("351900000001", "PT.9"),
+            id="user ids where numbers stand",
+        ),
+        pytest.param(
             {
                 "from_user_id": "PT.1",
                 "system": {

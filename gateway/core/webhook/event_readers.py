@@ -26,8 +26,11 @@ from gateway.core.webhook.salvage import Scanned, is_marred, is_torn
 
 Raw = dict[str, Any]
 
-# System messages from a customer's old name that give the new one.
-_RENAMED = frozenset({"user_changed_number", "user_changed_user_id"})
+# System messages from a customer's old name that give the new one. Older webhooks say customer_,
+# and a change of the security code is no change of the name, whatever ids stand beside it.
+_RENAMED = frozenset(
+    f"{who}_changed_{what}" for who in ("user", "customer") for what in ("number", "user_id")
+)
 
 
 class Location(NamedTuple):
@@ -164,9 +167,17 @@ def _current_and_former(
     """Return the sender's present names, and the former ones if a system message changed them."""
     if text_field(system, "type") not in _RENAMED:
         return sender, ()
-    wa_id, user_id = text_field(system, "wa_id"), text_field(system, "user_id")
-    now = Customer(wa_id or sender.wa_id, user_id or sender.user_id, sender.name)
-    return now, (sender, Customer("", text_field(system, "previous_user_id")))
+    # Meta's name of the new number was new_wa_id until version 12 of the Graph API.
+    new = find_customer(
+        NOTHING,
+        text_field(system, "wa_id") or text_field(system, "new_wa_id"),
+        text_field(system, "user_id"),
+    )
+    former = find_customer(
+        NOTHING, text_field(system, "customer"), text_field(system, "previous_user_id")
+    )
+    now = Customer(new.wa_id or sender.wa_id, new.user_id or sender.user_id, sender.name)
+    return now, (sender, former)
 
 
 def customer_of(location: Location, raw: Raw, phone: str, user: str) -> Customer:
