@@ -12,9 +12,11 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from gateway.core.paths.path import OPEN, MetaPath
+from gateway.core.paths.table import PATHS, describe_scopes
 from gateway.core.rendering.filters import FILTERS
 from gateway.rules.language.actions import VERBS
-from gateway.rules.language.conditions import Age, Referral, TextTest, When
+from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
@@ -78,7 +80,7 @@ MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 
 MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
-    "age": Age, "row": RowText, **VERBS,
+    "data": DataTest, "age": Age, "row": RowText, **VERBS,
 }  # fmt: skip
 
 
@@ -100,10 +102,17 @@ def tables() -> dict[str, list[tuple[str, str]]]:
                 for name, says in NAME_PATTERNS.items()
             ),
         ],
+        "paths": list(map(_path_row, PATHS.values())),
         "filters": [
             (f"`{name}{each.example}`", each.description) for name, each in FILTERS.items()
         ],
     }
+
+
+def _path_row(path: MetaPath) -> tuple[str, str]:
+    kind = f"{path.kind}s" if path.is_list and path.kind != "yes or no" else path.kind
+    events = describe_scopes(path.scopes, most=len(path.scopes))
+    return f"`{path.name.replace(OPEN, '.NAME')}`", f"{path.description} ({kind}; {events})"
 
 
 def _keys(model: type[Model]) -> Iterator[tuple[str, str]]:

@@ -72,6 +72,17 @@ def test_a_captured_body_is_explained() -> None:
     )
 
 
+def test_what_meta_tells_is_explained_by_path_and_hidden_unless_asked_for() -> None:
+    order = {"catalog_id": "7", "text": "before noon"}
+    item = message_item("wamid.1", at=int(NOON.timestamp())) | {"type": "order", "order": order}
+    Path("one.json").write_bytes(delivery_body(item))
+
+    hidden, shown = run("explain", "one.json").output, run("explain", "one.json", "--reveal").output
+
+    assert "  order.text: (11 characters)\n  order.catalog_id: 7\n" in hidden
+    assert "  order.text: before noon\n  order.catalog_id: 7\n" in shown
+
+
 def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
     result = run("explain", captured("a.jsonl", a_body(1, "menu"), a_body(2, "menu")), "--reveal")
 

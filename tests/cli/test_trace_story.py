@@ -528,3 +528,24 @@ def test_a_line_as_json_has_moments_with_their_zone() -> None:
         "at": "2026-01-02T00:00:00.000+00:00", "what": "a", "details": "b", "tone": "odd",
         "below": [{"at": None, "what": "c", "details": "", "tone": "", "below": []}],
     }  # fmt: skip
+
+
+ORDER = {
+    "catalog_id": "7", "text": "before noon",
+    "product_items": [{"product_retailer_id": "cola", "quantity": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reveal", "items", "note"),
+    [(True, "2 x cola", "before noon"), (False, "(8 characters)", "(11 characters)")],
+)
+def test_what_meta_tells_of_an_event_is_shown_by_path(reveal: bool, items: str, note: str) -> None:
+    kept = replace(KEPT, event=a_message(type="order", raw={"order": ORDER}))
+    (line,) = tell(Search((Trace(NUMBER, KEY, kept, is_known=True),)), reveal=reveal)
+    (data,) = (one for one in line.below if one.what == "data")
+
+    shown = {one.what: one.details for one in data.below}
+
+    assert (shown["order.items"], shown["order.text"]) == (items, note)
+    assert shown["order.catalog_id"] == "7"

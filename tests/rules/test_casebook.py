@@ -23,6 +23,15 @@ MISTAKES = {
     "a word": ("- it\n", ":1:3: case '#1': must be a mapping"),
     "no name": ("- talk: [{wait: 1d}]\n", ":1:3: case '#1': case: missing"),
     "no talk": ("- case: it\n", ":1:3: case 'it': talk: missing"),
+    "a content that fits no act": (
+        "- case: it\n  talk:\n    - they: {text: hi, content: {a: b}}\n",
+        ":3:13: case 'it': talk.they: `content` needs media, order or type beside it",
+    ),
+    "a list where only contacts have one": (
+        "- case: it\n  talk:\n    - they: {order: yes, content: [a]}\n",
+        ":3:13: case 'it': talk.they: `content` must be a mapping; only that of `type: contacts` "
+        "is a list",
+    ),
     "an unknown key": (
         "- case: it\n  tag: x\n  talk: [{wait: 1d}]\n",
         ":2:3: case 'it': unknown key 'tag'; did you mean 'tags'?",
@@ -71,8 +80,8 @@ MISTAKES = {
     ),
     "no act": (
         f"{NAMED}    - they: {{age: 1h}}\n",
-        ":3:13: case 'it': talk.they: needs one of text, tapped, media, reaction, order, status, "
-        "event, field, type",
+        ":3:13: case 'it': talk.they: needs one of text, tapped, media, reaction, order, flow, "
+        "status, event, field, type",
     ),
     "two acts": (
         f"{NAMED}    - they: {{tapped: x, order: yes}}\n",

@@ -42,10 +42,31 @@ MOMENTS = [
     datetime.fromisoformat(moment)
     for moment in ("2026-11-22T12:00+00:00", "2026-11-23T10:00+00:00", "2026-11-28T23:00+00:00")
 ]
+FLOW = {"response_json": '{"size": "M"}'}
 RAW: list[dict[str, Any]] = [
     {"type": "image"},
     {"type": "location"},
     {"type": "order"},
+    {
+        "type": "order",
+        "raw": {
+            "order": {
+                "catalog_id": "7",
+                "text": "a gift",
+                "product_items": [
+                    {
+                        "product_retailer_id": "pizza-9",
+                        "quantity": 2,
+                        "item_price": 60,
+                        "currency": "EUR",
+                    },
+                ],
+            }
+        },
+    },
+    {"type": "interactive", "raw": {"interactive": {"nfm_reply": FLOW}}},
+    {"type": "edit", "raw": {"edit": {"message": {"type": "text", "text": {"body": "order 8"}}}}},
+    {"raw": {"referral": {"ctwa_clid": "ARexample"}}},
     {"type": "audio", "raw": {"audio": {"voice": True}}},
     {"type": "reaction", "raw": {"reaction": {"emoji": "👍"}}},
     {"raw": {"referral": {"source_type": "ad", "source_id": "120208", "headline": "Winter sale"}}},
@@ -82,7 +103,8 @@ def events(whens: tuple[When, ...]) -> Iterator[Event]:
     yield a_status("wamid.1", "failed", code=131047)
     yield a_status("wamid.1", "read")
     yield notice("smb_message_echoes", {"type": "text", "text": {"body": "#done"}})
-    yield from (notice(field, {}) for part in parts for field in part.field or ())
+    raw = {"event": "REJECTED", "message_template_name": "offer", "reason": "NONE"}
+    yield from (notice(field, raw) for part in parts for field in part.field or ())
 
 
 def decisions(book: Book) -> Iterator[Decision]:

@@ -49,6 +49,11 @@ OF_ANY: Strategies = {
     "silent_for": st.just("1m"), "tags": WORDS, "vars": st.fixed_dictionaries({"a": WORDS}),
     "window": st.sampled_from(["open", "closed"]), "age": st.just({"older": "1s"}),
     "inside": some_of("shop"), "outside": some_of("shop"),
+    "data": chosen({
+        "reaction.emoji": some_of("👍"), "order.count": st.just({"at_least": "1"}),
+        "notice.event": TEXT, "errors.code": some_of("1", "131047"), "text.body": TEXT,
+        "audio.voice": YES, "flow.a": st.fixed_dictionaries({"present": YES}),
+    }, 1),
 }  # fmt: skip
 OF_STATUS = {"status": some_of("failed", "read"), "code": some_of("1", "131047", "0")}
 OF_NOTICE = {"field": some_of("account_update", "flows")}

@@ -39,6 +39,25 @@ ACTS = {
     "another type": (
         "{type: location}", "{type: location, content: {latitude: 1.5, longitude: 2}}",
     ),
+    "an order with a note": (
+        "{data: {order.text: now, order.count: 2}}",
+        "{order: yes, content: {text: now, product_items: [{quantity: 2}]}}",
+    ),
+    "an answer of a Flow": ("{data: {flow.size: M}}", "{flow: {size: M}}"),
+    "a file with a name": (
+        "{data: {document.filename: a.pdf}}", "{media: document, content: {filename: a.pdf}}",
+    ),
+    "a place": (
+        "{data: {location.latitude: 41.15}}", "{type: location, content: {latitude: 41.15}}",
+    ),
+    "a card": (
+        "{data: {contacts.name: Rui}}",
+        "{type: contacts, content: [{name: {formatted_name: Rui}}]}",
+    ),
+    "an event of a template": (
+        "{field: message_template_status_update, data: {notice.event: REJECTED}}",
+        "{field: message_template_status_update, value: {event: REJECTED}}",
+    ),
     "any field of Meta": (
         "{field: account_update, event: notice}", "{field: account_update, value: {event: X}}",
     ),

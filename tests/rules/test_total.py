@@ -29,6 +29,8 @@ WHENS = [
     "{language: pt}", "{first_contact: no}", "{silent_for: 1m}", "{tags: a}", "{vars: {a: hi}}",
     "{window: open}", "{inside: shop}", "{outside: shop}", "{age: {older: 1s}}",
     "{any: [{text: a}, {tags: b}]}", "{not: {text: a}}", "[{tapped: a}, {type: image}]",
+    "{data: {order.count: {at_least: 1}}}", "{data: {text.body: {contains: a}}}",
+    "{data: {order.items: {present: no}, errors.code: {present: no}}}",
 ]  # fmt: skip
 THENS = [
     "'Hi {{ name }} {{ vars.a }}'", "typing", "mark_read", "{tag: ['{{ text }}', b]}", "{untag: b}",

@@ -7,8 +7,13 @@ from typing import Any
 import orjson
 
 from gateway.core.events import Event, Message
+from gateway.core.paths.path import MetaPath
+from gateway.core.paths.values import list_fields
 
 SHOWN_DIGITS = 4
+MOST_SHOWN = 1_000  # characters of one value
+# The line of an event shows them already.
+ON_THE_LINE = frozenset({"text.body", "from_user_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,17 @@ class Masking:
             return event.kind
         sender = f" from {self.person(event.contact)}" if event.contact else ""
         return " ".join(filter(None, [event.type + sender, self.quote(event.text or "")]))
+
+    def fields(self, event: Event) -> dict[str, str]:
+        """Return what else Meta tells of an event, by path."""
+        return {
+            path.name: self._value(path, text[:MOST_SHOWN])
+            for path, text in list_fields(event)
+            if path.name not in ON_THE_LINE
+        }
+
+    def _value(self, path: MetaPath, text: str) -> str:
+        return text if self.reveal or not path.is_private else f"({len(text)} characters)"
 
     def request(self, body: Mapping[str, Any]) -> str:
         """Describe the request of a send to Meta."""

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from babel import Locale, UnknownLocaleError, dates
 
+from gateway.core.paths.table import find_path
+
 
 class DayPhrases(NamedTuple):
     """Phrases of one language for days; `far` has the day of the month and its month."""
@@ -109,8 +111,10 @@ class PlaceholderFilter:
 
 def kind_of(name: str) -> Kind:
     """Return the kind of value that a name has."""
-    is_moment = name == "now" or (name.startswith("hours.") and name.count(".") == 2)
-    return "moment" if is_moment else "text"
+    if name == "now" or (name.startswith("hours.") and name.count(".") == 2):
+        return "moment"
+    path = find_path(name) if "." in name else None
+    return "moment" if path and path.kind == "moment" else "text"
 
 
 def _check_text(value: Any) -> str:

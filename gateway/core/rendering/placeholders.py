@@ -24,10 +24,11 @@ Lookup = Callable[[str], Value]
 Part = Callable[[Lookup], Any]  # returns a text, or a moment if a filter takes one
 
 MAX_FILTERS = 8
-FAMILIES = re.compile(r"vars\.\w+|hours\.\w+\.\w+")
+# Names with dots: variables, hours, and the paths of what Meta tells.
+FAMILIES = re.compile(r"vars\.\w+|hours\.\w+\.\w+|(?!(?:vars|hours)\.)\w+(?:\.[A-Za-z0-9]\w*){1,8}")
 
 ONLY_NAMES = "only names and filters may stand between {{ and }}"
-NO_PARTS = "only vars and hours have names with dots, such as hours.shop.opens"
+DOTTED = "with dots there are vars.size, hours.shop.opens and the paths of what Meta tells"
 A_MOMENT = "is a moment; say how it is told, such as {{ %s | when }}"
 
 
@@ -51,7 +52,7 @@ def compile_part(node: Any, depth: int = 0) -> CompiledPart:
         case nodes.Name() | nodes.Getattr():
             name = _dotted(node)
             if "." in name and not FAMILIES.fullmatch(name):
-                raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {NO_PARTS}")
+                raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {DOTTED}")
             return CompiledPart(lambda values: values(name), kind_of(name), frozenset({name}))
         case nodes.Filter(node=nodes.Node() as inner) if depth < MAX_FILTERS:
             return _apply_filter(node, compile_part(inner, depth + 1), depth)

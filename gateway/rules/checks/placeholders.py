@@ -1,10 +1,13 @@
 """Check of the placeholders in the texts of one rule."""
 
 from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 from typing import Any
 
+from gateway.core.paths.table import HEADS, find_path
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
+from gateway.rules.checks.paths import path_problem, rule_scopes
 from gateway.rules.language.conditions import PATTERN_TESTS
 from gateway.rules.matching.placeholder_values import HOURS_FIELDS, NAMES
 from gateway.rules.problems import Mark, quote_word
@@ -21,7 +24,7 @@ def unknown_placeholders(rule: Map, hours: Collection[str]) -> Iterator[MarkedMe
     for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
         yield sources[0].mark, f"the group {quote_word(taken)} has the name of a placeholder"
     known = None if groups is None else known_names(hours) | groups
-    yield from unknown_placeholders_in(rule.get("then"), known)
+    yield from unknown_placeholders_in(rule.get("then"), known, rule_scopes(rule))
 
 
 def known_names(hours: Collection[str]) -> frozenset[str]:
@@ -30,10 +33,15 @@ def known_names(hours: Collection[str]) -> frozenset[str]:
     return frozenset({*NAMES, "now", *of_hours})
 
 
-def unknown_placeholders_in(node: Any, known: Collection[str] | None) -> Iterator[MarkedMessage]:
-    """Report each placeholder below a node that is not `known`; None if the names are unknown."""
+def unknown_placeholders_in(
+    node: Any, known: Collection[str] | None, scopes: frozenset[str] | None = None
+) -> Iterator[MarkedMessage]:
+    """Report each placeholder below a node that is not `known`; None if the names are unknown.
+
+    Paths must be those of events with these `scopes`; None means any.
+    """
     for mark, text in iter_texts(node):
-        yield from _unknown_in_text(mark, text, known)
+        yield from _unknown_in_text(mark, text, known, scopes)
 
 
 def iter_texts(node: Any) -> Iterator[tuple[Mark, str]]:
@@ -53,7 +61,7 @@ def iter_texts(node: Any) -> Iterator[tuple[Mark, str]]:
 
 
 def _unknown_in_text(
-    mark: Mark, text: str, known: Collection[str] | None
+    mark: Mark, text: str, known: Collection[str] | None, scopes: frozenset[str] | None
 ) -> Iterator[MarkedMessage]:
     try:
         names = names_in(text)
@@ -61,8 +69,19 @@ def _unknown_in_text(
         yield mark, str(error)
         return
     for name in sorted(names):
-        if known is not None and name not in known and not name.startswith("vars."):
-            yield mark, f"unknown placeholder {quote_word(name)}; {suggestion_for(name, known)}"
+        if known is not None and (problem := _unknown_name(name, known, scopes)):
+            yield mark, problem
+
+
+def _unknown_name(name: str, known: Collection[str], scopes: frozenset[str] | None) -> str:
+    """Say what is wrong with a name, "" if it is one of ours or a path of the rule's events."""
+    if name in known or name.startswith("vars."):
+        return ""
+    is_path = find_path(name) or name.partition(".")[0] in HEADS
+    of_hours = [one for one in known if "." in one]
+    if is_path and not get_close_matches(name, of_hours, n=1):
+        return path_problem(name, scopes)
+    return f"unknown placeholder {quote_word(name)}; {suggestion_for(name, known)}"
 
 
 def _group_patterns(when: Any) -> Iterator[Scalar]:

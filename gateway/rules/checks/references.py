@@ -6,6 +6,7 @@ from typing import Any
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
+from gateway.rules.checks.paths import wrong_data
 from gateway.rules.checks.placeholders import (
     known_names,
     unknown_placeholders,
@@ -29,6 +30,7 @@ def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
             for mark, message in (
                 *unknown_placeholders(rule, hours),
                 *_unknown_hours(rule, hours),
+                *wrong_data(rule),
                 *(found for body in iter_bodies(rule) for found in oversized_parts(body)),
             ):
                 yield Problem(file.file, mark, name, message)

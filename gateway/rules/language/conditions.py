@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.rules.event_kinds import EVENTS, kind_of_field
+from gateway.rules.language.data_paths import NamesPaths
 from gateway.rules.language.types import (
     Codes,
     Duration,
     Ids,
     Model,
+    Number,
     Pattern,
     Phrases,
     Tests,
@@ -78,6 +80,21 @@ TextTests = Annotated[
 ]
 
 
+class DataTest(TextTest):
+    """What a value of Meta's must be like; all that is given must hold."""
+
+    at_least: Number | None = Field(default=None, description="It is this number or more.")
+    at_most: Number | None = Field(default=None, description="It is this number or less.")
+    present: bool | None = Field(
+        default=None, description="`yes`: Meta tells it at all; `no`: Meta does not."
+    )
+
+
+DataTests = Annotated[
+    DataTest, BeforeValidator(_text_test, json_schema_input_type=Texts | DataTest)
+]
+
+
 class Referral(Tests):
     """What the ad or post that a message came from must be like; all that is given must hold."""
 
@@ -107,6 +124,10 @@ def _referral(value: Any) -> Any:
     return value == "yes"
 
 
+def _not_empty(tests: dict[str, Any]) -> dict[str, Any]:
+    return tests or refuse("needs a path, such as order.text")
+
+
 class Conditions(Model):
     """Conditions that must all hold."""
 
@@ -133,6 +154,9 @@ class Conditions(Model):
     )
     order: bool | None = Field(
         default=None, description="The message is an order from the catalog."
+    )
+    data: Annotated[dict[str, DataTests], AfterValidator(_not_empty), NamesPaths()] | None = Field(
+        default=None, description="What Meta tells of the event: paths, and tests of each."
     )
     status: Annotated[tuple[str, ...], one_of(*STATUSES)] | None = Field(
         default=None, description=f"With `event: status`, what Meta tells: {', '.join(STATUSES)}."

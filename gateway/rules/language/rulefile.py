@@ -5,8 +5,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from gateway.core.paths.table import find_path
 from gateway.rules.language.actions import VERBS, Step
-from gateway.rules.language.conditions import Age, Conditions, Referral, TextTest, When
+from gateway.rules.language.conditions import (
+    Age,
+    Conditions,
+    DataTest,
+    Referral,
+    TextTest,
+    When,
+)
 from gateway.rules.language.opening_hours_syntax import NamedHours
 from gateway.rules.language.send_actions import RowText, WhenClosed
 from gateway.rules.language.types import (
@@ -76,6 +84,8 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
 def known_keys(parent_key: str, neighbours: Any) -> list[str]:
     """Return the keys that are allowed at a place of the file."""
     model = MODEL_BY_KEY.get(parent_key)
+    if not model and "." in parent_key and find_path(parent_key):
+        model = DataTest
     if not model:
         model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)
     return model.keys()

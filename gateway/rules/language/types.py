@@ -149,6 +149,7 @@ MAX_NAME = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
+NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 GROUP = re.compile(r"(?<!\\)\(\?P?<(\w+)>")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -211,6 +212,11 @@ def _code(value: Any) -> Any:
     return int(value) if is_code else refuse("must be one of Meta's error codes, such as 131047")
 
 
+def _number(value: Any) -> Any:
+    is_number = isinstance(value, str) and re.fullmatch(NUMBER, value)
+    return float(value) if is_number else refuse("must be a number such as 5 or 38.7")
+
+
 def _at_most(value: Any) -> Any:
     read = OFTEN.fullmatch(value) if isinstance(value, str) else None
     if not read or not int(read[1]):
@@ -244,6 +250,9 @@ Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_typ
 VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
 VarNames = Annotated[tuple[VarName, ...], BeforeValidator(wrap_in_list)]
 Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(wrap_in_list)]
+Number = Annotated[
+    float, BeforeValidator(_number, json_schema_input_type=Annotated[str, Matching(NUMBER, "5")])
+]
 AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
 
 Ids = Annotated[

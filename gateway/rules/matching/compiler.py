@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.matching.condition import Condition, Every, Neither, Some
 from gateway.rules.matching.on_contact import contact_conditions, moment_conditions
+from gateway.rules.matching.on_data import data_conditions
 from gateway.rules.matching.on_event import event_conditions, kind_condition
 from gateway.rules.matching.on_text import text_conditions
 from gateway.rules.opening_hours import Hours
@@ -25,6 +26,8 @@ def _compile_all(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condi
     yield from event_conditions(when)
     if when.text:
         yield from text_conditions(when.text)
+    for name, test in (when.data or {}).items():
+        yield from data_conditions(name, test)
     yield from moment_conditions(when, hours)
     if when.any:
         yield Some(_compile_each(when.any, hours))

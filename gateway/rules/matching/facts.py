@@ -7,6 +7,8 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Status
+from gateway.core.paths.path import MetaPath
+from gateway.core.paths.values import FieldValue, as_text, read_values
 from gateway.core.planning.contact_changes import ContactChange
 from gateway.core.sending.send import answers_a_status, parse_callback_data
 from gateway.core.webhook.customers import NOTHING, integer, object_field, read_content, text_field
@@ -79,6 +81,27 @@ class EventFacts:
     def headline(self) -> ComparableText:
         """The headline of the ad or post."""
         return ComparableText(text_field(self.referral, "headline") or None)
+
+    def values(self, path: MetaPath) -> tuple[FieldValue, ...]:
+        """Return what Meta tells under a path."""
+        if path.name not in self._values:
+            self._values[path.name] = read_values(self.event, path)
+        return self._values[path.name]
+
+    def texts(self, path: MetaPath) -> tuple[ComparableText, ...]:
+        """Return the same as texts to compare."""
+        if path.name not in self._texts:
+            values = self.values(path)
+            self._texts[path.name] = tuple(ComparableText(as_text(value)) for value in values)
+        return self._texts[path.name]
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[FieldValue, ...]]:
+        return {}
+
+    @cached_property
+    def _texts(self) -> dict[str, tuple[ComparableText, ...]]:
+        return {}
 
     @cached_property
     def codes(self) -> frozenset[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.rules.language.conditions import PATTERN_TESTS, TextTest
-from gateway.rules.matching.condition import IS, Key, SingleCondition, describe_comparison
+from gateway.rules.matching.condition import IS, Key, SingleCondition, Test, describe_comparison
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import (
     ComparableText,
@@ -15,6 +15,7 @@ from gateway.rules.text import (
 )
 
 Look = Callable[[EventFacts], ComparableText]
+LookAtAll = Callable[[EventFacts], tuple[ComparableText, ...]]
 Holds = Callable[[ComparableText], bool]
 
 TEST_VERBS = {
@@ -42,15 +43,34 @@ def headline_conditions(test: TextTest) -> Iterator[SingleCondition]:
 def _build_conditions(
     test: TextTest, label: str, look: Look, *, is_indexed: bool
 ) -> Iterator[SingleCondition]:
+    for kind, words, holds, keys in _compile_tests(test):
+        yield _build_condition(label, kind, words, look, holds, keys if is_indexed else None)
+
+
+def conditions_on_any(
+    test: TextTest, label: str, look: LookAtAll, keys: frozenset[Key] | None
+) -> Iterator[SingleCondition]:
+    """Compile tests of several texts, each of which holds if one of the texts passes it."""
+    for kind, words, holds, _ in _compile_tests(test):
+        texts = describe_comparison(label, TEST_VERBS[kind], words)
+        yield SingleCondition(_passes_any(holds, look), *texts, keys)
+
+
+def _passes_any(holds: Holds, look: LookAtAll) -> Test:
+    return lambda facts: any(map(holds, look(facts)))
+
+
+def _compile_tests(
+    test: TextTest,
+) -> Iterator[tuple[str, tuple[str, ...], Holds, frozenset[Key]]]:
+    """Yield each test that is given: its kind, its words, how it is done, its index keys."""
     for kind, build in TESTS.items():
         if words := getattr(test, kind):
             compared = tuple(map(FORMS[kind], words))
-            keys = KEYS[kind](compared) if is_indexed else None
-            yield _build_condition(label, kind, words, look, build(compared), keys)
+            yield kind, words, build(compared), KEYS[kind](compared)
     for kind in PATTERN_TESTS:
         if source := getattr(test, kind):
-            keys = frozenset({(kind, source)}) if is_indexed else None
-            yield _build_condition(label, kind, (source,), look, _matches(kind, source), keys)
+            yield kind, (source,), _matches(kind, source), frozenset({(kind, source)})
 
 
 def _build_condition(

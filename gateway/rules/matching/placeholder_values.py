@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
+from gateway.core.paths.table import find_path
+from gateway.core.paths.values import as_text, read_values
 from gateway.core.rendering.filters import Value
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.opening_hours import Hours
@@ -42,9 +44,21 @@ def lookup(known: Known) -> Lookup:
         if name == "now":
             return known.now
         family, _, rest = name.partition(".")
-        return _hours_value(known, rest) if family == "hours" else _var_value(known, rest)
+        if family == "hours":
+            return _hours_value(known, rest)
+        return _var_value(known, rest) if family == "vars" else _path_value(known.event, name)
 
     return find
+
+
+def _path_value(event: Event, name: str) -> Value:
+    """Return what Meta tells under a path: a moment, or all values with commas."""
+    path = find_path(name)
+    values = read_values(event, path) if path else ()
+    if path and path.kind == "moment":
+        first = next(iter(values), None)
+        return first if isinstance(first, datetime) else None
+    return truncate(", ".join(map(as_text, values)))
 
 
 def _var_value(known: Known, name: str) -> str:
@@ -110,6 +124,7 @@ NAMES: Mapping[str, Placeholder] = {
 NAME_PATTERNS: Mapping[str, str] = {
     "a group": "what the group of that name in one of the rule's `matches` or `matches_raw` found",
     "vars.size": "what a rule noted with `set: {size: …}`",
+    "order.items": "what Meta tells under [that path](#paths)",
     "now": "the moment at which the rule fires, in UTC",
     "hours.shop.opens": "the next moment at which the hours named `shop` open",
     "hours.shop.closes": "the next moment at which they close",

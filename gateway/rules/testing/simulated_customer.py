@@ -144,7 +144,22 @@ def _media(
     content: dict[str, Any] = {"id": "1", "mime_type": f"{kind}/*"}
     content |= {"voice": they.media == "voice"} if kind == "audio" else {}
     content |= {"caption": they.text} if they.text else {}
+    content |= dict(they.content)
     return phone.message(at, kind, content, **beside)
+
+
+def _order(
+    they: CustomerAct, phone: SimulatedCustomer, at: datetime, beside: Mapping[str, Any]
+) -> list[Event]:
+    return phone.message(at, "order", ORDER | dict(they.content), **beside)
+
+
+def _answer_flow(
+    they: CustomerAct, phone: SimulatedCustomer, at: datetime, beside: Mapping[str, Any]
+) -> list[Event]:
+    answers = orjson.dumps({"flow_token": "1"} | (they.flow or {})).decode()
+    reply = {"name": "flow", "body": "Sent", "response_json": answers}
+    return phone.message(at, "interactive", {"type": "nfm_reply", "nfm_reply": reply}, **beside)
 
 
 def _elsewhere(
@@ -162,7 +177,8 @@ ACTS: dict[str, Act] = {
     "tapped": lambda they, phone, at, _: phone.tap(at, str(they.tapped)),
     "media": _media,
     "reaction": lambda they, phone, at, _: phone.react(at, str(they.reaction)),
-    "order": lambda _, phone, at, beside: phone.message(at, "order", ORDER, **beside),
+    "order": _order,
+    "flow": _answer_flow,
     "type": lambda they, phone, at, beside: phone.message(
         at, str(they.type), they.content, **beside
     ),

@@ -32,7 +32,10 @@ YEARS = range(2020, 2100)
 LONGEST = timedelta(days=3_650)
 # The verbs that send the customer a message, in the order in which they are searched.
 MESSAGES = {name: VERBS[name] for name in VERBS if name.startswith("send") or name == "react"}
-ACTS = ("text", "tapped", "media", "reaction", "order", "status", "event", "field", "type")
+ACTS = (
+    "text", "tapped", "media", "reaction", "order", "flow", "status", "event", "field", "type",
+)  # fmt: skip
+WITH_CONTENT = ("media", "order", "type")
 
 
 def _moment(value: Any) -> Any:
@@ -90,8 +93,11 @@ class CustomerAct(Model):
     )
     reaction: str | None = Field(default=None, description="An emoji to our last message.")
     order: bool | None = Field(default=None, description="`yes`: an order from the catalog.")
+    flow: dict[str, Any] | None = Field(default=None, description="The answers of a Flow, by name.")
     type: str | None = Field(default=None, description="Any other type, in Meta's words.")
-    content: dict[str, Any] = Field(default={}, description="What Meta puts under the type.")
+    content: dict[str, Any] | list[Any] = Field(
+        default={}, description="What Meta puts under the type; of media and orders, what differs."
+    )
     status: Literal["sent", "delivered", "read", "played", "failed"] | None = Field(
         default=None, description=f"Of our last message: {', '.join(STATUSES)}."
     )
@@ -122,6 +128,10 @@ class CustomerAct(Model):
             refuse(f"does {' and '.join(given)} at once; each is a line of its own")
         if self.code and not self.status:
             refuse("`code` needs `status: failed` beside it")
+        if self.content and self.act not in WITH_CONTENT:
+            refuse("`content` needs media, order or type beside it")
+        if isinstance(self.content, list) and self.act != "type":
+            refuse("`content` must be a mapping; only that of `type: contacts` is a list")
         return self
 
 

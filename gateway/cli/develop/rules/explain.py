@@ -49,6 +49,7 @@ class Explanation:
         return {
             "at": self.event.at.isoformat(),
             "event": masking.event(self.event),
+            "data": masking.fields(self.event),
             "rules": [
                 {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
                 for one in self.why
@@ -134,6 +135,8 @@ def _lines(explanation: Explanation, masking: Masking, *, everything: bool) -> I
         f"{format_time(explanation.event.at)}  {printable(masking.event(explanation.event))}",
         "bold",
     )
+    for name, value in masking.fields(explanation.event).items():
+        yield Text(f"  {name}: {printable(value)}", "dim")
     lines = map(str, explanation.why) if everything else format_explanations(explanation.why)
     for line in lines:
         yield Text(f"  {line}", STYLES.get(line[:1], ""))

@@ -46,7 +46,10 @@ class Teller:
             details = f"{', '.join(trace.foreign_statuses)}; no send of ours became this message"
             return head.with_below(StoryLine("statuses", details, tone="odd"))
         return head.with_below(
-            *self._kept_lines(trace), *self._planned_lines(trace), *self._send_lines(trace)
+            *self._data_lines(trace),
+            *self._kept_lines(trace),
+            *self._planned_lines(trace),
+            *self._send_lines(trace),
         )
 
     def _head(self, trace: Trace) -> StoryLine:
@@ -59,6 +62,14 @@ class Teller:
         # The key of an event other than a message may contain the customer's number.
         name = f"message {wamid}" if kind == "message" else kind
         return StoryLine(name, " ".join([*details, f"to {number}"]))
+
+    def _data_lines(self, trace: Trace) -> Iterator[StoryLine]:
+        """Show what Meta tells of the event, by path."""
+        event = trace.kept_event.event if trace.kept_event else None
+        fields = self.masking.fields(event) if event else {}
+        if fields:
+            below = (StoryLine(name, value) for name, value in fields.items())
+            yield StoryLine("data").with_below(*below)
 
     def _conversation(self, conversation: Conversation) -> StoryLine:
         """Describe what was planned for a customer, and what waits to be sent to them."""
