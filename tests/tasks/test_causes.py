@@ -24,6 +24,7 @@ from tasks.monitoring.noted_alerts import (
     find_alerts,
     refused_alert,
 )
+from tasks.scheduled.schedule_entries import broken_alert
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.support.factories import NOW
@@ -205,6 +206,7 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
         LOOP_ALERT,
     ]
     found.append(damaged_alert("lane", "106"))
+    found.append(broken_alert("canary"))
     found.append(rule_alert("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += find_alerts(a_reading(**fields)).values()
