@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,25 @@ class Notice(Event):
     kind: ClassVar[str] = "notice"
 
     field: str
+
+
+# Who began a call, in Meta's words.
+BY_CUSTOMER, BY_US = "USER_INITIATED", "BUSINESS_INITIATED"
+# What became of a call, as rules name it; "" where Meta's webhook says nothing of the kind.
+CallOutcome = Literal[
+    "", "ringing", "missed", "ended", "rejected", "calling", "answered", "failed"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneCall(Notice):
+    """A call of a customer's to us, or of ours to them: it rings, was answered, or is over."""
+
+    direction: str  # BY_CUSTOMER, BY_US, or "" if Meta does not say
+    outcome: CallOutcome
+    began_at: datetime  # when it was picked up, else when this happened
+    duration_s: int | None = None  # of a call that was picked up and is over
+    name: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

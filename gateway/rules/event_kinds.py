@@ -2,11 +2,12 @@
 
 from gateway.core.events import Event, Message, Notice, Status
 
-EVENTS = ("message", "status", "echo", "standby", "history", "notice")
+EVENTS = ("message", "status", "call", "echo", "standby", "history", "notice")
 # From the phone of the business, on which a colleague writes.
 SMB_ECHO_FIELD = "smb_message_echoes"
 _KIND_BY_FIELD = {
     SMB_ECHO_FIELD: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
+    "calls": "call",
 }  # fmt: skip
 
 

@@ -62,3 +62,12 @@ def test_what_stands_against_a_send(
     last: timedelta | None, others: dict[str, Any], expected: str
 ) -> None:
     assert stands_against(last, **others) == expected
+
+
+@pytest.mark.parametrize("contact", [Contact("c"), Contact("c", opted_out_at=NOW)])
+def test_what_is_not_posted_is_refused_in_words_of_ours(contact: Contact) -> None:
+    refusal = preflight_refusal(an_attempt(body=FREE_FORM, contact=contact, priority="bulk"), NOW)
+
+    assert isinstance(refusal, WindowClosed | Refused)
+    assert refusal.reason.startswith("The gateway did not post it: ")
+    assert refusal.details == ""

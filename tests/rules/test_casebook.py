@@ -81,7 +81,7 @@ MISTAKES = {
     "no act": (
         f"{NAMED}    - they: {{age: 1h}}\n",
         ":3:13: case 'it': talk.they: needs one of text, tapped, media, reaction, order, flow, "
-        "status, event, field, type",
+        "status, call, event, field, type",
     ),
     "two acts": (
         f"{NAMED}    - they: {{tapped: x, order: yes}}\n",

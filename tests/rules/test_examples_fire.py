@@ -14,12 +14,12 @@ from gateway.core.messages import with_recipient
 from gateway.core.planning.decision import Decision
 from gateway.rules.checks.rulefile_check import check as read
 from gateway.rules.language.actions import SENDS
-from gateway.rules.language.conditions import Conditions, When
+from gateway.rules.language.conditions import CALL_OUTCOMES, Conditions, When
 from gateway.rules.language.rulefile import Book
 from gateway.rules.loader import assemble_rulebook
 from gateway.sandbox.validation.message import check_message
 from tests.rules.test_examples import BLOCKS
-from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_call, a_message, a_status
 from tests.support.rules.rulebooks import HEAD
 
 BOOKS = [read("page", HEAD + one if one.startswith("-") else one).book for one in BLOCKS]
@@ -103,6 +103,7 @@ def events(whens: tuple[When, ...]) -> Iterator[Event]:
     yield a_status("wamid.1", "failed", code=131047)
     yield a_status("wamid.1", "read")
     yield notice("smb_message_echoes", {"type": "text", "text": {"body": "#done"}})
+    yield from (a_call(outcome) for outcome in CALL_OUTCOMES)
     raw = {"event": "REJECTED", "message_template_name": "offer", "reason": "NONE"}
     yield from (notice(field, raw) for part in parts for field in part.field or ())
 

@@ -15,12 +15,12 @@ from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import Send
 from gateway.core.webhook.parser import split
 from gateway.rules.rulebook import Rulebook
-from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status, bytes_of
+from tests.support.factories import ANA, NOW, NUMBER, a_call, a_message, a_status, bytes_of
 from tests.support.rules.rulebooks import book
 
 # Every condition and every action, in rules that fire often and let the search go on.
 WHENS = [
-    "{}", "{event: [message, status, echo, standby, history, notice]}", "{text: [hi, a]}",
+    "{}", "{event: [message, status, call, echo, standby, history, notice]}", "{text: [hi, a]}",
     "{text: {contains: a}}", "{text: {word: [b, a b]}}", "{text: {starts_with: a}}",
     "{text: {matches: '(?P<first>.)(?P<second>.)?$'}}", "{tapped: [a, b]}", "{media: any}",
     "{reaction: any}", "{referral: {headline: a}}", "{order: no}", "{type: [text, image]}",
@@ -31,6 +31,7 @@ WHENS = [
     "{any: [{text: a}, {tags: b}]}", "{not: {text: a}}", "[{tapped: a}, {type: image}]",
     "{data: {order.count: {at_least: 1}}}", "{data: {text.body: {contains: a}}}",
     "{data: {order.items: {present: no}, errors.code: {present: no}}}",
+    "{call: [missed, ringing]}",
 ]  # fmt: skip
 THENS = [
     "'Hi {{ name }} {{ vars.a }}'", "typing", "mark_read", "{tag: ['{{ text }}', b]}", "{untag: b}",
@@ -82,6 +83,14 @@ STATUSES = st.builds(
     st.lists(st.dictionaries(st.text(), JSON, max_size=2), max_size=2).map(tuple),
     st.sampled_from(["", f"{'a' * 24}.1", f"0{'a' * 23}.1"]), AGES, st.sampled_from([ANA, ""]),
 )  # fmt: skip
+CALLS = st.builds(
+    lambda outcome, direction, began_at, contact: a_call(
+        outcome, direction=direction, began_at=began_at, contact=contact, wa_id=contact,
+    ),
+    st.sampled_from(["missed", "ringing", "ended", ""]),
+    st.sampled_from(["USER_INITIATED", "BUSINESS_INITIATED", ""]), AGES,
+    st.sampled_from([ANA, ""]),
+)  # fmt: skip
 FIELDS = ("smb_message_echoes", "message_echoes", "standby", "history", "account_update", "")
 
 
@@ -99,7 +108,7 @@ def notices(draw: st.DrawFn) -> Event:
     return split(Delivery("0:1-0", NOW, body))[0]
 
 
-EVENTS = st.lists(MESSAGES | STATUSES | notices(), min_size=1, max_size=5)
+EVENTS = st.lists(MESSAGES | STATUSES | CALLS | notices(), min_size=1, max_size=5)
 
 
 def told_apart(events: Sequence[Event]) -> list[Event]:

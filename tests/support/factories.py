@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.events import Message, Status
+from gateway.core.events import BY_CUSTOMER, CallOutcome, Message, PhoneCall, Status
 
 NUMBER = "106540352242922"
 ANA = "351900000001"
@@ -68,3 +68,13 @@ def a_status(wamid: str, status: str, callback: str = "", **others: Any) -> Stat
         "status": status, "callback": callback,
     }  # fmt: skip
     return Status(**(given | others))
+
+
+def a_call(outcome: CallOutcome = "missed", **others: Any) -> PhoneCall:
+    """Make the event of a call that the customer began."""
+    given: dict[str, Any] = {
+        "key": f"call|{NUMBER}|wacid.1|{outcome}", "delivery": "0:1-0", "item": 0,
+        "number": NUMBER, "contact": ANA, "wa_id": ANA, "at": NOW, "raw": {}, "field": "calls",
+        "direction": BY_CUSTOMER, "outcome": outcome, "began_at": NOW, "name": "Ana",
+    }  # fmt: skip
+    return PhoneCall(**(given | others))

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.core.contacts.frequency import Used, merge_used
 from gateway.core.contacts.loop_guard import Volley, latest_volley
-from gateway.core.events import Event, Message
+from gateway.core.events import BY_CUSTOMER, Event, Message, PhoneCall
 
 MOST_BYTES = 8 * 1024
 
@@ -53,6 +53,7 @@ class Contact:
     user_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     last_inbound_at: datetime | None = None
+    called_at: datetime | None = None  # of their last call to us
     opted_out_at: datetime | None = None  # since when they want no marketing; None if they allow it
     consent_at: datetime | None = None  # of their last consent change, in or out
     named_at: datetime | None = None  # of the last message that named them
@@ -69,6 +70,21 @@ class Contact:
     def is_new(self) -> bool:
         """Say whether the customer has never written to this number."""
         return self.last_inbound_at is None
+
+    @property
+    def window_opened_at(self) -> datetime | None:
+        """Return when the window was last opened: by a message of the customer's, or by a call."""
+        return _later(self.last_inbound_at, self.called_at)
+
+    def with_event(self, event: Event) -> "Contact":
+        """Return the contact after `event`, of which only messages and calls change a contact."""
+        match event:
+            case Message():
+                return self.with_message(event)
+            case PhoneCall():
+                return self.with_call(event)
+            case _:
+                return self
 
     def with_message(self, message: Message) -> "Contact":
         """Return the contact after `message` was received.
@@ -87,6 +103,15 @@ class Contact:
             last_inbound_at=_later(self.last_inbound_at, message.at if opens else None),
             named_at=_later(self.named_at, message.at),
         )
+
+    def with_call(self, call: PhoneCall) -> "Contact":
+        """Return the contact after a call, which is the customer's word only if they began it.
+
+        Meta opens the window for it, answered or not.
+        """
+        opened_at = call.began_at if call.direction == BY_CUSTOMER else None
+        named = replace(self.with_names(call), name=self.name or call.name)
+        return replace(named, called_at=_later(self.called_at, opened_at))
 
     def with_names(self, event: Event) -> "Contact":
         """Return the contact with the names that it lacked and `event` has."""
@@ -121,6 +146,7 @@ class Contact:
             user_id=newer.user_id or older.user_id,
             name=newer.name or older.name,
             last_inbound_at=_later(self.last_inbound_at, other.last_inbound_at),
+            called_at=_later(self.called_at, other.called_at),
             opted_out_at=latest_consent.opted_out_at,
             consent_at=latest_consent.consent_at,
             named_at=newer.named_at,

@@ -20,6 +20,7 @@ def pack(contact: Contact) -> bytes:
         "last_inbound_at": _stamp(contact.last_inbound_at),
     }
     later = {
+        "called": _stamp(contact.called_at),
         "opted_out": _stamp(contact.opted_out_at),
         "asked": _stamp(contact.consent_at),
         "named": _stamp(contact.named_at),
@@ -50,6 +51,7 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         user_id=take("user_id", ""),
         name=take("name", ""),
         last_inbound_at=_moment(take("last_inbound_at", None)),
+        called_at=_moment(take("called", None)),
         opted_out_at=_moment(take("opted_out", None)),
         consent_at=_moment(take("asked", None)),
         named_at=_moment(take("named", None)),

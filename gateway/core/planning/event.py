@@ -10,7 +10,7 @@ from gateway.core.contacts import consent, loop_guard
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import record_firing
 from gateway.core.contacts.loop_guard import after_reply, loop_reason
-from gateway.core.events import Event, Message, Status
+from gateway.core.events import Event, Message, PhoneCall, Status
 from gateway.core.messages import with_recipient
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
 from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
@@ -158,7 +158,8 @@ def record_id(event: Event) -> str:
 def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: datetime) -> EventPlan:
     """Fold an event into its contact, and ask the rules with the contact as it was before.
 
-    An event other than a message leaves the contact alone unless rules or consent change it.
+    An event that is neither message nor call leaves the contact alone unless rules or consent
+    change it.
     """
     message = event if isinstance(event, Message) else None
     if message and not before.key:
@@ -166,9 +167,9 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     own = _apply_consent(event, before if message else before.with_names(event), now)
     own, decision = _ask_rules(event, own, rulebook, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
-    contact = contact.with_message(message) if message else contact
+    contact = contact.with_event(event)
     if not decision.fired and not changes:
-        return EventPlan(contact if message else before)
+        return EventPlan(contact if isinstance(event, Message | PhoneCall) else before)
     effects = apply_rules(event, decision, contact, record_id(event), now)
     ids = tuple(send.id for send in effects.sends)
     why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.muted_until)

@@ -43,6 +43,7 @@ class Location(NamedTuple):
     people: Mapping[str, Customer] = NOTHING
     value_key: str = ""  # only if the value has errors
     damage: str = ""  # why the body had to be read a second time
+    our_phone: str = ""  # our number as Meta displays it
 
 
 Reader = Callable[[Location, int, Raw], Event | None]

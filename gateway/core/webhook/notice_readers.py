@@ -38,18 +38,6 @@ def by_content(location: Location, item: int, raw: Raw) -> Notice:
     return _notice(location, item, raw, event_keys.of_content(location.field, content))
 
 
-def call(location: Location, item: int, raw: Raw) -> Notice | None:
-    """Make a Notice of a call that rings, begins or ends."""
-    if not (wacid := text_field(raw, "id")):
-        return None
-    key = event_keys.join(
-        "call", location.number, wacid, text_field(raw, "event") or text_field(raw, "status")
-    )
-    return _notice(
-        location, item, raw, key, customer_of(location, raw, "recipient_id", "recipient_user_id")
-    )
-
-
 def preference(location: Location, item: int, raw: Raw) -> Notice | None:
     """Make a Notice of a customer's choice to stop or resume marketing messages."""
     if not (user := text_field(raw, "wa_id") or text_field(raw, "user_id")):

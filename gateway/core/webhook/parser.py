@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import orjson
 
 from gateway.core.events import Delivery, Event, Unreadable
-from gateway.core.webhook import damaged, event_keys, event_readers, notice_readers
+from gateway.core.webhook import calls, damaged, event_keys, event_readers, notice_readers
 from gateway.core.webhook.customers import list_field, named_customers, object_field, text_field
 from gateway.core.webhook.event_readers import Location, Reader
 from gateway.core.webhook.salvage import Scanned, is_torn, salvage
@@ -32,7 +32,7 @@ _ERRORS = ("errors", notice_readers.value_error)
 # and standby must never start a rule.
 _WHATSAPP: Lists = {
     "messages": (("messages", event_readers.message), ("statuses", event_readers.status), _ERRORS),
-    "calls": (("calls", notice_readers.call), ("statuses", notice_readers.call), _ERRORS),
+    "calls": (("calls", calls.call), ("statuses", calls.call), _ERRORS),
     "user_preferences": (("user_preferences", notice_readers.preference), _ERRORS),
     "message_echoes": _ECHOES,
     "smb_message_echoes": _ECHOES,
@@ -157,6 +157,7 @@ def _walk_change(entry_location: Location, change: Any, lists: Lists) -> Iterato
         named_customers(holder),
         value_key,
         entry_location.damage,
+        text_field(object_field(value, "metadata"), "display_phone_number"),
     )
     is_silent = True
     for name, reader in lists.get(field, ()):

@@ -14,7 +14,7 @@ from gateway.rules.text import exact_form, normalize, plain_form, spaced_words
 
 # One of several words must fit, so a rule with more words covers a rule with fewer of them.
 ANY_OF = frozenset(
-    {"type", "tapped", "media", "reaction", "status", "code", "field", "number", "sender"}
+    {"type", "tapped", "media", "reaction", "status", "code", "call", "field", "number", "sender"}
     | {"language", "tags", "inside"}
 )
 WITH_ANY = frozenset({"media", "reaction"})

@@ -1,10 +1,11 @@
 """Conditions of a rule, as they are written under `when`."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.core.events import CallOutcome
 from gateway.rules.event_kinds import EVENTS, kind_of_field
 from gateway.rules.language.data_paths import NamesPaths
 from gateway.rules.language.types import (
@@ -29,6 +30,7 @@ from gateway.rules.yaml.nodes import Map
 STATUSES = ("sent", "delivered", "read", "played", "failed")
 MEDIA = ("image", "video", "audio", "voice", "document", "sticker")
 ANY = "any"
+CALL_OUTCOMES = tuple(word for word in get_args(CallOutcome) if word)
 # The tests of a text by a pattern.
 PATTERN_TESTS = ("matches", "matches_raw")
 
@@ -164,6 +166,9 @@ class Conditions(Model):
     code: Codes | None = Field(
         default=None, description="With `event: status`, Meta's error code of what failed."
     )
+    call: Annotated[tuple[str, ...], one_of(*CALL_OUTCOMES)] | None = Field(
+        default=None, description=f"What became of a call: {', '.join(CALL_OUTCOMES)}."
+    )
     field: Ids | None = Field(
         default=None,
         description="The webhook field of an event that is neither message nor status.",
@@ -191,7 +196,7 @@ class Conditions(Model):
     )
     window: Annotated[Literal["open", "closed"], word_of("open", "closed")] | None = Field(
         default=None,
-        description="Whether Meta takes free-form messages: 24 hours from a message on.",
+        description="Whether Meta takes free-form messages: 24 hours from a message or call on.",
     )
     inside: Ids | None = Field(default=None, description="It is within these named hours.")
     outside: Ids | None = Field(default=None, description="It is outside of these named hours.")
@@ -242,7 +247,7 @@ class When(Conditions):
     def events(self) -> tuple[str, ...]:
         """Return the kinds of events that may match: messages, unless the rule says otherwise."""
         of_fields = tuple(dict.fromkeys(map(kind_of_field, self.field or ())))
-        return self.event or of_fields or ("message",)
+        return self.event or of_fields or (("call",) if self.call else ("message",))
 
     @model_validator(mode="after")
     def _beside_its_event(self) -> "When":
@@ -250,6 +255,8 @@ class When(Conditions):
             for name in ("status", "code"):
                 if any(getattr(part, name) for part in self.parts()):
                     refuse(f"`{name}` needs `event: status` beside it")
+        if self.events != ("call",) and any(part.call for part in self.parts()):
+            refuse("`call` needs `event: call` beside it")
         for field in (fields := [one for part in self.parts() for one in part.field or ()]):
             if (kind := kind_of_field(field)) not in self.events:
                 refuse(f"the field {quote_word(field)} needs `event: {kind}`")

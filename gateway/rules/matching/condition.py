@@ -19,7 +19,7 @@ SPECIFICITY_RANK = {
     name: rank
     for rank, name in enumerate(
         ("tapped", "exactly", "text", "word", "starts_with", "contains", "matches", "matches_raw",
-         "from", "code", "field", "status", "number", "type", "event")
+         "from", "code", "call", "field", "status", "number", "type", "event")
     )
 }  # fmt: skip
 

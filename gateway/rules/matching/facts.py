@@ -134,11 +134,9 @@ class EventFacts:
         return ""
 
     @property
-    def last_inbound_at(self) -> datetime | None:
-        """The time of the customer's last message, the event itself included."""
-        contact = self.contact
-        now = contact.with_message(self.event) if isinstance(self.event, Message) else contact
-        return now.last_inbound_at
+    def window_opened_at(self) -> datetime | None:
+        """The time of the customer's last message or call, the event itself included."""
+        return self.contact.with_event(self.event).window_opened_at
 
     @property
     def silence(self) -> timedelta | None:

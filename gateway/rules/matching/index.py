@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from gateway.core.events import Notice, Status
+from gateway.core.events import Notice, PhoneCall, Status
 from gateway.rules.language.conditions import PATTERN_TESTS
 from gateway.rules.matching.condition import Key
 from gateway.rules.matching.facts import EventFacts
@@ -129,6 +129,9 @@ def _event_keys(facts: EventFacts) -> Iterator[Key]:
             yield "status", status
             for code in facts.codes:
                 yield "code", str(code)
+        case PhoneCall(field=field, outcome=outcome):
+            yield "field", field
+            yield "call", outcome
         case Notice(field=field):
             yield "field", field
         case _:

@@ -79,7 +79,7 @@ def _window(wanted: bool) -> SingleCondition:
 
 
 def _is_within_window(facts: EventFacts) -> bool:
-    last = facts.last_inbound_at
+    last = facts.window_opened_at
     return last is not None and facts.now - last < WINDOW
 
 

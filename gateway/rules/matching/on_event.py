@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.core.events import Notice, Status
+from gateway.core.events import Notice, PhoneCall, Status
 from gateway.core.webhook.customers import text_field
 from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.language.conditions import ANY, Conditions, Referral
@@ -78,6 +78,9 @@ def _notice_conditions(when: Conditions) -> Iterator[Condition]:
             lambda facts: not codes.isdisjoint(facts.codes),
             frozenset(code_words),
         )
+    if when.call:
+        outcomes = frozenset(when.call)
+        yield _word_condition("call", when.call, lambda facts: _call(facts) in outcomes, outcomes)
     if when.field:
         fields = frozenset(when.field)
         yield _word_condition("field", when.field, lambda facts: _field(facts) in fields, fields)
@@ -135,6 +138,10 @@ def normalize_sender(word: str) -> str:
 
 def _status(facts: EventFacts) -> str:
     return facts.event.status if isinstance(facts.event, Status) else ""
+
+
+def _call(facts: EventFacts) -> str:
+    return facts.event.outcome if isinstance(facts.event, PhoneCall) else ""
 
 
 def _field(facts: EventFacts) -> str:

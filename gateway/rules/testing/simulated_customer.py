@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.events import Delivery, Event
+from gateway.core.events import BY_CUSTOMER, BY_US, Delivery, Event
 from gateway.core.webhook.parser import split
 from gateway.rules.testing.testcase import CustomerAct
 
@@ -78,6 +78,17 @@ class SimulatedCustomer:
         item = self._item(at, "text", {"body": body}, {}) | {"from": OURS, "to": self.customer}
         return self._post("smb_message_echoes", {"message_echoes": [item]})
 
+    def call(self, at: datetime, outcome: str) -> list[Event]:
+        """Let Meta report what became of a call, of the customer's or of ours."""
+        self.sent_count += 1
+        name, item = CALLS[outcome]
+        of_item = {"id": f"wacid.they{self.sent_count}", "timestamp": _stamp(at), **item}
+        sides = {"from": self.customer, "to": OURS}
+        if item.get("direction") == BY_US:
+            sides = {"from": OURS, "to": self.customer}
+        who = {"recipient_id": self.customer} if name == "statuses" else sides
+        return self._post("calls", {name: [{**of_item, **who}]})
+
     def elsewhere(self, at: datetime, event: str, body: str) -> list[Event]:
         """Let Meta post a message as `standby` or `history`."""
         value = {"messages": [self._item(at, "text", {"body": body}, {})]}
@@ -118,6 +129,23 @@ def _offered_titles(interactive: Mapping[str, Any]) -> dict[str, tuple[str, str]
 def _stamp(at: datetime) -> str:
     return str(int(at.timestamp()))
 
+
+# Of each outcome of a call the list in which Meta reports it, and what is in it.
+CALLS: Mapping[str, tuple[str, Item]] = {
+    "ringing": ("calls", {"event": "connect", "direction": BY_CUSTOMER}),
+    "missed": ("calls", {"event": "terminate", "direction": BY_CUSTOMER, "status": "FAILED"}),
+    "ended": (
+        "calls",
+        {"event": "terminate", "direction": BY_CUSTOMER, "status": "COMPLETED", "duration": 60},
+    ),
+    "failed": ("calls", {"event": "terminate", "direction": BY_US, "status": "FAILED"}),
+    **{
+        outcome: ("statuses", {"type": "call", "status": status})
+        for outcome, status in (
+            ("calling", "RINGING"), ("answered", "ACCEPTED"), ("rejected", "REJECTED"),
+        )
+    },
+}  # fmt: skip
 
 ORDER = {
     "catalog_id": "1",
@@ -185,6 +213,7 @@ ACTS: dict[str, Act] = {
     "status": lambda they, phone, at, _: phone.status(
         at, str(they.status), they.code[0] if they.code else None
     ),
+    "call": lambda they, phone, at, _: phone.call(at, str(they.call)),
     "event": _elsewhere,
     "field": lambda they, phone, at, _: phone.notice(at, str(they.field), they.value),
 }

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.core.text import suggestion_for
 from gateway.rules.language.actions import BARE, VERBS
-from gateway.rules.language.conditions import MEDIA, STATUSES
+from gateway.rules.language.conditions import CALL_OUTCOMES, MEDIA, STATUSES
 from gateway.rules.language.types import (
     Codes,
     Duration,
@@ -19,6 +19,7 @@ from gateway.rules.language.types import (
     Name,
     VarName,
     refuse,
+    word_of,
     wrap_in_list,
 )
 from gateway.rules.problems import quote_word
@@ -33,7 +34,8 @@ LONGEST = timedelta(days=3_650)
 # The verbs that send the customer a message, in the order in which they are searched.
 MESSAGES = {name: VERBS[name] for name in VERBS if name.startswith("send") or name == "react"}
 ACTS = (
-    "text", "tapped", "media", "reaction", "order", "flow", "status", "event", "field", "type",
+    "text", "tapped", "media", "reaction", "order", "flow", "status", "call", "event", "field",
+    "type",
 )  # fmt: skip
 WITH_CONTENT = ("media", "order", "type")
 
@@ -102,6 +104,9 @@ class CustomerAct(Model):
         default=None, description=f"Of our last message: {', '.join(STATUSES)}."
     )
     code: Codes | None = Field(default=None, description="Meta's error code of what failed.")
+    call: Annotated[str, word_of(*CALL_OUTCOMES)] | None = Field(
+        default=None, description=f"What became of a call: {', '.join(CALL_OUTCOMES)}."
+    )
     event: Literal["echo", "standby", "history"] | None = Field(
         default=None, description="A text that comes as an echo of ours, standby or history."
     )

@@ -81,6 +81,8 @@ class Teller:
                     "unreadable", f"{conversation.unreadable}: its events are set aside", tone="odd"
                 )
             ]
+        if called_at := conversation.contact.called_at:
+            lines.append(StoryLine("called last", "", called_at))
         if opted_out_at:
             lines.append(StoryLine("opted out", "of marketing", opted_out_at, "odd"))
         if (until := conversation.contact.muted_until) and until > self.now:
