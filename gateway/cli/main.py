@@ -20,6 +20,7 @@ COMMANDS = {
     "dead-letters": "operate.dead_letters.command:commands",
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",
+    "contacts": "operate.contacts:commands",
     "serve": "run.serve:serve",
     "worker": "run.worker:worker",
     "migrate": "run.migrate:migrate",

@@ -144,7 +144,7 @@ def assemble_rulebook(books: Sequence[Book]) -> Rulebook:
     meaning_json = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
     version = hashlib.sha256(meaning_json.encode()).hexdigest()[:12]
     compiled_rules = tuple(compile_rule(rule, defaults, hours) for rule in rules)
-    return Rulebook(version, compiled_rules, defaults.max_age, hours)
+    return Rulebook(version, compiled_rules, defaults.max_age, hours, defaults.hand_over)
 
 
 def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> Any:

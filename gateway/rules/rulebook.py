@@ -6,10 +6,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
+from gateway.core.contacts import hand_over
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
 from gateway.core.events import Event, Message, Notice
-from gateway.core.planning.contact_changes import ContactChange, apply_action, mute_contact
+from gateway.core.planning.contact_changes import (
+    ContactChange,
+    apply_action,
+    hand_over_contact,
+)
 from gateway.core.planning.decision import TOO_OLD, Action, Decision, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
@@ -163,9 +168,8 @@ def _limits(rule: rulefile.RuleModel) -> tuple[Limit, ...]:
     return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
 
 
-# For so long only the colleague who answered from the phone answers, and no rule.
-HAND_OVER = timedelta(hours=12)
-HAND_OVER_REASON = "a person answered from the phone"
+BY_PHONE = "a person answered from the phone"
+BY_PROGRAM = "nothing, for the phone answered at once, as its greeting and away message do"
 
 
 class RuleTrial(NamedTuple):
@@ -184,6 +188,8 @@ class Rulebook:
     rules: tuple[Rule, ...] = field(repr=False)
     max_age: timedelta
     hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
+    # For so long a colleague who wrote from the phone answers, and no rule; 0 is not at all.
+    hand_over: timedelta = rulefile.HAND_OVER
 
     @cached_property
     def index(self) -> Index:
@@ -203,8 +209,8 @@ class Rulebook:
         if note := self.skip_reason(event, contact):
             return Decision(note=note)
         facts = self.facts(event, contact, now)
-        if is_echo and contact.key:
-            facts.note(_hand_over(facts))
+        if is_echo and (change := self._take_over(facts)):
+            facts.note(change)
         candidates = (self.rules[position] for position in self.index.candidates(facts))
         fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
         noted = facts.contact if facts.changes else None
@@ -226,6 +232,18 @@ class Rulebook:
             if rule.ends_search:
                 return
 
+    def _take_over(self, facts: EventFacts) -> ContactChange | None:
+        """Hand the contact over to the colleague who wrote from the phone; None if none did.
+
+        A rule that fires for the message may give it back.
+        """
+        contact, sent_at = facts.contact, min(facts.event.at, facts.now)
+        if not self.hand_over or not contact.key or facts.type not in hand_over.TYPES_BY_PERSON:
+            return None
+        if not facts.is_handed_over and hand_over.is_automatic(sent_at, contact.last_inbound_at):
+            return ContactChange(contact, BY_PROGRAM)
+        return hand_over_contact(contact, self.hand_over, sent_at, BY_PHONE)
+
     def skip_reason(self, event: Event, contact: Contact) -> str:
         """Say why no rule is asked about an event, "" if rules are asked."""
         if not isinstance(event, Message):
@@ -235,12 +253,6 @@ class Rulebook:
         if not event.number:
             return "no number"
         return "" if has_recipient(event, contact) else "no recipient"
-
-
-def _hand_over(facts: EventFacts) -> ContactChange:
-    """Mute rules after a colleague's answer; a rule that fires for it may end the mute."""
-    change = mute_contact(facts.contact, HAND_OVER, min(facts.event.at, facts.now))
-    return change._replace(change=f"{change.change}: {HAND_OVER_REASON}")
 
 
 def _is_smb_echo(event: Event) -> bool:

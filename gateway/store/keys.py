@@ -17,6 +17,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}known:<generation>/<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | `size` in buckets, how many `ids` | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | forever |
+| {n}handed_over | contacts that a person answers, and until when | until the last of them ends |
 | {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day) |
 | {n}finished | sends that are over, and when each is compacted | until it is |
 | {n}members:<id> | of a send to a group, how far each participant got | until then, or 30 days |
@@ -72,6 +73,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}known:<generation>/<bucket> | events of 12 days, 45 bytes each; a bucket some 200 |
 | {n}known:<generation> | two values, of 4 generations |
 | {n}contact:<name> | customers and their names; 8 KB of variables, 200 moments |
+| {n}handed_over | 10,000; those that end soonest go first |
 | {n}send:<id> | sends of a day, and dead letters; 24 attempts, 50 redrives |
 | {n}finished | one for each of these rows |
 | {n}members:<id> | 1,024 participants |

@@ -11,6 +11,7 @@ from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
@@ -503,6 +504,18 @@ def test_a_silence_is_told_until_it_is_over(hours: int, is_told: bool) -> None:
     (line,) = tell(Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),)))
 
     assert (line.below[1].what == "muted") is is_told
+
+
+@pytest.mark.parametrize(("hours", "is_told"), [(1, True), (0, False)])
+def test_a_hand_over_is_told_with_its_cause_until_it_is_over(hours: int, is_told: bool) -> None:
+    hand_over = HandOver(NOW, NOW + timedelta(hours=hours), "rule person")
+    contact = Contact(ANA, last_inbound_at=NOW, hand_over=hand_over)
+    (line,) = tell(Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),)))
+
+    told = StoryLine(
+        "handed over", "a person answers until 2026-11-22 13:00:00Z: rule person", NOW, "odd"
+    )
+    assert (line.below[1] == told) is is_told
 
 
 def test_what_a_wish_changed_is_told_and_no_number_of_its_key() -> None:

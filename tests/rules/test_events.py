@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.events import Delivery, Event, Notice
 from gateway.core.sending.send import answers_a_status, callback_data, parse_callback_data
 from gateway.core.webhook.parser import split
+from gateway.rules.rulebook import BY_PHONE
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status, bytes_of
 from tests.support.rules.rulebooks import planned
 
 OURS = "a" * 24
+HELLO = "- {name: hi, then: Hello}"
 TEMPLATE_INSTEAD = """\
 - name: template-instead
   when: {event: status, status: failed, code: 131047}
@@ -170,10 +173,10 @@ def test_a_status_that_says_a_wish_and_is_answered_has_one_record() -> None:
 
 def test_an_echo_of_a_person_silences_rules_for_twelve_hours() -> None:
     rules = "- {name: hi, then: [Hello, {tag: seen}]}"
-    echoed = planned(rules, ECHO)
-    assert echoed.contact.muted_until == NOW + timedelta(hours=12)
+    echoed = planned(rules, ECHO, contact=Contact(ANA, wa_id=ANA))
+    assert echoed.contact.hand_over == HandOver(NOW, NOW + timedelta(hours=12), BY_PHONE)
     assert echoed.records[0].changes == (
-        "muted until 2026-11-23 00:00 UTC: a person answered from the phone",
+        "a person answers until 2026-11-23 00:00 UTC: a person answered from the phone",
     )
 
     now = NOW + timedelta(hours=11)
@@ -183,11 +186,12 @@ def test_an_echo_of_a_person_silences_rules_for_twelve_hours() -> None:
 
 
 def test_a_rule_that_fires_for_an_echo_may_end_the_silence() -> None:
-    made = planned("- {name: on, when: {event: echo}, then: unmute}", ECHO)
+    known = Contact(ANA, wa_id=ANA)
+    made = planned("- {name: on, when: {event: echo}, then: unmute}", ECHO, contact=known)
 
-    assert made.contact.muted_until is None
+    assert made.contact.silent_until is None
     assert made.records[0].changes == (
-        "muted until 2026-11-23 00:00 UTC: a person answered from the phone",
+        "a person answers until 2026-11-23 00:00 UTC: a person answered from the phone",
         "not muted any more: rule on",
     )
 
@@ -195,7 +199,7 @@ def test_a_rule_that_fires_for_an_echo_may_end_the_silence() -> None:
 def test_what_a_program_of_ours_sent_silences_nobody() -> None:
     echo = a_change("message_echoes", message_echoes=[an_item(**{"from": "1555", "to": ANA})])
 
-    assert planned("- {name: hi, then: Hello}", echo).contact.muted_until is None
+    assert planned(HELLO, echo, contact=Contact(ANA)).contact.silent_until is None
 
 
 def test_history_is_never_too_old() -> None:

@@ -36,7 +36,7 @@ WHENS = [
 THENS = [
     "'Hi {{ name }} {{ vars.a }}'", "typing", "mark_read", "{tag: ['{{ text }}', b]}", "{untag: b}",
     "{set: {a: '{{ text }}', language: pt}}", "{unset: a}", "{mute: 1s}", "unmute", "opt_out",
-    "opt_in", "{alert: 'It was {{ text }}.'}", "{react: 👍}",
+    "{hand_over: 2s}", "opt_in", "{alert: 'It was {{ text }}.'}", "{react: 👍}",
     "{send_template: we_answered, language: en, values: ['{{ name }}']}",
     "{send_buttons: '{{ text }}', buttons: {a: A}}", "'{{ hours.shop.opens | when }}'",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.contacts.loop_guard import Repetition, Volley
 from gateway.core.contacts.serialization import pack, unpack
 from gateway.core.events import Event, Message
@@ -255,6 +256,8 @@ WHOLE = replace(
     tags=("new", "vip"),
     vars={"size": "M"},
     muted_until=NOW.replace(hour=4),
+    called_at=NOW.replace(hour=6),
+    hand_over=HandOver(NOW, NOW.replace(hour=13), "rule person"),
     used={"closed": (2, 1), "three": (9, 1, 1, 3)},
     volley=Volley(NOW.replace(hour=5), 3, Repetition("ab12", NOW.replace(hour=6), 2)),
     more={"variables": {"colour": "blue"}},

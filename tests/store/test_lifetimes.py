@@ -71,6 +71,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>known:\d+/\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
+    "<n>handed_over": (3_600_000, 3_600_000),
     r"<n>send:queuedx+": FOREVER,
     r"<n>send:heldx+": FOREVER,
     r"<n>send:parkedx+": FOREVER,
@@ -169,7 +170,7 @@ def live(store: Store, server: Server) -> None:
     commit(store, planned(store, a_message()), WEEK)
     store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.store_unreadable(store, Bodies(), [UNREAD])
-    store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
+    plan_what_planning_does_not(store)
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
@@ -187,6 +188,12 @@ def live(store: Store, server: Server) -> None:
     LeaderLock(store, keys.SAFETY_NET, TURN_MS).acquire()
     watch(store)
     asyncio.run(count(server))
+
+
+def plan_what_planning_does_not(store: Store) -> None:
+    store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
+    until = now_ms(store) + 3_600_000
+    store.call("commit", PREFIX, "1", "", "v", "{}", "hand_over", 2, "1", until)
 
 
 def migrate_a_little(store: Store) -> None:

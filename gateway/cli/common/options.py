@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 from gateway.cli.common import errors
 from gateway.config.types import Duration
 from gateway.core.capture.filter import KINDS, DeliveryFilter
+from gateway.core.webhook.phone_numbers import contact_key
 
 _DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
 
@@ -32,6 +34,14 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
             f"{text} is no time: write how long ago, as 2h, or when, as 2026-11-22T14:00."
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def parse_customer(text: str) -> str:
+    """Return the key of a customer written as +351900000001 or as a user id; "" if it is none."""
+    digits = re.sub(r"[\s().-]", "", text)
+    if re.fullmatch(r"\+[0-9]{7,15}", digits):
+        return contact_key(digits.removeprefix("+"))
+    return contact_key("", text) if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", text) else ""
 
 
 def selector(sentence: str, *names: str, least: float | None = None) -> Any:

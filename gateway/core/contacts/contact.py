@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway.core.contacts.frequency import Used, merge_used
+from gateway.core.contacts.hand_over import HandOver, later_hand_over
 from gateway.core.contacts.loop_guard import Volley, latest_volley
 from gateway.core.events import BY_CUSTOMER, Event, Message, PhoneCall
 
@@ -60,7 +61,8 @@ class Contact:
     aliases: tuple[str, ...] = field(default=(), repr=False)  # other keys, the latest last
     tags: tuple[str, ...] = field(default=(), repr=False)  # that rules added, sorted
     vars: Mapping[str, str] = field(default_factory=dict, repr=False)  # that rules set, by name
-    muted_until: datetime | None = None  # rules send nothing before
+    muted_until: datetime | None = None  # rules send nothing before, for a rule asked for it
+    hand_over: HandOver | None = field(default=None, repr=False)  # nor while a person answers
     used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
     volley: Volley | None = field(default=None, repr=False)
     more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # fields of another release
@@ -70,6 +72,11 @@ class Contact:
     def is_new(self) -> bool:
         """Say whether the customer has never written to this number."""
         return self.last_inbound_at is None
+
+    @property
+    def silent_until(self) -> datetime | None:
+        """Return the moment before which rules send nothing, for a mute or for a hand-over."""
+        return _later(self.muted_until, self.hand_over.until if self.hand_over else None)
 
     @property
     def window_opened_at(self) -> datetime | None:
@@ -154,6 +161,7 @@ class Contact:
             tags=notes.tags,
             vars=notes.vars,
             muted_until=_later(self.muted_until, other.muted_until),
+            hand_over=later_hand_over(self.hand_over, other.hand_over),
             used=merge_used(self.used, other.used),
             volley=latest_volley(self.volley, other.volley),
             more={**other.more, **self.more} if other.more else self.more,

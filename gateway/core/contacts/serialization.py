@@ -1,11 +1,13 @@
 """Stored form of a contact's state, as this release and others write it."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.contacts.loop_guard import Repetition, Volley
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
@@ -27,7 +29,9 @@ def pack(contact: Contact) -> bytes:
         "aliases": contact.aliases,
         "tags": contact.tags,
         "vars": contact.vars,
-        "muted": _stamp(contact.muted_until),
+        # A release that knows no hand-over is silent for as long.
+        "muted": _stamp(contact.silent_until),
+        "hand_over": _pack_hand_over(contact),
         "used": contact.used,
         "volley": _pack_volley(contact.volley),
         # Apart from the volley, of which earlier releases write two numbers only.
@@ -45,6 +49,7 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         return Contact(key)
     stored = orjson.loads(state)
     take = stored.pop
+    silence = _unpack_silence(take("muted", None), take("hand_over", None))
     return Contact(
         key=key,
         wa_id=take("wa_id", ""),
@@ -58,7 +63,8 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         aliases=tuple(take("aliases", ())),
         tags=tuple(take("tags", ())),
         vars=take("vars", {}),
-        muted_until=_moment(take("muted", None)),
+        muted_until=silence.muted_until,
+        hand_over=silence.hand_over,
         used={rule: tuple(moments) for rule, moments in take("used", {}).items()},
         volley=_unpack_volley(take("volley", None), take("repeated", None)),
         more=stored,
@@ -83,6 +89,30 @@ def _unpack_volley(packed: list[int] | None, repeated: list[Any] | None) -> Voll
 def _unpack_repetition(packed: list[Any] | None) -> Repetition | None:
     since = _moment(packed[1]) if packed else None
     return Repetition(packed[0], since, packed[2]) if packed and since else None
+
+
+class _Silence(NamedTuple):
+    muted_until: datetime | None
+    hand_over: HandOver | None
+
+
+def _pack_hand_over(contact: Contact) -> Sequence[Any]:
+    """Return a hand-over, with the mute that is a rule's own; () if there is none."""
+    if not (one := contact.hand_over):
+        return ()
+    return (_stamp(one.since), _stamp(one.until), one.cause, _stamp(contact.muted_until))
+
+
+def _unpack_silence(muted: int | None, packed: Sequence[Any] | None) -> _Silence:
+    """Return the mute and the hand-over, of which another release may have changed the mute."""
+    if not packed or muted is None:
+        return _Silence(_moment(muted), None)
+    since, until, cause, own_mute, *_ = packed
+    if muted != max(until, own_mute or 0):
+        own_mute = muted
+    return _Silence(
+        _moment(own_mute), HandOver(datetime_from_ms(since), datetime_from_ms(until), cause)
+    )
 
 
 def _stamp(at: datetime | None) -> int | None:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from gateway.core.contacts import consent
 from gateway.core.contacts.contact import Contact, fits
+from gateway.core.contacts.hand_over import HandOver, extend
 from gateway.core.planning.decision import Action
 
+HAND_OVER = "hand_over"
 FULL = "nothing, for the tags and variables of a contact may take 8 KB together"
 
 
@@ -26,6 +28,8 @@ def apply_action(
     if action.verb in consent.VERBS:
         change = consent.ConsentChange(consent.VERBS[action.verb], why)
         return ContactChange(*consent.apply_consent(contact, change, min(at, now)))
+    if action.verb == HAND_OVER:
+        return hand_over_contact(contact, timedelta(seconds=action.body[HAND_OVER]), now, why)
     if action.verb not in CHANGES_BY_VERB:
         return None
     after = CHANGES_BY_VERB[action.verb](contact, action, now)
@@ -42,6 +46,25 @@ def mute_contact(contact: Contact, lasts: timedelta, since: datetime) -> Contact
     return ContactChange(
         replace(contact, muted_until=until), f"muted until {_format_moment(until)}"
     )
+
+
+def hand_over_contact(
+    contact: Contact, lasts: timedelta, since: datetime, cause: str
+) -> ContactChange:
+    """Hand a contact over to a person for a while; of two hand-overs the longer counts."""
+    hand_over = extend(contact.hand_over, HandOver(since, since + lasts, cause))
+    until = _format_moment(hand_over.until)
+    if hand_over is contact.hand_over:
+        return ContactChange(contact, f"nothing, for a person answers until {until}: {cause}")
+    after = replace(contact, hand_over=hand_over)
+    return ContactChange(after, f"a person answers until {until}: {cause}")
+
+
+def unmute_contact(contact: Contact, now: datetime) -> ContactChange:
+    """Let rules answer a contact again, whatever silenced them."""
+    if not contact.silent_until or contact.silent_until <= now:
+        return ContactChange(contact, "nothing, for it was not muted")
+    return ContactChange(replace(contact, muted_until=None, hand_over=None), "not muted any more")
 
 
 def _tag(contact: Contact, action: Action, _: datetime) -> ContactChange:
@@ -80,9 +103,7 @@ def _mute(contact: Contact, action: Action, now: datetime) -> ContactChange:
 
 
 def _unmute(contact: Contact, _: Action, now: datetime) -> ContactChange:
-    if not contact.muted_until or contact.muted_until <= now:
-        return ContactChange(contact, "nothing, for it was not muted")
-    return ContactChange(replace(contact, muted_until=None), "not muted any more")
+    return unmute_contact(contact, now)
 
 
 CHANGES_BY_VERB: Mapping[str, Callable[[Contact, Action, datetime], ContactChange]] = {
@@ -93,7 +114,7 @@ CHANGES_BY_VERB: Mapping[str, Callable[[Contact, Action, datetime], ContactChang
     "mute": _mute,
     "unmute": _unmute,
 }
-CONTACT_VERBS = frozenset({*consent.VERBS, *CHANGES_BY_VERB})
+CONTACT_VERBS = frozenset({*consent.VERBS, *CHANGES_BY_VERB, HAND_OVER})
 
 
 def _format_moment(at: datetime) -> str:

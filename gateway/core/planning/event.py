@@ -137,7 +137,7 @@ class Record:
     planned_at: datetime
     changes: tuple[str, ...] = ()  # of the contact, in words
     is_too_old: bool = False  # to get the message that the rules had for it
-    muted_until: datetime | None = None  # of the contact, as the rules saw it
+    muted_until: datetime | None = None  # or a person answered, as the rules saw it
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         return EventPlan(contact if isinstance(event, Message | PhoneCall) else before)
     effects = apply_rules(event, decision, contact, record_id(event), now)
     ids = tuple(send.id for send in effects.sends)
-    why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.muted_until)
+    why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.silent_until)
     record = Record(record_id(event), event, rulebook.version, before.is_new, *why)
     return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
 

@@ -24,6 +24,7 @@ Noting = (
     | contact_actions.Set
     | contact_actions.Unset
     | contact_actions.Mute
+    | contact_actions.HandOverAction
     | contact_actions.AlertAction
 )
 Bare = contact_actions.Signal | contact_actions.Choice

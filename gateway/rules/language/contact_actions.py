@@ -96,6 +96,17 @@ class Mute(Model):
         return {"mute": int(self.mute.total_seconds())}
 
 
+class HandOverAction(Model):
+    """Let a person answer the customer for a while, and no rule."""
+
+    verb: ClassVar[str] = "hand_over"
+    hand_over: Duration = Field(description="For how long.")
+
+    def body(self) -> Body:
+        """Return the change of the contact."""
+        return {"hand_over": int(self.hand_over.total_seconds())}
+
+
 class AlertAction(Model):
     """Tell the operator."""
 

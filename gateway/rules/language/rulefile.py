@@ -20,6 +20,7 @@ from gateway.rules.language.send_actions import RowText, WhenClosed
 from gateway.rules.language.types import (
     AtMost,
     Duration,
+    DurationOrNo,
     Model,
     Name,
     TemplateName,
@@ -51,6 +52,9 @@ class RuleModel(Model):
     shadow: bool = Field(default=False, description="`yes` decides and records, and does nothing.")
 
 
+HAND_OVER = timedelta(hours=12)
+
+
 class Defaults(Model):
     """What holds for every rule."""
 
@@ -59,6 +63,10 @@ class Defaults(Model):
     )
     window_closed: WhenClosed = Field(
         default=None, description="What follows after 24 hours where an action says nothing else."
+    )
+    hand_over: DurationOrNo = Field(
+        default=HAND_OVER,
+        description="How long rules are silent after a colleague wrote from the phone, or `no`.",
     )
 
 

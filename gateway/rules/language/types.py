@@ -207,6 +207,12 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=int(read[1]) * UNITS[read[2]])
 
 
+def _duration_or_no(value: Any) -> Any:
+    if value in ("no", "0", False):
+        return timedelta(0)
+    return value if isinstance(value, timedelta) else _duration(value)
+
+
 def _code(value: Any) -> Any:
     is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
     return int(value) if is_code else refuse("must be one of Meta's error codes, such as 131047")
@@ -246,6 +252,14 @@ _OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 pe
 Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
 Name = Annotated[str, AfterValidator(_name)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+DurationOrNo = Annotated[
+    timedelta,
+    BeforeValidator(
+        _duration_or_no,
+        json_schema_input_type=_DurationText
+        | Annotated[str, WithJsonSchema({"enum": ["no", False, "0", 0]})],
+    ),
+]
 
 VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
 VarNames = Annotated[tuple[VarName, ...], BeforeValidator(wrap_in_list)]

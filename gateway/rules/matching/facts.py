@@ -130,7 +130,8 @@ class EventFacts:
         if isinstance(event, Status) and answers_a_status(parse_callback_data(event.callback)[0]):
             return "it tells of an answer to a status"
         if self._was_muted and self._is_muted():
-            return f"muted until {contact.muted_until:%Y-%m-%d %H:%M} UTC"
+            why = "a person answers" if self.is_handed_over else "muted"
+            return f"{why} until {contact.silent_until:%Y-%m-%d %H:%M} UTC"
         return ""
 
     @property
@@ -144,8 +145,14 @@ class EventFacts:
         before = self.contact.last_inbound_at
         return None if before is None else self.event.at - before
 
+    @property
+    def is_handed_over(self) -> bool:
+        """Say whether a person answers the customer, and no rule does."""
+        hand_over = self.contact.hand_over
+        return hand_over is not None and hand_over.until > self.now
+
     def _is_muted(self) -> bool:
-        until = self.contact.muted_until
+        until = self.contact.silent_until
         return until is not None and until > self.now
 
 

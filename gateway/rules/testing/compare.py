@@ -95,6 +95,7 @@ def _contact_changes(planned: PlannedEvent) -> tuple[Any, ...]:
     """Return the changes of the contact by this event only."""
     before, after = planned.before, planned.after
     both = [
-        (one.tags, dict(one.vars), one.muted_until, one.opted_out_at) for one in (before, after)
+        (one.tags, dict(one.vars), one.muted_until, one.hand_over, one.opted_out_at)
+        for one in (before, after)
     ]
     return tuple(now if now != was else None for was, now in zip(*both, strict=True))

@@ -38,7 +38,7 @@ def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterato
         "rules": [rule for one in planned for rule in one.fired],
         "tags": sorted(after.tags),
         "vars": [{name: after.vars[name]} for name in sorted(after.vars)],
-        "muted": [_yes_or_no(bool(after.muted_until and after.muted_until > planned[-1].now))],
+        "muted": [_yes_or_no(bool(after.silent_until and after.silent_until > planned[-1].now))],
         "opted_out": [_yes_or_no(after.opted_out_at is not None)],
         "alerts": [alert.title for one in planned if one.plan for alert in one.plan.alerts],
     }
@@ -79,6 +79,8 @@ def _yes_or_no(flag: bool) -> str:
 
 
 LONG_AGO = timedelta(days=30)
+# A colleague takes so long to type; what the phone sends at once is its greeting.
+TYPING_TIME = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class _Conversation:
             self.now += step.wait
         if step.they is None:
             return StepResult(step, mark, self.now, ())
+        if step.they.event == "echo":
+            self.now += TYPING_TIME
         events = simulate_act(step.they, self.phone, self.now - (step.they.age or timedelta(0)))
         planned = [self.planner.plan_next(event, self.now) for event in events]
         for one in planned:

@@ -36,10 +36,7 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
     """Return the script call that commits a plan; each call has a new version."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
-    for one in plan.joins:
-        args += _verb("contact", one.key, one.version)
-    for name in plan.aliases:
-        args += _verb("alias", name)
+    args += _contact_verbs(plan)
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record_json(record), lifetime, plan.contact.key)
@@ -84,6 +81,18 @@ def dead_letter_call(event: Event, details: Mapping[str, Any], *counter: str) ->
         keys.number(event.number),
         [*args, _event_ref(event), details["error"], *counter],
     )
+
+
+def _contact_verbs(plan: Plan) -> list[Any]:
+    """Return the verbs about the contact itself; names that become its aliases come first."""
+    args: list[Any] = []
+    for one in plan.joins:
+        args += _verb("contact", one.key, one.version)
+    for name in plan.aliases:
+        args += _verb("alias", name)
+    if hand_over := plan.contact.hand_over if plan.changed else None:
+        args += _verb("hand_over", plan.contact.key, ms_from_datetime(hand_over.until))
+    return args
 
 
 def _verb(name: str, *args: Any) -> list[Any]:

@@ -50,7 +50,7 @@ def _planning_input(
     if isinstance(reply, Exception):
         raise reply
     now, rows, places = reply
-    parsed, unreadable = _parse_contacts(contacts, rows)
+    parsed, unreadable = parse_contacts(contacts, rows)
     known = dict(zip((event.key for event in events), places, strict=True))
     return PlanningInput(
         number=number,
@@ -62,7 +62,7 @@ def _planning_input(
     )
 
 
-def _parse_contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
+def parse_contacts(names: list[str], rows: list[Any]) -> tuple[dict[str, Contact], dict[str, str]]:
     """Return the contact of each name, and why that of a name cannot be read.
 
     The state of a contact with several names came with the first of them.

@@ -13,7 +13,7 @@ from tests.support.store.raw import now_ms, raw
 READS = (
     "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "LINDEX", "LRANGE",
     "PTTL", "SMEMBERS", "XRANGE", "HLEN", "SCARD", "SRANDMEMBER", "XLEN", "ZCARD", "ZCOUNT",
-    "ZRANGE", "ZRANGEBYSCORE", "ZSCORE",
+    "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGE", "ZSCORE",
 )  # fmt: skip
 # What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
 # twice; what is stored may not.

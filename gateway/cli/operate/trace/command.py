@@ -13,13 +13,12 @@ from rich.tree import Tree
 from gateway.cli.common import errors
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.options import Json
+from gateway.cli.common.options import Json, parse_customer
 from gateway.cli.common.output import StoryLine, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.text import printable
-from gateway.core.webhook.phone_numbers import contact_key
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Search, Traces
 
@@ -56,11 +55,8 @@ def _find(traces: Traces, query: str, limit: int) -> Search:
         return traces.find_by_wamid(query)
     if re.fullmatch(r"[a-z0-9]{24}", query):
         return traces.find_by_send(query)
-    digits = re.sub(r"[\s().-]", "", query)
-    if re.fullmatch(r"\+[0-9]{7,15}", digits):
-        return traces.find_by_contact(contact_key(digits.removeprefix("+")), limit)
-    if re.fullmatch(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}", query):
-        return traces.find_by_contact(contact_key("", query), limit)
+    if customer := parse_customer(query):
+        return traces.find_by_contact(customer, limit)
     raise errors.fail(
         "Give a wamid, the id of a send (24 letters and digits), a number such as +351900000001, "
         "or Meta's user id."

@@ -11,6 +11,7 @@ from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.sends import describe_send
+from gateway.core.contacts.contact import Contact
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
@@ -85,10 +86,7 @@ class Teller:
             lines.append(StoryLine("called last", "", called_at))
         if opted_out_at:
             lines.append(StoryLine("opted out", "of marketing", opted_out_at, "odd"))
-        if (until := conversation.contact.muted_until) and until > self.now:
-            lines.append(
-                StoryLine("muted", f"rules send nothing until {format_time(until)}", tone="odd")
-            )
+        lines += self._silence_lines(conversation.contact)
         if not conversation.traces:
             lines.append(
                 StoryLine("planned", f"nothing in the last {format_duration(self.retention)}")
@@ -101,6 +99,14 @@ class Teller:
                 )
         lines += [describe_send(one, self.masking) for one in conversation.sends]
         return StoryLine(f"customer of number {conversation.number}").with_below(*lines)
+
+    def _silence_lines(self, contact: Contact) -> Iterator[StoryLine]:
+        """Say until when rules send nothing, and whether a person answers meanwhile."""
+        if (until := contact.muted_until) and until > self.now:
+            yield StoryLine("muted", f"rules send nothing until {format_time(until)}", tone="odd")
+        if (handed := contact.hand_over) and handed.until > self.now:
+            details = f"a person answers until {format_time(handed.until)}: {handed.cause}"
+            yield StoryLine("handed over", details, handed.since, "odd")
 
     def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
         kept = trace.kept_event

@@ -19,6 +19,7 @@
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
+--       hand_over  contact, until when a person answers it
 -- Returns 1 when committed, 0 when refused: a contact changed, or an event is already known.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
@@ -27,8 +28,10 @@
 -- contact finishes what `redo` still holds.
 local number = KEYS[1]
 local now = clock()
+local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
+  hand_over = 2,
 }
 
 local verbs, at = {}, 5
@@ -168,6 +171,17 @@ local function was_planned(id)
   return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
 end
 
+-- The list is compared with the contacts when it is read, so it may be written before them, and one
+-- that is given back may stay in it until its time is over.
+local function list_hand_over(contact, till)
+  local list = number .. 'handed_over'
+  redis.call('ZREMRANGEBYSCORE', list, '-inf', now)
+  if tonumber(till) <= now then return end
+  redis.call('ZADD', list, till, contact)
+  redis.call('ZREMRANGEBYRANK', list, 0, -1 - MOST_HANDED_OVER)
+  redis.call('PEXPIREAT', list, redis.call('ZREVRANGE', list, 0, 0, 'WITHSCORES')[2])
+end
+
 -- Rows that nothing points at yet.
 local rest = {}
 local function wake(name)
@@ -196,6 +210,8 @@ for i, verb in ipairs(verbs) do
     redis.call('ZADD', list, 'NX', here, verb[2])
     redis.call('ZREMRANGEBYRANK', list, 0, -101)
     redis.call('PEXPIRE', list, verb[4])
+  elseif verb[1] == 'hand_over' then
+    list_hand_over(verb[2], verb[3])
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
   elseif verb[1] == 'alias' then

@@ -1,0 +1,109 @@
+"""`gateway contacts`: the operator sees which customers a person answers, and gives them back."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.common import errors
+from gateway.cli.common.formats import format_time, pluralize
+from gateway.cli.common.masking import Masking
+from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
+from gateway.cli.common.output import print_json
+from gateway.cli.common.store import open_store
+from gateway.cli.local import target
+from gateway.core.text import printable, suggestion_for
+from gateway.store import number_list
+from gateway.store.planning.handed_over import (
+    HandedOver,
+    HandedOverContact,
+    find_handed_over,
+    give_back,
+)
+
+MOST_SHOWN = 1_000
+
+commands = typer.Typer(
+    name="contacts",
+    help="List the customers that a person answers, and let rules answer them again.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@commands.command("list")
+def list_contacts(
+    handed_over: Annotated[
+        bool, selector("Those that a person answers, and no rule.", "--handed-over")
+    ] = False,
+    number: Number = "",
+    limit: Annotated[
+        int, typer.Option(help="Of a number: how many at most.", min=1, max=MOST_SHOWN)
+    ] = 100,
+    reveal: Reveal = False,
+    json: Json = False,
+) -> None:
+    """List customers that a person answers: since when, until when, and why."""
+    if not handed_over:
+        raise errors.fail("Say which: --handed-over lists those that a person answers.")
+    with open_store(target.settings().redis_url, "so nothing can be told") as store:
+        numbers = [number] if number else number_list.numbers_at_meta(store)
+        found = {one: find_handed_over(store, one, limit) for one in numbers}
+    rows = [
+        _to_dict(one, contact, Masking(reveal))
+        for one, each in found.items()
+        for contact in each.contacts
+    ]
+    if json:
+        print_json({"contacts": rows, "unreadable": _count_unreadable(found)})
+        return
+    _print_rows(rows)
+    if unreadable := _count_unreadable(found):
+        typer.echo(f"{pluralize(unreadable, 'contact')} cannot be read.")
+
+
+@commands.command()
+def unmute(
+    number: Annotated[str, typer.Argument(help="The phone number id of ours.")],
+    contact: Annotated[
+        str, typer.Argument(metavar="+NUMBER|USERID", help="The customer, as Meta names them.")
+    ],
+) -> None:
+    """Let rules answer a customer again, who was muted or handed over to a person."""
+    name = parse_customer(contact.strip())
+    if not name:
+        raise errors.fail("Give a number such as +351900000001, or Meta's user id.")
+    with open_store(target.settings().redis_url, "so nothing was changed") as store:
+        known = number_list.numbers_at_meta(store)
+        if number not in known:
+            raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
+        after = give_back(store, number, name)
+    if after is None:
+        raise errors.fail("This number knows no such customer.")
+    typer.echo(f"{after.change[0].upper()}{after.change[1:]}.")
+
+
+def _to_dict(number: str, contact: HandedOverContact, masking: Masking) -> Mapping[str, Any]:
+    hand_over = contact.hand_over
+    return {
+        "number": number,
+        "contact": masking.person(contact.key),
+        "since": format_time(hand_over.since),
+        "until": format_time(hand_over.until),
+        "why": hand_over.cause,
+    }
+
+
+def _print_rows(rows: list[Mapping[str, Any]]) -> None:
+    if rows:
+        table = Table("number", "customer", "since", "until", "why")
+        for row in rows:
+            table.add_row(*(printable(str(value)) for value in row.values()))
+        Console().print(table)
+    typer.echo(f"{pluralize(len(rows), 'customer')} answered by a person.")
+
+
+def _count_unreadable(found: Mapping[str, HandedOver]) -> int:
+    return sum(one.unreadable for one in found.values())

@@ -1,0 +1,88 @@
+"""A person sees which customers wait for a person, and lets rules answer them again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.store import number_list
+from gateway.store.planning.contacts import find_contact
+from gateway.store.redis.client import Store
+from tests.cli.test_status import write_settings
+from tests.store.test_handed_over import hand_over
+from tests.support.cli.dev_gateway import RULES
+from tests.support.factories import ANA, NUMBER
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture(autouse=True)
+def _settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.yaml").write_text(RULES)
+    write_settings(server.url)
+    number_list.add_number(store, NUMBER)
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, ["contacts", *args])
+
+
+def test_who_waits_is_shown_without_the_number(store: Store) -> None:
+    hand_over(store, ANA)
+
+    result = run("list", "--handed-over")
+
+    assert result.exit_code == 0
+    assert "…0001" in result.output
+    assert ANA not in result.output
+    assert "1 customer answered by a person." in result.output
+
+
+def test_who_waits_is_shown_as_json_and_in_full_if_asked_for(store: Store) -> None:
+    contact = hand_over(store, ANA)
+
+    shown = json.loads(run("list", "--handed-over", "--json", "--reveal").output)
+
+    assert contact.hand_over
+    (one,) = shown["contacts"]
+    assert (one["number"], one["contact"], one["why"]) == (NUMBER, ANA, "rule person")
+    assert one["since"] < one["until"]
+    assert shown["unreadable"] == 0
+
+
+def test_a_list_of_nothing_in_particular_is_refused() -> None:
+    result = run("list")
+
+    assert result.exit_code == 2
+    assert "--handed-over" in result.output
+
+
+@pytest.mark.parametrize("name", [f"+{ANA}", "+351 900 000 001"])
+def test_a_customer_is_given_back(store: Store, name: str) -> None:
+    hand_over(store, ANA)
+
+    result = run("unmute", NUMBER, name)
+
+    assert (result.exit_code, result.output) == (0, "Not muted any more.\n")
+    assert find_contact(store, NUMBER, ANA).hand_over is None
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ((NUMBER, "ana"), "a number such as +351900000001"),
+        (("106540352242923", f"+{ANA}"), "none of our numbers; did you mean"),
+        ((NUMBER, "+351900000009"), "knows no such customer"),
+    ],
+)
+def test_a_customer_who_cannot_be_given_back_is_said(args: tuple[str, str], told: str) -> None:
+    result = run("unmute", *args)
+
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
