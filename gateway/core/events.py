@@ -73,6 +73,7 @@ class Notice(Event):
     kind: ClassVar[str] = "notice"
 
     field: str
+    waba: str = ""  # Meta's id of the account that it is about
 
 
 # Who began a call, in Meta's words.

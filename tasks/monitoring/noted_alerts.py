@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.core.alerts import Alert, Cause
+from gateway.core.planning.account_alerts import SEVERITIES
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import error_policy
 from gateway.store import keys, number_list
@@ -20,11 +21,13 @@ log = structlog.get_logger(__name__)
 
 # An alert of a rule is over once no rule asked for it for so long.
 RULE_ALERT_FOR = timedelta(minutes=5)
+# Meta says once that something of the account is wrong, and seldom that it is well again.
+ACCOUNT_ALERT_FOR = timedelta(days=1)
 # It is noted again twice a second.
 SILENT_FOR = timedelta(seconds=30)
 # Damaged keys are looked at again within five minutes.
 DAMAGED_FOR = timedelta(minutes=10)
-# However many rules ask, half of the room is left for the gateway's own alerts.
+# However many rules ask, and templates are rejected, half of the room is left for other alerts.
 MOST_RULE_ALERTS = MOST_NOTED // 2
 
 # Problems that only commands show: none wakes an operator, or it has an alert of its own.
@@ -101,7 +104,12 @@ def note_damage(store: Store, number: str, damages: Iterable[Damage]) -> None:
 
 
 def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:
-    """Note the alerts that rules ask for; before the commit, since a repetition changes nothing."""
+    """Note the alerts of rules and of account notices.
+
+    It is done before the commit, since a repetition changes nothing.
+    """
     alerts = {alert.cause.key: alert for contact_plan in plans for alert in contact_plan.alerts}
     for alert in alerts.values():
-        record_alert(store, alert, RULE_ALERT_FOR, MOST_RULE_ALERTS)
+        lasts = ACCOUNT_ALERT_FOR if alert.cause.kind in SEVERITIES else RULE_ALERT_FOR
+        most = MOST_NOTED if alert.severity == "critical" else MOST_RULE_ALERTS
+        record_alert(store, alert, lasts, most)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.alerts import Cause
+from gateway.core.alerts import Alert, Cause
+from gateway.core.planning.account_alerts import SEVERITIES
 from gateway.core.planning.event import LOOP_ALERT, rule_alert
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.store.monitoring.canary import Canary
@@ -207,6 +208,7 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     ]
     found.append(damaged_alert("lane", "106"))
     found.append(broken_alert("canary"))
+    found += [Alert(Cause(kind), severity, "", "") for kind, severity in SEVERITIES.items()]
     found.append(rule_alert("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += find_alerts(a_reading(**fields)).values()

@@ -2,11 +2,14 @@
 
 import pytest
 
+from gateway.core.events import Delivery
+from gateway.core.planning.batch import PlanningInput, plan
+from gateway.core.webhook.parser import split
 from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
 from tasks.monitoring.noted_alerts import RULE_ALERT_FOR, SENDS_DOUBLED, note_rule_alerts
-from tests.support.factories import NOW, a_message
-from tests.support.rules.rulebooks import planned
+from tests.support.factories import NOW, a_message, bytes_of
+from tests.support.rules.rulebooks import book, planned
 from tests.support.store.raw import now_ms
 
 pytestmark = pytest.mark.store
@@ -44,3 +47,29 @@ def test_however_many_rules_ask_there_is_room_for_what_the_gateway_has_to_tell(
     note_rule_alerts(store, [planned(rules, a_message())])
 
     assert alert_store.record_alert(store, SENDS_DOUBLED, RULE_ALERT_FOR)
+
+
+RESTRICTED = bytes_of({"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION"}})
+
+
+def noted_from(store: Store, body: bytes) -> None:
+    events = split(Delivery("0:1-0", NOW, body))
+    found = plan(PlanningInput("", NOW, {}, frozenset()), events, book(RULES))
+    note_rule_alerts(store, found.plans)
+
+
+def test_an_alert_about_the_account_lasts_for_a_day(store: Store) -> None:
+    noted_from(store, RESTRICTED)
+
+    assert len(alert_store.active_alerts(store, now_ms(store) + 86_300_000)) == 1
+    assert alert_store.active_alerts(store, now_ms(store) + 86_500_000) == {}
+
+
+def test_a_ban_finds_room_however_many_rules_ask(store: Store) -> None:
+    rules = "".join(f"- {{name: r{n}, then: {{alert: x}}}}\n" for n in range(60))
+    note_rule_alerts(store, [planned(rules, a_message())])
+
+    noted_from(store, RESTRICTED)
+
+    kinds = [one.cause.kind for one in alert_store.active_alerts(store, now_ms(store)).values()]
+    assert kinds.count("account") == 1

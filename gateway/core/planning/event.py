@@ -12,6 +12,7 @@ from gateway.core.contacts.frequency import record_firing
 from gateway.core.contacts.loop_guard import after_reply, loop_reason
 from gateway.core.events import Event, Message, PhoneCall, Status
 from gateway.core.messages import with_recipient
+from gateway.core.planning.account_alerts import find_account_alert
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
 from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
 from gateway.core.sending.send import (
@@ -164,17 +165,19 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     message = event if isinstance(event, Message) else None
     if message and not before.key:
         return EventPlan(before)
+    news = tuple(filter(None, [find_account_alert(event)]))
     own = _apply_consent(event, before if message else before.with_names(event), now)
     own, decision = _ask_rules(event, own, rulebook, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
     contact = contact.with_event(event)
     if not decision.fired and not changes:
-        return EventPlan(contact if isinstance(event, Message | PhoneCall) else before)
+        after = contact if isinstance(event, Message | PhoneCall) else before
+        return EventPlan(after, alerts=news)
     effects = apply_rules(event, decision, contact, record_id(event), now)
     ids = tuple(send.id for send in effects.sends)
     why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.silent_until)
     record = Record(record_id(event), event, rulebook.version, before.is_new, *why)
-    return EventPlan(effects.contact, effects.sends, (*own.alerts, *effects.alerts), record)
+    return EventPlan(effects.contact, effects.sends, (*news, *own.alerts, *effects.alerts), record)
 
 
 def _ask_rules(

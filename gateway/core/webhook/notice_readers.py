@@ -90,7 +90,9 @@ def whole_body(location: Location, item: int, raw: Raw) -> Notice:
 def _notice(location: Location, item: int, raw: Any, key: str, about: Customer = NOBODY) -> Notice:
     if about == NOBODY:
         about = find_customer(location.people)
-    return Notice(key=key, **common_fields(location, item, raw, about), field=location.field)
+    waba = text_field(location.entry, "id")
+    fields = common_fields(location, item, raw, about)
+    return Notice(key=key, **fields, field=location.field, waba=waba)
 
 
 def _key(location: Location, *parts: str) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Event
+from gateway.core.planning.account_alerts import SEVERITIES
 from gateway.core.planning.batch import Plan, PlanningInput
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun
@@ -48,6 +50,12 @@ class PlannedEvent:
         """Return the changes of the contact in words."""
         records = self.plan.records if self.plan else ()
         return tuple(change for record in records for change in record.changes)
+
+    @property
+    def alerts_of_rules(self) -> tuple[Alert, ...]:
+        """Return the planned alerts without those that an account notice is by itself."""
+        alerts = self.plan.alerts if self.plan else ()
+        return tuple(alert for alert in alerts if alert.cause.kind not in SEVERITIES)
 
     @property
     def posts(self) -> tuple[tuple[Send, Body], ...]:
