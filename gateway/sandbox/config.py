@@ -70,6 +70,8 @@ class Config(BaseModel):
     messages_per_second: Count = 80
     enforce_window: _Enforcement = "off"  # How a breach is reported.
     enforce_opt_out: _Enforcement = "status"
+    # The only phones that a test number writes to; None: it is no test number.
+    recipients: tuple[Digits, ...] | None = Field(None, description="a list of digits, or null")
     templates: Templates = {}  # Name to category, else utility.
     answer_after_s: Seconds = 0.0
     statuses: Flag = True

@@ -8,6 +8,7 @@ from gateway.sandbox.wire import Json
 
 WINDOW_CLOSED = 131047
 OPTED_OUT = 131050
+NOT_LISTED = 131030
 NO_USER_ID = 131062
 UNKNOWN_TITLE = "Something went wrong"
 

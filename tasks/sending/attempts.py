@@ -133,5 +133,6 @@ def _post(
 def _request(attempt: Attempt) -> dict[str, Any]:
     """Return the body to post; every status of the message will repeat our callback data."""
     if attempt.repeatable:
-        return attempt.body
-    return attempt.body | {"biz_opaque_callback_data": callback_data(attempt.send, attempt.ordinal)}
+        return attempt.request
+    data = callback_data(attempt.send, attempt.ordinal)
+    return attempt.request | {"biz_opaque_callback_data": data}

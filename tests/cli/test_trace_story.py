@@ -220,6 +220,10 @@ ATTEMPTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"attempts": 1, "notes": {1: {"outcome": "accepted", "message_status": "paused"}}},
         ["attempt 1: accepted: Meta says paused"],
     ),
+    "in the other form": (
+        {"attempts": 1, "notes": {1: {"outcome": "accepted", "other_form": True}}},
+        ["attempt 1: accepted: to the other form of the number"],
+    ),
     "given up": (
         {"attempts": 1, "notes": {1: {"outcome": "dead", "code": None, "gave_up_after": 8}}},
         ["attempt 1: dead: given up after 8 attempts"],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
+from gateway.core.webhook.phone_numbers import contact_key, normalize_phone, other_form
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,20 @@ def test_a_user_id_is_the_key_where_there_is_no_phone_number() -> None:
     assert contact_key("", "PT.1") == "PT.1"
     assert contact_key("351900000001", "PT.1") == "351900000001"
     assert contact_key("", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("541123456789", "5491123456789"),
+        ("525512345678", "5215512345678"),
+        ("551187654321", "5511987654321"),
+    ],
+)
+def test_a_number_with_two_forms_has_the_other_one_both_ways(short: str, long: str) -> None:
+    assert (other_form(short), other_form(long)) == (long, short)
+
+
+@pytest.mark.parametrize("phone", ["351900000001", "5511333344445", "551133334444", "PT.1", ""])
+def test_a_number_with_one_form_has_no_other(phone: str) -> None:
+    assert other_form(phone) == ""

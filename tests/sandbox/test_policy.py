@@ -192,3 +192,13 @@ async def test_a_category_that_is_none_is_answered_with_a_sentence(wish: Any) ->
         answer = await rig.client.post("/sandbox/templates", json=wish)
 
     assert (answer.status_code, answer.json()["error"][-1]) == (400, ".")
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"), [([ANA], [200, None]), ([], [400, 131030]), (None, [200, None])]
+)
+async def test_a_test_number_writes_only_to_the_phones_on_its_list(
+    listed: list[str] | None, expected: list[Any]
+) -> None:
+    async with a_rig(recipients=listed) as rig:
+        assert await fate(rig, text()) == expected

@@ -348,3 +348,35 @@ def test_what_a_lost_answer_took_is_given_back_before_its_lease_ends(
 
     assert send_of(sender.store)["stage"] == "accepted"
     assert meta.texts() == ["one"]
+
+
+def listing(*listed: str) -> Callable[[Any], Reply]:
+    """Answer as a test number does that has these phones on its list."""
+    return lambda body: accept(body) if body["to"] in listed else refuse(131030)(body)
+
+
+def test_a_phone_that_is_listed_in_its_other_form_gets_its_message_once(
+    sender: WorkerContext, meta: Meta, store: Store
+) -> None:
+    say(sender, "hi", to="5491123456789")
+    meta.answer = listing("+541123456789")
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert [body["to"] for body in meta.posted] == ["+5491123456789", "+541123456789"]
+    send = send_of(store)
+    assert (send["stage"], send["attempts"]) == ("accepted", "2")
+    assert '"code":131030' in send["attempt:1"]
+    assert '"other_form":true' in send["attempt:2"]
+
+
+def test_a_phone_that_is_listed_in_neither_form_is_a_dead_letter(
+    sender: WorkerContext, meta: Meta, store: Store
+) -> None:
+    say(sender, "hi", to="5491123456789")
+    meta.answer = listing()
+
+    outbound.pump(NUMBER, REPLY)
+
+    assert len(meta.posted) == 2
+    assert send_of(store)["stage"] == "dead"

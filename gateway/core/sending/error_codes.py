@@ -114,7 +114,7 @@ ERROR_POLICIES = MappingProxyType(
         131026: _never(
             "The customer cannot get it: no WhatsApp, an old one, or terms not accepted."
         ),
-        131030: _never("List it for the test number; 549… and 521… perhaps without the 9 or 1."),
+        131030: _never("List it for the test number, in either form if it has two (549…, 521…)."),
         131031: _pause("account", "Ask Meta's support why the account is locked."),
         131037: _pause("number", "Have the display name approved."),
         131042: _pause("account", "Set the account's payment right."),

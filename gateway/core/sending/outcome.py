@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_never
 import orjson
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.sending.other_form import NOT_LISTED, with_other_form
 from gateway.core.sending.response import (
     Accepted,
     Later,
@@ -17,7 +18,7 @@ from gateway.core.sending.response import (
     Verdict,
     WindowClosed,
 )
-from gateway.core.sending.retry import is_given_up, retry_delay_s
+from gateway.core.sending.retry import MAX_ATTEMPTS, is_given_up, retry_delay_s
 from gateway.core.sending.send import ClosedWindowAction as WhenClosed
 from gateway.core.storage.timestamps import ms_from_datetime
 
@@ -55,11 +56,22 @@ class Attempt:
     closed: WhenClosed = ""  # what to do if the customer has been silent for 24 hours
     spent: int = 0  # attempts that do not count: before a redrive, or refused for others' reasons
     pair_refusals: int = 0
+    last_code: int | None = None  # Meta's code of the latest refusal
 
     @property
     def tries(self) -> int:
         """Return which attempt of its budget this is."""
         return self.ordinal - self.spent
+
+    @property
+    def uses_other_form(self) -> bool:
+        """Say whether this attempt goes to the other form of the customer's number."""
+        return self.last_code == NOT_LISTED and self.tries > 1
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Return the body to post now."""
+        return (with_other_form(self.body) if self.uses_other_form else None) or self.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +93,8 @@ def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: fl
         case Accepted(wamid, message_status):
             extra = {"message_status": message_status}
             return _build_outcome(attempt, "accepted", extra, now, wamid=wamid)
-        case Refused(code, reason, details):
-            error = {"code": code, "reason": reason, "details": details}
-            return _failed_outcome(attempt, "dropped" if attempt.repeatable else "dead", error, now)
+        case Refused():
+            return _handle_refused(attempt, verdict, now)
         case Later():
             return _postpone(attempt, verdict, now, jitter)
         case Paused(code, reason, _, details):
@@ -101,6 +112,19 @@ def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: fl
 _CLOSED: Mapping[WhenClosed, Step] = {
     "": "dead", "drop": "dropped", "wait": "parked", "template": "instead",
 }  # fmt: skip
+
+
+def _handle_refused(attempt: Attempt, verdict: Refused, now: datetime) -> Outcome:
+    error = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
+    if verdict.code == NOT_LISTED and _may_use_other_form(attempt):
+        return _failed_outcome(attempt, "later", error, now)
+    return _failed_outcome(attempt, "dropped" if attempt.repeatable else "dead", error, now)
+
+
+def _may_use_other_form(attempt: Attempt) -> bool:
+    """Say whether the other form of the number is still to be tried, once."""
+    is_left = not attempt.uses_other_form and attempt.tries < MAX_ATTEMPTS
+    return is_left and with_other_form(attempt.body) is not None
 
 
 def _postpone(attempt: Attempt, verdict: Later, now: datetime, jitter: float) -> Outcome:
@@ -161,5 +185,6 @@ def _build_outcome(
     error_json: str = "",
 ) -> Outcome:
     took_ms = max(0, round((now - attempt.began_at).total_seconds() * 1000))
-    history_json = orjson.dumps({"outcome": step, "ms": took_ms, **details}).decode()
+    form = {"other_form": True} if attempt.uses_other_form else {}
+    history_json = orjson.dumps({"outcome": step, "ms": took_ms, **form, **details}).decode()
     return Outcome(attempt.send, attempt.ordinal, step, wamid, wait_ms, error_json, history_json)

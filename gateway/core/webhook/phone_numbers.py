@@ -17,12 +17,29 @@ _VARIANTS: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 
 
+# The same the other way: from the form without the digit to the one with it.
+_LONGER: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "55": (re.compile(r"55([1-9]{2})([6-9][0-9]{7})"), r"55\g<1>9\2"),
+    "52": (re.compile(r"52([0-9]{10})"), r"521\1"),
+    "54": (re.compile(r"54([0-9]{10})"), r"549\1"),
+}
+
+
 def normalize_phone(phone: str) -> str:
     """Return the one form of a phone number; text that is no phone number is returned unchanged."""
     variant = _VARIANTS.get(phone[:2])
     if variant and (match := variant[0].fullmatch(phone)):
         return match.expand(variant[1])
     return phone
+
+
+def other_form(phone: str) -> str:
+    """Return the other form of a phone number that has two, "" if it has one only."""
+    if (shorter := normalize_phone(phone)) != phone:
+        return shorter
+    longer = _LONGER.get(phone[:2])
+    match = longer[0].fullmatch(phone) if longer else None
+    return match.expand(longer[1]) if longer and match else ""
 
 
 def contact_key(wa_id: str, user_id: str = "") -> str:

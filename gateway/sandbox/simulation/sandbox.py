@@ -6,7 +6,7 @@ import httpx
 import orjson
 
 from gateway.sandbox.config import Config, Number
-from gateway.sandbox.errors import RECIPIENT_IS_SENDER, Refusal
+from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import Account, Handshakes
 from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
@@ -20,6 +20,7 @@ from gateway.sandbox.simulation.webhook_payloads import build_content
 from gateway.sandbox.wire import Json, new_wamid, phone_digits
 
 Clock = Callable[[], float]
+_NOT_LISTED = Refusal(NOT_LISTED, "The recipient is not on the list of this test number.")
 _TO_ONESELF = Refusal(RECIPIENT_IS_SENDER, "The recipient is the sending number itself.")
 
 
@@ -60,6 +61,8 @@ class Sandbox:
         person = self.customers.of(name)
         if person.phone == phone_digits(number.display):
             return _TO_ONESELF
+        if self.config.recipients is not None and name not in self.config.recipients:
+            return _NOT_LISTED
         breach = self.policy.breach(number.id, person, body, now)
         if breach is not None and breach.at_once:
             return breach.refusal

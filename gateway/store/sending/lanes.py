@@ -167,7 +167,7 @@ def _unreadable_outcome(row: Sequence[Any], error: str) -> Outcome:
 
 def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
     send, ordinal, planned, first, packed, priority, repeatable, expires, spent, *rest = row
-    closed, instead, pair_refusals, contact, state = rest
+    closed, instead, pair_refusals, contact, state, last_error = rest
     row_json = orjson.loads(packed)
     return Attempt(
         send=send.decode(),
@@ -185,4 +185,5 @@ def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
         closed="" if instead else closed.decode(),
         spent=int(spent),
         pair_refusals=int(pair_refusals),
+        last_code=orjson.loads(last_error).get("code") if last_error else None,
     )

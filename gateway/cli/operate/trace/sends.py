@@ -106,6 +106,8 @@ def _format_outcome(outcome: str, note: Mapping[str, Any]) -> str:
     more = (
         [f"Meta says {message_status}"] if message_status and message_status != "accepted" else []
     )
+    if note.get("other_form"):
+        more.append("to the other form of the number")
     if tries := note.get("gave_up_after"):
         more.append(f"given up after {pluralize(tries, 'attempt')}")
     return ": ".join(filter(None, [outcome, "; ".join([*_reason_parts(note), *more])]))

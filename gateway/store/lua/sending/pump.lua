@@ -9,7 +9,7 @@
 -- why the number that goes on now was paused or "", damaged items, taken}: damaged in threes of
 -- kind, id and why, taken as {id, attempt, planned, first, row, rank, repeatable, expires, attempts
 -- that do not count, what follows a closed window, "1" if the template goes instead, refusals for
--- the pair, contact, its state}.
+-- the pair, contact, its state, the latest error or ""}.
 local number = KEYS[1]
 local now = clock()
 local RESTS = 60000 -- for this long a damaged lane is skipped
@@ -121,10 +121,10 @@ local function attempt(id, send, lane, rank, attempts)
   raise(number, send, 'attempting', 'attempts', attempts, 'attempting_at', now, 'call',
     ARGV[4])
   local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
-    'closed', 'instead', 'pair_refusals')
+    'closed', 'instead', 'pair_refusals', 'last_error')
   if row[4] ~= '1' then pay_pair(number, now, lane) end
   return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0, row[7] or '',
-    row[8] or '', row[9] or 0, lane, contact or ''}
+    row[8] or '', row[9] or 0, lane, contact or '', row[10] or ''}
 end
 
 -- Return whether a head may go now: "wait" with its lane for the pair, or be held, out of its lane.
