@@ -105,6 +105,15 @@ def test_the_alert_names_the_template_the_account_and_the_reason() -> None:
     assert alert.title == "Meta paused the template order_shipped (account 1: LOW_QUALITY)."
 
 
+def test_news_about_a_partner_name_the_account_that_is_meant() -> None:
+    event = notice("account_update", event="PARTNER_REMOVED", waba_info={"waba_id": "77"})
+
+    alert = find_account_alert(event)
+
+    assert alert
+    assert alert.title == "The app has lost the WhatsApp account (account 77)."
+
+
 @pytest.mark.parametrize("name", ["x" * 61, "a\nb", "{name}", "<b>"])
 def test_a_name_that_meta_gives_no_template_is_not_shown(name: str) -> None:
     event = notice("message_template_status_update", event="PAUSED", message_template_name=name)

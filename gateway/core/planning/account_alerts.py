@@ -52,7 +52,9 @@ def find_account_alert(event: Event) -> Alert | None:
 def _build_alert(trouble: Trouble, value: str, event: Notice) -> Alert:
     name = _text_at(event.raw, trouble.name) if trouble.name else ""
     name = name if _NAME.fullmatch(name) else ""
-    account = event.waba if _ID.fullmatch(event.waba) else "without an id"
+    # News about a partner come under the id of the partner's business.
+    waba = _text_at(event.raw, "waba_info.waba_id") or event.waba
+    account = waba if _ID.fullmatch(waba) else "without an id"
     reasons = (_text_at(event.raw, path) for path in _REASONS)
     reason = next((f": {word}" for word in reasons if _REASON.fullmatch(word)), "")
     cause = Cause(trouble.kind, f"{value} {name or account}")

@@ -63,9 +63,15 @@ class StoredEvent:
             rule: (until, *(moment for moment in moments if moment < before_ms))
             for rule, (until, *moments) in self.contact.used.items()
         }
-        muted_until = self.record.muted_until if self.record else self.contact.muted_until
+        called_at = self.contact.called_at
         return replace(
-            self.contact, last_inbound_at=last, used=used, volley=None, muted_until=muted_until
+            self.contact,
+            last_inbound_at=last,
+            called_at=called_at if called_at and called_at <= now else None,
+            muted_until=self.record.muted_until if self.record else self.contact.silent_until,
+            hand_over=None,
+            used=used,
+            volley=None,
         )
 
 
