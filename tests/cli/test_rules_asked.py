@@ -218,11 +218,12 @@ AS_NOW = "  (judged with the tags and variables that the customer has now)"
 
 
 @pytest.mark.store
+@pytest.mark.parametrize("verb", ["mute", "hand_over"])
 def test_message_that_was_answered_and_then_muted_is_explained_as_answered(
-    server: Server, store: Store
+    server: Server, store: Store, verb: str
 ) -> None:
     write_settings(server.url)
-    Path("old.yaml").write_text(HUMAN)
+    Path("old.yaml").write_text(HUMAN.replace("mute", verb))
     plan_message(store, "wamid.first", "human")
 
     told = run("explain", "wamid.first").output.splitlines()[1:]
@@ -231,9 +232,12 @@ def test_message_that_was_answered_and_then_muted_is_explained_as_answered(
 
 
 @pytest.mark.store
-def test_message_that_came_while_muted_is_explained_as_muted(server: Server, store: Store) -> None:
+@pytest.mark.parametrize("verb", ["mute", "hand_over"])
+def test_message_that_came_while_muted_is_explained_as_muted(
+    server: Server, store: Store, verb: str
+) -> None:
     write_settings(server.url)
-    Path("old.yaml").write_text(HUMAN)
+    Path("old.yaml").write_text(HUMAN.replace("mute", verb))
     plan_message(store, "wamid.first", "human")
     plan_message(store, "wamid.second", "hm")
 

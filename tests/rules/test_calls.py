@@ -31,7 +31,8 @@ def test_a_call_without_a_word_is_a_call(when: str) -> None:
 
 
 def test_what_became_of_a_call_and_its_length_are_placeholders() -> None:
-    rules = "- {name: it, when: {event: call}, then: '{{ name }}: {{ call }}, {{ call_seconds }} s'}"
+    said = "{{ name }}: {{ call }}, {{ call_seconds }} s"
+    rules = f"- {{name: it, when: {{event: call}}, then: '{said}'}}"
 
     assert texts(planned(rules, a_call("ended", duration_s=60))) == ["Ana: ended, 60 s"]
 
