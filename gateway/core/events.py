@@ -91,7 +91,6 @@ class PhoneCall(Notice):
     direction: str  # BY_CUSTOMER, BY_US, or "" if Meta does not say
     outcome: CallOutcome
     began_at: datetime  # when it was picked up, else when this happened
-    duration_s: int | None = None  # of a call that was picked up and is over
     name: str = field(default="", repr=False)
 
 

@@ -31,10 +31,10 @@ def test_a_call_without_a_word_is_a_call(when: str) -> None:
 
 
 def test_what_became_of_a_call_and_its_length_are_placeholders() -> None:
-    said = "{{ name }}: {{ call }}, {{ call_seconds }} s"
+    said = "{{ name }}: {{ call }}, {{ call.duration }} s"
     rules = f"- {{name: it, when: {{event: call}}, then: '{said}'}}"
 
-    assert texts(planned(rules, a_call("ended", duration_s=60))) == ["Ana: ended, 60 s"]
+    assert texts(planned(rules, a_call("ended", raw={"duration": 60}))) == ["Ana: ended, 60 s"]
 
 
 def test_the_window_is_open_for_the_rule_that_answers_a_call() -> None:
@@ -55,3 +55,10 @@ def test_who_called_before_they_wrote_writes_for_the_first_time() -> None:
     called = planned(rules, a_call(), contact=Contact(ANA, wa_id=ANA)).contact
 
     assert texts(planned(rules, a_message(), contact=called)) == ["Welcome!"]
+
+
+@pytest.mark.parametrize("when", ["{call: ended}", "{event: call}", "{field: calls}"])
+def test_a_rule_for_calls_may_name_what_meta_tells_of_them(when: str) -> None:
+    rules = f"- {{name: it, when: {when}, then: '{{{{ call.duration }}}}'}}"
+
+    assert texts(planned(rules, a_call("ended", raw={"duration": 60}))) == ["60"]

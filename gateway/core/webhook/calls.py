@@ -32,7 +32,6 @@ def call(location: Location, item: int, raw: Raw) -> PhoneCall | None:
         field=location.field,
         direction=text_field(raw, "direction"),
         outcome=_read_outcome(raw),
-        duration_s=integer(raw.get("duration")),
         began_at=read_moment(raw.get("start_time"), location.delivery.received_at) or fields["at"],
         name=customer.name,
     )

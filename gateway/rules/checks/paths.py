@@ -21,6 +21,7 @@ LISTED = "docs/rules.md lists all paths"
 MESSAGES = frozenset({"message", "message:*"})
 KIND_SCOPES: dict[str, Scopes] = {
     "status": frozenset({"status"}), "notice": frozenset({"notice:*"}),
+    "call": frozenset({"notice:calls"}),
 }  # fmt: skip
 # Conditions that hold for some types of messages only.
 IMPLIED_TYPES = {"order": ["order"], "reaction": ["reaction"], "tapped": ["interactive", "button"]}
@@ -67,7 +68,8 @@ def _suggest(name: str, scopes: Collection[str] | None) -> str:
 
 def _event_scopes(when: Map) -> Scopes:
     fields = _words(when.get("field"))
-    kinds = _words(when.get("event")) or [kind_of_field(one) for one in fields] or ["message"]
+    kinds = _words(when.get("event")) or [kind_of_field(one) for one in fields]
+    kinds = kinds or ["call" if "call" in when else "message"]
     return frozenset().union(*(KIND_SCOPES.get(kind, MESSAGES) for kind in kinds))
 
 

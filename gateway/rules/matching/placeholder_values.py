@@ -118,9 +118,6 @@ NAMES: Mapping[str, Placeholder] = {
     "status": Placeholder("of a status, what Meta tells", _event_getter("status")),
     "code": Placeholder("of a status, Meta's error code", _event_getter("code")),
     "call": Placeholder("of a call, what became of it, such as missed", _event_getter("outcome")),
-    "call_seconds": Placeholder(
-        "of a call that is over, the seconds that it took", _event_getter("duration_s")
-    ),
     "field": Placeholder("of a notice, its webhook field", _event_getter("field")),
 }
 
