@@ -5,6 +5,12 @@ from gateway.core.events import Event, Message, Notice, Status
 EVENTS = ("message", "status", "call", "echo", "standby", "history", "notice")
 # From the phone of the business, on which a colleague writes.
 SMB_ECHO_FIELD = "smb_message_echoes"
+# Types of messages in which a customer says, taps or sends something. A message of another type,
+# also of one that Meta adds later, is answered only by rules that name its type.
+ANSWERED_TYPES = frozenset(
+    {"text", "button", "interactive", "image", "video", "audio", "voice", "document", "sticker"}
+    | {"location", "contacts", "order"}
+)
 _KIND_BY_FIELD = {
     SMB_ECHO_FIELD: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
     "calls": "call",

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gateway.rules.checks.lint import lint_warnings
+from gateway.rules.checks.lint import left_out_note, lint_warnings
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.checks.rulefile_check import CheckedFile, check
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
@@ -109,13 +109,36 @@ def build_rulebook(files: Iterable[File]) -> Rulebook:
     return assemble_rulebook([file.book for file in checked if file.book])
 
 
+@dataclass(frozen=True, slots=True)
+class RulesCheck:
+    """Result of a check: problems, a note on what is as it should be, and the usable rulebook."""
+
+    files: int
+    problems: tuple[Problem, ...]
+    note: str = ""
+    rulebook: Rulebook | None = None
+
+
+def check_rules(paths: Iterable[Path]) -> RulesCheck:
+    """Check files and folders together as one rulebook; never raises. A file counts once."""
+    files, errors = dict[str, File](), list[Problem]()
+    for path in paths:
+        try:
+            files |= {file.name: file for file in read(path)}
+        except RulebookError as error:
+            errors += error.problems
+    checked = [_check_file(file) for file in files.values()]
+    errors += find_errors(checked)
+    problems = tuple(sorted(limit_problems(chain(errors, lint_warnings(checked)))))
+    if errors:
+        return RulesCheck(len(files), problems)
+    rulebook = assemble_rulebook([file.book for file in checked if file.book])
+    return RulesCheck(len(files), problems, left_out_note(checked), rulebook)
+
+
 def find_problems(path: Path) -> list[Problem]:
     """List every error and warning about the files that `load` would load; never raises."""
-    try:
-        checked = [_check_file(file) for file in read(path)]
-    except RulebookError as error:
-        return list(error.problems)
-    return sorted(limit_problems(chain(find_errors(checked), lint_warnings(checked))))
+    return list(check_rules([path]).problems)
 
 
 def find_errors(checked: Sequence[CheckedFile]) -> Iterator[Problem]:

@@ -105,6 +105,51 @@ def test_json_tells_of_tests_that_cannot_be_played() -> None:
     }
 
 
+def test_several_paths_are_checked_as_one_rulebook(tmp_path: Path) -> None:
+    hours, uses = tmp_path / "hours.yaml", tmp_path / "uses.yaml"
+    hours.write_text("version: 1\nhours: {shop: {zone: Europe/Lisbon}}\nrules: []")
+    uses.write_text(
+        "version: 1\nrules: [{name: a, when: {type: text, outside: shop}, then: Closed.}]"
+    )
+
+    together = run("check", str(hours), str(uses), str(hours))
+
+    assert (together.exit_code, run("check", str(uses)).exit_code) == (PASSES, FAILS)
+    assert together.output.startswith("✓ 1 rule in 2 files, version ")
+
+
+def test_a_test_file_among_several_paths_is_read_as_one(tmp_path: Path) -> None:
+    rules, cases = tmp_path / "a.yaml", tmp_path / "a.test.yaml"
+    rules.write_text("version: 1\nrules: []")
+    cases.write_text("- {case: a, talk: [{thay: hi}]}")
+
+    result = run("check", str(rules), str(cases))
+
+    assert result.exit_code == FAILS
+    assert "case 'a': talk: unknown key 'thay'" in result.output
+
+
+def test_a_folder_without_rules_hides_no_mistake_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.yaml").write_text("version: 1\nrules: [{name: a}]")
+
+    output = run("check", str(tmp_path / "empty"), str(tmp_path / "a.yaml")).output
+
+    assert "holds no *.yaml" in output
+    assert "then: missing" in output
+
+
+def test_a_check_notes_the_rules_that_answer_all_but_reactions(tmp_path: Path) -> None:
+    rules = tmp_path / "a.yaml"
+    rules.write_text("version: 1\nrules: [{name: all, then: Hello.}]")
+
+    result = run("check", str(rules))
+
+    assert result.exit_code == PASSES
+    assert "note: 'all' answers no reactions, deletions, or other messages" in result.output
+    assert told("check", str(rules))["note"].startswith("'all' answers no reactions")
+
+
 def test_json_tells_of_a_check() -> None:
     found = told("check", "check/odd.yaml")
 

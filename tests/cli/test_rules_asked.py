@@ -177,6 +177,8 @@ def test_a_comparison_tells_json() -> None:
         (["explain", "wamid. x"], "A message's id has no spaces"),
         (["explain", "bad.jsonl"], "bad.jsonl:1 is cut in the middle."),
         (["diff", "old.yaml", "nowhere"], "nowhere: cannot be read"),
+        (["diff", "old.yaml"], "Name the rules as they are and as they would be, or use --rec"),
+        (["diff", "--recorded", "old.yaml", "new.yaml"], "name one path of rules at most"),
         (["diff", "old.yaml", "new.yaml", "nowhere"], "Cannot read nowhere: No such file"),
     ],
 )
@@ -195,15 +197,18 @@ def stored(server: Server, store: Store) -> datetime:
     return plan_message(store, "wamid.in", "menu")
 
 
-def plan_message(store: Store, wamid: str, text: str, ago: timedelta = timedelta(0)) -> datetime:
-    """Keep a message of so long ago, and commit what the old rules plan for it."""
+def plan_message(
+    store: Store, wamid: str, text: str, ago: timedelta = timedelta(0), rules: str = OLD
+) -> datetime:
+    """Keep a message of so long ago, and commit what rules plan for it."""
+    Path("then.yaml").write_text(rules)
     number_list.add_number(store, NUMBER)
     now = datetime.now(UTC)
     body = delivery_body(message_item(wamid, text, at=int((now - ago).timestamp())))
     (place,) = keep(store, 3, body.decode())
     (event,) = split(Delivery(place, now, body))
     (view,) = contacts.load(store, {NUMBER: [event]})
-    (made,) = plan(view, [event], load(Path("old.yaml"))).plans
+    (made,) = plan(view, [event], load(Path("then.yaml"))).plans
     assert commit(store, [made], timedelta(days=1)) == [True]
     return now
 
@@ -297,3 +302,38 @@ def test_rules_are_compared_over_what_is_still_in_the_inbox(stored: datetime) ->
 
     assert result.exit_code == 1
     assert "! 1 answer to 1 customer would change, of 1 event, 1 of them answered" in result.output
+
+
+@pytest.mark.store
+def test_what_was_recorded_is_compared_with_what_rules_say_today(stored: datetime) -> None:
+    Path("new.yaml").write_text(OLD.replace("text: menu", "text: carte"))
+
+    same, other = run("diff", "--recorded"), run("diff", "--recorded", "new.yaml", "--reveal")
+
+    assert (same.exit_code, other.exit_code) == (0, 1)
+    assert same.output.endswith("✓ no answer changes, of 1 event, 1 of them answered\n")
+    assert other.output.splitlines()[-3:] == [
+        "  - menu",
+        "  + no rule",
+        "! 1 answer to 1 customer would change, of 1 event, 1 of them answered",
+    ]
+
+
+@pytest.mark.store
+def test_a_message_that_no_rule_answered_is_compared_too(stored: datetime, store: Store) -> None:
+    Path("old.yaml").write_text("version: 1\nrules: [{name: all, then: Hi.}]")
+    plan_message(store, "wamid.other", "what?", rules="version: 1\nrules: []")
+
+    told = json.loads(run("diff", "--recorded", "--json").output)
+
+    assert (told["events"], told["changed"]) == (2, 2)
+    assert told["rules"] == {
+        "all": {"old": 0, "new": 2, "changed": 2}, "menu": {"old": 1, "new": 0, "changed": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.store
+def test_a_message_that_was_not_planned_yet_is_left_out(stored: datetime, store: Store) -> None:
+    keep(store, 3, delivery_body(message_item("wamid.waits", "menu")).decode())
+
+    assert "of 1 event" in run("diff", "--recorded").output

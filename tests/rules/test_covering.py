@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
+from gateway.rules.checks.message_types import fired_types
 from gateway.rules.checks.rulefile_check import check
 from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.loader import assemble_rulebook
@@ -25,7 +26,9 @@ SIMPLE: dict[str, st.SearchStrategy[Any]] = {
         min_size=1,
     )
     | st.fixed_dictionaries({"word": st.just(["a", "a b"])}, optional={"exactly": TEXTS}),
-    "type": st.lists(st.sampled_from(["text", "image", "reaction"]), min_size=1, max_size=2),
+    "type": st.lists(
+        st.sampled_from(["text", "image", "reaction", "revoke"]), min_size=1, max_size=2
+    ),
     "tapped": st.lists(st.sampled_from(["a", "b"]), min_size=1),
     "media": st.lists(st.sampled_from(["image", "audio", "any"]), min_size=1),
     "reaction": st.lists(st.sampled_from(["👍", "any"]), min_size=1),
@@ -70,6 +73,7 @@ EVENTS = [
     a_message(text=None, type="audio"),
     a_message(text=None, type="reaction", raw={"reaction": {"emoji": "👍"}}),
     a_message(text=None, type="reaction", raw={"reaction": {"emoji": "🎉"}}),
+    a_message(text=None, type="revoke"),
     a_status("wamid.1", "failed"),
 ]
 CONTACTS = [
@@ -92,3 +96,17 @@ def test_rule_that_is_told_to_be_never_reached_never_fires(written: list[dict[st
     for event, contact in itertools.product(EVENTS, CONTACTS):
         fired = {one.rule for one in rulebook.decide(event, contact, NOW).fired}
         assert not fired & told
+
+
+@settings(deadline=None)
+@given(WHENS)
+def test_conditions_that_are_told_never_to_fire_never_hold(when: dict[str, Any]) -> None:
+    rules = [{"name": "it", "when": when, "then": "x"}]
+    book = check("r", json.dumps({"version": "1", "rules": rules}, ensure_ascii=False)).book
+    assert book
+    rulebook = assemble_rulebook([book])
+    if book.rules[0].when[0].events != ("message",) or fired_types(book.rules[0].when[0]):
+        return
+
+    for event, contact in itertools.product(EVENTS, CONTACTS):
+        assert not rulebook.decide(event, contact, NOW).fired

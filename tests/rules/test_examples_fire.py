@@ -67,6 +67,7 @@ RAW: list[dict[str, Any]] = [
     {"type": "interactive", "raw": {"interactive": {"nfm_reply": FLOW}}},
     {"type": "edit", "raw": {"edit": {"message": {"type": "text", "text": {"body": "order 8"}}}}},
     {"raw": {"referral": {"ctwa_clid": "ARexample"}}},
+    {"type": "revoke"},
     {"type": "audio", "raw": {"audio": {"voice": True}}},
     {"type": "reaction", "raw": {"reaction": {"emoji": "👍"}}},
     {"raw": {"referral": {"source_type": "ad", "source_id": "120208", "headline": "Winter sale"}}},

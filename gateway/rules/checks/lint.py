@@ -7,14 +7,22 @@ from difflib import get_close_matches
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.compared_words import reshaped_words
+from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
 from gateway.rules.checks.unreachable import find_unreachable
 from gateway.rules.language.actions import BARE
+from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word
-from gateway.rules.yaml.nodes import Map, as_mapping
+from gateway.rules.yaml.nodes import Map, as_list, as_mapping
 
+NEVER_FIRES = "never fires: no message is of all the types that its conditions ask for"
+LEFT_OUT = (
+    "no reactions, deletions, or other messages in which a customer says nothing; "
+    "a rule for these names their type, such as `type: reaction`"
+)
+MAX_NAMED = 3  # rules of a note
 MAX_WORD = 20  # characters of a text that may look like a verb
 
 MarkedMessage = tuple[Mark, str]
@@ -36,6 +44,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for one in files:
         for mark, message in _unknown_templates([as_mapping(one.top("defaults"))], defined):
             yield Problem(one.file, mark, "", message, is_warning=True)
+    yield from _rules_that_never_fire(files)
     yield from _unreachable_rules(files)
 
 
@@ -115,13 +124,42 @@ def _hint(word: str, known: Collection[str]) -> str:
     return f"; {hint}" if hint.startswith("did") else ""
 
 
-def _unreachable_rules(files: Sequence[CheckedFile]) -> Iterator[Problem]:
-    placed = [
+def _place_rules(
+    files: Sequence[CheckedFile],
+) -> list[tuple[CheckedFile, tuple[str, Map], RuleModel]]:
+    """Return each rule of the files that have no errors: its file, its name and tree, its model."""
+    return [
         (file, *one)
         for file in files
         if file.book
         for one in zip(file.rules(), file.book.rules, strict=True)
     ]
+
+
+def left_out_note(files: Sequence[CheckedFile]) -> str:
+    """Name the rules that answer any message but reactions and the like; "" if there are none."""
+    names = [
+        quote_word(name)
+        for _, (name, _), rule in _place_rules(files)
+        if rule.enabled
+        and any("message" in one.events and left_out_types(one) for one in rule.when)
+    ]
+    if not names:
+        return ""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    verb = "answers" if len(names) == 1 else "answer"
+    return f"{', '.join(names[:MAX_NAMED])}{more} {verb} {LEFT_OUT}"
+
+
+def _rules_that_never_fire(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+    for file, (name, tree), rule in _place_rules(files):
+        for when, node in zip(rule.when, as_list(tree.get("when")), strict=True):
+            if when.events == ("message",) and not fired_types(when):
+                yield Problem(file.file, node.mark, name, NEVER_FIRES, is_warning=True)
+
+
+def _unreachable_rules(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+    placed = _place_rules(files)
     models = [model for _, _, model in placed]
     for index, names in find_unreachable(models):
         file, (name, rule), _ = placed[index]

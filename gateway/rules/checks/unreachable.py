@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from gateway.rules.event_kinds import ANSWERED_TYPES
 from gateway.rules.language.actions import ENDS
 from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
 from gateway.rules.language.rulefile import RuleModel
@@ -43,6 +44,7 @@ class _Shape(NamedTuple):
     """Conditions in a form in which they can be compared."""
 
     events: frozenset[str]
+    rare_types: frozenset[str]  # types that a rule answers only because it names them
     words: Mapping[str, frozenset[Any]]  # one of each must fit
     others: Mapping[str, Any]
     of_notes: bool
@@ -50,6 +52,8 @@ class _Shape(NamedTuple):
     def covers(self, narrow: "_Shape") -> bool:
         """Say whether every event that fits the narrow conditions surely fits these."""
         if not narrow.events <= self.events:
+            return False
+        if not narrow.rare_types <= self.rare_types:
             return False
         return all(_accepts(key, words, narrow) for key, words in self.words.items()) and all(
             narrow.others.get(key) == value for key, value in self.others.items()
@@ -138,7 +142,9 @@ def _shape(when: When) -> _Shape:
     others = {key: value for key, value in given.items() if key not in words}
     if when.text:
         words |= _tests(when.text)
-    return _Shape(frozenset(when.events), words, others, any(map(_asks_notes, when.parts())))
+    rare_types = when.named_types() - ANSWERED_TYPES
+    of_notes = any(map(_asks_notes, when.parts()))
+    return _Shape(frozenset(when.events), rare_types, words, others, of_notes)
 
 
 def _asks_notes(part: Conditions) -> bool:

@@ -226,6 +226,13 @@ class Conditions(Model):
         for inner in (*(self.any or ()), *(self.all or ()), *(self.none or ())):
             yield from inner.parts()
 
+    def named_types(self) -> frozenset[str]:
+        """Return the types of messages that the conditions name, but for those under `not`."""
+        words = (*(self.type or ()), "reaction") if self.reaction else self.type or ()
+        own = frozenset(map(str.lower, words))
+        inner = (*(self.any or ()), *(self.all or ()))
+        return own.union(*(one.named_types() for one in inner))
+
     def patterns(self) -> Iterator[TextPattern]:
         """Return the regular expressions whose groups are placeholders, in the file's order."""
         if self.text:

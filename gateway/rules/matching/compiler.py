@@ -6,7 +6,11 @@ from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.matching.condition import Condition, Every, Neither, Some
 from gateway.rules.matching.on_contact import contact_conditions, moment_conditions
 from gateway.rules.matching.on_data import data_conditions
-from gateway.rules.matching.on_event import event_conditions, kind_condition
+from gateway.rules.matching.on_event import (
+    answered_type_condition,
+    event_conditions,
+    kind_condition,
+)
 from gateway.rules.matching.on_text import text_conditions
 from gateway.rules.opening_hours import Hours
 
@@ -18,7 +22,9 @@ def compile_condition(whens: tuple[When, ...], hours: Mapping[str, Hours]) -> Co
 
 
 def _compile_when(when: When, hours: Mapping[str, Hours]) -> Every:
-    return Every((kind_condition(when.events), *_compile_all(when, hours)))
+    kind = kind_condition(when.events)
+    answered = answered_type_condition(when.named_types())
+    return Every((kind, answered, *_compile_all(when, hours)))
 
 
 def _compile_all(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gateway.core.events import Notice, PhoneCall, Status
 from gateway.core.webhook.customers import text_field
 from gateway.core.webhook.phone_numbers import normalize_phone
+from gateway.rules.event_kinds import ANSWERED_TYPES
 from gateway.rules.language.conditions import ANY, Conditions, Referral
 from gateway.rules.matching.condition import (
     IS,
@@ -93,6 +94,19 @@ def kind_condition(events: tuple[str, ...]) -> SingleCondition:
     keys = frozenset(("event", kind) for kind in kinds)
     matched_text = "" if events == ("message",) else held
     return SingleCondition(lambda facts: facts.kind in kinds, matched_text, failed, keys)
+
+
+def answered_type_condition(named: frozenset[str]) -> SingleCondition:
+    """Compile the types of messages that a rule answers: those of customers, and those it names.
+
+    Where it holds it has no text, as the kind of plain messages has none.
+    """
+    types = ANSWERED_TYPES | named
+    return SingleCondition(
+        lambda facts: facts.kind != "message" or facts.type in types,
+        "",
+        "the rule names no such type of message",
+    )
 
 
 def _word_condition(

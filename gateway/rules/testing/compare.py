@@ -15,11 +15,11 @@ from gateway.rules.testing.step_notation import Notation, to_notation
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a rulebook to one event."""
+    """The answer of a rulebook to one event; `messages` are None where only rules are known."""
 
     rules: tuple[str, ...]
-    messages: tuple[Notation, ...] = field(repr=False)
-    effect: tuple[Any, ...] = field(repr=False)  # all that follows, from any rules
+    messages: tuple[Notation, ...] | None = field(default=None, repr=False)
+    effect: tuple[Any, ...] = field(default=(), repr=False)  # all that follows, from any rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,19 @@ class ComparisonTotals:
     old: Counter[str] = field(default_factory=Counter)  # rule -> how often it fires
     new: Counter[str] = field(default_factory=Counter)
     changed_by: Counter[str] = field(default_factory=Counter)  # rule -> changes that it is part of
+
+    def count(
+        self, event: Event, old: tuple[str, ...], new: tuple[str, ...], *, is_changed: bool
+    ) -> None:
+        """Count one event, and the rules that fire for it on either side."""
+        self.events += 1
+        self.answered += bool(old or new)
+        self.old.update(old)
+        self.new.update(new)
+        if is_changed:
+            self.changed += 1
+            self.contacts.add((event.number, event.contact))
+            self.changed_by.update({*old, *new})
 
     @property
     def rules(self) -> list[str]:
@@ -69,17 +82,9 @@ class Comparison:
     def _compare_event(self, event: Event, now: datetime) -> Change | None:
         old = _answer(self._old.plan_next(event, now))
         new = _answer(self._new.plan_next(event, now))
-        totals = self.totals
-        totals.events += 1
-        totals.answered += bool(old.rules or new.rules)
-        totals.old.update(old.rules)
-        totals.new.update(new.rules)
-        if old.effect == new.effect:
-            return None
-        totals.changed += 1
-        totals.contacts.add((event.number, event.contact))
-        totals.changed_by.update({*old.rules, *new.rules})
-        return Change(event, old, new)
+        is_changed = old.effect != new.effect
+        self.totals.count(event, old.rules, new.rules, is_changed=is_changed)
+        return Change(event, old, new) if is_changed else None
 
 
 def _answer(planned: PlannedEvent) -> Answer:

@@ -43,10 +43,26 @@ def find(store: Store, event: Event) -> PlanRecord | None:
 
 def load(store: Store, number: str, record: str) -> PlanRecord | None:
     """Return a record by its id. Raises StoreUnavailableError."""
-    name = f"{keys.number(number)}record:{record}"
+    name = _key(number, record)
     row: Any = store.run(lambda client: client.get(name))
-    if row is None:
-        return None
+    return None if row is None else _parse(row)
+
+
+def find_all(store: Store, number: str, events: Sequence[Event]) -> list[PlanRecord | None]:
+    """Return the record of each event of a number in one round trip.
+
+    Raises StoreUnavailableError.
+    """
+    names = [_key(number, record_id(event)) for event in events]
+    rows: Any = store.run(lambda client: client.mget(names)) if names else []
+    return [None if row is None else _parse(row) for row in rows]
+
+
+def _key(number: str, record: str) -> str:
+    return f"{keys.number(number)}record:{record}"
+
+
+def _parse(row: bytes) -> PlanRecord:
     stored = orjson.loads(row)
     return PlanRecord(
         key=stored["key"],

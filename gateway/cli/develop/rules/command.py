@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -13,74 +14,78 @@ from gateway.cli.develop.rules.diff import diff
 from gateway.cli.develop.rules.explain import explain_event
 from gateway.cli.develop.rules.paths import (
     FAILED,
-    PathGiven,
     console,
     problem_to_dict,
     render_problem,
     resolve_rules_path,
 )
 from gateway.cli.develop.rules.test import run_tests
-from gateway.rules import loader
-from gateway.rules.loader import find_problems, load
-from gateway.rules.problems import Problem, RulebookError
+from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
+from gateway.rules.problems import Problem
 from gateway.rules.reference import schema_json
-from gateway.rules.rulebook import Rulebook
+from gateway.rules.testing.testfile import read_cases
+
+PathsGiven = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Files or folders of rules; GATEWAY_RULES, or rules/, if they are left out.",
+        show_default=False,
+    ),
+]
 
 
-def check(path: PathGiven = None, json: Json = False) -> None:
+def check(paths: PathsGiven = None, json: Json = False) -> None:
     """Tell everything that is wrong with rules; the exit code is 1 where they cannot be used.
 
-    Warnings are told too, and do not keep rules from being used.
+    Warnings are told too, and do not keep rules from being used. Several files or folders are
+    checked as one rulebook; of test files, only the form is checked.
     """
-    where = resolve_rules_path(path)
-    problems = find_problems(where)
-    broken = any(not problem.is_warning for problem in problems)
-    rulebook = None if broken else load(where)
+    given: Sequence[Path | None] = paths or [None]
+    resolved = [resolve_rules_path(path) for path in given]
+    tests = [path for path in resolved if path.name.endswith(TEST_SUFFIXES)]
+    found = check_rules([path for path in resolved if path not in tests])
+    problems = (*found.problems, *read_cases(tests).problems)
+    is_broken = any(not problem.is_warning for problem in problems)
     if json:
-        print_json(_to_dict(where, rulebook, problems))
+        print_json(_to_dict(found, problems, is_ok=not is_broken))
     else:
-        _show(where, rulebook, problems)
-    if broken:
+        _show(found, problems, len(tests), is_ok=not is_broken)
+    if is_broken:
         raise typer.Exit(FAILED)
 
 
-def _show(where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]) -> None:
+def _show(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: bool) -> None:
     out = console()
     for problem in problems:
         out.print(render_problem(problem))
-    out.print(_verdict(where, rulebook, problems))
+    if found.note:
+        out.print(Text(f"note: {found.note}", "dim"))
+    out.print(_verdict(found, problems, tests, is_ok=is_ok))
 
 
-def _verdict(where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]) -> Text:
+def _verdict(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: bool) -> Text:
     warnings = sum(problem.is_warning for problem in problems)
     errors = len(problems) - warnings
     counts = [pluralize(errors, "error")] if errors else []
     counts += [pluralize(warnings, "warning")] if warnings else []
-    if not rulebook:
+    if not is_ok or not (rulebook := found.rulebook):
         return Text(f"✗ {', '.join(counts)}: these rules cannot be used", "bold red")
-    summary = (
-        f"{pluralize(len(rulebook.rules), 'rule')} in {pluralize(_count_files(where), 'file')}"
-    )
+    summary = f"{pluralize(len(rulebook.rules), 'rule')} in {pluralize(found.files, 'file')}"
+    summary += f" and {pluralize(tests, 'test file')}" if tests else ""
     return Text(f"✓ {', '.join([summary, f'version {rulebook.version}', *counts])}", "bold green")
 
 
-def _to_dict(
-    where: Path, rulebook: Rulebook | None, problems: Sequence[Problem]
-) -> dict[str, object]:
+def _to_dict(found: RulesCheck, problems: Sequence[Problem], *, is_ok: bool) -> dict[str, object]:
+    rulebook = found.rulebook
     return {
-        "ok": bool(rulebook),
-        "files": _count_files(where),
+        "ok": is_ok,
+        "files": found.files,
         "rules": len(rulebook.rules) if rulebook else None,
         "version": rulebook.version if rulebook else None,
         "problems": [problem_to_dict(problem) for problem in problems],
+        "note": found.note,
     }
-
-
-def _count_files(where: Path) -> int:
-    try:
-        return len(loader.read(where))
-    except RulebookError:
-        return 0
 
 
 rules = typer.Typer(

@@ -15,12 +15,23 @@ from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
-from gateway.cli.develop.rules.paths import FAILED, console, open_deliveries
+from gateway.cli.common.store import open_store
+from gateway.cli.develop.rules.paths import (
+    FAILED,
+    console,
+    open_deliveries,
+    resolve_rules_path,
+    stored_deliveries,
+)
+from gateway.cli.develop.rules.stored_event import list_stored_events
+from gateway.cli.local import target
 from gateway.core.events import Message
 from gateway.core.text import printable
 from gateway.rules.loader import load
 from gateway.rules.testing.compare import Answer, Change, Comparison, ComparisonTotals
+from gateway.rules.testing.recorded import RecordedComparison
 from gateway.rules.testing.runner import Difference, fits
+from gateway.store.body_codec import Bodies
 
 MOST = 200
 
@@ -70,8 +81,13 @@ MOST_EXAMPLES = 10
 
 
 def diff(
-    old: Annotated[Path, typer.Argument(help="The rules as they are: a file or a folder.")],
-    new: Annotated[Path, typer.Argument(help="The rules as they would be.")],
+    old: Annotated[
+        Path | None,
+        typer.Argument(help="The rules as they are: a file or a folder.", show_default=False),
+    ] = None,
+    new: Annotated[
+        Path | None, typer.Argument(help="The rules as they would be.", show_default=False)
+    ] = None,
     deliveries: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -79,6 +95,14 @@ def diff(
             show_default=False,
         ),
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="Compare the rules that fired when each message was planned with those of "
+            "GATEWAY_RULES, or of the one path given: what a release changes.",
+        ),
+    ] = False,
     examples: Annotated[int, typer.Option(help="Show so many changes.", min=0)] = MOST_EXAMPLES,
     reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
     json: Json = False,
@@ -86,16 +110,13 @@ def diff(
     """Tell whose answer would change; the exit code is 1 where any would.
 
     What is known of customers is worked out from the deliveries alone, so the first of each is
-    their first contact.
+    their first contact. With --recorded it is what the store knows of them now.
     """
-    with errors.exit_on_config_error():
-        comparison = Comparison(load(old), load(new))
-    with open_deliveries(deliveries) as source:
-        changes = comparison.compare((one.delivery, one.is_timed) for one in source)
-        shown = list(islice(changes, examples))
-        for _ in changes:
-            pass  # only counted
-    result, masking = comparison.totals, Masking(reveal)
+    if recorded:
+        result, shown = _compare_recorded(old, new, examples)
+    else:
+        result, shown = _compare_rulebooks(old, new, deliveries, examples)
+    masking = Masking(reveal)
     if json:
         report = _to_dict(result) | {"examples": [_example_to_dict(one, masking) for one in shown]}
         print_json(report)
@@ -103,6 +124,45 @@ def diff(
         _show(result, shown, masking)
     if result.changed:
         raise typer.Exit(FAILED)
+
+
+Compared = tuple[ComparisonTotals, list[Change]]
+
+
+def _compare_rulebooks(
+    old: Path | None, new: Path | None, deliveries: list[Path] | None, examples: int
+) -> Compared:
+    if not old or not new:
+        raise errors.fail("Name the rules as they are and as they would be, or use --recorded.")
+    with errors.exit_on_config_error():
+        comparison = Comparison(load(old), load(new))
+    with open_deliveries(deliveries) as source:
+        changes = comparison.compare((one.delivery, one.is_timed) for one in source)
+        return comparison.totals, _take(changes, examples)
+
+
+def _compare_recorded(rules: Path | None, other: Path | None, examples: int) -> Compared:
+    if other:
+        raise errors.fail("With --recorded name one path of rules at most.")
+    with errors.exit_on_config_error():
+        rulebook = load(resolve_rules_path(rules))
+    comparison = RecordedComparison()
+    given = target.settings()
+    with open_store(given.redis_url, "so nothing can be compared") as store:
+        source = stored_deliveries(store, Bodies(given.encryption_keys))
+        planned = (one for it in source for one in list_stored_events(store, it.delivery))
+        changes = comparison.compare(
+            (one.event, one.recorded, one.decide(rulebook)) for one in planned
+        )
+        return comparison.totals, _take(changes, examples)
+
+
+def _take(changes: Iterator[Change], examples: int) -> list[Change]:
+    """Return the first changes, after all of them were counted."""
+    shown = list(islice(changes, examples))
+    for _ in changes:
+        pass
+    return shown
 
 
 def _show(result: ComparisonTotals, shown: Sequence[Change], masking: Masking) -> None:
@@ -149,6 +209,9 @@ def _id(change: Change) -> str:
 
 def _side(sign: str, answer: Answer, masking: Masking, style: str) -> Iterator[Text]:
     rules = ", ".join(answer.rules) or "no rule"
+    if answer.messages is None:
+        yield Text(f"  {sign} {rules}", style)
+        return
     messages = [mask_message(one, masking) for one in answer.messages] or ["nothing is sent"]
     yield Text(f"  {sign} {rules}: {'; '.join(messages)}", style)
 
@@ -182,7 +245,7 @@ def _example_to_dict(change: Change, masking: Masking) -> dict[str, Any]:
     def side(answer: Answer) -> dict[str, Any]:
         return {
             "rules": answer.rules,
-            "said": [mask_message(message, masking) for message in answer.messages],
+            "said": [mask_message(message, masking) for message in answer.messages or ()],
         }
 
     return {

@@ -18,6 +18,7 @@ from gateway.rules.problems import Problem, quote_word
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
+from gateway.store.redis.client import Store
 
 HERE = "rules/"
 FAILED = 1
@@ -76,5 +77,9 @@ def open_deliveries(paths: Sequence[Path] | None) -> Iterator[Iterable[Item]]:
         return
     given = target.settings()
     with open_store(given.redis_url) as store:
-        history = History(store, Bodies(given.encryption_keys))
-        yield StoredDeliveries(history, None, dead_letters.server_time(store))
+        yield stored_deliveries(store, Bodies(given.encryption_keys))
+
+
+def stored_deliveries(store: Store, bodies: Bodies) -> StoredDeliveries:
+    """Return Meta's deliveries that are in the inbox now."""
+    return StoredDeliveries(History(store, bodies), None, dead_letters.server_time(store))

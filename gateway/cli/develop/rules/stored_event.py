@@ -1,15 +1,18 @@
 """Stored event with its customer's state at planning time, as far as that is known."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Event
+from gateway.core.events import Delivery, Event
 from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, explain
 from gateway.rules.rulebook import Rulebook
 from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
+from gateway.store.tracing import records
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Traces
 
@@ -31,8 +34,23 @@ class StoredEvent:
 
         A rule that a limit blocks now may have fired then, and the other way round.
         """
-        now = (self.record and self.record.planned_at) or self.kept_at or self.event.at
+        now = self._planned_at
         return explain(rulebook, self.event, self._contact_before(now), now)
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Return the rules that fired when the event was planned."""
+        return tuple(rule for rule, _ in self.record.fired) if self.record else ()
+
+    def decide(self, rulebook: Rulebook) -> tuple[str, ...]:
+        """Return the rules of a rulebook that fire for the event as it was planned."""
+        now = self._planned_at
+        decision = rulebook.decide(self.event, self._contact_before(now), now)
+        return tuple(one.rule for one in decision.fired)
+
+    @property
+    def _planned_at(self) -> datetime:
+        return (self.record and self.record.planned_at) or self.kept_at or self.event.at
 
     def describe_change(self, fired: tuple[str, ...], version: str) -> tuple[str, ...]:
         """Describe what may differ from the time of planning, when other rules may have fired.
@@ -42,7 +60,7 @@ class StoredEvent:
         contact, record = self.contact, self.record
         has_notes = contact.tags or contact.vars or (record and record.changes)
         present_state = (AS_NOW,) if has_notes else ()
-        before = tuple(rule for rule, _ in record.fired) if record else ()
+        before = self.recorded
         if before == fired:
             return present_state
         earlier = f"when it was planned, {', '.join(before)} fired" if before else NO_RECORD
@@ -73,6 +91,23 @@ class StoredEvent:
             used=used,
             volley=None,
         )
+
+
+def list_stored_events(store: Store, delivery: Delivery) -> Iterator[StoredEvent]:
+    """Yield those events of a delivery that were planned, each with its record.
+
+    Raises StoreUnavailableError.
+    """
+    by_number: dict[str, list[Event]] = {}
+    for event in split(delivery):
+        by_number.setdefault(event.number, []).append(event)
+    for view in contacts.load(store, by_number):
+        planned = [one for one in by_number[view.number] if one.key in view.known]
+        for event, record in zip(
+            planned, records.find_all(store, view.number, planned), strict=True
+        ):
+            contact = view.contacts.get(event.contact, Contact(event.contact))
+            yield StoredEvent(event, contact, record, delivery.received_at)
 
 
 def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent | None:
