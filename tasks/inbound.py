@@ -241,11 +241,18 @@ def _plan_and_commit(
                 tally.defer(event, DeferReason("failed", str(committed), planning_input.number))
         elif committed:
             tally.add_plan(contact_plan)
+            _count_left_out(ctx, contact_plan)
             apply_failed_statuses(ctx, planning_input.number, contact_plan.status_updates)
         else:
             tally.refusals.update(event.key for event in contact_plan.events)
             to_replan += contact_plan.events
     return to_replan
+
+
+def _count_left_out(ctx: WorkerContext, committed: Plan) -> None:
+    """Count the actions that were not done because a text of them came out empty."""
+    if count := sum(record.left_out for record in committed.records):
+        increment_counter(ctx.store, keys.number(committed.number), "actions.empty", count)
 
 
 def _record_planning(

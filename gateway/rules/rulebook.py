@@ -1,6 +1,6 @@
 """Rulebook: the loaded rules, which decide about an event; pure and total."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,12 +15,18 @@ from gateway.core.planning.contact_changes import (
     apply_action,
     hand_over_contact,
 )
-from gateway.core.planning.decision import TOO_OLD, Action, Decision, FiredRule
+from gateway.core.planning.decision import (
+    TOO_OLD,
+    Action,
+    Decision,
+    FiredRule,
+    LimitedRule,
+)
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
-from gateway.rules.language.actions import LEAVE
+from gateway.rules.language.actions import LEAVE, SENDS
 from gateway.rules.language.conditions import TextPattern
 from gateway.rules.matching import placeholder_values
 from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, compile_action
@@ -32,7 +38,10 @@ from gateway.rules.matching.on_contact import format_duration
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
+NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
+COUNTS_AS_ANSWERED = "which counts as answered"
 EMPTY = "a text came out empty, so its action is not done"
+ANSWERED_ALREADY = "answered already"
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
 LATE = f"{TOO_OLD}, so nothing is sent"
@@ -48,6 +57,7 @@ class Rule:
     steps: tuple[CompiledAction, ...]
     patterns: tuple[TextPattern, ...] = ()  # regular expressions whose groups are placeholders
     limits: tuple[Limit, ...] = ()
+    limit_answers: bool = True  # a message beyond a limit counts as answered
     stop: bool | None = None
     enabled: bool = True
     shadow: bool = False
@@ -69,23 +79,29 @@ class Rule:
         return not self.shadow and (self.has_send if self.stop is None else self.stop)
 
     def refusal(self, facts: EventFacts) -> str:
-        """Say why the rule does not fire, "" if it does."""
+        """Say why the rule does not fire, limits apart; "" if it does."""
         if not self.enabled:
             return "it is not enabled"
         if not self.condition.holds(facts):
             return self.condition.evaluate(facts).explanation
+        return ""
+
+    def limit_reason(self, facts: EventFacts) -> str:
+        """Say which limit keeps the rule from firing, "" if none does."""
         limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
         return _describe_limit(limit) if limit else ""
 
     def fire(self, facts: EventFacts) -> FiredRule:
         """Build the actions, each with the contact as those before it changed it."""
         groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
+        left_out = list[str]()
         explanation, lacks_message = self.condition.evaluate(facts).explanation, False
         for step in self.steps:
             if note := _idle_reason(step, facts):
                 notes[note] = None
             elif not (action := step.build_action(_values(facts, groups))):
                 notes[EMPTY] = None
+                left_out.append(step.verb)
             elif step.calls_meta and facts.is_old and not self.of_any_age:
                 notes[LATE] = None
                 lacks_message |= step.is_send and not self.shadow
@@ -94,10 +110,31 @@ class Rule:
                 self._note(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
+        is_silent = self._has_nothing_to_send(left_out)
+        if is_silent:
+            notes[NOTHING_TO_SEND] = None
+        # An answer that was none uses up no limit, since beyond a limit messages count as answered.
+        limits = () if is_silent or lacks_message else self.limits
         explanation = "; ".join([explanation, *notes])
         return FiredRule(
-            self.name, explanation, tuple(actions), self.shadow, self.limits, lacks_message
+            self.name,
+            explanation,
+            tuple(actions),
+            self.shadow,
+            limits,
+            lacks_message,
+            tuple(left_out),
         )
+
+    def ends_search_with(self, fired: FiredRule) -> bool:
+        """Say whether no rule below is asked after the rule fired as it did."""
+        return self.ends_search and not self._has_nothing_to_send(fired.left_out)
+
+    def _has_nothing_to_send(self, left_out: Sequence[str]) -> bool:
+        """Say whether each message came out empty, so that a rule below may answer."""
+        if self.stop is not None or not self.has_send:
+            return False
+        return sum(step.is_send for step in self.steps) == sum(verb in SENDS for verb in left_out)
 
     def _note(self, facts: EventFacts, action: Action) -> None:
         why, at = f"rule {self.name}", facts.event.at
@@ -155,6 +192,7 @@ def compile_rule(
         steps=tuple(compile_action(step, defaults.window_closed) for step in steps),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
         limits=_limits(rule),
+        limit_answers=rule.when_limited == "answered",
         stop=True if len(steps) < len(rule.then) and rule.stop is None else rule.stop,
         enabled=rule.enabled,
         shadow=rule.shadow,
@@ -177,7 +215,25 @@ class RuleTrial(NamedTuple):
 
     rule: Rule
     refusal: str
-    fired: FiredRule | None
+    fired: FiredRule | None = None
+    ends_search: bool = False
+
+    @property
+    def limited(self) -> LimitedRule | None:
+        """Return the rule if it does not fire because of a limit, which counts as an answer."""
+        is_limited = self.ends_search and not self.fired
+        return LimitedRule(self.rule.name, self.refusal) if is_limited else None
+
+
+def _try_rule(rule: Rule, facts: EventFacts) -> RuleTrial:
+    if refusal := rule.refusal(facts):
+        return RuleTrial(rule, refusal)
+    if reason := rule.limit_reason(facts):
+        if rule.ends_search and rule.limit_answers:
+            return RuleTrial(rule, f"{reason}, {COUNTS_AS_ANSWERED}", ends_search=True)
+        return RuleTrial(rule, reason)
+    fired = rule.fire(facts)
+    return RuleTrial(rule, "", fired, rule.ends_search_with(fired))
 
 
 @dataclass(frozen=True)
@@ -212,11 +268,14 @@ class Rulebook:
         if is_echo and (change := self._take_over(facts)):
             facts.note(change)
         candidates = (self.rules[position] for position in self.index.candidates(facts))
-        fired = tuple(one.fired for one in self.try_rules(candidates, facts) if one.fired)
+        trials = list(self.try_rules(candidates, facts))
+        fired = tuple(one.fired for one in trials if one.fired)
+        limited = next((one.limited for one in trials if one.limited), None)
+        note = ANSWERED_ALREADY if limited else ""
         noted = facts.contact if facts.changes else None
         text = (facts.text.normal or "") if fired else ""
         changes = tuple(facts.changes)
-        return Decision(fired, contact=noted, changes=changes, normal_text=text)
+        return Decision(fired, note, noted, changes, text, limited)
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""
@@ -225,11 +284,9 @@ class Rulebook:
     def try_rules(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
         """Ask rules in their order, each with earlier changes of the contact, until one ends it."""
         for rule in rules:
-            if refusal := rule.refusal(facts):
-                yield RuleTrial(rule, refusal, None)
-                continue
-            yield RuleTrial(rule, "", rule.fire(facts))
-            if rule.ends_search:
+            trial = _try_rule(rule, facts)
+            yield trial
+            if trial.ends_search:
                 return
 
     def _take_over(self, facts: EventFacts) -> ContactChange | None:

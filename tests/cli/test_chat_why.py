@@ -152,3 +152,18 @@ def test_a_message_that_leads_to_nothing_is_answered_at_once(
     work_off(store, rules, sent)
 
     assert traces.is_answered(sent)
+
+
+def test_a_message_beyond_a_limit_is_told_to_be_unanswered_and_why(
+    store: Store, traces: ChatTraces, rules: Path
+) -> None:
+    rules.write_text("version: 1\nrules: [{name: it, cooldown: 1h, then: Yes.}]")
+    work_off(store, rules, write(traces, "hi", "wamid.0"))
+    sent = write(traces, "Blue")
+    work_off(store, rules, sent)
+    limited = "it: it fired within the last 1h, which counts as answered"
+
+    assert traces.explain_reply(sent) == ["no rule answered", f"~ {limited}"]
+
+    rules.write_text("version: 1\nrules: []")
+    assert traces.explain_reply(sent)[0] == f"✗ {limited}"

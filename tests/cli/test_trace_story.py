@@ -156,6 +156,17 @@ def test_the_rules_that_fired_are_told_with_their_reasons() -> None:
     ]
 
 
+def test_a_rule_whose_limit_was_reached_is_told_with_its_reason() -> None:
+    record = replace(RECORD, fired=(), sends=(), limited=("it", "it fired within the last 8h"))
+
+    (line,) = tell(Search((Trace(NUMBER, KEY, KEPT, record=record),)))
+
+    assert line.below[1].details == "rulebook v1, first contact"
+    assert [(one.what, one.details) for one in line.below[1].below] == [
+        ("rule it", "it fired within the last 8h")
+    ]
+
+
 def test_texts_and_numbers_are_masked_unless_asked_for() -> None:
     trace = Trace(NUMBER, KEY, KEPT, is_known=True, record=RECORD, sends=(SENT,))
     masked, shown = (str(tell(Search((trace,)), reveal=reveal)) for reveal in (False, True))

@@ -67,7 +67,9 @@ def test_what_a_rule_noted_is_known_to_the_next_message(stack: Stack) -> None:
 
 
 def test_a_cooldown_holds_from_one_message_to_the_next(stack: Stack) -> None:
-    assert said_to(stack, "351900000012", "news", "news") == ["Here they are.", "What?"]
+    assert said_to(stack, "351900000012", "news", "news", "hi") == ["Here they are.", "What?"]
+
+    assert "within the last 8h, which counts as answered" in stack.trace("wamid.351900000012.1")
 
 
 def test_a_silence_keeps_rules_quiet_and_the_trace_says_until_when(stack: Stack) -> None:

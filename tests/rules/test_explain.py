@@ -82,7 +82,18 @@ def test_a_rule_that_rests_is_near() -> None:
     fired_ms = int(NOW.timestamp() * 1000) - 60_000
     contact = Contact(ANA, used={"it": (fired_ms + 3_600_000, fired_ms)})
 
-    assert lines(rules, contact) == ["~ it: it fired within the last 1h"]
+    assert lines(rules, contact) == ["~ it: it fired within the last 1h, which counts as answered"]
+
+
+def test_a_rule_that_passes_on_what_is_beyond_its_limit_is_near_as_well() -> None:
+    rules = """\
+- {name: it, cooldown: 1h, when_limited: next, then: Hello.}
+- {name: below, then: Hi.}
+"""
+    fired_ms = int(NOW.timestamp() * 1000) - 60_000
+    contact = Contact(ANA, used={"it": (fired_ms + 3_600_000, fired_ms)})
+
+    assert lines(rules, contact) == ["~ it: it fired within the last 1h", "✓ below: always"]
 
 
 def test_a_status_is_explained_too() -> None:

@@ -133,12 +133,22 @@ def test_late_event_without_a_rule_leaves_no_record() -> None:
     assert planned("- {name: bye, when: {text: bye}, then: B}", a_message(at=LATE)).records == ()
 
 
-def test_firing_for_a_late_event_counts_for_the_limits_of_its_rule() -> None:
-    rules = "- {name: hi, cooldown: 1h, then: Hi.}\n- {name: rest, then: {tag: rest}}"
+@pytest.mark.parametrize(
+    ("then", "fired"),
+    [
+        pytest.param("{tag: hi}, stop: yes", ["hi"], id="it only notes"),
+        pytest.param("Hi.", ["hi", "hi"], id="its message was left out"),
+    ],
+)
+def test_firing_for_a_late_event_counts_for_the_limits_of_a_rule_that_left_out_no_message(
+    then: str, fired: list[str]
+) -> None:
+    made = planned(
+        f"- {{name: hi, cooldown: 1h, then: {then}}}",
+        a_message("wamid.1", at=LATE), a_message("wamid.2"),
+    )  # fmt: skip
 
-    made = planned(rules, a_message("wamid.1", at=LATE), a_message("wamid.2"))
-
-    assert [one.fired[0].rule for one in made.records] == ["hi", "rest"]
+    assert [rule.rule for one in made.records for rule in one.fired] == fired
 
 
 def test_late_messages_are_no_loop_because_they_get_no_reply() -> None:

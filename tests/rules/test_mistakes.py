@@ -62,8 +62,37 @@ def test_all_mistakes_are_tried() -> None:
         pytest.param("- {name: a, when: {text: a}, then: A}\n- {name: b, then: B}", id="wider"),
         pytest.param("- {name: a, then: mark_read}\n- {name: b, then: B}", id="ends nothing"),
         pytest.param("- {name: a, then: A, stop: no}\n- {name: b, then: B}", id="goes on"),
-        pytest.param("- {name: a, then: A, cooldown: 1h}\n- {name: b, then: B}", id="rests"),
-        pytest.param("- {name: a, then: A, at_most: 1 per 1d}\n- {name: b, then: B}", id="limit"),
+        pytest.param(
+            "- {name: a, then: A, cooldown: 1h, when_limited: next}\n- {name: b, then: B}",
+            id="rests",
+        ),
+        pytest.param(
+            "- {name: a, when: {first_contact: no}, then: A, at_most: 1 per 1d, "
+            "when_limited: answered}\n- {name: b, then: B}",
+            id="limit that is meant",
+        ),
+        pytest.param(
+            "- {name: a, when: {media: any}, then: A, cooldown: 1h}\n- {name: b, then: B}",
+            id="limit of some content",
+        ),
+        pytest.param(
+            "- {name: a, when: {first_contact: no}, then: A, cooldown: 1h}\n"
+            "- {name: b, then: mark_read}",
+            id="limit above what answers nothing",
+        ),
+        pytest.param(
+            "- {name: a, when: {text: {matches: '(?P<x>.+)'}}, then: '{{ x }}{{ text }}'}",
+            id="a group and a text that conditions ask for",
+        ),
+        pytest.param(
+            "- {name: a, then: [{set: {x: '{{ text }}'}}, '{{ vars.x }}', '{{ type }}', "
+            "\"{{ name | default('you') | first_word }}\", 'Hi {{ name }}']}",
+            id="texts that are never empty",
+        ),
+        pytest.param(
+            "- {name: a, then: {send_buttons: Hi, buttons: {a: A}, footer: '{{ name }}'}}",
+            id="a part that may be left out",
+        ),
         pytest.param("- {name: a, then: A, shadow: yes}\n- {name: b, then: B}", id="shadow"),
         pytest.param("- {name: a, then: A, enabled: no}\n- {name: b, then: B}", id="off"),
         pytest.param("- {name: a, then: A}\n- {name: b, then: B, enabled: no}", id="below off"),
@@ -133,7 +162,7 @@ def test_nothing_odd_is_told(rules: str, tmp_path: Path) -> None:
         pytest.param(
             f"then: x\n  {'k' * 500}: x",
             f"unknown key '{'k' * 40}…'; "
-            "known: at_most, cooldown, enabled, name, shadow, stop, then, when",
+            "known: at_most, cooldown, enabled, name, shadow, stop, then, when, when_limited",
             id="key",
         ),
         pytest.param(

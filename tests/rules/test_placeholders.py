@@ -1,5 +1,6 @@
 """What stands between {{ and }}, filled with what strangers wrote."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import MAX_PLACEHOLDERS, PlaceholderError, template
 from gateway.rules.problems import RulebookError
-from tests.support.factories import ANA, NUMBER
-from tests.support.rules.rulebooks import answer, book, decided
+from tests.support.factories import ANA, NOW, NUMBER, a_message
+from tests.support.rules.rulebooks import answer, book, decided, planned, texts
 
 
 def said(then: str, /, contact: Contact | None = None, **message: Any) -> str:
@@ -190,13 +191,57 @@ def test_a_text_keeps_its_lines() -> None:
     assert fired.actions[0].body["text"]["body"] == "two\n\nlines"
 
 
-def test_a_text_that_comes_out_empty_is_not_sent() -> None:
-    decision = decided("- {name: echo, then: '{{ tapped }} '}\n- {name: next, then: x}")
+ECHO_AND_NEXT = "- {name: echo, then: '{{ tapped }} '}\n- {name: next, then: x}"
 
-    assert [(fired.rule, fired.actions) for fired in decision.fired] == [("echo", ())]
-    assert (
-        decision.fired[0].explanation == "always; a text came out empty, so its action is not done"
+
+def test_a_text_that_comes_out_empty_is_not_sent_and_the_next_rule_answers() -> None:
+    echo, below = decided(ECHO_AND_NEXT).fired
+
+    assert (echo.rule, echo.actions, echo.left_out) == ("echo", (), ("send_text",))
+    assert echo.explanation == (
+        "always; a text came out empty, so its action is not done; "
+        "nothing is left to send, so the rules below are asked"
     )
+    assert below.rule == "next"
+
+
+@pytest.mark.parametrize(
+    ("echo", "fired"),
+    [
+        pytest.param("then: ['{{ tapped }}', Yes.]", ["echo"], id="one message is left"),
+        pytest.param("then: [mark_read, '{{ tapped }}']", ["echo", "below"], id="a signal is left"),
+        pytest.param("stop: yes, then: '{{ tapped }}'", ["echo"], id="it stops nevertheless"),
+        pytest.param("then: ['{{ tapped }}', leave]", ["echo"], id="it leaves nevertheless"),
+        pytest.param("then: {set: {a: '{{ tapped }}'}}, stop: yes", ["echo"], id="it only notes"),
+    ],
+)
+def test_an_empty_message_ends_the_search_only_beside_another(echo: str, fired: list[str]) -> None:
+    decision = decided(f"- {{name: echo, {echo}}}\n- {{name: below, then: x}}")
+
+    assert [one.rule for one in decision.fired] == fired
+
+
+def test_a_muted_customer_is_silence_and_no_empty_text() -> None:
+    muted = Contact(ANA, wa_id=ANA, muted_until=NOW + timedelta(hours=1))
+
+    (fired,) = decided(ECHO_AND_NEXT, muted).fired
+
+    assert (fired.rule, fired.left_out) == ("echo", ())
+
+
+def test_an_answer_that_came_out_empty_uses_up_no_limit() -> None:
+    rules = "- {name: echo, cooldown: 1h, then: '{{ tapped }}'}\n- {name: below, then: x}"
+    events = [a_message(f"wamid.{n}") for n in range(2)]
+
+    assert texts(planned(rules, *events)) == ["x", "x"]
+
+
+def test_actions_that_are_left_out_are_counted_but_for_those_in_shadow() -> None:
+    rules = "- {name: it, shadow: yes, then: '{{ tapped }}'}\n" + ECHO_AND_NEXT
+
+    (record,) = planned(rules, a_message()).records
+
+    assert record.left_out == 1
 
 
 ONLY = "only names and filters may stand between {{ and }}"

@@ -8,6 +8,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import MOST_QUICK, MOST_REPEATED
 from gateway.core.planning.batch import Plan
+from gateway.core.planning.decision import LimitedRule
 from gateway.core.planning.event import LOOP_ALERT
 from tests.support.factories import ANA, NOW, a_message
 from tests.support.rules.rulebooks import book, planned, texts
@@ -41,10 +42,68 @@ def talk(rules: str, *hours: float) -> list[list[str]]:
 def test_a_rule_answers_within_its_limits(limits: str, answered: list[int]) -> None:
     hours = [0, 1, 2, 7, 8, 16, 24]
 
-    got = talk(f"- {{name: it, {limits}, then: Yes.}}\n- {{name: rest, then: No.}}", *hours)
+    rule = f"- {{name: it, {limits}, when_limited: next, then: Yes.}}"
+    got = talk(f"{rule}\n- {{name: rest, then: No.}}", *hours)
 
     assert [hour for hour, said in zip(hours, got, strict=True) if said == ["Yes."]] == answered
     assert all(said in (["Yes."], ["No."]) for said in got)
+
+
+BELOW = "\n- {name: rest, then: No.}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "second"),
+    [
+        pytest.param("then: Yes.", [], id="it would answer"),
+        pytest.param("when_limited: answered, then: Yes.", [], id="it says so"),
+        pytest.param("when_limited: next, then: Yes.", ["No."], id="it says otherwise"),
+        pytest.param("stop: no, then: Yes.", ["No."], id="it never ends the search"),
+        pytest.param("then: mark_read", ["No."], id="it answers nothing"),
+        pytest.param("stop: yes, then: mark_read", [], id="it ends the search"),
+        pytest.param("shadow: yes, then: Yes.", ["No."], id="shadow"),
+        pytest.param("when: {text: bye}, then: Yes.", ["No."], id="its conditions do not hold"),
+    ],
+)
+def test_a_message_beyond_a_limit_counts_as_answered(rule: str, second: list[str]) -> None:
+    assert talk(f"- {{name: it, cooldown: 8h, {rule}}}{BELOW}", 0, 1)[1] == second
+
+
+def test_a_message_beyond_a_limit_has_a_record_that_says_so() -> None:
+    events = [a_message(f"wamid.{n}") for n in range(2)]
+
+    made = planned("- {name: it, cooldown: 1h, then: Yes.}" + BELOW, *events)
+
+    assert len(made.sends) == 1
+    assert made.records[1].fired == ()
+    assert made.records[1].limited == LimitedRule(
+        "it", "it fired within the last 1h, which counts as answered"
+    )
+
+
+def test_a_rule_above_still_notes_what_is_beyond_a_limit() -> None:
+    rules = "- {name: log, then: {tag: seen}}\n- {name: it, cooldown: 1h, then: Yes.}" + BELOW
+    events = [a_message(f"wamid.{n}") for n in range(2)]
+
+    record = planned(rules, *events).records[1]
+
+    assert [one.rule for one in record.fired] == ["log"]
+    assert record.limited
+
+
+ALBUM = "- {name: pictures, when: {media: image}, cooldown: 10s, then: Thank you!}" + BELOW
+
+
+def test_an_album_is_thanked_for_once() -> None:
+    pictures = [a_message(f"wamid.{n}", type="image", text=None) for n in range(5)]
+
+    assert texts(planned(ALBUM, *pictures)) == ["Thank you!"]
+
+
+def test_a_text_between_the_pictures_of_an_album_is_answered() -> None:
+    events = [a_message("wamid.1", type="image", text=None), a_message("wamid.2")]
+
+    assert texts(planned(ALBUM, *events)) == ["Thank you!", "No."]
 
 
 def test_limits_count_within_one_batch() -> None:

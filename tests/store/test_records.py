@@ -2,10 +2,13 @@
 
 import pytest
 
+from gateway.core.planning.batch import plan
 from gateway.store.planning.commit import commit
+from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store
-from gateway.store.tracing.records import PlanRecord, find, stages
+from gateway.store.tracing.records import PlanRecord, find, find_all, stages
 from tests.support.factories import NUMBER, a_message
+from tests.support.rules.rulebooks import book
 from tests.support.store.plans import planned
 from tests.support.store.sends import WEEK, take
 
@@ -42,3 +45,30 @@ def test_sends_tell_how_far_they_got(store: Store) -> None:
 
     assert stages(store, NUMBER, [*ids, "forgotten"]) == ["attempting", "queued", ""]
     assert stages(store, NUMBER, []) == []
+
+
+def test_a_rule_whose_limit_was_reached_is_in_the_record(store: Store) -> None:
+    (view,) = load(store, {NUMBER: [a_message("wamid.1"), a_message("wamid.2")]})
+    rule = "{name: it, when: {age: {older: 1s}}, cooldown: 1h, then: Yes.}"
+    rules = book(f"- {rule}")
+    (made,) = plan(view, [a_message("wamid.1"), a_message("wamid.2")], rules).plans
+    commit(store, [made], WEEK)
+
+    first, second = find_all(store, NUMBER, [a_message("wamid.1"), a_message("wamid.2")])
+
+    assert first
+    assert second
+    assert (first.fired, first.limited) == ((("it", "it is older than 1s"),), None)
+    assert (second.fired, second.limited) == (
+        (), ("it", "it fired within the last 1h, which counts as answered"),
+    )  # fmt: skip
+
+
+def test_records_of_several_events_are_in_their_order(store: Store) -> None:
+    (made,) = planned(store, a_message("wamid.2"))
+    commit(store, [made], WEEK)
+
+    found = find_all(store, NUMBER, [a_message("wamid.1"), a_message("wamid.2")])
+
+    assert [bool(one) for one in found] == [False, True]
+    assert find_all(store, NUMBER, []) == []

@@ -16,6 +16,7 @@ from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext
 from tests.support.factories import ANA, NUMBER, bytes_of, delivery_body, message_item, status_item
+from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
 from tests.support.tasks.worker_state import (
     PREFIX,
@@ -75,6 +76,18 @@ def test_however_often_meta_redelivers_the_effect_is_one(
     assert planned(store) == [REPLY]
     assert counted(store, "events.known") == 1
     assert waiting(at_work) == 0
+
+
+def test_actions_whose_text_came_out_empty_are_counted_once(
+    at_work: WorkerContext, store: Store
+) -> None:
+    rules = book("- {name: it, then: ['{{ tapped }}', {tag: '{{ tapped }}'}, Yes.]}")
+    for _ in range(2):
+        keep(store, delivery_body(ASKED))
+        assert take_effect(at_work, rules) == {}
+
+    assert counted(store, "actions.empty") == 2
+    assert planned(store) == ["Yes."]
 
 
 def test_statuses_that_come_again_are_counted_by_themselves(

@@ -27,6 +27,7 @@ def fill(store: Store) -> None:
     for name in (NUMBER, "other", "", canary.NUMBER):
         add_number(store, name)
         for counter in (
+            "actions.empty",
             "events.known",
             "sends.accepted",
             "statuses.late",

@@ -41,6 +41,7 @@ class FiredRule:
     A rule in shadow has no effect but that it is recorded, and that its own limits count.
     Of a late event the actions that call Meta are left out; `lacks_message` says that a message
     was among them.
+    `left_out` has the verbs of actions whose text came out empty.
     """
 
     rule: str
@@ -49,6 +50,7 @@ class FiredRule:
     shadow: bool = False
     limits: tuple[Limit, ...] = ()
     lacks_message: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def has_message(self) -> bool:
@@ -58,11 +60,19 @@ class FiredRule:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitedRule:
+    """A rule that would have answered but for its limit, so that the event counts as answered."""
+
+    rule: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The rulebook's decision about one event; `note` says why no rule answered.
 
     The contact is as the rules that fired left it, None if they did not change it; `changes`
-    describe the changes in words.
+    describe the changes in words. `limited` is the rule whose limit ended the search.
     """
 
     fired: tuple[FiredRule, ...] = ()
@@ -70,6 +80,7 @@ class Decision:
     contact: Contact | None = None
     changes: tuple[str, ...] = ()
     normal_text: str = field(default="", repr=False)  # in which rules compared what was written
+    limited: LimitedRule | None = None
 
     @property
     def has_message(self) -> bool:

@@ -14,7 +14,7 @@ from gateway.core.events import Event, Message, PhoneCall, Status
 from gateway.core.messages import with_recipient
 from gateway.core.planning.account_alerts import find_account_alert
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
-from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
+from gateway.core.planning.decision import Action, Decision, FiredRule, LimitedRule, RuleDecider
 from gateway.core.sending.send import (
     REPLY,
     ClosedWindowAction,
@@ -139,6 +139,12 @@ class Record:
     changes: tuple[str, ...] = ()  # of the contact, in words
     is_too_old: bool = False  # to get the message that the rules had for it
     muted_until: datetime | None = None  # or a person answered, as the rules saw it
+    limited: LimitedRule | None = None
+
+    @property
+    def left_out(self) -> int:
+        """Return how many actions were not done because a text of them came out empty."""
+        return sum(len(one.left_out) for one in self.fired if not one.shadow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +176,15 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     own, decision = _ask_rules(event, own, rulebook, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
     contact = contact.with_event(event)
-    if not decision.fired and not changes:
+    if not decision.fired and not changes and not decision.limited:
         after = contact if isinstance(event, Message | PhoneCall) else before
         return EventPlan(after, alerts=news)
     effects = apply_rules(event, decision, contact, record_id(event), now)
     ids = tuple(send.id for send in effects.sends)
     why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.silent_until)
-    record = Record(record_id(event), event, rulebook.version, before.is_new, *why)
+    record = Record(
+        record_id(event), event, rulebook.version, before.is_new, *why, limited=decision.limited
+    )
     return EventPlan(effects.contact, effects.sends, (*news, *own.alerts, *effects.alerts), record)
 
 

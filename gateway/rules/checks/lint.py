@@ -7,12 +7,14 @@ from difflib import get_close_matches
 from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.compared_words import reshaped_words
+from gateway.rules.checks.empty_texts import possibly_empty_texts
 from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
-from gateway.rules.checks.unreachable import find_unreachable
+from gateway.rules.checks.unreachable import ends_search, find_unreachable, is_limited
 from gateway.rules.language.actions import BARE
+from gateway.rules.language.conditions import When
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, as_list, as_mapping
@@ -23,6 +25,12 @@ LEFT_OUT = (
     "a rule for these names their type, such as `type: reaction`"
 )
 MAX_NAMED = 3  # rules of a note
+BEYOND_LIMIT = (
+    "beyond this limit a message counts as answered, and no rule below is asked; "
+    "`when_limited: next` asks them, and `when_limited: answered` confirms it"
+)
+# Conditions on what the customer wrote, tapped or sent.
+CONTENT = {"text", "tapped", "type", "media", "reaction", "order", "referral"}
 MAX_WORD = 20  # characters of a text that may look like a verb
 
 MarkedMessage = tuple[Mark, str]
@@ -44,6 +52,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for one in files:
         for mark, message in _unknown_templates([as_mapping(one.top("defaults"))], defined):
             yield Problem(one.file, mark, "", message, is_warning=True)
+    yield from _possibly_empty_texts(files)
     yield from _rules_that_never_fire(files)
     yield from _unreachable_rules(files)
 
@@ -124,9 +133,10 @@ def _hint(word: str, known: Collection[str]) -> str:
     return f"; {hint}" if hint.startswith("did") else ""
 
 
-def _place_rules(
-    files: Sequence[CheckedFile],
-) -> list[tuple[CheckedFile, tuple[str, Map], RuleModel]]:
+PlacedRule = tuple[CheckedFile, tuple[str, Map], RuleModel]
+
+
+def _place_rules(files: Sequence[CheckedFile]) -> list[PlacedRule]:
     """Return each rule of the files that have no errors: its file, its name and tree, its model."""
     return [
         (file, *one)
@@ -151,6 +161,12 @@ def left_out_note(files: Sequence[CheckedFile]) -> str:
     return f"{', '.join(names[:MAX_NAMED])}{more} {verb} {LEFT_OUT}"
 
 
+def _possibly_empty_texts(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+    for file, (name, tree), rule in _place_rules(files):
+        for mark, message in possibly_empty_texts(rule, tree):
+            yield Problem(file.file, mark, name, message, is_warning=True)
+
+
 def _rules_that_never_fire(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for file, (name, tree), rule in _place_rules(files):
         for when, node in zip(rule.when, as_list(tree.get("when")), strict=True):
@@ -161,9 +177,40 @@ def _rules_that_never_fire(files: Sequence[CheckedFile]) -> Iterator[Problem]:
 def _unreachable_rules(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     placed = _place_rules(files)
     models = [model for _, _, model in placed]
-    for index, names in find_unreachable(models):
+    limited = {model.name for model in models if is_limited(model)}
+    unreachable = dict(find_unreachable(models))
+    for index, names in unreachable.items():
         file, (name, rule), _ = placed[index]
         verb = "answers" if len(names) == 1 else "answer"
         above = f"{' and '.join(map(quote_word, names))} above {verb}"
         message = f"is never reached: {above} all that it would"
+        if not limited.isdisjoint(names):
+            message += ", also beyond a limit; `when_limited: next` there asks this rule then"
         yield Problem(file.file, rule.mark, name, message, is_warning=True)
+    below = {name for index, (_, (name, _), _) in enumerate(placed) if index not in unreachable}
+    yield from _wide_limits(placed, below)
+
+
+def _wide_limits(placed: Sequence[PlacedRule], reached: Collection[str]) -> Iterator[Problem]:
+    """Warn of limits whose messages, of any content, count as answered without the author's word.
+
+    Only rules that are `reached` count as rules below.
+    """
+    for index, (file, (name, tree), rule) in enumerate(placed):
+        says_nothing = is_limited(rule) and "when_limited" not in rule.model_fields_set
+        is_wide = any(_is_wide(when) for when in rule.when)
+        below = (one for _, (other, _), one in placed[index + 1 :] if other in reached)
+        if says_nothing and is_wide and _answers(rule) and any(map(_answers, below)):
+            mark = tree.marks["cooldown" if rule.cooldown else "at_most"]
+            yield Problem(file.file, mark, name, BEYOND_LIMIT, is_warning=True)
+
+
+def _answers(rule: RuleModel) -> bool:
+    """Say whether a rule answers messages, and ends the search with it."""
+    is_on = rule.enabled and not rule.shadow
+    return is_on and ends_search(rule) and any("message" in when.events for when in rule.when)
+
+
+def _is_wide(when: When) -> bool:
+    """Say whether conditions leave open what the customer wrote, tapped or sent."""
+    return not any(CONTENT & part.model_fields_set for part in when.parts())

@@ -114,7 +114,10 @@ def _accepts_any(key: str, words: frozenset[Any]) -> bool:
 
 
 def find_unreachable(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the position of each rule that is never asked, and the rules above that answer."""
+    """Yield the position of each rule that is never asked, and the rules above that answer.
+
+    A message beyond a limit counts as answered, unless its rule says otherwise.
+    """
     above, of_notes = _CoveringRules(), _CoveringRules()
     for index, rule in enumerate(rules):
         if not rule.enabled:
@@ -125,14 +128,20 @@ def find_unreachable(rules: Sequence[RuleModel]) -> Iterator[tuple[int, list[str
             yield index, list(dict.fromkeys(name for name in names if name))
         elif rule.shadow:
             continue
-        elif not _ends_search(rule) and any(step.verb in NOTE_VERBS for step in rule.then):
+        elif not ends_search(rule) and any(step.verb in NOTE_VERBS for step in rule.then):
             of_notes = _CoveringRules()
-        elif _ends_search(rule) and not (rule.cooldown or rule.at_most):
+        elif ends_search(rule) and not (is_limited(rule) and rule.when_limited == "next"):
             for shape in shapes:
                 (of_notes if shape.of_notes else above).add(rule.name, shape)
 
 
-def _ends_search(rule: RuleModel) -> bool:
+def is_limited(rule: RuleModel) -> bool:
+    """Say whether a rule has a limit."""
+    return bool(rule.cooldown or rule.at_most)
+
+
+def ends_search(rule: RuleModel) -> bool:
+    """Say whether no rule below is asked after a rule that fired."""
     return any(step.verb in ENDS for step in rule.then) if rule.stop is None else rule.stop
 
 

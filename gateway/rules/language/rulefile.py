@@ -1,7 +1,7 @@
 """Shape of a rules file: its keys and their values."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -25,6 +25,7 @@ from gateway.rules.language.types import (
     Name,
     TemplateName,
     Version,
+    word_of,
     wrap_in_list,
 )
 
@@ -44,6 +45,10 @@ class RuleModel(Model):
     )
     at_most: AtMost | None = Field(
         default=None, description="How often it fires for one customer: 3 per 1d."
+    )
+    when_limited: Annotated[Literal["answered", "next"], word_of("answered", "next")] = Field(
+        default="answered",
+        description="Beyond a limit: `answered` asks no rule below, `next` asks them.",
     )
     stop: bool | None = Field(
         default=None, description="Whether rules below are asked: yes for no, no for yes."

@@ -10,6 +10,7 @@ import orjson
 from gateway.core.contacts.serialization import pack
 from gateway.core.events import Event
 from gateway.core.planning.batch import Failure, Plan
+from gateway.core.planning.decision import LimitedRule
 from gateway.core.planning.event import Record
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
@@ -159,9 +160,14 @@ def _record_json(record: Record) -> bytes:
             "fired": [{"rule": one.rule, "why": one.explanation} for one in record.fired],
             "sends": record.sends,
             "changes": record.changes,
+            **({"limited": _limited(record.limited)} if record.limited else {}),
         }
         | rare
     )
+
+
+def _limited(rule: LimitedRule) -> Mapping[str, str]:
+    return {"rule": rule.rule, "why": rule.explanation}
 
 
 def _json(value: object) -> bytes:

@@ -31,6 +31,7 @@ class PlanRecord:
     muted_until: datetime | None = (
         None  # of the customer before the event; older records do not say
     )
+    limited: tuple[str, str] | None = None  # the rule whose limit ended the search, and why
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:
@@ -64,6 +65,7 @@ def _key(number: str, record: str) -> str:
 
 def _parse(row: bytes) -> PlanRecord:
     stored = orjson.loads(row)
+    limited = stored.get("limited")
     return PlanRecord(
         key=stored["key"],
         rulebook=stored["rulebook"],
@@ -74,6 +76,7 @@ def _parse(row: bytes) -> PlanRecord:
         changes=tuple(stored.get("changes", ())),
         is_too_old=stored.get("too_old", False),
         muted_until=datetime_from_ms(muted) if (muted := stored.get("muted_until")) else None,
+        limited=(limited["rule"], limited["why"]) if limited else None,
     )
 
 

@@ -9,7 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
-from gateway.core.planning.decision import Action, Decision, FiredRule
+from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.leased_partition import Deferred
@@ -59,7 +59,7 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
         store.call("keep", prefix, "meta|0|", (bodies_as or Bodies()).pack(body))
 
 
-def take_effect(at_work: WorkerContext, rulebook: Echo) -> Deferred:
+def take_effect(at_work: WorkerContext, rulebook: RuleDecider) -> Deferred:
     """Give all that waits its effect, pass it, and return what was set aside."""
     aside: dict[str, DeferReason] = {}
     with at_work.inbox.lease() as held:

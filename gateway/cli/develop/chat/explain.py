@@ -59,14 +59,15 @@ class ChatTraces:
         record = records.find(self._store, message.event)
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
-            return [*(f"✓ {rule}: {why}" for rule, why in record.fired), CHANGED]
+            limited = [f"✗ {': '.join(record.limited)}"] if record.limited else []
+            return [*(f"✓ {rule}: {why}" for rule, why in record.fired), *limited, CHANGED]
         if book is None:
             return ["no rule answered; the rules cannot be read now"]
         explanations = replace(message, record=record).explain(book)
         if record is None and any(one.fired for one in explanations):
             return [f"no rule answered {CHANGED}"]
         lines = list(format_explanations(explanations))
-        return lines if record else ["no rule answered", *lines]
+        return lines if record and record.fired else ["no rule answered", *lines]
 
     def _rulebook(self) -> Rulebook | None:
         try:

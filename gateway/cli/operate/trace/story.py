@@ -148,6 +148,8 @@ class Teller:
             ]
             if trace.record.is_too_old:
                 fired.append(StoryLine("too old", TOO_OLD, tone="odd"))
+            if limited := trace.record.limited:
+                fired.append(StoryLine(f"rule {limited[0]}", limited[1], tone="odd"))
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
             details = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
