@@ -110,11 +110,9 @@ class Rule:
                 self._note(facts, action)
         if self.shadow and actions:
             notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
-        is_silent = self._has_nothing_to_send(left_out)
-        if is_silent:
-            notes[NOTHING_TO_SEND] = None
-        # An answer that was none uses up no limit, since beyond a limit messages count as answered.
-        limits = () if is_silent or lacks_message else self.limits
+        limits = self.limits
+        if self._has_nothing_to_send(left_out):
+            notes[NOTHING_TO_SEND], limits = None, ()  # an answer that was none uses up no limit
         explanation = "; ".join([explanation, *notes])
         return FiredRule(
             self.name,

@@ -83,6 +83,23 @@ def test_what_meta_tells_is_explained_by_path_and_hidden_unless_asked_for() -> N
     assert "  order.text: before noon\n  order.catalog_id: 7\n" in shown
 
 
+def test_a_made_up_text_is_explained_without_a_file_or_a_store() -> None:
+    result = run("explain", "--text", "menu")
+
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0].endswith('text from 351900000001 "menu"')
+    assert result.output.splitlines()[1:] == [
+        '  ✗ welcome: text is not "hi"',
+        '  ✓ menu: text is "menu"',
+        "  → typing",
+        "  → Here.",
+    ]
+
+
+def test_a_made_up_text_is_explained_by_other_rules() -> None:
+    assert "  → There." in run("explain", "--text", "menu", "--rules", "new.yaml").output
+
+
 def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
     result = run("explain", captured("a.jsonl", a_body(1, "menu"), a_body(2, "menu")), "--reveal")
 
@@ -94,7 +111,7 @@ def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
         "  → Here.",
         '2026-11-22 12:00:00Z  text from 351900000001 "menu"',
         "  ✗ welcome: this is not the first contact",
-        '  ~ menu: text is "menu", but it fired within the last 1h',
+        '  ~ menu: text is "menu", but it fired within the last 1h, which counts as answered',
     ]
 
 
@@ -175,6 +192,8 @@ def test_a_comparison_tells_json() -> None:
     [
         (["explain", "nowhere"], "nowhere is no file, and no message's id, which begins with wam"),
         (["explain", "wamid. x"], "A message's id has no spaces"),
+        (["explain"], "Name a file, a message's id, or a text with --text: one of the three."),
+        (["explain", "old.yaml", "--text", "hi"], "or a text with --text: one of the three."),
         (["explain", "bad.jsonl"], "bad.jsonl:1 is cut in the middle."),
         (["diff", "old.yaml", "nowhere"], "nowhere: cannot be read"),
         (["diff", "old.yaml"], "Name the rules as they are and as they would be, or use --rec"),

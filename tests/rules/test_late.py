@@ -133,22 +133,13 @@ def test_late_event_without_a_rule_leaves_no_record() -> None:
     assert planned("- {name: bye, when: {text: bye}, then: B}", a_message(at=LATE)).records == ()
 
 
-@pytest.mark.parametrize(
-    ("then", "fired"),
-    [
-        pytest.param("{tag: hi}, stop: yes", ["hi"], id="it only notes"),
-        pytest.param("Hi.", ["hi", "hi"], id="its message was left out"),
-    ],
-)
-def test_firing_for_a_late_event_counts_for_the_limits_of_a_rule_that_left_out_no_message(
-    then: str, fired: list[str]
-) -> None:
-    made = planned(
-        f"- {{name: hi, cooldown: 1h, then: {then}}}",
-        a_message("wamid.1", at=LATE), a_message("wamid.2"),
-    )  # fmt: skip
+def test_firing_for_a_late_event_counts_for_the_limits_of_its_rule() -> None:
+    rules = "- {name: hi, cooldown: 1h, then: Hi.}\n- {name: rest, then: {tag: rest}}"
 
-    assert [rule.rule for one in made.records for rule in one.fired] == fired
+    late, beyond = planned(rules, a_message("wamid.1", at=LATE), a_message("wamid.2")).records
+
+    assert [one.rule for one in late.fired] == ["hi"]
+    assert (beyond.fired, beyond.limited and beyond.limited.rule) == ((), "hi")
 
 
 def test_late_messages_are_no_loop_because_they_get_no_reply() -> None:

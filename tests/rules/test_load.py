@@ -50,7 +50,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     )
     assert told(tmp_path) == [
         "a.yaml:4:5: rule 'one': unknown key 'whem'; did you mean 'when'?",
-        "a.yaml:5:11: rule 'one': unknown placeholder 'nmae'; did you mean 'name'?",
+        "a.yaml:5:12: rule 'one': unknown placeholder 'nmae'; did you mean 'name'?",
         "a.yaml:6:5: rule 'two': then: missing",
         "b.yaml:4:14: rule 'one': YAML reads \": \" as a key and its value: "
         "if this is a text, put the text in quotes",

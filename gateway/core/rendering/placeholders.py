@@ -237,6 +237,15 @@ def names_in(text: str) -> frozenset[str]:
     return template(text).names if has_placeholders(text) else frozenset()
 
 
+def split_placeholders(text: str) -> list[str]:
+    """Return the placeholders of a text one by one, each with its braces, as many as it may have.
+
+    One whose argument holds braces is cut there, and cannot be compiled by itself.
+    """
+    _, *others = text.split("{{", MAX_PLACEHOLDERS)
+    return [f"{{{{{other.partition('}}')[0]}}}}}" for other in others]
+
+
 def has_placeholders(text: str) -> bool:
     """Say whether a text has placeholders to fill, or syntax to refuse."""
     return any(opening in text for opening in OPENINGS)

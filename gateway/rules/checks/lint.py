@@ -4,14 +4,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
-from gateway.core.rendering.placeholders import PlaceholderError, names_in
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.compared_words import reshaped_words
 from gateway.rules.checks.empty_texts import possibly_empty_texts
 from gateway.rules.checks.message_types import fired_types, left_out_types
-from gateway.rules.checks.placeholders import iter_texts
+from gateway.rules.checks.placeholders import iter_texts, placed_names
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
+from gateway.rules.checks.taps import AnsweredTaps, iter_offers, unanswered_offers, unoffered_taps
 from gateway.rules.checks.unreachable import ends_search, find_unreachable, is_limited
 from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import When
@@ -52,6 +52,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for one in files:
         for mark, message in _unknown_templates([as_mapping(one.top("defaults"))], defined):
             yield Problem(one.file, mark, "", message, is_warning=True)
+    yield from _lost_taps(files, has_templates=bool(defined.templates) or defined.sends_templates)
     yield from _possibly_empty_texts(files)
     yield from _rules_that_never_fire(files)
     yield from _unreachable_rules(files)
@@ -63,6 +64,7 @@ class _DefinedNames:
     def __init__(self, files: Sequence[CheckedFile], rules: Sequence[Map]) -> None:
         each = [step for rule in rules for step in iter_steps(rule)]
         self.tags = {str(tag) for step in each for tag in iter_scalars(step.get("tag"))}
+        self.sends_templates = any("send_template" in step for step in each)
         self.vars = {name for step in each for name in as_mapping(step.get("set"))}
         self.templates = {
             str(name) for file in files for name in iter_scalars(file.top("templates"))
@@ -94,13 +96,9 @@ def _vars_in_condition(when: Map) -> Iterator[MarkedMessage]:
 
 
 def _vars_in_text(mark: Mark, text: str) -> Iterator[MarkedMessage]:
-    try:
-        names = names_in(text)
-    except PlaceholderError:
-        return
-    yield from ((mark, name[5:]) for name in sorted(names) if name.startswith("vars."))
-    if "language" in names:
-        yield mark, "language"
+    for at, name in placed_names(mark, text):
+        if name.startswith("vars.") or name == "language":
+            yield at, name.removeprefix("vars.")
 
 
 def _unknown_templates(each: Iterable[Map], defined: _DefinedNames) -> Iterator[MarkedMessage]:
@@ -159,6 +157,19 @@ def left_out_note(files: Sequence[CheckedFile]) -> str:
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     verb = "answers" if len(names) == 1 else "answer"
     return f"{', '.join(names[:MAX_NAMED])}{more} {verb} {LEFT_OUT}"
+
+
+def _lost_taps(files: Sequence[CheckedFile], *, has_templates: bool) -> Iterator[Problem]:
+    """Warn of taps that nothing offers, and of offers that nothing answers."""
+    placed = _place_rules(files)
+    offered = [list(iter_offers(tree)) for _, (_, tree), _ in placed]
+    offers = [one for each in offered for one in each]
+    answered = AnsweredTaps([model for _, _, model in placed])
+    for (file, (name, tree), rule), own in zip(placed, offered, strict=True):
+        if rule.enabled:
+            lost = unoffered_taps(tree, offers, has_templates=has_templates)
+            for mark, message in (*lost, *unanswered_offers(own, answered)):
+                yield Problem(file.file, mark, name, message, is_warning=True)
 
 
 def _possibly_empty_texts(files: Sequence[CheckedFile]) -> Iterator[Problem]:

@@ -1,11 +1,17 @@
 """Check of the placeholders in the texts of one rule."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from gateway.core.paths.table import HEADS, find_path
-from gateway.core.rendering.placeholders import PlaceholderError, names_in
+from gateway.core.rendering.placeholders import (
+    PlaceholderError,
+    names_in,
+    split_placeholders,
+    template,
+)
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.paths import path_problem, rule_scopes
 from gateway.rules.language.conditions import PATTERN_TESTS
@@ -48,7 +54,7 @@ def iter_texts(node: Any) -> Iterator[tuple[Mark, str]]:
     """Yield all texts below a node, keys included, such as a section's title."""
     match node:
         case Scalar():
-            yield node.mark, str(node)
+            yield node.mark, node
         case Map():
             for key, child in node.items():
                 yield node.marks[key], key
@@ -64,13 +70,12 @@ def _unknown_in_text(
     mark: Mark, text: str, known: Collection[str] | None, scopes: frozenset[str] | None
 ) -> Iterator[MarkedMessage]:
     try:
-        names = names_in(text)
+        names_in(text)
     except PlaceholderError as error:
-        yield mark, str(error)
-        return
-    for name in sorted(names):
+        yield from _broken_placeholders(mark, text) or [(mark, str(error))]
+    for at, name in placed_names(mark, text):
         if known is not None and (problem := _unknown_name(name, known, scopes)):
-            yield mark, problem
+            yield at, problem
 
 
 def _unknown_name(name: str, known: Collection[str], scopes: frozenset[str] | None) -> str:
@@ -82,6 +87,34 @@ def _unknown_name(name: str, known: Collection[str], scopes: frozenset[str] | No
     if is_path and not get_close_matches(name, of_hours, n=1):
         return path_problem(name, scopes)
     return f"unknown placeholder {quote_word(name)}; {suggestion_for(name, known)}"
+
+
+def placed_names(mark: Mark, text: str) -> Iterator[tuple[Mark, str]]:
+    """Yield the names of a text's placeholders that can be compiled, each with its place."""
+    left = set[str]()
+    with suppress(PlaceholderError):
+        left.update(names_in(text))
+    for nth, placeholder in enumerate(split_placeholders(text)):
+        with suppress(PlaceholderError):
+            names = names_in(placeholder)
+            yield from ((_mark_placeholder(mark, text, nth), name) for name in sorted(names))
+            left -= names
+    yield from ((mark, name) for name in sorted(left))
+
+
+def _broken_placeholders(mark: Mark, text: str) -> list[MarkedMessage]:
+    """Return each placeholder that cannot be compiled by itself, with its place and the reason."""
+    found = []
+    for nth, placeholder in enumerate(split_placeholders(text)):
+        try:
+            template(placeholder)
+        except PlaceholderError as error:
+            found.append((_mark_placeholder(mark, text, nth), str(error)))
+    return found
+
+
+def _mark_placeholder(mark: Mark, text: str, nth: int) -> Mark:
+    return text.mark_of_part("{{", nth) if isinstance(text, Scalar) else mark
 
 
 def _group_patterns(when: Any) -> Iterator[Scalar]:

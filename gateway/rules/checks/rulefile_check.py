@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.rules.language.rulefile import Book, known_keys
+from gateway.rules.language.rulefile import Book, known_keys, place_of
 from gateway.rules.problems import Problem, limit_problems
 from gateway.rules.yaml.errors import describe_error
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse
@@ -61,5 +61,5 @@ def _to_problem(file: str, tree: Map, error: ErrorDetails) -> Problem:
     path, rule = error["loc"], ""
     if path[0] == "rules" and len(path) > 1 and isinstance(path[1], int):
         rule = _rule_name(tree["rules"][path[1]], path[1])
-    mark, message = describe_error(tree, error, known_keys, skip_steps=2 if rule else 0)
+    mark, message = describe_error(tree, error, known_keys, 2 if rule else 0, place_of)
     return Problem(file, mark, rule, message)

@@ -53,10 +53,19 @@ def _parse_step(value: Any) -> Any:
     return VERBS[verbs[0]].model_validate(value) if verbs else refuse(_no_action(value))
 
 
+def verbs_with(option: str) -> list[str]:
+    """Return the actions that have an option; empty for one that all messages have."""
+    verbs = [verb for verb, model in VERBS.items() if option in {*model.keys()} - {verb}]
+    return verbs if len(verbs) < len(SENDS) - 1 else []
+
+
 def _no_action(value: dict[str, Any]) -> str:
     word = next(iter(value), "")
     if word in BARE:
         return f"{word} stands alone, without a colon"
+    if verbs := verbs_with(word):
+        beside = " or ".join(f"`{verb}`" for verb in verbs)
+        return f"{quote_word(word)} is no action; it belongs beside {beside}, in the same item"
     hint = suggestion_for(word, [*VERBS, *BARE])
     return f"{quote_word(word)} is no action (if it is a text, {QUOTES}); {hint}"
 

@@ -1,6 +1,7 @@
 """Conditions of a rule, as they are written under `when`."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -19,8 +20,10 @@ from gateway.rules.language.types import (
     Tests,
     Texts,
     VarName,
+    collect_refusals,
     one_of,
     refuse,
+    refuse_all,
     word_of,
     wrap_in_list,
 )
@@ -258,15 +261,20 @@ class When(Conditions):
 
     @model_validator(mode="after")
     def _beside_its_event(self) -> "When":
+        refuse_all(collect_refusals(partial(refuse, text) for text in self._misplaced()))
+        return self
+
+    def _misplaced(self) -> Iterator[str]:
+        """Yield the reasons why conditions do not go with the events of the rule."""
         if self.events != ("status",):
             for name in ("status", "code"):
                 if any(getattr(part, name) for part in self.parts()):
-                    refuse(f"`{name}` needs `event: status` beside it")
+                    yield f"`{name}` needs `event: status` beside it"
         if self.events != ("call",) and any(part.call for part in self.parts()):
-            refuse("`call` needs `event: call` beside it")
-        for field in (fields := [one for part in self.parts() for one in part.field or ()]):
-            if (kind := kind_of_field(field)) not in self.events:
-                refuse(f"the field {quote_word(field)} needs `event: {kind}`")
-        if fields and {"message", "status"} & {*self.events}:
-            refuse("`field` is for events that are neither message nor status")
-        return self
+            yield "`call` needs `event: call` beside it"
+        fields = [one for part in self.parts() for one in part.field or ()]
+        others = [field for field in fields if kind_of_field(field) not in self.events]
+        for field in others:
+            yield f"the field {quote_word(field)} needs `event: {kind_of_field(field)}`"
+        if fields and not others and {"message", "status"} & {*self.events}:
+            yield "`field` is for events that are neither message nor status"

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.text import suggestion_for
-from gateway.rules.language.types import VarName, refuse
+from gateway.rules.language.types import VarName, collect_refusals, refuse, refuse_all
 from gateway.rules.opening_hours import DAYS, Hours, Span
 from gateway.rules.problems import quote_word
 from gateway.rules.yaml.nodes import Map, Seq, as_list
@@ -29,27 +29,30 @@ def _parse_hours(value: Any) -> Any:
     if not isinstance(value, Map):
         refuse("must be a mapping such as {zone: Europe/Lisbon, mon-fri: 09:00-18:00}")
     week: dict[int, tuple[Span, ...]] = {}
+    errors: list[PydanticCustomError] = []
     for key in (key for key in value if key not in ("zone", "closed")):
-        with _locate_errors(value, key):
+        with _locate_errors(value, key, errors):
             spans = dict.fromkeys(_days(key), _spans(value[key]))
             if not spans.keys().isdisjoint(week):
                 refuse("one of these days stands twice")
             week |= spans
-    with _locate_errors(value, "zone"):
+    zone, closed = "", frozenset[date]()
+    with _locate_errors(value, "zone", errors):
         zone = _zone(value.get("zone"))
-    with _locate_errors(value, "closed"):
+    with _locate_errors(value, "closed", errors):
         closed = frozenset(map(_date, as_list(value.get("closed", Seq()))))
+    refuse_all(errors)
     return Hours(zone, tuple(week.get(day, ()) for day in range(len(DAYS))), closed)
 
 
 @contextmanager
-def _locate_errors(value: Map, key: str) -> Iterator[None]:
-    """Add the key, and the place of its value, to refusals."""
+def _locate_errors(value: Map, key: str, errors: list[PydanticCustomError]) -> Iterator[None]:
+    """Collect refusals, each with the key and the place of its value."""
     try:
         yield
     except PydanticCustomError as error:
-        node = value.get(key, value)
-        refuse(f"{key}: {error.message()}", node.mark)
+        node, text = value.get(key, value), f"{key}: {error.message()}"
+        errors += collect_refusals([lambda: refuse(text, node.mark)])
 
 
 def _zone(name: Any) -> str:

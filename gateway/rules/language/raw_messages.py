@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from gateway.rules.language.types import refuse
+from gateway.rules.language.types import INSECURE, INSECURE_LINK, refuse
 from gateway.rules.yaml.nodes import Scalar
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
@@ -33,6 +33,22 @@ def _restore_types(value: Any, field: str = "") -> Any:
             return str(value)
 
 
+def _check_links(value: Any) -> Any:
+    """Refuse a `link`, wherever it stands, that Meta would fetch without encryption."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                if key == "link" and isinstance(inner, str) and inner.startswith(INSECURE):
+                    refuse(INSECURE_LINK, getattr(inner, "mark", None))
+                _check_links(inner)
+        case list():
+            for inner in value:
+                _check_links(inner)
+        case _:
+            pass
+    return value
+
+
 def _parse_scalar(word: str) -> str | bool | int | float:
     if word in ("true", "false"):
         return word == "true"
@@ -52,7 +68,10 @@ def _check_graph_body(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-Components = Annotated[list[Any], AfterValidator(_restore_types)]
+Components = Annotated[list[Any], AfterValidator(_check_links), AfterValidator(_restore_types)]
 GraphBody = Annotated[
-    dict[str, Any], AfterValidator(_restore_types), AfterValidator(_check_graph_body)
+    dict[str, Any],
+    AfterValidator(_check_links),
+    AfterValidator(_restore_types),
+    AfterValidator(_check_graph_body),
 ]

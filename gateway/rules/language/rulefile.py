@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gateway.core.paths.table import find_path
-from gateway.rules.language.actions import VERBS, Step
+from gateway.rules.language.actions import VERBS, Step, verbs_with
 from gateway.rules.language.conditions import (
     Age,
     Conditions,
@@ -16,7 +16,7 @@ from gateway.rules.language.conditions import (
     When,
 )
 from gateway.rules.language.opening_hours_syntax import NamedHours
-from gateway.rules.language.send_actions import RowText, WhenClosed
+from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
 from gateway.rules.language.types import (
     AtMost,
     Duration,
@@ -94,6 +94,13 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
 }  # fmt: skip
 
 
+PLACES: dict[str, type[Model]] = {
+    "beside `name`": RuleModel, "under `when`": When, "under `text`": TextTest,
+    "beside a message": FreeForm,
+}  # fmt: skip
+MOST_PLACES = 3  # that a hint names
+
+
 def known_keys(parent_key: str, neighbours: Any) -> list[str]:
     """Return the keys that are allowed at a place of the file."""
     model = MODEL_BY_KEY.get(parent_key)
@@ -102,3 +109,11 @@ def known_keys(parent_key: str, neighbours: Any) -> list[str]:
     if not model:
         model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)
     return model.keys()
+
+
+def place_of(key: str) -> str:
+    """Say where a key belongs that stands where it is unknown, "" if it is known nowhere."""
+    places = [place for place, model in PLACES.items() if key in {*model.keys()}]
+    places += [f"beside `{verb}`" for verb in verbs_with(key)]
+    hint = "is the line indented as those that it belongs to?"
+    return f"it belongs {' or '.join(places[:MOST_PLACES])}; {hint}" if places else ""

@@ -1,5 +1,6 @@
 """Actions that send a message, as they are written under `then`."""
 
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -22,7 +23,9 @@ from gateway.rules.language.types import (
     Sendable,
     TemplateName,
     VarName,
+    collect_refusals,
     refuse,
+    refuse_all,
     word_of,
     wrap_in_list,
 )
@@ -242,10 +245,12 @@ class SendMedia(FreeForm):
 
     @model_validator(mode="after")
     def _fits(self) -> "SendMedia":
-        if self.caption and self.kind in WITHOUT_CAPTION:
-            refuse(f"{self.kind} has no caption with Meta")
-        if self.filename and self.kind != "document":
-            refuse("only a document has a filename")
+        checks = {
+            f"{self.kind} has no caption with Meta": self.caption and self.kind in WITHOUT_CAPTION,
+            "only a document has a filename": self.filename and self.kind != "document",
+        }
+        wrong = (text for text, is_wrong in checks.items() if is_wrong)
+        refuse_all(collect_refusals(partial(refuse, text) for text in wrong))
         return self
 
     def body(self) -> Body:

@@ -1,8 +1,10 @@
 """Types of the values in rules, with error messages for authors."""
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, NamedTuple, NoReturn, Self
 
 from pydantic import (
@@ -12,17 +14,19 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from gateway.core.contacts.frequency import MOST_TIMES
-from gateway.core.messages import LINKS, length_limits
+from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
 from gateway.rules.problems import QUOTES, Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
+from gateway.rules.yaml.nodes import Scalar
 
 # YAML's type of a word is not what the author meant, so an editor accepts all of these as text.
 SCALAR = ["string", "number", "boolean"]
@@ -31,6 +35,24 @@ SCALAR = ["string", "number", "boolean"]
 def refuse(message: str, mark: Mark | None = None) -> NoReturn:
     """Refuse a value with a message of ours, and with a place if that is not the value itself."""
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
+
+
+def refuse_all(errors: Sequence[PydanticCustomError]) -> None:
+    """Refuse a value for each of several reasons at once; accept it if there is none."""
+    if errors:
+        details = [InitErrorDetails(type=error, input=None) for error in errors]
+        raise ValidationError.from_exception_data("rules", details)
+
+
+def collect_refusals(checks: Iterable[Callable[[], object]]) -> list[PydanticCustomError]:
+    """Return the refusal of each check that refuses."""
+    errors = []
+    for check in checks:
+        try:
+            check()
+        except PydanticCustomError as error:
+            errors.append(error)
+    return errors
 
 
 class TextCheck:
@@ -65,7 +87,7 @@ def wrap_in_list(value: Any) -> Any:
 def one_of(*words: str) -> BeforeValidator:
     """Accept one or several of a closed set of words."""
     return BeforeValidator(
-        lambda value: tuple(_require_known(word, words) for word in wrap_in_list(value)),
+        lambda value: _require_all_known(wrap_in_list(value), words),
         json_schema_input_type=tuple[_word_enum(words), ...],  # type: ignore[misc]
     )
 
@@ -81,9 +103,15 @@ def _word_enum(words: tuple[str, ...]) -> Any:
     return Annotated[str, WithJsonSchema({"enum": list(words)})]
 
 
+def _require_all_known(given: Iterable[Any], words: tuple[str, ...]) -> tuple[str, ...]:
+    refuse_all(collect_refusals(partial(_require_known, word, words) for word in given))
+    return tuple(map(str, given))
+
+
 def _require_known(word: Any, words: tuple[str, ...]) -> str:
     if not isinstance(word, str) or word not in words:
-        refuse(f"{quote_word(word)} is not known; {suggestion_for(str(word), words)}")
+        mark = word.mark if isinstance(word, Scalar) else None
+        refuse(f"{quote_word(word)} is not known; {suggestion_for(str(word), words)}", mark)
     return str(word)
 
 
@@ -150,6 +178,8 @@ MAX_EMOJI = 16  # code points: a family, a flag of a region
 DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
 OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+SECURE, INSECURE = "https://", "http://"
+INSECURE_LINK = f"must begin with {SECURE}: a file is not fetched over {INSECURE}"
 GROUP = re.compile(r"(?<!\\)\(\?P?<(\w+)>")
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -233,7 +263,9 @@ def _at_most(value: Any) -> Any:
 
 
 def _link(word: str) -> str:
-    is_link = word.startswith(LINKS) and not any(letter.isspace() for letter in word)
+    if word.startswith(INSECURE):
+        refuse(INSECURE_LINK)
+    is_link = word.startswith(SECURE) and not any(letter.isspace() for letter in word)
     if not is_link and not word.isdecimal() and "{{" not in word:
         refuse("must be a link such as https://example.com/menu.pdf, or the digits of Meta's id")
     return word

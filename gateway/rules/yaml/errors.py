@@ -28,9 +28,16 @@ Path = Any  # steps into lists and mappings
 
 
 def describe_error(
-    tree: Any, error: ErrorDetails, known: KnownKeys, skip_steps: int = 0
+    tree: Any,
+    error: ErrorDetails,
+    known: KnownKeys,
+    skip_steps: int = 0,
+    place_of: Callable[[str], str] = lambda _: "",
 ) -> tuple[Mark, str]:
-    """Return the place and the message of an error, without the first `skip_steps` of its path."""
+    """Return the place and the message of an error, without the first `skip_steps` of its path.
+
+    `place_of` says where a key belongs that is unknown at its place.
+    """
     path = error["loc"]
     if not path:  # the whole tree is wrong
         return tree.mark, SENTENCES.get(error["type"], error["msg"])
@@ -42,7 +49,9 @@ def describe_error(
     if error["type"] == "extra_forbidden":
         *parent, key = path
         where = where.rpartition(".")[0]
-        suggestion = _suggest_key(str(key), parent, node_at(tree, parent), known)
+        suggestion = place_of(str(key)) or _suggest_key(
+            str(key), parent, node_at(tree, parent), known
+        )
         message = f"unknown key {quote_word(key)}; {suggestion}"
     return mark, f"{where}: {message}" if where else message
 

@@ -17,15 +17,46 @@ NOWHERE = Mark()
 
 # The tags that YAML infers for words, lists and mappings; all of these are read as written.
 TAGS = re.compile("!!(str|int|float|bool|null|timestamp|merge|value|seq|map)")
+# Parts of errors that YAML reports, and what an author is told instead.
+YAML_ERRORS = {
+    "another document": "a second document begins here; one file holds one",
+    "'\\t'": "a tab stands here; use spaces",
+}
+KEY_BEGINS = re.compile(r"""\s*(["']?)[\w-]+\1:""")
+INDENTATION = (
+    "an indentation of %d fits no line above: "
+    "keys of one mapping, and dashes of one list, begin in the same column"
+)
+NO_COLON = "a key ends with a colon and a space, as in `then: Hello.`"
 DASH = re.compile(r"(\s*)- +(?:name:\s*(.*))?")
 
 
 class Scalar(str):
-    """A word or text as it was written; `plain` says that it had no quotes."""
+    """A word or text as it was written; `plain` says that it had no quotes.
 
-    __slots__ = ("mark", "plain")
+    `mark` is its place, or that of its key in a line above; `source` is what the file has for it,
+    quotes included, and begins at `begins`.
+    """
+
+    __slots__ = ("begins", "mark", "plain", "source")
     mark: Mark
     plain: bool
+    begins: Mark
+    source: str
+
+    def mark_of_part(self, part: str, nth: int) -> Mark:
+        """Return the place where a part stands for the nth time, counted from 0.
+
+        A part that is written with escapes is not found, and has the place of the whole.
+        """
+        at = -1
+        for _ in range(nth + 1):
+            at = self.source.find(part, at + 1)
+            if at < 0:
+                return self.mark
+        lines = self.source[:at].split("\n")
+        column = len(lines[-1]) + (self.begins.column if len(lines) == 1 else 1)
+        return Mark(self.begins.line + len(lines) - 1, column)
 
 
 class Seq(list[Any]):
@@ -59,7 +90,7 @@ def as_mapping(node: Any) -> Map:
 
 def parse(file: str, source: str) -> tuple[Any, list[Problem]]:
     """Parse one file; the tree is None if it is not YAML."""
-    builder = _Builder()
+    builder = _Builder(source)
     tree = None
     try:
         tree = builder.build(compose_nodes(source))
@@ -98,7 +129,8 @@ def _custom_tag(node: Node) -> str:
 class _Builder:
     """Builder of values from nodes; anchors count each time that they are used."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self.source = source
         self.mistakes: list[tuple[Mark, str]] = []
         self.characters = 0
         self.furthest = Mark()  # the last place reached, at which an anchor's errors are reported
@@ -138,7 +170,8 @@ class _Builder:
         if tag := _custom_tag(node):
             return self._stand_in(mark, f"{quote_word(tag)} is a tag for YAML")
         scalar = Scalar(node.value.encode(errors="replace").decode())
-        scalar.mark, scalar.plain = mark, not node.style
+        scalar.mark, scalar.plain, scalar.begins = mark, not node.style, mark_of(node.start_mark)
+        scalar.source = self.source[node.start_mark.index : node.end_mark.index]
         if scalar != node.value:
             self._report(mark, "an escape such as \\ud83d is half a character")
         return scalar
@@ -147,7 +180,7 @@ class _Builder:
         """Report a value meant as a text, and return a stand-in, so that it is reported once."""
         self._report(mark, f"{message}: {QUOTES}")
         scalar = Scalar("?")
-        scalar.mark, scalar.plain = mark, False
+        scalar.mark, scalar.plain, scalar.begins, scalar.source = mark, False, mark, "?"
         return scalar
 
     def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Map | Scalar:
@@ -201,15 +234,31 @@ def _describe_yaml_error(error: MarkedYAMLError, lines: list[str]) -> tuple[Mark
     mark = mark_of(error.context_mark if unfinished and error.context_mark else error.problem_mark)
     if unfinished:
         return mark, "what is opened here is never closed"
-    if "another document" in problem:
-        return mark, "a second document begins here; one file holds one"
-    if "'\\t'" in problem:
-        return mark, "a tab stands here; use spaces"
-    if "{{" in "".join(lines[mark.line - 1 : mark.line]):
-        return mark, f"YAML reads {{{{ as a mapping: {QUOTES}"
+    if known := next((text for part, text in YAML_ERRORS.items() if part in problem), ""):
+        return mark, known
+    line = "".join(lines[mark.line - 1 : mark.line])
+    if "expected ':'" in problem:
+        return mark_of(error.context_mark), NO_COLON
+    if _is_indented_wrongly(problem, line, mark):
+        indent = len(line) - len(line.lstrip(" "))
+        return Mark(mark.line, indent + 1), INDENTATION % indent
+    return mark, _describe_unquoted(problem, line)
+
+
+def _describe_unquoted(problem: str, line: str) -> str:
+    if "{{" in line:
+        return f"YAML reads {{{{ as a mapping: {QUOTES}"
     if "mapping values" in problem:
-        return mark, f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
-    return mark, f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
+        return f'YAML reads ": " as a key and its value: if this is a text, {QUOTES}'
+    return f"not YAML ({problem[:80]}); if this is a text, {QUOTES}"
+
+
+def _is_indented_wrongly(problem: str, line: str, mark: Mark) -> bool:
+    """Say whether a key or a dash that begins a line is in a column where YAML expects none."""
+    if "block mapping start" in problem or "block sequence start" in problem:
+        return not line[: mark.column - 1].strip()
+    key = KEY_BEGINS.match(line)
+    return "mapping values" in problem and key is not None and key.end() == mark.column
 
 
 def mark_of(mark: StreamMark | None) -> Mark:

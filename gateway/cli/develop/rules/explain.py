@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,12 +28,14 @@ from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner
+from gateway.rules.testing.simulated_customer import SimulatedCustomer
 from gateway.rules.testing.step_notation import Notation, to_notation
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
 NOT_FOUND = 1
+MADE_UP_NUMBER, MADE_UP_CUSTOMER = "100000000000001", "351900000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,21 @@ class Explanation:
 
 def explain_event(
     what: Annotated[
-        str, typer.Argument(metavar="FILE|WAMID", help="A captured delivery, or a message's id.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="FILE|WAMID",
+            help="A captured delivery, or a message's id.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            help="Instead: what a made-up customer writes now, for the first time.",
+            show_default=False,
+        ),
+    ] = None,
     rules: Annotated[
         Path | None,
         typer.Option("--rules", help="Other rules than those in use.", show_default=False),
@@ -76,12 +92,11 @@ def explain_event(
     """Tell which rule answers an event, which nearly do, and on which condition each fails.
 
     Of a file, what is known of a customer is worked out from the file alone; of a message it is
-    what was known before it, but for tags and variables, which are those of now.
+    what was known before it, but for tags and variables, which are those of now. A made-up text
+    needs neither.
     """
-    explanations = (
-        _explain_stored(what, rules) if what.startswith("wamid.") else _explain_file(what, rules)
-    )
-    masking = Masking(reveal)
+    explanations = _explain_given(what, text, rules)
+    masking = Masking(reveal or text is not None)
     if json:
         report = [one.to_dict(masking) for one in explanations]
         print_json(report)
@@ -90,6 +105,19 @@ def explain_event(
     for one in explanations:
         for line in _lines(one, masking, everything=everything):
             out.print(line)
+
+
+def _explain_given(what: str | None, text: str | None, rules: Path | None) -> Iterable[Explanation]:
+    if what is not None and text is None:
+        is_id = what.startswith("wamid.")
+        return _explain_stored(what, rules) if is_id else _explain_file(what, rules)
+    if text is None or what is not None:
+        raise errors.fail("Name a file, a message's id, or a text with --text: one of the three.")
+    with errors.exit_on_config_error():
+        rulebook = load(resolve_rules_path(rules))
+    now = datetime.now(UTC)
+    (event,) = SimulatedCustomer(MADE_UP_NUMBER, MADE_UP_CUSTOMER).text(now, text)
+    return [_explain_event(event, now, EventPlanner(rulebook), rulebook)]
 
 
 def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
@@ -105,11 +133,17 @@ def _explain_deliveries(deliveries: Iterable[Item], rulebook: Rulebook) -> Itera
     for item in deliveries:
         for event in split(item.delivery):
             now = item.delivery.received_at if item.is_timed else event.at
-            result = folding.plan_next(event, now)
-            why = explain(rulebook, event, result.before, now)
-            notes = ("known already",) if result.plan is None and not result.error else ()
-            messages = tuple(to_notation(body) for _, body in result.posts)
-            yield Explanation(event, why, messages, notes)
+            yield _explain_event(event, now, folding, rulebook)
+
+
+def _explain_event(
+    event: Event, now: datetime, planner: EventPlanner, rulebook: Rulebook
+) -> Explanation:
+    result = planner.plan_next(event, now)
+    why = explain(rulebook, event, result.before, now)
+    notes = ("known already",) if result.plan is None and not result.error else ()
+    messages = tuple(to_notation(body) for _, body in result.posts)
+    return Explanation(event, why, messages, notes)
 
 
 def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
