@@ -15,13 +15,7 @@ from gateway.core.planning.contact_changes import (
     apply_action,
     hand_over_contact,
 )
-from gateway.core.planning.decision import (
-    TOO_OLD,
-    Action,
-    Decision,
-    FiredRule,
-    LimitedRule,
-)
+from gateway.core.planning.decision import TOO_OLD, Action, Decision, FiredRule, LimitedRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
@@ -34,7 +28,7 @@ from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.condition import Condition, Key
 from gateway.rules.matching.facts import EventFacts, has_recipient
 from gateway.rules.matching.index import Index
-from gateway.rules.matching.on_contact import format_duration
+from gateway.rules.matching.on_contact import describe_limit
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
@@ -89,7 +83,7 @@ class Rule:
     def limit_reason(self, facts: EventFacts) -> str:
         """Say which limit keeps the rule from firing, "" if none does."""
         limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
-        return _describe_limit(limit) if limit else ""
+        return describe_limit(limit) if limit else ""
 
     def fire(self, facts: EventFacts) -> FiredRule:
         """Build the actions, each with the contact as those before it changed it."""
@@ -170,12 +164,6 @@ def _idle_reason(step: CompiledAction, facts: EventFacts) -> str:
     return (
         "" if step.calls_meta or facts.contact.key or step.verb == ALERT else "there is no contact"
     )
-
-
-def _describe_limit(limit: Limit) -> str:
-    if limit.times == 1:
-        return f"it fired within the last {format_duration(limit.within)}"
-    return f"it fired {limit.times} times within the last {format_duration(limit.within)}"
 
 
 def compile_rule(

@@ -217,17 +217,20 @@ def stored(server: Server, store: Store) -> datetime:
 
 
 def plan_message(
-    store: Store, wamid: str, text: str, ago: timedelta = timedelta(0), rules: str = OLD
+    store: Store,
+    wamid: str,
+    text: str,
+    ago: timedelta = timedelta(0),
+    rules: Path = Path("old.yaml"),
 ) -> datetime:
     """Keep a message of so long ago, and commit what rules plan for it."""
-    Path("then.yaml").write_text(rules)
     number_list.add_number(store, NUMBER)
     now = datetime.now(UTC)
     body = delivery_body(message_item(wamid, text, at=int((now - ago).timestamp())))
     (place,) = keep(store, 3, body.decode())
     (event,) = split(Delivery(place, now, body))
     (view,) = contacts.load(store, {NUMBER: [event]})
-    (made,) = plan(view, [event], load(Path("then.yaml"))).plans
+    (made,) = plan(view, [event], load(rules)).plans
     assert commit(store, [made], timedelta(days=1)) == [True]
     return now
 
@@ -341,7 +344,8 @@ def test_what_was_recorded_is_compared_with_what_rules_say_today(stored: datetim
 @pytest.mark.store
 def test_a_message_that_no_rule_answered_is_compared_too(stored: datetime, store: Store) -> None:
     Path("old.yaml").write_text("version: 1\nrules: [{name: all, then: Hi.}]")
-    plan_message(store, "wamid.other", "what?", rules="version: 1\nrules: []")
+    Path("none.yaml").write_text("version: 1\nrules: []")
+    plan_message(store, "wamid.other", "what?", rules=Path("none.yaml"))
 
     told = json.loads(run("diff", "--recorded", "--json").output)
 

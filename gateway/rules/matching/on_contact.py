@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from gateway.core.contacts.frequency import Limit
 from gateway.rules.language.conditions import Age, Conditions
 from gateway.rules.matching.condition import (
     IS,
@@ -52,6 +53,12 @@ def format_duration(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"
+
+
+def describe_limit(limit: Limit) -> str:
+    """Say how often a rule fired that reached its limit."""
+    times = "" if limit.times == 1 else f"{limit.times} times "
+    return f"it fired {times}within the last {format_duration(limit.within)}"
 
 
 def _first_contact(wanted: bool) -> SingleCondition:
