@@ -1,6 +1,7 @@
 """Kinds of events, as rules name them."""
 
 from gateway.core.events import Event, Message, Notice, Status
+from gateway.core.paths.table import find_path
 
 EVENTS = ("message", "status", "call", "echo", "standby", "history", "notice")
 # From the phone of the business, on which a colleague writes.
@@ -31,3 +32,11 @@ def kind_of(event: Event) -> str:
 def kind_of_field(field: str) -> str:
     """Return the kind of events of a webhook field that are neither messages nor statuses."""
     return _KIND_BY_FIELD.get(field, "notice")
+
+
+def types_with_path(name: str) -> frozenset[str]:
+    """Return the types of messages of which a path tells something, empty if any type may be."""
+    path = find_path(name)
+    scopes = [scope.partition(":") for scope in path.scopes] if path else []
+    is_typed = all(kind == "message" and kind_type for kind, _, kind_type in scopes)
+    return frozenset(kind_type for _, _, kind_type in scopes) if is_typed else frozenset()

@@ -36,6 +36,14 @@ def test_a_rule_answers_a_type_that_it_names(kind: str, when: str) -> None:
     assert is_answered(when % kind, type=kind, text=None)
 
 
+def test_a_type_is_named_by_a_path_that_only_it_has() -> None:
+    edit = {"edit": {"message": {"type": "text", "text": {"body": "order 124"}}}}
+    when = "{data: {edit.message.text.body: order 124}}"
+
+    assert is_answered(when, type="edit", text=None, raw={"type": "edit", **edit})
+    assert not is_answered(f"{{not: {when}}}", type="edit", text=None, raw=edit)
+
+
 def test_a_type_is_named_in_any_case() -> None:
     assert is_answered("{type: Revoke}", type="revoke", text=None)
 

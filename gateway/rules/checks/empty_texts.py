@@ -55,6 +55,7 @@ def _tested_names(when: Conditions) -> Iterator[str]:
     if isinstance(when, When) and when.events == ("status",):
         yield "status"
     yield from (f"vars.{name}" for name in when.vars or ())
+    yield from (name for name, test in (when.data or {}).items() if test.present is not False)
     for pattern in when.patterns():
         yield from compile_pattern(pattern.source).groupindex
     for one in when.all or ():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.rules.event_kinds import ANSWERED_TYPES
+from gateway.rules.event_kinds import ANSWERED_TYPES, types_with_path
 from gateway.rules.language.conditions import ANY, MEDIA, Conditions, When
 
 Types = frozenset[str]
@@ -27,7 +27,7 @@ def left_out_types(when: When) -> Types:
 
 
 def _narrow(when: Conditions, types: Types) -> Types:
-    for allowed in _allowed_types(when, types):
+    for allowed in (*_allowed_types(when, types), *_types_with_data(when)):
         types &= allowed
     for one in when.all or ():
         types &= _narrow(one, types)
@@ -50,9 +50,20 @@ def _allowed_types(when: Conditions, types: Types) -> Iterator[Types]:
         yield frozenset({"reaction"})
     if when.order is not None:
         yield frozenset({"order"}) if when.order else types - {"order"}
+    yield from _types_with_content(when, types)
+
+
+def _types_with_content(when: Conditions, types: Types) -> Iterator[Types]:
     if when.tapped:
         yield TAPPED_TYPES
     if when.text:
         yield types - TEXTLESS_TYPES
     if when.referral not in (None, False):
         yield ANSWERED_TYPES
+
+
+def _types_with_data(when: Conditions) -> Iterator[Types]:
+    """Yield for each path that must be there the types that have it."""
+    for name, test in (when.data or {}).items():
+        if test.present is not False and (types := types_with_path(name)):
+            yield types

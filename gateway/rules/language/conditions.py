@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.core.events import CallOutcome
-from gateway.rules.event_kinds import EVENTS, kind_of_field
+from gateway.rules.event_kinds import EVENTS, kind_of_field, types_with_path
 from gateway.rules.language.data_paths import NamesPaths
+from gateway.rules.language.refusals import collect_refusals, refuse_all
 from gateway.rules.language.types import (
     Codes,
     Duration,
@@ -20,10 +21,8 @@ from gateway.rules.language.types import (
     Tests,
     Texts,
     VarName,
-    collect_refusals,
     one_of,
     refuse,
-    refuse_all,
     word_of,
     wrap_in_list,
 )
@@ -232,7 +231,8 @@ class Conditions(Model):
     def named_types(self) -> frozenset[str]:
         """Return the types of messages that the conditions name, but for those under `not`."""
         words = (*(self.type or ()), "reaction") if self.reaction else self.type or ()
-        own = frozenset(map(str.lower, words))
+        paths = (types for name in self.data or () if (types := types_with_path(name)))
+        own = frozenset(map(str.lower, words)).union(*paths)
         inner = (*(self.any or ()), *(self.all or ()))
         return own.union(*(one.named_types() for one in inner))
 

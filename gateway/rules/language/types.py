@@ -1,7 +1,7 @@
 """Types of the values in rules, with error messages for authors."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,16 +14,16 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway.core.contacts.frequency import MOST_TIMES
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
+from gateway.rules.language.refusals import collect_refusals, refuse_all
 from gateway.rules.problems import QUOTES, Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
 from gateway.rules.yaml.nodes import Scalar
@@ -35,24 +35,6 @@ SCALAR = ["string", "number", "boolean"]
 def refuse(message: str, mark: Mark | None = None) -> NoReturn:
     """Refuse a value with a message of ours, and with a place if that is not the value itself."""
     raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
-
-
-def refuse_all(errors: Sequence[PydanticCustomError]) -> None:
-    """Refuse a value for each of several reasons at once; accept it if there is none."""
-    if errors:
-        details = [InitErrorDetails(type=error, input=None) for error in errors]
-        raise ValidationError.from_exception_data("rules", details)
-
-
-def collect_refusals(checks: Iterable[Callable[[], object]]) -> list[PydanticCustomError]:
-    """Return the refusal of each check that refuses."""
-    errors = []
-    for check in checks:
-        try:
-            check()
-        except PydanticCustomError as error:
-            errors.append(error)
-    return errors
 
 
 class TextCheck:
