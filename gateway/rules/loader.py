@@ -13,9 +13,10 @@ from gateway.rules.checks.lint import left_out_note, lint_warnings
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.checks.rulefile_check import CheckedFile, check
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
+from gateway.rules.matching.rule import compile_rule
 from gateway.rules.opening_hours import Hours
 from gateway.rules.problems import Mark, Problem, RulebookError, limit_problems
-from gateway.rules.rulebook import Rulebook, compile_rule
+from gateway.rules.rulebook import Rulebook
 
 MAX_BYTES = 1_000_000
 SUFFIXES = (".yaml", ".yml")

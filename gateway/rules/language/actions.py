@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import suggestion_for
 from gateway.rules.language import contact_actions, send_actions
-from gateway.rules.language.types import SCALAR, refuse
+from gateway.rules.language.refusals import refuse
+from gateway.rules.language.types import SCALAR
 from gateway.rules.problems import QUOTES, quote_word
 
 Sending = (

@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.text import suggestion_for
-from gateway.rules.language.refusals import collect_refusals, refuse_all
-from gateway.rules.language.types import VarName, refuse
+from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
+from gateway.rules.language.types import VarName
 from gateway.rules.opening_hours import DAYS, Hours, Span
 from gateway.rules.problems import quote_word
 from gateway.rules.yaml.nodes import Map, Seq, as_list

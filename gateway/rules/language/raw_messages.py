@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from gateway.rules.language.types import INSECURE, INSECURE_LINK, refuse
+from gateway.rules.language.refusals import refuse
+from gateway.rules.language.types import INSECURE, INSECURE_LINK
 from gateway.rules.yaml.nodes import Scalar
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")

@@ -1,9 +1,17 @@
 """Refusals of one value for several reasons, which an author is told at once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from gateway.rules.problems import Mark
+
+
+def refuse(message: str, mark: Mark | None = None) -> NoReturn:
+    """Refuse a value with a message of ours, and with a place if that is not the value itself."""
+    raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
 def refuse_all(errors: Sequence[PydanticCustomError]) -> None:

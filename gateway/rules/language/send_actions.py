@@ -15,7 +15,7 @@ from pydantic import (
 from gateway.core import messages
 from gateway.core.messages import Body, ListRow, Section, length_limits
 from gateway.rules.language.raw_messages import Components, GraphBody
-from gateway.rules.language.refusals import collect_refusals, refuse_all
+from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
 from gateway.rules.language.types import (
     Language,
     Limited,
@@ -24,7 +24,6 @@ from gateway.rules.language.types import (
     Sendable,
     TemplateName,
     VarName,
-    refuse,
     word_of,
     wrap_in_list,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, NamedTuple, NoReturn, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,24 +17,19 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from gateway.core.contacts.frequency import MOST_TIMES
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
-from gateway.rules.language.refusals import collect_refusals, refuse_all
-from gateway.rules.problems import QUOTES, Mark, quote_word
+from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
+from gateway.rules.problems import QUOTES, quote_word
 from gateway.rules.text import PatternError, compile_pattern, normalize, spaced_words
 from gateway.rules.yaml.nodes import Scalar
 
 # YAML's type of a word is not what the author meant, so an editor accepts all of these as text.
 SCALAR = ["string", "number", "boolean"]
-
-
-def refuse(message: str, mark: Mark | None = None) -> NoReturn:
-    """Refuse a value with a message of ours, and with a place if that is not the value itself."""
-    raise PydanticCustomError("rules", "{message}", {"message": message, "mark": mark})
 
 
 class TextCheck:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.core.text import suggestion_for
 from gateway.rules.language.actions import BARE, VERBS
 from gateway.rules.language.conditions import CALL_OUTCOMES, MEDIA, STATUSES
+from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import (
     Codes,
     Duration,
@@ -18,7 +19,6 @@ from gateway.rules.language.types import (
     Model,
     Name,
     VarName,
-    refuse,
     word_of,
     wrap_in_list,
 )

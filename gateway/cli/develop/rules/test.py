@@ -26,8 +26,9 @@ from gateway.cli.develop.rules.paths import (
 from gateway.core.text import printable
 from gateway.rules.explain import format_explanations
 from gateway.rules.loader import TEST_SUFFIXES, load
+from gateway.rules.matching.rule import Rule
 from gateway.rules.problems import Problem
-from gateway.rules.rulebook import Rule, Rulebook
+from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.runner import CaseResult, StepResult, play_case
 from gateway.rules.testing.testcase import CustomerAct
 from gateway.rules.testing.testfile import Casebook, find_test_files, read_cases, rules_path_for
