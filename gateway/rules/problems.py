@@ -16,7 +16,7 @@ class Mark(NamedTuple):
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One error, or with `is_warning` a warning; rule "" means the whole file."""
 
@@ -27,6 +27,14 @@ class Problem:
     rule: str
     message: str
     is_warning: bool = False
+
+    def __lt__(self, other: "Problem") -> bool:
+        """Sort by place, whatever the items are that the problems are about."""
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[object, ...]:
+        return self.file, self.mark, self.rule, self.message
 
     def __str__(self) -> str:
         """Return the place and the message on one line."""

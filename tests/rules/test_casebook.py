@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.rules.testing import testfile
@@ -172,6 +172,7 @@ SIGNS = st.sampled_from(
 
 
 @given(st.lists(SIGNS).map("".join))
+@example("![\x85wait: 1d")  # problems of the file and of a case
 def test_whatever_a_file_of_tests_holds_it_is_read(written: str) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder, "a.test.yaml")

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
-from gateway.core.planning.contact_changes import (
-    apply_action,
-)
+from gateway.core.planning.contact_changes import apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
@@ -23,20 +21,10 @@ from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
 NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
-
-
 COUNTS_AS_ANSWERED = "which counts as answered"
-
-
 EMPTY = "a text came out empty, so its action is not done"
-
-
 NO_MESSAGE = "there is no message to mark or to react to"
-
-
 SHADOW = "in shadow, so nothing is done of"
-
-
 LATE = f"{TOO_OLD}, so nothing is sent"
 
 
