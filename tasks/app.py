@@ -14,6 +14,7 @@ from gateway.config import logs
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
+from gateway.rules.rulebook import Rulebook
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
@@ -33,6 +34,7 @@ app = Celery(
     include=[
         "tasks.inbound",
         "tasks.outbound",
+        "tasks.outgoing.notifications",
         "tasks.scheduled.jobs",
         "tasks.scheduled.canary",
         "tasks.monitoring.alert_watch",
@@ -60,7 +62,7 @@ def run_startup_checks(**_: Any) -> None:
     enable_rule_reloading()
     children()  # before the pool forks them
     try:
-        load(settings.gateway_rules)
+        _warn_of_missing_address(settings, load(settings.gateway_rules))
         health = look(Store(settings.redis_url), settings.gateway_store_bytes)
     except RulebookError as error:
         _exit_with_error(f"The rules cannot be used:\n{error}")
@@ -69,6 +71,12 @@ def run_startup_checks(**_: Any) -> None:
         return
     if health.fatal:
         _exit_with_error(" ".join(health.fatal))
+
+
+def _warn_of_missing_address(settings: Settings, rulebook: Rulebook) -> None:
+    """Log that rules notify an address that is not set; what they report waits for it."""
+    if rulebook.posts_notifications and not settings.gateway_notify_url.get_secret_value():
+        log.warning("notify_unset")
 
 
 @worker_process_init.connect

@@ -31,7 +31,7 @@ from tasks.receiving.grants import apply_grants
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
 from tasks.receiving.unreadable import dead_letter_unreadable
 from tasks.sending.account_effects import apply_failed_statuses
-from tasks.wakeup import call_inbox, ring_number
+from tasks.wakeup import call_inbox, ring_number, ring_outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +97,7 @@ class _Tally:
     """Results of a batch so far."""
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
+    notifications: Counter[str] = field(default_factory=Counter)  # by number
     fired_rules: dict[str, str] = field(
         default_factory=dict
     )  # rule -> why, in the rule's own words
@@ -107,6 +108,7 @@ class _Tally:
     def add_plan(self, committed: Plan) -> None:
         """Add the results of a committed plan."""
         self.sends += Counter({committed.number: len(committed.sends)})
+        self.notifications += Counter({committed.number: len(committed.notifications)})
         for one in (one for record in committed.records for one in record.fired):
             if len(self.fired_rules) < MOST_NAMED:
                 self.fired_rules.setdefault(one.rule, one.explanation)
@@ -137,6 +139,8 @@ def process_batch(
         _commit_with_replanning(ctx, batch.events, rulebook, tally)
     for number in tally.sends:
         ctx.ring_pool.submit(ring_number, ctx.store, number, REPLY)
+    for number in tally.notifications:
+        ctx.ring_pool.submit(ring_outgoing, ctx.store, number)
     if tally.gap:
         note_gap(ctx.store, tally.gap)
     if tally.deferred:
@@ -147,6 +151,7 @@ def process_batch(
         events=len(batch.events),
         kinds=Counter(event.kind for event in batch.events),
         sends=tally.sends.total(),
+        notifications=tally.notifications.total(),
         fired=tally.fired_rules,
     )
     return tally.deferred

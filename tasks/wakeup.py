@@ -23,6 +23,7 @@ from tasks.app import app
 
 log = structlog.get_logger(__name__)
 QUEUE_OF = {REPLY: "critical"}
+OUTGOING = "outgoing"  # the queue, and the wake-up, of what is posted to strangers
 MOST_WAITING = 1_000
 # A wake-up that the broker did not take may be sent again after so long.
 UNHEARD_MS = 5_000
@@ -61,6 +62,14 @@ def ring_numbers(store: Store, numbers: Sequence[tuple[str, str]]) -> None:
 def ring_anyway(number: str, priority: str) -> bool:
     """Wake a worker to send for a number in any case; false if the broker did not take it."""
     return _ring("tasks.pump", QUEUE_OF.get(priority, "bulk"), number, priority)
+
+
+def ring_outgoing(store: Store, number: str) -> bool:
+    """Wake a worker to post a number's notifications; false as in `ring_number`."""
+    bell = keys.number_bell(number, OUTGOING)
+    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+        store, bell, _ring("tasks.notify", OUTGOING, number)
+    )
 
 
 def ring_task(store: Store, task: str) -> bool:

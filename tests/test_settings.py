@@ -1,5 +1,6 @@
 """The environment is read once, wrong settings are named all at once, and secrets never shown."""
 
+import base64
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from gateway.config.types import without_secrets
 
 ROOT = Path(__file__).parent.parent
 KEY = "5e" * 32
+SIGNING = f"whsec_{base64.b64encode(b'a signing secret of hush').decode()}"
 NEEDED = {
     "REDIS_URL": "redis://someone:hush0@store:6379/0",
     "META_APP_SECRET": "hush1",
@@ -69,6 +71,10 @@ def test_missing_and_malformed_are_named_together() -> None:
         ("GATEWAY_STORE_BYTES", "2 apples"),
         ("GATEWAY_ALERT_URL", "hooks.test/T0"),
         ("GATEWAY_HEARTBEAT_URL", "ftp://hooks.test/T0"),
+        ("GATEWAY_NOTIFY_URL", "hooks.test/T0"),
+        ("GATEWAY_NOTIFY_SECRET", "whsec_c2hvcnQ="),
+        ("GATEWAY_NOTIFY_SECRET", "whsec_no base64!"),
+        ("GATEWAY_NOTIFY_SECRET", "bm8gcHJlZml4IG5vIHByZWZpeCBubyBwcmVmaXg="),
         ("GATEWAY_LOG_LEVEL", "loud"),
     ],
 )
@@ -219,14 +225,33 @@ def test_a_store_on_a_cluster_with_a_broker_of_its_own_is_fine() -> None:
     assert Settings.from_env(NEEDED | env).broker_url == "redis://broker:6379/0"
 
 
+def test_an_address_of_notifications_needs_a_secret() -> None:
+    [told] = problems(GATEWAY_NOTIFY_URL="https://hooks.test/hush")
+
+    assert told.startswith("GATEWAY_NOTIFY_SECRET is not set, and GATEWAY_NOTIFY_URL needs it")
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("between", [" ", "\n", ", "])
+def test_several_secrets_sign_notifications(between: str) -> None:
+    given = between.join([SIGNING, SIGNING])
+
+    assert Settings.from_env(NEEDED | {"GATEWAY_NOTIFY_SECRET": given}).notify_secrets == (
+        b"a signing secret of hush",
+        b"a signing secret of hush",
+    )
+
+
 def test_secrets_are_shown_nowhere() -> None:
     more = {"CELERY_BROKER_URL": "amqp://me:hush4@rabbit//", "GATEWAY_ENCRYPTION_KEYS": KEY}
     more |= {"GATEWAY_ALERT_URL": "https://a.test/hush5", "GATEWAY_HEARTBEAT_URL": "http://hush6"}
+    more |= {"GATEWAY_NOTIFY_URL": "https://n.test/hush7", "GATEWAY_NOTIFY_SECRET": SIGNING}
     settings = Settings.from_env(NEEDED | more)
 
     for shown in (repr(settings), str(settings), str(settings.loggable_values())):
         assert "hush" not in shown
         assert KEY not in shown
+        assert SIGNING not in shown
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from gateway.config.types import (
     Secret,
     Secrets,
     SecretUrl,
+    SigningSecrets,
     Size,
     Token,
+    decode_signing_secret,
     without_secrets,
 )
 
@@ -83,6 +85,12 @@ class Settings(BaseModel):
     gateway_heartbeat_url: SecretUrl = Field(
         SecretStr(""), description="Asked each minute while an event goes the whole way in time."
     )
+    gateway_notify_url: SecretUrl = Field(
+        SecretStr(""), description="Gets one JSON post for each notification of a rule."
+    )
+    gateway_notify_secret: SigningSecrets = Field(
+        (), validate_default=True, description="Signs these posts; several while one is rotated."
+    )
     gateway_log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
     )
@@ -96,6 +104,11 @@ class Settings(BaseModel):
     def app_secrets(self) -> tuple[bytes, ...]:
         """Return the app secrets as bytes, as signatures need them."""
         return tuple(secret.get_secret_value().encode() for secret in self.meta_app_secret)
+
+    @property
+    def notify_secrets(self) -> tuple[bytes, ...]:
+        """Return the secrets that sign notifications, as bytes."""
+        return tuple(decode_signing_secret(secret) for secret in self.gateway_notify_secret)
 
     @property
     def encryption_keys(self) -> tuple[bytes, ...]:
@@ -149,6 +162,8 @@ SECRETS = frozenset(
         "gateway_api_keys",
         "gateway_alert_url",
         "gateway_heartbeat_url",
+        "gateway_notify_url",
+        "gateway_notify_secret",
     }
 )
 

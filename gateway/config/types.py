@@ -1,5 +1,7 @@
 """Types of settings: each is parsed from text, and an error is a sentence."""
 
+import base64
+import binascii
 import re
 import unicodedata
 from datetime import timedelta
@@ -13,6 +15,9 @@ _CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs"})  # control, format, private use, surrogates
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+SIGNING_PREFIX = "whsec_"
+SIGNING_FORM = "whsec_ and 24 to 64 bytes in base64 (openssl rand -base64 32)"
+_SIGNING_BYTES = range(24, 65)
 _API_KEY = re.compile(r"sha256:[0-9a-fA-F]{64}|(?!sha256:)[!-~]{20,200}")
 
 
@@ -74,6 +79,35 @@ def _api_keys(text: object) -> object:
     return keys
 
 
+def decode_signing_secret(secret: SecretStr) -> bytes:
+    """Return the bytes of a signing secret. Raises ValueError unless it is one."""
+    text = secret.get_secret_value()
+    key = base64.b64decode(text.removeprefix(SIGNING_PREFIX), validate=True)
+    if not text.startswith(SIGNING_PREFIX) or len(key) not in _SIGNING_BYTES:
+        raise ValueError("no signing secret")
+    return key
+
+
+def _signing_secrets(text: object) -> object:
+    """Read one or several secrets that sign notifications, separated by spaces."""
+    parts = tuple(SecretStr(part) for part in re.split(r"[,\s]+", str(text)) if part)
+    try:
+        for part in parts:
+            decode_signing_secret(part)
+    except (ValueError, binascii.Error):
+        raise ValueError(f"holds a secret that is not {SIGNING_FORM}") from None
+    return parts
+
+
+def _signing_secrets_for_url(
+    secrets: tuple[SecretStr, ...], info: ValidationInfo
+) -> tuple[SecretStr, ...]:
+    url = info.data.get("gateway_notify_url")
+    if url and not secrets:
+        raise ValueError(f"is not set, and GATEWAY_NOTIFY_URL needs it: {SIGNING_FORM}")
+    return secrets
+
+
 def _redis_url(text: object) -> object:
     """Read the address of the store; spaces around it are no part of it."""
     parse(str(text))
@@ -107,6 +141,11 @@ Token = Annotated[SecretStr, BeforeValidator(_token)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_keys)]
 ApiKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_api_keys)]
+SigningSecrets = Annotated[
+    tuple[SecretStr, ...],
+    BeforeValidator(lambda text: _signing_secrets(text) if text else ()),
+    AfterValidator(_signing_secrets_for_url),
+]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 RedisUrl = Annotated[str, BeforeValidator(_redis_url)]

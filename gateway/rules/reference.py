@@ -18,6 +18,7 @@ from gateway.core.rendering.filters import FILTERS
 from gateway.rules.language.actions import VERBS
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
+from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
 from gateway.rules.language.types import SCALAR, Model
@@ -80,7 +81,8 @@ MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 
 MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
-    "data": DataTest, "age": Age, "row": RowText, **VERBS,
+    "data": DataTest, "age": Age, "row": RowText, "notification": NotificationForm,
+    "staff_template": StaffTemplate, **VERBS,
 }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from gateway.core.planning.contact_changes import (
     hand_over_contact,
 )
 from gateway.core.planning.decision import Decision, FiredRule, LimitedRule
+from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
 from gateway.rules.matching.facts import EventFacts, has_recipient
@@ -75,6 +77,18 @@ class Rulebook:
         """Kinds of events for which a rule may fire."""
         return frozenset(kind for rule in self.rules if rule.enabled for kind in rule.events)
 
+    @cached_property
+    def staff(self) -> frozenset[str]:
+        """Phone numbers that some rule notifies, in their one form."""
+        phones = (step.notified_phone for rule in self.rules for step in rule.steps)
+        return frozenset(normalize_phone(phone) for phone in phones if phone)
+
+    @cached_property
+    def posts_notifications(self) -> bool:
+        """Whether some rule that is enabled notifies the operator's address."""
+        steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
+        return any(step.verb == NOTIFY and not step.notified_phone for step in steps)
+
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Decide about an event; the first rule that sends ends the search."""
         is_echo = _is_smb_echo(event)
@@ -97,7 +111,7 @@ class Rulebook:
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""
-        return EventFacts(event, contact, now, self.max_age, self.hours)
+        return EventFacts(event, contact, now, self.max_age, self.hours, self.staff)
 
     def try_rules(self, rules: Iterable[Rule], facts: EventFacts) -> Iterator[RuleTrial]:
         """Ask rules in their order, each with earlier changes of the contact, until one ends it."""

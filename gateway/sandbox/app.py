@@ -82,6 +82,7 @@ def _routes(sandbox: Sandbox) -> list[Route]:
         Route("/sandbox/numbers/{phone_number_id}", control.set_number, methods=["POST"]),
         Route("/sandbox/pace", control.show_pace, methods=["GET"]),
         Route("/sandbox/pace", control.clear_pace, methods=["DELETE"]),
+        Route("/sandbox/notifications", control.receive_notification, methods=["POST"]),
         Route("/sandbox/log", control.show_log, methods=["GET"]),
         Route("/sandbox/log", control.clear_log, methods=["DELETE"]),
         Route("/sandbox/account", control.show_account, methods=["GET"]),

@@ -83,6 +83,12 @@ def _counters(figures: Figures) -> Iterable[Metric]:
         ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
         ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
         ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),
+        (
+            "notifications",
+            "gateway_notifications",
+            "Notifications by what became of them.",
+            "stage",
+        ),
         ("dead", "gateway_dead_letters_lost", "Dead letters nobody can see any more.", "why"),
         ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):
@@ -102,6 +108,16 @@ def _sending(figures: Figures) -> Iterable[Metric]:
         lanes = figures.lanes(priority)
         ready.add_metric([queue], lanes.ready)
         oldest.add_metric([queue], lanes.overdue_s)
+    notifications = GaugeMetricFamily(
+        "gateway_notifications_waiting",
+        "Notifications that nobody received yet.",
+        value=sum(one.notifications for one in figures.numbers),
+    )
+    oldest_notification = GaugeMetricFamily(
+        "gateway_oldest_notification_seconds",
+        "Age of the oldest of them.",
+        value=max((one.oldest_notification_s for one in figures.numbers), default=0.0),
+    )
     dead = GaugeMetricFamily(
         "gateway_dead_letters", "Dead letters.", value=sum(one.dead for one in figures.numbers)
     )
@@ -110,7 +126,7 @@ def _sending(figures: Figures) -> Iterable[Metric]:
         "Sends that wait for evidence.",
         value=sum(one.unconfirmed for one in figures.numbers),
     )
-    return ready, oldest, dead, unconfirmed
+    return ready, oldest, notifications, oldest_notification, dead, unconfirmed
 
 
 def _canary(figures: Figures) -> Iterable[Metric]:

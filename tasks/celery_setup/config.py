@@ -11,7 +11,7 @@ from gateway.store import keys
 from tasks.celery_setup.broker import SCHEDULE_STORE, broker_settings
 from tasks.celery_setup.schedule import SCHEDULE
 
-QUEUES = ("critical", "default", "bulk", "scheduled")
+QUEUES = ("critical", "default", "bulk", "scheduled", "outgoing")
 
 # RedBeat reads these, and Celery does not know them.
 _REDBEAT = frozenset(
@@ -47,13 +47,14 @@ def _transport(settings: Settings) -> dict[str, Any]:
 
 def _delivery() -> dict[str, Any]:
     return {
-        # Without a routing key of their own all four would get what the default exchange receives.
+        # Without a routing key of their own all would get what the default exchange receives.
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_default_queue": "default",
         "task_create_missing_queues": False,
         "task_routes": {
             "tasks.drain": {"queue": "default"},
             "tasks.pump": {"queue": "critical"},  # for replies; callers name the queue for bulk
+            "tasks.notify": {"queue": "outgoing"},
             "tasks.*": {"queue": "scheduled"},
         },
         "task_serializer": "json",

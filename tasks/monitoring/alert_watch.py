@@ -16,14 +16,23 @@ from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.context import release_id, worker_context
-from tasks.monitoring.noted_alerts import SENDS_DOUBLED, find_alerts
+from tasks.monitoring.noted_alerts import NOTIFICATIONS_LOST, SENDS_DOUBLED, find_alerts
 from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
 
 # After a time without workers many wake-ups wait for this, one for every few seconds.
 GUARD_MS = 2_000
-DOUBLED_FOR = timedelta(hours=1)
+# Alerts of what is only counted: the name of the count, and the counters that it is the sum of.
+COUNTED = (
+    (SENDS_DOUBLED, "doubled", ("sends.doubled",)),
+    (
+        NOTIFICATIONS_LOST,
+        "notifications_lost",
+        ("notifications.dead", "notifications.crowded_out"),
+    ),
+)
+COUNTED_FOR = timedelta(hours=1)
 
 
 @app.task(name="tasks.watch", time_limit=60)
@@ -43,7 +52,7 @@ def update_alerts(store: Store, settings: Settings) -> None:
     process records that it is about to post before it does.
     """
     store_snapshot = snapshot.read(store, settings.gateway_store_bytes)
-    _note_doubled(store, store_snapshot)
+    _note_counted(store, store_snapshot)
     snapshot.record_memory_use(store, store_snapshot.now_ms, store_snapshot.health.used_bytes)
     active = find_alerts(store_snapshot) | alert_store.active_alerts(store, store_snapshot.now_ms)
     _update_rows(store, active, store_snapshot.now_ms)
@@ -53,12 +62,13 @@ def update_alerts(store: Store, settings: Settings) -> None:
         _send_due(store, url, store_snapshot.now_ms)
 
 
-def _note_doubled(store: Store, store_snapshot: Snapshot) -> None:
-    """Note that sends were doubled since the last look; noted first, so that none is missed."""
-    doubled = store_snapshot.total("sends.doubled")
-    if alert_store.has_grown(store, "doubled", doubled):
-        alert_store.record_alert(store, SENDS_DOUBLED, DOUBLED_FOR)
-    alert_store.record_counter(store, "doubled", doubled)
+def _note_counted(store: Store, store_snapshot: Snapshot) -> None:
+    """Note what has happened since the last look; noted first, so that none is missed."""
+    for alert, name, counters in COUNTED:
+        count = sum(map(store_snapshot.total, counters))
+        if alert_store.has_grown(store, name, count):
+            alert_store.record_alert(store, alert, COUNTED_FOR)
+        alert_store.record_counter(store, name, count)
 
 
 def _update_rows(store: Store, active: dict[str, Alert], now_ms: int) -> None:

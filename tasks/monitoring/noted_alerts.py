@@ -39,6 +39,22 @@ UNALERTED = frozenset(
     }
 )  # fmt: skip
 SENDS_DOUBLED = problems.SENDS_DOUBLED.alert
+# The longest pause between two attempts is an hour.
+REFUSED_FOR = timedelta(minutes=70)
+NOTIFY_REFUSED = Alert(
+    Cause("notify_refused"),
+    "warning",
+    "The address of notifications refuses them.",
+    "Look at GATEWAY_NOTIFY_URL, GATEWAY_NOTIFY_SECRET and whom the address belongs to; "
+    "gateway trace shows each answer.",
+)
+NOTIFICATIONS_LOST = Alert(
+    Cause("notifications_lost"),
+    "critical",
+    "Notifications were given up, and nobody received them.",
+    "See in the logs (notification_posted) why the receiver did not take them; gateway trace of "
+    "a customer shows theirs.",
+)
 HEARTBEAT_UNHEARD = Alert(
     Cause("heartbeat_unheard"),
     "warning",

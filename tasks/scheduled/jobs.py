@@ -22,7 +22,7 @@ from tasks.app import app
 from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.scheduled.unconfirmed import repeat_lost_sends
-from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number
+from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number, ring_outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +66,8 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
             due_items.forget_timer(ctx.store, due.number, timer)
         if due.timers:
             call_inbox(ctx.inbox)
+        if due.notification_overdue_ms >= 0:
+            ring_outgoing(ctx.store, due.number)
         for priority in (REPLY, BULK):
             if due.overdue_ms[priority] >= 0 and not _is_being_sent(ctx, due.number):
                 ring_number(ctx.store, due.number, priority)

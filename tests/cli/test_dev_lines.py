@@ -78,6 +78,18 @@ SHOWN = {
             "yellow",
         ),
     ),
+    "a notification that was received": (
+        logged("notification_posted", step="delivered", reason="HTTP 204", wait_ms=None, ms=7),
+        LogLine("out     notification received · 7 ms"),
+    ),
+    "a notification that was refused": (
+        logged("notification_posted", step="later", reason="HTTP 500", wait_ms=5_000, ms=7),
+        LogLine("out     notification not received, again in 5.0 s · HTTP 500", "yellow"),
+    ),
+    "a notification that was given up": (
+        logged("notification_posted", step="dead", reason="HTTP 410", wait_ms=None, ms=7),
+        LogLine("out     notification not received, given up · HTTP 410", "yellow"),
+    ),
     "a bug in planning": (
         logged("event_dead", "error", event_key="k", error="KeyError"),
         LogLine("in      an event could not be planned (KeyError): a dead letter", "red"),

@@ -16,6 +16,8 @@ REAL = {
     "META_SOMETHING_NEW": "real",
     "GATEWAY_ALERT_URL": "https://real.test/alert",
     "GATEWAY_HEARTBEAT_URL": "https://real.test/heartbeat",
+    "GATEWAY_NOTIFY_URL": "https://real.test/notify",
+    "GATEWAY_NOTIFY_SECRET": "whsec_cmVhbCByZWFsIHJlYWwgcmVhbCByZWFs",
 }
 
 
@@ -39,6 +41,14 @@ def test_the_sandbox_knows_the_secrets_of_the_gateway() -> None:
     assert config["app_secret"] == setup.settings.meta_app_secret[0].get_secret_value()
     assert config["access_token"] == setup.settings.meta_access_token.get_secret_value()
     assert config["webhook_url"] == "http://127.0.0.1:8000/webhook"
+
+
+@pytest.mark.parametrize("setup", [played(), rehearse(REAL | {"META_ACCESS_TOKEN_FILE": ""}, 8000)])
+def test_the_sandbox_receives_what_rules_report(setup: LocalSetup) -> None:
+    url = setup.settings.gateway_notify_url.get_secret_value()
+
+    assert url == f"{setup.sandbox}/sandbox/notifications"
+    assert setup.settings.notify_secrets != (b"real real real real real",)
 
 
 def test_the_sandbox_takes_what_is_answered_to_a_replay_of_another_number() -> None:

@@ -78,7 +78,8 @@ def test_without_workers_the_right_checks_are_broken_and_the_exit_code_is_1(stor
     broken = [name for name, one in checks.items() if one["state"] == "broken"]
     assert result.exit_code == 1
     assert broken == [
-        "worker critical", "worker default", "worker bulk", "worker scheduled", "beat",
+        "worker critical", "worker default", "worker bulk", "worker scheduled", "worker outgoing",
+        "beat",
     ]  # fmt: skip
     assert checks["beat"]["advice"] == advice_of("beat")
     assert checks["persistence"]["state"] == "fine"

@@ -121,6 +121,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "nobody reads": (workers(default=0), "worker default", "broken", "queue default"),
     "nobody sends broadcasts": (workers(bulk=0), "worker bulk", "broken", "queue bulk"),
     "nobody hears beat": (workers(scheduled=0), "worker scheduled", "broken", "queue scheduled"),
+    "nobody posts notifications": (
+        workers(outgoing=0), "worker outgoing", "broken", "queue outgoing",
+    ),
     "workers behind a broker that is away": (
         {"broker": Broker(away="TimeoutError")}, "worker default", "unseen", "the broker does not",
     ),
@@ -135,6 +138,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "a broadcast is overdue": (
         of_number(lanes={"bulk": LaneFigures(1, 90.0)}), "broadcasts", "warning", "sent (90 s)",
+    ),
+    "a notification waits": (
+        of_number(notifications=2, oldest_notification_s=301.0),
+        "notifications", "broken", "(2 wait, the first for 301 s)",
     ),
     "no sweep for long": (ran(sweep=31.0), "schedule", "broken", "last sweep was 31 s"),
     "no watch for long": (ran(watch=61.0), "schedule", "broken", "last watch was 61 s"),
@@ -180,6 +187,13 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "workers of a release that said 1": (reading(release="1"), "rulebook", "unseen", "no worker"),
     "rules that cannot be compared": (
         {"rules": Rules(problems=("x",))}, "rulebook", "unseen", "cannot be read",
+    ),
+    "rules that notify no address": (
+        {"rules": Rules("abc", 3, notifies=True)}, "notify", "warning", "wait for it",
+    ),
+    "rules that notify an address": (
+        {"rules": Rules("abc", 3, notifies=True), "given": Given(has_notify_url=True)},
+        "notify", "fine", "is set",
     ),
     "a disk that is full": ({"disk": Disk(99 * MB)}, "disk", "broken", "Only 99.0 MB are free."),
     "a disk that is nearly full": ({"disk": Disk(GB - 1)}, "disk", "warning", "Only 1,024.0 MB"),

@@ -130,6 +130,7 @@ PART_OF_KIND = {
     "sends_ever_doubled": "doubled",
     "too_old": "too old",
     "too_old_growing": "too old",
+    "notifications_wait": "notifications",
 }
 
 

@@ -116,6 +116,17 @@ def test_the_inbox_is_planned_beside_the_store_and_its_sends_are_told(store: Sto
     assert summary["sends"] == {"welcome": 2, "colour": 1}
 
 
+def test_notifications_that_would_follow_are_told_without_their_text(store: Store) -> None:
+    kept(store, FIRST)
+    rules = "version: 1\nrules: [{name: it, then: {notify: A customer waits.}}]"
+    Path("notify.yaml").write_text(rules)
+
+    (one,), summary = told("--inbox", "--rules", "notify.yaml")
+
+    assert (one["what"], one["rule"], one["text"]) == ("notification", "it", "(17 characters)")
+    assert (summary["notifications"], summary["sends"]) == (1, {})
+
+
 def test_deliveries_of_several_files_are_told_apart_whatever_they_are_called(store: Store) -> None:
     other = Path(write(OTHER)).rename("other.jsonl")
 

@@ -186,3 +186,20 @@ def test_the_rules_of_the_environment_are_meant(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GATEWAY_RULES", "issue.yaml")
 
     assert run("test").output == Path("issue.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "is_said"),
+    [pytest.param("", True, id="unset"), pytest.param("https://x", False, id="set")],
+)
+def test_rules_that_notify_no_address_are_said_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, is_said: bool
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("version: 1\nrules: [{name: it, then: {notify: A customer waits.}}]")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GATEWAY_NOTIFY_URL", url)
+
+    result = CliRunner().invoke(app, ["rules", "check", str(file)])
+
+    assert (result.exit_code, "GATEWAY_NOTIFY_URL is not set" in result.output) == (0, is_said)

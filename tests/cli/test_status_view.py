@@ -251,6 +251,17 @@ def test_odd_statuses_are_told_and_shown() -> None:
     assert "odd statuses  backwards 1, late 2" in drawn(view)
 
 
+def test_notifications_that_wait_are_told_and_shown() -> None:
+    counts = {"notifications.planned": 5, "notifications.delivered": 2}
+    waiting = number(notifications=3, oldest_notification_s=12.0, counts=counts)
+    view = StatusView(replace(WELL, **waiting))
+
+    assert view.to_dict()["numbers"]["1"]["notifications"] == {
+        "waiting": 3, "oldest_s": 12.0, "planned": 5, "delivered": 2,
+    }  # fmt: skip
+    assert "3 wait, the oldest for 12.0 s, delivered 2, planned 5" in drawn(view)
+
+
 def test_when_the_store_will_be_full_is_told_and_shown() -> None:
     room = {NOW_MS - 24 * 3_600_000: 45 << 20}
     view = StatusView(replace(WELL, memory_samples=room))

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
+from gateway.cli.operate.trace.notifications import FORGOTTEN, describe_notification
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
@@ -15,6 +16,7 @@ from gateway.core.contacts.hand_over import HandOver
 from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
+from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
 from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
@@ -577,3 +579,48 @@ def test_what_meta_tells_of_an_event_is_shown_by_path(reveal: bool, items: str, 
 
     assert (shown["order.items"], shown["order.text"]) == (items, note)
     assert shown["order.catalog_id"] == "7"
+
+
+NOTIFIED = TracedNotification(
+    "n" * 24, "waiting", {"text": "Ana waits.", "rule": "person"}, NOW,
+    NOW + timedelta(seconds=30),
+    (PostedAttempt(1, NOW, "HTTP 500"), PostedAttempt(2, NOW, "")), 2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("notification", "head", "lines"),
+    [
+        pytest.param(
+            NOTIFIED,
+            "(10 characters), by rule person: waits to be received",
+            [
+                "attempt 1: HTTP 500",
+                "attempt 2: under way, or its process died",
+                "posted next: at 2026-11-22 12:00:30Z",
+            ],
+            id="it waits",
+        ),
+        pytest.param(
+            replace(NOTIFIED, stage="delivered", next_at=None,
+                    attempts=(PostedAttempt(25, NOW, "HTTP 204"),), count=25),
+            "(10 characters), by rule person: received",
+            ["attempts: 24 more before these", "attempt 25: HTTP 204"],
+            id="it was received",
+        ),
+        pytest.param(TracedNotification("n" * 24), FORGOTTEN, [], id="it is forgotten"),
+    ],
+)  # fmt: skip
+def test_a_notification_is_told_with_its_attempts(
+    notification: TracedNotification, head: str, lines: list[str]
+) -> None:
+    line = describe_notification(notification, Masking())
+
+    assert line.details == head
+    assert [f"{one.what}: {one.details}" for one in line.below] == lines
+
+
+def test_the_story_of_an_event_has_its_notifications() -> None:
+    told = below(Trace(NUMBER, KEY, KEPT, is_known=True, record=RECORD, notifications=(NOTIFIED,)))
+
+    assert told[-1].startswith(f"notification {'n' * 24}: (10 characters)")

@@ -11,7 +11,10 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 LOGIN = ("ana", "a word of the tests")
-OURS = ("gateway", "worker-critical", "worker-bulk", "worker-default", "beat", "flower")
+OURS = (
+    "gateway", "worker-critical", "worker-bulk", "worker-outgoing", "worker-default", "beat",
+    "flower",
+)  # fmt: skip
 
 
 def services(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:

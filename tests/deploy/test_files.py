@@ -66,6 +66,7 @@ def test_each_queue_has_one_service_that_listens_to_it() -> None:
         ("bulk", "worker-bulk", "threads", "2"),
         ("critical", "worker-critical", "threads", "4"),
         ("default", "worker-default", "prefork", "4"),
+        ("outgoing", "worker-outgoing", "threads", "8"),
         ("scheduled", "worker-default", "prefork", "4"),
     ]
     assert {queue for queue, *_ in listening} == set(QUEUES)

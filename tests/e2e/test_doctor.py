@@ -25,7 +25,7 @@ Checks = dict[str, dict[str, Any]]
 def stack(tmp_path: Path, server: Server, store: Store) -> Iterator[Stack]:
     ids = {"META_APP_ID": APP, "META_WABA_ID": WABA, "META_APP_SECRET": SECRET}
     made = Stack(tmp_path, server, META_MESSAGES_PER_SECOND="80", **ids)
-    processes = ("sandbox", "web", "inbound", "outbound", "beat")
+    processes = ("sandbox", "web", "inbound", "outbound", "outgoing", "beat")
     made.start(*processes, sandbox={"app_id": APP, "waba_id": WABA, "app_secret": SECRET})
     yield made
     made.stop()

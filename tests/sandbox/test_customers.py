@@ -230,3 +230,23 @@ async def test_the_oldest_phones_and_messages_make_room() -> None:
     assert phones.of("1") is not first
     assert phones.author_of("wamid.0") is None
     assert phones.author_of("wamid.4") is phones.of("1")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "shown"),
+    [
+        pytest.param(
+            {"text": "Ana waits.", "contact": ANA, "id": "n"}, 200, ["Ana waits."], id="whole"
+        ),
+        pytest.param({"contact": ANA}, 400, [], id="without a text"),
+    ],
+)
+async def test_a_notification_stands_among_the_customers_events(
+    content: Any, status: int, shown: list[str]
+) -> None:
+    async with a_rig() as rig:
+        answer = await rig.client.post("/sandbox/notifications", json=content)
+        events = await rig.events()
+
+    assert answer.status_code == status
+    assert [one["text"] for one in events if one["kind"] == "notification"] == shown

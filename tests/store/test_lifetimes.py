@@ -3,7 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.crc import key_slot
@@ -11,6 +11,7 @@ from redis.crc import key_slot
 from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
+from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
@@ -24,6 +25,7 @@ from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alert_store, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
+from gateway.store.outgoing import notifications
 from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
@@ -121,9 +123,14 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>deaths:event:.{16}": (30 * DAY, 30 * DAY),
     "<n>unreadable": (30 * DAY, 30 * DAY),
     "<n>unreadable:event:.{16}": (30 * DAY, 30 * DAY),
+    r"<n>notification:waitingx*": FOREVER,
+    r"<n>notification:receivedx*": (7 * DAY, 7 * DAY),
+    r"<n>notification:deadx*": (30 * DAY, 30 * DAY),
+    "<n>notifications": FOREVER,
+    "<n>notifications_due": FOREVER,
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
-    "<n>bell:(reply|bulk)": (60_000, 60_000),
+    "<n>bell:(reply|bulk|outgoing)": (60_000, 60_000),
     "<n>bell:(reply|bulk):found": (3_600_000, 3_600_000),
     "gw:{inbox}bell": (60_000, 60_000),
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
@@ -170,7 +177,7 @@ def live(store: Store, server: Server) -> None:
     commit(store, planned(store, a_message()), WEEK)
     store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.store_unreadable(store, Bodies(), [UNREAD])
-    plan_what_planning_does_not(store)
+    wait_for_later(store)
     compact_one(store)
     send_in_all_stages(store)
     inbox(store).set_bell()
@@ -190,8 +197,16 @@ def live(store: Store, server: Server) -> None:
     asyncio.run(count(server))
 
 
-def plan_what_planning_does_not(store: Store) -> None:
+def wait_for_later(store: Store) -> None:
+    """Let a timer and a notification wait, one notification be received, and one be given up."""
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
+    for name, step in (("received", "delivered"), ("dead", "dead"), ("waiting", "")):
+        store.call("commit", PREFIX, "", "", "", "", "notification", 2, name, "{}")
+        if step:
+            (attempt,) = notifications.take(store, NUMBER, 1).attempts
+            outcome = PostOutcome(cast(PostStep, step), "HTTP 410")
+            notifications.settle(store, NUMBER, attempt, outcome, WEEK)
+    store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
     until = now_ms(store) + 3_600_000
     store.call("commit", PREFIX, "1", "", "v", "{}", "hand_over", 2, "1", until)
 
@@ -334,6 +349,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "prune": (PREFIX, [0, 0, 0, 1]),
     "register": (PREFIX, ["id"]),
     "upcoming": (PREFIX, [80, 200, 1_500]),
+    "take_notifications": (PREFIX, [9, 60_000, 99]),
+    "settle_notification": (PREFIX, ["id", 1, "later", 1, "why", 99, 99]),
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),

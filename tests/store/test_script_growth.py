@@ -52,6 +52,7 @@ def action(n: int) -> list[Any]:
 def committed(n: int) -> list[Any]:
     """Commit all verbs for a contact, of whom more is parked than may come back at once."""
     verbs: list[Any] = ["record", 4, f"new{n}", ROW, DAY_MS, "hot", *action(n)]
+    verbs += ["notification", 2, f"new{n}", ROW]
     verbs += [*stage(f"unconfirmed{n}", f"new{n}", "sent", 4), "timer", 3, f"new{n}", FAR, ROW]
     know = ["know", 5, digest(n), "p", "message", FAR, FAR]
     return ["hot", "" if n == 1 else "v", "v", ROW, *verbs, *know]
@@ -84,6 +85,8 @@ CASES = {
     "hold": Case(lambda n: [b"event:" + digest(n), b"whole", b"head", DAY_MS, 10**9, 200]),
     "hold_in_hand": Case(lambda n: ["holder", 1, 5_000, f"{n}-0/0"], "partition"),
     "list_number": Case(lambda n: [f"{n}", 1_000_000]),
+    "take_notifications": Case(lambda _: [1, 60_000, FAR]),
+    "settle_notification": Case(lambda n: [f"notified{n}", 1, "delivered", 0, "", FAR, DAY_MS]),
     "take": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
     "order_aside": Case(lambda n: [f"{n}-0"], "partition"),

@@ -101,6 +101,7 @@ class Stack:
             "inbound": [*workers, "-Q", "default,scheduled", "-c", "2"],
             "single": [*workers, "-Q", "default", "-c", "1"],
             "outbound": [*workers, "-Q", "critical,bulk", "-P", "threads", "-c", "4"],
+            "outgoing": [*workers, "-Q", "outgoing", "-P", "threads", "-c", "8"],
         }
         return commands[kind]
 

@@ -20,6 +20,8 @@ from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.monitoring.noted_alerts import (
     BEAT_SILENT,
     HEARTBEAT_UNHEARD,
+    NOTIFICATIONS_LOST,
+    NOTIFY_REFUSED,
     SENDS_DOUBLED,
     damaged_alert,
     find_alerts,
@@ -61,6 +63,10 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a reply waits for long": (number(lanes={"reply": LaneFigures(1, 61.0)}), {"replies_wait"}),
     "a broadcast waits for long": (
         number(lanes={"reply": LaneFigures(), "bulk": LaneFigures(1, 999.0)}), set(),
+    ),
+    "a notification waits": (number(notifications=1, oldest_notification_s=300.0), set()),
+    "a notification waits for long": (
+        number(notifications=1, oldest_notification_s=301.0), {"notifications_wait"},
     ),
     "the token was refused": (
         number(pauses=stopped(code=190), lanes={"reply": LaneFigures(1, 999.0)}), {"paused 190"},
@@ -202,6 +208,8 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     found = [
         SENDS_DOUBLED,
         HEARTBEAT_UNHEARD,
+        NOTIFY_REFUSED,
+        NOTIFICATIONS_LOST,
         BEAT_SILENT,
         refused_alert(131048, "106"),
         LOOP_ALERT,

@@ -84,7 +84,7 @@ def test_the_transport_is_told_what_it_does_not_assume(option: str, value: objec
 def test_each_queue_is_reached_by_its_own_name_only() -> None:
     queues = config(settings())["task_queues"]
 
-    names = ["critical", "default", "bulk", "scheduled"]
+    names = ["critical", "default", "bulk", "scheduled", "outgoing"]
     assert [queue.name for queue in queues] == names
     assert [queue.routing_key for queue in queues] == names
 

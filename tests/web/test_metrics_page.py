@@ -33,6 +33,7 @@ def fill(store: Store) -> None:
             "statuses.late",
             "dead.lost",
             "too_old.message",
+            "notifications.dead",
         ):
             increment_counter(store, keys.number(name), counter, 2)
     for counter in ("sweep.inbox", "workers.default", "refused.signature_missing"):
@@ -41,6 +42,7 @@ def fill(store: Store) -> None:
     store.redis.zadd(f"{keys.number('other')}ready:reply", {"ana": 1_000})
     store.redis.zadd(f"{keys.number('other')}dead", {"x": 1, "y": 2})
     store.redis.zadd(f"{keys.number('')}unconfirmed", {"z": 1})
+    store.redis.zadd(f"{keys.number('other')}notifications", {"w": 1_000, "x": 2_000})
     store.redis.zadd(f"{keys.partition(5)}aside", {"1-0": 1})
     keep(store, 3, "a", "b")
     record_arrival(store, int(store.redis.time()[0]) * 1000, timedelta(seconds=0.25))

@@ -1,5 +1,6 @@
 """Environment of the children of `gateway dev`, decided before any of them starts."""
 
+import base64
 import importlib
 import json
 import secrets
@@ -13,6 +14,7 @@ from typing import Literal
 from gateway.cli.local.ports import HOST, free_port
 from gateway.cli.local.workspace import FOLDER, Running
 from gateway.config.settings import Settings
+from gateway.config.types import SIGNING_PREFIX
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 
@@ -53,8 +55,14 @@ def _find_binary() -> Path:
     return Path(path)
 
 
-# The monitor of the real gateway must not receive reports of a simulated one.
-_MONITORS = ("GATEWAY_ALERT_URL", "GATEWAY_HEARTBEAT_URL")
+# The monitor of the real gateway must not receive reports of a simulated one, nor its operators
+# notifications.
+_MONITORS = (
+    "GATEWAY_ALERT_URL",
+    "GATEWAY_HEARTBEAT_URL",
+    "GATEWAY_NOTIFY_URL",
+    "GATEWAY_NOTIFY_SECRET",
+)
 # Settings with which a send reaches Meta.
 _SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
 # Invented, and always the same: the data in the folder belongs to them.
@@ -160,7 +168,7 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
         environment |= _blank_settings(
             *(name for name in names if name.startswith("META_")), *_MONITORS
         )
-        environment |= _sandbox_settings(sandbox_port)
+        environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
     mode: Mode = "real" if real else "play"
     return LocalSetup(
         mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port
@@ -181,6 +189,7 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
         | _blank_settings(*_MONITORS, *_SENDING)
     )
     environment |= {name: _sandbox_settings(sandbox_port)[name] for name in _SENDING}
+    environment |= _notify_settings(sandbox_port)
     settings = Settings.from_env(environment)
     return LocalSetup("rehearsal", environment, settings, port, sandbox_port, redis_port)
 
@@ -207,6 +216,15 @@ def _sandbox_settings(sandbox_port: int) -> dict[str, str]:
         "META_APP_ID": APP,
         "META_WABA_ID": WABA,
         "META_GRAPH_URL": f"http://{HOST}:{sandbox_port}",
+    }
+
+
+def _notify_settings(sandbox_port: int) -> dict[str, str]:
+    """Return the settings by which the sandbox receives what rules report to the operator."""
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {
+        "GATEWAY_NOTIFY_URL": f"http://{HOST}:{sandbox_port}/sandbox/notifications",
+        "GATEWAY_NOTIFY_SECRET": f"{SIGNING_PREFIX}{secret}",
     }
 
 

@@ -75,6 +75,8 @@ def _render_batch(fields: Fields) -> LogLine | None:
     parts = [f"in      kept {pluralize(fields['deliveries'], 'delivery')}", contents]
     if sends := fields.get("sends"):
         parts.append(f"planned {pluralize(sends, 'send')}")
+    if notifications := fields.get("notifications"):
+        parts.append(f"planned {pluralize(notifications, 'notification')}")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
     # Statuses of our messages are four times as frequent as messages of customers.
     return LogLine(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
@@ -120,6 +122,14 @@ _STEPS = {
 }
 
 
+def _render_notification(fields: Fields) -> LogLine:
+    if fields["step"] == "delivered":
+        return LogLine(f"out     notification received · {fields['ms']} ms")
+    wait_ms = fields["wait_ms"]
+    again = f", again in {wait_ms / 1000:.1f} s" if wait_ms is not None else ", given up"
+    return LogLine(f"out     notification not received{again} · {fields['reason']}", ODD)
+
+
 def _render_dead_event(fields: Fields) -> LogLine:
     return LogLine(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
 
@@ -152,6 +162,7 @@ def _render_lost_wakeup(fields: Fields) -> LogLine:
 _KNOWN: Mapping[str, Callable[[Fields], LogLine | None]] = {
     "batch_drained": _render_batch,
     "attempt_made": _render_attempt,
+    "notification_posted": _render_notification,
     "event_dead": _render_dead_event,
     "deliveries_aside": _render_deferred,
     "sweep_rang": _render_sweep,

@@ -62,6 +62,7 @@ def kinds(inbound: int) -> list[Kind]:
         Kind("default", "default,scheduled", "prefork", inbound),
         Kind("critical", "critical", "threads", 4),
         Kind("bulk", "bulk", "threads", 2),
+        Kind("outgoing", "outgoing", "threads", 8),
     ]
 
 

@@ -18,11 +18,12 @@ from gateway.core.events import Event, InternalEvent, Message, Status
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.event import Record, plan_event
 from gateway.core.sending import canary
+from gateway.core.sending.notifications.notification import Notification
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import read_status_update
 
 # A commit script blocks the server for all clients, so it gets no more events than this at once,
-# and none once there are so many sends, which take it some 20 ms.
+# and none once there are so many sends and notifications, which take it some 20 ms.
 MOST_EVENTS = 100
 MOST_SENDS = 500
 # Older messages no longer count for Meta's throughput now: a backlog must not slow replies down.
@@ -55,6 +56,7 @@ class Plan:
     inbound: int = 0  # recent messages: they use the number's throughput too
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ def _plan_group(
     contact_plan = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
     failures = []
     for event in group.events[:MOST_EVENTS]:
-        if len(contact_plan.sends) >= MOST_SENDS:
+        if len(contact_plan.sends) + len(contact_plan.notifications) >= MOST_SENDS:
             break
         try:
             contact_plan = _add_event(contact_plan, event, rulebook, view.now)
@@ -166,4 +168,5 @@ def _add_event(contact_plan: Plan, event: Event, rulebook: RuleDecider, now: dat
         alerts=(*contact_plan.alerts, *event_plan.alerts),
         inbound=contact_plan.inbound + (is_message and now - event.at < MOMENT),
         records=(*contact_plan.records, *((event_plan.record,) if event_plan.record else ())),
+        notifications=(*contact_plan.notifications, *event_plan.notifications),
     )

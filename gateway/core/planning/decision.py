@@ -18,10 +18,11 @@ WhenClosed = Literal["", "drop", "wait"] | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a rule: a call to Meta, a change of the contact, or an alert.
+    """One action of a rule: a call to Meta, a change of the contact, an alert or a notification.
 
     `body` is Meta's request body without `messaging_product` and recipient, which planning adds;
-    for a contact change or an alert it has the content under the verb. A repeatable action
+    for any other action it has the content under the verb, and for a notification to a phone its
+    number (`to`) and Meta's body of a template (`template`) beside it. A repeatable action
     (mark_read, typing, react) may be posted twice without a customer noticing. `label` has the
     tags or variables of a contact change as the rule names them.
     """

@@ -11,10 +11,11 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import record_firing
 from gateway.core.contacts.loop_guard import after_reply, loop_reason
 from gateway.core.events import Event, Message, PhoneCall, Status
-from gateway.core.messages import with_recipient
+from gateway.core.messages import text, with_recipient
 from gateway.core.planning.account_alerts import find_account_alert
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
 from gateway.core.planning.decision import Action, Decision, FiredRule, LimitedRule, RuleDecider
+from gateway.core.sending.notifications.notification import NOTIFY, Notification, build_notification
 from gateway.core.sending.send import (
     REPLY,
     ClosedWindowAction,
@@ -25,6 +26,7 @@ from gateway.core.sending.send import (
     send_id,
 )
 from gateway.core.webhook.event_keys import digest
+from gateway.core.webhook.phone_numbers import contact_key
 
 ALERT = "alert"
 ADVICE = "A rule asked for this alert: gateway trace tells of each event why it fired."
@@ -32,12 +34,13 @@ ADVICE = "A rule asked for this alert: gateway trace tells of each event why it 
 
 @dataclass(frozen=True, slots=True)
 class RuleEffects:
-    """The contact after the rules that fired, their sends and alerts, and what changed in words."""
+    """The contact after the rules that fired, what they ask for, and what changed in words."""
 
     contact: Contact
     sends: tuple[Send, ...] = ()
     alerts: tuple[Alert, ...] = ()
     changes: tuple[str, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
 
 class _PlanningContext(NamedTuple):
@@ -57,20 +60,35 @@ def apply_rules(
     Their changes of the contact are already made.
     """
     context, used = _PlanningContext(event, contact, record, now), contact.used
-    sends, alerts = list[Send](), list[Alert]()
+    effects = list[Send | Alert | Notification | None]()
     for one in decision.fired:
-        for position, action in enumerate(() if one.shadow else one.actions):
-            if action.verb == ALERT:
-                alerts.append(rule_alert(one.rule, str(action.body[ALERT]), event.number))
-            elif action.verb not in CONTACT_VERBS:
-                sends.append(_plan_send(one.rule, position, action, context))
+        actions = enumerate(() if one.shadow else one.actions)
+        effects += (
+            _plan_action(one.rule, position, action, context) for position, action in actions
+        )
         used = record_firing(used, one.rule, one.limits, now)
+    sends = tuple(one for one in effects if isinstance(one, Send))
     volley = contact.volley
-    if not all(send.repeatable for send in sends):
+    if any(send.lane == contact.key and not send.repeatable for send in sends):
         volley = after_reply(volley, event, decision.exchange, now)
     if used is not contact.used or volley is not contact.volley:
         contact = replace(contact, used=used, volley=volley)
-    return RuleEffects(contact, tuple(sends), tuple(alerts))
+    alerts = tuple(one for one in effects if isinstance(one, Alert))
+    notifications = tuple(one for one in effects if isinstance(one, Notification))
+    return RuleEffects(contact, sends, alerts, notifications=notifications)
+
+
+def _plan_action(
+    rule: str, position: int, action: Action, context: _PlanningContext
+) -> Send | Alert | Notification | None:
+    """Plan one action; None for a change of the contact, which is made already."""
+    if action.verb == ALERT:
+        return rule_alert(rule, str(action.body[ALERT]), context.event.number)
+    if action.verb == NOTIFY and "to" not in action.body:
+        return _plan_notification(rule, position, action, context)
+    if action.verb == NOTIFY:
+        return _plan_message(rule, position, action, context)
+    return None if action.verb in CONTACT_VERBS else _plan_send(rule, position, action, context)
 
 
 def rule_alert(rule: str, text: str, number: str) -> Alert:
@@ -95,6 +113,23 @@ def _plan_send(rule: str, position: int, action: Action, context: _PlanningConte
         closed=closed,
         instead=instead,
     )
+
+
+def _plan_notification(
+    rule: str, position: int, action: Action, context: _PlanningContext
+) -> Notification:
+    event, text_ = context.event, str(action.body[NOTIFY])
+    id_ = _send_id(event, rule, position)
+    return build_notification(id_, rule, text_, event, context.contact, context.now)
+
+
+def _plan_message(rule: str, position: int, action: Action, context: _PlanningContext) -> Send:
+    """Plan a notification that goes to a person's phone: in their lane, not in the customer's."""
+    phone = str(action.body["to"])
+    person = Contact(contact_key(phone), wa_id=phone)
+    template = {"type": "template", "template": action.body["template"]}
+    message = Action(NOTIFY, text(str(action.body[NOTIFY])), when_closed=template)
+    return _plan_send(rule, position, message, context._replace(contact=person))
 
 
 def _send_id(event: Event, rule: str, position: int) -> str:
@@ -140,6 +175,7 @@ class Record:
     is_too_old: bool = False  # to get the message that the rules had for it
     muted_until: datetime | None = None  # or a person answered, as the rules saw it
     limited: LimitedRule | None = None
+    notifications: tuple[str, ...] = ()
 
     @property
     def left_out(self) -> int:
@@ -155,6 +191,7 @@ class EventPlan:
     sends: tuple[Send, ...] = ()
     alerts: tuple[Alert, ...] = ()
     record: Record | None = None
+    notifications: tuple[Notification, ...] = ()
 
 
 def record_id(event: Event) -> str:
@@ -180,12 +217,22 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         after = contact if isinstance(event, Message | PhoneCall) else before
         return EventPlan(after, alerts=news)
     effects = apply_rules(event, decision, contact, record_id(event), now)
-    ids = tuple(send.id for send in effects.sends)
-    why = (decision.fired, ids, now, changes, decision.is_too_old, own.contact.silent_until)
     record = Record(
-        record_id(event), event, rulebook.version, before.is_new, *why, limited=decision.limited
+        id=record_id(event),
+        event=event,
+        rulebook=rulebook.version,
+        is_new=before.is_new,
+        fired=decision.fired,
+        sends=tuple(send.id for send in effects.sends),
+        planned_at=now,
+        changes=changes,
+        is_too_old=decision.is_too_old,
+        muted_until=own.contact.silent_until,
+        limited=decision.limited,
+        notifications=tuple(one.id for one in effects.notifications),
     )
-    return EventPlan(effects.contact, effects.sends, (*news, *own.alerts, *effects.alerts), record)
+    alerts = (*news, *own.alerts, *effects.alerts)
+    return EventPlan(effects.contact, effects.sends, alerts, record, effects.notifications)
 
 
 def _ask_rules(

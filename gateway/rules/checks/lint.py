@@ -17,7 +17,7 @@ from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import When
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word
-from gateway.rules.yaml.nodes import Map, as_list, as_mapping
+from gateway.rules.yaml.nodes import Map, Scalar, as_list, as_mapping
 
 NEVER_FIRES = "never fires: no message is of all the types that its conditions ask for"
 LEFT_OUT = (
@@ -104,15 +104,16 @@ def _vars_in_text(mark: Mark, text: str) -> Iterator[MarkedMessage]:
 def _unknown_templates(each: Iterable[Map], defined: _DefinedNames) -> Iterator[MarkedMessage]:
     if not defined.templates:
         return
-    for step in each:
-        for sent in (step, as_mapping(step.get("window_closed"))):
-            for name in iter_scalars(sent.get("send_template")):
-                if name not in defined.templates:
-                    hint = suggestion_for(name, defined.templates)
-                    yield (
-                        name.mark,
-                        f"{quote_word(name)} is not among the known `templates`; {hint}",
-                    )
+    for name in (name for step in each for name in _template_names(step)):
+        if name not in defined.templates:
+            hint = suggestion_for(name, defined.templates)
+            yield name.mark, f"{quote_word(name)} is not among the known `templates`; {hint}"
+
+
+def _template_names(step: Map) -> Iterator[Scalar]:
+    for sent in (step, as_mapping(step.get("window_closed"))):
+        yield from iter_scalars(sent.get("send_template"))
+    yield from iter_scalars(as_mapping(as_mapping(step.get("notify")).get("template")).get("name"))
 
 
 def _misspelled_verbs(rule: Map) -> Iterator[MarkedMessage]:

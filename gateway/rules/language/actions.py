@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import suggestion_for
-from gateway.rules.language import contact_actions, send_actions
+from gateway.rules.language import contact_actions, notify_action, send_actions
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import SCALAR
 from gateway.rules.problems import QUOTES, quote_word
@@ -27,6 +27,7 @@ Noting = (
     | contact_actions.Mute
     | contact_actions.HandOverAction
     | contact_actions.AlertAction
+    | notify_action.NotifyAction
 )
 Bare = contact_actions.Signal | contact_actions.Choice
 

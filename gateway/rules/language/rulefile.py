@@ -15,6 +15,7 @@ from gateway.rules.language.conditions import (
     TextTest,
     When,
 )
+from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.opening_hours_syntax import NamedHours
 from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
 from gateway.rules.language.types import (
@@ -90,7 +91,7 @@ class Book(Model):
 MODEL_BY_KEY: dict[str, type[Model]] = {
     "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
-    "not": Conditions,
+    "not": Conditions, "notify": NotificationForm, "template": StaffTemplate,
 }  # fmt: skip
 
 

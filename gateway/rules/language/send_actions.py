@@ -122,16 +122,19 @@ def _values(value: Any) -> Any:
     )
 
 
+ParameterValues = Annotated[
+    dict[str, str] | tuple[str, ...] | None,
+    BeforeValidator(_values, json_schema_input_type=NamedValues | Values),
+]
+
+
 class SendTemplate(Model):
     """Send a template that Meta has approved."""
 
     verb: ClassVar[str] = "send_template"
     send_template: TemplateName = Field(description="The name under which Meta approved it.")
     language: Language = Field(description="The language of it, such as en or pt_BR.")
-    values: Annotated[
-        dict[str, str] | tuple[str, ...] | None,
-        BeforeValidator(_values, json_schema_input_type=NamedValues | Values),
-    ] = Field(
+    values: ParameterValues = Field(
         default=None, description="What stands for the parameters of its text, in order or by name."
     )
     components: Components | None = Field(

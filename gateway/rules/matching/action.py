@@ -6,6 +6,7 @@ from typing import Any
 from gateway.core.planning.decision import Action
 from gateway.core.rendering.message_template import fill, prepare
 from gateway.core.rendering.placeholders import Lookup, Template
+from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language import contact_actions
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.actions import Step as Written
@@ -30,6 +31,11 @@ class CompiledAction:
     def is_send(self) -> bool:
         """Say whether the customer gets a message."""
         return self.verb in SENDS
+
+    @property
+    def notified_phone(self) -> str:
+        """Return the phone number that a notification goes to, "" if it goes to none."""
+        return str(self.body.get("to", "")) if self.verb == NOTIFY else ""
 
     @property
     def calls_meta(self) -> bool:

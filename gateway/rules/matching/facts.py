@@ -36,9 +36,11 @@ class EventFacts:
         now: datetime,
         max_age: timedelta,
         hours: Mapping[str, Hours],
+        staff: frozenset[str] = frozenset(),
     ) -> None:
-        """Take an event and the contact as it was before."""
+        """Take an event, the contact as it was before, and whose phones rules notify."""
         self.event, self.contact, self.now, self.hours = event, contact, now, hours
+        self.staff = staff
         self.kind = kind_of(event)
         self.raw: Mapping[str, Any] = event.raw if isinstance(event.raw, dict) else NOTHING
         if isinstance(event, Message):
@@ -127,12 +129,31 @@ class EventFacts:
         event, contact = self.event, self.contact
         if not event.number or not contact.key or not has_recipient(event, contact):
             return "nobody can be answered"
-        if isinstance(event, Status) and answers_a_status(parse_callback_data(event.callback)[0]):
+        if self._is_about_answer:
             return "it tells of an answer to a status"
         if self._was_muted and self._is_muted():
             why = "a person answers" if self.is_handed_over else "muted"
             return f"{why} until {contact.silent_until:%Y-%m-%d %H:%M} UTC"
         return ""
+
+    @property
+    def no_phone_reason(self) -> str:
+        """The reason why no person's phone may be notified, "" if it may.
+
+        Two phones that answer by themselves would otherwise notify each other for ever.
+        """
+        if not self.event.number:
+            return "there is no number of ours to send from"
+        if self._is_about_answer:
+            return "it tells of an answer to a status"
+        return "" if self.senders.isdisjoint(self.staff) else "it is of a person whom rules notify"
+
+    @property
+    def _is_about_answer(self) -> bool:
+        event = self.event
+        return isinstance(event, Status) and answers_a_status(
+            parse_callback_data(event.callback)[0]
+        )
 
     @property
     def window_opened_at(self) -> datetime | None:

@@ -8,6 +8,7 @@ from gateway.core.planning.contact_changes import apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
+from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE, SENDS
 from gateway.rules.language.conditions import TextPattern
@@ -23,6 +24,8 @@ from gateway.rules.text import compile_pattern
 NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
 COUNTS_AS_ANSWERED = "which counts as answered"
 EMPTY = "a text came out empty, so its action is not done"
+# What is reported to the operator needs no customer.
+REPORTS = frozenset({ALERT, NOTIFY})
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
 LATE = f"{TOO_OLD}, so nothing is sent"
@@ -148,9 +151,10 @@ def _idle_reason(step: CompiledAction, facts: EventFacts) -> str:
         return f"{reason}, so nothing is sent"
     if step.verb in TO_THE_MESSAGE and facts.kind != "message":
         return NO_MESSAGE
-    return (
-        "" if step.calls_meta or facts.contact.key or step.verb == ALERT else "there is no contact"
-    )
+    if step.notified_phone and (reason := facts.no_phone_reason):
+        return f"{reason}, so no phone is notified"
+    is_possible = step.calls_meta or facts.contact.key or step.verb in REPORTS
+    return "" if is_possible else "there is no contact"
 
 
 def compile_rule(

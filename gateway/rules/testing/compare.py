@@ -92,7 +92,15 @@ def _answer(planned: PlannedEvent) -> Answer:
     alerts = planned.plan.alerts if planned.plan else ()
     alert_titles = tuple(alert.title for alert in alerts)
     return Answer(
-        planned.fired, messages, (messages, _contact_changes(planned), alert_titles, planned.error)
+        planned.fired,
+        messages,
+        (
+            messages,
+            _contact_changes(planned),
+            alert_titles,
+            planned.notifications,
+            planned.error,
+        ),
     )
 
 

@@ -59,9 +59,17 @@ class PlannedEvent:
 
     @property
     def posts(self) -> tuple[tuple[Send, Body], ...]:
-        """Return the sends that would be posted at once, each with its body."""
-        pairs = ((send, body_to_post(send, self.after, self.now)) for send in self.sends)
+        """Return the customer's sends that would be posted at once, each with its body."""
+        own = (send for send in self.sends if send.lane == self.after.key)
+        pairs = ((send, body_to_post(send, self.after, self.now)) for send in own)
         return tuple((send, body) for send, body in pairs if body is not None)
+
+    @property
+    def notifications(self) -> tuple[str, ...]:
+        """Return the texts of notifications: those that are posted, then those to phones."""
+        others = (send for send in self.sends if send.lane != self.after.key)
+        texts = (str(send.body.get("text", {}).get("body", "")) for send in others)
+        return (*(one.text for one in (self.plan.notifications if self.plan else ())), *texts)
 
 
 class EventPlanner:

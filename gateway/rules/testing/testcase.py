@@ -159,6 +159,9 @@ class CaseStep(Model):
     vars: Vars | None = Field(default=None, description="Variables that the customer has then.")
     muted: bool | None = Field(default=None, description="Whether rules are silent for them then.")
     opted_out: bool | None = Field(default=None, description="Whether they want no marketing then.")
+    notifications: AnyIds | None = Field(
+        default=None, description="The texts of all notifications: posted first, then to phones."
+    )
     alerts: AnyIds | None = Field(default=None, description="All that the operator is told.")
 
     @property

@@ -130,6 +130,19 @@ class Control:
         self._sandbox.paces.clear()
         return as_json({})
 
+    async def receive_notification(self, request: Request) -> Response:
+        """Receive a notification in the operator's place, and show it with the customer's events.
+
+        The customer does not get it; whoever plays them wants to see it.
+        """
+        params = await read_params(request)
+        text, customer = (params.get(name) for name in ("text", "contact"))
+        if not isinstance(text, str) or not isinstance(customer, str):
+            raise ControlError("text and contact must be strings.")
+        person = self._sandbox.customers.of(customer or str(params.get("user_id", "")))
+        self._sandbox.phones.of(person.key).show("notification", text=text)
+        return as_json({})
+
     async def show_log(self, _: Request) -> Response:
         """Show the judge's log."""
         return as_json(self._sandbox.log.show())

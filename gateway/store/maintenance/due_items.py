@@ -22,6 +22,7 @@ class TickResult:
     overdue_ms: dict[str, int]  # rank -> how long its oldest ready lane has waited, -1 for none
     unconfirmed: int  # unconfirmed sends
     damaged: tuple[Damage, ...] = ()  # damaged items that rest
+    notification_overdue_ms: int = -1  # how long the oldest due one has waited, -1 for none
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -80,7 +81,7 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
-    moved_items, timers, overdue, doubts, damaged = reply
+    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms = reply
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -88,4 +89,5 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
         unconfirmed=doubts,
         damaged=parse_damages(damaged),
+        notification_overdue_ms=notification_overdue_ms,
     )

@@ -14,7 +14,7 @@ from gateway.store.monitoring.too_old import TooOldEvents, parse_too_old
 from gateway.store.redis.client import ScriptError, translate_error
 
 PRIORITIES = ("reply", "bulk")
-_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable")
+_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable", "notifications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class NumberState:
     unreadable: int = 0  # how many of the dead letters
     damaged: str = ""  # why the number cannot be read
     too_old: TooOldEvents | None = None  # the present episode
+    notifications: int = 0  # that wait to be received
+    oldest_notification_s: float = 0.0  # since when the first of them was planned
 
     @property
     def stages(self) -> dict[str, int]:
@@ -56,6 +58,11 @@ class NumberState:
         """Return how many statuses were odd, by kind of oddity."""
         return self._counts_with_prefix("statuses.")
 
+    @property
+    def notification_counts(self) -> dict[str, int]:
+        """Return how many notifications were planned, and how many ended in each way."""
+        return self._counts_with_prefix("notifications.")
+
     def _counts_with_prefix(self, group: str) -> dict[str, int]:
         matching = sorted(one for one in self.counts.items() if one[0].startswith(group))
         return {name.removeprefix(group): count for name, count in matching}
@@ -70,6 +77,7 @@ def _number_commands(name: str) -> list[tuple[Any, ...]]:
         ("HGETALL", f"{prefix}stops"),
         ("HGETALL", f"{prefix}too_old"),
         *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
+        ("ZRANGE", f"{prefix}notifications", 0, 0, "WITHSCORES"),
     ]
     for priority in PRIORITIES:
         ready = f"{prefix}ready:{priority}"
@@ -103,8 +111,9 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
     for command, one in zip(_number_commands(name), replies, strict=True):
         if isinstance(one, RedisError):
             return _damaged_number(name, command, translate_error(one))
-    (seconds, _), counts, stops, too_old, *sizes_and_lanes = replies
-    dead, unconfirmed, due, parked, unreadable, *lanes = sizes_and_lanes
+    (seconds, _), counts, stops, too_old, *sizes = replies[: 4 + len(_COUNTED_SETS)]
+    dead, unconfirmed, due, parked, unreadable, notifications = sizes
+    oldest, *lanes = replies[4 + len(_COUNTED_SETS) :]
     return NumberState(
         number=name,
         counts=parse_counts(counts),
@@ -119,6 +128,8 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
         },
         unreadable=unreadable,
         too_old=parse_too_old(too_old),
+        notifications=notifications,
+        oldest_notification_s=_seconds_since_first(seconds, oldest),
     )
 
 
@@ -131,5 +142,8 @@ def _damaged_number(name: str, command: Sequence[Any], error: Exception) -> Numb
 
 
 def _parse_lanes(seconds: int, ready: int, head: Any) -> LaneFigures:
-    overdue_s = max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0
-    return LaneFigures(ready, overdue_s)
+    return LaneFigures(ready, _seconds_since_first(seconds, head))
+
+
+def _seconds_since_first(seconds: int, head: Any) -> float:
+    return max(0.0, seconds - float(head[0][1]) / 1000) if head else 0.0

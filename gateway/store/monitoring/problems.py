@@ -29,6 +29,8 @@ from gateway.store.server.health import (
 
 # A delivery or a reply that waits for longer is blocked.
 MOST_WAIT_S = 60.0
+# Within this time a receiver that was down for a moment has been tried four times.
+MOST_NOTIFICATION_WAIT_S = 300.0
 # The watch runs every five seconds, and the tick every second.
 SILENT_S = 60.0
 TICK_LATE_S = 10.0
@@ -52,6 +54,11 @@ BROADCASTS_WAIT = HealthProblem(
     "Start more of worker-bulk, or see in its log what Meta answers.",
     severity="warning",
 )
+NOTIFICATIONS_WAIT = HealthProblem(
+    "notifications_wait",
+    "A notification has waited for more than five minutes to be received.",
+    "See why with gateway trace; start worker-outgoing, or look at GATEWAY_NOTIFY_URL.",
+)
 ANY_DEAD_LETTERS = HealthProblem(
     "any_dead_letters",
     "There are dead letters.",
@@ -74,6 +81,7 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from _find_delivery_problems(snapshot)
     yield from _find_canary_problems(snapshot)
     yield from _find_lane_problems(snapshot)
+    yield from _find_notification_problems(snapshot)
     yield from find_pause_problems({one.number: one.pauses for one in snapshot.numbers})
     yield from _find_damaged_numbers(snapshot)
     yield from _find_counted_problems(snapshot)
@@ -201,6 +209,15 @@ def _find_lane_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
             if lanes.overdue_s > MOST_WAIT_S:
                 problem = _reply_problem(one) if priority == REPLY else BROADCASTS_WAIT
                 yield replace(problem, number=one.number, observed=f"{lanes.overdue_s:.0f} s")
+
+
+def _find_notification_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
+    for one in snapshot.numbers:
+        if one.oldest_notification_s > MOST_NOTIFICATION_WAIT_S:
+            observed = (
+                f"{one.notifications:,} wait, the first for {one.oldest_notification_s:.0f} s"
+            )
+            yield replace(NOTIFICATIONS_WAIT, number=one.number, observed=observed)
 
 
 def _reply_problem(number: NumberState) -> HealthProblem:

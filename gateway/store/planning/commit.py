@@ -41,10 +41,7 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record_json(record), lifetime, plan.contact.key)
-    for send in plan.sends:
-        args += _verb("action", *_send_args(send))
-    for update in plan.status_updates:
-        args += _verb("stage", *_status_args(update))
+    args += _effect_verbs(plan)
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     too_old = {record.event.key for record in plan.records if record.is_too_old}
@@ -53,6 +50,18 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
         place = event_places.pack(_event_ref(event))
         args += _verb("know", digest(event.key), place, event.kind, *moments)
     return Call("commit", keys.number(plan.number), args)
+
+
+def _effect_verbs(plan: Plan) -> list[Any]:
+    """Return the verbs of what others get to see: sends, notifications, stages of sends."""
+    args: list[Any] = []
+    for send in plan.sends:
+        args += _verb("action", *_send_args(send))
+    for notification in plan.notifications:
+        args += _verb("notification", notification.id, _json(notification.payload))
+    for update in plan.status_updates:
+        args += _verb("stage", *_status_args(update))
+    return args
 
 
 def store_dead_letters(store: Store, failures: Iterable[Failure]) -> None:
@@ -161,6 +170,7 @@ def _record_json(record: Record) -> bytes:
             "sends": record.sends,
             "changes": record.changes,
             **({"limited": _limited(record.limited)} if record.limited else {}),
+            "notifications": record.notifications,
         }
         | rare
     )

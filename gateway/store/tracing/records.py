@@ -32,6 +32,7 @@ class PlanRecord:
         None  # of the customer before the event; older records do not say
     )
     limited: tuple[str, str] | None = None  # the rule whose limit ended the search, and why
+    notifications: tuple[str, ...] = ()
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:
@@ -77,6 +78,7 @@ def _parse(row: bytes) -> PlanRecord:
         is_too_old=stored.get("too_old", False),
         muted_until=datetime_from_ms(muted) if (muted := stored.get("muted_until")) else None,
         limited=(limited["rule"], limited["why"]) if limited else None,
+        notifications=tuple(stored.get("notifications", ())),
     )
 
 

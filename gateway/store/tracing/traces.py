@@ -26,6 +26,7 @@ from gateway.store.inbox.lookup import (
     WaitingState,
     find_event_refs,
 )
+from gateway.store.outgoing.notifications import TracedNotification, read_notifications
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
@@ -60,6 +61,7 @@ class Trace:
     failure: FailedEvent | None = None
     record: PlanRecord | None = None
     sends: tuple[TracedSend, ...] = ()
+    notifications: tuple[TracedNotification, ...] = ()
     foreign_statuses: tuple[str, ...] = ()  # statuses of a message that is of no send of ours
 
 
@@ -117,8 +119,12 @@ class Traces:
         return Search(traces, unopened=waiting.unopened, is_truncated=waiting.is_truncated)
 
     def find_by_send(self, send: str) -> Search:
-        """Find a send by its id."""
-        return Search(self._in_all_numbers(lambda number: self._by_send(number, send)))
+        """Find a send by its id, or the event of a notification."""
+
+        def find_in_number(number: str) -> Trace | None:
+            return self._by_send(number, send) or self._by_notification(number, send)
+
+        return Search(self._in_all_numbers(find_in_number))
 
     def find_by_contact(self, name: str, limit: int) -> Search:
         """Find a customer's latest `limit` records, and what waits in their lanes and the inbox.
@@ -187,6 +193,13 @@ class Traces:
         trace = self._by_event(number, record.key) if record else None
         return trace or Trace(number, sends=(sent,))
 
+    def _by_notification(self, number: str, notification: str) -> Trace | None:
+        (found,) = read_notifications(self._store, number, [notification])
+        if not found.stage:
+            return None
+        trace = self._by_event(number, str(found.payload["event"]))
+        return trace or Trace(number, notifications=(found,))
+
     def _by_event(self, number: str, key: str) -> Trace | None:
         (event_ref,) = find_event_refs(self._store, number, [key])
         record = records.load(self._store, number, digest(key).hex())
@@ -202,6 +215,9 @@ class Traces:
             failure=failure,
             record=record,
             sends=tuple(read_sends(self._store, self._bodies, number, record.sends))
+            if record
+            else (),
+            notifications=read_notifications(self._store, number, record.notifications)
             if record
             else (),
         )

@@ -83,7 +83,7 @@ WELL = DoctorFacts(
     redis=Redis(examined=EXAMINED),
     reading=READING,
     broker=Broker(),
-    workers={"critical": 1, "default": 2, "bulk": 1, "scheduled": 2},
+    workers={"critical": 1, "default": 2, "bulk": 1, "scheduled": 2, "outgoing": 1},
     rules=Rules("abc", 3),
     disk=Disk(50 * GB, 5 * MB),
     meta=META,

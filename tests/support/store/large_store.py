@@ -37,6 +37,12 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   redis.call('ZADD', number .. 'parked:hot', i, 'p' .. i)
   redis.call('ZADD', number .. 'held:held', i, 'h' .. i)
   redis.call('ZADD', number .. 'dead', now, 'send:d' .. i)
+  redis.call('HSET', number .. 'notification:notified' .. i, 'stage', 'waiting', 'attempts', 1,
+    'planned', now, 'payload', '{}')
+  if i <= MOST_NOTIFICATIONS - 20 then
+    redis.call('ZADD', number .. 'notifications', now, 'notified' .. i)
+    redis.call('ZADD', number .. 'notifications_due', i, 'notified' .. i)
+  end
   redis.call('ZADD', number .. 'timers', soon, 't' .. i)
   redis.call('HSET', number .. 'timer', 't' .. i, '{}')
   redis.call('XADD', number .. 'recorded', '*', 'r' .. i, lane)

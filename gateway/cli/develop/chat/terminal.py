@@ -185,6 +185,8 @@ class ChatPhones:
                 self._print(f"  {whose}✓✓ read", GREY)
             case "typing":
                 self._print(f"  {whose}typing …", GREY)
+            case "notification":
+                self._print(f"  {whose}! notified: {event['text']}", ODD)
             case "webhook":
                 self._print(*_render_webhook(event["http_status"]))
             case _:

@@ -19,6 +19,7 @@ from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun
+from gateway.core.sending.notifications.notification import Notification
 from gateway.core.sending.send import Send
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
@@ -31,16 +32,21 @@ BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """Result of planning: a send that would follow, or an event whose planning raised an error."""
+    """Result of planning: a send or a notification that would follow, or why planning failed."""
 
     where: str
     number: str
     rule: str = ""
     send: Send | None = None
     error: str = ""
+    notification: Notification | None = None
 
     def to_dict(self, masking: Masking) -> Mapping[str, Any]:
         """Return it in JSON form."""
+        if self.notification:
+            notified = {"number": self.number, "rule": self.rule}
+            text = masking.quote(self.notification.text)
+            return {"what": "notification", "where": self.where, **notified, "text": text}
         if self.send is None:
             return {"what": "failure", "where": self.where, "error": self.error}
         fields = {
@@ -64,6 +70,7 @@ class DryRunCounts:
     known: int = 0
     failures: int = 0
     sends: Counter[str] = field(default_factory=Counter)  # by rule
+    notifications: int = 0
     changes: int = 0  # of consent
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
 
@@ -122,10 +129,15 @@ class DryRunPlanner:
 
     def _iter_sends(self, plan: Plan, where: Mapping[str, str]) -> Iterator[Planning]:
         causes = {record.id: record.event.delivery for record in plan.records}
+        notified = {id_: one.event.delivery for one in plan.records for id_ in one.notifications}
         for send in plan.sends:
             self.counts.sends[send.rule] += 1
             cause = where.get(causes.get(send.record, ""), "")
             yield Planning(cause, plan.number, send.rule, send)
+        for one in plan.notifications:
+            self.counts.notifications += 1
+            rule, cause = str(one.payload["rule"]), notified.get(one.id, "")
+            yield Planning(where.get(cause, ""), plan.number, rule, notification=one)
 
 
 # The number of lines shown in the terminal; JSON has all.
@@ -160,12 +172,18 @@ def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
         "failures": counts.failures,
         "rulebook": counts.rulebook,
         "sends": dict(counts.sends),
+        "notifications": counts.notifications,
         "changes": counts.changes,
         "without_answer": dict(counts.silent),
     }
 
 
 def _render_outcome(outcome: Planning, masking: Masking) -> Text:
+    if outcome.notification:
+        text = f"notification  {masking.quote(outcome.notification.text)}"
+        return Text.assemble(
+            (f"{outcome.where}  ", "dim"), (f"rule {outcome.rule}  ", "green"), printable(text)
+        )
     if outcome.send is None:
         return Text.assemble(("failure  ", "red"), printable(f"{outcome.where}  {outcome.error}"))
     request = f"to {masking.person(outcome.send.lane)}  {masking.request(outcome.send.body)}"
@@ -183,6 +201,7 @@ def _render_counts(counts: DryRunCounts) -> Table:
     ]
     rare = [
         ("no answer", sum(counts.silent.values()), _format_counts(counts.silent)),
+        ("notifications", counts.notifications, "to the operator"),
         ("changed wishes", counts.changes, "about marketing"),
         ("failures", counts.failures, "of planning: a bug of the rules or of the gateway"),
     ]

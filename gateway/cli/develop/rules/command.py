@@ -20,6 +20,7 @@ from gateway.cli.develop.rules.paths import (
     resolve_rules_path,
 )
 from gateway.cli.develop.rules.test import run_tests
+from gateway.config.settings import SettingsError, environment, read_settings
 from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
 from gateway.rules.problems import Problem
 from gateway.rules.reference import schema_json
@@ -33,6 +34,8 @@ PathsGiven = Annotated[
         show_default=False,
     ),
 ]
+
+NO_ADDRESS = "! GATEWAY_NOTIFY_URL is not set here: where it is not, notifications wait for it"
 
 
 def check(paths: PathsGiven = None, json: Json = False) -> None:
@@ -62,6 +65,16 @@ def _show(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: 
     if found.note:
         out.print(Text(f"note: {found.note}", "dim"))
     out.print(_verdict(found, problems, tests, is_ok=is_ok))
+    if found.rulebook and found.rulebook.posts_notifications and not _has_notify_url():
+        out.print(Text(NO_ADDRESS, "yellow"))
+
+
+def _has_notify_url() -> bool:
+    """Return whether the settings here name an address of notifications."""
+    try:
+        return bool(read_settings(["gateway_notify_url"], environment()))
+    except SettingsError:
+        return False
 
 
 def _verdict(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: bool) -> Text:

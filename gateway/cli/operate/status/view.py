@@ -137,6 +137,11 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
         "unconfirmed": number.unconfirmed,
         "due_later": number.due,
         "parked": number.parked,
+        "notifications": {
+            "waiting": number.notifications,
+            "oldest_s": number.oldest_notification_s,
+            **number.notification_counts,
+        },
         **pauses_to_dict(number.pauses),
         "lanes": {
             priority: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
@@ -184,6 +189,8 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
             yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
         if number.statuses:
             yield "odd statuses", _format_counts(number.statuses)
+        if number.notification_counts:
+            yield "notifications", _format_notifications(number)
     yield "dead letters", _format_counts(now.causes) or "none"
     if now.given_up:
         yield "given up", pluralize(now.given_up, "delivery", "deliveries")
@@ -241,6 +248,13 @@ def _sends(number: NumberState) -> str:
         "dead letters": number.dead,
     }
     return _format_counts(stages | {name: count for name, count in now.items() if count}) or "none"
+
+
+def _format_notifications(number: NumberState) -> str:
+    """Describe how many notifications wait, and what became of the others."""
+    waiting = f"{number.notifications:,} wait, the oldest for {number.oldest_notification_s:,.1f} s"
+    parts = [waiting] if number.notifications else ["none waits"]
+    return ", ".join([*parts, _format_counts(number.notification_counts)])
 
 
 def _format_rate(per_s: float | None) -> str:

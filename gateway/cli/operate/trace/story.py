@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
+from gateway.cli.operate.trace.notifications import describe_notification
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.core.contacts.contact import Contact
 from gateway.store.inbox.lookup import KeptEvent
@@ -166,7 +167,8 @@ class Teller:
         return "known, but no rule fired: no record is kept"
 
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
-        return (describe_send(one, self.masking) for one in trace.sends)
+        yield from (describe_send(one, self.masking) for one in trace.sends)
+        yield from (describe_notification(one, self.masking) for one in trace.notifications)
 
 
 def _describe_origin(kept: KeptEvent) -> str:

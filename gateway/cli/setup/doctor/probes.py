@@ -69,7 +69,12 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 def read_given(settings: Settings, *, dev: bool = False) -> Given:
     """Return the settings with what the checks need to know about them."""
-    return Given(mode=file_mode(), secrets=len(settings.meta_app_secret), dev=dev)
+    return Given(
+        mode=file_mode(),
+        secrets=len(settings.meta_app_secret),
+        has_notify_url=bool(settings.gateway_notify_url.get_secret_value()),
+        dev=dev,
+    )
 
 
 def file_mode() -> int | None:
@@ -147,7 +152,7 @@ def rules(settings: Settings) -> Rules:
         book = load(settings.gateway_rules)
     except RulebookError as error:
         return Rules(problems=tuple(str(problem) for problem in error.problems))
-    return Rules(book.version, len(book.rules))
+    return Rules(book.version, len(book.rules), notifies=book.posts_notifications)
 
 
 def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:

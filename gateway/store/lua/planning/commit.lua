@@ -1,5 +1,5 @@
 -- commit: write one contact's events of a batch, whole or not at all.
--- with: deduplication, lanes, pace, compact_records
+-- with: deduplication, lanes, pace, compact_records, notifications
 -- on demand: apply_status
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
@@ -13,6 +13,7 @@
 --       alias   a name that led to one of these, and leads to the contact itself from now on
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
 --               a closed window, rule, row
+--       notification  id, payload
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
 --               participant, pricing (of a participant the error is Meta's code alone), what follows
 --               a failure ("" for nothing), wait in ms
@@ -31,7 +32,7 @@ local now = clock()
 local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
-  hand_over = 2,
+  hand_over = 2, notification = 2,
 }
 
 local verbs, at = {}, 5
@@ -111,6 +112,10 @@ function apply.push(id, lane, rank, due, place)
   end
   redis.call('HSET', send, 'stage', 'queued')
   count(number, 'sends.queued')
+end
+
+function apply.announce(id)
+  announce(number, now, id)
 end
 
 local apply_status
@@ -212,6 +217,9 @@ for i, verb in ipairs(verbs) do
     redis.call('PEXPIRE', list, verb[4])
   elseif verb[1] == 'hand_over' then
     list_hand_over(verb[2], verb[3])
+  elseif verb[1] == 'notification' then
+    write_notification(number, now, verb[2], verb[3])
+    rest[#rest + 1] = {'announce', verb[2]}
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
   elseif verb[1] == 'alias' then

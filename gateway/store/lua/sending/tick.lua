@@ -3,7 +3,8 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
--- sends are unconfirmed, damaged items in threes of kind, id and why}; a number that may not send
+-- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
+-- notification that is due, -1 for none}; a number that may not send
 -- has no ready lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
@@ -103,4 +104,7 @@ for i, rank in ipairs({'reply', 'bulk'}) do
   overdue[i] = may_send and head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
 if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
-return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged}
+local notice = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
+local notice_overdue = notice and math.max(-1, now - tonumber(notice)) or -1
+return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
+  notice_overdue}

@@ -45,4 +45,9 @@ for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed'}) do
   local moment = head(key)
   if moment and moment < (tick or math.huge) then tick = moment end
 end
+-- A tick rings for notifications as well; the tasks that post them take what is due by themselves.
+local notice = head('notifications_due')
+if notice and notice < (tick or math.huge) and redis.call('EXISTS', number .. 'bell:outgoing') == 0 then
+  tick = notice
+end
 return {now, ready('reply'), ready('bulk'), tick or -1}

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.cli.common.formats import pluralize
+from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
 from gateway.store.monitoring.problems import find_rule_problems
@@ -22,6 +23,7 @@ class Rules:
     version: str = ""
     count: int = 0
     problems: tuple[str, ...] = ()
+    notifies: bool = False  # some rule notifies the operator's address
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
         yield fine("The worker that looked last plans by the rules that are here.")
 
 
+def notify_address(inputs: tuple[Rules, Given]) -> Iterator[Finding]:
+    """Check that the notifications of rules have an address."""
+    loaded_rules, given = inputs
+    if not loaded_rules.notifies:
+        yield fine("No rule notifies an address.")
+    elif not given.has_notify_url:
+        yield warning("Rules notify, and GATEWAY_NOTIFY_URL is not set: notifications wait for it.")
+    else:
+        yield fine("Rules notify, and GATEWAY_NOTIFY_URL is set.")
+
+
 def disk(local_disk: Disk) -> Iterator[Finding]:
     """Check that there is enough room to write, and to rewrite the append-only file."""
     free = megabytes(local_disk.free_bytes)
@@ -83,6 +96,11 @@ CHECKS: tuple[Check[Any], ...] = (
         "rules", "rulebook", lambda facts: both(facts.rules, facts.reading), rulebook,
         "Wait a moment, for workers take up changed rules by themselves; then see with gateway "
         "status what they have in force, and whether they read the same files.",
+    ),
+    Check(
+        "rules", "notify", lambda facts: both(facts.rules, facts.given), notify_address,
+        "Set GATEWAY_NOTIFY_URL and GATEWAY_NOTIFY_SECRET (docs/notify.md); what waits for longer "
+        "than three days is given up.",
     ),
     Check(
         "disk", "disk", lambda facts: facts.disk, disk,

@@ -18,6 +18,7 @@ class Given:
     problems: tuple[str, ...] = ()
     mode: int | None = None  # of the file .env, None if there is none
     secrets: int = 1
+    has_notify_url: bool = False
     dev: bool = False  # those of a `gateway dev` in this folder
 
 

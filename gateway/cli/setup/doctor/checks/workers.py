@@ -151,6 +151,9 @@ CHECKS: tuple[Check[Any], ...] = (
         "workers", "replies", "replies_wait", "replies_stopped", well="No reply is overdue."
     ),
     problem_check("workers", "broadcasts", "broadcasts_wait", well="No broadcast is overdue."),
+    problem_check(
+        "workers", "notifications", "notifications_wait", well="No notification waits for long."
+    ),
     Check(
         "workers", "schedule", _reading, schedule,
         "Start beat and worker-default, or see in the log of worker-default what holds it up.",

@@ -1,0 +1,46 @@
+"""Story of one notification: its attempts, and whether the operator's address received it; pure."""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.cli.common.formats import format_time, pluralize
+from gateway.cli.common.masking import Masking
+from gateway.cli.common.output import StoryLine, Tone
+from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
+
+FORGOTTEN = "forgotten: what is left of a notification goes after 30 days, or GATEWAY_RETENTION"
+STAGES: Mapping[str, tuple[str, Tone]] = {
+    "waiting": ("waits to be received", "odd"),
+    "delivered": ("received", "good"),
+    "dead": ("given up", "bad"),
+    "crowded_out": ("dropped, because 10,000 newer ones waited", "bad"),
+}
+
+
+def describe_notification(notification: TracedNotification, masking: Masking) -> StoryLine:
+    """Return the story of a notification."""
+    name = f"notification {notification.id}"
+    if not notification.stage:
+        return StoryLine(name, FORGOTTEN, tone="odd")
+    stage, tone = STAGES.get(notification.stage, (notification.stage, "odd"))
+    text, rule = (str(notification.payload.get(key, "")) for key in ("text", "rule"))
+    details = f"{masking.quote(text)}, by rule {rule}: {stage}"
+    head = StoryLine(name, details, notification.planned_at, tone)
+    return head.with_below(*_attempt_lines(notification))
+
+
+def _attempt_lines(notification: TracedNotification) -> Iterator[StoryLine]:
+    if hidden := notification.count - len(notification.attempts):
+        yield StoryLine("attempts", f"{pluralize(hidden, 'more', 'more')} before these")
+    for attempt in notification.attempts:
+        yield _attempt_line(attempt, notification)
+    if notification.stage == "waiting" and notification.next_at:
+        yield StoryLine("posted next", f"at {format_time(notification.next_at)}", tone="odd")
+
+
+def _attempt_line(attempt: PostedAttempt, notification: TracedNotification) -> StoryLine:
+    name = f"attempt {attempt.ordinal}"
+    if not attempt.outcome:
+        return StoryLine(name, "under way, or its process died", attempt.at, "odd")
+    is_last = attempt.ordinal == notification.count
+    tone: Tone = "good" if is_last and notification.stage == "delivered" else "odd"
+    return StoryLine(name, attempt.outcome, attempt.at, tone)

@@ -1,0 +1,78 @@
+"""Action that notifies the operator of one event: by a post, or on a person's phone."""
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.core import messages
+from gateway.core.messages import Body
+from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.rules.language.refusals import refuse
+from gateway.rules.language.send_actions import ParameterValues
+from gateway.rules.language.types import Language, Model, Sendable, TemplateName
+
+_PHONE = re.compile(r"[0-9]{7,15}")
+
+
+def _phone(word: str) -> str:
+    digits = re.sub(r"[\s().+-]", "", word)
+    if not _PHONE.fullmatch(digits):
+        refuse("must be a phone number with its country code, such as +351900000099")
+    return digits
+
+
+class StaffTemplate(Model):
+    """Template that a person gets who has not written for 24 hours."""
+
+    name: TemplateName = Field(description="The name under which Meta approved it.")
+    language: Language = Field(description="The language of it, such as en or pt_BR.")
+    values: ParameterValues = Field(
+        default=None, description="What stands for the parameters of its text, in order or by name."
+    )
+
+
+class NotificationForm(Model):
+    """Content of a notification, and the person whose phone gets it, if one does."""
+
+    text: Sendable = Field(description="What is reported.")
+    to: Annotated[str, AfterValidator(_phone)] | None = Field(
+        default=None, description="The phone number that gets it on WhatsApp, instead of the post."
+    )
+    template: StaffTemplate | None = Field(
+        default=None, description="With `to`: what is sent once they have not written for 24 hours."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "NotificationForm":
+        if self.to and not self.template:
+            refuse(
+                "`to` needs a `template` beside it, since Meta accepts nothing else once that "
+                "person has not written for 24 hours"
+            )
+        if self.template and not self.to:
+            refuse("`template` is for a phone, so it needs `to` beside it")
+        return self
+
+
+def _form(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class NotifyAction(Model):
+    """Notify the operator of this event, once, whatever else happens."""
+
+    verb: ClassVar[str] = NOTIFY
+    notify: Annotated[
+        NotificationForm,
+        BeforeValidator(_form, json_schema_input_type=Sendable | NotificationForm),
+    ] = Field(description="The text, or a mapping.")
+
+    def body(self) -> Body:
+        """Return the text, and for a phone its number and Meta's template; with placeholders."""
+        form = self.notify
+        if not (form.to and form.template):
+            return {NOTIFY: form.text}
+        parts = messages.parameters(form.template.values) if form.template.values else None
+        template = messages.template(form.template.name, form.template.language, parts)
+        return {NOTIFY: form.text, "to": form.to, "template": template["template"]}

@@ -1,0 +1,37 @@
+-- take_notifications: begin attempts to post notifications that are due, each under a lease.
+-- with: notifications
+-- KEYS  1 the number's prefix
+-- ARGV  1 most, 2 lease in ms, 3 how long a notification may wait in ms
+-- Returns {now, how many more are due, damaged items in threes of kind, id and why, {id, attempt,
+-- payload, ...}}. One that waited too long is given up; a damaged one rests, and stops no other.
+local number = KEYS[1]
+local now = clock()
+local due = number .. 'notifications_due'
+local RESTS = 300000
+local taken, damaged = {}, {}
+
+local function take(id)
+  local key = notification_key(number, id)
+  local row = redis.call('HMGET', key, 'stage', 'attempts', 'planned', 'payload')
+  if row[1] ~= 'waiting' then
+    redis.call('ZREM', number .. 'notifications', id)
+    redis.call('ZREM', due, id)
+  elseif tonumber(row[3]) + ARGV[3] <= now then
+    end_notification(number, id, 'dead', C.MONTH_MS)
+  else
+    local attempt = tonumber(row[2]) + 1
+    redis.call('ZADD', due, now + ARGV[2], id)
+    note_attempt(key, attempt, now, '')
+    redis.call('HSET', key, 'attempts', attempt)
+    for _, value in ipairs({id, attempt, row[4]}) do taken[#taken + 1] = value end
+  end
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  local _, why = guarded(take, id)
+  if why then
+    redis.call('ZADD', due, now + RESTS, id)
+    note_damage(damaged, 'notification', id, why)
+  end
+end
+return {now, redis.call('ZCOUNT', due, '-inf', now), damaged, taken}

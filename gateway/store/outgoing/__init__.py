@@ -1,0 +1,1 @@
+"""Outgoing: what waits to be posted to addresses that are not Meta's."""

@@ -1,0 +1,129 @@
+"""Notifications as they are stored: taken under a lease, settled, and read for a trace.
+
+Every function may raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.core.sending.notifications.notification import LASTS
+from gateway.core.sending.notifications.post_outcome import PostOutcome
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Damage, parse_damages
+from gateway.store.sending.lookup import run_commands
+
+# Longer than a post may last, and than it takes to settle it in a store far away.
+LEASE_MS = 60_000
+_LASTS_MS = int(LASTS.total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationAttempt:
+    """A notification that is to be posted now; `payload` is posted as it is."""
+
+    id: str
+    attempt: int
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenNotifications:
+    """The attempts that begin, how many more are due, and damaged items that rest."""
+
+    now: datetime
+    attempts: tuple[NotificationAttempt, ...]
+    more: int
+    damaged: tuple[Damage, ...]
+
+
+def take(store: Store, number: str, most: int) -> TakenNotifications:
+    """Begin attempts at notifications of a number that are due; no other worker has them now."""
+    now_ms, more, damaged, taken = store.call(
+        "take_notifications", keys.number(number), most, LEASE_MS, _LASTS_MS
+    )
+    attempts = zip(taken[::3], taken[1::3], taken[2::3], strict=True)
+    return TakenNotifications(
+        datetime_from_ms(now_ms),
+        tuple(NotificationAttempt(id_.decode(), n, payload) for id_, n, payload in attempts),
+        more,
+        parse_damages(damaged),
+    )
+
+
+def settle(
+    store: Store, number: str, attempt: NotificationAttempt, outcome: PostOutcome, kept: timedelta
+) -> bool:
+    """Record how an attempt ended; false where a later attempt decides what follows.
+
+    A notification that was received can be read for `kept`, one that was given up for 30 days.
+    """
+    kept_ms = max(1, int(kept.total_seconds() * 1000))
+    decision = [outcome.step, outcome.wait_ms, outcome.reason, _LASTS_MS, kept_ms]
+    args = [attempt.id, attempt.attempt, *decision]
+    return bool(store.call("settle_notification", keys.number(number), *args))
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAttempt:
+    """One attempt as it is shown; no outcome while it is under way, or its process died."""
+
+    ordinal: int
+    at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedNotification:
+    """A notification and what became of it; no stage where it is no longer stored."""
+
+    id: str
+    stage: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    planned_at: datetime | None = None
+    next_at: datetime | None = None  # when it is posted again, while it waits
+    attempts: tuple[PostedAttempt, ...] = ()  # the latest twenty
+    count: int = 0  # of all attempts
+
+
+def read_notifications(
+    store: Store, number: str, ids: Sequence[str]
+) -> tuple[TracedNotification, ...]:
+    """Return notifications by their ids, in that order."""
+    prefix = keys.number(number)
+    commands = [
+        command
+        for one in ids
+        for command in (
+            ("HGETALL", f"{prefix}notification:{one}"),
+            ("ZSCORE", f"{prefix}notifications_due", one),
+        )
+    ]
+    replies = run_commands(store, *commands) if commands else []
+    rows = zip(ids, replies[::2], replies[1::2], strict=True)
+    return tuple(_parse_row(one, row, due) for one, row, due in rows)
+
+
+def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedNotification:
+    if b"payload" not in row:
+        return TracedNotification(id_)
+    shown = [_parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
+    return TracedNotification(
+        id_,
+        row[b"stage"].decode(),
+        orjson.loads(row[b"payload"]),
+        datetime_from_ms(row[b"planned"]),
+        None if due_ms is None else datetime_from_ms(due_ms),
+        tuple(sorted(shown, key=lambda one: one.ordinal)),
+        int(row[b"attempts"]),
+    )
+
+
+def _parse_attempt(value: bytes) -> PostedAttempt:
+    ordinal, at_ms, outcome = value.decode().split("|", 2)
+    return PostedAttempt(int(ordinal), datetime_from_ms(at_ms), outcome)

@@ -1,0 +1,1 @@
+"""Outgoing: calls to strangers, for which nothing else ever waits."""
