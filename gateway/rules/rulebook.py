@@ -49,9 +49,11 @@ def _try_rule(rule: Rule, facts: EventFacts) -> RuleTrial:
     if refusal := rule.refusal(facts):
         return RuleTrial(rule, refusal)
     if reason := rule.limit_reason(facts):
-        if rule.ends_search and rule.limit_answers:
+        if not (rule.ends_search and rule.limit_answers and rule.has_answer(facts)):
+            return RuleTrial(rule, reason)
+        if not rule.owes_answer(facts):
             return RuleTrial(rule, f"{reason}, {COUNTS_AS_ANSWERED}", ends_search=True)
-        return RuleTrial(rule, reason)
+        return RuleTrial(rule, "", rule.fire(facts, is_owed=True), ends_search=True)
     fired = rule.fire(facts)
     return RuleTrial(rule, "", fired, rule.ends_search_with(fired))
 

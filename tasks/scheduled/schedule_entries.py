@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from celery.exceptions import QueueNotFound
+from celery.schedules import ParseException
 from redbeat.schedulers import RedBeatSchedulerEntry, get_redis
 
 from gateway.core.alerts import Alert, Cause
@@ -22,7 +23,10 @@ INSTALLED, BROKEN = f"{keys.BEAT_PREFIX}:installed", f"{keys.BEAT_PREFIX}:broken
 # Beat notes the alert with each tick while the entry is among the broken ones.
 BROKEN_FOR = timedelta(minutes=5)
 # What an entry raises that somebody edited; errors of servers are others.
-_NONSENSE = (ValueError, TypeError, AttributeError, KeyError, QueueNotFound)
+_NONSENSE = (
+    ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ParseException,
+    QueueNotFound,
+)  # fmt: skip
 
 
 class ScheduleEntry(RedBeatSchedulerEntry):  # type: ignore[misc]

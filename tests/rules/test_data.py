@@ -209,7 +209,8 @@ FOUND = Path(__file__).parents[3] / "shared/found-turn2"
     ],
 )  # fmt: skip
 def test_input_of_a_user_can_be_told(name: str, text: str, filled: str) -> None:
-    when = "{field: message_template_status_update}" if "notice" in text else "{}"
+    when = "{type: edit}" if "edit" in text else "{}"
+    when = "{field: message_template_status_update}" if "notice" in text else when
     rules = book(f"- {{name: it, when: {when}, then: {{alert: {text!r}}}}}")
     *_, event = split(Delivery("0:1-0", NOW, (FOUND / f"{name}.json").read_bytes()))
 

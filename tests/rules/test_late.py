@@ -133,13 +133,38 @@ def test_late_event_without_a_rule_leaves_no_record() -> None:
     assert planned("- {name: bye, when: {text: bye}, then: B}", a_message(at=LATE)).records == ()
 
 
-def test_firing_for_a_late_event_counts_for_the_limits_of_its_rule() -> None:
-    rules = "- {name: hi, cooldown: 1h, then: Hi.}\n- {name: rest, then: {tag: rest}}"
+LIMITED = "- {name: hi, cooldown: 1h, then: [{tag: met}, Hi.]}\n- {name: rest, then: Rest.}"
 
-    late, beyond = planned(rules, a_message("wamid.1", at=LATE), a_message("wamid.2")).records
 
-    assert [one.rule for one in late.fired] == ["hi"]
+def test_a_late_firing_counts_for_its_limit_and_its_answer_is_owed_to_the_next_message() -> None:
+    texts = [a_message("wamid.1", at=LATE), a_message("wamid.2"), a_message("wamid.3")]
+
+    late, owed, beyond = planned(LIMITED, *texts).records
+
+    assert ([one.rule for one in late.fired], late.sends, late.is_too_old) == (["hi"], (), True)
+    assert [action.verb for one in owed.fired for action in one.actions] == ["send_text"]
     assert (beyond.fired, beyond.limited and beyond.limited.rule) == ((), "hi")
+
+
+def test_an_answer_stays_owed_while_messages_are_too_old() -> None:
+    texts = [a_message(f"wamid.{n}", at=LATE) for n in range(3)]
+
+    made = planned(LIMITED, *texts, a_message("wamid.3"))
+
+    assert [record.is_too_old for record in made.records] == [True, True, True, False]
+    assert [send.body["text"]["body"] for send in made.sends] == ["Hi."]
+
+
+def test_a_customer_who_was_muted_is_answered_once_they_are_not() -> None:
+    muted = Contact(ANA, wa_id=ANA, last_inbound_at=NOW, muted_until=NOW + timedelta(minutes=10))
+    silent = planned(LIMITED, a_message("wamid.1"), contact=muted)
+
+    after = replace(silent.contact, muted_until=None)
+    made = planned(LIMITED, a_message("wamid.2"), contact=after)
+
+    assert silent.sends == ()
+    assert [send.body["text"]["body"] for send in made.sends] == ["Hi."]
+    assert made.contact.unanswered == ()
 
 
 def test_late_messages_are_no_loop_because_they_get_no_reply() -> None:
@@ -174,9 +199,9 @@ def plans(rulebook: Rulebook, events: list[Event], max_age: timedelta) -> tuple[
 
 
 def noted(made: Plan) -> tuple[Contact, tuple[Alert, ...], list[object]]:
-    """Return all that a plan notes; the volley only counts replies."""
-    records = [([one.rule for one in record.fired], record.changes) for record in made.records]
-    return replace(made.contact, volley=None), made.alerts, [*records]
+    """Return all that a plan notes; the volley counts replies, and `unanswered` their absence."""
+    changes = [record.changes for record in made.records if record.changes]
+    return replace(made.contact, volley=None, unanswered=()), made.alerts, [*changes]
 
 
 @given(RULEBOOKS, EVENTS)

@@ -35,7 +35,7 @@ def opened(server: Server, rights: str) -> Store:
         ("~* +@all", ("&*",)),
         ("~other:* &* +@all", ("~gw:*",)),
         ("~* &* +@all -@dangerous", ("+info",)),
-        ("~* &* +@all -script -wait", ("+wait", "+script")),
+        ("~* &* +@all -script -wait", ("+script",)),
         ("~* &* +@all -eval -evalsha", ("+eval", "+evalsha")),
         ("~* &* +@all -time", ("+time",)),
         ("~* &* +@all -@write", ("+@write", "+@blocking")),
@@ -45,6 +45,13 @@ def test_each_right_that_is_missing_is_named(
     guarded: Server, rights: str, missing: tuple[str, ...]
 ) -> None:
     assert find_missing_rights(opened(guarded, rights)) == missing
+
+
+def test_waiting_for_replicas_is_a_right_where_they_are_asked_for(guarded: Server) -> None:
+    opened(guarded, "~* &* +@all -wait")
+    address = f"redis://app:pw@127.0.0.1:{guarded.port}/0?replicas=1"
+
+    assert find_missing_rights(Store(address)) == ("+wait",)
 
 
 def test_a_store_without_a_right_is_unfit_and_says_which(guarded: Server) -> None:

@@ -29,6 +29,7 @@ ENV = {
     "META_PHONE_NUMBER_ID": "1",
 }  # fmt: skip
 Make = Callable[..., Beat]
+EVERY = '{"name": "x", "task": "tasks.tick", "schedule": %s}'
 
 
 @pytest.fixture
@@ -227,7 +228,15 @@ def test_a_release_changes_only_what_no_operator_changed(
 
 @pytest.mark.parametrize(
     "definition",
-    ["no JSON", "[]", '{"name": "x"}', '{"name": "x", "task": "tasks.tick", "schedule": "often"}'],
+    [
+        "no JSON",
+        "[]",
+        '{"name": "x"}',
+        '{"name": "x", "task": "tasks.tick", "schedule": "often"}',
+        EVERY % '{"__type__": "interval", "every": 1e20}',
+        EVERY % '{"__type__": "crontab", "minute": "0,", "hour": "*"}',
+        EVERY % '{"__type__": "crontab", "minute": "abc", "hour": "*"}',
+    ],
 )
 def test_an_entry_that_cannot_be_used_is_named_and_set_aside_and_all_others_go_on(
     make: Make, at: Store, definition: str

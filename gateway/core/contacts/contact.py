@@ -64,6 +64,7 @@ class Contact:
     muted_until: datetime | None = None  # rules send nothing before, for a rule asked for it
     hand_over: HandOver | None = field(default=None, repr=False)  # nor while a person answers
     used: Used = field(default_factory=dict, repr=False)  # of the limits of rules
+    unanswered: tuple[str, ...] = ()  # rules within a limit whose last firing could send nothing
     volley: Volley | None = field(default=None, repr=False)
     more: Mapping[str, Any] = field(default_factory=dict, repr=False)  # fields of another release
     version: str = ""
@@ -163,6 +164,7 @@ class Contact:
             muted_until=_later(self.muted_until, other.muted_until),
             hand_over=later_hand_over(self.hand_over, other.hand_over),
             used=merge_used(self.used, other.used),
+            unanswered=tuple(dict.fromkeys((*self.unanswered, *other.unanswered))),
             volley=latest_volley(self.volley, other.volley),
             more={**other.more, **self.more} if other.more else self.more,
         )

@@ -47,6 +47,16 @@ def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
     return _trim({**used, rule: (until, *moments)}, ms_from_datetime(now))
 
 
+def note_answer(
+    unanswered: tuple[str, ...], rule: str, *, is_answered: bool, used: Used
+) -> tuple[str, ...]:
+    """Return the rules within a limit whose last firing sent nothing, after one more firing."""
+    if is_answered == (rule not in unanswered):
+        return unanswered
+    others = (other for other in unanswered if other != rule and other in used)
+    return (*others,) if is_answered else (*others, rule)
+
+
 def merge_used(one: Used, other: Used) -> Used:
     """Merge the firings of two contacts that are one customer; merging again adds nothing."""
     both = {

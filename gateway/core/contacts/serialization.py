@@ -33,6 +33,7 @@ def pack(contact: Contact) -> bytes:
         "muted": _stamp(contact.silent_until),
         "hand_over": _pack_hand_over(contact),
         "used": contact.used,
+        "unanswered": contact.unanswered,
         "volley": _pack_volley(contact.volley),
         # Apart from the volley, of which earlier releases write two numbers only.
         "repeated": _pack_repetition(contact.volley),
@@ -66,6 +67,7 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         muted_until=silence.muted_until,
         hand_over=silence.hand_over,
         used={rule: tuple(moments) for rule, moments in take("used", {}).items()},
+        unanswered=tuple(take("unanswered", ())),
         volley=_unpack_volley(take("volley", None), take("repeated", None)),
         more=stored,
         version=version.decode(),

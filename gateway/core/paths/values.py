@@ -26,6 +26,7 @@ FieldValue = str | float | bool | datetime
 MOST_VALUES = 256  # of one path
 MOST_FIELDS = 100  # of one event
 MOST_DIGITS = 40
+MOST_DEPTH = 32  # of what is nested; a Flow's answers come from the customer's phone
 NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?")
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 FLOW = "flow."
@@ -53,18 +54,19 @@ def _follow(node: Any, steps: Sequence[str]) -> Any:
     """Follow the keys inwards; a list on the way stands for all its items."""
     for position, step in enumerate(steps):
         if isinstance(node, list):
-            rest = steps[position:]
-            return [_follow(item, rest) for item in node[:MOST_VALUES]]
+            # A list right in a list is nothing that Meta writes, and could be nested for ever.
+            items = (item for item in node[:MOST_VALUES] if not isinstance(item, list))
+            return [_follow(item, steps[position:]) for item in items]
         node = node.get(step) if isinstance(node, dict) else None
     return node
 
 
-def _walk(node: Any) -> Iterator[Any]:
-    if isinstance(node, list):
-        for item in node[:MOST_VALUES]:
-            yield from _walk(item)
-    else:
+def _walk(node: Any, depth: int = 0) -> Iterator[Any]:
+    if not isinstance(node, list):
         yield node
+    elif depth < MOST_DEPTH:
+        for item in node[:MOST_VALUES]:
+            yield from _walk(item, depth + 1)
 
 
 def as_text(value: FieldValue) -> str:
@@ -147,12 +149,12 @@ def _unlisted_names(event: Event) -> Iterable[str]:
             return ()
 
 
-def _names(name: str, node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, inner in node.items():
-            yield from _names(f"{name}.{key}", inner)
-    elif isinstance(node, list):
-        for inner in node[:MOST_VALUES]:
-            yield from _names(name, inner)
-    else:
+def _names(name: str, node: Any, depth: int = 0) -> Iterator[str]:
+    if not isinstance(node, dict | list):
         yield name
+    elif depth < MOST_DEPTH:
+        named = (
+            node.items() if isinstance(node, dict) else (("", one) for one in node[:MOST_VALUES])
+        )
+        for key, inner in named:
+            yield from _names(f"{name}.{key}" if key else name, inner, depth + 1)

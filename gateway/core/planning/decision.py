@@ -33,6 +33,7 @@ class Action:
     marketing: bool = False  # not for contacts that opted out
     when_closed: WhenClosed = ""
     label: str = ""
+    position: int | None = None  # in its rule, also where others are left out; None: as it comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class FiredRule:
     A rule in shadow has no effect but that it is recorded, and that its own limits count.
     Of a late event the actions that call Meta are left out; `lacks_message` says that a message
     was among them.
-    `left_out` has the verbs of actions whose text came out empty.
+    `left_out` has the verbs of actions whose text came out empty. A firing without `is_answered`
+    owes the customer the message that it could not send.
     """
 
     rule: str
@@ -52,6 +54,7 @@ class FiredRule:
     limits: tuple[Limit, ...] = ()
     lacks_message: bool = False
     left_out: tuple[str, ...] = ()
+    is_answered: bool = True
 
     @property
     def has_message(self) -> bool:

@@ -1,6 +1,6 @@
 """Plan of one event for its contact, and the record that says why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.alerts import Alert, Cause
 from gateway.core.contacts import consent, loop_guard
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.frequency import record_firing
+from gateway.core.contacts.frequency import note_answer, record_firing
 from gateway.core.contacts.loop_guard import after_reply, loop_reason
 from gateway.core.events import Event, Message, PhoneCall, Status
 from gateway.core.messages import text, with_recipient
@@ -59,23 +59,35 @@ def apply_rules(
 
     Their changes of the contact are already made.
     """
-    context, used = _PlanningContext(event, contact, record, now), contact.used
+    context = _PlanningContext(event, contact, record, now)
     effects = list[Send | Alert | Notification | None]()
     for one in decision.fired:
-        actions = enumerate(() if one.shadow else one.actions)
-        effects += (
-            _plan_action(one.rule, position, action, context) for position, action in actions
-        )
-        used = record_firing(used, one.rule, one.limits, now)
+        actions = () if one.shadow else one.actions
+        for index, action in enumerate(actions):
+            position = index if action.position is None else action.position
+            effects.append(_plan_action(one.rule, position, action, context))
+    contact = _note_firings(contact, decision.fired, now)
     sends = tuple(one for one in effects if isinstance(one, Send))
     volley = contact.volley
     if any(send.lane == contact.key and not send.repeatable for send in sends):
         volley = after_reply(volley, event, decision.exchange, now)
-    if used is not contact.used or volley is not contact.volley:
-        contact = replace(contact, used=used, volley=volley)
+    if volley is not contact.volley:
+        contact = replace(contact, volley=volley)
     alerts = tuple(one for one in effects if isinstance(one, Alert))
     notifications = tuple(one for one in effects if isinstance(one, Notification))
     return RuleEffects(contact, sends, alerts, notifications=notifications)
+
+
+def _note_firings(contact: Contact, fired: Sequence[FiredRule], now: datetime) -> Contact:
+    """Count firings for their limits, and note which of them owe the customer a message."""
+    used, unanswered = contact.used, contact.unanswered
+    for one in fired:
+        used = record_firing(used, one.rule, one.limits, now)
+        if one.limits or one.rule in unanswered:
+            unanswered = note_answer(unanswered, one.rule, is_answered=one.is_answered, used=used)
+    if used is contact.used and unanswered is contact.unanswered:
+        return contact
+    return replace(contact, used=used, unanswered=unanswered)
 
 
 def _plan_action(

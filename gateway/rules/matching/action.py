@@ -26,6 +26,7 @@ class CompiledAction:
     when_closed: Any = ""  # "drop", "wait", or the compiled body of a template
     label: str = ""
     always: Action | None = None  # the action, if it has no placeholders
+    position: int = 0  # among the actions of its rule
 
     @property
     def is_send(self) -> bool:
@@ -56,10 +57,11 @@ class CompiledAction:
             marketing=self.marketing,
             when_closed=fill(self.when_closed, values) or "",
             label=self.label,
+            position=self.position,
         )
 
 
-def compile_action(step: Written, when_closed: WhenClosed) -> CompiledAction:
+def compile_action(step: Written, when_closed: WhenClosed, position: int = 0) -> CompiledAction:
     """Compile one action; `when_closed` applies if the action has no other."""
     marketing = isinstance(step, SendTemplate) and step.marketing
     closed: WhenClosed = None
@@ -67,8 +69,9 @@ def compile_action(step: Written, when_closed: WhenClosed) -> CompiledAction:
         closed = step.window_closed or when_closed
     closed_body = closed.body() if isinstance(closed, SendTemplate) else closed or ""
     compiled = CompiledAction(
-        step.verb, prepare(step.body()), marketing, prepare(closed_body), _label_of(step)
-    )
+        step.verb, prepare(step.body()), marketing, prepare(closed_body), _label_of(step),
+        position=position,
+    )  # fmt: skip
     if _is_filled(compiled.body) and _is_filled(compiled.when_closed):
         return replace(compiled, always=compiled.build_action(lambda _: ""))
     return compiled

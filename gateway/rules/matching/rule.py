@@ -1,6 +1,6 @@
 """One compiled rule: whether it fires for an event, and what it then asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
@@ -22,6 +22,7 @@ from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
 NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
+OWED = "this answer is owed, since nothing could be sent when the rule fired before"
 COUNTS_AS_ANSWERED = "which counts as answered"
 EMPTY = "a text came out empty, so its action is not done"
 # What is reported to the operator needs no customer.
@@ -75,12 +76,27 @@ class Rule:
         limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
         return describe_limit(limit) if limit else ""
 
-    def fire(self, facts: EventFacts) -> FiredRule:
-        """Build the actions, each with the contact as those before it changed it."""
-        groups, notes, actions = self._groups(facts), dict[str, None](), list[Action]()
-        left_out = list[str]()
-        explanation, lacks_message = self.condition.evaluate(facts).explanation, False
+    def owes_answer(self, facts: EventFacts) -> bool:
+        """Say whether the firing that a limit counts could not send the rule's message."""
+        return self.name in facts.contact.unanswered
+
+    def has_answer(self, facts: EventFacts) -> bool:
+        """Say whether one of the rule's messages would not come out empty."""
+        if self.stop is not None:
+            return True
+        values = _values(facts, self._groups(facts))
+        return any(step.is_send and step.build_action(values) for step in self.steps)
+
+    def fire(self, facts: EventFacts, *, is_owed: bool = False) -> FiredRule:
+        """Build the actions, each with the contact as those before it changed it.
+
+        An answer that `is_owed` was noted and counted when the rule fired for an event before.
+        """
+        groups, notes = self._groups(facts), dict[str, None]()
+        actions, left_out, lacks_message = list[Action](), list[str](), False
         for step in self.steps:
+            if is_owed and not step.calls_meta:
+                continue
             if note := _idle_reason(step, facts):
                 notes[note] = None
             elif not (action := step.build_action(_values(facts, groups))):
@@ -92,21 +108,29 @@ class Rule:
             else:
                 actions.append(action)
                 self._note(facts, action)
-        if self.shadow and actions:
-            notes[f"{SHADOW} {', '.join(action.verb for action in actions)}"] = None
-        limits = self.limits
-        if self._has_nothing_to_send(left_out):
-            notes[NOTHING_TO_SEND], limits = None, ()  # an answer that was none uses up no limit
-        explanation = "; ".join([explanation, *notes])
+        notes |= dict.fromkeys(self._remarks(actions, left_out, is_owed=is_owed))
+        # A firing of which everything came out empty uses up no limit.
+        is_counted = not is_owed and len(left_out) < len(self.steps)
         return FiredRule(
             self.name,
-            explanation,
+            "; ".join([self.condition.evaluate(facts).explanation, *notes]),
             tuple(actions),
             self.shadow,
-            limits,
+            self.limits if is_counted else (),
             lacks_message,
             tuple(left_out),
+            self.shadow or not self.has_send or any(one.verb in SENDS for one in actions),
         )
+
+    def _remarks(
+        self, actions: Sequence[Action], left_out: Sequence[str], *, is_owed: bool
+    ) -> Iterator[str]:
+        if self.shadow and actions:
+            yield f"{SHADOW} {', '.join(action.verb for action in actions)}"
+        if is_owed:
+            yield OWED
+        if self._has_nothing_to_send(left_out):
+            yield NOTHING_TO_SEND
 
     def ends_search_with(self, fired: FiredRule) -> bool:
         """Say whether no rule below is asked after the rule fired as it did."""
@@ -166,7 +190,10 @@ def compile_rule(
         name=rule.name,
         events=tuple(kind for when in rule.when for kind in when.events),
         condition=compile_condition(rule.when, hours),
-        steps=tuple(compile_action(step, defaults.window_closed) for step in steps),
+        steps=tuple(
+            compile_action(step, defaults.window_closed, position)
+            for position, step in enumerate(steps)
+        ),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
         limits=_limits(rule),
         limit_answers=rule.when_limited == "answered",

@@ -12,12 +12,13 @@ from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import Client
 
+_WAIT = "+wait"  # needed where replicas are asked for
 _KEY = f"{keys.SPACE}rights"  # there is no such key
 # A harmless command for each right, by the right as ACL SETUSER writes it.
 _TRIALS: dict[str, tuple[str | float, ...]] = {
     "+info": ("INFO", "server"),
     "+time": ("TIME",),
-    "+wait": ("WAIT", 0, 1),
+    _WAIT: ("WAIT", 0, 1),
     "+script": ("SCRIPT", "EXISTS", "0" * 40),
     "+eval": ("EVAL", "return 0", 0),
     "+evalsha": ("EVALSHA", "0" * 40, 0),
@@ -39,7 +40,8 @@ def find_missing_rights(store: Store) -> tuple[str, ...]:
     """Return the rights that the user lacks at any server; servers that do not answer lack none."""
     answers: Iterable[Any] = store.run(lambda client: client.ask_each(_try_rights))
     found = (right for one in answers if not isinstance(one, RedisError) for right in one)
-    return tuple(dict.fromkeys(found))
+    unused = set() if store.replicas else {_WAIT}
+    return tuple(right for right in dict.fromkeys(found) if right not in unused)
 
 
 def rights_problem(missing: tuple[str, ...]) -> str:
