@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,6 +184,18 @@ def test_what_is_damaged_never_raises_and_has_the_kind_of_the_table(
 
     assert all(type(value) is kinds.get(path.kind, str) for value in values)
     assert all(text.strip() for _, text in list_fields(event))
+
+
+def test_what_is_nested_for_ever_is_absent() -> None:
+    deep: Any = "S"
+    for _ in range(900):
+        deep = [deep]
+    raw = {"interactive": {"nfm_reply": {"response_json": orjson.dumps({"size": deep}).decode()}}}
+    path = find_path("flow.size")
+    assert path
+
+    assert read_values(a_message(type="interactive", raw=raw), path) == ()
+    assert list_fields(a_message(type="novelty", raw={"novelty": deep})) == []
 
 
 def test_every_name_stands_once_below_a_heading() -> None:

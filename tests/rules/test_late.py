@@ -151,7 +151,7 @@ def test_an_answer_stays_owed_while_messages_are_too_old() -> None:
 
     made = planned(LIMITED, *texts, a_message("wamid.3"))
 
-    assert [record.is_too_old for record in made.records] == [True, True, True, False]
+    assert [record.is_too_old for record in made.records] == [True, False, False, False]
     assert [send.body["text"]["body"] for send in made.sends] == ["Hi."]
 
 

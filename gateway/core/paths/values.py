@@ -153,8 +153,6 @@ def _names(name: str, node: Any, depth: int = 0) -> Iterator[str]:
     if not isinstance(node, dict | list):
         yield name
     elif depth < MOST_DEPTH:
-        named = (
-            node.items() if isinstance(node, dict) else (("", one) for one in node[:MOST_VALUES])
-        )
-        for key, inner in named:
-            yield from _names(f"{name}.{key}" if key else name, inner, depth + 1)
+        is_object = isinstance(node, dict)
+        for key, inner in node.items() if is_object else enumerate(node[:MOST_VALUES]):
+            yield from _names(f"{name}.{key}" if is_object else name, inner, depth + 1)

@@ -104,7 +104,7 @@ class Rule:
                 left_out.append(step.verb)
             elif step.calls_meta and facts.is_old and not self.of_any_age:
                 notes[LATE] = None
-                lacks_message |= step.is_send and not self.shadow
+                lacks_message |= step.is_send and not self.shadow and not is_owed
             else:
                 actions.append(action)
                 self._note(facts, action)
