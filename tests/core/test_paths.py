@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,7 +189,8 @@ def test_what_is_nested_for_ever_is_absent() -> None:
     deep: Any = "S"
     for _ in range(900):
         deep = [deep]
-    raw = {"interactive": {"nfm_reply": {"response_json": orjson.dumps({"size": deep}).decode()}}}
+    answers = f'{{"size": {"[" * 900}"S"{"]" * 900}}}'
+    raw = {"interactive": {"nfm_reply": {"response_json": answers}}}
     path = find_path("flow.size")
     assert path
 

@@ -150,9 +150,13 @@ def _unlisted_names(event: Event) -> Iterable[str]:
 
 
 def _names(name: str, node: Any, depth: int = 0) -> Iterator[str]:
-    if not isinstance(node, dict | list):
+    if depth == MOST_DEPTH:
+        return
+    if isinstance(node, dict):
+        for key, inner in node.items():
+            yield from _names(f"{name}.{key}", inner, depth + 1)
+    elif isinstance(node, list):
+        for inner in node[:MOST_VALUES]:
+            yield from _names(name, inner, depth + 1)
+    else:
         yield name
-    elif depth < MOST_DEPTH:
-        is_object = isinstance(node, dict)
-        for key, inner in node.items() if is_object else enumerate(node[:MOST_VALUES]):
-            yield from _names(f"{name}.{key}" if is_object else name, inner, depth + 1)
