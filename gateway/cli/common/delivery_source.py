@@ -1,24 +1,29 @@
-"""Sources of replayed deliveries: capture files, single bodies, folders, or the inbox."""
+"""Sources of replayed deliveries: files of many forms, folders of them, or the inbox."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from gateway.cli.common import errors
-from gateway.core.capture.file_format import (
-    BEGINS,
-    CaptureFormatError,
-    make_delivery_id,
-    parse_line,
+from gateway.cli.common.captured_folder import list_captured_files
+from gateway.cli.common.plain_file import PlainFileError, read_plain
+from gateway.core.capture.file_format import BEGINS, CaptureFormatError, make_delivery_id
+from gateway.core.capture.http_request import is_request
+from gateway.core.capture.json_values import (
+    JsonValuesError,
+    RawValue,
+    split_lines,
+    split_values,
 )
+from gateway.core.capture.records import CapturedRequest, Records, read_records, read_request
 from gateway.core.events import Delivery
 from gateway.store.inbox.history import History
 
 # Meta posts 3 MB at most; a line may be six times that if every byte is escaped as a number.
 MOST_BYTES = 32 * 1024 * 1024
-SUFFIX = ".jsonl"
+LINE_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +36,33 @@ class Item:
 
 
 class CaptureFiles:
-    """Deliveries in files, read in the order given, line by line; may be iterated repeatedly.
+    """Deliveries in files, read in the order given, one by one; may be iterated repeatedly.
 
-    A file that cannot be read ends the command with the place and the reason.
+    A file that cannot be read, or holds anything but deliveries, ends the command with the place
+    and the reason.
     """
 
     unopened = 0
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """List the files; those of a folder are sorted by name."""
-        self._files = [file for path in paths for file in _list_files(path)]
+        """List the files, those of a folder sorted by name, and report what is left out."""
+        self._files = [file for path in paths for file in list_captured_files(path)]
+        self.other_requests = 0
 
     def __iter__(self) -> Iterator[Item]:
         """Yield all deliveries."""
-        for nth, path in enumerate(self._files):
+        self.other_requests = 0
+        for path in self._files:
             try:
-                with path.open("rb") as file:
-                    yield from _read(path, file, nth)
+                for place, records in _read_file(path):
+                    self.other_requests += records.other_count
+                    yield from _to_items(path, place, records)
             except OSError as error:
                 raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
+            except (PlainFileError, CaptureFormatError) as error:
+                raise errors.fail(f"{path} {error}.") from None
+            except JsonValuesError as error:
+                raise errors.fail(f"{path}:{error.line} {error}.") from None
 
 
 class StoredDeliveries:
@@ -57,6 +70,8 @@ class StoredDeliveries:
 
     Replayed deliveries are left out: with new ids, each replay would add more.
     """
+
+    other_requests = 0
 
     def __init__(self, history: History, since: datetime | None, until: datetime | None) -> None:
         """Take the history and the time range; deliveries of this replay itself are left out."""
@@ -75,58 +90,52 @@ class StoredDeliveries:
                 yield Item(f"delivery {delivery.id}", delivery)
 
 
-def _list_files(path: Path) -> Iterator[Path]:
-    """Yield the file, or the files of a folder sorted by name."""
+def _read_file(path: Path) -> Iterator[tuple[str, Records]]:
+    """Yield the records of a file, each with its place in it."""
+    plain = read_plain(path)
+    head = next(plain, b"")
+    chunks = chain([head], plain)
+    if is_request(head):
+        yield "", Records([read_request(_read_whole(chunks))])
+        return
+    is_lines = path.name.lower().endswith(LINE_SUFFIXES) or head.startswith(BEGINS)
+    for value in (split_lines if is_lines else split_values)(chunks, MOST_BYTES):
+        yield f":{value.line}", _read_value(path, value)
+
+
+def _read_whole(chunks: Iterable[bytes]) -> bytes:
+    whole = bytearray()
+    for chunk in chunks:
+        whole += chunk
+        if len(whole) > MOST_BYTES:
+            raise CaptureFormatError("is larger than anything that Meta posts")
+    return bytes(whole)
+
+
+def _read_value(path: Path, value: RawValue) -> Records:
     try:
-        entries = sorted(path.iterdir()) if path.is_dir() else [path]
-    except OSError as error:
-        raise errors.fail(f"Cannot read {path}: {error.strerror}.") from None
-    files = [file for file in entries if file == path or _is_visible_file(file)]
-    if not files:
-        raise errors.fail(f"The folder {path} holds no files.")
-    if path.exists() and not (path.is_dir() or path.is_file()):
-        raise errors.fail(f"{path} can be read only once: write it to a file, and replay that.")
-    yield from files
+        return read_records(value.raw)
+    except CaptureFormatError as error:
+        raise errors.fail(f"{path}:{value.line} {error}.") from None
 
 
-def _is_visible_file(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(".")
+def _to_items(path: Path, place: str, records: Records) -> Iterator[Item]:
+    where = _printable_name(path) + place
+    for record in records.deliveries:
+        if isinstance(record, Delivery):
+            yield Item(where, record)
+        else:
+            nth = f" request {record.nth}" if record.nth else ""
+            yield _to_item(path, where + nth, record)
 
 
-def _read(path: Path, file: BinaryIO, nth: int) -> Iterator[Item]:
-    is_capture = path.suffix == SUFFIX or file.read(len(BEGINS)) == BEGINS
-    file.seek(0)
-    if is_capture:
-        yield from _read_lines(path, file)
-    else:
-        yield _read_body(path, file, nth)
-
-
-def _read_lines(path: Path, file: BinaryIO) -> Iterator[Item]:
-    line_number = 0
-    while line := file.readline(MOST_BYTES):
-        line_number += 1
-        if len(line) == MOST_BYTES:
-            raise errors.fail(f"{path}:{line_number} is longer than any delivery of Meta.")
-        if not line.strip():
-            continue
-        try:
-            yield Item(f"{_printable_name(path)}:{line_number}", parse_line(line))
-        except CaptureFormatError as error:
-            raise errors.fail(f"{path}:{line_number} {error}.") from None
+def _to_item(path: Path, where: str, request: CapturedRequest) -> Item:
+    """Make an item of a body, which came when its file was last written if no time is recorded."""
+    at = request.at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    delivery = Delivery(make_delivery_id(at, request.nth), at, request.body)
+    return Item(where, delivery, is_timed=request.at is not None)
 
 
 def _printable_name(path: Path) -> str:
     """Return a printable form of a file name, whatever bytes it consists of."""
     return str(path).encode(errors="replace").decode()
-
-
-def _read_body(path: Path, file: BinaryIO, nth: int) -> Item:
-    """Read a file as one received body; its modification time is the time of arrival."""
-    body = file.read(MOST_BYTES)
-    if len(body) == MOST_BYTES:
-        raise errors.fail(f"{path} is larger than anything that Meta posts.")
-    at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Item(
-        _printable_name(path), Delivery(make_delivery_id(at, nth), at, body), is_timed=False
-    )

@@ -27,7 +27,7 @@ class ReplayOptions(DeliveryOptions):
 
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="What capture wrote, single bodies as they were received, or folders."),
+        typer.Argument(help="Captures, bodies, what ngrok and others saved of them, or folders."),
     ] = None
     inbox: Annotated[
         bool, selector("Take what is still in the inbox, and no files.", "--inbox")

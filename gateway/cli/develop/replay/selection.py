@@ -52,13 +52,20 @@ class DeliverySelection:
                 first = first or item.where
         if not count:
             raise errors.fail("No delivery fits, so nothing was replayed.")
+        self._warn()
+        if old and not again and self.seed is None:
+            raise errors.fail(_describe_old(old, first))
+        return count
+
+    def _warn(self) -> None:
+        """Report what of the source is not replayed."""
         if unopened := self.source.unopened:
             deliveries = pluralize(unopened, "delivery", "deliveries")
             warning = f"{deliveries} of the inbox cannot be opened here."
             errors.errors.print(f"[yellow]warning:[/] {warning}")
-        if old and not again and self.seed is None:
-            raise errors.fail(_describe_old(old, first))
-        return count
+        if others := self.source.other_requests:
+            requests = pluralize(others, "request")
+            errors.errors.print(f"[yellow]warning:[/] left out {requests} other than POST.")
 
     def _refresh_body(self, item: Item, seed: bytes) -> bytes:
         received_at = item.delivery.received_at if item.is_timed else _sent_at(item.delivery)
