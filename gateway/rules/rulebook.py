@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gateway.core.contacts import hand_over
+from gateway.core.contacts.consent import UNCHANGED
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Notice
 from gateway.core.planning.contact_changes import (
@@ -27,7 +28,7 @@ ANSWERED_ALREADY = "answered already"
 
 
 BY_PHONE = "a person answered from the phone"
-BY_PROGRAM = "nothing, for the phone answered at once, as its greeting and away message do"
+BY_PROGRAM = f"{UNCHANGED} the phone answered at once, as its greeting and away message do"
 
 
 class RuleTrial(NamedTuple):

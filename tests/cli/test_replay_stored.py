@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,6 +181,59 @@ def test_rules_answer_no_old_message_unless_it_is_fresh(store: Store, ago: timed
 
     assert told(file)[1]["without_answer"] == {"too old": 1}
     assert told(file, "--fresh")[1]["sends"] == {"welcome": 1}
+
+
+CHANGING = """\
+version: 1
+rules:
+  - {name: stop, when: {text: stop}, then: [opt_out, "Stopped."]}
+  - {name: start, when: {text: start}, then: opt_in}
+  - {name: tag, when: {text: vip}, then: [{tag: vip}, {set: {plan: gold}}]}
+  - {name: mute, when: {text: quiet}, then: [{mute: 1h}]}
+  - {name: hello, when: {text: hello}, then: "Hello!"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "wishes", "others", "unanswered"),
+    [
+        (["stop"], 1, 0, {}),
+        (["vip"], 0, 2, {}),
+        (["quiet", "hello", "hello"], 0, 1, {"muted": 2}),
+    ],
+)
+def test_wishes_and_other_changes_and_messages_of_muted_customers_are_counted_apart(
+    store: Store, texts: list[str], wishes: int, others: int, unanswered: dict[str, int]
+) -> None:
+    Path("rules.yaml").write_text(CHANGING)
+    kept(store, *(delivery_body(message_item(f"wamid.{n}", one)) for n, one in enumerate(texts)))
+
+    summary = told("--inbox", "--fresh")[1]
+
+    assert (summary["changed_wishes"], summary["changed_contacts"]) == (wishes, others)
+    assert summary["without_answer"] == unanswered
+
+
+def test_a_wish_that_came_too_late_is_no_changed_wish(store: Store) -> None:
+    Path("rules.yaml").write_text(CHANGING)
+    old = int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
+    kept(
+        store,
+        delivery_body(message_item("wamid.1", "stop")),
+        delivery_body(message_item("wamid.2", "start", at=old)),
+    )
+
+    assert told("--inbox")[1]["changed_wishes"] == 1
+
+
+def test_what_changes_is_told_in_words(store: Store) -> None:
+    Path("rules.yaml").write_text(CHANGING)
+    kept(store, *(delivery_body(message_item(f"wamid.{n}", n)) for n in ("stop", "vip")))
+
+    shown = replay("dry-run", "--inbox").stdout
+
+    assert re.search(r"changed wishes +1 +about marketing: opted out or in", shown)
+    assert re.search(r"other changes +2 +of contacts: tags, variables, mutes and hand-overs", shown)
 
 
 def test_what_meta_delivered_late_stays_too_old_until_max_age_is_larger(store: Store) -> None:

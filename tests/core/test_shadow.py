@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.events import Event, Message
 from gateway.core.planning.batch import MOST_EVENTS, PlanningInput, PlanningResult
 from gateway.core.planning.decision import Action, Decision, FiredRule
@@ -107,3 +108,35 @@ def test_why_nobody_is_answered_is_counted() -> None:
     planned(shadow, view(), a_message("wamid.1", text="old"), a_message("wamid.2", text="old"))
 
     assert shadow.silent == {"too old": 2}
+
+
+MUTED = Decision((FiredRule("welcome", "muted until 20:00, so nothing is sent", ()),))
+
+
+class Silent(Welcome):
+    """Decides as rules do for a muted customer: they fire, and nothing is sent."""
+
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        return MUTED
+
+
+def test_messages_of_muted_customers_are_counted() -> None:
+    shadow, muted = DryRun(Silent()), Contact(ANA, muted_until=NOW + timedelta(hours=1))
+    planned(shadow, view(muted), a_message("wamid.1"), a_message("wamid.2"))
+
+    assert shadow.silent == {"muted": 2}
+
+
+def test_messages_that_a_person_answers_are_counted() -> None:
+    hand_over = HandOver(NOW, NOW + timedelta(hours=1), "from the phone")
+    shadow = DryRun(Silent())
+    planned(shadow, view(Contact(ANA, hand_over=hand_over)), a_message("wamid.1"))
+
+    assert shadow.silent == {"a person answers": 1}
+
+
+def test_a_mute_that_is_over_is_no_reason() -> None:
+    shadow, muted = DryRun(Silent()), Contact(ANA, muted_until=NOW)
+    planned(shadow, view(muted), a_message("wamid.1"))
+
+    assert shadow.silent == {}

@@ -13,6 +13,9 @@ from gateway.core.webhook.customers import text_field
 
 OPTED_OUT_CODE = 131050  # "User has stopped receiving marketing messages from your business"
 OPTED_OUT = "opted_out"
+# How a change in words begins: one of consent, and one that left the contact as it was.
+_CHANGED = "opted "
+UNCHANGED = "nothing, for"
 # Actions of rules that change consent: verb -> whether the customer opts out.
 VERBS: Mapping[str, bool] = {"opt_out": True, "opt_in": False}
 _PREFERENCES: Mapping[str, bool] = {"stop": True, "resume": False, "signup": False}
@@ -46,8 +49,13 @@ def apply_consent(contact: Contact, change: ConsentChange, at: datetime) -> tupl
     """Return the contact after a consent change made at a moment, and what changed, in words."""
     after = contact.with_consent(opts_out=change.opts_out, at=at)
     if after is contact:
-        return contact, f"nothing, for a newer word is known than {change.reason}"
-    return after, f"opted {'out' if change.opts_out else 'in'}: {change.reason}"
+        return contact, f"{UNCHANGED} a newer word is known than {change.reason}"
+    return after, f"{_CHANGED}{'out' if change.opts_out else 'in'}: {change.reason}"
+
+
+def is_consent_change(change: str) -> bool:
+    """Say whether a change of a contact in words, as records have it, is one of consent."""
+    return change.startswith(_CHANGED)
 
 
 def opt_out_delivery(number: str, contact: str, send: str, attempt: int, at: datetime) -> bytes:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gateway.core.contacts import consent
+from gateway.core.contacts.consent import UNCHANGED
 from gateway.core.contacts.contact import Contact, fits
 from gateway.core.contacts.hand_over import HandOver, extend
 from gateway.core.planning.decision import Action
 
 HAND_OVER = "hand_over"
-FULL = "nothing, for the tags and variables of a contact may take 8 KB together"
+FULL = f"{UNCHANGED} the tags and variables of a contact may take 8 KB together"
 
 
 class ContactChange(NamedTuple):
@@ -41,7 +42,7 @@ def mute_contact(contact: Contact, lasts: timedelta, since: datetime) -> Contact
     until = since + lasts
     if contact.muted_until and contact.muted_until >= until:
         return ContactChange(
-            contact, f"nothing, for it is muted until {_format_moment(contact.muted_until)}"
+            contact, f"{UNCHANGED} it is muted until {_format_moment(contact.muted_until)}"
         )
     return ContactChange(
         replace(contact, muted_until=until), f"muted until {_format_moment(until)}"
@@ -55,7 +56,7 @@ def hand_over_contact(
     hand_over = extend(contact.hand_over, HandOver(since, since + lasts, cause))
     until = _format_moment(hand_over.until)
     if hand_over is contact.hand_over:
-        return ContactChange(contact, f"nothing, for a person answers until {until}: {cause}")
+        return ContactChange(contact, f"{UNCHANGED} a person answers until {until}: {cause}")
     after = replace(contact, hand_over=hand_over)
     return ContactChange(after, f"a person answers until {until}: {cause}")
 
@@ -63,7 +64,7 @@ def hand_over_contact(
 def unmute_contact(contact: Contact, now: datetime) -> ContactChange:
     """Let rules answer a contact again, whatever silenced them."""
     if not contact.silent_until or contact.silent_until <= now:
-        return ContactChange(contact, "nothing, for it was not muted")
+        return ContactChange(contact, f"{UNCHANGED} it was not muted")
     return ContactChange(replace(contact, muted_until=None, hand_over=None), "not muted any more")
 
 

@@ -18,6 +18,8 @@ from gateway.core.webhook.event_keys import digest
 # The version of a contact that was changed in the shadow only.
 _HERE = "shadow"
 NO_RULE = "no rule fits"
+MUTED = "muted"
+HANDED_OVER = "a person answers"
 
 
 class CountingRulebook:
@@ -36,16 +38,24 @@ class CountingRulebook:
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Return the rulebook's decision."""
         decision = self._rulebook.decide(event, contact, now)
-        if isinstance(event, Message) and (reason := _silence_reason(decision)):
+        if isinstance(event, Message) and (reason := _silence_reason(decision, contact, now)):
             self.silent[reason] += 1
         return decision
 
 
-def _silence_reason(decision: Decision) -> str:
-    """Say why a message gets no answer, "" if a rule fired for it in time."""
+def _silence_reason(decision: Decision, contact: Contact, now: datetime) -> str:
+    """Say why a message gets no answer, "" if a rule fired for it in time.
+
+    A customer who is muted, or whom a person answers, gets none, whatever else the rules do.
+    """
     if decision.is_too_old:
         return TOO_OLD
-    return "" if decision.fired else decision.note or NO_RULE
+    if not decision.fired:
+        return decision.note or NO_RULE
+    if decision.has_message or not contact.silent_until or contact.silent_until <= now:
+        return ""
+    hand_over = contact.hand_over
+    return HANDED_OVER if hand_over and hand_over.until > now else MUTED
 
 
 class DryRun:

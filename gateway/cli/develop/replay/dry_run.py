@@ -15,6 +15,7 @@ from gateway.cli.common.formats import pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
+from gateway.core.contacts.consent import UNCHANGED, is_consent_change
 from gateway.core.events import Delivery, Event
 from gateway.core.planning.batch import Plan, PlanningResult
 from gateway.core.planning.decision import RuleDecider
@@ -71,7 +72,8 @@ class DryRunCounts:
     failures: int = 0
     sends: Counter[str] = field(default_factory=Counter)  # by rule
     notifications: int = 0
-    changes: int = 0  # of consent
+    consents: int = 0  # changed wishes about marketing
+    changes: int = 0  # of contacts otherwise: tags, variables, mutes and hand-overs
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
 
 
@@ -124,8 +126,19 @@ class DryRunPlanner:
             event = failure.event
             yield Planning(where[event.delivery], event.number, error=failure.error)
         for plan in result.plans:
-            self.counts.changes += sum(len(record.changes) for record in plan.records)
+            self._count_changes(plan)
             yield from self._iter_sends(plan, where)
+
+    def _count_changes(self, plan: Plan) -> None:
+        made = [
+            change
+            for record in plan.records
+            for change in record.changes
+            if not change.startswith(UNCHANGED)
+        ]
+        consents = sum(map(is_consent_change, made))
+        self.counts.consents += consents
+        self.counts.changes += len(made) - consents
 
     def _iter_sends(self, plan: Plan, where: Mapping[str, str]) -> Iterator[Planning]:
         causes = {record.id: record.event.delivery for record in plan.records}
@@ -173,7 +186,8 @@ def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
         "rulebook": counts.rulebook,
         "sends": dict(counts.sends),
         "notifications": counts.notifications,
-        "changes": counts.changes,
+        "changed_wishes": counts.consents,
+        "changed_contacts": counts.changes,
         "without_answer": dict(counts.silent),
     }
 
@@ -202,7 +216,8 @@ def _render_counts(counts: DryRunCounts) -> Table:
     rare = [
         ("no answer", sum(counts.silent.values()), _format_counts(counts.silent)),
         ("notifications", counts.notifications, "to the operator"),
-        ("changed wishes", counts.changes, "about marketing"),
+        ("changed wishes", counts.consents, "about marketing: opted out or in"),
+        ("other changes", counts.changes, "of contacts: tags, variables, mutes and hand-overs"),
         ("failures", counts.failures, "of planning: a bug of the rules or of the gateway"),
     ]
     table = Table.grid(padding=(0, 2))
