@@ -1,6 +1,8 @@
 """The command `gateway` and its subcommands."""
 
 import importlib
+import io
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -85,4 +87,11 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line."""
+    _replace_unprintable()
     app()
+
+
+def _replace_unprintable() -> None:
+    """Let output replace characters that its encoding lacks, instead of failing for them."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")

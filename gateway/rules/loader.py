@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,6 +14,7 @@ from typing import Any
 from gateway.rules.checks.lint import left_out_note, lint_warnings
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.checks.rulefile_check import CheckedFile, check
+from gateway.rules.checks.unread_files import unread_warnings
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.matching.rule import compile_rule
 from gateway.rules.opening_hours import Hours
@@ -42,18 +45,22 @@ def read(path: Path) -> tuple[File, ...]:
 
 
 def read_file(file: Path) -> File:
-    """Read one file."""
+    """Read one file; a pipe or a device is a problem, since it might never end."""
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=_open_without_waiting) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                return File(_display_name(file), problem=_problem(file, "is no regular file"))
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         return File(_display_name(file), problem=_unreadable(file, error))
     if len(content) > MAX_BYTES:
-        return File(
-            _display_name(file),
-            problem=Problem(_display_name(file), Mark(), "", "is larger than 1 MB"),
-        )
+        return File(_display_name(file), problem=_problem(file, "is larger than 1 MB"))
     return File(_display_name(file), content)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; to open a pipe would else wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def fingerprint(files: Iterable[File]) -> bytes:
@@ -82,11 +89,15 @@ def _rule_files(path: Path) -> list[Path]:
         raise RulebookError([_unreadable(path, error)]) from None
     if rules:
         return rules
-    raise RulebookError([Problem(_display_name(path), Mark(), "", "holds no *.yaml or *.yml file")])
+    raise RulebookError([_problem(path, "holds no *.yaml or *.yml file")])
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(_display_name(path), Mark(), "", f"cannot be read: {error.strerror}")
+    return _problem(path, f"cannot be read: {error.strerror}")
+
+
+def _problem(path: Path, message: str) -> Problem:
+    return Problem(_display_name(path), Mark(), "", message)
 
 
 def _display_name(path: Path) -> str:
@@ -122,15 +133,17 @@ class RulesCheck:
 
 def check_rules(paths: Iterable[Path]) -> RulesCheck:
     """Check files and folders together as one rulebook; never raises. A file counts once."""
-    files, errors = dict[str, File](), list[Problem]()
+    files, errors, unread = dict[str, File](), list[Problem](), list[Problem]()
     for path in paths:
+        unread += _list_unread(path)
         try:
             files |= {file.name: file for file in read(path)}
         except RulebookError as error:
             errors += error.problems
     checked = [_check_file(file) for file in files.values()]
     errors += find_errors(checked)
-    problems = tuple(sorted(limit_problems(chain(errors, lint_warnings(checked)))))
+    warnings = chain(lint_warnings(checked), (one for one in unread if one.file not in files))
+    problems = tuple(sorted(limit_problems(chain(errors, warnings))))
     if errors:
         return RulesCheck(len(files), problems)
     rulebook = assemble_rulebook([file.book for file in checked if file.book])
@@ -138,8 +151,18 @@ def check_rules(paths: Iterable[Path]) -> RulesCheck:
 
 
 def find_problems(path: Path) -> list[Problem]:
-    """List every error and warning about the files that `load` would load; never raises."""
+    """List every error and warning about the files that `load` would load; never raises.
+
+    Warnings are also of files beside them that look like rules and are not loaded.
+    """
     return list(check_rules([path]).problems)
+
+
+def _list_unread(path: Path) -> list[Problem]:
+    try:
+        return list(unread_warnings(path))
+    except OSError:
+        return []  # a folder that cannot be read is an error of its own
 
 
 def find_errors(checked: Sequence[CheckedFile]) -> Iterator[Problem]:

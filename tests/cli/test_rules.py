@@ -1,7 +1,10 @@
 """`gateway rules check` and `gateway rules test`, letter by letter, as a person reads them."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +206,14 @@ def test_rules_that_notify_no_address_are_said_to(
     result = CliRunner().invoke(app, ["rules", "check", str(file)])
 
     assert (result.exit_code, "GATEWAY_NOTIFY_URL is not set" in result.output) == (0, is_said)
+
+
+@pytest.mark.parametrize(("name", "code"), CHECKED.items())
+def test_an_output_of_another_encoding_changes_no_verdict(name: str, code: int) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "rules", "check", f"{name}.yaml"]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+
+    result = subprocess.run(command, cwd="check", env=ascii_only, capture_output=True, check=False)
+
+    expected = Path(f"check/{name}.txt").read_text().encode("ascii", "replace")
+    assert (result.stdout, result.stderr, result.returncode) == (expected, b"", code)

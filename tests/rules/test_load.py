@@ -1,5 +1,6 @@
 """Which files make a rulebook, in which order, and what its version stands for."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.checks.rulefile_check import check
-from gateway.rules.loader import load
+from gateway.rules.loader import check_rules, find_problems, load
 from gateway.rules.problems import Mark, Problem, RulebookError
 from tests.support.rules.rulebooks import HEAD, book
 
@@ -108,6 +109,52 @@ def test_a_file_that_vanishes_while_it_is_read_is_told(tmp_path: Path) -> None:
     assert told(tmp_path) == ["gone.yaml: cannot be read: No such file or directory"]
 
 
+@pytest.mark.timeout(30)
+def test_a_pipe_is_told_without_waiting_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+
+    assert told(tmp_path) == ["pipe.yaml: is no regular file"]
+
+
+ALONE = "is not read: only files that end in .yaml or .yml are, so rename it"
+BELOW = ": subfolders are not, so move it out of there"
+UNREAD = {
+    "in capitals": (["a.YAML"], [f"a.YAML: warning: {ALONE}"]),
+    "as text": (["a.yaml.txt"], [f"a.yaml.txt: warning: {ALONE}"]),
+    "a test in capitals": (["a.test.YML"], [f"a.test.YML: warning: {ALONE}"]),
+    "in a subfolder": (["old/a.yaml"], [f"old/a.yaml: warning: is not read{BELOW}"]),
+    "some in a subfolder": (
+        ["old/b.yaml", "old/older/a.yml"],
+        [f"old/b.yaml: warning: is not read, nor are 1 more of old/{BELOW}"],
+    ),
+    "hidden": ([".a.YAML", ".git/a.yaml", "..data/a.yaml"], []),
+    "other files": (["a.txt", "old/README.md", "yaml", "a.yaml.bak"], []),
+}
+
+
+@pytest.mark.parametrize(("names", "warnings"), UNREAD.values(), ids=UNREAD)
+def test_files_that_look_like_rules_and_are_not_read_are_named(
+    tmp_path: Path, names: list[str], warnings: list[str]
+) -> None:
+    write(tmp_path, read=f"{HEAD}- {{name: one, then: x}}")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("version: 1")
+
+    problems = find_problems(tmp_path)
+
+    assert [str(one).replace(f"{tmp_path}/", "") for one in problems] == warnings
+
+
+def test_files_that_are_not_read_are_named_also_where_none_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.YAML").write_text("version: 1")
+
+    error, warning = find_problems(tmp_path)
+
+    assert error.message == "holds no *.yaml or *.yml file"
+    assert warning.message == ALONE
+
+
 def test_a_folder_without_rules_is_told(tmp_path: Path) -> None:
     assert told(tmp_path) == [f"{tmp_path}: holds no *.yaml or *.yml file"]
 
@@ -148,3 +195,11 @@ def test_check_answers_whatever_a_file_holds(written: str) -> None:
     checked = check("a.yaml", f"{HEAD}  - name: {written}")
 
     assert bool(checked.book) is not bool(checked.problems)
+
+
+def test_a_file_of_a_subfolder_that_is_named_itself_is_read(tmp_path: Path) -> None:
+    write(tmp_path, read=f"{HEAD}- {{name: one, when: {{text: x}}, then: x}}")
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more", two=f"{HEAD}- {{name: two, then: x}}")
+
+    assert check_rules([tmp_path, tmp_path / "more" / "two.yaml"]).problems == ()
