@@ -200,6 +200,40 @@ def test_gzip_that_grows_beyond_reason_is_refused(
     assert "a.jsonl.gz holds more than" in result.output
 
 
+def test_a_list_that_is_too_long_is_refused_with_advice(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.common.delivery_source.MOST_BYTES", 1000)
+    monkeypatch.setattr("gateway.cli.common.plain_file.CHUNK", 100)
+    Path("a.json").write_bytes(as_json({"requests": [ngrok(ONE)] * 9}))
+
+    result = replay(receiver, "a.json")
+
+    assert result.exit_code == 2
+    assert "a.json:1 is longer than any delivery of Meta; write a list of" in result.output
+
+
+def test_an_http_request_that_is_too_long_is_refused(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.common.delivery_source.MOST_BYTES", 100)
+    Path("a.http").write_bytes(http_request(ONE))
+
+    result = replay(receiver, "a.http")
+
+    assert result.exit_code == 2
+    assert "a.http is larger than anything that Meta posts." in result.output
+
+
+def test_requests_of_which_none_is_a_post_say_why_nothing_fits(receiver: Receiver) -> None:
+    Path("a.json").write_bytes(as_json({"requests": [ngrok(b"", method="GET")]}))
+
+    result = replay(receiver, "a.json")
+
+    assert result.exit_code == 2
+    assert "warning: left out 1 request other than POST.\nerror: No delivery" in result.output
+
+
 def test_a_request_that_is_no_post_is_counted_and_left_out(receiver: Receiver) -> None:
     records = [ngrok(b"", method="GET"), ngrok(ONE), ngrok(b"", method="GET")]
     Path("a.json").write_bytes(as_json({"requests": records}))
@@ -262,6 +296,7 @@ print(count, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_t
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux")
 @pytest.mark.parametrize("name", ["list.json", "lines.ndjson"])
 def test_memory_does_not_grow_with_a_file(name: str) -> None:
     body = delivery_body(message_item("wamid.1", "x" * 10_000))

@@ -14,6 +14,7 @@ _BLANK = re.compile(r"\s*+")
 # A whole number may have more digits than Python reads.
 _DECODER = json.JSONDecoder(strict=False, parse_int=float)
 _TOO_LONG = "is longer than any delivery of Meta"
+_ADVICE = "write a list of records one record a line, as jq -c '.requests | reverse[]' does"
 # Bytes that are no UTF-8 become characters that are written as the same bytes again.
 _EXACT = "surrogateescape"
 
@@ -119,7 +120,7 @@ class _Splitter:
         """Read as much as is waiting once more, so that a long value is tried few times."""
         waiting = self._text[self._at :]
         if len(waiting) > self._most:
-            raise JsonValuesError(self._line, _TOO_LONG)
+            raise JsonValuesError(self._line, f"{_TOO_LONG}; {_ADVICE}")
         self._text, self._at, length = waiting, 0, 0
         parts = [waiting]
         for chunk in self._chunks:

@@ -50,9 +50,9 @@ class DeliverySelection:
             if item.is_timed and item.delivery.received_at < oldest:
                 old += 1
                 first = first or item.where
+        self._warn()
         if not count:
             raise errors.fail("No delivery fits, so nothing was replayed.")
-        self._warn()
         if old and not again and self.seed is None:
             raise errors.fail(_describe_old(old, first))
         return count
