@@ -42,7 +42,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | dead letters, and their deaths | 30 days |
 | {n}unreadable, {n}unreadable:<id> | unreadable events, and their bytes | 30 days |
 | {n}timer, {n}timers | events to come back through the inbox | until they fire |
-| {n}notification:<id> | one notification, its attempts | while it waits; then 30 days at most |
+| {n}notification:<id> | one notification, its attempts | while it waits; then GATEWAY_RETENTION, or less |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |
@@ -100,7 +100,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | 100,000 of a number |
 | {n}unreadable, {n}unreadable:<id> | 10,000 of a number, 200 of them whole |
 | {n}timer, {n}timers | internal events that were planned |
-| {n}notification:<id> | 10,000 that wait, and those of 30 days; 20 attempts |
+| {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
 | gw:stopped | one |

@@ -7,15 +7,12 @@ then they are posted again, with the same id.
 
 import random
 import time
+from functools import cache
 
 import structlog
 
 from gateway.config.settings import Settings
-from gateway.core.sending.notifications.post_outcome import (
-    PostOutcome,
-    decide_outcome,
-    without_address,
-)
+from gateway.core.sending.notifications.post_outcome import PostOutcome, decide_outcome
 from gateway.core.sending.notifications.signature import signed_headers
 from gateway.http_out.client import post_bytes
 from gateway.store import keys
@@ -46,7 +43,22 @@ def notify(number: str) -> None:
     """Post notifications of a number that are due, for one slice of time."""
     ctx = worker_context()
     clear_wakeup(ctx.store, keys.number_bell(number, OUTGOING))
+    if not ctx.settings.gateway_notify_url.get_secret_value():
+        _let_wait(ctx, number)
+        return
     post_due(ctx, number, time.monotonic() + SLICE_S)
+
+
+def _let_wait(ctx: WorkerContext, number: str) -> None:
+    """Take nothing while no address is set, and give up what has waited for three days."""
+    _log_missing_address()
+    taken = take(ctx.store, number, 0, ctx.settings.gateway_retention)
+    note_damage(ctx.store, number, taken.damaged)
+
+
+@cache  # a process reads its settings once
+def _log_missing_address() -> None:
+    log.warning("notify_unset")
 
 
 def post_due(ctx: WorkerContext, number: str, deadline: float) -> None:
@@ -64,7 +76,7 @@ def post_due(ctx: WorkerContext, number: str, deadline: float) -> None:
 
 def _take_one(ctx: WorkerContext, number: str) -> TakenNotifications:
     """Take the notification that is due first, and ring for another task if more are due."""
-    taken = take(ctx.store, number, 1)
+    taken = take(ctx.store, number, 1, ctx.settings.gateway_retention)
     note_damage(ctx.store, number, taken.damaged)
     if taken.more:
         ring_outgoing(ctx.store, number)
@@ -97,8 +109,6 @@ def _post(
 ) -> PostOutcome:
     """Post once, signed for this moment; each attempt has the same id and the same body."""
     url = settings.gateway_notify_url.get_secret_value()
-    if not url:
-        return without_address()
     attempted_s = int(taken.now.timestamp())
     headers = signed_headers(settings.notify_secrets, attempt.id, attempted_s, attempt.payload)
     reply = post_bytes(url, attempt.payload, headers, ANSWER_WITHIN_S)

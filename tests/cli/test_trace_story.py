@@ -608,6 +608,18 @@ NOTIFIED = TracedNotification(
             ["attempts: 24 more before these", "attempt 25: HTTP 204"],
             id="it was received",
         ),
+        pytest.param(
+            replace(NOTIFIED, attempts=(), count=0),
+            "(10 characters), by rule person: waits to be received",
+            ["no attempt yet: worker-outgoing posts it once GATEWAY_NOTIFY_URL is set"],
+            id="it was never posted",
+        ),
+        pytest.param(
+            TracedNotification("n" * 24, "dead", {"event": "e", "rule": "person"}, NOW),
+            "by rule person: given up",
+            [],
+            id="its text is gone",
+        ),
         pytest.param(TracedNotification("n" * 24), FORGOTTEN, [], id="it is forgotten"),
     ],
 )  # fmt: skip

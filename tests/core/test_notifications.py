@@ -8,11 +8,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.notifications.notification import Notification, build_notification
-from gateway.core.sending.notifications.post_outcome import (
-    PostOutcome,
-    decide_outcome,
-    without_address,
-)
+from gateway.core.sending.notifications.post_outcome import PostOutcome, decide_outcome
 from gateway.core.sending.notifications.signature import signed_headers
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
@@ -116,8 +112,3 @@ def test_what_failed_together_comes_back_apart() -> None:
 )
 def test_the_receiver_says_when_within_bounds(retry_after: str, wait_s: int) -> None:
     assert outcome(503, 2, retry_after=retry_after).wait_ms == wait_s * 1000
-
-
-def test_without_an_address_a_notification_waits() -> None:
-    assert without_address().step == "later"
-    assert timedelta(milliseconds=without_address().wait_ms) == timedelta(minutes=1)

@@ -125,7 +125,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>unreadable:event:.{16}": (30 * DAY, 30 * DAY),
     r"<n>notification:waitingx*": FOREVER,
     r"<n>notification:receivedx*": (7 * DAY, 7 * DAY),
-    r"<n>notification:deadx*": (30 * DAY, 30 * DAY),
+    r"<n>notification:deadx*": (7 * DAY, 7 * DAY),
     "<n>notifications": FOREVER,
     "<n>notifications_due": FOREVER,
     "<n>timer": FOREVER,
@@ -203,7 +203,7 @@ def wait_for_later(store: Store) -> None:
     for name, step in (("received", "delivered"), ("dead", "dead"), ("waiting", "")):
         store.call("commit", PREFIX, "", "", "", "", "notification", 2, name, "{}")
         if step:
-            (attempt,) = notifications.take(store, NUMBER, 1).attempts
+            (attempt,) = notifications.take(store, NUMBER, 1, WEEK).attempts
             outcome = PostOutcome(cast(PostStep, step), "HTTP 410")
             notifications.settle(store, NUMBER, attempt, outcome, WEEK)
     store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
@@ -349,7 +349,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "prune": (PREFIX, [0, 0, 0, 1]),
     "register": (PREFIX, ["id"]),
     "upcoming": (PREFIX, [80, 200, 1_500]),
-    "take_notifications": (PREFIX, [9, 60_000, 99]),
+    "take_notifications": (PREFIX, [9, 60_000, 99, 99]),
     "settle_notification": (PREFIX, ["id", 1, "later", 1, "why", 99, 99]),
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),

@@ -10,6 +10,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.notifications.notification import LASTS, Notification
 from gateway.core.sending.notifications.post_outcome import PostOutcome
+from gateway.store.keys import DAY_MS
 from gateway.store.outgoing import notifications
 from gateway.store.outgoing.notifications import LEASE_MS, NotificationAttempt
 from gateway.store.planning.commit import commit, commit_call
@@ -39,7 +40,7 @@ def queue(store: Store, *names: str) -> None:
 
 
 def take(store: Store, most: int = 9) -> list[NotificationAttempt]:
-    return list(notifications.take(store, NUMBER, most).attempts)
+    return list(notifications.take(store, NUMBER, most, WEEK).attempts)
 
 
 def settle(store: Store, attempt: NotificationAttempt, outcome: PostOutcome) -> bool:
@@ -176,6 +177,37 @@ def test_after_three_days_a_notification_is_given_up(store: Store) -> None:
     assert (read(store, "one").stage, waiting(store)) == ("dead", [])
 
 
+@pytest.mark.parametrize(("most", "stage"), [(9, "delivered"), (0, "dead")])
+def test_what_is_left_of_a_notification_that_ended_is_small_and_is_kept_for_a_week(
+    store: Store, most: int, stage: str
+) -> None:
+    long = Notification("one", {"text": "x" * 4_096, "event": "message|1|w", "rule": "person"})
+    event = a_message("wamid.1")
+    plan = Plan(NUMBER, Contact(""), changed=False, events=(event,), notifications=(long,))
+    assert commit(store, [plan], WEEK) == [True]
+    if not most:
+        raw(store).zadd(f"{PREFIX}notifications", {"one": 1})
+    for attempt in take(store, most):
+        settle(store, attempt, DELIVERED)
+
+    found = read(store, "one")
+    assert (found.stage, found.payload) == (stage, {"event": "message|1|w", "rule": "person"})
+    assert raw(store).memory_usage(f"{PREFIX}notification:one") < 500
+    assert 0 < raw(store).pttl(f"{PREFIX}notification:one") <= WEEK.total_seconds() * 1000
+
+
+def test_where_none_is_taken_the_three_days_end_all_the_same(store: Store) -> None:
+    queue(store, "old", "new")
+    long_ago = now_ms(store) - int(LASTS / timedelta(milliseconds=1)) - 1
+    raw(store).zadd(f"{PREFIX}notifications", {"old": long_ago})
+
+    assert take(store, 0) == []
+
+    assert (read(store, "old").stage, waiting(store)) == ("dead", [b"new"])
+    assert raw(store).zrange(DUE, 0, -1) == [b"new"]
+    assert counted(store, "notifications.dead") == 1
+
+
 def test_its_last_pause_ends_with_the_three_days(store: Store) -> None:
     queue(store, "one")
     (attempt,) = take(store)
@@ -205,13 +237,25 @@ def test_beyond_ten_thousand_the_oldest_makes_room(store: Store) -> None:
     assert counted(store, "notifications.crowded_out") == 1
 
 
+def test_a_notification_that_made_room_leaves_no_text_and_is_gone_after_a_day(store: Store) -> None:
+    queue(store, "one")
+    raw(store).zadd(f"{PREFIX}notifications", {"one": -1})
+    fill(store, 10_000)
+
+    queue(store, "new")
+
+    found = read(store, "one")
+    assert (found.stage, "text" in found.payload) == ("crowded_out", False)
+    assert 0 < raw(store).pttl(f"{PREFIX}notification:one") <= DAY_MS
+
+
 def test_a_damaged_notification_stops_no_commit_and_no_other(store: Store) -> None:
     fill(store, 10_000)
     raw(store).set(f"{PREFIX}notification:old00000", "of another type")
     raw(store).zadd(DUE, {"old00000": 1})
 
     queue(store, "new")
-    taken = notifications.take(store, NUMBER, 9)
+    taken = notifications.take(store, NUMBER, 9, WEEK)
 
     assert [one.id for one in taken.attempts] == ["new"]
     assert [(one.kind, one.item) for one in taken.damaged] == [("notification", "old00000")]

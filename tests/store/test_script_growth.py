@@ -85,7 +85,7 @@ CASES = {
     "hold": Case(lambda n: [b"event:" + digest(n), b"whole", b"head", DAY_MS, 10**9, 200]),
     "hold_in_hand": Case(lambda n: ["holder", 1, 5_000, f"{n}-0/0"], "partition"),
     "list_number": Case(lambda n: [f"{n}", 1_000_000]),
-    "take_notifications": Case(lambda _: [1, 60_000, FAR]),
+    "take_notifications": Case(lambda _: [1, 60_000, FAR, DAY_MS]),
     "settle_notification": Case(lambda n: [f"notified{n}", 1, "delivered", 0, "", FAR, DAY_MS]),
     "take": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),

@@ -177,15 +177,43 @@ def test_the_lease_outlasts_the_answer() -> None:
     assert outgoing.ANSWER_WITHIN_S * 1000 * 2 < LEASE_MS
 
 
-def test_without_an_address_a_notification_waits_and_says_why(
+def test_without_an_address_notifications_are_left_alone_and_logged_once(
     store: Store, at_work: WorkerContext
 ) -> None:
-    queue(store, "one")
+    outgoing._log_missing_address.cache_clear()
+    queue(store, "one", "two")
+
+    with capture_logs() as logged:
+        outgoing.notify(NUMBER)
+        outgoing.notify(NUMBER)
+
+    assert [one["event"] for one in logged] == ["notify_unset"]
+    assert (reasons(store, "one"), stage(store, "one")) == ([], "waiting")
+    assert rung(store, "outgoing") == 0
+
+
+def test_without_an_address_the_three_days_end_all_the_same(
+    store: Store, at_work: WorkerContext
+) -> None:
+    queue(store, "one", "two")
+    raw(store).zadd(f"{PREFIX}notifications", {"one": 1})
 
     outgoing.notify(NUMBER)
 
-    assert reasons(store, "one") == ["GATEWAY_NOTIFY_URL is not set"]
-    assert stage(store, "one") == "waiting"
+    assert [stage(store, name) for name in ("one", "two")] == ["dead", "waiting"]
+
+
+def test_once_the_address_is_set_what_waited_is_posted(
+    store: Store, at_work: WorkerContext
+) -> None:
+    queue(store, "one", "two")
+    outgoing.notify(NUMBER)
+
+    with a_receiver() as running:
+        set_url(at_work, running.url)
+        outgoing.notify(NUMBER)
+
+    assert sorted(one["text"] for one in running.told) == ["text of one", "text of two"]
 
 
 def test_while_more_is_due_another_task_is_rung_for(store: Store, receiver: Receiver) -> None:

@@ -42,10 +42,13 @@ class TakenNotifications:
     damaged: tuple[Damage, ...]
 
 
-def take(store: Store, number: str, most: int) -> TakenNotifications:
-    """Begin attempts at notifications of a number that are due; no other worker has them now."""
+def take(store: Store, number: str, most: int, kept: timedelta) -> TakenNotifications:
+    """Begin attempts at notifications of a number that are due; no other worker has them now.
+
+    Those that waited for three days are given up, also if `most` is 0, and can be read for `kept`.
+    """
     now_ms, more, damaged, taken = store.call(
-        "take_notifications", keys.number(number), most, LEASE_MS, _LASTS_MS
+        "take_notifications", keys.number(number), most, LEASE_MS, _LASTS_MS, _whole_ms(kept)
     )
     attempts = zip(taken[::3], taken[1::3], taken[2::3], strict=True)
     return TakenNotifications(
@@ -61,12 +64,15 @@ def settle(
 ) -> bool:
     """Record how an attempt ended; false where a later attempt decides what follows.
 
-    A notification that was received can be read for `kept`, one that was given up for 30 days.
+    What is left of a notification that was received or given up can be read for `kept`.
     """
-    kept_ms = max(1, int(kept.total_seconds() * 1000))
-    decision = [outcome.step, outcome.wait_ms, outcome.reason, _LASTS_MS, kept_ms]
+    decision = [outcome.step, outcome.wait_ms, outcome.reason, _LASTS_MS, _whole_ms(kept)]
     args = [attempt.id, attempt.attempt, *decision]
     return bool(store.call("settle_notification", keys.number(number), *args))
+
+
+def _whole_ms(kept: timedelta) -> int:
+    return max(1, int(kept.total_seconds() * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,10 @@ class PostedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class TracedNotification:
-    """A notification and what became of it; no stage where it is no longer stored."""
+    """A notification and what became of it; no stage where it is no longer stored.
+
+    Of one that ended `payload` has only the event and the rule.
+    """
 
     id: str
     stage: str = ""
@@ -110,7 +119,7 @@ def read_notifications(
 
 
 def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedNotification:
-    if b"payload" not in row:
+    if not row.keys() >= {b"payload", b"planned"}:
         return TracedNotification(id_)
     shown = [_parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
     return TracedNotification(

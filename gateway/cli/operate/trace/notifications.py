@@ -7,7 +7,8 @@ from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine, Tone
 from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
 
-FORGOTTEN = "forgotten: what is left of a notification goes after 30 days, or GATEWAY_RETENTION"
+FORGOTTEN = "forgotten: what is left of a notification goes after GATEWAY_RETENTION, or a day"
+WAITS_FOR_ADDRESS = "worker-outgoing posts it once GATEWAY_NOTIFY_URL is set"
 STAGES: Mapping[str, tuple[str, Tone]] = {
     "waiting": ("waits to be received", "odd"),
     "delivered": ("received", "good"),
@@ -23,7 +24,8 @@ def describe_notification(notification: TracedNotification, masking: Masking) ->
         return StoryLine(name, FORGOTTEN, tone="odd")
     stage, tone = STAGES.get(notification.stage, (notification.stage, "odd"))
     text, rule = (str(notification.payload.get(key, "")) for key in ("text", "rule"))
-    details = f"{masking.quote(text)}, by rule {rule}: {stage}"
+    quoted = f"{masking.quote(text)}, " if text else ""
+    details = f"{quoted}by rule {rule}: {stage}"
     head = StoryLine(name, details, notification.planned_at, tone)
     return head.with_below(*_attempt_lines(notification))
 
@@ -33,7 +35,9 @@ def _attempt_lines(notification: TracedNotification) -> Iterator[StoryLine]:
         yield StoryLine("attempts", f"{pluralize(hidden, 'more', 'more')} before these")
     for attempt in notification.attempts:
         yield _attempt_line(attempt, notification)
-    if notification.stage == "waiting" and notification.next_at:
+    if notification.stage == "waiting" and not notification.count:
+        yield StoryLine("no attempt yet", WAITS_FOR_ADDRESS, tone="odd")
+    elif notification.stage == "waiting" and notification.next_at:
         yield StoryLine("posted next", f"at {format_time(notification.next_at)}", tone="odd")
 
 

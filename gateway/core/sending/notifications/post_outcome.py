@@ -8,8 +8,6 @@ from typing import Literal
 
 # Pauses after the first attempts, in seconds; the last one is for all that follow.
 PAUSES_S = (5, 30, 120, 600, 3600)
-# While no address is set there is nobody to spare.
-WITHOUT_ADDRESS_S = 60.0
 SHORTEST_S, LONGEST_S = 5.0, 3600.0
 # Answers of a receiver that takes it another time: any other refusal is a mistake of somebody.
 PASSING = frozenset(
@@ -46,11 +44,6 @@ def decide_outcome(
     wait_s = _parse_retry_after(retry_after, now)
     wait_ms = _pause_ms(attempt, spread) if wait_s is None else int(wait_s * 1000)
     return PostOutcome("later", reason, wait_ms, 300 <= status < 500 and status not in PASSING)
-
-
-def without_address() -> PostOutcome:
-    """Return the outcome of an attempt where no address is set: the notification waits."""
-    return PostOutcome("later", "GATEWAY_NOTIFY_URL is not set", int(WITHOUT_ADDRESS_S * 1000))
 
 
 def _pause_ms(attempt: int, spread: float) -> int:

@@ -20,12 +20,21 @@ local function is_over(stage)
   return stage ~= 'new' and stage ~= 'waiting'
 end
 
+-- Return what is left of a payload that is not posted any more: the event and the rule, by which a
+-- trace finds the rest. Ended notifications are many, and their texts are long.
+local function shorten_payload(payload)
+  local is_json, fields = pcall(cjson.decode, payload or '')
+  if not is_json or type(fields) ~= 'table' then fields = {} end
+  return cjson.encode({event = fields.event or '', rule = fields.rule or ''})
+end
+
 -- End a notification: `delivered`, `dead` (given up) or `crowded_out`. What happened to it can be
--- read for a while. The last write shows that all before it was done.
+-- read for a while; its text goes with its stage, in one write, so that none is posted without its
+-- text. The last write shows that all before it was done.
 local function end_notification(number, id, stage, kept_ms)
   local key = notification_key(number, id)
   redis.call('ZREM', number .. 'notifications', id)
-  redis.call('HSET', key, 'stage', stage)
+  redis.call('HSET', key, 'stage', stage, 'payload', shorten_payload(redis.call('HGET', key, 'payload')))
   redis.call('PEXPIRE', key, kept_ms)
   redis.call('ZREM', number .. 'notifications_due', id)
   count(number, 'notifications.' .. stage)
@@ -36,7 +45,7 @@ local function crowd_out(number)
   for _ = 1, 10 do
     if redis.call('ZCARD', number .. 'notifications') <= MOST_NOTIFICATIONS then return end
     local oldest = redis.call('ZRANGE', number .. 'notifications', 0, 0)[1]
-    local _, why = guarded(end_notification, number, oldest, 'crowded_out', C.MONTH_MS)
+    local _, why = guarded(end_notification, number, oldest, 'crowded_out', C.DAY_MS)
     if why then redis.call('ZREM', number .. 'notifications', oldest) end
   end
 end
