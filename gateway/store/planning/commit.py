@@ -100,8 +100,10 @@ def _contact_verbs(plan: Plan) -> list[Any]:
         args += _verb("contact", one.key, one.version)
     for name in plan.aliases:
         args += _verb("alias", name)
-    if hand_over := plan.contact.hand_over if plan.changed else None:
-        args += _verb("hand_over", plan.contact.key, ms_from_datetime(hand_over.until))
+    if plan.changed:
+        hand_over = plan.contact.hand_over
+        until_ms = ms_from_datetime(hand_over.until) if hand_over else 0
+        args += _verb("hand_over", plan.contact.key, until_ms)
     return args
 
 

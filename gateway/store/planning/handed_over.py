@@ -3,7 +3,7 @@
 May raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import ScriptError, Store
 
 MOST_TRIES = 5
+PAGE = 250  # contacts that one call loads
 # No record is written, so the lifetime of records has no meaning here.
 _NO_RECORDS = timedelta(seconds=1)
 
@@ -37,20 +38,29 @@ class HandedOver(NamedTuple):
 
 
 def find_handed_over(store: Store, number: str, most: int) -> HandedOver:
-    """Find the contacts of a number that a person answers, at most `most` of those listed."""
+    """Find the contacts of a number that a person answers, the `most` that wait longest.
+
+    The list has at most 10,000, and another order, so all of it is read.
+    """
     listed: Any = store.run(
-        lambda client: client.zrange(f"{keys.number(number)}handed_over", 0, most - 1)
+        lambda client: client.zrange(f"{keys.number(number)}handed_over", 0, -1)
     )
     names = [name.decode() for name in listed]
-    now, contacts, unreadable = _load_contacts(store, number, names)
     # Some were given back, and two names may lead to one contact.
-    waiting = {
-        one.key: HandedOverContact(one.key, one.hand_over)
-        for one in contacts
-        if one.hand_over and one.hand_over.until > now
-    }
+    waiting, unreadable = dict[str, HandedOverContact](), 0
+    for start in range(0, len(names), PAGE):
+        page = names[start : start + PAGE]
+        now, contacts, unreadable_here = _load_contacts(store, number, page)
+        waiting |= {one.key: one for one in _iter_handed_over(contacts, now)}
+        unreadable += unreadable_here
     ordered = sorted(waiting.values(), key=lambda one: (one.hand_over.since, one.key))
-    return HandedOver(tuple(ordered), unreadable)
+    return HandedOver(tuple(ordered[:most]), unreadable)
+
+
+def _iter_handed_over(contacts: Iterable[Contact], now: datetime) -> Iterator[HandedOverContact]:
+    for one in contacts:
+        if one.hand_over and one.hand_over.until > now:
+            yield HandedOverContact(one.key, one.hand_over)
 
 
 def give_back(store: Store, number: str, name: str) -> ContactChange | None:

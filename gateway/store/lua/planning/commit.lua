@@ -20,7 +20,7 @@
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
---       hand_over  contact, until when a person answers it
+--       hand_over  contact, until when a person answers it (0 if no person does)
 -- Returns 1 when committed, 0 when refused: a contact changed, or an event is already known.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
@@ -176,12 +176,16 @@ local function was_planned(id)
   return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
 end
 
--- The list is compared with the contacts when it is read, so it may be written before them, and one
--- that is given back may stay in it until its time is over.
+-- The list is compared with the contacts when it is read, so a contact is listed before it is written,
+-- and leaves the list after that: a failure in between hides none.
+local given_back = {}
 local function list_hand_over(contact, till)
   local list = number .. 'handed_over'
+  if tonumber(till) <= now then
+    given_back[#given_back + 1] = contact
+    return
+  end
   redis.call('ZREMRANGEBYSCORE', list, '-inf', now)
-  if tonumber(till) <= now then return end
   redis.call('ZADD', list, till, contact)
   redis.call('ZREMRANGEBYRANK', list, 0, -1 - MOST_HANDED_OVER)
   redis.call('PEXPIREAT', list, redis.call('ZREVRANGE', list, 0, 0, 'WITHSCORES')[2])
@@ -234,5 +238,6 @@ if ARGV[4] ~= '' then
   redis.call('HSET', contact, 'version', ARGV[3], 'state', ARGV[4], 'redo', cmsgpack.pack(rest))
 end
 run(rest)
+for _, name in ipairs(given_back) do redis.call('ZREM', number .. 'handed_over', name) end
 if ARGV[4] ~= '' then redis.call('HDEL', contact, 'redo') end
 return 1
