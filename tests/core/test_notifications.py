@@ -27,10 +27,18 @@ def built(event: Any = None, contact: Contact = CONTACT) -> Notification:
 def test_the_receiver_gets_all_that_it_needs_to_act() -> None:
     assert built().payload == {
         "id": "n" * 24, "type": "rule.notified", "timestamp": "2026-11-22T12:00:00.000+00:00",
+        "happened_at": "2026-11-22T12:00:00.000+00:00",
         "text": "Ana waits.", "rule": "person", "number": NUMBER, "contact": ANA,
         "user_id": "PT.1", "name": "Ana", "event": f"message|{NUMBER}|wamid.1",
         "message": "wamid.1",
     }  # fmt: skip
+
+
+def test_a_late_event_says_when_it_happened() -> None:
+    payload = built(a_message(at=NOW - timedelta(days=5))).payload
+
+    assert payload["happened_at"] == "2026-11-17T12:00:00.000+00:00"
+    assert payload["timestamp"] == "2026-11-22T12:00:00.000+00:00"
 
 
 def test_a_status_names_the_message_that_it_is_about() -> None:

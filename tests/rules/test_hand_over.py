@@ -87,6 +87,29 @@ def test_a_rule_hands_over_after_its_own_answer() -> None:
     assert made.records[0].changes == ("a person answers until 2026-11-22 16:00 UTC: rule person",)
 
 
+LATE = "- {name: it, when: {text: agent}, then: {%s: 12h}}\n" + HELLO
+
+
+@pytest.mark.parametrize("verb", ["hand_over", "mute"])
+@pytest.mark.parametrize(("days", "answer"), [(6, ["Hello"]), (0, [])])
+def test_silence_counts_from_the_message_that_asked_for_it(
+    verb: str, days: int, answer: list[str]
+) -> None:
+    asked = a_message(text="agent", at=NOW - timedelta(days=days))
+
+    after = planned(LATE % verb, asked).contact
+
+    assert after.silent_until == asked.at + 12 * HOUR
+    assert texts(planned(LATE % verb, a_message("wamid.2"), contact=after)) == answer
+
+
+@pytest.mark.parametrize("verb", ["hand_over", "mute"])
+def test_silence_counts_from_now_where_the_clock_of_meta_is_ahead(verb: str) -> None:
+    after = planned(LATE % verb, a_message(text="agent", at=NOW + HOUR)).contact
+
+    assert after.silent_until == NOW + 12 * HOUR
+
+
 def test_rules_send_nothing_while_a_person_answers() -> None:
     handed = planned(ASKS, a_message(text="agent")).contact
 

@@ -11,7 +11,7 @@ from gateway.core.contacts.contact import Contact, fits
 from gateway.core.contacts.hand_over import HandOver, extend
 from gateway.core.planning.decision import Action
 
-HAND_OVER = "hand_over"
+HAND_OVER, UNMUTE = "hand_over", "unmute"
 FULL = f"{UNCHANGED} the tags and variables of a contact may take 8 KB together"
 
 
@@ -25,15 +25,19 @@ class ContactChange(NamedTuple):
 def apply_action(
     contact: Contact, action: Action, why: str, at: datetime, now: datetime
 ) -> ContactChange | None:
-    """Apply an action for an event that happened `at`; None if it does not change contacts."""
+    """Apply an action for an event that happened `at`; None if it does not change contacts.
+
+    Mutes and hand-overs count from then, so those of a late event may be over already.
+    """
+    since = min(at, now)  # Meta's clock may be ahead of ours
     if action.verb in consent.VERBS:
         change = consent.ConsentChange(consent.VERBS[action.verb], why)
-        return ContactChange(*consent.apply_consent(contact, change, min(at, now)))
+        return ContactChange(*consent.apply_consent(contact, change, since))
     if action.verb == HAND_OVER:
-        return hand_over_contact(contact, timedelta(seconds=action.body[HAND_OVER]), now, why)
+        return hand_over_contact(contact, timedelta(seconds=action.body[HAND_OVER]), since, why)
     if action.verb not in CHANGES_BY_VERB:
         return None
-    after = CHANGES_BY_VERB[action.verb](contact, action, now)
+    after = CHANGES_BY_VERB[action.verb](contact, action, now if action.verb == UNMUTE else since)
     return after._replace(change=f"{after.change}: {why}")
 
 
@@ -99,8 +103,8 @@ def _unset(contact: Contact, action: Action, _: datetime) -> ContactChange:
     return ContactChange(replace(contact, vars=variables), f"unset {action.label}")
 
 
-def _mute(contact: Contact, action: Action, now: datetime) -> ContactChange:
-    return mute_contact(contact, timedelta(seconds=action.body[action.verb]), now)
+def _mute(contact: Contact, action: Action, since: datetime) -> ContactChange:
+    return mute_contact(contact, timedelta(seconds=action.body[action.verb]), since)
 
 
 def _unmute(contact: Contact, _: Action, now: datetime) -> ContactChange:
@@ -113,7 +117,7 @@ CHANGES_BY_VERB: Mapping[str, Callable[[Contact, Action, datetime], ContactChang
     "set": _set,
     "unset": _unset,
     "mute": _mute,
-    "unmute": _unmute,
+    UNMUTE: _unmute,
 }
 CONTACT_VERBS = frozenset({*consent.VERBS, *CHANGES_BY_VERB, HAND_OVER})
 

@@ -39,6 +39,7 @@ def build_notification(
         "id": notification,
         "type": TYPE,
         "timestamp": now.isoformat(timespec="milliseconds"),
+        "happened_at": event.at.isoformat(timespec="milliseconds"),
         "text": text,
         "rule": rule,
         "number": event.number,
