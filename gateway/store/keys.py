@@ -42,7 +42,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}dead, {n}dead:<id>, {n}deaths:<id> | dead letters, and their deaths | 30 days |
 | {n}unreadable, {n}unreadable:<id> | unreadable events, and their bytes | 30 days |
 | {n}timer, {n}timers | events to come back through the inbox | until they fire |
-| {n}notification:<id> | one notification, its attempts | while it waits; then GATEWAY_RETENTION, or less |
+| {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
 | gw:stopped | the release that must not plan | 5 minutes |

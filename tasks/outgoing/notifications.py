@@ -42,15 +42,18 @@ SLICE_S = 5.0
 def notify(number: str) -> None:
     """Post notifications of a number that are due, for one slice of time."""
     ctx = worker_context()
-    clear_wakeup(ctx.store, keys.number_bell(number, OUTGOING))
     if not ctx.settings.gateway_notify_url.get_secret_value():
         _let_wait(ctx, number)
         return
+    clear_wakeup(ctx.store, keys.number_bell(number, OUTGOING))
     post_due(ctx, number, time.monotonic() + SLICE_S)
 
 
 def _let_wait(ctx: WorkerContext, number: str) -> None:
-    """Take nothing while no address is set, and give up what has waited for three days."""
+    """Take nothing while no address is set, and give up what has waited for three days.
+
+    The wake-up is not cleared, so that the tick rings each minute, and not each second.
+    """
     _log_missing_address()
     taken = take(ctx.store, number, 0, ctx.settings.gateway_retention)
     note_damage(ctx.store, number, taken.damaged)

@@ -192,6 +192,18 @@ def test_without_an_address_notifications_are_left_alone_and_logged_once(
     assert rung(store, "outgoing") == 0
 
 
+def test_without_an_address_a_tick_does_not_ring_each_second(
+    store: Store, at_work: WorkerContext
+) -> None:
+    queue(store, "one")
+    for _ in range(3):
+        move_due(at_work, [NUMBER])
+        outgoing.notify(NUMBER)
+
+    assert rung(store, "outgoing") == 1
+    assert 0 < raw(store).pttl(keys.number_bell(NUMBER, "outgoing")) <= keys.BELL_MS
+
+
 def test_without_an_address_the_three_days_end_all_the_same(
     store: Store, at_work: WorkerContext
 ) -> None:
