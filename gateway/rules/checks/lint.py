@@ -29,8 +29,15 @@ BEYOND_LIMIT = (
     "beyond this limit a message counts as answered, and no rule below is asked; "
     "`when_limited: next` asks them, and `when_limited: answered` confirms it"
 )
+ANY_MESSAGE_RINGS = (
+    "any message notifies this phone: if its owner writes while Meta hides their number, and "
+    "answers by itself, that goes on for ever; a condition on what they write, or a `cooldown`, "
+    "ends it"
+)
 # Conditions on what the customer wrote, tapped or sent.
 CONTENT = {"text", "tapped", "type", "media", "reaction", "order", "referral"}
+# Conditions that messages which follow each other fit alike.
+OPEN = {"event", "number", "inside", "outside", "age", "window", "none"}
 MAX_WORD = 20  # characters of a text that may look like a verb
 
 MarkedMessage = tuple[Mark, str]
@@ -56,6 +63,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     yield from _possibly_empty_texts(files)
     yield from _rules_that_never_fire(files)
     yield from _unreachable_rules(files)
+    yield from _endless_notifications(files)
 
 
 class _DefinedNames:
@@ -184,6 +192,18 @@ def _rules_that_never_fire(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         for when, node in zip(rule.when, as_list(tree.get("when")), strict=True):
             if when.events == ("message",) and not fired_types(when):
                 yield Problem(file.file, node.mark, name, NEVER_FIRES, is_warning=True)
+
+
+def _endless_notifications(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+    """Warn of rules by which each message of any content notifies a phone, without a limit."""
+    for file, (name, tree), rule in _place_rules(files):
+        is_any = any("message" in one.events and one.model_fields_set <= OPEN for one in rule.when)
+        if is_any and rule.enabled and not is_limited(rule):
+            for step in iter_steps(tree):
+                notify = as_mapping(step.get("notify"))
+                if "to" in notify:
+                    mark = notify.marks["to"]
+                    yield Problem(file.file, mark, name, ANY_MESSAGE_RINGS, is_warning=True)
 
 
 def _unreachable_rules(files: Sequence[CheckedFile]) -> Iterator[Problem]:
